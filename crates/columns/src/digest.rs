@@ -1,0 +1,104 @@
+//! A digest of a set of documents that does not depend on their order.
+//!
+//! It is the sum modulo 2^128 of the first 16 bytes, little-endian, of the BLAKE3 of each raw
+//! document: data files can be added up in any order, and a lost, changed or doubled document
+//! shows.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The digest of the documents added so far; written as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Digest(u128);
+
+impl Digest {
+    /// Adds one raw document.
+    pub fn add(&mut self, document: &[u8]) {
+        let hash = blake3::hash(document);
+        let mut low = [0; 16];
+        low.copy_from_slice(&hash.as_bytes()[..16]);
+        self.0 = self.0.wrapping_add(u128::from_le_bytes(low));
+    }
+
+    /// Adds all documents of another digest.
+    pub fn merge(&mut self, other: Digest) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
+/// The text is not 32 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 32 lower-case hexadecimal digits")]
+pub struct InvalidDigest;
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 32 || !text.bytes().all(is_digit) {
+            return Err(InvalidDigest);
+        }
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidDigest)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_grouping_do_not_matter() {
+        let (mut one, mut left, mut right) =
+            (Digest::default(), Digest::default(), Digest::default());
+        for document in [b"a", b"b", b"c"] {
+            one.add(document);
+        }
+        left.add(b"c");
+        right.add(b"b");
+        right.add(b"a");
+        left.merge(right);
+        assert_eq!(one, left);
+    }
+
+    #[test]
+    fn a_document_twice_is_not_a_document_once() {
+        let (mut once, mut twice) = (Digest::default(), Digest::default());
+        once.add(b"a");
+        twice.add(b"a");
+        twice.add(b"a");
+        assert_ne!(once, twice);
+    }
+
+    /// BLAKE3 of the empty input starts with af1349b9f5f9a1a6a0404dea36dcc949.
+    #[test]
+    fn text_is_the_number_with_its_highest_digit_first_and_reads_back() {
+        let mut digest = Digest::default();
+        digest.add(b"");
+        assert_eq!(digest.to_string(), "49c9dc36ea4d40a0a6a1f9f5b94913af");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{digest}\""));
+        for bad in ["", "0", "+0000000000000000000000000000000", "A".repeat(32).as_str()] {
+            assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest));
+        }
+    }
+}
