@@ -1,1 +1,11 @@
-//! Placeholder.
+//! What the three tools share: S3 settings and store, checksums, runs, progress, metrics and the
+//! plumbing of a command line.
+//!
+//! This crate knows nothing of the tools, of MongoDB or of Parquet. Only `store` names the S3 SDK.
+
+pub mod failure;
+pub mod redact;
+pub mod crc;
+pub mod hash;
+pub mod metrics;
+pub mod statistics;

@@ -1,0 +1,105 @@
+//! What a failed command means for the person or the script that called it: one exit status and
+//! one hint.
+//!
+//! Libraries have error types of their own; where one of them decides about the exit status it
+//! travels as a [`Failure`] inside the error chain, and [`ExitStatus::of`] finds it there.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// The exit status of every tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// Done, and proved.
+    Done = 0,
+    /// Failed; nothing was published, and the person can act on the message.
+    Failed = 1,
+    /// The command line or a setting is wrong; nothing was started.
+    Usage = 2,
+    /// Bytes, counts or digests differ from what was recorded.
+    Integrity = 3,
+    /// A request was sent and no answer tells whether it took effect; nothing was cleaned up.
+    Unknown = 4,
+    /// Stopped by Ctrl-C.
+    Interrupted = 130,
+    /// Stopped by SIGTERM.
+    Terminated = 143,
+}
+
+impl ExitStatus {
+    /// The status that the outermost [`Failure`] in the chain of `error` asks for, else
+    /// [`ExitStatus::Failed`].
+    pub fn of(error: &anyhow::Error) -> Self {
+        error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Failure>())
+            .map_or(Self::Failed, |failure| failure.status)
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// An error that knows its exit status and, where there is one, what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// The exit status of the process if nothing recovers from this.
+    pub status: ExitStatus,
+    /// What to do about it, as one sentence without a full stop.
+    pub hint: Option<String>,
+    message: String,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure with the given status; `message` names the object.
+    pub fn new(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self { status, hint: None, message: message.into(), source: None }
+    }
+
+    /// Bytes, counts or digests differ: [`ExitStatus::Integrity`].
+    pub fn integrity(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Integrity, message)
+    }
+
+    /// The command line or a setting is wrong: [`ExitStatus::Usage`].
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message)
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the error that caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn the_status_is_found_under_any_context() {
+        let error = anyhow::Error::from(Failure::integrity("`a` has another hash"))
+            .context("failed to import split 0");
+        assert_eq!(ExitStatus::of(&error), ExitStatus::Integrity);
+        let plain = Err::<(), _>(std::io::Error::other("no")).context("failed").unwrap_err();
+        assert_eq!(ExitStatus::of(&plain), ExitStatus::Failed);
+    }
+}

@@ -1,0 +1,279 @@
+//! The statistics that the original export recorded for a split, and its checksum over them.
+//!
+//! The checksum is the MD5 of what Python's `str()` prints for four values, so this file knows
+//! how Python prints a string, a float, a list and a sorted list of pairs, and when it cannot sort.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use md5::Digest as _;
+use serde::{Deserialize, Serialize};
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+/// The checksum where Python's formula raises an exception, as the original wrote it.
+pub const UNKNOWN_CHECKSUM: &str = "unknown";
+
+/// The value of `role` in one document, as Python would hold it as a dictionary key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Absent or null: `None`.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A 32 or 64 bit integer.
+    Int(i64),
+    /// A double, as its bits: JSON has no way to write all of them.
+    Double(u64),
+    /// A string.
+    String(String),
+    /// A type that Python's `json` refuses as a key, by its BSON name; it makes the checksum
+    /// `unknown`.
+    Other(String),
+}
+
+impl Role {
+    /// The key as Python's `json` writes it.
+    pub fn json_key(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Double(bits) => match f64::from_bits(*bits) {
+                value if value.is_nan() => "NaN".to_owned(),
+                value if value == f64::INFINITY => "Infinity".to_owned(),
+                value if value == f64::NEG_INFINITY => "-Infinity".to_owned(),
+                value => python_float(value),
+            },
+            Self::String(value) => value.clone(),
+            Self::Other(name) => format!("({name})"),
+        }
+    }
+
+    fn python_repr(&self) -> Option<String> {
+        match self {
+            Self::Null => Some("None".to_owned()),
+            Self::Bool(true) => Some("True".to_owned()),
+            Self::Bool(false) => Some("False".to_owned()),
+            Self::Int(value) => Some(value.to_string()),
+            Self::Double(bits) => Some(python_float(f64::from_bits(*bits))),
+            Self::String(value) => Some(python_string(value)),
+            Self::Other(_) => None,
+        }
+    }
+
+    fn number(&self) -> Option<Number> {
+        match self {
+            Self::Bool(value) => Some(Number::Int(i64::from(*value))),
+            Self::Int(value) => Some(Number::Int(*value)),
+            Self::Double(bits) => {
+                let value = f64::from_bits(*bits);
+                (!value.is_nan()).then_some(Number::Double(value))
+            }
+            Self::Null | Self::String(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// A total order for the map's own use; it has no meaning outside.
+    fn sort_key(&self) -> (u8, i64, u64, &str) {
+        match self {
+            Self::Null => (0, 0, 0, ""),
+            Self::Bool(value) => (1, i64::from(*value), 0, ""),
+            Self::Int(value) => (2, *value, 0, ""),
+            Self::Double(bits) => (3, 0, *bits, ""),
+            Self::String(value) => (4, 0, 0, value),
+            Self::Other(name) => (5, 0, 0, name),
+        }
+    }
+}
+
+impl Ord for Role {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.sort_key().cmp(&other.sort_key())
+    }
+}
+
+impl PartialOrd for Role {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Role {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Role {}
+
+#[derive(Clone, Copy)]
+enum Number {
+    Int(i64),
+    Double(f64),
+}
+
+/// Compares as Python does: an integer and a float by their exact values. Neither is NaN.
+fn compare_numbers(a: Number, b: Number) -> Ordering {
+    match (a, b) {
+        (Number::Int(a), Number::Int(b)) => a.cmp(&b),
+        (Number::Double(a), Number::Double(b)) if a == b => Ordering::Equal,
+        (Number::Double(a), Number::Double(b)) => a.total_cmp(&b),
+        (Number::Double(_), Number::Int(_)) => compare_numbers(b, a).reverse(),
+        (Number::Int(a), Number::Double(b)) => {
+            // A cast to i128 saturates far outside of i64, so the whole part compares exactly.
+            i128::from(a).cmp(&(b.trunc() as i128)).then(0.0_f64.total_cmp(&(b.fract() + 0.0)))
+        }
+    }
+}
+
+/// The statistics of the documents of a split, or of a part of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// How many documents there are.
+    pub num_documents: u64,
+    /// How many documents have which role.
+    #[serde(with = "role_pairs")]
+    pub role_distribution: BTreeMap<Role, u64>,
+    /// The names of all top-level fields, sorted by code point.
+    pub schema_fields: BTreeSet<String>,
+    /// The length of the array `features` in the document with the smallest `_id`.
+    pub feature_length: Option<u64>,
+}
+
+impl Statistics {
+    /// Adds the statistics of documents whose `_id`s all come after those of `self`.
+    pub fn append(&mut self, next: Self) {
+        if self.num_documents == 0 {
+            self.feature_length = next.feature_length;
+        }
+        self.num_documents += next.num_documents;
+        self.schema_fields.extend(next.schema_fields);
+        for (role, count) in next.role_distribution {
+            *self.role_distribution.entry(role).or_default() += count;
+        }
+    }
+
+    /// The roles as the manifest's JSON object has them: keys as Python's `json` writes them.
+    pub fn roles_by_json_key(&self) -> BTreeMap<String, u64> {
+        let mut roles = BTreeMap::new();
+        for (role, count) in &self.role_distribution {
+            *roles.entry(role.json_key()).or_default() += count;
+        }
+        roles
+    }
+
+    /// The original's checksum: `md5:` and the MD5 of the four values as Python prints them, or
+    /// [`UNKNOWN_CHECKSUM`] where Python cannot sort or hold the roles.
+    pub fn checksum(&self) -> String {
+        let Some(roles) = self.python_roles() else {
+            return UNKNOWN_CHECKSUM.to_owned();
+        };
+        let fields = self.schema_fields.iter().map(|f| python_string(f)).collect::<Vec<_>>();
+        let length = self.feature_length.map_or_else(|| "None".to_owned(), |n| n.to_string());
+        let input = format!("{}:[{}]:{length}:{roles}", self.num_documents, fields.join(", "));
+        format!("md5:{}", hex::encode(md5::Md5::digest(input)))
+    }
+
+    /// `str(sorted(role_distribution.items()))`, where Python can sort it: one key, strings alone,
+    /// or numbers alone that are all different.
+    fn python_roles(&self) -> Option<String> {
+        let mut roles: Vec<_> = self.role_distribution.iter().collect();
+        if roles.len() > 1 && !roles.iter().all(|(role, _)| matches!(role, Role::String(_))) {
+            let numbers = roles.iter().map(|&(role, count)| Some((role.number()?, (role, count))));
+            let mut numbers = numbers.collect::<Option<Vec<_>>>()?;
+            numbers.sort_by(|(a, _), (b, _)| compare_numbers(*a, *b));
+            if numbers.windows(2).any(|w| compare_numbers(w[0].0, w[1].0) == Ordering::Equal) {
+                return None;
+            }
+            roles = numbers.into_iter().map(|(_, role)| role).collect();
+        }
+        let pairs = roles
+            .into_iter()
+            .map(|(role, count)| Some(format!("({}, {count})", role.python_repr()?)))
+            .collect::<Option<Vec<_>>>()?;
+        Some(format!("[{}]", pairs.join(", ")))
+    }
+}
+
+/// A map with keys that are not strings, as JSON: a list of pairs.
+mod role_pairs {
+    use super::{BTreeMap, Deserialize, Role, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        roles: &BTreeMap<Role, u64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        roles.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Role, u64>, D::Error> {
+        Ok(Vec::<(Role, u64)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// `repr()` of a Python string: single quotes unless only double ones avoid an escape, and escapes
+/// for what Python calls not printable (PEP 3138).
+fn python_string(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut repr = String::from(quote);
+    for c in text.chars() {
+        let code = u32::from(c);
+        let _ = match c {
+            '\\' => write!(repr, "\\\\"),
+            '\n' => write!(repr, "\\n"),
+            '\r' => write!(repr, "\\r"),
+            '\t' => write!(repr, "\\t"),
+            _ if c == quote => write!(repr, "\\{c}"),
+            _ if is_printable(c) => write!(repr, "{c}"),
+            _ if code < 0x100 => write!(repr, "\\x{code:02x}"),
+            _ if code < 0x1_0000 => write!(repr, "\\u{code:04x}"),
+            _ => write!(repr, "\\U{code:08x}"),
+        };
+    }
+    repr.push(quote);
+    repr
+}
+
+/// `str.isprintable()` of one character.
+fn is_printable(c: char) -> bool {
+    use GeneralCategory as G;
+    c == ' '
+        || !matches!(
+            get_general_category(c),
+            G::Control
+                | G::Format
+                | G::Surrogate
+                | G::PrivateUse
+                | G::Unassigned
+                | G::LineSeparator
+                | G::ParagraphSeparator
+                | G::SpaceSeparator
+        )
+}
+
+/// `repr()` of a Python float. Rust's `{:?}` gives the same digits and changes to an exponent at
+/// the same sizes; only the exponent's own form differs (`1e16`, `1e+16`).
+fn python_float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, exponent) = match exponent.strip_prefix('-') {
+                Some(exponent) => ('-', exponent),
+                None => ('+', exponent),
+            };
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;
