@@ -1,0 +1,241 @@
+//! A strict S3 server over TCP, in memory, for tests and the demo.
+//!
+//! It does less than S3 and forgives nothing: signatures, payload hashes, checksums of parts and of
+//! whole objects, conditions, part sizes and their order are all checked, with AWS's error codes,
+//! so that a tool that passes here passes on the real thing. What it does not do it refuses. It
+//! logs every request, lets a test decide the fate of each one ([`Gate`]), and shows and
+//! tampers with what is stored.
+
+mod backend;
+mod buckets;
+mod checksum;
+mod connection;
+mod gate;
+mod listing;
+mod multipart;
+mod objects;
+mod request;
+mod storage;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use self::gate::{Gate, Moment, Verdict};
+pub use self::request::{Operation, Request};
+
+use self::backend::{Backend, Keys};
+use self::checksum::{Algorithm, Checksum};
+use self::connection::{Front, Log, lock};
+use self::storage::{Bucket, Object, Storage};
+
+/// How to start an [`S3Server`].
+pub struct S3Options {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The one access key that the server knows.
+    pub access_key: String,
+    /// Its secret key.
+    pub secret_key: String,
+    /// Buckets that exist from the start.
+    pub buckets: Vec<String>,
+    /// Decides what becomes of each request; without one they all pass.
+    pub gate: Option<Arc<dyn Gate>>,
+    /// Writes overwrite in spite of `If-None-Match`, as servers do that do not know conditions.
+    pub ignore_if_none_match: bool,
+}
+
+impl Default for S3Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            access_key: "testkit-access-key".to_owned(),
+            secret_key: "testkit-secret-key".to_owned(),
+            buckets: Vec::new(),
+            gate: None,
+            ignore_if_none_match: false,
+        }
+    }
+}
+
+/// A stored object, as a test looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// The whole content.
+    pub bytes: Bytes,
+    /// ETag without quotes.
+    pub etag: String,
+    /// User metadata, names in lower case without `x-amz-meta-`.
+    pub metadata: BTreeMap<String, String>,
+    /// CRC64NVME in base64, as HEAD shows it; `None` where the object was stored with another
+    /// checksum.
+    pub crc64nvme: Option<String>,
+}
+
+/// A running server. It stops, and all its connections with it, when this is dropped.
+pub struct S3Server {
+    address: SocketAddr,
+    access_key: String,
+    secret_key: String,
+    storage: Arc<Mutex<Storage>>,
+    log: Log,
+    task: JoinHandle<()>,
+}
+
+impl S3Server {
+    /// Starts a server on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be bound.
+    pub async fn start(options: S3Options) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let address = listener.local_addr()?;
+        let mut storage = Storage::default();
+        for name in options.buckets {
+            storage.buckets.insert(name, Bucket::new());
+        }
+        let storage = Arc::new(Mutex::new(storage));
+        let mut service = S3ServiceBuilder::new(Backend {
+            storage: Arc::clone(&storage),
+            ignore_if_none_match: options.ignore_if_none_match,
+        });
+        service.set_auth(Keys {
+            access_key: options.access_key.clone(),
+            secret_key: options.secret_key.clone(),
+        });
+        let log = Log::default();
+        let front = Front {
+            service: service.build(),
+            log: Arc::clone(&log),
+            gate: options.gate,
+        };
+        Ok(Self {
+            address,
+            access_key: options.access_key,
+            secret_key: options.secret_key,
+            storage,
+            log,
+            task: tokio::spawn(connection::accept(listener, front)),
+        })
+    }
+
+    /// The URL to give to clients, which must use path-style addressing.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The access key that the server knows.
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// The secret key that belongs to it.
+    #[must_use]
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+
+    /// Every request so far, in the order in which their heads arrived.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.log).clone()
+    }
+
+    /// The keys of a bucket in order; none where the bucket does not exist.
+    #[must_use]
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        let storage = self.storage();
+        let bucket = storage.buckets.get(bucket);
+        bucket
+            .map(|bucket| bucket.objects.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Keys and ids of a bucket's open multipart uploads.
+    #[must_use]
+    pub fn open_uploads(&self, bucket: &str) -> Vec<(String, String)> {
+        let storage = self.storage();
+        let bucket = storage.buckets.get(bucket);
+        bucket
+            .map(|bucket| bucket.uploads.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// A stored object, past all requests.
+    #[must_use]
+    pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
+        let storage = self.storage();
+        let object = storage.buckets.get(bucket)?.objects.get(key)?;
+        Some(StoredObject {
+            bytes: object.content.concat().into(),
+            etag: object.etag.clone(),
+            metadata: object.attributes.metadata.clone().into_iter().collect(),
+            crc64nvme: match object.checksum.algorithm {
+                Algorithm::Crc64Nvme => Some(object.checksum.value.clone()),
+                _ => None,
+            },
+        })
+    }
+
+    /// Puts an object past all requests, with the ETag and CRC64NVME that its bytes have. The
+    /// metadata of an object that was there stays. A bucket that does not exist is created.
+    pub fn put_raw(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
+        let content = vec![bytes.into()];
+        let checksum = Checksum::of(Algorithm::Crc64Nvme, &content);
+        let mut storage = self.storage();
+        let bucket = storage
+            .buckets
+            .entry(bucket.to_owned())
+            .or_insert_with(Bucket::new);
+        let attributes = bucket
+            .objects
+            .get(key)
+            .map(|object| object.attributes.clone());
+        let object = Object::put(content, checksum, attributes.unwrap_or_default());
+        bucket.objects.insert(key.to_owned(), object);
+    }
+
+    /// Removes an object past all requests; says whether it was there.
+    pub fn remove(&self, bucket: &str, key: &str) -> bool {
+        let mut storage = self.storage();
+        let bucket = storage.buckets.get_mut(bucket);
+        bucket.is_some_and(|bucket| bucket.objects.remove(key).is_some())
+    }
+
+    /// Flips one bit (the lowest is bit 0 of byte 0) of a stored object and leaves its ETag and
+    /// checksum as they were, as a disk does. Says whether the object has such a bit.
+    pub fn corrupt(&self, bucket: &str, key: &str, bit: usize) -> bool {
+        let mut storage = self.storage();
+        let object = storage
+            .buckets
+            .get_mut(bucket)
+            .and_then(|b| b.objects.get_mut(key));
+        let Some(object) = object else { return false };
+        let mut bytes = object.content.concat();
+        let Some(byte) = bytes.get_mut(bit / 8) else {
+            return false;
+        };
+        *byte ^= 1 << (bit % 8);
+        object.content = vec![bytes.into()];
+        true
+    }
+
+    fn storage(&self) -> MutexGuard<'_, Storage> {
+        lock(&self.storage)
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,149 @@
+//! The way of one request: receive, log, ask the gate, execute, ask the gate, reply.
+//!
+//! A request is received whole before anything else happens, and executing it waits for nothing,
+//! so a client that dies leaves its request either executed or untouched, never in between.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::service::S3Service;
+use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3ErrorCode};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::gate::{Gate, Moment, Verdict};
+use super::request::Request;
+
+pub(crate) type Log = Arc<Mutex<Vec<Request>>>;
+
+/// What every connection shares.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) service: S3Service,
+    pub(crate) log: Log,
+    pub(crate) gate: Option<Arc<dyn Gate>>,
+}
+
+/// Accepts connections until it is aborted, which ends all connections with it.
+pub(crate) async fn accept(listener: TcpListener, front: Front) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(connection(stream, front.clone()));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, front: Front) {
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { front.answer(request).await }
+    });
+    // A connection that breaks is the client's or the gate's doing: the log tells, nobody else asks.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Front {
+    /// An error makes hyper close the connection without a reply.
+    async fn answer(&self, request: hyper::Request<Incoming>) -> io::Result<HttpResponse> {
+        let (head, body) = request.into_parts();
+        let mut seen = Request::from_head(&head);
+        let entry = self.enter(&seen);
+
+        let mut body = Body::from(body);
+        let received = body
+            .store_all_limited(usize::MAX)
+            .await
+            .map_err(io::Error::other)?;
+        seen.request_bytes = received.len() as u64;
+        self.update(entry, &seen);
+
+        let request = HttpRequest::from_parts(head, body);
+        let mut reply = match self.decide(Moment::Arrived, &seen).await? {
+            Some(answer) => answer,
+            None => self
+                .service
+                .call(request)
+                .await
+                .map_err(|e| io::Error::other(StdError::from(e)))?,
+        };
+        seen.status = Some(reply.status().as_u16());
+        if let Some(answer) = self.decide(Moment::Executed, &seen).await? {
+            reply = answer;
+        }
+
+        seen.status = Some(reply.status().as_u16());
+        seen.response_bytes = if seen.method == "HEAD" {
+            0
+        } else {
+            body_bytes(&reply)
+        };
+        self.update(entry, &seen);
+        let id = HeaderValue::from(entry as u64);
+        reply.headers_mut().insert("x-amz-request-id", id);
+        Ok(reply)
+    }
+
+    /// The reply that the gate wants instead, if it wants one.
+    async fn decide(&self, moment: Moment, seen: &Request) -> io::Result<Option<HttpResponse>> {
+        let verdict = match &self.gate {
+            Some(gate) => gate.decide(moment, seen).await,
+            None => Verdict::Pass,
+        };
+        match verdict {
+            Verdict::Pass => Ok(None),
+            Verdict::Hold => Ok(pending().await),
+            Verdict::Disconnect => Err(io::ErrorKind::ConnectionAborted.into()),
+            Verdict::Answer { status, code } => {
+                let code: S3ErrorCode = code
+                    .parse()
+                    .unwrap_or_else(|never: Infallible| match never {});
+                let mut error = S3Error::with_message(code, "the gate of a test says so");
+                error.set_status_code(StatusCode::from_u16(status).map_err(io::Error::other)?);
+                error.to_http_response().map(Some).map_err(io::Error::other)
+            }
+        }
+    }
+
+    fn enter(&self, seen: &Request) -> usize {
+        let mut log = lock(&self.log);
+        log.push(seen.clone());
+        log.len() - 1
+    }
+
+    fn update(&self, entry: usize, seen: &Request) {
+        if let Some(logged) = lock(&self.log).get_mut(entry) {
+            logged.clone_from(seen);
+        }
+    }
+}
+
+type StdError = Box<dyn std::error::Error + Send + Sync>;
+
+fn body_bytes(reply: &HttpResponse) -> u64 {
+    let declared = reply.headers().get(CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse().ok());
+    declared
+        .or_else(|| reply.body().size_hint().exact())
+        .unwrap_or_default()
+}
+
+/// A test that panicked elsewhere must not make every later look at the server panic too.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

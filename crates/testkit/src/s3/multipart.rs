@@ -1,0 +1,292 @@
+//! Multipart uploads: create, send parts, complete, abort.
+//!
+//! Completing checks everything that was said about the object (parts, order, sizes, checksums,
+//! conditions) before it changes anything, so a refused Complete leaves the upload as it was.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, UploadPartInput,
+    UploadPartOutput,
+};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::backend::Backend;
+use super::checksum::{Algorithm, Checksum, Kind, claimed, verify};
+use super::objects::{attributes, checksum_header, received};
+use super::storage::{Object, Part, Upload, md5, size};
+
+/// Smallest part that is not the last one.
+const MIN_PART_BYTES: u64 = 5 << 20;
+/// Largest part number.
+const MAX_PARTS: i32 = 10_000;
+
+impl Backend {
+    pub(crate) fn create_upload(
+        &self,
+        input: CreateMultipartUploadInput,
+    ) -> S3Result<CreateMultipartUploadOutput> {
+        let algorithm = input.checksum_algorithm.as_ref();
+        let declared = Algorithm::declared(algorithm, input.checksum_type.as_ref())?;
+        let attributes = attributes(input.metadata, input.content_type)?;
+        let mut storage = self.storage();
+        let id = storage.new_upload_id();
+        let upload = Upload {
+            declared,
+            attributes,
+            initiated: SystemTime::now(),
+            parts: BTreeMap::new(),
+        };
+        let bucket = storage.bucket(&input.bucket)?;
+        bucket
+            .uploads
+            .insert((input.key.clone(), id.clone()), upload);
+        Ok(CreateMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            upload_id: Some(id),
+            checksum_algorithm: declared.map(|(a, _)| ChecksumAlgorithm::from_static(a.name())),
+            checksum_type: declared.map(|(_, kind)| ChecksumType::from_static(kind.name())),
+            ..CreateMultipartUploadOutput::default()
+        })
+    }
+
+    pub(crate) async fn put_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        let input = request.input;
+        if !(1..=MAX_PARTS).contains(&input.part_number) {
+            return Err(s3_error!(
+                InvalidArgument,
+                "part numbers go from 1 to {MAX_PARTS}"
+            ));
+        }
+        let content = received(input.body, input.content_md5.as_deref()).await?;
+        let claim = claimed(&request.headers, request.trailing_headers.as_ref())?;
+        let claimed_algorithm = claim.as_ref().map(|(algorithm, _)| *algorithm);
+        let checksum = verify(claim, &content)?;
+        let part = Part {
+            md5: md5(&content),
+            content,
+            checksum,
+            modified: SystemTime::now(),
+        };
+
+        let mut storage = self.storage();
+        let upload = storage
+            .bucket(&input.bucket)?
+            .upload(&input.key, &input.upload_id)?;
+        if let Some((declared, _)) = upload.declared {
+            check_algorithm(Some(declared), claimed_algorithm)?;
+        }
+        let output = UploadPartOutput {
+            e_tag: Some(ETag::Strong(part.etag())),
+            ..UploadPartOutput::default()
+        };
+        let headers = checksum_header(&part.checksum)?;
+        upload.parts.insert(input.part_number, part);
+        Ok(S3Response::with_headers(output, headers))
+    }
+
+    pub(crate) fn complete_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<CompleteMultipartUploadOutput> {
+        let input = request.input;
+        let claim = claimed(&request.headers, None)?;
+        let mut storage = self.storage();
+        let bucket = storage.bucket(&input.bucket)?;
+        let if_none_match = input.if_none_match.filter(|_| !self.ignore_if_none_match);
+        bucket.check_conditions(&input.key, if_none_match.as_ref(), input.if_match.as_ref())?;
+        let upload = bucket.upload(&input.key, &input.upload_id)?;
+        let listed = input
+            .multipart_upload
+            .and_then(|list| list.parts)
+            .unwrap_or_default();
+        let parts = chosen_parts(upload, &listed)?;
+        if let Some(expected) = input.mpu_object_size {
+            let actual: u64 = parts.iter().map(|part| size(&part.content)).sum();
+            if u64::try_from(expected) != Ok(actual) {
+                let message = "the provided 'x-amz-mp-object-size' header does not match";
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "{message}: {expected}, not {actual}"
+                ));
+            }
+        }
+        let checksum = whole_checksum(upload, &parts, claim, input.checksum_type.as_ref())?;
+        let mut hasher = Md5::new();
+        parts.iter().for_each(|part| hasher.update(part.md5));
+        let object = Object {
+            content: parts
+                .iter()
+                .flat_map(|part| part.content.iter().cloned())
+                .collect(),
+            etag: format!("{}-{}", hex::encode(hasher.finalize()), parts.len()),
+            checksum,
+            attributes: upload.attributes.clone(),
+            modified: SystemTime::now(),
+        };
+
+        let checksums = object.checksum.fields();
+        let output = CompleteMultipartUploadOutput {
+            location: Some(format!("/{}/{}", input.bucket, input.key)),
+            bucket: Some(input.bucket),
+            key: Some(input.key.clone()),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            checksum_type: checksums.checksum_type,
+            checksum_crc32: checksums.checksum_crc32,
+            checksum_crc32c: checksums.checksum_crc32c,
+            checksum_crc64nvme: checksums.checksum_crc64nvme,
+            checksum_sha1: checksums.checksum_sha1,
+            checksum_sha256: checksums.checksum_sha256,
+            ..CompleteMultipartUploadOutput::default()
+        };
+        bucket.uploads.remove(&(input.key.clone(), input.upload_id));
+        bucket.objects.insert(input.key, object);
+        Ok(output)
+    }
+
+    pub(crate) fn abort_upload(
+        &self,
+        input: AbortMultipartUploadInput,
+    ) -> S3Result<AbortMultipartUploadOutput> {
+        let mut storage = self.storage();
+        let bucket = storage.bucket(&input.bucket)?;
+        bucket.upload(&input.key, &input.upload_id)?;
+        bucket.uploads.remove(&(input.key, input.upload_id));
+        Ok(AbortMultipartUploadOutput::default())
+    }
+}
+
+/// The parts that Complete lists, each exactly as it was uploaded.
+fn chosen_parts<'a>(upload: &'a Upload, listed: &[CompletedPart]) -> S3Result<Vec<&'a Part>> {
+    if listed.is_empty() {
+        return Err(s3_error!(
+            InvalidRequest,
+            "you must specify at least one part"
+        ));
+    }
+    if !listed.is_sorted_by(|a, b| a.part_number < b.part_number) {
+        return Err(s3_error!(
+            InvalidPartOrder,
+            "the list of parts was not in ascending order"
+        ));
+    }
+    let mut parts = Vec::with_capacity(listed.len());
+    for wanted in listed {
+        let number = wanted.part_number.unwrap_or_default();
+        let part = upload.parts.get(&number);
+        let part = part.ok_or_else(|| s3_error!(InvalidPart, "part {number} was not uploaded"))?;
+        if wanted.e_tag.as_ref().map(ETag::value) != Some(&part.etag()) {
+            return Err(s3_error!(InvalidPart, "part {number} has another ETag"));
+        }
+        check_part_checksum(upload, number, part, wanted)?;
+        parts.push(part);
+    }
+    let too_small = |part: &&Part| size(&part.content) < MIN_PART_BYTES;
+    if parts.iter().rev().skip(1).any(too_small) {
+        return Err(s3_error!(
+            EntityTooSmall,
+            "a part other than the last is below 5 MiB"
+        ));
+    }
+    Ok(parts)
+}
+
+fn check_part_checksum(
+    upload: &Upload,
+    number: i32,
+    part: &Part,
+    wanted: &CompletedPart,
+) -> S3Result<()> {
+    let claims = [
+        (Algorithm::Crc32, &wanted.checksum_crc32),
+        (Algorithm::Crc32c, &wanted.checksum_crc32c),
+        (Algorithm::Crc64Nvme, &wanted.checksum_crc64nvme),
+        (Algorithm::Sha1, &wanted.checksum_sha1),
+        (Algorithm::Sha256, &wanted.checksum_sha256),
+    ];
+    let mut told = claims
+        .into_iter()
+        .filter_map(|(a, value)| Some((a, value.as_ref()?)));
+    let (claim, second) = (told.next(), told.next());
+    if second.is_some() {
+        return Err(s3_error!(
+            InvalidRequest,
+            "part {number} has more than one checksum"
+        ));
+    }
+    let declared = upload.declared.map(|(algorithm, _)| algorithm);
+    check_algorithm(declared, claim.map(|(algorithm, _)| algorithm))?;
+    match claim {
+        Some((_, value)) if *value != part.checksum.value => {
+            Err(s3_error!(InvalidPart, "part {number} has another checksum"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The checksum of the whole object, checked against what Complete claims.
+fn whole_checksum(
+    upload: &Upload,
+    parts: &[&Part],
+    claim: Option<(Algorithm, String)>,
+    claimed_kind: Option<&ChecksumType>,
+) -> S3Result<Checksum> {
+    let (algorithm, kind) = upload
+        .declared
+        .unwrap_or((Algorithm::Crc64Nvme, Kind::FullObject));
+    if let Some(claimed) = claimed_kind
+        && (upload.declared.is_none() || claimed.as_str() != kind.name())
+    {
+        return Err(s3_error!(
+            InvalidRequest,
+            "checksum type {claimed:?} was not declared"
+        ));
+    }
+    let checksum = match kind {
+        Kind::Composite => Checksum::composite(algorithm, parts.iter().map(|part| &part.checksum)),
+        Kind::FullObject => {
+            let content: Vec<Bytes> = parts
+                .iter()
+                .flat_map(|part| part.content.iter().cloned())
+                .collect();
+            Checksum::of(algorithm, &content)
+        }
+    };
+    if let Some((claimed, value)) = claim {
+        check_algorithm(
+            upload.declared.map(|(algorithm, _)| algorithm),
+            Some(claimed),
+        )?;
+        if value != checksum.value {
+            let name = algorithm.name();
+            return Err(s3_error!(
+                BadDigest,
+                "the {name} you specified is not the object's"
+            ));
+        }
+    }
+    Ok(checksum)
+}
+
+/// Refuses a claim of another algorithm than the upload declared, and the lack of one.
+fn check_algorithm(declared: Option<Algorithm>, claimed: Option<Algorithm>) -> S3Result<()> {
+    if declared == claimed {
+        return Ok(());
+    }
+    let name = |algorithm: Option<Algorithm>| algorithm.map_or("null", Algorithm::name);
+    let (expected, actual) = (name(declared), name(claimed));
+    let message = "checksum type mismatch occurred";
+    Err(s3_error!(
+        InvalidRequest,
+        "{message}, expected: {expected}, actual: {actual}"
+    ))
+}

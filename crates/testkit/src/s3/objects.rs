@@ -1,0 +1,214 @@
+//! Put, get, head and delete of whole objects.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hyper::HeaderMap;
+use hyper::header::HeaderValue;
+use s3s::dto::{
+    ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput, PutObjectOutput,
+    StreamingBlob,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+
+use super::backend::Backend;
+use super::checksum::{Checksum, claimed, verify};
+use super::storage::{Attributes, Object, md5, size};
+
+/// S3's limit for the names and values of user metadata together.
+const MAX_METADATA_BYTES: usize = 2048;
+
+impl Backend {
+    pub(crate) async fn put(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        let input = request.input;
+        let attributes = attributes(input.metadata, input.content_type)?;
+        let content = received(input.body, input.content_md5.as_deref()).await?;
+        let claim = claimed(&request.headers, request.trailing_headers.as_ref())?;
+        let checksum = verify(claim, &content)?;
+        let object = Object::put(content, checksum, attributes);
+
+        let mut storage = self.storage();
+        let bucket = storage.bucket(&input.bucket)?;
+        let if_none_match = input.if_none_match.filter(|_| !self.ignore_if_none_match);
+        bucket.check_conditions(&input.key, if_none_match.as_ref(), input.if_match.as_ref())?;
+        let output = PutObjectOutput {
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            checksum_type: Some(ChecksumType::from_static(object.checksum.kind.name())),
+            ..PutObjectOutput::default()
+        };
+        let headers = checksum_header(&object.checksum)?;
+        bucket.objects.insert(input.key, object);
+        Ok(S3Response::with_headers(output, headers))
+    }
+
+    pub(crate) fn get(&self, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {
+        let mut storage = self.storage();
+        let object = storage.bucket(&input.bucket)?.object(&input.key)?;
+        if input.if_none_match.is_some() || input.part_number.is_some() {
+            return Err(s3_error!(NotImplemented, "reads know Range and If-Match"));
+        }
+        input
+            .if_match
+            .map_or(Ok(()), |condition| object.check_if_match(&condition))?;
+        let range = input
+            .range
+            .map(|range| range.check(object.size()))
+            .transpose()?;
+        let content_range = range
+            .as_ref()
+            .map(|r| format!("bytes {}-{}/{}", r.start, r.end - 1, object.size()));
+        let headers = match (&range, shows_checksum(input.checksum_mode.as_ref())) {
+            (None, true) => checksum_header(&object.checksum)?,
+            _ => HeaderMap::new(),
+        };
+        let content = slice(&object.content, range.unwrap_or(0..object.size()));
+        let output = GetObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            content_length: i64::try_from(size(&content)).ok(),
+            content_range,
+            content_type: object.attributes.content_type.clone(),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            last_modified: Some(object.modified.into()),
+            metadata: Some(object.attributes.metadata.clone()),
+            body: Some(StreamingBlob::wrap(
+                stream::iter(content).map(Ok::<_, std::io::Error>),
+            )),
+            ..GetObjectOutput::default()
+        };
+        Ok(S3Response::with_headers(output, headers))
+    }
+
+    pub(crate) fn head(&self, input: HeadObjectInput) -> S3Result<S3Response<HeadObjectOutput>> {
+        let mut storage = self.storage();
+        let object = storage.bucket(&input.bucket)?.object(&input.key)?;
+        if input.if_none_match.is_some() || input.part_number.is_some() || input.range.is_some() {
+            return Err(s3_error!(NotImplemented, "heads know If-Match"));
+        }
+        input
+            .if_match
+            .map_or(Ok(()), |condition| object.check_if_match(&condition))?;
+        let headers = if shows_checksum(input.checksum_mode.as_ref()) {
+            checksum_header(&object.checksum)?
+        } else {
+            HeaderMap::new()
+        };
+        let output = HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            content_length: i64::try_from(object.size()).ok(),
+            content_type: object.attributes.content_type.clone(),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            last_modified: Some(object.modified.into()),
+            metadata: Some(object.attributes.metadata.clone()),
+            ..HeadObjectOutput::default()
+        };
+        Ok(S3Response::with_headers(output, headers))
+    }
+
+    pub(crate) fn delete(&self, input: DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
+        self.storage()
+            .bucket(&input.bucket)?
+            .objects
+            .remove(&input.key);
+        Ok(DeleteObjectOutput::default())
+    }
+}
+
+/// What a client says about a new object, its user metadata within S3's limit.
+pub(crate) fn attributes(
+    metadata: Option<Metadata>,
+    content_type: Option<String>,
+) -> S3Result<Attributes> {
+    let metadata = metadata.unwrap_or_default();
+    let bytes: usize = metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > MAX_METADATA_BYTES {
+        return Err(s3_error!(MetadataTooLarge, "{bytes} bytes of metadata"));
+    }
+    Ok(Attributes {
+        metadata,
+        content_type,
+    })
+}
+
+/// The whole body, after its payload hash and its Content-MD5 have been checked.
+pub(crate) async fn received(
+    body: Option<StreamingBlob>,
+    content_md5: Option<&str>,
+) -> S3Result<Vec<Bytes>> {
+    let content: Vec<Bytes> = match body {
+        Some(body) => body.try_collect().await.map_err(|source| {
+            // s3s checks x-amz-content-sha256 while the body streams, and keeps the type of its
+            // error to itself.
+            let code = if source.to_string().contains("Sha256Mismatch") {
+                S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into())
+            } else {
+                S3ErrorCode::IncompleteBody
+            };
+            let mut error = S3Error::with_source(code, source);
+            error.set_status_code(hyper::StatusCode::BAD_REQUEST);
+            error
+        })?,
+        None => Vec::new(),
+    };
+    if let Some(claim) = content_md5 {
+        let claim = BASE64_STANDARD.decode(claim);
+        let claim: [u8; 16] = claim
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| s3_error!(InvalidDigest, "Content-MD5 is not a base64 MD5"))?;
+        if claim != md5(&content) {
+            return Err(s3_error!(
+                BadDigest,
+                "Content-MD5 did not match what we received"
+            ));
+        }
+    }
+    Ok(content)
+}
+
+/// The headers that show a checksum: its value and its type.
+pub(crate) fn checksum_header(checksum: &Checksum) -> S3Result<HeaderMap> {
+    let value = HeaderValue::try_from(&checksum.value).map_err(S3Error::internal_error)?;
+    Ok(HeaderMap::from_iter([
+        (
+            checksum
+                .algorithm
+                .header()
+                .parse()
+                .map_err(S3Error::internal_error)?,
+            value,
+        ),
+        (
+            s3s::header::X_AMZ_CHECKSUM_TYPE,
+            HeaderValue::from_static(checksum.kind.name()),
+        ),
+    ]))
+}
+
+fn shows_checksum(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
+}
+
+/// The bytes of `range`, which lies inside `content`, without copying them.
+fn slice(content: &[Bytes], range: Range<u64>) -> Vec<Bytes> {
+    let mut start = 0;
+    let mut found = Vec::new();
+    for bytes in content {
+        let end = start + bytes.len() as u64;
+        let (from, to) = (range.start.max(start), range.end.min(end));
+        if from < to {
+            found.push(bytes.slice((from - start) as usize..(to - start) as usize));
+        }
+        start = end;
+    }
+    found
+}

@@ -1,0 +1,130 @@
+//! What the server remembers of each HTTP request.
+//!
+//! The log is how tests prove what a tool did on the wire: that nothing was read back, that a
+//! manifest was written last, that each write carried its condition. A request is entered when its
+//! head arrives, before the signature is looked at, so refused and held requests are in it too.
+
+use std::collections::BTreeMap;
+
+use hyper::http::request::Parts;
+use hyper::{Method, Uri};
+use percent_encoding::percent_decode_str;
+
+/// The S3 operation that a request asks for, told from its method, path and query alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are the S3 API's own")]
+pub enum Operation {
+    ListBuckets,
+    CreateBucket,
+    HeadBucket,
+    ListObjectsV2,
+    ListMultipartUploads,
+    PutObject,
+    GetObject,
+    HeadObject,
+    DeleteObject,
+    CreateMultipartUpload,
+    UploadPart,
+    CompleteMultipartUpload,
+    AbortMultipartUpload,
+    ListParts,
+    /// Anything that this server does not do.
+    Other,
+}
+
+/// One HTTP request as the server saw it, with its reply.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The operation that was asked for.
+    pub operation: Operation,
+    /// HTTP method.
+    pub method: String,
+    /// Bucket of the path; empty where the path names none.
+    pub bucket: String,
+    /// Decoded object key; empty where the path names none.
+    pub key: String,
+    /// `uploadId` of the query.
+    pub upload_id: Option<String>,
+    /// `partNumber` of the query.
+    pub part_number: Option<u16>,
+    /// Header names in lower case with their values; `authorization` is left out.
+    pub headers: BTreeMap<String, String>,
+    /// Bytes of the body that arrived.
+    pub request_bytes: u64,
+    /// Status of the reply; `None` while the request is held or under way, and for ever where the
+    /// connection ended without a reply.
+    pub status: Option<u16>,
+    /// Bytes of the reply's body.
+    pub response_bytes: u64,
+}
+
+impl Request {
+    /// The value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn from_head(head: &Parts) -> Self {
+        let path = decode(head.uri.path().trim_start_matches('/'));
+        let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+        let upload_id = query_value(&head.uri, "uploadId");
+        let part_number = query_value(&head.uri, "partNumber").and_then(|n| n.parse().ok());
+        let headers = head
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != hyper::header::AUTHORIZATION)
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect();
+        Self {
+            operation: operation(head, bucket, key),
+            method: head.method.to_string(),
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            upload_id,
+            part_number,
+            headers,
+            request_bytes: 0,
+            status: None,
+            response_bytes: 0,
+        }
+    }
+}
+
+fn operation(head: &Parts, bucket: &str, key: &str) -> Operation {
+    let has = |name| query_value(&head.uri, name).is_some();
+    let upload = has("uploadId");
+    match (&head.method, bucket.is_empty(), key.is_empty()) {
+        (&Method::GET, true, _) => Operation::ListBuckets,
+        (&Method::PUT, false, true) => Operation::CreateBucket,
+        (&Method::HEAD, false, true) => Operation::HeadBucket,
+        (&Method::GET, false, true) if has("uploads") => Operation::ListMultipartUploads,
+        (&Method::GET, false, true) if has("list-type") => Operation::ListObjectsV2,
+        (&Method::PUT, false, false) if upload => Operation::UploadPart,
+        (&Method::PUT, false, false) => Operation::PutObject,
+        (&Method::GET, false, false) if upload => Operation::ListParts,
+        (&Method::GET, false, false) => Operation::GetObject,
+        (&Method::HEAD, false, false) => Operation::HeadObject,
+        (&Method::POST, false, false) if upload => Operation::CompleteMultipartUpload,
+        (&Method::POST, false, false) if has("uploads") => Operation::CreateMultipartUpload,
+        (&Method::DELETE, false, false) if upload => Operation::AbortMultipartUpload,
+        (&Method::DELETE, false, false) => Operation::DeleteObject,
+        _ => Operation::Other,
+    }
+}
+
+fn query_value(uri: &Uri, name: &str) -> Option<String> {
+    uri.query()?.split('&').find_map(|pair| {
+        let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (found == name).then(|| decode(value))
+    })
+}
+
+fn decode(encoded: &str) -> String {
+    percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+}

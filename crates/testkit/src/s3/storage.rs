@@ -1,0 +1,182 @@
+//! What the server holds: buckets, objects and open multipart uploads, in memory.
+//!
+//! Content is a list of the very buffers that arrived, so a 100 MB object exists once. All changes
+//! happen under one lock, which is what makes conditional writes atomic.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use s3s::dto::{ETagCondition, Metadata};
+use s3s::{S3Result, s3_error};
+use uuid::Uuid;
+
+use super::checksum::{Algorithm, Checksum, Kind};
+
+/// Everything that the server holds.
+#[derive(Default)]
+pub(crate) struct Storage {
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    uploads_created: u64,
+}
+
+/// One bucket.
+pub(crate) struct Bucket {
+    pub(crate) created: SystemTime,
+    pub(crate) objects: BTreeMap<String, Object>,
+    /// By key, then by upload id, which grows with time: the order in which S3 lists them.
+    pub(crate) uploads: BTreeMap<(String, String), Upload>,
+}
+
+/// A finished object.
+pub(crate) struct Object {
+    pub(crate) content: Vec<Bytes>,
+    /// Hex, without quotes.
+    pub(crate) etag: String,
+    pub(crate) checksum: Checksum,
+    pub(crate) attributes: Attributes,
+    pub(crate) modified: SystemTime,
+}
+
+/// What a client says about an object beside its bytes.
+#[derive(Clone, Default)]
+pub(crate) struct Attributes {
+    pub(crate) metadata: Metadata,
+    pub(crate) content_type: Option<String>,
+}
+
+/// An open multipart upload.
+pub(crate) struct Upload {
+    pub(crate) declared: Option<(Algorithm, Kind)>,
+    pub(crate) attributes: Attributes,
+    pub(crate) initiated: SystemTime,
+    pub(crate) parts: BTreeMap<i32, Part>,
+}
+
+/// A part of an open upload.
+pub(crate) struct Part {
+    pub(crate) content: Vec<Bytes>,
+    pub(crate) md5: [u8; 16],
+    /// Of the algorithm that the upload declared; where it declared none, of any.
+    pub(crate) checksum: Checksum,
+    pub(crate) modified: SystemTime,
+}
+
+impl Storage {
+    /// The bucket, or `NoSuchBucket`.
+    pub(crate) fn bucket(&mut self, name: &str) -> S3Result<&mut Bucket> {
+        self.buckets
+            .get_mut(name)
+            .ok_or_else(|| s3_error!(NoSuchBucket, "bucket {name} does not exist"))
+    }
+
+    /// An id for a new upload; ids grow with time.
+    pub(crate) fn new_upload_id(&mut self) -> String {
+        self.uploads_created += 1;
+        format!("{:08x}-{}", self.uploads_created, Uuid::new_v4())
+    }
+}
+
+impl Bucket {
+    pub(crate) fn new() -> Self {
+        Self {
+            created: SystemTime::now(),
+            objects: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+        }
+    }
+
+    /// The object, or `NoSuchKey`.
+    pub(crate) fn object(&self, key: &str) -> S3Result<&Object> {
+        self.objects
+            .get(key)
+            .ok_or_else(|| s3_error!(NoSuchKey, "key {key} does not exist"))
+    }
+
+    /// The open upload, or `NoSuchUpload`.
+    pub(crate) fn upload(&mut self, key: &str, id: &str) -> S3Result<&mut Upload> {
+        self.uploads
+            .get_mut(&(key.to_owned(), id.to_owned()))
+            .ok_or_else(|| s3_error!(NoSuchUpload, "upload {id} of {key} does not exist"))
+    }
+
+    /// Refuses a write of `key` whose conditions its present state does not meet.
+    pub(crate) fn check_conditions(
+        &self,
+        key: &str,
+        if_none_match: Option<&ETagCondition>,
+        if_match: Option<&ETagCondition>,
+    ) -> S3Result<()> {
+        let present = self.objects.get(key);
+        match if_none_match {
+            None => {}
+            Some(ETagCondition::Any) if present.is_none() => {}
+            Some(ETagCondition::Any) => return Err(s3_error!(PreconditionFailed, "{key} exists")),
+            Some(ETagCondition::ETag(_)) => {
+                return Err(s3_error!(
+                    NotImplemented,
+                    "a write knows only If-None-Match: *"
+                ));
+            }
+        }
+        match (if_match, present) {
+            (None, _) => Ok(()),
+            (Some(ETagCondition::Any), _) => Err(s3_error!(
+                NotImplemented,
+                "a write knows only If-Match with an ETag"
+            )),
+            (Some(_), None) => Err(s3_error!(NoSuchKey, "key {key} does not exist")),
+            (Some(condition), Some(object)) => object.check_if_match(condition),
+        }
+    }
+}
+
+impl Object {
+    /// An object that was put in one piece: its ETag is the MD5 of its bytes.
+    pub(crate) fn put(content: Vec<Bytes>, checksum: Checksum, attributes: Attributes) -> Self {
+        let etag = hex::encode(md5(&content));
+        Self {
+            content,
+            etag,
+            checksum,
+            attributes,
+            modified: SystemTime::now(),
+        }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        size(&self.content)
+    }
+
+    /// `PreconditionFailed` where the object is another than the condition names.
+    pub(crate) fn check_if_match(&self, condition: &ETagCondition) -> S3Result<()> {
+        match condition {
+            ETagCondition::ETag(etag) if etag.value() != self.etag => Err(s3_error!(
+                PreconditionFailed,
+                "the object's ETag is \"{}\"",
+                self.etag
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Part {
+    /// Hex, without quotes.
+    pub(crate) fn etag(&self) -> String {
+        hex::encode(self.md5)
+    }
+}
+
+pub(crate) fn size(content: &[Bytes]) -> u64 {
+    content.iter().map(|bytes| bytes.len() as u64).sum()
+}
+
+pub(crate) fn md5(content: &[Bytes]) -> [u8; 16] {
+    let mut hasher = Md5::new();
+    for bytes in content {
+        hasher.update(bytes);
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,238 @@
+//! What the S3 server offers to tests beyond S3: the log, the gate, looking and tampering.
+//!
+//! How it answers as S3 is the contract suite's (`tests/tests/s3_contract.rs`), which runs against
+//! a real server too.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, S3Server, Verdict};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+const BUCKET: &str = "lob-data";
+
+async fn start(options: S3Options) -> (S3Server, Client) {
+    let buckets = vec![BUCKET.to_owned()];
+    let server = S3Server::start(S3Options { buckets, ..options })
+        .await
+        .unwrap();
+    let credentials =
+        Credentials::new(server.access_key(), server.secret_key(), None, None, "test");
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(server.endpoint())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(credentials)
+        .force_path_style(true)
+        .retry_config(RetryConfig::disabled())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .build();
+    (server, Client::from_conf(config))
+}
+
+fn gated(gate: impl Gate) -> S3Options {
+    S3Options {
+        gate: Some(Arc::new(gate)),
+        ..S3Options::default()
+    }
+}
+
+async fn put(client: &Client, key: &str, bytes: &'static [u8]) -> Result<(), Option<String>> {
+    let body = ByteStream::from_static(bytes);
+    let sent = client
+        .put_object()
+        .bucket(BUCKET)
+        .key(key)
+        .metadata("token", "t1")
+        .body(body);
+    sent.if_none_match("*")
+        .send()
+        .await
+        .map(drop)
+        .map_err(|e| e.code().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn every_request_is_logged_with_what_it_asked_and_how_it_went() {
+    let (server, client) = start(S3Options::default()).await;
+    put(&client, "a b/ü.parquet", b"hello").await.unwrap();
+    assert_eq!(
+        put(&client, "a b/ü.parquet", b"other")
+            .await
+            .unwrap_err()
+            .as_deref(),
+        Some("PreconditionFailed")
+    );
+    client
+        .get_object()
+        .bucket(BUCKET)
+        .key("a b/ü.parquet")
+        .send()
+        .await
+        .unwrap();
+    client
+        .head_object()
+        .bucket(BUCKET)
+        .key("missing")
+        .send()
+        .await
+        .unwrap_err();
+
+    let log = server.requests();
+    let outline: Vec<_> = log
+        .iter()
+        .map(|r| {
+            (
+                r.operation,
+                r.key.as_str(),
+                r.status,
+                r.request_bytes,
+                r.response_bytes,
+            )
+        })
+        .collect();
+    assert_eq!(
+        outline[0],
+        (Operation::PutObject, "a b/ü.parquet", Some(200), 5, 0)
+    );
+    assert_eq!(outline[1].2, Some(412));
+    assert_eq!(
+        outline[2],
+        (Operation::GetObject, "a b/ü.parquet", Some(200), 0, 5)
+    );
+    assert_eq!(
+        outline[3],
+        (Operation::HeadObject, "missing", Some(404), 0, 0)
+    );
+    assert_eq!(log[0].header("if-none-match"), Some("*"));
+    assert_eq!(log[0].header("x-amz-meta-token"), Some("t1"));
+    assert_eq!(log[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_test_sees_the_stored_object_and_can_put_and_remove_one_past_all_requests() {
+    let (server, client) = start(S3Options::default()).await;
+    put(&client, "k", b"hello").await.unwrap();
+    let stored = server.object(BUCKET, "k").unwrap();
+    assert_eq!(stored.bytes.as_ref(), b"hello");
+    assert_eq!(stored.etag, "5d41402abc4b2a76b9719d911017c592");
+    assert_eq!(stored.metadata["token"], "t1");
+
+    server.put_raw(BUCKET, "k", &b"lie"[..]);
+    let lie = server.object(BUCKET, "k").unwrap();
+    assert_eq!(
+        (lie.bytes.as_ref(), lie.metadata),
+        (&b"lie"[..], stored.metadata)
+    );
+    assert_ne!(lie.crc64nvme, stored.crc64nvme);
+    assert_eq!(server.keys(BUCKET), ["k"]);
+    assert!(server.remove(BUCKET, "k"));
+    assert!(!server.remove(BUCKET, "k"));
+    assert!(server.object(BUCKET, "k").is_none());
+}
+
+#[tokio::test]
+async fn a_corrupted_object_differs_in_one_bit_and_its_head_does_not_tell() {
+    let (server, client) = start(S3Options::default()).await;
+    put(&client, "k", b"hello").await.unwrap();
+    let before = server.object(BUCKET, "k").unwrap();
+    assert!(server.corrupt(BUCKET, "k", 9));
+    assert!(!server.corrupt(BUCKET, "k", 40));
+
+    let after = server.object(BUCKET, "k").unwrap();
+    assert_eq!(after.bytes.as_ref(), b"hgllo");
+    assert_eq!(
+        (&after.etag, &after.crc64nvme),
+        (&before.etag, &before.crc64nvme)
+    );
+    let head = client
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    assert_eq!(head.checksum_crc64_nvme, before.crc64nvme);
+}
+
+#[tokio::test]
+async fn a_gate_answers_with_an_error_instead_of_executing() {
+    let gate = |moment: Moment, request: &Request| match (moment, request.operation) {
+        (Moment::Arrived, Operation::PutObject) => Verdict::Answer {
+            status: 503,
+            code: "SlowDown",
+        },
+        _ => Verdict::Pass,
+    };
+    let (server, client) = start(gated(gate)).await;
+    assert_eq!(
+        put(&client, "k", b"hello").await.unwrap_err().as_deref(),
+        Some("SlowDown")
+    );
+    assert!(server.keys(BUCKET).is_empty());
+    assert_eq!(server.requests()[0].status, Some(503));
+}
+
+#[tokio::test]
+async fn a_lost_reply_leaves_the_request_executed_and_the_log_without_a_status() {
+    let gate = |moment: Moment, _: &Request| match moment {
+        Moment::Arrived => Verdict::Pass,
+        Moment::Executed => Verdict::Disconnect,
+    };
+    let (server, client) = start(gated(gate)).await;
+    assert_eq!(put(&client, "k", b"hello").await, Err(None));
+    assert_eq!(server.keys(BUCKET), ["k"]);
+    assert_eq!(server.requests()[0].status, None);
+}
+
+#[tokio::test]
+async fn a_held_request_is_never_executed_and_other_requests_go_on() {
+    let (arrived, mut arrivals) = unbounded_channel();
+    let gate = move |moment: Moment, request: &Request| hold_first(&arrived, moment, request);
+    let (server, client) = start(gated(gate)).await;
+    let held = tokio::spawn({
+        let client = client.clone();
+        async move { put(&client, "held", b"hello").await }
+    });
+    assert_eq!(arrivals.recv().await.as_deref(), Some("held"));
+    put(&client, "other", b"hello").await.unwrap();
+    held.abort();
+    assert!(held.await.unwrap_err().is_cancelled());
+    assert_eq!(server.keys(BUCKET), ["other"]);
+}
+
+fn hold_first(arrived: &UnboundedSender<String>, moment: Moment, request: &Request) -> Verdict {
+    match (moment, request.key.as_str()) {
+        (Moment::Arrived, "held") => {
+            arrived.send(request.key.clone()).unwrap();
+            Verdict::Hold
+        }
+        _ => Verdict::Pass,
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_server_answers_no_more() {
+    let (server, client) = start(S3Options::default()).await;
+    put(&client, "k", b"hello").await.unwrap();
+    drop(server);
+    assert_eq!(put(&client, "l", b"hello").await, Err(None));
+}
+
+#[tokio::test]
+async fn conditions_can_be_ignored_as_old_servers_do() {
+    let options = S3Options {
+        ignore_if_none_match: true,
+        ..S3Options::default()
+    };
+    let (server, client) = start(options).await;
+    put(&client, "k", b"hello").await.unwrap();
+    put(&client, "k", b"other").await.unwrap();
+    assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), b"other");
+}
