@@ -9,3 +9,8 @@ pub mod crc;
 pub mod hash;
 pub mod metrics;
 pub mod statistics;
+mod retry;
+pub mod s3_settings;
+pub mod store;
+pub mod multipart;
+pub mod part;

@@ -1,0 +1,171 @@
+//! Parts of a file on their way to S3: cut, hashed once, and paid for out of one byte budget.
+//!
+//! A [`HashedPart`] can only be had by hashing, in order, so the SHA-256 and CRC of a file are
+//! always those of the very buffers that were sent.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytesize::ByteSize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::crc::Crc;
+use crate::failure::Failure;
+use crate::hash::{Sha256, Sha256Hasher};
+use crate::s3_settings::{PART_SIZE_RANGE, S3Settings};
+
+/// S3's limit.
+const MAX_PARTS: u64 = 10_000;
+/// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
+const PERMIT_BYTES: u64 = 4096;
+
+/// How large parts are, and how many bytes of them may be in memory.
+#[derive(Debug, Clone)]
+pub struct PartBudget {
+    part_size: u64,
+    permits: Arc<Semaphore>,
+    capacity: u32,
+}
+
+/// Memory for one part; the budget gets it back when this is dropped.
+#[derive(Debug)]
+pub struct Reserved {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl PartBudget {
+    /// The budget that `settings` ask for.
+    ///
+    /// # Errors
+    /// A part size outside S3's limits, or a budget that cannot hold two parts: one to fill while
+    /// the other is sent.
+    pub fn new(settings: &S3Settings) -> Result<Self, Failure> {
+        let (smallest, largest) = PART_SIZE_RANGE;
+        let (part_size, buffer_size) = (settings.part_size, settings.buffer_size);
+        if part_size < smallest || part_size > largest {
+            return Err(Failure::usage(format!(
+                "--part-size {part_size} is outside of S3's limits, {smallest} to {largest}"
+            )));
+        }
+        if buffer_size.0 < 2 * part_size.0 {
+            return Err(Failure::usage(format!(
+                "--buffer-size {buffer_size} cannot hold two parts of --part-size {part_size}"
+            )));
+        }
+        let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
+        let permits = Arc::new(Semaphore::new(capacity as usize));
+        Ok(Self { part_size: part_size.0, permits, capacity })
+    }
+
+    /// The size of parts where the size of the file is not known before, in bytes.
+    pub fn part_size(&self) -> u64 {
+        self.part_size
+    }
+
+    /// The size of the parts of a file of `file_size` bytes: as set, or larger where 10,000 parts
+    /// would not do.
+    pub fn part_size_for(&self, file_size: u64) -> u64 {
+        let needed = file_size.div_ceil(MAX_PARTS).next_multiple_of(ByteSize::mib(1).0);
+        self.part_size.max(needed)
+    }
+
+    /// Waits until `bytes` may be taken. A part larger than the whole budget takes all of it.
+    pub async fn reserve(&self, bytes: u64) -> Reserved {
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+        let permits = permits.min(self.capacity);
+        // The semaphore is never closed; if it were, memory would be the smaller problem.
+        match Arc::clone(&self.permits).acquire_many_owned(permits).await {
+            Ok(permit) => Reserved { _permit: permit },
+            Err(closed) => unreachable!("{closed}"),
+        }
+    }
+}
+
+/// The next bytes of a file, with their CRC and the memory that they take.
+#[derive(Debug)]
+pub struct HashedPart {
+    pub(crate) bytes: Bytes,
+    pub(crate) crc: Crc,
+    pub(crate) reserved: Reserved,
+}
+
+/// What a file is, known once its last byte was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileHashes {
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of all bytes.
+    pub sha256: Sha256,
+    /// CRC64NVME of all bytes.
+    pub crc: Crc,
+}
+
+/// Hashes a file part by part.
+#[derive(Debug)]
+pub struct PartHasher {
+    sha256: Sha256Hasher,
+    crc: Crc,
+    size: u64,
+}
+
+impl Default for PartHasher {
+    fn default() -> Self {
+        Self { sha256: Sha256Hasher::default(), crc: Crc::EMPTY, size: 0 }
+    }
+}
+
+impl PartHasher {
+    /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is fine.
+    pub fn hash(&mut self, bytes: Bytes, reserved: Reserved) -> HashedPart {
+        let crc = Crc::of(&bytes);
+        self.sha256.update(&bytes);
+        self.crc = self.crc.then(crc, bytes.len() as u64);
+        self.size += bytes.len() as u64;
+        HashedPart { bytes, crc, reserved }
+    }
+
+    /// The hashes of all bytes so far.
+    pub fn finish(self) -> FileHashes {
+        FileHashes { size: self.size, sha256: self.sha256.finish(), crc: self.crc }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn budget(part_size: ByteSize, buffer_size: ByteSize) -> Result<PartBudget, Failure> {
+        PartBudget::new(&S3Settings { part_size, buffer_size, ..S3Settings::defaults("x") })
+    }
+
+    #[test]
+    fn sizes_that_s3_or_the_budget_cannot_take_are_refused() {
+        assert!(budget(ByteSize::mib(4), ByteSize::mib(64)).is_err());
+        assert!(budget(ByteSize::gib(6), ByteSize::gib(64)).is_err());
+        assert!(budget(ByteSize::mib(8), ByteSize::mib(15)).is_err());
+        assert!(budget(ByteSize::mib(8), ByteSize::mib(16)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_that_s3_takes_fits_into_its_parts(file_size in 0..5_u64 << 40) {
+            let part_size =
+                budget(ByteSize::mib(8), ByteSize::mib(64)).unwrap().part_size_for(file_size);
+            prop_assert!(file_size.div_ceil(part_size) <= MAX_PARTS);
+            prop_assert!(part_size >= PART_SIZE_RANGE.0.0 && part_size <= PART_SIZE_RANGE.1.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn reserved_memory_comes_back_when_it_is_dropped() {
+        let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
+        let first = budget.reserve(8 << 20).await;
+        let second = budget.reserve(8 << 20).await;
+        assert_eq!(budget.permits.available_permits(), 0);
+        drop((first, second));
+        let _all = budget.reserve(1 << 40).await;
+        assert_eq!(budget.permits.available_permits(), 0);
+    }
+}

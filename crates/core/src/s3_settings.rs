@@ -1,0 +1,119 @@
+//! How S3 is reached: the settings that all three tools share, and their flags.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+/// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
+pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
+
+/// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
+/// environment, container or instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct S3Settings {
+    /// The bucket; it has no default.
+    pub bucket: String,
+    /// The folder of runs inside the bucket.
+    pub prefix: String,
+    /// Another endpoint than AWS's own, such as `http://127.0.0.1:9000`.
+    pub endpoint_url: Option<String>,
+    /// The region of the bucket.
+    pub region: Option<String>,
+    /// The profile of the shared AWS configuration files.
+    pub profile: Option<String>,
+    /// A file of CA certificates in PEM, trusted beside the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// Address the bucket in the path instead of the host name; on by itself with an endpoint.
+    pub path_style: bool,
+    /// Size of one part of a multipart upload; each part in flight is held in memory.
+    pub part_size: ByteSize,
+    /// Bytes of parts that may be in memory at once, over all files.
+    pub buffer_size: ByteSize,
+    /// Attempts of one request, the first included.
+    pub max_attempts: u32,
+    /// Time-out for a connection to be made.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Time-out of one attempt, from its first byte sent to its last byte received.
+    #[serde(with = "humantime_serde")]
+    pub attempt_timeout: Duration,
+}
+
+impl S3Settings {
+    /// The defaults, with the prefix that differs from tool to tool. Connect and attempt time-out
+    /// and the number of attempts are those of the original's helper module; its parts of 100 MB
+    /// would hold too much memory.
+    pub fn defaults(prefix: &str) -> Self {
+        Self {
+            bucket: String::new(),
+            prefix: prefix.to_owned(),
+            endpoint_url: None,
+            region: None,
+            profile: None,
+            ca_bundle: None,
+            path_style: false,
+            part_size: ByteSize::mib(8),
+            buffer_size: ByteSize::mib(64),
+            max_attempts: 10,
+            connect_timeout: Duration::from_secs(30),
+            attempt_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The flags for [`S3Settings`].
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(next_help_heading = "S3")]
+pub struct S3Args {
+    /// Bucket that holds the runs (required)
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// Folder of runs inside the bucket
+    #[arg(long, value_name = "PREFIX")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
+    #[arg(long, value_name = "REGION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Profile of the AWS configuration files [env: also AWS_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Address the bucket in the path, not in the host name [default with --endpoint-url]
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub path_style: bool,
+    /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8 MiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_size: Option<ByteSize>,
+    /// Bytes of parts in memory at once, over all files [default: 64 MiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffer_size: Option<ByteSize>,
+    /// Attempts of one S3 request, the first included [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// Time-out for an S3 connection to be made [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub connect_timeout: Option<Duration>,
+    /// Time-out of one attempt of an S3 request [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub attempt_timeout: Option<Duration>,
+}

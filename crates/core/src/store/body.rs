@@ -1,0 +1,127 @@
+//! Reading objects: small ones whole, large ones as a stream that survives broken connections.
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::{Bytes, BytesMut};
+
+use super::{Store, StoreError, StoreErrorKind};
+
+/// How often in a row a body may break without a byte of progress.
+const MAX_BREAKS: u32 = 5;
+
+/// The bytes of one object, in order. A body that breaks goes on where it broke, and only if the
+/// object still has the ETag of the first answer.
+#[derive(Debug)]
+pub struct ObjectBody {
+    store: Store,
+    key: String,
+    etag: String,
+    size: u64,
+    position: u64,
+    body: ByteStream,
+    breaks: u32,
+}
+
+impl Store {
+    /// Opens an object for reading.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] where there is none.
+    pub async fn get(&self, key: &str) -> Result<ObjectBody, StoreError> {
+        let output = self.get_from(key, 0, None).await?;
+        let size = output.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        Ok(ObjectBody {
+            store: self.clone(),
+            key: key.to_owned(),
+            etag: super::unquoted(output.e_tag()),
+            size,
+            position: 0,
+            body: output.body,
+            breaks: 0,
+        })
+    }
+
+    /// The whole of a small object.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Refused`] where it is larger than `limit` bytes.
+    pub async fn get_small(&self, key: &str, limit: u64) -> Result<Bytes, StoreError> {
+        let mut body = self.get(key).await?;
+        if body.size > limit {
+            let detail = format!("{} bytes are more than the {limit} allowed", body.size);
+            let url = self.url(key);
+            return Err(StoreError::new(StoreErrorKind::Refused, "GetObject", url, detail));
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = body.next().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes.freeze())
+    }
+
+    async fn get_from(
+        &self,
+        key: &str,
+        position: u64,
+        etag: Option<&str>,
+    ) -> Result<GetObjectOutput, StoreError> {
+        let mut request = self.client.get_object().bucket(&self.bucket).key(key);
+        if position > 0 {
+            request = request.range(format!("bytes={position}-"));
+        }
+        if let Some(etag) = etag {
+            request = request.if_match(format!("\"{etag}\""));
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("GetObject", self.url(key), error))
+    }
+}
+
+impl StoreError {
+    /// The 412 of a conditional read: the object is another one now.
+    fn changed_meanwhile(self) -> Self {
+        match self.kind {
+            StoreErrorKind::AlreadyExists => self.of_kind(StoreErrorKind::Integrity),
+            _ => self,
+        }
+    }
+}
+
+impl ObjectBody {
+    /// Size of the object in bytes, as the server announced it.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next bytes, or `None` after exactly [`ObjectBody::size`] of them.
+    ///
+    /// # Errors
+    /// The object changed meanwhile, or the connection broke too often without progress.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            let remaining = self.size - self.position;
+            let cause = match self.body.try_next().await {
+                Ok(Some(chunk)) if chunk.len() as u64 <= remaining => {
+                    self.position += chunk.len() as u64;
+                    self.breaks = 0;
+                    self.store.metrics.received("GetObject", chunk.len() as u64);
+                    return Ok(Some(chunk));
+                }
+                Ok(None) if remaining == 0 => return Ok(None),
+                Ok(Some(_)) => "the body is longer than announced".to_owned(),
+                Ok(None) => "the body ended early".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.breaks += 1;
+            if self.breaks > MAX_BREAKS || remaining == 0 {
+                let url = self.store.url(&self.key);
+                return Err(StoreError::new(StoreErrorKind::Unreachable, "GetObject", url, cause));
+            }
+            tracing::warn!(key = self.key, position = self.position, cause, "a download broke");
+            let rest = self.store.get_from(&self.key, self.position, Some(&self.etag)).await;
+            self.body = rest.map_err(StoreError::changed_meanwhile)?.body;
+        }
+    }
+}

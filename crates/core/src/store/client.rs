@@ -1,0 +1,100 @@
+//! Builds the SDK's client from the settings: what is pinned, what is explicit, what is measured.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    AppName, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
+};
+use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
+
+use super::error_code::error_code;
+use super::observe::Observer;
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::retry::{S3RetryClassifier, retry_config, retry_partition};
+use crate::s3_settings::S3Settings;
+
+/// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
+/// request is not sent into a closing one.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The SDK's 5 seconds kill healthy uploads over slow links (aws-sdk-rust #1146, #1202).
+const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
+
+/// The client, and the region that the SDK's chain resolved.
+pub(super) async fn build(
+    settings: &S3Settings,
+    metrics: &Metrics,
+) -> Result<(Client, String), Failure> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout)
+        .operation_attempt_timeout(settings.attempt_timeout)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http_client(settings)?)
+        .retry_config(retry_config(settings.max_attempts))
+        .timeout_config(timeouts)
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled().grace_period(STALLED_STREAM_GRACE).build(),
+        );
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    let base = loader.load().await;
+
+    // S3-compatible servers do not care, but a request cannot be signed without a region.
+    let region = base.region().cloned().unwrap_or_else(|| Region::from_static("us-east-1"));
+    let mut config = aws_sdk_s3::config::Builder::from(&base)
+        .region(region.clone())
+        .force_path_style(settings.path_style || settings.endpoint_url.is_some())
+        // Every checksum is computed by us and sent in a header. With "when required" the SDK adds
+        // none of its own and never uses aws-chunked, which breaks compatible servers.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .retry_partition(retry_partition(&settings.bucket))
+        .retry_classifier(S3RetryClassifier { code_of: error_code })
+        .interceptor(Observer::new(metrics.clone()));
+    if let Ok(name) = AppName::new("lob-tools") {
+        config = config.app_name(name);
+    }
+    if let Some(endpoint) = &settings.endpoint_url {
+        config = config.endpoint_url(endpoint);
+    }
+    Ok((Client::from_conf(config.build()), region.to_string()))
+}
+
+/// Few attempts, for the first request of a run: a wrong endpoint should be said soon.
+pub(super) fn first_contact() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new()
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+}
+
+fn http_client(
+    settings: &S3Settings,
+) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Failure> {
+    let mut trusted = tls::TrustStore::default();
+    if let Some(path) = &settings.ca_bundle {
+        let unusable = || Failure::usage(format!("CA bundle `{}` is unusable", path.display()));
+        let pem = std::fs::read(path).map_err(|error| unusable().caused_by(error))?;
+        if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
+            return Err(unusable().with_hint("it must hold certificates in PEM"));
+        }
+        trusted = trusted.with_pem_certificate(pem);
+    }
+    let context = tls::TlsContext::builder()
+        .with_trust_store(trusted)
+        .build()
+        .map_err(|error| Failure::usage("TLS cannot be set up").caused_by(error))?;
+    Ok(HttpClientBuilder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_context(context)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .build_https())
+}

@@ -1,0 +1,246 @@
+//! What can go wrong with one S3 request, by what the caller can do about it.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+
+use crate::failure::ExitStatus;
+
+/// A failed S3 request, after all its attempts.
+#[derive(Debug, thiserror::Error)]
+pub struct StoreError {
+    /// What the caller can do about it.
+    pub kind: StoreErrorKind,
+    operation: &'static str,
+    object: String,
+    detail: String,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Why an S3 request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// There is no object of that name.
+    NotFound,
+    /// There is no bucket of that name.
+    NoSuchBucket,
+    /// There is no such multipart upload (any more).
+    NoSuchUpload,
+    /// The credentials are fine, but do not permit this.
+    AccessDenied,
+    /// The server does not accept the credentials, or there are none.
+    Credentials,
+    /// The object exists already, written by another run or process.
+    AlreadyExists,
+    /// The server's object differs from what was sent, or the server says that bytes were damaged.
+    Integrity,
+    /// The server asked for fewer requests until the attempts were used up.
+    Throttled,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or a connection that broke.
+    Unreachable,
+    /// A request that changes something had no answer, and asking about it had none either.
+    Unknown,
+    /// The server refused the request for another reason, or failed.
+    Refused,
+}
+
+impl StoreErrorKind {
+    /// Whether the request may have taken effect although no success was seen.
+    pub(crate) fn is_ambiguous(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::Timeout | Self::Unreachable | Self::Refused | Self::NoSuchUpload
+        )
+    }
+
+    /// Exit status of a command that fails with this.
+    pub fn exit_status(self) -> ExitStatus {
+        match self {
+            Self::Integrity => ExitStatus::Integrity,
+            Self::Unknown => ExitStatus::Unknown,
+            _ => ExitStatus::Failed,
+        }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn new(
+        kind: StoreErrorKind,
+        operation: &'static str,
+        object: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { kind, operation, object: object.into(), detail: detail.into(), source: None }
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn of_kind(mut self, kind: StoreErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Classifies what the SDK returned for `operation` on `object`.
+    pub(crate) fn from_sdk<E>(
+        operation: &'static str,
+        object: String,
+        error: SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.as_service_error().and_then(|e| e.code()).map(str::to_owned);
+        let kind = kind_of(&error, code.as_deref(), status);
+        let mut detail = match (&code, status) {
+            (Some(code), Some(status)) => format!("{code} ({status})"),
+            (None, Some(status)) => format!("status {status}"),
+            (Some(code), None) => code.clone(),
+            (None, None) => String::new(),
+        };
+        if let Some(message) = error.as_service_error().and_then(|e| e.message()) {
+            detail = format!("{detail}: {message}");
+        }
+        if let Some(id) = error.as_service_error().and_then(RequestIdOf::request_id_of) {
+            detail = format!("{detail} [request id {id}]");
+        }
+        let failed = Self::new(kind, operation, object, detail);
+        match error {
+            // Everything that the server said stands in `detail`.
+            SdkError::ServiceError(_) => failed,
+            error => match error.into_source() {
+                Ok(cause) => failed.caused_by(cause),
+                Err(_) => failed,
+            },
+        }
+    }
+
+    /// What the person can do, as one sentence.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.kind {
+            StoreErrorKind::NoSuchBucket => {
+                "check --bucket, --endpoint-url and --region".to_owned()
+            }
+            StoreErrorKind::AccessDenied => format!(
+                "the credentials lack the permission `{}` for this key, or, for a key that may \
+                 not exist, `s3:ListBucket`",
+                permission(self.operation)
+            ),
+            StoreErrorKind::Credentials => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
+                 AWS_SESSION_TOKEN or --profile, and the clock of this machine"
+                .to_owned(),
+            StoreErrorKind::AlreadyExists => {
+                "another run or process wrote this object; take a new --run-id".to_owned()
+            }
+            StoreErrorKind::Throttled => {
+                "the server asks for fewer requests; run fewer processes at once or raise \
+                 --max-attempts"
+                    .to_owned()
+            }
+            StoreErrorKind::Timeout => {
+                "raise --attempt-timeout or lower --part-size if the link is slow".to_owned()
+            }
+            StoreErrorKind::Unreachable => {
+                "check that the server runs and that --endpoint-url names it".to_owned()
+            }
+            StoreErrorKind::Unknown => {
+                "nothing was cleaned up; look at the object before you repeat the run".to_owned()
+            }
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of `{}` failed", self.operation, self.object)?;
+        match (self.kind, self.detail.as_str()) {
+            (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
+            (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
+            (_, "") => Ok(()),
+            (_, detail) => write!(f, ": {detail}"),
+        }
+    }
+}
+
+/// Request ids of service errors, where the SDK has parsed one.
+trait RequestIdOf {
+    fn request_id_of(&self) -> Option<&str>;
+}
+
+impl<E: ProvideErrorMetadata> RequestIdOf for E {
+    fn request_id_of(&self) -> Option<&str> {
+        self.meta().request_id()
+    }
+}
+
+fn kind_of<E>(
+    error: &SdkError<E, HttpResponse>,
+    code: Option<&str>,
+    status: Option<u16>,
+) -> StoreErrorKind {
+    use StoreErrorKind as K;
+    match (code, status) {
+        (Some("NoSuchBucket"), _) => K::NoSuchBucket,
+        (Some("NoSuchUpload"), _) => K::NoSuchUpload,
+        (Some("NoSuchKey" | "NotFound"), _) => K::NotFound,
+        (Some("PreconditionFailed" | "ConditionalRequestConflict"), _) | (_, Some(412)) => {
+            K::AlreadyExists
+        }
+        (
+            Some(
+                "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch"
+                | "InvalidDigest",
+            ),
+            _,
+        ) => K::Integrity,
+        (
+            Some(
+                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
+                | "RequestTimeTooSkewed" | "AuthorizationHeaderMalformed",
+            ),
+            _,
+        ) => K::Credentials,
+        (Some("SlowDown" | "SlowDownRead" | "SlowDownWrite"), _) | (_, Some(429 | 503)) => {
+            K::Throttled
+        }
+        (_, Some(401)) => K::Credentials,
+        (_, Some(403)) => K::AccessDenied,
+        (_, Some(404)) => K::NotFound,
+        (Some("RequestTimeout"), _) | (_, Some(408)) => K::Timeout,
+        (_, Some(_)) => match error {
+            // A status arrived, but not the whole body.
+            SdkError::ResponseError(_) => K::Unreachable,
+            _ => K::Refused,
+        },
+        (_, None) => match error {
+            SdkError::TimeoutError(_) => K::Timeout,
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => K::Timeout,
+            SdkError::DispatchFailure(failure) if failure.is_user() => K::Refused,
+            // Neither a connection that failed nor one that broke: no credentials were found.
+            SdkError::DispatchFailure(failure) if failure.is_other() => K::Credentials,
+            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => K::Unreachable,
+            _ => K::Refused,
+        },
+    }
+}
+
+/// The IAM action that an operation needs.
+fn permission(operation: &str) -> &'static str {
+    match operation {
+        "HeadObject" | "GetObject" => "s3:GetObject",
+        "ListObjectsV2" | "HeadBucket" => "s3:ListBucket",
+        "AbortMultipartUpload" => "s3:AbortMultipartUpload",
+        _ => "s3:PutObject",
+    }
+}
