@@ -2,4 +2,6 @@
 //!
 //! Real bytes over real sockets, and no dependency on anything but Rust.
 
+mod document_writer;
+pub mod mongo;
 pub mod s3;

@@ -1,0 +1,187 @@
+//! A MongoDB server over TCP that keeps every document byte for byte, in memory.
+//!
+//! It exists so that a demo and the tests need nothing but Rust, and to show faults that a real
+//! server cannot be made to show. It speaks what the tools use and refuses everything else, so a
+//! test that passes here means something; `tests/mongo_contract.rs` holds it and a real MongoDB to
+//! the same promises.
+
+mod arguments;
+mod catalog;
+mod collections;
+mod command;
+mod connection;
+mod cursor;
+mod delete;
+mod element;
+mod failure;
+mod filter;
+mod find;
+mod gate;
+mod handshake;
+mod index;
+mod insert;
+mod number;
+mod order;
+mod wire;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bson::RawDocumentBuf;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+pub use self::gate::{Command, Gate, Moment, Verdict};
+
+use self::catalog::{Entry, Namespace};
+use self::connection::{Shared, serve};
+use self::order::Key;
+
+/// How a [`MongoServer`] behaves; the default is a well-behaved MongoDB 6.0.
+#[derive(Clone, Default)]
+pub struct MongoOptions {
+    /// Decides about every command; without one all pass.
+    pub gate: Option<Arc<dyn Gate>>,
+    /// Every log-in fails (18) and so does every command (13), as with wrong keys.
+    pub require_auth: bool,
+    /// Deviation: `min`, `max` and `hint` are silently ignored, as some servers do.
+    pub ignore_bounds: bool,
+    /// Deviation: batches are as large as asked for, not at most 16 MiB, as on some servers.
+    pub uncapped_replies: bool,
+}
+
+/// A running server on a free port of 127.0.0.1; it stops when dropped.
+pub struct MongoServer {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+/// Why [`MongoServer::load`] refused a document.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not a document down to the last byte.
+    #[error("document {index} to load is malformed")]
+    Malformed {
+        /// Position among the documents given.
+        index: usize,
+    },
+    /// There is no `_id`.
+    #[error("document {index} to load has no _id")]
+    NoId {
+        /// Position among the documents given.
+        index: usize,
+    },
+    /// The name is a view's or a time-series collection's.
+    #[error("`{0}` is not a plain collection")]
+    NotACollection(String),
+}
+
+impl MongoServer {
+    /// Starts an empty server on threads of its own, so it can be used with and without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// No port or no threads to be had.
+    pub fn start(options: MongoOptions) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let shared = Arc::new(Shared::new(listener.local_addr()?, options));
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let for_connections = Arc::clone(&shared);
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(Arc::clone(&for_connections), stream));
+            }
+        });
+        Ok(Self {
+            shared,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// A connection string for the server, without a database.
+    pub fn uri(&self) -> String {
+        format!(
+            "mongodb://{}/?replicaSet={}",
+            self.shared.address,
+            handshake::SET_NAME
+        )
+    }
+
+    /// All commands that have arrived, handshakes left out, in the order of arrival.
+    pub fn commands(&self) -> Vec<Command> {
+        self.shared.log().clone()
+    }
+
+    /// The documents of a collection in `_id` order, byte for byte; `None` if it does not exist.
+    pub fn documents(&self, database: &str, collection: &str) -> Option<Vec<Vec<u8>>> {
+        let server = self.shared.server();
+        match server.catalog.databases.get(database)?.get(collection)? {
+            Entry::Collection(collection) => Some(
+                collection
+                    .documents
+                    .values()
+                    .map(|document| document.to_vec())
+                    .collect(),
+            ),
+            Entry::Special { .. } => None,
+        }
+    }
+
+    /// The names and UUIDs of a database's collections, sorted by name; views are left out.
+    pub fn collections(&self, database: &str) -> Vec<(String, Uuid)> {
+        let server = self.shared.server();
+        let entries = server.catalog.databases.get(database).into_iter().flatten();
+        let collections = entries.filter_map(|(name, entry)| match entry {
+            Entry::Collection(collection) => Some((name.clone(), collection.uuid)),
+            Entry::Special { .. } => None,
+        });
+        collections.collect()
+    }
+
+    /// Stores documents verbatim, bypassing everything that an insert checks or changes; creates the
+    /// collection if need be, and replaces documents of the same `_id`.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`]; the documents before the refused one are stored.
+    pub fn load(
+        &self,
+        database: &str,
+        collection: &str,
+        documents: impl IntoIterator<Item = RawDocumentBuf>,
+    ) -> Result<(), LoadError> {
+        let (database, collection) = (database.to_owned(), collection.to_owned());
+        let namespace = Namespace {
+            database,
+            collection,
+        };
+        let mut server = self.shared.server();
+        let found = server.catalog.find_or_create(&namespace, None);
+        let stored = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
+        for (index, document) in documents.into_iter().enumerate() {
+            let document = document.into_bytes();
+            element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
+            let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
+            stored.documents.insert(Key::from(id), document.into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for MongoServer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Databases, collections and their documents: what the server remembers.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::element::{Value, get};
+use super::failure::Failure;
+use super::order::Key;
+use crate::document_writer::DocumentWriter;
+
+/// Everything stored, by database and collection.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    pub(crate) databases: BTreeMap<String, BTreeMap<String, Entry>>,
+}
+
+/// What a name in a database stands for.
+pub(crate) enum Entry {
+    Collection(Collection),
+    /// A view or a time-series collection: listed, and refused by everything else.
+    Special {
+        kind: &'static str,
+        options: Vec<u8>,
+    },
+}
+
+pub(crate) struct Collection {
+    pub(crate) uuid: Uuid,
+    /// The options document of `create`.
+    pub(crate) options: Vec<u8>,
+    /// Index specifications, that of `_id` first.
+    pub(crate) indexes: Vec<Vec<u8>>,
+    pub(crate) documents: BTreeMap<Key, Bytes>,
+}
+
+/// The full name of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Namespace {
+    pub(crate) database: String,
+    pub(crate) collection: String,
+}
+
+impl std::fmt::Display for Namespace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}", self.database, self.collection)
+    }
+}
+
+impl Collection {
+    pub(crate) fn new(options: Vec<u8>) -> Self {
+        let indexes = vec![id_index()];
+        Self {
+            uuid: Uuid::new_v4(),
+            options,
+            indexes,
+            documents: BTreeMap::new(),
+        }
+    }
+
+    /// Whether writes must say that they bypass validation.
+    pub(crate) fn has_validator(&self) -> bool {
+        get(&self.options, "validator").is_some()
+    }
+}
+
+/// `{_id: 1}`.
+pub(crate) fn id_pattern() -> Vec<u8> {
+    DocumentWriter::new().int32("_id", 1).finish()
+}
+
+/// The specification of the index that every collection has.
+pub(crate) fn id_index() -> Vec<u8> {
+    DocumentWriter::new()
+        .int32("v", 2)
+        .document("key", &id_pattern())
+        .string("name", "_id_")
+        .finish()
+}
+
+impl Catalog {
+    /// The collection of that name, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The name is a view's, or `uuid` is given and is not the collection's.
+    pub(crate) fn find(
+        &self,
+        namespace: &Namespace,
+        uuid: Option<Value<'_>>,
+    ) -> Result<Option<&Collection>, Failure> {
+        self.check_uuid(namespace, uuid)?;
+        let names = self.databases.get(&namespace.database);
+        match names.and_then(|names| names.get(&namespace.collection)) {
+            None => Ok(None),
+            Some(Entry::Collection(collection)) => Ok(Some(collection)),
+            Some(Entry::Special { kind, .. }) => Err(special(namespace, kind)),
+        }
+    }
+
+    /// As [`Catalog::find`], to change the collection.
+    pub(crate) fn find_mut(
+        &mut self,
+        namespace: &Namespace,
+        uuid: Option<Value<'_>>,
+    ) -> Result<Option<&mut Collection>, Failure> {
+        self.check_uuid(namespace, uuid)?;
+        let names = self.databases.get_mut(&namespace.database);
+        match names.and_then(|names| names.get_mut(&namespace.collection)) {
+            None => Ok(None),
+            Some(Entry::Collection(collection)) => Ok(Some(collection)),
+            Some(Entry::Special { kind, .. }) => Err(special(namespace, kind)),
+        }
+    }
+
+    /// The collection of that name, created if it does not exist and no `uuid` is demanded.
+    pub(crate) fn find_or_create(
+        &mut self,
+        namespace: &Namespace,
+        uuid: Option<Value<'_>>,
+    ) -> Result<&mut Collection, Failure> {
+        self.check_uuid(namespace, uuid)?;
+        let names = self
+            .databases
+            .entry(namespace.database.clone())
+            .or_default();
+        let new = || Entry::Collection(Collection::new(DocumentWriter::new().finish()));
+        match names
+            .entry(namespace.collection.clone())
+            .or_insert_with(new)
+        {
+            Entry::Collection(collection) => Ok(collection),
+            Entry::Special { kind, .. } => Err(special(namespace, kind)),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, namespace: &Namespace, entry: Entry) {
+        let names = self
+            .databases
+            .entry(namespace.database.clone())
+            .or_default();
+        names.insert(namespace.collection.clone(), entry);
+    }
+
+    pub(crate) fn remove(&mut self, namespace: &Namespace) -> Option<Entry> {
+        let names = self.databases.get_mut(&namespace.database)?;
+        let removed = names.remove(&namespace.collection);
+        if names.is_empty() {
+            self.databases.remove(&namespace.database);
+        }
+        removed
+    }
+
+    pub(crate) fn contains(&self, namespace: &Namespace) -> bool {
+        let names = self.databases.get(&namespace.database);
+        names.is_some_and(|names| names.contains_key(&namespace.collection))
+    }
+
+    fn check_uuid(&self, namespace: &Namespace, uuid: Option<Value<'_>>) -> Result<(), Failure> {
+        let Some(uuid) = uuid else { return Ok(()) };
+        let names = self.databases.get(&namespace.database);
+        let holder = names
+            .into_iter()
+            .flatten()
+            .find_map(|(name, entry)| match entry {
+                Entry::Collection(held) if held.uuid.as_bytes() == &uuid.bytes[5..] => {
+                    Some(&**name)
+                }
+                _ => None,
+            });
+        if holder == Some(&namespace.collection) {
+            return Ok(());
+        }
+        Err(Failure::uuid_mismatch(
+            &namespace.database,
+            uuid,
+            &namespace.collection,
+            holder,
+        ))
+    }
+}
+
+fn special(namespace: &Namespace, kind: &str) -> Failure {
+    Failure::new(
+        166,
+        format!("Namespace {namespace} is a {kind}, not a collection"),
+    )
+}

@@ -1,0 +1,193 @@
+//! From a message to its reply: finds the handler, answers retried writes from memory.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use super::MongoOptions;
+use super::arguments::Arguments;
+use super::catalog::{Catalog, Namespace};
+use super::collections;
+use super::cursor::Cursors;
+use super::delete;
+use super::element::get;
+use super::failure::Failure;
+use super::find;
+use super::handshake;
+use super::index;
+use super::insert;
+use super::number;
+use super::wire::Message;
+use crate::document_writer::DocumentWriter;
+
+/// What a command came to.
+pub(crate) struct Outcome {
+    pub(crate) reply: DocumentWriter,
+    /// Documents carried or returned.
+    pub(crate) documents: usize,
+}
+
+impl From<DocumentWriter> for Outcome {
+    fn from(reply: DocumentWriter) -> Self {
+        Self {
+            reply,
+            documents: 0,
+        }
+    }
+}
+
+impl Outcome {
+    /// A cursor's reply that holds the whole result.
+    pub(crate) fn whole_result(namespace: &str, documents: &[Vec<u8>]) -> Self {
+        let mut batch = DocumentWriter::new();
+        for (position, document) in documents.iter().enumerate() {
+            batch.document(position.to_string(), document);
+        }
+        let mut cursor = DocumentWriter::new();
+        cursor
+            .int64("id", 0)
+            .string("ns", namespace)
+            .array("firstBatch", &batch.finish());
+        let mut reply = DocumentWriter::new();
+        reply.document("cursor", &cursor.finish());
+        Self {
+            reply,
+            documents: documents.len(),
+        }
+    }
+}
+
+/// Whether a command is the driver's own business: answered without authentication, not logged,
+/// not shown to a gate.
+pub(crate) fn is_handshake(command: &str) -> bool {
+    matches!(command, "hello" | "isMaster" | "ismaster")
+}
+
+/// All that the server knows between commands.
+#[derive(Default)]
+pub(crate) struct Server {
+    pub(crate) catalog: Catalog,
+    cursors: Cursors,
+    /// By session, its last write: a client that lost the reply sends the same write again and must
+    /// get the same answer without a second execution.
+    last_writes: HashMap<Vec<u8>, LastWrite>,
+}
+
+struct LastWrite {
+    transaction_number: i64,
+    reply: Vec<u8>,
+}
+
+/// The reply's document and how many documents it is about.
+pub(crate) struct Reply {
+    pub(crate) document: Vec<u8>,
+    pub(crate) documents: usize,
+}
+
+impl Server {
+    pub(crate) fn execute(
+        &mut self,
+        options: &MongoOptions,
+        address: SocketAddr,
+        message: &Message,
+    ) -> Reply {
+        let write = retryable_write(message);
+        if let Some((session, transaction_number)) = write
+            && let Some(last) = self.last_writes.get(session)
+            && last.transaction_number == transaction_number
+        {
+            return Reply {
+                document: last.reply.clone(),
+                documents: 0,
+            };
+        }
+        match self.handle(options, address, message) {
+            Err(failure) => Reply {
+                document: failure.reply(write.is_some()).finish(),
+                documents: 0,
+            },
+            Ok(Outcome {
+                mut reply,
+                documents,
+            }) => {
+                let document = reply.double("ok", 1.0).finish();
+                if let Some((session, transaction_number)) = write {
+                    let last = LastWrite {
+                        transaction_number,
+                        reply: document.clone(),
+                    };
+                    self.last_writes.insert(session.to_vec(), last);
+                }
+                Reply {
+                    document,
+                    documents,
+                }
+            }
+        }
+    }
+
+    fn handle(
+        &mut self,
+        options: &MongoOptions,
+        address: SocketAddr,
+        message: &Message,
+    ) -> Result<Outcome, Failure> {
+        let arguments = Arguments::new(message)?;
+        if is_handshake(arguments.command) {
+            return Ok(handshake::hello(address).into());
+        }
+        if options.require_auth {
+            return Err(match arguments.command {
+                "saslStart" => Failure::new(18, "Authentication failed."),
+                command => Failure::new(13, format!("command {command} requires authentication")),
+            });
+        }
+        let Self {
+            catalog, cursors, ..
+        } = self;
+        let namespace = |arguments: &Arguments<'_>| {
+            let collection = arguments.target()?.to_owned();
+            Ok::<_, Failure>(Namespace {
+                database: arguments.database.to_owned(),
+                collection,
+            })
+        };
+        match arguments.command {
+            "ping" | "endSessions" | "refreshSessions" => {
+                arguments.finish()?;
+                Ok(DocumentWriter::new().into())
+            }
+            "buildInfo" => {
+                arguments.finish()?;
+                Ok(handshake::build_info().into())
+            }
+            "find" => find::find(catalog, cursors, options, namespace(&arguments)?, arguments),
+            "getMore" => find::get_more(catalog, cursors, options, arguments),
+            "killCursors" => find::kill_cursors(cursors, arguments),
+            "count" => find::count(catalog, &namespace(&arguments)?, arguments),
+            "aggregate" => {
+                find::aggregate(catalog, cursors, options, namespace(&arguments)?, arguments)
+            }
+            "insert" => insert::insert(catalog, &namespace(&arguments)?, arguments),
+            "delete" => delete::delete(catalog, &namespace(&arguments)?, arguments),
+            "create" => collections::create(catalog, &namespace(&arguments)?, arguments),
+            "drop" => collections::drop_collection(catalog, &namespace(&arguments)?, arguments),
+            "renameCollection" => collections::rename(catalog, arguments),
+            "dropDatabase" => collections::drop_database(catalog, arguments),
+            "listDatabases" => collections::list_databases(catalog, arguments),
+            "listCollections" => collections::list_collections(catalog, arguments),
+            "collStats" => {
+                collections::collection_statistics(catalog, &namespace(&arguments)?, arguments)
+            }
+            "createIndexes" => index::create_indexes(catalog, &namespace(&arguments)?, arguments),
+            "listIndexes" => index::list_indexes(catalog, &namespace(&arguments)?, arguments),
+            unknown => Err(Failure::new(59, format!("no such command: '{unknown}'"))),
+        }
+    }
+}
+
+/// The session and number of a write that its client may send twice.
+fn retryable_write(message: &Message) -> Option<(&[u8], i64)> {
+    message.validity.ok()?;
+    let transaction_number = get(&message.body, "txnNumber").and_then(number::integer)?;
+    Some((get(&message.body, "lsid")?.bytes, transaction_number))
+}

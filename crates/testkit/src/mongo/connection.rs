@@ -1,0 +1,167 @@
+//! One client connection: read a command, ask the gate, execute, ask again, reply.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bson::RawDocumentBuf;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::MongoOptions;
+use super::arguments::as_integer;
+use super::command::{Server, is_handshake};
+use super::element::{elements, get};
+use super::failure::Failure;
+use super::gate::{Command, Moment, Verdict};
+use super::wire::{self, Message};
+use crate::document_writer::DocumentWriter;
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) address: SocketAddr,
+    pub(crate) options: MongoOptions,
+    server: Mutex<Server>,
+    log: Mutex<Vec<Command>>,
+}
+
+impl Shared {
+    pub(crate) fn new(address: SocketAddr, options: MongoOptions) -> Self {
+        Self {
+            address,
+            options,
+            server: Mutex::default(),
+            log: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Vec<Command>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn verdict(&self, moment: Moment, command: &Command) -> Verdict {
+        match &self.options.gate {
+            Some(gate) => gate.decide(moment, command).await,
+            None => Verdict::Pass,
+        }
+    }
+}
+
+/// Serves a client until it leaves or a gate has the connection closed.
+///
+/// # Errors
+///
+/// The connection's, and those of a client that does not speak the protocol.
+pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reply_id = 0;
+    while let Some(message) = wire::read(&mut stream).await? {
+        let Some(reply) = answer(&shared, &message).await else {
+            return Ok(());
+        };
+        if !message.more_to_come {
+            reply_id += 1;
+            stream
+                .write_all(&wire::reply(reply_id, message.id, &reply))
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The reply's document; `None` where there will be none and the connection is to be closed.
+async fn answer(shared: &Shared, message: &Message) -> Option<Vec<u8>> {
+    let execute = || {
+        shared
+            .server()
+            .execute(&shared.options, shared.address, message)
+    };
+    let Some(mut command) = describe(message) else {
+        return Some(execute().document);
+    };
+    let position = {
+        let mut log = shared.log();
+        log.push(command.clone());
+        log.len() - 1
+    };
+    if let Some(instead) = settle(shared, Moment::Arrived, &command).await {
+        return instead;
+    }
+    let reply = execute();
+    command.documents = command.documents.max(reply.documents);
+    command.reply_bytes = reply.document.len();
+    shared.log()[position] = command.clone();
+    settle(shared, Moment::Executed, &command)
+        .await
+        .unwrap_or(Some(reply.document))
+}
+
+/// Asks the gate; `None` is to go on.
+async fn settle(shared: &Shared, moment: Moment, command: &Command) -> Option<Option<Vec<u8>>> {
+    match shared.verdict(moment, command).await {
+        Verdict::Pass => None,
+        Verdict::Hold => std::future::pending().await,
+        Verdict::Disconnect => Some(None),
+        Verdict::Answer { code } => {
+            let retryable = get(command.arguments.as_bytes(), "txnNumber").is_some();
+            let failure = Failure::new(code, "answered by the gate of the test server");
+            Some(Some(failure.reply(retryable).finish()))
+        }
+    }
+}
+
+/// The command as tests see it; `None` for handshakes and for what is no command.
+fn describe(message: &Message) -> Option<Command> {
+    message.validity.ok()?;
+    let first = elements(&message.body).next()?;
+    let name = String::from_utf8(first.name.to_vec()).ok()?;
+    if is_handshake(&name) {
+        return None;
+    }
+    let text = |field: &str| {
+        get(&message.body, field)
+            .and_then(super::arguments::as_str)
+            .map(str::to_owned)
+    };
+    let database = text("$db")?;
+    let target = text(&name);
+    let collection = match &*name {
+        "getMore" => text("collection"),
+        "renameCollection" => target.and_then(|full| {
+            full.split_once('.')
+                .map(|(_, collection)| collection.to_owned())
+        }),
+        _ => target,
+    };
+    let batch_size = get(&message.body, "batchSize").or_else(|| {
+        let cursor = get(&message.body, "cursor").and_then(super::arguments::as_document)?;
+        get(cursor, "batchSize")
+    });
+    let mut arguments = DocumentWriter::new();
+    let mut documents = message
+        .sequence
+        .as_ref()
+        .map_or(0, |sequence| sequence.documents.len());
+    for element in elements(&message.body) {
+        if element.name == b"documents" {
+            documents += elements(element.value.bytes).count();
+        } else {
+            arguments.element(element.value.kind, element.name, element.value.bytes);
+        }
+    }
+    Some(Command {
+        name,
+        database,
+        collection,
+        documents,
+        batch_size: batch_size
+            .and_then(as_integer)
+            .and_then(|size| usize::try_from(size).ok()),
+        arguments: RawDocumentBuf::from_bytes(arguments.finish()).ok()?,
+        reply_bytes: 0,
+    })
+}

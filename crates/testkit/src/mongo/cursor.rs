@@ -1,0 +1,224 @@
+//! Cursors: where a scan stands between two batches.
+//!
+//! A scan reads the live collection in `_id` order, so documents that are written behind it or
+//! ahead of it are missed or seen as on the real server.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::catalog::{Catalog, Collection, Namespace};
+use super::command::Outcome;
+use super::element::get;
+use super::failure::Failure;
+use super::filter::Filter;
+use super::insert::MAX_DOCUMENT_BYTES;
+use super::order::Key;
+use crate::document_writer::DocumentWriter;
+
+/// Documents in a first batch of which the client did not say the size.
+pub(crate) const DEFAULT_FIRST_BATCH: usize = 101;
+
+/// A result that may not have been handed out completely.
+pub(crate) struct Cursor {
+    pub(crate) namespace: Namespace,
+    /// The collection that is read; a scan ends with an error when it is dropped or renamed.
+    pub(crate) uuid: Uuid,
+    pub(crate) source: Source,
+    /// How many documents may still be returned.
+    pub(crate) remaining: Option<usize>,
+    pub(crate) ids_only: bool,
+    /// A document that did not fit into the last batch.
+    pub(crate) held_back: Option<Bytes>,
+}
+
+/// Where a cursor's documents come from.
+pub(crate) enum Source {
+    Range {
+        from: Bound<Key>,
+        to: Bound<Key>,
+        filter: Filter,
+    },
+    Chosen(VecDeque<Bytes>),
+}
+
+/// The size limits of one batch.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchLimits {
+    pub(crate) documents: Option<usize>,
+    /// The real server ends a batch before 16 MiB; servers that deviate do not.
+    pub(crate) capped: bool,
+}
+
+/// Open cursors by id.
+#[derive(Default)]
+pub(crate) struct Cursors {
+    last_id: i64,
+    open: BTreeMap<i64, Cursor>,
+}
+
+impl Cursors {
+    /// Fills the first batch and keeps the cursor if it may have more.
+    pub(crate) fn first_batch(
+        &mut self,
+        collection: &Collection,
+        cursor: Cursor,
+        limits: BatchLimits,
+        single_batch: bool,
+    ) -> Outcome {
+        let id = self.last_id + 1;
+        self.last_id = id;
+        let (batch, unfinished) = cursor.batch("firstBatch", collection, limits);
+        match unfinished {
+            Some(cursor) if !single_batch => {
+                self.open.insert(id, cursor);
+                batch.reply(id)
+            }
+            _ => batch.reply(0),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Unknown cursor, wrong collection, or a collection that is no longer what it was.
+    pub(crate) fn next_batch(
+        &mut self,
+        catalog: &Catalog,
+        id: i64,
+        namespace: &Namespace,
+        limits: BatchLimits,
+    ) -> Result<Outcome, Failure> {
+        let not_found = || Failure::new(43, format!("cursor id {id} not found"));
+        let cursor = self.open.get(&id).ok_or_else(not_found)?;
+        if cursor.namespace != *namespace {
+            return Err(Failure::new(13, "cursor belongs to a different namespace"));
+        }
+        let cursor = self.open.remove(&id).ok_or_else(not_found)?;
+        let collection = catalog.find(namespace, None)?;
+        let Some(collection) = collection.filter(|found| found.uuid == cursor.uuid) else {
+            let message = format!("collection dropped or renamed. UUID {}", cursor.uuid);
+            return Err(Failure::new(175, message));
+        };
+        let (batch, unfinished) = cursor.batch("nextBatch", collection, limits);
+        match unfinished {
+            Some(cursor) => {
+                self.open.insert(id, cursor);
+                Ok(batch.reply(id))
+            }
+            None => Ok(batch.reply(0)),
+        }
+    }
+
+    /// Whether there was such a cursor.
+    pub(crate) fn kill(&mut self, id: i64) -> bool {
+        self.open.remove(&id).is_some()
+    }
+}
+
+/// A batch whose reply lacks only the cursor's id, which depends on what is left.
+struct Batch {
+    name: &'static str,
+    namespace: String,
+    array: Vec<u8>,
+    documents: usize,
+}
+
+impl Batch {
+    fn reply(self, id: i64) -> Outcome {
+        let mut cursor = DocumentWriter::with_capacity(self.array.len() + 100);
+        cursor
+            .array(self.name, &self.array)
+            .int64("id", id)
+            .string("ns", &self.namespace);
+        let mut reply = DocumentWriter::with_capacity(self.array.len() + 200);
+        reply.document("cursor", &cursor.finish());
+        Outcome {
+            reply,
+            documents: self.documents,
+        }
+    }
+}
+
+impl Cursor {
+    /// A batch, and the cursor itself unless it has come to its end.
+    fn batch(
+        mut self,
+        name: &'static str,
+        collection: &Collection,
+        limits: BatchLimits,
+    ) -> (Batch, Option<Self>) {
+        let mut array = DocumentWriter::new();
+        let mut documents = 0;
+        let mut ended = false;
+        while limits.documents.is_none_or(|limit| documents < limit) {
+            let Some(mut document) = self.next(collection) else {
+                ended = true;
+                break;
+            };
+            if self.ids_only {
+                document = id_alone(&document);
+            }
+            if limits.capped && documents > 0 && array.len() + document.len() > MAX_DOCUMENT_BYTES {
+                self.held_back = Some(document);
+                break;
+            }
+            array.document(documents.to_string(), &document);
+            documents += 1;
+            self.remaining = self.remaining.map(|remaining| remaining - 1);
+        }
+        ended |= self.remaining == Some(0);
+        let namespace = self.namespace.to_string();
+        let batch = Batch {
+            name,
+            namespace,
+            array: array.finish(),
+            documents,
+        };
+        (batch, (!ended).then_some(self))
+    }
+
+    fn next(&mut self, collection: &Collection) -> Option<Bytes> {
+        if self.remaining == Some(0) {
+            return None;
+        }
+        if let Some(document) = self.held_back.take() {
+            return Some(document);
+        }
+        match &mut self.source {
+            Source::Chosen(documents) => documents.pop_front(),
+            Source::Range { from, to, filter } => loop {
+                let (id, document) = next_in_range(collection, from, to, filter)?;
+                *from = Bound::Excluded(id.clone());
+                if filter.accepts(document) {
+                    break Some(document.clone());
+                }
+            },
+        }
+    }
+}
+
+/// The first document at or after `from`; if the filter names ids, only those are looked at.
+fn next_in_range<'a>(
+    collection: &'a Collection,
+    from: &Bound<Key>,
+    to: &Bound<Key>,
+    filter: &Filter,
+) -> Option<(&'a Key, &'a Bytes)> {
+    let bounds = (from.as_ref(), to.as_ref());
+    match filter.ids() {
+        None => collection.documents.range(bounds).next(),
+        Some(ids) => ids
+            .range(bounds)
+            .find_map(|id| collection.documents.get_key_value(id)),
+    }
+}
+
+fn id_alone(document: &[u8]) -> Bytes {
+    let mut projected = DocumentWriter::new();
+    if let Some(id) = get(document, "_id") {
+        projected.element(id.kind, "_id", id.bytes);
+    }
+    projected.finish().into()
+}

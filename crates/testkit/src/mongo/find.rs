@@ -1,0 +1,333 @@
+//! Reading commands: `find`, `getMore`, `killCursors`, `count`, and `aggregate` for samples.
+
+use std::ops::Bound;
+
+use bson::spec::ElementType;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::index::sample;
+
+use super::MongoOptions;
+use super::arguments::{Arguments, as_document, as_integer, as_str};
+use super::catalog::{Catalog, Collection, Namespace};
+use super::command::Outcome;
+use super::cursor::{BatchLimits, Cursor, Cursors, DEFAULT_FIRST_BATCH, Source};
+use super::element::{Value, elements, get};
+use super::failure::Failure;
+use super::filter::Filter;
+use super::order::Key;
+use crate::document_writer::DocumentWriter;
+
+pub(crate) fn find(
+    catalog: &Catalog,
+    cursors: &mut Cursors,
+    options: &MongoOptions,
+    namespace: Namespace,
+    mut arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let filter = Filter::parse(arguments.document("filter")?.unwrap_or_default())?;
+    let ids_only = match arguments.document("projection")? {
+        None => false,
+        Some(projection) => projects_id(projection)?,
+    };
+    if arguments
+        .document("sort")?
+        .is_some_and(|sort| !is_id_pattern(sort))
+    {
+        return Err(Failure::unsupported("this sort"));
+    }
+    let hinted = take_hint(&mut arguments)?;
+    let (min, max) = (arguments.document("min")?, arguments.document("max")?);
+    let limit = arguments.count("limit")?.filter(|limit| *limit > 0);
+    let batch_size = arguments.count("batchSize")?.unwrap_or(DEFAULT_FIRST_BATCH);
+    let single_batch = arguments.boolean("singleBatch")?.unwrap_or(false);
+    let _no_time_outs_here = arguments.boolean("noCursorTimeout")?;
+    let uuid = arguments.collection_uuid()?;
+    arguments.finish()?;
+
+    let Some(collection) = catalog.find(&namespace, uuid)? else {
+        return Ok(empty_result(&namespace));
+    };
+    let (from, to) = if options.ignore_bounds {
+        (Bound::Unbounded, Bound::Unbounded)
+    } else {
+        hinted.check()?;
+        bounds(min, max, hinted)?
+    };
+    let cursor = Cursor {
+        namespace,
+        uuid: collection.uuid,
+        source: Source::Range { from, to, filter },
+        remaining: limit,
+        ids_only,
+        held_back: None,
+    };
+    let limits = BatchLimits {
+        documents: Some(batch_size),
+        capped: !options.uncapped_replies,
+    };
+    Ok(cursors.first_batch(collection, cursor, limits, single_batch))
+}
+
+pub(crate) fn get_more(
+    catalog: &Catalog,
+    cursors: &mut Cursors,
+    options: &MongoOptions,
+    mut arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let id = arguments.target_int64()?;
+    let collection = arguments
+        .string("collection")?
+        .unwrap_or_default()
+        .to_owned();
+    let namespace = Namespace {
+        database: arguments.database.to_owned(),
+        collection,
+    };
+    let documents = arguments.count("batchSize")?.filter(|size| *size > 0);
+    arguments.finish()?;
+    let limits = BatchLimits {
+        documents,
+        capped: !options.uncapped_replies,
+    };
+    cursors.next_batch(catalog, id, &namespace, limits)
+}
+
+pub(crate) fn kill_cursors(
+    cursors: &mut Cursors,
+    mut arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let ids = arguments.array("cursors")?.unwrap_or_default();
+    arguments.finish()?;
+    let (mut killed, mut not_found) = (Vec::new(), Vec::new());
+    for id in ids.into_iter().filter_map(as_integer) {
+        if cursors.kill(id) {
+            killed.push(id)
+        } else {
+            not_found.push(id)
+        }
+    }
+    let mut reply = DocumentWriter::new();
+    for (name, ids) in [
+        ("cursorsKilled", killed),
+        ("cursorsNotFound", not_found),
+        ("cursorsAlive", Vec::new()),
+        ("cursorsUnknown", Vec::new()),
+    ] {
+        let mut array = DocumentWriter::new();
+        for (position, id) in ids.into_iter().enumerate() {
+            array.int64(position.to_string(), id);
+        }
+        reply.array(name, &array.finish());
+    }
+    Ok(reply.into())
+}
+
+pub(crate) fn count(
+    catalog: &Catalog,
+    namespace: &Namespace,
+    mut arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let filter = Filter::parse(arguments.document("query")?.unwrap_or_default())?;
+    let hinted = take_hint(&mut arguments)?;
+    arguments.finish()?;
+    let count = match catalog.find(namespace, None)? {
+        None => 0,
+        Some(collection) => {
+            hinted.check()?;
+            matching(collection, &filter)
+        }
+    };
+    let mut reply = DocumentWriter::new();
+    reply.int32("n", count as i32);
+    Ok(reply.into())
+}
+
+/// `[{$sample: {size}}]`, and `[{$match}, {$group: {_id: 1, n: {$sum: 1}}}]`, which is how drivers
+/// count; either may be followed by `{$project: {_id: 1}}`.
+pub(crate) fn aggregate(
+    catalog: &Catalog,
+    cursors: &mut Cursors,
+    options: &MongoOptions,
+    namespace: Namespace,
+    mut arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let pipeline = arguments.array("pipeline")?.unwrap_or_default();
+    let Some(batch_options) = arguments.document("cursor")? else {
+        return Err(Failure::new(9, "The 'cursor' option is required"));
+    };
+    let batch_size = get(batch_options, "batchSize").and_then(as_integer);
+    let batch_size = batch_size.and_then(|size| usize::try_from(size).ok());
+    let hinted = take_hint(&mut arguments)?;
+    let uuid = arguments.collection_uuid()?;
+    arguments.finish()?;
+    let stages = pipeline.into_iter().map(stage).collect::<Option<Vec<_>>>();
+    let Some(collection) = catalog.find(&namespace, uuid)? else {
+        return Ok(empty_result(&namespace));
+    };
+    hinted.check()?;
+    let unsupported = || Failure::unsupported("this pipeline");
+    let (documents, ids_only) = match stages.as_deref().ok_or_else(unsupported)? {
+        [(b"$sample", size)] => (chosen(collection, size)?, false),
+        [(b"$sample", size), (b"$project", shape)] => {
+            (chosen(collection, size)?, projects_id(shape)?)
+        }
+        [(b"$match", query), (b"$group", group)] if counts_everything(group) => {
+            let count = matching(collection, &Filter::parse(query)?) as i32;
+            let result = DocumentWriter::new()
+                .int32("_id", 1)
+                .int32("n", count)
+                .finish();
+            let results = if count == 0 {
+                Vec::new()
+            } else {
+                vec![result.into()]
+            };
+            (results, false)
+        }
+        _ => return Err(unsupported()),
+    };
+    let cursor = Cursor {
+        namespace,
+        uuid: collection.uuid,
+        source: Source::Chosen(documents.into()),
+        remaining: None,
+        ids_only,
+        held_back: None,
+    };
+    let documents = Some(batch_size.unwrap_or(DEFAULT_FIRST_BATCH));
+    let limits = BatchLimits {
+        documents,
+        capped: !options.uncapped_replies,
+    };
+    Ok(cursors.first_batch(collection, cursor, limits, false))
+}
+
+/// The hint of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    Absent,
+    Id,
+    Other,
+}
+
+impl Hint {
+    fn check(self) -> Result<(), Failure> {
+        match self {
+            Self::Other => Err(Failure::new(
+                2,
+                "hint provided does not correspond to an existing index",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn take_hint(arguments: &mut Arguments<'_>) -> Result<Hint, Failure> {
+    Ok(match arguments.take("hint") {
+        None => Hint::Absent,
+        Some(hint) if as_str(hint) == Some("_id_") => Hint::Id,
+        Some(hint) if as_document(hint).is_some_and(|hint| is_id_pattern(hint)) => Hint::Id,
+        Some(_) => Hint::Other,
+    })
+}
+
+/// Index bounds: inclusive below, exclusive above. A scan with only one of them ends at the key
+/// that stands for the other, so that `_id: MaxKey` is not found by any scan with `min`.
+fn bounds(
+    min: Option<&[u8]>,
+    max: Option<&[u8]>,
+    hint: Hint,
+) -> Result<(Bound<Key>, Bound<Key>), Failure> {
+    if min.is_none() && max.is_none() {
+        return Ok((Bound::Unbounded, Bound::Unbounded));
+    }
+    if hint != Hint::Id {
+        let message = "When using min()/max() a hint of which index to use must be provided";
+        return Err(Failure::new(51173, message));
+    }
+    let from = min.map_or(Ok(Key::min()), bound)?;
+    let to = max.map_or(Ok(Key::max()), bound)?;
+    if from >= to {
+        let message = "The value provided for min() does not come before the value for max()";
+        return Err(Failure::new(51175, message));
+    }
+    Ok((Bound::Included(from), Bound::Excluded(to)))
+}
+
+fn bound(document: &[u8]) -> Result<Key, Failure> {
+    let mut fields = elements(document);
+    match (fields.next(), fields.next()) {
+        (Some(field), None) if field.name == b"_id" => Ok(field.value.into()),
+        _ => Err(Failure::new(
+            51174,
+            "The index chosen is not compatible with min/max",
+        )),
+    }
+}
+
+fn is_id_pattern(document: &[u8]) -> bool {
+    let mut fields = elements(document);
+    let first = fields.next();
+    first.is_some_and(|field| field.name == b"_id" && as_integer(field.value) == Some(1))
+        && fields.next().is_none()
+}
+
+fn projects_id(projection: &[u8]) -> Result<bool, Failure> {
+    if is_id_pattern(projection) {
+        Ok(true)
+    } else {
+        Err(Failure::unsupported("this projection"))
+    }
+}
+
+/// The name and the document of a pipeline's stage.
+fn stage(stage: Value<'_>) -> Option<(&[u8], &[u8])> {
+    let only = elements(as_document(stage)?).next()?;
+    Some((only.name, as_document(only.value)?))
+}
+
+fn counts_everything(group: &[u8]) -> bool {
+    let mut fields = elements(group);
+    let (id, sum) = (fields.next(), fields.next());
+    id.is_some_and(|id| id.name == b"_id" && id.value.kind == ElementType::Int32)
+        && sum.is_some_and(|sum| {
+            let one = as_document(sum.value).and_then(|sum| get(sum, "$sum"));
+            sum.name == b"n" && one.and_then(as_integer) == Some(1)
+        })
+        && fields.next().is_none()
+}
+
+fn matching(collection: &Collection, filter: &Filter) -> usize {
+    collection
+        .documents
+        .values()
+        .filter(|document| filter.accepts(document))
+        .count()
+}
+
+/// As many documents as asked for, each at most once, always the same ones.
+fn chosen(collection: &Collection, sample_stage: &[u8]) -> Result<Vec<bytes::Bytes>, Failure> {
+    let size = get(sample_stage, "size").and_then(as_integer);
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size > 0);
+    let size =
+        size.ok_or_else(|| Failure::new(28747, "size argument to $sample must be positive"))?;
+    let documents: Vec<_> = collection.documents.values().collect();
+    let mut randomness = StdRng::seed_from_u64(documents.len() as u64);
+    let positions = sample(&mut randomness, documents.len(), size.min(documents.len()));
+    Ok(positions
+        .into_iter()
+        .map(|position| documents[position].clone())
+        .collect())
+}
+
+fn empty_result(namespace: &Namespace) -> Outcome {
+    let mut cursor = DocumentWriter::new();
+    cursor.array("firstBatch", &DocumentWriter::new().finish());
+    cursor.int64("id", 0).string("ns", namespace.to_string());
+    let mut reply = DocumentWriter::new();
+    reply.document("cursor", &cursor.finish());
+    reply.into()
+}
