@@ -1,1 +1,38 @@
-//! Placeholder.
+//! MongoDB for the tools: connect, list splits, scan, sample, insert into staging, swap.
+//!
+//! This is the only crate that names the MongoDB driver. Three rules hold everywhere in it:
+//! documents stay raw bytes from the wire to the caller and back; every command is bounded in time
+//! and its lost reply is settled by looking at what the server holds; and no error carries a part
+//! of the connection string.
+
+mod batch;
+mod collection;
+mod command;
+mod connection_string;
+mod error;
+mod failure;
+mod id;
+mod id_order;
+mod insert;
+mod retry;
+mod sample;
+mod scan;
+mod server;
+mod settings;
+mod splits;
+mod staging;
+mod swap;
+mod write_settings;
+
+pub use batch::{BatchBuilder, BatchLimits, InsertBatch};
+pub use collection::Collection;
+pub use error::{Cause, Error, Refusal, Result};
+pub use id::DocumentId;
+pub use sample::{Sample, SampleSize};
+pub use scan::{DocumentBatch, Scan, ScanOptions};
+pub use server::{Database, Server};
+pub use settings::{MongoArgs, MongoSettings};
+pub use splits::{CollectionPattern, SplitCollection};
+pub use staging::Staging;
+pub use swap::ExistingTarget;
+pub use write_settings::{WriteArgs, WriteConcern, WriteSettings};

@@ -1,0 +1,191 @@
+//! One collection, known by its UUID as well as its name.
+//!
+//! A name can be dropped and used again at any moment; the UUID is what tells that a scan, an
+//! insert, a drop or a swap still means the same collection.
+
+use bson::{Document, RawDocumentBuf, rawdoc};
+use futures::StreamExt as _;
+use uuid::Uuid;
+
+use crate::command::Command;
+use crate::error::{Error, Result, code};
+use crate::retry::retry;
+use crate::server::Database;
+
+/// An ordinary collection as it was found by name.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub(crate) database: Database,
+    name: String,
+    uuid: Option<Uuid>,
+    collated: bool,
+}
+
+impl Collection {
+    /// The name, without the database's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Database and collection.
+    pub fn namespace(&self) -> String {
+        self.database.namespace(&self.name)
+    }
+
+    /// The UUID, where the server gives collections one.
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.uuid
+    }
+
+    /// True if strings of this collection are ordered by a collation, so that the order of its
+    /// `_id` values is not that of their bytes, and a scan that is interrupted cannot be resumed.
+    pub fn is_collated(&self) -> bool {
+        self.collated
+    }
+
+    /// How many documents there are by the server's own books: good for progress, wrong after a
+    /// crash.
+    ///
+    /// # Errors
+    /// What [`Database::collection`] says, or that the user may not read it.
+    pub async fn estimated_count(&self) -> Result<u64> {
+        self.count(rawdoc! { "count": self.name.as_str() }).await
+    }
+
+    /// How many documents there are, counted by walking the `_id` index.
+    ///
+    /// # Errors
+    /// See [`Collection::estimated_count`].
+    pub async fn exact_count(&self) -> Result<u64> {
+        self.count(rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" })
+            .await
+    }
+
+    async fn count(&self, body: RawDocumentBuf) -> Result<u64> {
+        let command = Command::new("count", self.namespace(), body);
+        let reply = retry(|| self.database.run(&command)).await?;
+        number(&reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
+    }
+
+    /// Fails if the name stands for another collection now, or for none.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`].
+    pub async fn check_identity(&self) -> Result<()> {
+        match self.database.collection(&self.name).await? {
+            Some(now) if now.uuid == self.uuid => Ok(()),
+            _ => Err(Error::Replaced {
+                namespace: self.namespace(),
+            }),
+        }
+    }
+
+    /// Drops exactly this collection; if it is gone already, or its name stands for another, that
+    /// is success as well.
+    ///
+    /// # Errors
+    /// A server that does not answer, or does not allow it.
+    pub async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
+        let mut body = rawdoc! { "drop": self.name.as_str() };
+        self.database.pin(&mut body, self.uuid);
+        body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
+        let command = Command::new("drop", self.namespace(), body);
+        match retry(|| self.database.run(&command)).await {
+            Ok(reply) => command.check_write_concern(&reply),
+            Err(e) if matches!(e.code(), Some(code::NAMESPACE_NOT_FOUND)) => Ok(()),
+            Err(e) if matches!(e.code(), Some(code::COLLECTION_UUID_MISMATCH)) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// One entry of `listCollections`.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    kind: String,
+    uuid: Option<Uuid>,
+    collated: bool,
+}
+
+impl Listed {
+    fn read(entry: &Document) -> Option<Self> {
+        let uuid = entry
+            .get_document("info")
+            .ok()
+            .and_then(|info| info.get_binary_generic("uuid").ok())
+            .and_then(|bytes| Uuid::from_slice(bytes).ok());
+        let options = entry.get_document("options").ok();
+        Some(Self {
+            name: entry.get_str("name").ok()?.to_owned(),
+            kind: entry.get_str("type").unwrap_or("collection").to_owned(),
+            uuid,
+            collated: options.is_some_and(|options| options.contains_key("collation")),
+        })
+    }
+
+    /// The collection, if it is one that keeps documents as they were inserted.
+    pub(crate) fn into_collection(self, database: &Database) -> Result<Collection> {
+        let namespace = database.namespace(&self.name);
+        match self.kind.as_str() {
+            "view" => Err(Error::View { namespace }),
+            "timeseries" => Err(Error::TimeSeries { namespace }),
+            _ => Ok(Collection {
+                database: database.clone(),
+                name: self.name,
+                uuid: self.uuid,
+                collated: self.collated,
+            }),
+        }
+    }
+}
+
+impl Database {
+    /// The collections that `filter` selects, with what is known about each.
+    pub(crate) async fn list_collections(&self, filter: RawDocumentBuf) -> Result<Vec<Listed>> {
+        let body = rawdoc! { "listCollections": 1, "filter": filter, "nameOnly": false };
+        let command = Command::new("listCollections", self.name().to_owned(), body);
+        retry(|| self.list_once(&command)).await
+    }
+
+    async fn list_once(&self, command: &Command) -> Result<Vec<Listed>> {
+        let database = self.driver();
+        let cursor = database
+            .run_raw_cursor_command(command.body.clone())
+            .into_future();
+        let mut cursor = self
+            .bounded(command.name, &command.namespace, cursor)
+            .await?;
+        let mut listed = Vec::new();
+        loop {
+            let next = async { cursor.next().await.transpose() };
+            match self.bounded(command.name, &command.namespace, next).await? {
+                None => return Ok(listed),
+                Some(entry) => listed.push(
+                    Listed::read(&entry)
+                        .ok_or_else(|| command.invalid_reply("a collection has no name"))?,
+                ),
+            }
+        }
+    }
+}
+
+impl Command {
+    pub(crate) fn invalid_reply(&self, reason: &str) -> Error {
+        Error::InvalidReply {
+            command: self.name,
+            namespace: self.namespace.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// A count in a reply, whichever numeric type the server chose.
+pub(crate) fn number(reply: &Document, field: &str) -> Option<u64> {
+    match reply.get(field)? {
+        bson::Bson::Int32(n) => u64::try_from(*n).ok(),
+        bson::Bson::Int64(n) => u64::try_from(*n).ok(),
+        bson::Bson::Double(n) if *n >= 0.0 && n.fract() == 0.0 && *n < 9.0e15 => Some(*n as u64),
+        _ => None,
+    }
+}

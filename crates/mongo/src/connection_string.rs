@@ -1,0 +1,220 @@
+//! Reads the connection string without ever letting a part of its password out.
+//!
+//! The driver's parser (3.9.1) quotes the password in an error when it holds an unescaped `?`, and
+//! panics with its tail in the message when a `%` stands before a wide character. So the user name
+//! and password are checked here first, and the driver sees only those that it parses well. What
+//! could be secret is remembered for redaction before anything else is done with it.
+
+use std::time::Duration;
+
+use lob_core::redact::remember;
+use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
+
+use crate::error::{Cause, Error, Result};
+use crate::settings::MongoSettings;
+
+/// Options of a connection string whose value is secret.
+const SECRET_OPTIONS: [&str; 3] = [
+    "authmechanismproperties",
+    "tlscertificatekeyfilepassword",
+    "proxypassword",
+];
+
+/// A connection string that was checked, and the hosts that it names, for messages.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) options: ClientOptions,
+    pub(crate) hosts: String,
+}
+
+/// Checks and parses the connection string; a `mongodb+srv` name is looked up.
+pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
+    let uri = settings.mongodb_uri.expose();
+    check(uri).map_err(|reason| Error::InvalidUri {
+        reason: reason.to_owned(),
+    })?;
+    let invalid = |e: mongodb::error::Error| Error::InvalidUri {
+        reason: Cause::new(&e.kind).to_string(),
+    };
+    let mut parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    if let Some(password) = parsed
+        .credential
+        .as_ref()
+        .and_then(|c| c.password.as_deref())
+    {
+        remember(password);
+    }
+    let hosts = host_list(&parsed.host_info);
+    if let Some(Tls::Enabled(tls)) = &parsed.tls
+        && tls.allow_invalid_certificates == Some(true)
+    {
+        tracing::warn!(%hosts, "the certificate of the MongoDB server is not checked");
+    }
+    parsed
+        .connect_timeout
+        .get_or_insert(settings.mongodb_connect_timeout);
+    parsed
+        .server_selection_timeout
+        .get_or_insert(settings.mongodb_server_selection_timeout);
+    parsed
+        .max_pool_size
+        .get_or_insert(settings.mongodb_pool_size);
+    parsed.app_name = Some("lob-tools".to_owned());
+
+    let wait = parsed.server_selection_timeout.unwrap_or(Duration::MAX);
+    let options = match tokio::time::timeout(wait, ClientOptions::parse(parsed)).await {
+        Ok(Ok(options)) => options,
+        Ok(Err(e)) => return Err(Error::from_driver(&e, "connect", &hosts, &hosts)),
+        Err(_) => {
+            let source = Cause::new("the look-up of its SRV record took too long");
+            return Err(Error::Unreachable { hosts, source });
+        }
+    };
+    Ok(Target { options, hosts })
+}
+
+fn host_list(hosts: &HostInfo) -> String {
+    match hosts {
+        HostInfo::HostIdentifiers(addresses) => {
+            let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            hosts.join(",")
+        }
+        HostInfo::DnsRecord(name) => name.clone(),
+        _ => "the hosts of the connection string".to_owned(),
+    }
+}
+
+/// Refuses what the driver's parser would quote or panic on, and remembers what is secret.
+fn check(uri: &str) -> Result<(), &'static str> {
+    let (_, rest) = uri
+        .split_once("://")
+        .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
+        .ok_or("it does not start with mongodb:// or mongodb+srv://")?;
+    remember_secrets(rest);
+
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if rest[authority.len()..].contains('@') || authority.matches('@').count() > 1 {
+        return Err(
+            "an `@`, `/` or `?` in the user name, password or options is not \
+                    percent-encoded",
+        );
+    }
+    let Some((user_info, _)) = authority.split_once('@') else {
+        return Ok(());
+    };
+    if user_info.matches(':').count() > 1 || user_info.contains(['[', ']', '#']) {
+        return Err("a `:`, `[`, `]` or `#` in the user name or password is not percent-encoded");
+    }
+    let escapes_two_digits = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !user_info.split('%').skip(1).all(escapes_two_digits) {
+        return Err("a `%` in the user name or password is not percent-encoded");
+    }
+    Ok(())
+}
+
+/// Remembers the password and its pieces (a malformed one is quoted in pieces), and the options
+/// that are secret, whether or not the rest makes sense.
+fn remember_secrets(rest: &str) {
+    if let Some((user_info, _)) = rest.rsplit_once('@')
+        && let Some((_, password)) = user_info.split_once(':')
+    {
+        remember(password);
+        password
+            .split(['/', '?', '#', '[', ']', '@', ':', '%'])
+            .for_each(remember);
+    }
+    let options = rest.split_once('?').map_or("", |(_, options)| options);
+    for (name, value) in options
+        .split('&')
+        .filter_map(|option| option.split_once('='))
+    {
+        if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
+            remember(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lob_core::redact::{Secret, redact};
+
+    use super::*;
+
+    async fn reason(uri: &str) -> String {
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        resolve(&settings).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_malformed_password_is_refused_without_a_piece_of_it() {
+        for (uri, piece) in [
+            ("mongodb://user:pass%e€WIDETAIL@localhost/", "WIDETAIL"),
+            ("mongodb://user:MARKED?word@localhost/", "MARKED"),
+            ("mongodb://user:SLASHED/word@localhost/", "SLASHED"),
+            ("mongodb://user:COLONED:word@localhost/", "COLONED"),
+            ("mongodb://user:ATTED@word@localhost/", "ATTED"),
+            ("mongodb://user:PERCENT%word@localhost/", "PERCENT"),
+            ("mongodb://user:HASHED#word@localhost/", "HASHED"),
+            (
+                "mongodb://user:OPTION@localhost/?connectTimeoutMS=OPTION",
+                "OPTION",
+            ),
+        ] {
+            let text = reason(uri).await;
+            assert!(text.starts_with("the MongoDB URI is not valid: "), "{text}");
+            assert!(!text.contains(piece), "{text}");
+            assert!(!redact(&format!("panicked inside `{piece}`")).contains(piece));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_decoded_password_is_masked_too() {
+        let uri = "mongodb://user:p%40ss-decoded@localhost:1/";
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        let target = resolve(&settings).await.unwrap();
+        assert_eq!(target.hosts, "localhost:1");
+        assert_eq!(redact("got p@ss-decoded"), "got ***");
+    }
+
+    #[tokio::test]
+    async fn an_option_in_the_connection_string_wins_over_a_setting() {
+        let uri = "mongodb://a:1,b:2/?serverSelectionTimeoutMS=7";
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        let target = resolve(&settings).await.unwrap();
+        assert_eq!(target.hosts, "a:1,b:2");
+        assert_eq!(
+            target.options.server_selection_timeout,
+            Some(Duration::from_millis(7))
+        );
+        assert_eq!(
+            target.options.connect_timeout,
+            Some(settings.mongodb_connect_timeout)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_connection_string_is_named_as_such() {
+        assert!(
+            reason("localhost:27017")
+                .await
+                .contains("does not start with mongodb://")
+        );
+        assert!(
+            reason("mongodb://")
+                .await
+                .starts_with("the MongoDB URI is not valid: ")
+        );
+    }
+}

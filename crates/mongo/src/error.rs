@@ -1,0 +1,366 @@
+//! What can go wrong between a tool and a MongoDB server.
+//!
+//! The driver's own errors never leave this crate: their text can hold parts of a password or whole
+//! documents. What is kept of them is a [`Cause`], redacted, or a [`Refusal`], what the server said.
+
+use std::time::Duration;
+
+use lob_core::redact::redact;
+use mongodb::error::ErrorKind;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed operation on MongoDB. Every text names the object; none holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection string cannot be used; `reason` quotes nothing of its secret parts.
+    #[error("the MongoDB URI is not valid: {reason}")]
+    InvalidUri {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No usable server was found within the server selection time-out.
+    #[error("no usable MongoDB server at {hosts}")]
+    Unreachable {
+        /// The hosts of the connection string.
+        hosts: String,
+        /// What the driver saw.
+        source: Cause,
+    },
+    /// The server does not accept the user name, password or mechanism.
+    #[error("MongoDB at {hosts} did not accept the credentials")]
+    Authentication {
+        /// The hosts of the connection string.
+        hosts: String,
+        /// What the server said.
+        source: Cause,
+    },
+    /// The user may not run this command.
+    #[error("not authorised to run `{command}` on `{namespace}`")]
+    Unauthorized {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+    },
+    /// No reply within the operation time-out.
+    #[error("`{command}` on `{namespace}` got no reply within {}", humantime::format_duration(*.timeout))]
+    TimedOut {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// The operation time-out.
+        timeout: Duration,
+    },
+    /// The connection broke before the whole reply was there.
+    #[error("the connection was lost during `{command}` on `{namespace}`")]
+    ConnectionLost {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// What the driver saw.
+        source: Cause,
+    },
+    /// The server answered with an error.
+    #[error("the server refused `{command}` on `{namespace}`")]
+    Refused {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// What the server said.
+        source: Refusal,
+    },
+    /// The reply does not have the fields that it must have.
+    #[error("the reply to `{command}` on `{namespace}` makes no sense: {reason}")]
+    InvalidReply {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No collection of the database fits the pattern.
+    #[error("database `{database}` has no collection like `{pattern}`")]
+    NoSplits {
+        /// The database's name.
+        database: String,
+        /// The collection pattern.
+        pattern: String,
+    },
+    /// Splits that were asked for are not there.
+    #[error("database `{database}` has no {}", quoted(.missing))]
+    NoSuchSplits {
+        /// The database's name.
+        database: String,
+        /// The names of the missing collections.
+        missing: Vec<String>,
+        /// The names of the splits that exist.
+        existing: Vec<String>,
+    },
+    /// The collection is a view, which has no documents of its own.
+    #[error("`{namespace}` is a view")]
+    View {
+        /// Database and collection.
+        namespace: String,
+    },
+    /// The collection is a time series, which does not keep documents as they were inserted.
+    #[error("`{namespace}` is a time-series collection")]
+    TimeSeries {
+        /// Database and collection.
+        namespace: String,
+    },
+    /// The collection was dropped, renamed or replaced while it was being used.
+    #[error("`{namespace}` was dropped or replaced by another collection meanwhile")]
+    Replaced {
+        /// Database and collection.
+        namespace: String,
+    },
+    /// The server does not return documents in `_id` order, so their completeness is unknown.
+    #[error("`{namespace}` was not read in `_id` order: {id} came after {previous}")]
+    OutOfOrder {
+        /// Database and collection.
+        namespace: String,
+        /// The `_id` that came too late.
+        id: String,
+        /// The `_id` before it.
+        previous: String,
+    },
+    /// The scan lost its cursor, and cannot be taken up again at this `_id`.
+    #[error("the scan of `{namespace}` was interrupted and cannot go on after `_id` {id}")]
+    CannotResume {
+        /// Database and collection.
+        namespace: String,
+        /// The last `_id` that was read.
+        id: String,
+    },
+    /// A task of this crate ended without a result.
+    #[error("the scan of `{namespace}` stopped unexpectedly")]
+    ScanStopped {
+        /// Database and collection.
+        namespace: String,
+        /// How the task ended.
+        source: Cause,
+    },
+    /// A document without `_id`, or with `_id` in a place from which the server would move it.
+    #[error("a document's first field is not `_id`")]
+    IdNotFirst,
+    /// A document that is not BSON.
+    #[error("a document is not valid BSON")]
+    InvalidDocument {
+        /// What is wrong with it.
+        source: Cause,
+    },
+    /// A document that no server would take.
+    #[error("the document with `_id` {id} has {size} bytes, more than MongoDB's 16777216")]
+    DocumentTooLarge {
+        /// Its `_id`.
+        id: String,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// The server would replace a zero Timestamp by the current time.
+    #[error(
+        "the server would change the document with `_id` {id}: it overwrites a zero Timestamp, and \
+         does not know `bypassEmptyTsReplacement`"
+    )]
+    ZeroTimestamp {
+        /// Its `_id`.
+        id: String,
+    },
+    /// A batch limit that no server would take.
+    #[error("a batch of {bytes} bytes and {documents} documents is outside of what MongoDB takes")]
+    InvalidBatchLimits {
+        /// The limit in bytes.
+        bytes: u64,
+        /// The limit in documents.
+        documents: u32,
+    },
+    /// The server refused some documents of a batch.
+    #[error("the server refused {refused} of {documents} documents for `{namespace}`")]
+    DocumentsRefused {
+        /// Database and collection.
+        namespace: String,
+        /// How many documents it refused.
+        refused: usize,
+        /// How many documents the batch has.
+        documents: usize,
+        /// What it said about the first of them.
+        source: Refusal,
+    },
+    /// Another document is stored under an `_id` of the batch.
+    #[error("`{namespace}` already holds a different document with `_id` {id}")]
+    DifferentDocument {
+        /// Database and collection.
+        namespace: String,
+        /// The first such `_id`.
+        id: String,
+    },
+    /// Written, but not as durably as was asked for.
+    #[error("the write concern of `{command}` on `{namespace}` was not satisfied")]
+    WriteConcern {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// What the server said.
+        source: Refusal,
+    },
+    /// The target of the swap exists, and must not be replaced.
+    #[error("`{namespace}` already exists")]
+    TargetExists {
+        /// Database and collection.
+        namespace: String,
+    },
+    /// After the swap neither staging nor the target is the collection that was written.
+    #[error("`{namespace}` is not the collection that was swapped in")]
+    SwapLost {
+        /// Database and collection of the target.
+        namespace: String,
+    },
+    /// A write was sent, and nothing tells whether it took effect.
+    #[error("it is unknown whether `{command}` on `{namespace}` took effect")]
+    OutcomeUnknown {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// Why the last attempt to find out failed.
+        source: Box<Error>,
+    },
+}
+
+/// What the driver said, without secrets.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+impl Cause {
+    pub(crate) fn new(text: impl std::fmt::Display) -> Self {
+        Self(redact(&text.to_string()))
+    }
+}
+
+/// An error as the server reports it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message} (code {code}{})", if .name.is_empty() { String::new() } else { format!(", {}", .name) })]
+pub struct Refusal {
+    /// The server's error code.
+    pub code: i32,
+    /// The code's name; empty where the server does not say it.
+    pub name: String,
+    /// The server's message.
+    pub message: String,
+}
+
+impl Error {
+    /// True if the same call can succeed a moment later: the server was not there, or was
+    /// becoming or ceasing to be the primary.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ConnectionLost { .. } => true,
+            Self::Refused { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// The server's code, where the server answered with an error.
+    pub(crate) fn code(&self) -> Option<i32> {
+        match self {
+            Self::Refused { source, .. } => Some(source.code),
+            _ => None,
+        }
+    }
+
+    /// What the driver reports for `command`, as one of ours.
+    pub(crate) fn from_driver(
+        error: &mongodb::error::Error,
+        command: &'static str,
+        namespace: &str,
+        hosts: &str,
+    ) -> Self {
+        let namespace = namespace.to_owned();
+        match error.kind.as_ref() {
+            ErrorKind::Authentication { .. } => Self::Authentication {
+                hosts: hosts.to_owned(),
+                source: Cause::new(&error.kind),
+            },
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => Self::Unreachable {
+                hosts: hosts.to_owned(),
+                source: Cause::new(&error.kind),
+            },
+            ErrorKind::Command(refusal) if refusal.code == code::UNAUTHORIZED => {
+                Self::Unauthorized { command, namespace }
+            }
+            ErrorKind::Command(refusal) => Self::Refused {
+                command,
+                namespace,
+                source: Refusal {
+                    code: refusal.code,
+                    name: refusal.code_name.clone(),
+                    message: redact(&refusal.message),
+                },
+            },
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => Self::ConnectionLost {
+                command,
+                namespace,
+                source: Cause::new(&error.kind),
+            },
+            other => {
+                let reason = redact(&other.to_string());
+                Self::InvalidReply {
+                    command,
+                    namespace,
+                    reason,
+                }
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// True for the codes of a server that stops, starts or changes its role, and of the network
+    /// between servers (the retryable codes of the driver specifications).
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self.code,
+            6 | 7
+                | 89
+                | 91
+                | 134
+                | 189
+                | 262
+                | 9001
+                | 10058
+                | 10107
+                | 11600
+                | 11602
+                | 13435
+                | 13436
+        )
+    }
+}
+
+/// The server's error codes that this crate acts upon.
+pub(crate) mod code {
+    pub(crate) const UNAUTHORIZED: i32 = 13;
+    pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
+    pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
+    pub(crate) const NAMESPACE_EXISTS: i32 = 48;
+    pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
+    /// The collection of a running query was dropped or renamed.
+    pub(crate) const QUERY_PLAN_KILLED: i32 = 175;
+    pub(crate) const CURSOR_KILLED: i32 = 237;
+    pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
+    pub(crate) const DUPLICATE_KEY: i32 = 11000;
+    pub(crate) const UNKNOWN_FIELD: i32 = 40415;
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

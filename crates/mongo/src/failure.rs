@@ -1,0 +1,162 @@
+//! What each error means for the person who called a tool: an exit status and a hint.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use lob_core::failure::{ExitStatus, Failure};
+
+use crate::error::{Error, code};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(error.exit_status(), error.to_string());
+        let failure = match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        };
+        if error.source().is_some() {
+            failure.caused_by(CausesOf(error))
+        } else {
+            failure
+        }
+    }
+}
+
+impl Error {
+    /// The exit status of a tool that fails with this error.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::InvalidUri { .. } | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
+            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::SwapLost { .. } => {
+                ExitStatus::Integrity
+            }
+            Self::OutcomeUnknown { .. } => ExitStatus::Unknown,
+            _ => ExitStatus::Failed,
+        }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::InvalidUri { .. } => "set MONGODB_URI or --mongodb-uri to \
+                mongodb://USER:PASSWORD@HOST:PORT/, with `/ ? # [ ] @ : %` in the user name and \
+                the password percent-encoded"
+                .into(),
+            Self::Unreachable { .. } => "check that the server runs and that MONGODB_URI or \
+                --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait"
+                .into(),
+            Self::Authentication { .. } => "check user name, password and `authSource` in \
+                MONGODB_URI or --mongodb-uri"
+                .into(),
+            Self::Unauthorized { command, .. } => {
+                let action = privilege(command);
+                let role = if READS.contains(command) {
+                    "read"
+                } else {
+                    "readWrite"
+                };
+                format!("grant the user the action `{action}` there, or the role `{role}`")
+            }
+            Self::TimedOut { .. } => {
+                "--mongodb-operation-timeout says how long to wait for a reply".into()
+            }
+            Self::NoSplits { .. } => "check --database and --collection-pattern".into(),
+            Self::NoSuchSplits { existing, .. } => format!("there are: {}", existing.join(", ")),
+            Self::View { .. } | Self::TimeSeries { .. } => {
+                "choose other splits with --split, or copy it into an ordinary collection".into()
+            }
+            Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
+            Self::WriteConcern { .. } => "check the members of the replica set, or choose another \
+                --write-concern or a longer --write-concern-timeout"
+                .into(),
+            Self::TargetExists { .. } => {
+                "leave out --no-replace to replace it, or choose another --database or \
+                 --collection-pattern"
+                    .into()
+            }
+            Self::OutcomeUnknown { .. } => "when the server answers again, run the same command: \
+                it looks at what is there"
+                .into(),
+            Self::InvalidBatchLimits { .. } => {
+                "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
+                    .into()
+            }
+            Self::Refused { source, .. } if source.code == code::COMMAND_NOT_FOUND => {
+                "this server cannot be used: it does not know a command that is needed".into()
+            }
+            _ => return None,
+        })
+    }
+}
+
+const READS: [&str; 5] = ["find", "getMore", "aggregate", "count", "listCollections"];
+
+/// The privilege action that MongoDB asks for `command`.
+fn privilege(command: &str) -> &str {
+    match command {
+        "getMore" | "aggregate" | "count" => "find",
+        "create" => "createCollection",
+        "drop" => "dropCollection",
+        "renameCollection" => "renameCollectionSameDB",
+        other => other,
+    }
+}
+
+/// The chain of causes of an error without the error itself, whose text is the failure's message.
+#[derive(Debug)]
+struct CausesOf(Error);
+
+impl fmt::Display for CausesOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .source()
+            .map_or(Ok(()), |cause| fmt::Display::fmt(cause, f))
+    }
+}
+
+impl StdError for CausesOf {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source().and_then(StdError::source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Refusal;
+
+    #[test]
+    fn a_failure_tells_message_cause_and_hint_once_each() {
+        let failure = Failure::from(Error::WriteConcern {
+            command: "insert",
+            namespace: "raw.a".into(),
+            source: Refusal {
+                code: 64,
+                name: "WriteConcernTimeout".into(),
+                message: "late".into(),
+            },
+        });
+        assert_eq!(failure.status, ExitStatus::Failed);
+        assert!(failure.hint.as_deref().unwrap().contains("--write-concern"));
+        let cause = failure.source().unwrap();
+        assert_eq!(cause.to_string(), "late (code 64, WriteConcernTimeout)");
+        assert!(cause.source().is_none());
+    }
+
+    #[test]
+    fn an_unknown_outcome_keeps_its_status_and_its_whole_chain() {
+        let lost = Error::TimedOut {
+            command: "insert",
+            namespace: "raw.a".into(),
+            timeout: std::time::Duration::from_secs(3),
+        };
+        let failure = Failure::from(Error::OutcomeUnknown {
+            command: "insert",
+            namespace: "raw.a".into(),
+            source: Box::new(lost),
+        });
+        assert_eq!(failure.status, ExitStatus::Unknown);
+        let cause = failure.source().unwrap().to_string();
+        assert_eq!(cause, "`insert` on `raw.a` got no reply within 3s");
+    }
+}

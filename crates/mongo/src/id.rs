@@ -1,0 +1,134 @@
+//! The `_id` of a document, exactly as its bytes are.
+
+use std::fmt;
+
+use bson::raw::CStr;
+use bson::spec::ElementType;
+use bson::{Bson, RawDocument, RawDocumentBuf};
+
+use crate::error::{Cause, Error, Result};
+
+/// A BSON value where it lies in its document. Values are never decoded to strings, since strings
+/// in MongoDB need not be UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Value<'a> {
+    pub(crate) kind: ElementType,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The fields of a document with their values, in order.
+pub(crate) fn fields(document: &RawDocument) -> impl Iterator<Item = Result<(&CStr, Value<'_>)>> {
+    let mut end = 4;
+    document.iter_elements().map(move |element| {
+        let element = element.map_err(invalid)?;
+        let start = end + 1 + element.key().len() + 1;
+        end = start + element.size();
+        let bytes = document
+            .as_bytes()
+            .get(start..end)
+            .ok_or_else(|| invalid("cut off"))?;
+        Ok((
+            element.key(),
+            Value {
+                kind: element.element_type(),
+                bytes,
+            },
+        ))
+    })
+}
+
+/// The value of the field `_id`.
+pub(crate) fn id_of(document: &RawDocument) -> Result<Value<'_>> {
+    for field in fields(document) {
+        let (name, value) = field?;
+        if name.as_str() == "_id" {
+            return Ok(value);
+        }
+    }
+    Err(invalid("it has no `_id`"))
+}
+
+pub(crate) fn invalid(source: impl fmt::Display) -> Error {
+    Error::InvalidDocument {
+        source: Cause::new(source),
+    }
+}
+
+/// An `_id` that outlives its document.
+#[derive(Clone, PartialEq)]
+pub struct DocumentId(RawDocumentBuf);
+
+impl DocumentId {
+    /// The `_id` of `document`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidDocument`] if it has none.
+    pub fn of(document: &RawDocument) -> Result<Self> {
+        Self::new(id_of(document)?)
+    }
+
+    pub(crate) fn new(value: Value<'_>) -> Result<Self> {
+        let size = 4 + 1 + "_id\0".len() + value.bytes.len() + 1;
+        let length = i32::try_from(size).map_err(invalid)?;
+        let mut bytes = Vec::with_capacity(size);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.push(value.kind as u8);
+        bytes.extend_from_slice(b"_id\0");
+        bytes.extend_from_slice(value.bytes);
+        bytes.push(0);
+        RawDocumentBuf::from_bytes(bytes).map(Self).map_err(invalid)
+    }
+
+    /// A document whose only field is this `_id`: its exact BSON type and bytes.
+    pub fn as_document(&self) -> &RawDocument {
+        &self.0
+    }
+}
+
+/// The value as MongoDB's shell writes it, or nearly so; for messages.
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.iter_elements().next().and_then(Result::ok);
+        let value = value.and_then(|value| value.value_utf8_lossy().ok());
+        match value.and_then(|value| Bson::try_from(value).ok()) {
+            Some(value) => value.fmt(f),
+            None => f.write_str("(not valid BSON)"),
+        }
+    }
+}
+
+impl fmt::Debug for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_its_bytes_wherever_it_stands() {
+        let id = rawdoc! { "_id": { "a": 1_i64, "b": "x" } };
+        for document in [
+            rawdoc! { "_id": { "a": 1_i64, "b": "x" }, "c": 3 },
+            rawdoc! { "c": 3, "d": [1, 2], "_id": { "a": 1_i64, "b": "x" } },
+        ] {
+            assert_eq!(DocumentId::of(&document).unwrap().as_document(), &*id);
+        }
+        assert!(DocumentId::of(&rawdoc! { "a": 1 }).is_err());
+    }
+
+    #[test]
+    fn an_id_that_is_not_utf_8_is_kept_and_shown() {
+        let mut bytes = rawdoc! { "_id": "ab" }.into_bytes();
+        let at = bytes.windows(2).position(|two| two == b"ab").unwrap();
+        bytes[at] = 0xff;
+        let document = RawDocumentBuf::from_bytes(bytes).unwrap();
+        let id = DocumentId::of(&document).unwrap();
+        assert_eq!(id.as_document(), &*document);
+        assert_eq!(id.to_string(), "\"\u{fffd}b\"");
+    }
+}

@@ -1,0 +1,127 @@
+//! Some documents of a collection, by which its columns are planned and its scan is sized.
+
+use bson::{RawDocumentBuf, rawdoc};
+use bytesize::ByteSize;
+use futures::StreamExt as _;
+
+use crate::collection::Collection;
+use crate::command::Command;
+use crate::error::{Error, Result, code};
+use crate::id::invalid;
+use crate::retry::retry;
+
+/// Documents in one reply: few, since their size is not known yet.
+const BATCH_DOCUMENTS: u32 = 16;
+
+/// How many documents to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleSize {
+    /// From the start of the collection.
+    pub first: u32,
+    /// From anywhere in it.
+    pub random: u32,
+    /// No more of each kind once they have this size together.
+    pub limit: ByteSize,
+}
+
+/// Documents of a collection: the first ones in `_id` order, then random ones, which may repeat
+/// the first.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// The raw documents.
+    pub documents: Vec<RawDocumentBuf>,
+}
+
+impl Sample {
+    /// The mean size of the documents, zero if there are none.
+    pub fn mean_document_size(&self) -> ByteSize {
+        let total: usize = self
+            .documents
+            .iter()
+            .map(|document| document.as_bytes().len())
+            .sum();
+        ByteSize::b(total as u64 / (self.documents.len() as u64).max(1))
+    }
+}
+
+impl Collection {
+    /// Reads the first documents and a random choice. A server that cannot choose at random
+    /// (`$sample`) gives only the first, which is said aloud.
+    ///
+    /// # Errors
+    /// A server that does not answer, or a collection that was replaced.
+    pub async fn sample(&self, size: SampleSize) -> Result<Sample> {
+        let mut sample = Sample::default();
+        if size.first > 0 {
+            let mut body = rawdoc! {
+                "find": self.name(),
+                "filter": {},
+                "sort": { "_id": 1 },
+                "limit": i64::from(size.first),
+                "batchSize": i64::from(BATCH_DOCUMENTS),
+            };
+            self.database.pin(&mut body, self.uuid());
+            sample.documents = self.collect("find", body, size.limit).await?;
+        }
+        if size.random > 0 && !sample.documents.is_empty() {
+            let body = rawdoc! {
+                "aggregate": self.name(),
+                "pipeline": [{ "$sample": { "size": i64::from(size.random) } }],
+                "cursor": { "batchSize": i64::from(BATCH_DOCUMENTS) },
+            };
+            match self.collect("aggregate", body, size.limit).await {
+                Ok(random) => sample.documents.extend(random),
+                Err(Error::Refused { source, .. }) if !source.is_transient() => {
+                    let namespace = self.namespace();
+                    tracing::warn!(%namespace, error = %source, "no random sample");
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(sample)
+    }
+
+    /// The documents of a cursor until they have `limit` bytes together.
+    async fn collect(
+        &self,
+        name: &'static str,
+        body: RawDocumentBuf,
+        limit: ByteSize,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let command = Command::new(name, self.namespace(), body);
+        let documents = retry(|| self.collect_once(&command, limit)).await;
+        documents.map_err(|e| match e.code() {
+            Some(code::COLLECTION_UUID_MISMATCH) => Error::Replaced {
+                namespace: self.namespace(),
+            },
+            _ => e,
+        })
+    }
+
+    async fn collect_once(
+        &self,
+        command: &Command,
+        limit: ByteSize,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let mut cursor = self.database.open_cursor(command, BATCH_DOCUMENTS).await?;
+        let mut documents = Vec::new();
+        let mut size = 0;
+        while size < limit.as_u64() {
+            let next = async { cursor.next().await.transpose() };
+            let next = self
+                .database
+                .bounded(command.name, &command.namespace, next)
+                .await?;
+            let Some(reply) = next else { break };
+            for document in reply.doc_slices().map_err(|e| invalid(&e.kind))? {
+                let document = document.map_err(invalid)?;
+                let document = document
+                    .as_document()
+                    .ok_or_else(|| invalid("another type"))?;
+                size += document.as_bytes().len() as u64;
+                documents.push(document.to_owned());
+            }
+        }
+        Ok(documents)
+    }
+}

@@ -1,0 +1,100 @@
+//! How to reach MongoDB: the settings that all tools share, and the flags that set them.
+//!
+//! Settings file, environment and flags share one namespace, so the fields of [`MongoArgs`] and
+//! [`MongoSettings`] have the same names.
+
+use std::time::Duration;
+
+use lob_core::redact::Secret;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The resolved settings of a MongoDB connection. Serialising them masks the connection string.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MongoSettings {
+    /// The connection string. An option in it that says the same as a setting here wins.
+    pub mongodb_uri: Secret,
+    /// How long opening one connection may take.
+    #[serde(with = "humantime_serde")]
+    pub mongodb_connect_timeout: Duration,
+    /// How long to look for a usable server, for instance while a replica set elects a primary.
+    #[serde(with = "humantime_serde")]
+    pub mongodb_server_selection_timeout: Duration,
+    /// How long one command may take from sending it to its whole reply.
+    #[serde(with = "humantime_serde")]
+    pub mongodb_operation_timeout: Duration,
+    /// How many connections to one server are open at most.
+    pub mongodb_pool_size: u32,
+}
+
+impl Default for MongoSettings {
+    fn default() -> Self {
+        Self {
+            mongodb_uri: Secret::new("mongodb://localhost:27017/"),
+            mongodb_connect_timeout: Duration::from_secs(10),
+            mongodb_server_selection_timeout: Duration::from_secs(15),
+            mongodb_operation_timeout: Duration::from_secs(120),
+            mongodb_pool_size: 16,
+        }
+    }
+}
+
+/// The flags of [`MongoSettings`]; what was not typed is left out when they are serialised.
+#[derive(Debug, Clone, Default, clap::Args, Serialize)]
+#[command(next_help_heading = "MongoDB")]
+pub struct MongoArgs {
+    /// MongoDB connection string [default: mongodb://localhost:27017/]
+    ///
+    /// Better set in the environment variable MONGODB_URI than here, where other users of the
+    /// machine can read a password in it.
+    #[arg(long, value_name = "URI")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
+    pub mongodb_uri: Option<Secret>,
+    /// Time that opening one connection may take [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub mongodb_connect_timeout: Option<Duration>,
+    /// Time to look for a usable MongoDB server [default: 15s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub mongodb_server_selection_timeout: Option<Duration>,
+    /// Time that one MongoDB command may take [default: 2m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub mongodb_operation_timeout: Option<Duration>,
+    /// Most connections to one MongoDB server [default: 16]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mongodb_pool_size: Option<u32>,
+}
+
+/// The settings are made from the serialised flags, so here the secret must survive.
+fn exposed<S: Serializer>(uri: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    uri.as_ref().map(Secret::expose).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_keep_the_connection_string_and_settings_mask_it() {
+        let args = MongoArgs {
+            mongodb_uri: Some(Secret::new("mongodb://u:pw-9@h/")),
+            ..<_>::default()
+        };
+        let typed = serde_json::to_value(&args).unwrap();
+        assert_eq!(
+            typed,
+            serde_json::json!({ "mongodb_uri": "mongodb://u:pw-9@h/" })
+        );
+        let settings: MongoSettings = serde_json::from_value(typed).unwrap();
+        assert_eq!(settings.mongodb_uri.expose(), "mongodb://u:pw-9@h/");
+        assert_eq!(settings.mongodb_operation_timeout, Duration::from_secs(120));
+        assert_eq!(
+            serde_json::to_value(&settings).unwrap()["mongodb_uri"],
+            "***"
+        );
+        assert!(!format!("{args:?} {settings:?}").contains("pw-9"));
+    }
+}

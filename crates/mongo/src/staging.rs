@@ -1,0 +1,103 @@
+//! The collection that an import fills before it takes the target's place.
+//!
+//! It is created explicitly and known by its UUID from then on, so nothing that arrives late (an
+//! insert whose reply was lost, for instance) can bring it back to life after it was dropped, or
+//! hit another collection of the same name.
+
+use bson::{RawDocumentBuf, rawdoc};
+use uuid::Uuid;
+
+use crate::collection::Collection;
+use crate::command::Command;
+use crate::error::{Error, Result, code};
+use crate::retry::retry;
+use crate::server::Database;
+use crate::write_settings::WriteSettings;
+
+/// A collection that only this import writes to.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    pub(crate) collection: Collection,
+    pub(crate) write_concern: RawDocumentBuf,
+    /// True if the server can be told to leave zero Timestamps alone.
+    pub(crate) keeps_zero_timestamps: bool,
+}
+
+impl Staging {
+    /// Creates the collection empty, without indexes, validator or collation. A leftover of the
+    /// same name is dropped first.
+    ///
+    /// # Errors
+    /// A view of that name, or a server that does not answer or does not allow it.
+    pub async fn create(database: &Database, name: &str, settings: &WriteSettings) -> Result<Self> {
+        let write_concern = settings.write_concern_document();
+        if let Some(leftover) = database.collection(name).await? {
+            leftover.drop(&write_concern).await?;
+        }
+        let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
+        let command = Command::new("create", database.namespace(name), body);
+        match retry(|| database.run(&command)).await {
+            Ok(reply) => command.check_write_concern(&reply)?,
+            // Our own lost reply, or another import of the same manifest: it writes the very same
+            // documents.
+            Err(e) if e.code() == Some(code::NAMESPACE_EXISTS) => {}
+            Err(e) => return Err(e),
+        }
+        let Some(collection) = database.collection(name).await? else {
+            return Err(Error::Replaced {
+                namespace: database.namespace(name),
+            });
+        };
+        let keeps_zero_timestamps = knows_zero_timestamps(&collection).await?;
+        Ok(Self {
+            collection,
+            write_concern,
+            keeps_zero_timestamps,
+        })
+    }
+
+    /// The collection's name.
+    pub fn name(&self) -> &str {
+        self.collection.name()
+    }
+
+    /// The collection's UUID, which it keeps through the swap.
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.collection.uuid()
+    }
+
+    /// How many documents the server counts in it, exactly.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn count(&self) -> Result<u64> {
+        self.collection.exact_count().await
+    }
+
+    /// Drops it; after a swap this leaves the target alone.
+    ///
+    /// # Errors
+    /// A server that does not answer or does not allow it.
+    pub async fn drop(&self) -> Result<()> {
+        self.collection.drop(&self.write_concern).await
+    }
+}
+
+/// Asks by an insert of no documents, which every MongoDB refuses after it has read the command's
+/// fields: one that does not know `bypassEmptyTsReplacement` says so instead.
+async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
+    let mut body = rawdoc! {
+        "insert": collection.name(),
+        "documents": [],
+        "bypassEmptyTsReplacement": true,
+    };
+    collection.database.pin(&mut body, collection.uuid());
+    let command = Command::new("insert", collection.namespace(), body);
+    match retry(|| collection.database.run(&command)).await {
+        Ok(_) => Ok(true),
+        Err(Error::Refused { source, .. }) if !source.is_transient() => Ok(source.code
+            != code::UNKNOWN_FIELD
+            && !source.message.contains("bypassEmptyTsReplacement")),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,134 @@
+//! How documents are written: batch sizes and what a server must promise before a write counts.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bson::{RawDocumentBuf, rawdoc};
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+/// The resolved settings of writing to MongoDB.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WriteSettings {
+    /// Who must have a write in its journal before it counts.
+    pub write_concern: WriteConcern,
+    /// How long to wait for them.
+    #[serde(with = "humantime_serde")]
+    pub write_concern_timeout: Duration,
+    /// How many bytes one insert command holds at most; a single larger document goes alone.
+    pub insert_batch_size: ByteSize,
+    /// How many documents one insert command holds at most.
+    pub insert_batch_documents: u32,
+}
+
+impl Default for WriteSettings {
+    fn default() -> Self {
+        Self {
+            write_concern: WriteConcern::Majority,
+            write_concern_timeout: Duration::from_secs(60),
+            insert_batch_size: ByteSize::mib(8),
+            insert_batch_documents: 10_000,
+        }
+    }
+}
+
+impl WriteSettings {
+    /// The `writeConcern` of a command: always explicit, always with the journal, so that an
+    /// acknowledged document survives a crash of the server.
+    pub(crate) fn write_concern_document(&self) -> RawDocumentBuf {
+        let timeout = i64::try_from(self.write_concern_timeout.as_millis()).unwrap_or(i64::MAX);
+        match self.write_concern {
+            WriteConcern::Majority => rawdoc! { "w": "majority", "j": true, "wtimeout": timeout },
+            WriteConcern::Members(n) => {
+                rawdoc! { "w": i64::from(n), "j": true, "wtimeout": timeout }
+            }
+        }
+    }
+}
+
+/// The flags of [`WriteSettings`]; what was not typed is left out when they are serialised.
+#[derive(Debug, Clone, Default, clap::Args, Serialize)]
+#[command(next_help_heading = "MongoDB writes")]
+pub struct WriteArgs {
+    /// Members that must have a write in their journal: `majority` or a number [default: majority]
+    #[arg(long, value_name = "MEMBERS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_concern: Option<WriteConcern>,
+    /// Time to wait for those members [default: 1m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub write_concern_timeout: Option<Duration>,
+    /// Most bytes of one insert command, up to 16MiB [default: 8MiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insert_batch_size: Option<ByteSize>,
+    /// Most documents of one insert command, up to 100000 [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insert_batch_documents: Option<u32>,
+}
+
+/// How many members of a replica set must have a write in their journal before it counts. An
+/// unacknowledged write (`w: 0`) cannot be expressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum WriteConcern {
+    /// So many that no election can undo the write.
+    Majority,
+    /// This many, at least one.
+    Members(u32),
+}
+
+impl FromStr for WriteConcern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "majority" => Ok(Self::Majority),
+            Ok(0) | Err(_) => Err(format!(
+                "`{text}` is neither `majority` nor a positive number"
+            )),
+            Ok(members) => Ok(Self::Members(members)),
+        }
+    }
+}
+
+impl TryFrom<String> for WriteConcern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for WriteConcern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Majority => f.write_str("majority"),
+            Self::Members(members) => write!(f, "{members}"),
+        }
+    }
+}
+
+impl From<WriteConcern> for String {
+    fn from(concern: WriteConcern) -> Self {
+        concern.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_concern_reads_back_and_is_never_unacknowledged() {
+        for concern in [WriteConcern::Majority, WriteConcern::Members(3)] {
+            assert_eq!(concern.to_string().parse(), Ok(concern));
+        }
+        for text in ["0", "-1", "most", ""] {
+            assert!(text.parse::<WriteConcern>().is_err(), "{text}");
+        }
+    }
+}
