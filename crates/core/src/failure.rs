@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::store::StoreError;
+
 /// The exit status of every tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,13 +30,14 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// The status that the outermost [`Failure`] in the chain of `error` asks for, else
-    /// [`ExitStatus::Failed`].
+    /// The status that the outermost [`Failure`] or [`StoreError`] in the chain of `error` asks
+    /// for, else [`ExitStatus::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {
-        error
-            .chain()
-            .find_map(|cause| cause.downcast_ref::<Failure>())
-            .map_or(Self::Failed, |failure| failure.status)
+        let status = |cause: &(dyn Error + 'static)| {
+            let failure = cause.downcast_ref::<Failure>().map(|failure| failure.status);
+            failure.or_else(|| Some(cause.downcast_ref::<StoreError>()?.kind.exit_status()))
+        };
+        error.chain().find_map(status).unwrap_or(Self::Failed)
     }
 }
 

@@ -1,0 +1,232 @@
+//! What every binary does around its pipeline: parse, log, show progress, listen for signals,
+//! print the result or the error, and end with the right status.
+//!
+//! stdout is the result and nothing else; everything else goes to stderr, redacted.
+
+mod bars;
+mod logging;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, ValueEnum};
+use serde::Serialize;
+
+use crate::failure::{ExitStatus, Failure};
+use crate::interrupt::Interrupt;
+use crate::metrics::Metrics;
+use crate::progress::{Hidden, LineForm, LogLines, Progress};
+use crate::redact::redact;
+use crate::report;
+use crate::settings::{Resolved, Sources, resolve};
+
+/// The flags that every tool has.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common")]
+pub struct CommonArgs {
+    /// Settings file [default: `lob.toml` in the working directory, where there is one]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Print every setting and where it came from, and do nothing else
+    #[arg(long, global = true)]
+    pub show_settings: bool,
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to show while working [default: bars on a terminal, else log]
+    #[arg(long, value_enum, value_name = "FORM", global = true)]
+    pub progress: Option<ProgressForm>,
+    /// Form of the log on stderr
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+    /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
+    #[arg(long, value_name = "FILTER", global = true)]
+    pub log_level: Option<String>,
+    /// Write the counters of every S3 operation to this file in Prometheus's text format
+    #[arg(long, value_name = "FILE", global = true)]
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// Forms of progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// Nothing
+    None,
+    /// Bars, redrawn in place
+    Bars,
+    /// A log line every ten seconds
+    Log,
+    /// A JSON object every ten seconds
+    Json,
+}
+
+/// Forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// What surrounds a pipeline.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Counts every S3 operation.
+    pub metrics: Metrics,
+    /// Is told how far the work has come.
+    pub progress: Arc<dyn Progress>,
+    /// Says when to stop.
+    pub interrupt: Interrupt,
+    /// The environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// Resolves the settings of a tool over `defaults`.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn resolve<S, A>(
+        &self,
+        tool: &str,
+        defaults: &S,
+        flags: &A,
+        common: &CommonArgs,
+    ) -> Result<Resolved<S>, Failure>
+    where
+        S: Serialize + serde::de::DeserializeOwned,
+        A: Serialize,
+    {
+        let environment = &self.environment;
+        let file = common.config.as_deref();
+        resolve(defaults, &Sources { tool, flags, environment, file })
+    }
+}
+
+/// What a successful command prints on stdout.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    text: String,
+    json: serde_json::Value,
+}
+
+impl Outcome {
+    /// A summary for people, and the same for machines.
+    pub fn new(text: impl Into<String>, json: serde_json::Value) -> Self {
+        Self { text: text.into(), json }
+    }
+
+    /// The answer to `--show-settings`.
+    pub fn settings<S>(resolved: &Resolved<S>) -> Self {
+        let width = resolved.origins.iter().map(|o| o.key.len()).max().unwrap_or_default();
+        let lines = resolved
+            .origins
+            .iter()
+            .map(|o| format!("{:width$} = {}  # {}\n", o.key, o.value, o.origin));
+        Self::new(lines.collect::<String>(), serde_json::json!(resolved.origins))
+    }
+}
+
+/// The command line of a tool.
+pub trait CommandLine: Parser {
+    /// The flags that every tool has.
+    fn common(&self) -> &CommonArgs;
+}
+
+/// The whole of a binary's `main`.
+pub fn main<A: CommandLine>(run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>) -> ExitCode {
+    let tool = A::command().get_name().to_owned();
+    let args = match A::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are results, wrong usage is not; clap knows where each belongs.
+            let _ = error.print();
+            return if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Done }.into();
+        }
+    };
+    let common = args.common().clone();
+    redact_panics();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            write_stderr(&format!("error: no runtime: {error}"));
+            return ExitStatus::Failed.into();
+        }
+    };
+    let result = runtime.block_on(async {
+        let (context, bars) = context(&common)?;
+        logging::start(&common, bars)?;
+        let result = run(args, &context).await;
+        context.progress.end();
+        if let Some(path) = &common.metrics_file {
+            // After the work is done nothing can fail it any more.
+            let text = context.metrics.snapshot().to_prometheus(&tool);
+            if let Err(error) = std::fs::write(path, text) {
+                tracing::warn!(path = %path.display(), %error, "the metrics cannot be written");
+            }
+        }
+        result
+    });
+    // A worker that is still blocked must not keep the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(outcome) => write_stdout(&if common.json {
+            format!("{}\n", outcome.json)
+        } else {
+            outcome.text
+        }),
+        Err(error) => {
+            write_stderr(report::render(&error).trim_end());
+            ExitStatus::of(&error).into()
+        }
+    }
+}
+
+fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::MultiProgress>)> {
+    let form = common.progress.unwrap_or_else(|| {
+        if std::io::stderr().is_terminal() { ProgressForm::Bars } else { ProgressForm::Log }
+    });
+    let (progress, bars): (Arc<dyn Progress>, _) = match form {
+        ProgressForm::None => (Arc::new(Hidden), None),
+        ProgressForm::Log => (Arc::new(LogLines::new(LineForm::Text)), None),
+        ProgressForm::Json => (Arc::new(LogLines::new(LineForm::Json)), None),
+        ProgressForm::Bars => {
+            let bars = bars::Bars::default();
+            let multi = bars.multi();
+            (Arc::new(bars), Some(multi))
+        }
+    };
+    let interrupt = Interrupt::default();
+    interrupt.listen()?;
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Ok((Context { metrics: Metrics::default(), progress, interrupt, environment }, bars))
+}
+
+/// Writes the result. A reader that has gone away, as in `… | head`, is no failure.
+fn write_stdout(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            write_stderr(&format!("error: the result cannot be written: {error}"));
+            ExitStatus::Failed.into()
+        }
+        _ => ExitStatus::Done.into(),
+    }
+}
+
+/// Writes a line to stderr, without secrets.
+pub(crate) fn write_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", redact(line));
+}
+
+/// Panic texts of libraries can hold secrets as well.
+fn redact_panics() {
+    std::panic::set_hook(Box::new(|panic| write_stderr(&format!("internal error: {panic}"))));
+}

@@ -1,0 +1,74 @@
+//! The log: on stderr, around the bars, without secrets.
+
+use std::io::{self, Write};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{CommonArgs, LogFormat};
+use crate::failure::Failure;
+use crate::redact::redact;
+
+/// Our own events from `info` on; of the libraries only what went wrong.
+const DEFAULT_FILTER: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
+                              lob_import=info,aws_config=error,hyper=error";
+
+/// Starts the log of the process.
+pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
+    let filter = match &common.log_level {
+        Some(filter) => filter.clone(),
+        None => std::env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT_FILTER.to_owned()),
+    };
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::usage(format!("`{filter}` is not a log filter: {error}")))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(RedactedStderr { bars });
+    let started = match common.log_format {
+        LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| Failure::usage("the log cannot be started").caused_by(error))
+}
+
+struct RedactedStderr {
+    bars: Option<MultiProgress>,
+}
+
+/// One log line, written when it is whole: a secret may span two writes.
+struct Line {
+    bytes: Vec<u8>,
+    bars: Option<MultiProgress>,
+}
+
+impl<'a> MakeWriter<'a> for RedactedStderr {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { bytes: Vec::new(), bars: self.bars.clone() }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let text = redact(&String::from_utf8_lossy(&self.bytes));
+        let write = || {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        };
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Ctrl-C and SIGTERM: the first one asks the pipeline to stop in order, the second one stops at
+//! once.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::{ExitStatus, Failure};
+
+/// Tells a pipeline that it should stop; clones share the state.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    raised: CancellationToken,
+    status: Arc<OnceLock<ExitStatus>>,
+}
+
+impl Interrupt {
+    /// Asks everything that looks at this to stop.
+    pub fn raise(&self, status: ExitStatus) {
+        self.status.get_or_init(|| status);
+        self.raised.cancel();
+    }
+
+    /// Runs `work` to its end, unless an interrupt comes first: then `work` is dropped.
+    ///
+    /// # Errors
+    /// The error of `work`, or a [`Failure`] with the status of the signal.
+    pub async fn or<T, E: Into<anyhow::Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            biased;
+            () = self.raised.cancelled() => Err(self.failure().into()),
+            done = work => done.map_err(Into::into),
+        }
+    }
+
+    fn failure(&self) -> Failure {
+        let status = self.status.get().copied().unwrap_or(ExitStatus::Interrupted);
+        Failure::new(status, "interrupted")
+    }
+
+    /// Listens for signals until the process ends.
+    ///
+    /// # Errors
+    /// A system that does not let us listen.
+    pub(crate) fn listen(&self) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let this = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let status = tokio::select! {
+                    _ = interrupt.recv() => ExitStatus::Interrupted,
+                    _ = terminate.recv() => ExitStatus::Terminated,
+                };
+                if this.raised.is_cancelled() {
+                    std::process::exit(i32::from(status as u8));
+                }
+                tracing::warn!("stopping; once more stops at once");
+                this.raise(status);
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The manifest: the last object of a run, and all that a reader needs to know of it.
+//!
+//! It keeps the fields of the original scripts and adds ours (docs/MANIFEST.md). When it is read it
+//! is untrusted input: see [`ManifestError`] for what is refused.
+
+mod export;
+mod reading;
+mod upload;
+
+use serde::{Deserialize, Serialize};
+
+pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
+pub use reading::{MAX_MANIFEST_BYTES, ManifestError};
+pub use upload::{UploadManifest, UploadedFile};
+
+use crate::crc::Crc;
+use crate::hash::Sha256;
+use crate::metrics::MetricsSnapshot;
+use crate::run::OpenRun;
+use crate::store::{ObjectInfo, WriteToken};
+
+/// The version of the manifest's form.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Where the run was written, as the original recorded it. A reader never follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Config {
+    /// The bucket.
+    pub bucket: String,
+    /// The folder of runs.
+    pub prefix: String,
+    /// The region.
+    pub region: String,
+}
+
+/// What stands in every manifest of ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// [`FORMAT_VERSION`]; the original's manifests have none.
+    pub format_version: u32,
+    /// The tool that wrote the run.
+    pub tool: String,
+    /// Its version.
+    pub tool_version: String,
+    /// Marks every object of the run.
+    pub write_token: WriteToken,
+    /// When the plan was made.
+    pub started: jiff::Timestamp,
+    /// When the manifest was made.
+    pub finished: jiff::Timestamp,
+    /// What the endpoint can do.
+    pub endpoint: EndpointFacts,
+    /// The settings that shaped the bytes.
+    pub settings: serde_json::Value,
+    /// What the run cost until the manifest was made.
+    pub metrics: MetricsSnapshot,
+}
+
+/// What the endpoint turned out to be able to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointFacts {
+    /// Whether it honours `If-None-Match`.
+    pub conditional_writes: bool,
+}
+
+impl RunFacts {
+    /// The facts of `run`, at this moment.
+    pub fn of(
+        run: &OpenRun,
+        tool: &str,
+        settings: serde_json::Value,
+        metrics: MetricsSnapshot,
+    ) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            tool: tool.to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            write_token: run.token.clone(),
+            started: run.started,
+            finished: jiff::Timestamp::now(),
+            endpoint: EndpointFacts { conditional_writes: run.conditional_writes },
+            settings,
+            metrics,
+        }
+    }
+}
+
+impl S3Config {
+    /// Where `run` is.
+    pub fn of(run: &OpenRun) -> Self {
+        Self {
+            bucket: run.store.bucket().to_owned(),
+            prefix: run.location.prefix().to_string(),
+            region: run.store.region().to_owned(),
+        }
+    }
+}
+
+/// One object with data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its key, relative to the run's folder.
+    pub key: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the bytes that were sent.
+    pub sha256: Sha256,
+    /// CRC64NVME of the bytes that were sent; the server attests it.
+    pub crc64nvme: Crc,
+    /// The ETag that the server gave it.
+    pub etag: String,
+    /// Its version, where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// How the server's copy was proved.
+    pub verified: Verified,
+}
+
+/// How the server's copy of a data file was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verified {
+    /// The server computed the CRC64NVME of the whole object, and it is ours.
+    #[serde(rename = "full-object-crc64nvme")]
+    FullObjectCrc,
+}
+
+impl DataFile {
+    /// A data file that the server has acknowledged.
+    pub fn new(key: String, hashes: &crate::part::FileHashes, object: &ObjectInfo) -> Self {
+        Self {
+            key,
+            size_bytes: hashes.size,
+            sha256: hashes.sha256,
+            crc64nvme: hashes.crc,
+            etag: object.etag.clone(),
+            version_id: object.version_id.clone(),
+            verified: Verified::FullObjectCrc,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The rules by which a manifest is read: it comes from a bucket, so nothing in it is trusted.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::FORMAT_VERSION;
+
+/// Largest manifest that is read.
+pub const MAX_MANIFEST_BYTES: u64 = 64 << 20;
+/// Largest number of data files in one manifest.
+const MAX_FILES: usize = 1_000_000;
+/// Largest size of one name; S3 allows 1,024 bytes for the whole key.
+const MAX_NAME: usize = 900;
+
+/// Why a manifest is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It is not JSON of the right form.
+    #[error("the manifest is not of the form that this tool reads")]
+    Form(#[source] serde_json::Error),
+    /// It is too large.
+    #[error("the manifest has {0} bytes, more than the {MAX_MANIFEST_BYTES} allowed")]
+    Size(u64),
+    /// It was written by a later version.
+    #[error("the manifest has format version {0}, this tool reads {FORMAT_VERSION}")]
+    Version(u32),
+    /// A name that could lead out of the run's folder, or that is not one name.
+    #[error("the manifest names `{}`, which is not a relative path of plain segments", .0.escape_debug())]
+    Name(String),
+    /// Two objects of one name.
+    #[error("the manifest names `{0}` twice")]
+    Twice(String),
+    /// Numbers that do not add up.
+    #[error("the manifest contradicts itself in `{0}`")]
+    Contradiction(&'static str),
+    /// Numbers that are too large to add up.
+    #[error("the numbers of the manifest are too large")]
+    Overflow,
+}
+
+/// Parses JSON of bounded size; `serde_json` bounds its depth at 128.
+pub(super) fn parse<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, ManifestError> {
+    if bytes.len() as u64 > MAX_MANIFEST_BYTES {
+        return Err(ManifestError::Size(bytes.len() as u64));
+    }
+    serde_json::from_slice(bytes).map_err(ManifestError::Form)
+}
+
+pub(super) fn check_version(version: u32) -> Result<(), ManifestError> {
+    if version == FORMAT_VERSION { Ok(()) } else { Err(ManifestError::Version(version)) }
+}
+
+/// The names seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a>(BTreeSet<&'a str>);
+
+impl<'a> Names<'a> {
+    pub(super) fn add(&mut self, name: &'a str) -> Result<(), ManifestError> {
+        let plain = |segment: &str| {
+            !matches!(segment, "" | "." | "..") && !segment.chars().any(char::is_control)
+        };
+        if name.len() > MAX_NAME || !name.split('/').all(plain) || self.0.len() >= MAX_FILES {
+            return Err(ManifestError::Name(name.to_owned()));
+        }
+        if !self.0.insert(name) {
+            return Err(ManifestError::Twice(name.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> Result<u64, ManifestError> {
+    let sum = numbers.into_iter().try_fold(0_u64, u64::checked_add);
+    sum.filter(|&sum| i64::try_from(sum).is_ok()).ok_or(ManifestError::Overflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_relative_paths_of_plain_segments_are_names() {
+        let mut names = Names::default();
+        for name in ["a", "a/b.parquet", "split_0.parquet/part-00000-00000.parquet"] {
+            assert!(names.add(name).is_ok(), "{name}");
+        }
+        assert!(matches!(names.add("a"), Err(ManifestError::Twice(_))));
+        for name in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\nb", &"x".repeat(901)] {
+            assert!(matches!(Names::default().add(name), Err(ManifestError::Name(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn sums_do_not_wrap() {
+        assert_eq!(sum([1, 2]).unwrap(), 3);
+        assert!(matches!(sum([u64::MAX, 1]), Err(ManifestError::Overflow)));
+        assert!(matches!(sum([1 << 63]), Err(ManifestError::Overflow)));
+    }
+
+    #[test]
+    fn deep_or_broken_json_is_an_error() {
+        let deep = "[".repeat(100_000);
+        assert!(matches!(parse::<serde_json::Value>(deep.as_bytes()), Err(ManifestError::Form(_))));
+        assert!(matches!(parse::<u32>(b"{"), Err(ManifestError::Form(_))));
+    }
+}

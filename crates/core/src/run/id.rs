@@ -1,0 +1,128 @@
+//! Run ids and the prefix that runs stand below: names that are safe as one segment of a key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// S3 allows 1,024 bytes for a key; what follows the run id needs room as well.
+const MAX_RUN_ID: usize = 128;
+const MAX_PREFIX: usize = 512;
+
+/// The name of a run: one segment of ASCII letters, digits, `.`, `_` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+impl RunId {
+    /// The id of a run that starts at `time`: UTC, `%Y%m%d_%H%M%S`, as the original made it.
+    pub fn at(time: jiff::Timestamp) -> Self {
+        Self(time.strftime("%Y%m%d_%H%M%S").to_string())
+    }
+}
+
+/// A text that cannot be a run id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front")]
+pub struct InvalidRunId(String);
+
+impl FromStr for RunId {
+    type Err = InvalidRunId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let fits = (1..=MAX_RUN_ID).contains(&text.len());
+        // `_progress` and the like are folders of ours, never runs.
+        if fits && text.chars().all(allowed) && !text.starts_with(['.', '_']) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidRunId(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = InvalidRunId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0
+    }
+}
+
+/// The folder of runs inside a bucket; empty for the bucket itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// What stands in front of a run id: empty, or ending with `/`.
+    pub fn folder(&self) -> String {
+        if self.0.is_empty() { String::new() } else { format!("{}/", self.0) }
+    }
+}
+
+/// A text that cannot be a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a prefix: no empty, `.` or `..` segment, no control character, 512 bytes")]
+pub struct InvalidPrefix(String);
+
+impl FromStr for Prefix {
+    type Err = InvalidPrefix;
+
+    /// Slashes at the end are what people type: they do not matter.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = text.trim_end_matches('/');
+        let segments_fit = || path.split('/').all(|s| !matches!(s, "" | "." | ".."));
+        let fits = path.len() <= MAX_PREFIX && !path.chars().any(char::is_control);
+        if path.is_empty() || fits && segments_fit() {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(InvalidPrefix(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_is_one_safe_segment() {
+        for id in ["20251115_093000", "a", "nightly-2025.11", &"x".repeat(128)] {
+            assert!(id.parse::<RunId>().is_ok(), "{id}");
+        }
+        for id in ["", ".", "..", "a/b", "a\\b", "_progress", "a b", "é", "a\n", &"x".repeat(129)] {
+            assert!(id.parse::<RunId>().is_err(), "{id}");
+        }
+        let time = "2025-11-15T09:30:00.9Z".parse().unwrap();
+        assert_eq!(RunId::at(time).to_string(), "20251115_093000");
+    }
+
+    #[test]
+    fn a_prefix_is_a_clean_folder() {
+        let folder = |text: &str| text.parse::<Prefix>().map(|prefix| prefix.folder()).ok();
+        assert_eq!(folder("lob-data").as_deref(), Some("lob-data/"));
+        assert_eq!(folder("a/b/").as_deref(), Some("a/b/"));
+        assert_eq!(folder("").as_deref(), Some(""));
+        for prefix in ["/a", "a//b", "a/../b", "a/./b", "a\u{0}b"] {
+            assert_eq!(folder(prefix), None, "{prefix:?}");
+        }
+    }
+}
