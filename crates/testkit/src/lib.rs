@@ -5,3 +5,4 @@
 mod document_writer;
 pub mod mongo;
 pub mod s3;
+pub mod split_documents;
