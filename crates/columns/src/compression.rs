@@ -31,7 +31,9 @@ impl Level {
     const FASTEST: Level = Level(NonZeroU8::MIN);
 
     fn new(level: u8) -> Option<Level> {
-        NonZeroU8::new(level).filter(|level| level.get() <= 22).map(Level)
+        NonZeroU8::new(level)
+            .filter(|level| level.get() <= 22)
+            .map(Level)
     }
 
     fn options(self) -> CompressionOptions {
@@ -97,7 +99,9 @@ impl Serialize for Compression {
 
 impl<'de> Deserialize<'de> for Compression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -115,7 +119,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "gzip", "zstd:", "zstd:0", "zstd:23", "zstd:-1", "ZSTD", "lz4:1"] {
+        for text in [
+            "", "gzip", "zstd:", "zstd:0", "zstd:23", "zstd:-1", "ZSTD", "lz4:1",
+        ] {
             assert_eq!(text.parse::<Compression>(), Err(InvalidCompression));
         }
     }

@@ -46,7 +46,9 @@ impl FromStr for Digest {
         if text.len() != 32 || !text.bytes().all(is_digit) {
             return Err(InvalidDigest);
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidDigest)
+        u128::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| InvalidDigest)
     }
 }
 
@@ -58,7 +60,9 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -96,8 +100,16 @@ mod tests {
         digest.add(b"");
         assert_eq!(digest.to_string(), "49c9dc36ea4d40a0a6a1f9f5b94913af");
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{digest}\""));
-        for bad in ["", "0", "+0000000000000000000000000000000", "A".repeat(32).as_str()] {
+        assert_eq!(
+            serde_json::to_string(&digest).unwrap(),
+            format!("\"{digest}\"")
+        );
+        for bad in [
+            "",
+            "0",
+            "+0000000000000000000000000000000",
+            "A".repeat(32).as_str(),
+        ] {
             assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest));
         }
     }

@@ -1,0 +1,283 @@
+//! How a value of one BSON type stands in a column of one type, in both directions.
+//!
+//! A codec takes a value only if it gives back the same bytes; everything else is refused, and the
+//! row is residual.
+
+use bson::Decimal128;
+
+use crate::{columns::ColumnType, raw::BsonType};
+
+/// A pair of BSON type and column type that fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Double,
+    Int32AsDouble,
+    Int64AsDouble,
+    Int32,
+    Int64,
+    Bool,
+    Date,
+    Bytes(BytesCodec),
+}
+
+/// The codecs of columns of text or bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BytesCodec {
+    String,
+    ObjectId,
+    Decimal128,
+    Binary(u8),
+    Raw(BsonType),
+}
+
+/// Binary of the old subtype repeats its length inside.
+const OLD_BINARY: u8 = 2;
+
+impl Codec {
+    pub(crate) fn of(bson_type: BsonType, column_type: &ColumnType) -> Option<Self> {
+        Some(match (column_type, bson_type) {
+            (ColumnType::Double, BsonType::Double) => Self::Double,
+            (ColumnType::Double, BsonType::Int32) => Self::Int32AsDouble,
+            (ColumnType::Double, BsonType::Int64) => Self::Int64AsDouble,
+            (ColumnType::Int64, BsonType::Int32) => Self::Int32,
+            (ColumnType::Int64, BsonType::Int64) => Self::Int64,
+            (ColumnType::Bool, BsonType::Bool) => Self::Bool,
+            (ColumnType::Date, BsonType::Date) => Self::Date,
+            _ => Self::Bytes(BytesCodec::of(bson_type, column_type)?),
+        })
+    }
+
+    pub(crate) fn bson_type(self) -> BsonType {
+        match self {
+            Self::Double => BsonType::Double,
+            Self::Int32 | Self::Int32AsDouble => BsonType::Int32,
+            Self::Int64 | Self::Int64AsDouble => BsonType::Int64,
+            Self::Bool => BsonType::Bool,
+            Self::Date => BsonType::Date,
+            Self::Bytes(BytesCodec::String) => BsonType::String,
+            Self::Bytes(BytesCodec::ObjectId) => BsonType::ObjectId,
+            Self::Bytes(BytesCodec::Decimal128) => BsonType::Decimal128,
+            Self::Bytes(BytesCodec::Binary(_)) => BsonType::Binary,
+            Self::Bytes(BytesCodec::Raw(bson_type)) => bson_type,
+        }
+    }
+}
+
+impl BytesCodec {
+    fn of(bson_type: BsonType, column_type: &ColumnType) -> Option<Self> {
+        Some(match (column_type, bson_type) {
+            (ColumnType::String, BsonType::String) => Self::String,
+            (ColumnType::ObjectId, BsonType::ObjectId) => Self::ObjectId,
+            (ColumnType::Decimal128, BsonType::Decimal128) => Self::Decimal128,
+            (ColumnType::Binary(subtype), BsonType::Binary) => Self::Binary(*subtype),
+            (
+                ColumnType::Raw,
+                BsonType::Regex
+                | BsonType::DbPointer
+                | BsonType::Code
+                | BsonType::Symbol
+                | BsonType::CodeWithScope
+                | BsonType::Timestamp,
+            ) => Self::Raw(bson_type),
+            _ => return None,
+        })
+    }
+
+    /// Appends to `cell` what the column holds for the BSON `value`; false if it would not come
+    /// back the same, and then `cell` may hold half of it.
+    pub(crate) fn encode(self, value: &[u8], cell: &mut Vec<u8>) -> bool {
+        match self {
+            Self::String => match value.get(4..).and_then(<[u8]>::split_last) {
+                Some((0, text)) if std::str::from_utf8(text).is_ok() => {
+                    cell.extend_from_slice(text);
+                    true
+                }
+                _ => false,
+            },
+            Self::ObjectId => {
+                for byte in value {
+                    cell.push(HEX[usize::from(byte >> 4)]);
+                    cell.push(HEX[usize::from(byte & 15)]);
+                }
+                true
+            }
+            Self::Decimal128 => {
+                let Some(text) = value.try_into().ok().and_then(decimal_text) else {
+                    return false;
+                };
+                cell.extend_from_slice(text.as_bytes());
+                true
+            }
+            Self::Binary(subtype) => {
+                let Some((len, [found, data @ ..])) = value.split_first_chunk::<4>() else {
+                    return false;
+                };
+                let data = if subtype == OLD_BINARY {
+                    let len = i32::from_le_bytes(*len).wrapping_sub(4).to_le_bytes();
+                    let Some(data) = data.strip_prefix(&len) else {
+                        return false;
+                    };
+                    data
+                } else {
+                    data
+                };
+                cell.extend_from_slice(data);
+                *found == subtype
+            }
+            Self::Raw(_) => {
+                cell.extend_from_slice(value);
+                true
+            }
+        }
+    }
+
+    /// Appends to `document` the BSON value of a `cell`; false if it is not one of this codec.
+    pub(crate) fn decode(self, cell: &[u8], document: &mut Vec<u8>) -> bool {
+        let length = |extra| i32::try_from(cell.len() + extra).map(i32::to_le_bytes);
+        match self {
+            Self::String => {
+                let Ok(length) = length(1) else { return false };
+                document.extend_from_slice(&length);
+                document.extend_from_slice(cell);
+                document.push(0);
+                true
+            }
+            Self::ObjectId => {
+                let digit = |byte: u8| HEX.iter().position(|hex| *hex == byte);
+                let before = document.len();
+                for pair in cell.chunks(2) {
+                    let [high, low] = pair else { return false };
+                    let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                        return false;
+                    };
+                    document.push(u8::try_from(high << 4 | low).unwrap_or_default());
+                }
+                document.len() - before == 12
+            }
+            Self::Decimal128 => {
+                let decimal = std::str::from_utf8(cell)
+                    .ok()
+                    .and_then(|text| text.parse().ok());
+                let Some(decimal): Option<Decimal128> = decimal else {
+                    return false;
+                };
+                document.extend_from_slice(&decimal.bytes());
+                true
+            }
+            Self::Binary(subtype) => {
+                let old = subtype == OLD_BINARY;
+                let (Ok(outer), Ok(inner)) = (length(if old { 4 } else { 0 }), length(0)) else {
+                    return false;
+                };
+                document.extend_from_slice(&outer);
+                document.push(subtype);
+                if old {
+                    document.extend_from_slice(&inner);
+                }
+                document.extend_from_slice(cell);
+                true
+            }
+            Self::Raw(bson_type) => {
+                document.extend_from_slice(cell);
+                bson_type.value_len(cell) == Ok(cell.len())
+            }
+        }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The text of a decimal, if the text reads back to the same bytes.
+fn decimal_text(bytes: [u8; 16]) -> Option<String> {
+    let text = Decimal128::from_bytes(bytes).to_string();
+    let back: Decimal128 = text.parse().ok()?;
+    (back.bytes() == bytes).then_some(text)
+}
+
+/// The double that is exactly `value`.
+pub(crate) fn int64_as_double(value: i64) -> Option<f64> {
+    let double = value as f64;
+    (double as i128 == i128::from(value)).then_some(double)
+}
+
+/// The integer that is exactly `double`.
+pub(crate) fn double_as_int64(double: f64) -> Option<i64> {
+    let value = double as i64;
+    (int64_as_double(value)?.to_bits() == double.to_bits()).then_some(value)
+}
+
+/// Dates outside of 64-bit microseconds make readers fail.
+pub(crate) fn is_readable_date(milliseconds: i64) -> bool {
+    milliseconds.checked_mul(1000).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn integers_that_a_double_cannot_hold_exactly_are_refused() {
+        for exact in [0, -1, 1 << 53, (1 << 53) + 2, i64::MIN, 1 << 62] {
+            assert_eq!(
+                int64_as_double(exact).and_then(double_as_int64),
+                Some(exact)
+            );
+        }
+        for inexact in [(1 << 53) + 1, i64::MAX, i64::MIN + 1] {
+            assert_eq!(int64_as_double(inexact), None);
+        }
+        for other in [0.5, f64::NAN, f64::INFINITY, 9.3e18, -0.0] {
+            assert_eq!(double_as_int64(other), None);
+        }
+    }
+
+    #[test]
+    fn special_decimals_stay_or_are_refused() {
+        for text in [
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "0",
+            "-0",
+            "1E+6111",
+            "1E-6176",
+            "0E+6111",
+        ] {
+            let decimal: Decimal128 = text.parse().unwrap();
+            assert_eq!(decimal_text(decimal.bytes()).as_deref(), Some(text));
+        }
+        let signalling_nan = u128::to_le_bytes(0x7e << 120);
+        let coefficient_too_large =
+            u128::to_le_bytes((0x30 << 120) | (1 << 113) | ((1 << 113) - 1));
+        for bytes in [signalling_nan, coefficient_too_large] {
+            if let Some(text) = decimal_text(bytes) {
+                assert_eq!(text.parse::<Decimal128>().unwrap().bytes(), bytes);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_decimal_comes_back_or_is_refused(bytes: [u8; 16]) {
+            let mut cell = Vec::new();
+            if BytesCodec::Decimal128.encode(&bytes, &mut cell) {
+                let mut back = Vec::new();
+                prop_assert!(BytesCodec::Decimal128.decode(&cell, &mut back));
+                prop_assert_eq!(back, bytes);
+            }
+        }
+
+        #[test]
+        fn any_cell_is_a_value_or_refused(cell: Vec<u8>, text in "[-+0-9.eEINTYinfaty]{0,40}") {
+            for codec in [
+                BytesCodec::ObjectId, BytesCodec::Decimal128, BytesCodec::Binary(2),
+                BytesCodec::Raw(BsonType::CodeWithScope), BytesCodec::Raw(BsonType::Regex),
+            ] {
+                codec.decode(&cell, &mut Vec::new());
+                codec.decode(text.as_bytes(), &mut Vec::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Writing a data file front to back, as row groups come.
+//!
+//! The sink is only written to, never sought in, so it may be the buffer of an upload that is under
+//! way.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use polars_parquet::{
+    parquet::{
+        error::ParquetError,
+        write::{DynIter, DynStreamingIterator, FileWriter, Version, WriteOptions},
+    },
+    write::{CompressedPage, FallibleStreamingIterator},
+};
+
+use crate::{
+    columns::Columns, footer::Footer, reader::MAX_FOOTER_BYTES, row_group::EncodedRowGroup,
+    schema::parquet_schema,
+};
+
+/// Documents that cannot be written as Parquet.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Row groups must be taken earlier.
+    #[error("a row group of {bytes} bytes is too large to be read back")]
+    RowGroupTooLarge {
+        /// About its size in memory.
+        bytes: usize,
+    },
+    /// The footer would be refused by readers: the data file has too many row groups.
+    #[error("a footer of about {bytes} bytes is too large to be read back")]
+    FooterTooLarge {
+        /// About its size in the file.
+        bytes: usize,
+    },
+    /// The Parquet library refuses the columns.
+    #[error("a row group cannot be encoded: {0}")]
+    Encode(String),
+    /// The Parquet library or the sink refuses the pages.
+    #[error("a data file cannot be written")]
+    Write(#[source] ParquetError),
+    /// Columns or shapes cannot be written as JSON.
+    #[error("the footer cannot be written")]
+    Footer(#[source] serde_json::Error),
+}
+
+/// Writes one data file to a sink.
+pub struct ParquetWriter<W: Write> {
+    file: FileWriter<Counting<W>>,
+    bytes_written: Arc<AtomicU64>,
+    columns: Columns,
+    row_group_footer_bytes: usize,
+    footer_bytes: usize,
+}
+
+/// About what the footer says of a column chunk beside its path: offsets, sizes, statistics.
+const CHUNK_FOOTER_BYTES: usize = 320;
+
+impl<W: Write> ParquetWriter<W> {
+    /// Starts a data file; nothing is written before the first row group or the end.
+    ///
+    /// # Errors
+    /// The Parquet library refuses the columns.
+    pub fn new(sink: W, columns: &Columns) -> Result<Self, WriteError> {
+        let schema = parquet_schema(columns).map_err(WriteError::Encode)?;
+        let bytes_written = Arc::new(AtomicU64::new(0));
+        let sink = Counting {
+            sink,
+            bytes_written: Arc::clone(&bytes_written),
+        };
+        // This would be the page index, which has no use without sorted columns.
+        let options = WriteOptions {
+            write_statistics: false,
+            version: Version::V1,
+        };
+        let created_by = concat!("lob-tools version ", env!("CARGO_PKG_VERSION"));
+        let file = FileWriter::new(sink, schema, options, Some(created_by.to_owned()));
+        let chunks = columns.file_leaves() * CHUNK_FOOTER_BYTES;
+        Ok(Self {
+            file,
+            bytes_written,
+            columns: columns.clone(),
+            row_group_footer_bytes: chunks + columns.path_bytes(),
+            footer_bytes: 0,
+        })
+    }
+
+    /// Writes a row group; one without documents leaves no trace.
+    ///
+    /// # Errors
+    /// The sink refuses the bytes; the data file is then of no use.
+    pub fn write(&mut self, row_group: EncodedRowGroup) -> Result<(), WriteError> {
+        if row_group.rows == 0 {
+            return Ok(());
+        }
+        let rows = row_group.rows as u64;
+        let leaves = row_group.leaves.into_iter();
+        let chunks = leaves.map(|pages| {
+            let pages = Pages {
+                current: None,
+                waiting: pages.into(),
+            };
+            Ok::<_, ParquetError>(DynStreamingIterator::new(pages))
+        });
+        self.file
+            .write(rows, DynIter::new(chunks))
+            .map_err(WriteError::Write)?;
+        self.footer_bytes += self.row_group_footer_bytes;
+        Ok(())
+    }
+
+    /// Bytes that the sink has taken so far.
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
+    }
+
+    /// Whether another row group might make the footer too large to be read: end the data file.
+    /// Only files of very many columns come to that.
+    pub fn is_full(&self) -> bool {
+        self.footer_bytes + self.row_group_footer_bytes > MAX_ROW_GROUPS_FOOTER_BYTES
+    }
+
+    /// Writes the footer and gives the sink back.
+    ///
+    /// # Errors
+    /// The sink refuses the bytes, or the footer is too large.
+    pub fn finish(mut self, footer: Footer) -> Result<W, WriteError> {
+        if self.footer_bytes > MAX_ROW_GROUPS_FOOTER_BYTES {
+            return Err(WriteError::FooterTooLarge {
+                bytes: self.footer_bytes,
+            });
+        }
+        let key_values = footer
+            .key_values(&self.columns)
+            .map_err(WriteError::Footer)?;
+        self.file.end(Some(key_values)).map_err(WriteError::Write)?;
+        Ok(self.file.into_inner().sink)
+    }
+}
+
+/// What row groups may take of the footer; the rest is left to columns and shapes.
+const MAX_ROW_GROUPS_FOOTER_BYTES: usize = MAX_FOOTER_BYTES / 2;
+
+/// Counts what a sink takes.
+struct Counting<W> {
+    sink: W,
+    bytes_written: Arc<AtomicU64>,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.sink.write(bytes)?;
+        self.bytes_written
+            .fetch_add(taken as u64, Ordering::Relaxed);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// Pages in the form that the Parquet library takes them.
+struct Pages {
+    current: Option<CompressedPage>,
+    waiting: VecDeque<CompressedPage>,
+}
+
+impl FallibleStreamingIterator for Pages {
+    type Item = CompressedPage;
+    type Error = ParquetError;
+
+    fn advance(&mut self) -> Result<(), ParquetError> {
+        self.current = self.waiting.pop_front();
+        Ok(())
+    }
+
+    fn get(&self) -> Option<&CompressedPage> {
+        self.current.as_ref()
+    }
+}

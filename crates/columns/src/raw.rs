@@ -1,0 +1,332 @@
+//! BSON elements straight from their bytes, without building a document.
+//!
+//! Every length is checked against the bytes at hand before it is used, one level at a time and
+//! without recursion, so no input can make this read out of bounds or overflow a stack.
+
+use serde::{Deserialize, Serialize};
+
+/// Above MongoDB's 16 MiB, with room for what the server adds to internal documents.
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
+
+/// The bytes are not BSON: a length, a type or a terminator is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed BSON: {0}")]
+pub struct MalformedBson(pub(crate) &'static str);
+
+/// The type of a BSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[repr(u8)]
+pub(crate) enum BsonType {
+    Double = 0x01,
+    String = 0x02,
+    Document = 0x03,
+    Array = 0x04,
+    Binary = 0x05,
+    Undefined = 0x06,
+    ObjectId = 0x07,
+    Bool = 0x08,
+    Date = 0x09,
+    Null = 0x0a,
+    Regex = 0x0b,
+    DbPointer = 0x0c,
+    Code = 0x0d,
+    Symbol = 0x0e,
+    CodeWithScope = 0x0f,
+    Int32 = 0x10,
+    Timestamp = 0x11,
+    Int64 = 0x12,
+    Decimal128 = 0x13,
+    MinKey = 0xff,
+    MaxKey = 0x7f,
+}
+
+impl BsonType {
+    fn of(byte: u8) -> Result<Self, MalformedBson> {
+        Ok(match byte {
+            0x01 => Self::Double,
+            0x02 => Self::String,
+            0x03 => Self::Document,
+            0x04 => Self::Array,
+            0x05 => Self::Binary,
+            0x06 => Self::Undefined,
+            0x07 => Self::ObjectId,
+            0x08 => Self::Bool,
+            0x09 => Self::Date,
+            0x0a => Self::Null,
+            0x0b => Self::Regex,
+            0x0c => Self::DbPointer,
+            0x0d => Self::Code,
+            0x0e => Self::Symbol,
+            0x0f => Self::CodeWithScope,
+            0x10 => Self::Int32,
+            0x11 => Self::Timestamp,
+            0x12 => Self::Int64,
+            0x13 => Self::Decimal128,
+            0xff => Self::MinKey,
+            0x7f => Self::MaxKey,
+            _ => return Err(MalformedBson("unknown type")),
+        })
+    }
+
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether the type alone is the value.
+    pub(crate) fn is_valueless(self) -> bool {
+        matches!(
+            self,
+            Self::Undefined | Self::Null | Self::MinKey | Self::MaxKey
+        )
+    }
+
+    /// The length in bytes that all values of this type have, if they do.
+    pub(crate) fn fixed_len(self) -> Option<usize> {
+        match self {
+            Self::Undefined | Self::Null | Self::MinKey | Self::MaxKey => Some(0),
+            Self::Bool => Some(1),
+            Self::Int32 => Some(4),
+            Self::Double | Self::Date | Self::Timestamp | Self::Int64 => Some(8),
+            Self::ObjectId => Some(12),
+            Self::Decimal128 => Some(16),
+            _ => None,
+        }
+    }
+
+    /// The length of the value that `bytes` start with.
+    pub(crate) fn value_len(self, bytes: &[u8]) -> Result<usize, MalformedBson> {
+        let len = match self {
+            Self::String | Self::Code | Self::Symbol => string_len(bytes)?,
+            Self::Document | Self::Array => document_len(bytes)?,
+            Self::Binary => prefix(bytes)?.checked_add(5).ok_or(TRUNCATED)?,
+            Self::Regex => {
+                let pattern = cstring(bytes)?.len() + 1;
+                pattern + cstring(&bytes[pattern..])?.len() + 1
+            }
+            Self::DbPointer => string_len(bytes)?.checked_add(12).ok_or(TRUNCATED)?,
+            Self::CodeWithScope => code_with_scope_len(bytes)?,
+            _ => self.fixed_len().unwrap_or(0),
+        };
+        if len > bytes.len() {
+            Err(TRUNCATED)
+        } else {
+            Ok(len)
+        }
+    }
+}
+
+const TRUNCATED: MalformedBson = MalformedBson("a value ends outside its document");
+
+/// The non-negative 32-bit length at the start of `bytes`.
+fn prefix(bytes: &[u8]) -> Result<usize, MalformedBson> {
+    let (length, _) = bytes.split_first_chunk().ok_or(TRUNCATED)?;
+    usize::try_from(i32::from_le_bytes(*length)).map_err(|_| MalformedBson("negative length"))
+}
+
+fn string_len(bytes: &[u8]) -> Result<usize, MalformedBson> {
+    let len = prefix(bytes)?.checked_add(4).ok_or(TRUNCATED)?;
+    match bytes.get(4..len).ok_or(TRUNCATED)?.last() {
+        Some(0) => Ok(len),
+        _ => Err(MalformedBson("a string does not end with a zero byte")),
+    }
+}
+
+fn document_len(bytes: &[u8]) -> Result<usize, MalformedBson> {
+    let len = prefix(bytes)?;
+    match bytes.get(4..len).ok_or(TRUNCATED)?.last() {
+        Some(0) => Ok(len),
+        _ => Err(MalformedBson("a document does not end with a zero byte")),
+    }
+}
+
+fn code_with_scope_len(bytes: &[u8]) -> Result<usize, MalformedBson> {
+    let len = prefix(bytes)?;
+    let inner = bytes.get(4..len).ok_or(TRUNCATED)?;
+    let code = string_len(inner)?;
+    if document_len(&inner[code..])? == inner.len() - code {
+        Ok(len)
+    } else {
+        Err(MalformedBson("code with scope does not end with its scope"))
+    }
+}
+
+fn cstring(bytes: &[u8]) -> Result<&[u8], MalformedBson> {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    end.map(|end| &bytes[..end]).ok_or(TRUNCATED)
+}
+
+/// One field of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Element<'a> {
+    pub(crate) bson_type: BsonType,
+    /// Without the terminating zero; perhaps not UTF-8.
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+/// The fields of one document or array, in order; nested ones are checked for their frame alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Elements<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Elements<'a> {
+    /// The fields of `document`, which must be exactly one document.
+    pub(crate) fn of(document: &'a [u8]) -> Result<Self, MalformedBson> {
+        body(document).map(|rest| Self { rest })
+    }
+
+    fn take(&mut self) -> Result<Element<'a>, MalformedBson> {
+        let bson_type = BsonType::of(self.rest[0])?;
+        let name = cstring(&self.rest[1..])?;
+        let value = &self.rest[name.len() + 2..];
+        let (value, rest) = value.split_at(bson_type.value_len(value)?);
+        self.rest = rest;
+        Ok(Element {
+            bson_type,
+            name,
+            value,
+        })
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<Element<'a>, MalformedBson>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let element = self.take();
+        if element.is_err() {
+            self.rest = &[];
+        }
+        Some(element)
+    }
+}
+
+/// What stands between the length and the terminating zero of exactly one document.
+pub(crate) fn body(document: &[u8]) -> Result<&[u8], MalformedBson> {
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return Err(MalformedBson("longer than any document"));
+    }
+    if document_len(document)? != document.len() {
+        return Err(MalformedBson("the length is not the document's"));
+    }
+    Ok(&document[4..document.len() - 1])
+}
+
+/// Checks every nested document and array too, without recursion, down to the depth that MongoDB
+/// allows; what is nested deeper is checked for its frame alone.
+pub(crate) fn check(document: &[u8]) -> Result<(), MalformedBson> {
+    const SERVER_NESTING: usize = 200;
+    let mut open = vec![Elements::of(document)?];
+    while let Some(elements) = open.last_mut() {
+        match elements.next().transpose()? {
+            None => drop(open.pop()),
+            Some(Element {
+                bson_type: BsonType::Document | BsonType::Array,
+                value,
+                ..
+            }) if open.len() < SERVER_NESTING => {
+                open.push(Elements::of(value)?);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The keys "0", "1", … of array elements, counted up without formatting each number.
+pub(crate) struct ArrayKey {
+    digits: [u8; 8],
+    start: usize,
+}
+
+impl ArrayKey {
+    pub(crate) fn first() -> Self {
+        Self {
+            digits: *b"00000000",
+            start: 7,
+        }
+    }
+
+    /// The key of an element; no document has room for numbers of more than seven digits.
+    pub(crate) fn at(number: usize) -> Self {
+        let mut key = Self::first();
+        let mut rest = number;
+        for place in (0..key.digits.len()).rev() {
+            if rest == 0 {
+                break;
+            }
+            key.digits[place] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            key.start = place;
+            rest /= 10;
+        }
+        key
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
+
+    /// Goes on to the next key.
+    pub(crate) fn advance(&mut self) {
+        for place in (0..self.digits.len()).rev() {
+            self.start = self.start.min(place);
+            if self.digits[place] < b'9' {
+                self.digits[place] += 1;
+                return;
+            }
+            self.digits[place] = b'0';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn array_keys_are_the_decimal_numbers() {
+        let mut key = ArrayKey::first();
+        for number in 0..12_345 {
+            assert_eq!(key.bytes(), number.to_string().as_bytes());
+            assert_eq!(ArrayKey::at(number).bytes(), key.bytes());
+            key.advance();
+        }
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_is_malformed() {
+        assert!(Elements::of(b"\x05\0\0\0\0").unwrap().next().is_none());
+        for bad in [
+            &b""[..],
+            b"\x05\0\0\0",
+            b"\x06\0\0\0\0",
+            b"\x05\0\0\0\x01",
+            b"\x04\0\0\0\0",
+        ] {
+            assert!(Elements::of(bad).is_err(), "{bad:?}");
+        }
+        assert!(Elements::of(b"\xff\xff\xff\xff\0").is_err());
+    }
+
+    #[test]
+    fn a_value_that_ends_outside_is_malformed_and_ends_the_walk() {
+        let mut elements = Elements::of(b"\x0b\0\0\0\x01a\0\x01\x02\x03\0").unwrap();
+        assert!(elements.next().unwrap().is_err());
+        assert!(elements.next().is_none());
+    }
+
+    #[test]
+    fn a_document_nested_very_deep_is_checked_without_recursion() {
+        let mut document = vec![5, 0, 0, 0, 0];
+        for _ in 0..20_000 {
+            let len = i32::try_from(document.len() + 8).unwrap();
+            document = [&len.to_le_bytes()[..], b"\x03a\0", &document, b"\0"].concat();
+        }
+        check(&document).unwrap();
+    }
+}

@@ -1,0 +1,147 @@
+//! What is checked of a file before the Parquet library decodes it.
+//!
+//! Sizes that a file claims are turned into allocations by the library, so a small file could ask
+//! for any amount of memory; here they are held against the file's own size and against what the
+//! encoder writes at most.
+
+use std::{
+    io::{Read, Seek, SeekFrom},
+    ops::Range,
+};
+
+use polars_parquet::read::{ColumnChunkMetadata, FileMetadata};
+
+use super::{MAX_FOOTER_BYTES, ReadError, read_range};
+use crate::{
+    columns::MAX_NESTING,
+    row_group::MAX_ROW_GROUP_BYTES,
+    thrift::{page_header, schema_depth_is_at_most},
+};
+
+const MAGIC: &[u8] = b"PAR1";
+
+/// Text of decimals takes up to two and a half times the bytes of its BSON.
+const MAX_UNCOMPRESSED_BYTES: u64 = 4 * MAX_ROW_GROUP_BYTES as u64;
+
+/// Most values of a row group, nulls included, in all columns together. The smallest value takes
+/// four bytes of BSON, in an array, and a null as many bytes as a number.
+const MAX_VALUES: usize = MAX_ROW_GROUP_BYTES;
+
+/// Most bytes of a column chunk, and so of a page.
+pub(super) const MAX_CHUNK_BYTES: usize = MAX_UNCOMPRESSED_BYTES as usize;
+
+/// Reads the footer; also where the data before it ends.
+pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), ReadError> {
+    let len = source.seek(SeekFrom::End(0))?;
+    let ends_at = |tail: u64| {
+        len.checked_sub(tail)
+            .ok_or(ReadError::Unsound("it is too short"))
+    };
+    if ends_at(12).is_err() || read_range(source, 0, 4)? != MAGIC {
+        return Err(ReadError::Unsound("it does not begin with PAR1"));
+    }
+    let tail = read_range(source, ends_at(8)?, 8)?;
+    let Some((footer_len, MAGIC)) = tail.split_first_chunk::<4>() else {
+        return Err(ReadError::Unsound("it does not end with PAR1"));
+    };
+    let footer_len = u64::from(u32::from_le_bytes(*footer_len));
+    let data_end = ends_at(8 + footer_len)?;
+    if footer_len > MAX_FOOTER_BYTES as u64 || data_end < 4 {
+        return Err(ReadError::Unsound(
+            "the footer is larger than the file or than any of ours",
+        ));
+    }
+    let footer = read_range(source, data_end, footer_len)?;
+    // Each level of lists makes two of groups.
+    if !schema_depth_is_at_most(2 * MAX_NESTING + 2, &footer) {
+        return Err(ReadError::Unsound(
+            "the schema cannot be read or is nested too deep",
+        ));
+    }
+    Ok((footer, data_end))
+}
+
+/// Checks what the footer claims of row groups and column chunks.
+pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), ReadError> {
+    let mut rows = 0_usize;
+    for row_group in &metadata.row_groups {
+        let (mut bytes, mut values) = (0_u64, 0_usize);
+        for chunk in row_group.parquet_columns() {
+            let range = chunk_range(chunk)?;
+            if range.start < 4 || range.end > data_end {
+                return Err(ReadError::Unsound("a column chunk is outside of the file"));
+            }
+            let uncompressed = u64::try_from(chunk.uncompressed_size()).ok();
+            let count = usize::try_from(chunk.num_values()).ok();
+            bytes = uncompressed
+                .and_then(|more| bytes.checked_add(more))
+                .unwrap_or(u64::MAX);
+            values = count
+                .and_then(|more| values.checked_add(more))
+                .unwrap_or(usize::MAX);
+        }
+        if bytes > MAX_UNCOMPRESSED_BYTES || values > MAX_VALUES {
+            return Err(ReadError::Unsound(
+                "a row group is too large to be one of ours",
+            ));
+        }
+        if row_group.num_rows() == 0 || row_group.num_rows() > values {
+            return Err(ReadError::Unsound("a row group does not have its rows"));
+        }
+        rows = rows.saturating_add(row_group.num_rows());
+    }
+    if rows == metadata.num_rows {
+        Ok(())
+    } else {
+        Err(ReadError::Unsound(
+            "the row groups do not have the rows of the file",
+        ))
+    }
+}
+
+/// Where a column chunk is in the file.
+pub(super) fn chunk_range(chunk: &ColumnChunkMetadata) -> Result<Range<u64>, ReadError> {
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or(chunk.data_page_offset());
+    let start = u64::try_from(start).ok();
+    let range = start.zip(u64::try_from(chunk.compressed_size()).ok());
+    range
+        .and_then(|(start, len)| Some(start..start.checked_add(len)?))
+        .ok_or(ReadError::Unsound(
+            "a column chunk has no place in the file",
+        ))
+}
+
+/// Checks that the pages of a chunk fill it and claim no more than the footer does.
+pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), ReadError> {
+    let (mut rest, mut values, mut uncompressed) = (bytes, 0_usize, 0_usize);
+    while !rest.is_empty() {
+        let header = page_header(rest).ok_or(ReadError::Unsound("a page has no valid header"))?;
+        let page_bytes = header.header_bytes.saturating_add(header.compressed_bytes);
+        rest = rest
+            .get(page_bytes..)
+            .ok_or(ReadError::Unsound("a page ends outside its chunk"))?;
+        uncompressed = uncompressed
+            .saturating_add(header.header_bytes)
+            .saturating_add(header.uncompressed_bytes);
+        if !header.is_dictionary {
+            values = values.saturating_add(header.values);
+        } else if header.values > header.uncompressed_bytes {
+            return Err(ReadError::Unsound(
+                "a dictionary has more values than bytes",
+            ));
+        }
+    }
+    let claimed = (
+        usize::try_from(chunk.num_values()),
+        usize::try_from(chunk.uncompressed_size()),
+    );
+    if claimed == (Ok(values), Ok(uncompressed)) {
+        Ok(())
+    } else {
+        Err(ReadError::Unsound(
+            "the pages of a column are not what the footer says",
+        ))
+    }
+}

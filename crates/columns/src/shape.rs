@@ -1,0 +1,276 @@
+//! Shapes: what a document is without its values.
+//!
+//! A shape is the ordered list of names and types, nulls included, recursively. It says nothing of
+//! the length of an array: an array has a shape only if its elements share one. A shape is stored
+//! by name in the footer; bound to the columns it tells encoder and decoder, field by field, which
+//! bytes to expect or to write and where the value is.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::Codec,
+    columns::{ColumnType, Fields, MAX_NESTING},
+    raw::{ArrayKey, BsonType, Element, Elements, MalformedBson},
+};
+
+/// The shape of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Shape {
+    fields: Vec<FieldShape>,
+}
+
+/// Written as `[name, shape]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct FieldShape(String, ValueShape);
+
+/// Written as `"double"`, `{"document": […]}` or `{"array": shape}`; the elements of an array that
+/// is empty all the way have none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+enum ValueShape {
+    Scalar(BsonType),
+    Document { document: Vec<FieldShape> },
+    Array { array: Option<Box<ValueShape>> },
+}
+
+/// Why a document has no shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoShape {
+    Malformed(MalformedBson),
+    /// Mixed arrays, odd keys, names that are not UTF-8, or nesting beyond [`MAX_NESTING`].
+    Irregular,
+}
+
+impl From<MalformedBson> for NoShape {
+    fn from(error: MalformedBson) -> Self {
+        NoShape::Malformed(error)
+    }
+}
+
+impl Shape {
+    pub(crate) fn of(document: &[u8]) -> Result<Self, NoShape> {
+        Ok(Self {
+            fields: document_shape(document, 0)?,
+        })
+    }
+
+    /// About the bytes that this shape takes in the footer.
+    pub(crate) fn footer_bytes(&self) -> usize {
+        fn value(shape: &ValueShape) -> usize {
+            16 + match shape {
+                ValueShape::Scalar(_) => 0,
+                ValueShape::Document { document } => fields(document),
+                ValueShape::Array { array } => array.as_deref().map_or(0, value),
+            }
+        }
+        fn fields(list: &[FieldShape]) -> usize {
+            list.iter()
+                .map(|FieldShape(name, shape)| name.len() + 8 + value(shape))
+                .sum()
+        }
+        8 + fields(&self.fields)
+    }
+
+    /// Binds the shape to the columns; none if a value of it has no column that takes it, if a name
+    /// stands twice in one document, or if it is no shape of a document at all.
+    pub(crate) fn bind(&self, columns: &Fields) -> Option<Vec<BoundField>> {
+        bind_fields(&self.fields, Some(columns), 0)
+    }
+}
+
+fn document_shape(document: &[u8], depth: usize) -> Result<Vec<FieldShape>, NoShape> {
+    let mut fields = Vec::new();
+    for element in Elements::of(document)? {
+        let element = element?;
+        let name = std::str::from_utf8(element.name).map_err(|_| NoShape::Irregular)?;
+        fields.push(FieldShape(
+            name.to_owned(),
+            value_shape(element, depth + 1)?,
+        ));
+    }
+    Ok(fields)
+}
+
+fn value_shape(element: Element<'_>, depth: usize) -> Result<ValueShape, NoShape> {
+    if depth > MAX_NESTING {
+        return Err(NoShape::Irregular);
+    }
+    match element.bson_type {
+        BsonType::Document => Ok(ValueShape::Document {
+            document: document_shape(element.value, depth)?,
+        }),
+        BsonType::Array => array_shape(element.value, depth),
+        scalar => Ok(ValueShape::Scalar(scalar)),
+    }
+}
+
+fn array_shape(array: &[u8], depth: usize) -> Result<ValueShape, NoShape> {
+    let mut shared: Option<ValueShape> = None;
+    let mut key = ArrayKey::first();
+    for element in Elements::of(array)? {
+        let element = element?;
+        if element.name != key.bytes() || element.bson_type.is_valueless() {
+            return Err(NoShape::Irregular);
+        }
+        key.advance();
+        shared = match (shared, element.bson_type) {
+            (Some(ValueShape::Scalar(first)), next) if first == next => {
+                Some(ValueShape::Scalar(first))
+            }
+            (Some(first), _) => {
+                let next = value_shape(element, depth + 1)?;
+                Some(unite(first, next).ok_or(NoShape::Irregular)?)
+            }
+            (None, _) => Some(value_shape(element, depth + 1)?),
+        };
+    }
+    Ok(ValueShape::Array {
+        array: shared.map(Box::new),
+    })
+}
+
+/// The shape that describes both elements of an array; they differ in empty arrays at most.
+fn unite(one: ValueShape, other: ValueShape) -> Option<ValueShape> {
+    match (one, other) {
+        (ValueShape::Scalar(one), ValueShape::Scalar(other)) => {
+            (one == other).then_some(ValueShape::Scalar(one))
+        }
+        (ValueShape::Document { document: one }, ValueShape::Document { document: other }) => {
+            if one.len() != other.len() {
+                return None;
+            }
+            let unite_field = |(one, other): (FieldShape, FieldShape)| {
+                (one.0 == other.0).then_some(())?;
+                Some(FieldShape(one.0, unite(one.1, other.1)?))
+            };
+            let document = one
+                .into_iter()
+                .zip(other)
+                .map(unite_field)
+                .collect::<Option<_>>()?;
+            Some(ValueShape::Document { document })
+        }
+        (ValueShape::Array { array: one }, ValueShape::Array { array: other }) => {
+            let array = match (one, other) {
+                (Some(one), Some(other)) => Some(Box::new(unite(*one, *other)?)),
+                (one, other) => one.or(other),
+            };
+            Some(ValueShape::Array { array })
+        }
+        _ => None,
+    }
+}
+
+/// A field of a shape, bound to the column of its value.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundField {
+    /// The bytes before the value: type, name, zero.
+    pub(crate) header: Box<[u8]>,
+    /// The position of its column among those of its document; none if there is no value to keep.
+    pub(crate) column: Option<usize>,
+    pub(crate) value: BoundValue,
+}
+
+/// What follows the header, and how it stands in the column.
+#[derive(Clone, Debug)]
+pub(crate) enum BoundValue {
+    /// Nothing follows.
+    Valueless,
+    Scalar(Codec),
+    Document(Vec<BoundField>),
+    EmptyArray,
+    /// All elements have this type code and this value.
+    List(u8, Box<BoundValue>),
+}
+
+/// The value, and whether it needs its column.
+type Binding = (BoundValue, bool);
+
+fn bind_fields(
+    shape: &[FieldShape],
+    columns: Option<&Fields>,
+    depth: usize,
+) -> Option<Vec<BoundField>> {
+    let mut names = HashSet::with_capacity(shape.len());
+    let is_name = |name: &str| !name.contains('\0');
+    if !shape
+        .iter()
+        .all(|FieldShape(name, _)| is_name(name) && names.insert(name.as_str()))
+    {
+        return None;
+    }
+    let bind_field = |FieldShape(name, shape): &FieldShape| {
+        let column = columns.and_then(|columns| {
+            let position = columns.position(name)?;
+            Some((position, &columns.list()[position].column_type))
+        });
+        let column_type = column.map(|(_, column_type)| column_type);
+        let (value, needs_column) = bind_value(shape, column_type, depth + 1)?;
+        let header = [&[type_code(shape)], name.as_bytes(), &[0]]
+            .concat()
+            .into_boxed_slice();
+        let column = column
+            .map(|(position, _)| position)
+            .filter(|_| needs_column);
+        Some(BoundField {
+            header,
+            column,
+            value,
+        })
+    };
+    shape.iter().map(bind_field).collect()
+}
+
+fn bind_value(
+    shape: &ValueShape,
+    column_type: Option<&ColumnType>,
+    depth: usize,
+) -> Option<Binding> {
+    if depth > MAX_NESTING {
+        return None;
+    }
+    Some(match (shape, column_type) {
+        (ValueShape::Scalar(BsonType::Document | BsonType::Array), _) => return None,
+        (ValueShape::Scalar(scalar), _) if scalar.is_valueless() => (BoundValue::Valueless, false),
+        (ValueShape::Scalar(scalar), Some(column_type)) => {
+            (BoundValue::Scalar(Codec::of(*scalar, column_type)?), true)
+        }
+        (ValueShape::Scalar(_), None) => return None,
+        (ValueShape::Document { document }, Some(ColumnType::Struct(fields))) => (
+            BoundValue::Document(bind_fields(document, Some(fields), depth)?),
+            true,
+        ),
+        (ValueShape::Document { document }, _) => (
+            BoundValue::Document(bind_fields(document, None, depth)?),
+            false,
+        ),
+        (ValueShape::Array { array: None }, column_type) => (
+            BoundValue::EmptyArray,
+            matches!(column_type, Some(ColumnType::List(_))),
+        ),
+        (
+            ValueShape::Array {
+                array: Some(element),
+            },
+            Some(ColumnType::List(element_type)),
+        ) => {
+            match bind_value(element, Some(element_type), depth + 1)? {
+                (value, true) => (BoundValue::List(type_code(element), Box::new(value)), true),
+                // Without a column of the elements nothing would say how many there are.
+                (_, false) => return None,
+            }
+        }
+        (ValueShape::Array { array: Some(_) }, _) => return None,
+    })
+}
+
+fn type_code(shape: &ValueShape) -> u8 {
+    match shape {
+        ValueShape::Scalar(scalar) => scalar.code(),
+        ValueShape::Document { .. } => BsonType::Document.code(),
+        ValueShape::Array { .. } => BsonType::Array.code(),
+    }
+}
