@@ -40,7 +40,13 @@ pub struct CommonArgs {
     #[arg(long, value_enum, value_name = "FORM", global = true)]
     pub progress: Option<ProgressForm>,
     /// Form of the log on stderr
-    #[arg(long, value_enum, value_name = "FORM", default_value = "text", global = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value = "text",
+        global = true
+    )]
     pub log_format: LogFormat,
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
@@ -103,7 +109,15 @@ impl Context {
     {
         let environment = &self.environment;
         let file = common.config.as_deref();
-        resolve(defaults, &Sources { tool, flags, environment, file })
+        resolve(
+            defaults,
+            &Sources {
+                tool,
+                flags,
+                environment,
+                file,
+            },
+        )
     }
 }
 
@@ -117,17 +131,28 @@ pub struct Outcome {
 impl Outcome {
     /// A summary for people, and the same for machines.
     pub fn new(text: impl Into<String>, json: serde_json::Value) -> Self {
-        Self { text: text.into(), json }
+        Self {
+            text: text.into(),
+            json,
+        }
     }
 
     /// The answer to `--show-settings`.
     pub fn settings<S>(resolved: &Resolved<S>) -> Self {
-        let width = resolved.origins.iter().map(|o| o.key.len()).max().unwrap_or_default();
+        let width = resolved
+            .origins
+            .iter()
+            .map(|o| o.key.len())
+            .max()
+            .unwrap_or_default();
         let lines = resolved
             .origins
             .iter()
             .map(|o| format!("{:width$} = {}  # {}\n", o.key, o.value, o.origin));
-        Self::new(lines.collect::<String>(), serde_json::json!(resolved.origins))
+        Self::new(
+            lines.collect::<String>(),
+            serde_json::json!(resolved.origins),
+        )
     }
 }
 
@@ -138,19 +163,29 @@ pub trait CommandLine: Parser {
 }
 
 /// The whole of a binary's `main`.
-pub fn main<A: CommandLine>(run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>) -> ExitCode {
+pub fn main<A: CommandLine>(
+    run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>,
+) -> ExitCode {
     let tool = A::command().get_name().to_owned();
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(error) => {
             // Help and version are results, wrong usage is not; clap knows where each belongs.
             let _ = error.print();
-            return if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Done }.into();
+            return if error.use_stderr() {
+                ExitStatus::Usage
+            } else {
+                ExitStatus::Done
+            }
+            .into();
         }
     };
     let common = args.common().clone();
     redact_panics();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             write_stderr(&format!("error: no runtime: {error}"));
@@ -188,7 +223,11 @@ pub fn main<A: CommandLine>(run: impl AsyncFnOnce(A, &Context) -> anyhow::Result
 
 fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::MultiProgress>)> {
     let form = common.progress.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() { ProgressForm::Bars } else { ProgressForm::Log }
+        if std::io::stderr().is_terminal() {
+            ProgressForm::Bars
+        } else {
+            ProgressForm::Log
+        }
     });
     let (progress, bars): (Arc<dyn Progress>, _) = match form {
         ProgressForm::None => (Arc::new(Hidden), None),
@@ -205,13 +244,23 @@ fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::Mu
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    Ok((Context { metrics: Metrics::default(), progress, interrupt, environment }, bars))
+    Ok((
+        Context {
+            metrics: Metrics::default(),
+            progress,
+            interrupt,
+            environment,
+        },
+        bars,
+    ))
 }
 
 /// Writes the result. A reader that has gone away, as in `… | head`, is no failure.
 fn write_stdout(text: &str) -> ExitCode {
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(redact(text).as_bytes())
+        .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             write_stderr(&format!("error: the result cannot be written: {error}"));
@@ -228,5 +277,7 @@ pub(crate) fn write_stderr(line: &str) {
 
 /// Panic texts of libraries can hold secrets as well.
 fn redact_panics() {
-    std::panic::set_hook(Box::new(|panic| write_stderr(&format!("internal error: {panic}"))));
+    std::panic::set_hook(Box::new(|panic| {
+        write_stderr(&format!("internal error: {panic}"))
+    }));
 }

@@ -31,7 +31,12 @@ impl Crc {
         if next_size == 0 {
             return self;
         }
-        Self(crc_fast::checksum_combine(CrcAlgorithm::Crc64Nvme, self.0, next.0, next_size))
+        Self(crc_fast::checksum_combine(
+            CrcAlgorithm::Crc64Nvme,
+            self.0,
+            next.0,
+            next_size,
+        ))
     }
 }
 
@@ -56,8 +61,13 @@ impl FromStr for Crc {
     type Err = NotACrc;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes = BASE64.decode(text).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-        bytes.map(|bytes| Self(u64::from_be_bytes(bytes))).ok_or_else(|| NotACrc(text.to_owned()))
+        let bytes = BASE64
+            .decode(text)
+            .ok()
+            .and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+        bytes
+            .map(|bytes| Self(u64::from_be_bytes(bytes)))
+            .ok_or_else(|| NotACrc(text.to_owned()))
     }
 }
 

@@ -34,7 +34,9 @@ impl ExitStatus {
     /// for, else [`ExitStatus::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {
         let status = |cause: &(dyn Error + 'static)| {
-            let failure = cause.downcast_ref::<Failure>().map(|failure| failure.status);
+            let failure = cause
+                .downcast_ref::<Failure>()
+                .map(|failure| failure.status);
             failure.or_else(|| Some(cause.downcast_ref::<StoreError>()?.kind.exit_status()))
         };
         error.chain().find_map(status).unwrap_or(Self::Failed)
@@ -63,7 +65,12 @@ pub struct Failure {
 impl Failure {
     /// A failure with the given status; `message` names the object.
     pub fn new(status: ExitStatus, message: impl Into<String>) -> Self {
-        Self { status, hint: None, message: message.into(), source: None }
+        Self {
+            status,
+            hint: None,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// Bytes, counts or digests differ: [`ExitStatus::Integrity`].
@@ -102,7 +109,9 @@ mod tests {
         let error = anyhow::Error::from(Failure::integrity("`a` has another hash"))
             .context("failed to import split 0");
         assert_eq!(ExitStatus::of(&error), ExitStatus::Integrity);
-        let plain = Err::<(), _>(std::io::Error::other("no")).context("failed").unwrap_err();
+        let plain = Err::<(), _>(std::io::Error::other("no"))
+            .context("failed")
+            .unwrap_err();
         assert_eq!(ExitStatus::of(&plain), ExitStatus::Failed);
     }
 }

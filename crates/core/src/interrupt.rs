@@ -37,7 +37,11 @@ impl Interrupt {
     }
 
     fn failure(&self) -> Failure {
-        let status = self.status.get().copied().unwrap_or(ExitStatus::Interrupted);
+        let status = self
+            .status
+            .get()
+            .copied()
+            .unwrap_or(ExitStatus::Interrupted);
         Failure::new(status, "interrupted")
     }
 

@@ -3,21 +3,21 @@
 //!
 //! This crate knows nothing of the tools, of MongoDB or of Parquet. Only `store` names the S3 SDK.
 
-pub mod failure;
-pub mod redact;
+pub mod cli;
 pub mod crc;
+pub mod failure;
 pub mod hash;
+pub mod interrupt;
+pub mod manifest;
 pub mod metrics;
-pub mod statistics;
-mod retry;
-pub mod s3_settings;
-pub mod store;
 pub mod multipart;
 pub mod part;
-pub mod cli;
-pub mod interrupt;
 pub mod progress;
+pub mod redact;
 pub mod report;
-pub mod settings;
-pub mod manifest;
+mod retry;
 pub mod run;
+pub mod s3_settings;
+pub mod settings;
+pub mod statistics;
+pub mod store;

@@ -78,7 +78,9 @@ impl RunFacts {
             write_token: run.token.clone(),
             started: run.started,
             finished: jiff::Timestamp::now(),
-            endpoint: EndpointFacts { conditional_writes: run.conditional_writes },
+            endpoint: EndpointFacts {
+                conditional_writes: run.conditional_writes,
+            },
             settings,
             metrics,
         }

@@ -48,13 +48,19 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { start: Instant::now(), operations: Arc::default() }
+        Self {
+            start: Instant::now(),
+            operations: Arc::default(),
+        }
     }
 }
 
 impl Metrics {
     fn update(&self, operation: &str, change: impl FnOnce(&mut OperationMetrics)) {
-        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         change(operations.entry(operation.to_owned()).or_default());
     }
 
@@ -90,7 +96,11 @@ impl Metrics {
         MetricsSnapshot {
             seconds: self.start.elapsed().as_secs_f64(),
             peak_memory_bytes: peak_memory_bytes(),
-            operations: self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            operations: self
+                .operations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 }
@@ -110,10 +120,16 @@ impl MetricsSnapshot {
     pub fn to_prometheus(&self, tool: &str) -> String {
         let mut text = String::new();
         let mut gauge = |name: &str, value: f64| {
-            let _ = writeln!(text, "# TYPE {name} gauge\n{name}{{tool=\"{tool}\"}} {value}");
+            let _ = writeln!(
+                text,
+                "# TYPE {name} gauge\n{name}{{tool=\"{tool}\"}} {value}"
+            );
         };
         gauge("lob_seconds", self.seconds);
-        gauge("lob_peak_memory_bytes", self.peak_memory_bytes.unwrap_or_default() as f64);
+        gauge(
+            "lob_peak_memory_bytes",
+            self.peak_memory_bytes.unwrap_or_default() as f64,
+        );
         let counters: [(&str, fn(&OperationMetrics) -> f64); 6] = [
             ("lob_s3_requests_total", |o| o.requests as f64),
             ("lob_s3_retries_total", |o| o.retries as f64),
@@ -143,7 +159,9 @@ impl MetricsSnapshot {
 /// The process's high-water mark of resident memory: `VmHWM` of proc(5), so Linux only.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -166,6 +184,8 @@ mod tests {
         assert!(text.contains(&format!("lob_s3_requests_total{{{labels}}} 2\n")));
         assert!(text.contains(&format!("lob_s3_throttles_total{{{labels}}} 1\n")));
         assert!(text.contains(&format!("lob_s3_sent_bytes_total{{{labels}}} 7\n")));
-        assert!(text.contains(&format!("lob_s3_errors_total{{{labels},class=\"SlowDown\"}} 1\n")));
+        assert!(text.contains(&format!(
+            "lob_s3_errors_total{{{labels},class=\"SlowDown\"}} 1\n"
+        )));
     }
 }

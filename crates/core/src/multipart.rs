@@ -50,7 +50,12 @@ impl MultipartUpload {
             upload: Arc::new(upload),
             token: token.clone(),
         };
-        Ok(Self { target, sent: 0, in_flight: JoinSet::new(), stored: Vec::new() })
+        Ok(Self {
+            target,
+            sent: 0,
+            in_flight: JoinSet::new(),
+            stored: Vec::new(),
+        })
     }
 
     /// Starts to send the next part and returns at once; its memory is free again when the server
@@ -67,7 +72,11 @@ impl MultipartUpload {
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
         self.in_flight.spawn(async move {
-            let HashedPart { bytes, crc, reserved } = part;
+            let HashedPart {
+                bytes,
+                crc,
+                reserved,
+            } = part;
             let stored = store.upload_part(&key, &upload, number, bytes, crc).await;
             drop(reserved);
             stored
@@ -90,7 +99,10 @@ impl MultipartUpload {
             }
         }
         self.stored.sort_by_key(|part| part.number);
-        Ok(FinishedParts { target: self.target, stored: self.stored })
+        Ok(FinishedParts {
+            target: self.target,
+            stored: self.stored,
+        })
     }
 
     /// Stops what is in flight and gives the upload up.
@@ -119,9 +131,15 @@ impl FinishedParts {
     /// As [`Store::put_new`].
     pub async fn complete(self, file: &FileHashes) -> Result<ObjectInfo, StoreError> {
         let Self { target, stored } = self;
-        let expected = Expected { size: file.size, crc: file.crc, token: &target.token };
-        let done =
-            target.store.complete_multipart(&target.key, &target.upload, &stored, &expected).await;
+        let expected = Expected {
+            size: file.size,
+            crc: file.crc,
+            token: &target.token,
+        };
+        let done = target
+            .store
+            .complete_multipart(&target.key, &target.upload, &stored, &expected)
+            .await;
         match done {
             Err(error) if error.kind != StoreErrorKind::Unknown => {
                 target.abort().await;

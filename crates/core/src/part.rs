@@ -54,7 +54,11 @@ impl PartBudget {
         }
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
         let permits = Arc::new(Semaphore::new(capacity as usize));
-        Ok(Self { part_size: part_size.0, permits, capacity })
+        Ok(Self {
+            part_size: part_size.0,
+            permits,
+            capacity,
+        })
     }
 
     /// The size of parts where the size of the file is not known before, in bytes.
@@ -65,7 +69,9 @@ impl PartBudget {
     /// The size of the parts of a file of `file_size` bytes: as set, or larger where 10,000 parts
     /// would not do.
     pub fn part_size_for(&self, file_size: u64) -> u64 {
-        let needed = file_size.div_ceil(MAX_PARTS).next_multiple_of(ByteSize::mib(1).0);
+        let needed = file_size
+            .div_ceil(MAX_PARTS)
+            .next_multiple_of(ByteSize::mib(1).0);
         self.part_size.max(needed)
     }
 
@@ -110,7 +116,11 @@ pub struct PartHasher {
 
 impl Default for PartHasher {
     fn default() -> Self {
-        Self { sha256: Sha256Hasher::default(), crc: Crc::EMPTY, size: 0 }
+        Self {
+            sha256: Sha256Hasher::default(),
+            crc: Crc::EMPTY,
+            size: 0,
+        }
     }
 }
 
@@ -121,12 +131,20 @@ impl PartHasher {
         self.sha256.update(&bytes);
         self.crc = self.crc.then(crc, bytes.len() as u64);
         self.size += bytes.len() as u64;
-        HashedPart { bytes, crc, reserved }
+        HashedPart {
+            bytes,
+            crc,
+            reserved,
+        }
     }
 
     /// The hashes of all bytes so far.
     pub fn finish(self) -> FileHashes {
-        FileHashes { size: self.size, sha256: self.sha256.finish(), crc: self.crc }
+        FileHashes {
+            size: self.size,
+            sha256: self.sha256.finish(),
+            crc: self.crc,
+        }
     }
 }
 
@@ -137,7 +155,11 @@ mod tests {
     use super::*;
 
     fn budget(part_size: ByteSize, buffer_size: ByteSize) -> Result<PartBudget, Failure> {
-        PartBudget::new(&S3Settings { part_size, buffer_size, ..S3Settings::defaults("x") })
+        PartBudget::new(&S3Settings {
+            part_size,
+            buffer_size,
+            ..S3Settings::defaults("x")
+        })
     }
 
     #[test]

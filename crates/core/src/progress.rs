@@ -70,8 +70,17 @@ impl LogLines {
     /// Lines in the given form.
     pub fn new(form: LineForm) -> Self {
         let now = Instant::now();
-        let state = State { work: Work::default(), bytes: 0, items: 0, start: now, last: now };
-        Self { form, state: Mutex::new(state) }
+        let state = State {
+            work: Work::default(),
+            bytes: 0,
+            items: 0,
+            start: now,
+            last: now,
+        };
+        Self {
+            form,
+            state: Mutex::new(state),
+        }
     }
 
     fn write(&self, state: &State) {
@@ -109,7 +118,10 @@ impl LogLines {
 
 impl Progress for LogLines {
     fn begin(&self, work: Work) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).work = work;
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .work = work;
     }
 
     fn advance(&self, bytes: u64, items: u64) {

@@ -85,7 +85,11 @@ pub fn remember(secret: &str) {
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     known.iter().fold(text.to_owned(), |text, secret| {
-        if text.contains(secret.as_str()) { text.replace(secret.as_str(), MASK) } else { text }
+        if text.contains(secret.as_str()) {
+            text.replace(secret.as_str(), MASK)
+        } else {
+            text
+        }
     })
 }
 
@@ -104,7 +108,10 @@ mod tests {
     fn redact_masks_every_remembered_secret_wherever_it_stands() {
         remember("s3cr3t-value");
         remember("mongodb://user:s3cr3t-value@host/");
-        assert_eq!(redact("got s3cr3t-value twice: s3cr3t-value"), "got *** twice: ***");
+        assert_eq!(
+            redact("got s3cr3t-value twice: s3cr3t-value"),
+            "got *** twice: ***"
+        );
         assert_eq!(redact("uri mongodb://user:s3cr3t-value@host/"), "uri ***");
         assert_eq!(redact("nothing here"), "nothing here");
     }

@@ -28,7 +28,10 @@ pub fn render(error: &anyhow::Error) -> String {
 fn hints(error: &anyhow::Error) -> Vec<String> {
     let mut hints = Vec::new();
     for cause in error.chain() {
-        let hint = match (cause.downcast_ref::<Failure>(), cause.downcast_ref::<StoreError>()) {
+        let hint = match (
+            cause.downcast_ref::<Failure>(),
+            cause.downcast_ref::<StoreError>(),
+        ) {
             (Some(failure), _) => failure.hint.clone(),
             (_, Some(store)) => store.hint(),
             _ => None,
@@ -55,7 +58,9 @@ mod tests {
         let io = std::io::Error::other("refused for pa55word!");
         let failure =
             Failure::usage("no server at `h`: refused for pa55word!").with_hint("start it");
-        let error = Err::<(), _>(failure.caused_by(io)).context("failed to export").unwrap_err();
+        let error = Err::<(), _>(failure.caused_by(io))
+            .context("failed to export")
+            .unwrap_err();
         assert_eq!(
             render(&error),
             "error: failed to export\n  \

@@ -8,7 +8,9 @@
 use std::time::Duration;
 
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
-use aws_smithy_runtime_api::client::interceptors::context::{Error as TypeErasedError, InterceptorContext};
+use aws_smithy_runtime_api::client::interceptors::context::{
+    Error as TypeErasedError, InterceptorContext,
+};
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
@@ -51,9 +53,12 @@ pub(crate) fn retry_config(max_attempts: u32) -> RetryConfig {
 
 /// A token bucket for this bucket alone, that refills.
 pub(crate) fn retry_partition(bucket: &str) -> RetryPartition {
-    let tokens =
-        TokenBucket::builder().capacity(BUCKET_CAPACITY).refill_rate(BUCKET_REFILL_PER_SECOND);
-    RetryPartition::custom(format!("lob-{bucket}")).token_bucket(tokens.build()).build()
+    let tokens = TokenBucket::builder()
+        .capacity(BUCKET_CAPACITY)
+        .refill_rate(BUCKET_REFILL_PER_SECOND);
+    RetryPartition::custom(format!("lob-{bucket}"))
+        .token_bucket(tokens.build())
+        .build()
 }
 
 /// Adds the codes and statuses above to what the SDK retries.
@@ -78,7 +83,9 @@ pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> Option<ErrorK
 
 impl ClassifyRetry for S3RetryClassifier {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let status = context.response().map(|response| response.status().as_u16());
+        let status = context
+            .response()
+            .map(|response| response.status().as_u16());
         let Some(Err(error)) = context.output_or_error() else {
             return RetryAction::NoActionIndicated;
         };
@@ -107,8 +114,16 @@ mod tests {
     fn what_passes_by_itself_is_retried_and_what_does_not_is_left_to_the_sdk() {
         for (code, status, expected) in [
             (Some("BadDigest"), 400, Some(ErrorKind::TransientError)),
-            (Some("XAmzContentChecksumMismatch"), 400, Some(ErrorKind::TransientError)),
-            (Some("RequestTimeTooSkewed"), 403, Some(ErrorKind::TransientError)),
+            (
+                Some("XAmzContentChecksumMismatch"),
+                400,
+                Some(ErrorKind::TransientError),
+            ),
+            (
+                Some("RequestTimeTooSkewed"),
+                403,
+                Some(ErrorKind::TransientError),
+            ),
             (Some("SlowDownWrite"), 503, Some(ErrorKind::ThrottlingError)),
             (Some("SlowDownRead"), 503, Some(ErrorKind::ThrottlingError)),
             (None, 408, Some(ErrorKind::TransientError)),

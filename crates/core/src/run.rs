@@ -87,7 +87,11 @@ impl OpenRun {
 
     /// What the object of a data file of this run must be.
     pub fn expected<'a>(&'a self, file: &DataFile) -> Expected<'a> {
-        Expected { size: file.size_bytes, crc: file.crc64nvme, token: &self.token }
+        Expected {
+            size: file.size_bytes,
+            crc: file.crc64nvme,
+            token: &self.token,
+        }
     }
 
     /// Publishes the run: asks the server for every data file, then writes the manifest.
@@ -123,7 +127,10 @@ impl OpenRun {
     async fn check(&self, file: &DataFile) -> anyhow::Result<()> {
         let key = self.key(&file.key);
         let info = self.store.head(&key).await?;
-        if info.as_ref().is_some_and(|info: &ObjectInfo| self.expected(file).is(info)) {
+        if info
+            .as_ref()
+            .is_some_and(|info: &ObjectInfo| self.expected(file).is(info))
+        {
             return Ok(());
         }
         let found = match info {
@@ -146,7 +153,9 @@ pub async fn committed_runs(
     size_limit: u64,
 ) -> Result<Vec<(RunId, Bytes)>, StoreError> {
     let folders = store.folders(&prefix.folder()).await?;
-    let ids = folders.into_iter().filter_map(|folder| folder.parse::<RunId>().ok());
+    let ids = folders
+        .into_iter()
+        .filter_map(|folder| folder.parse::<RunId>().ok());
     let mut runs: Vec<_> = futures::stream::iter(ids)
         .map(|id| async move {
             let key = RunLocation::new(prefix.clone(), id.clone()).manifest_key();

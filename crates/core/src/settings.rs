@@ -88,7 +88,10 @@ where
         }
     }
     let settings: S = figment.extract().map_err(|error| {
-        let origin = error.metadata.as_ref().map(|m| format!(" (from {})", m.name));
+        let origin = error
+            .metadata
+            .as_ref()
+            .map(|m| format!(" (from {})", m.name));
         let key = error.path.join(".");
         let origin = origin.unwrap_or_default();
         Failure::usage(format!("invalid setting `{key}`{origin}: {}", error.kind))
@@ -97,8 +100,15 @@ where
         .map_err(invalid)?
         .into_iter()
         .map(|(key, value)| {
-            let origin = figment.find_metadata(&key).map_or("default", |m| &m.name).to_owned();
-            SettingOrigin { value: text(&value), origin, key }
+            let origin = figment
+                .find_metadata(&key)
+                .map_or("default", |m| &m.name)
+                .to_owned();
+            SettingOrigin {
+                value: text(&value),
+                origin,
+                key,
+            }
         })
         .collect();
     Ok(Resolved { settings, origins })
@@ -112,7 +122,10 @@ struct Layer {
 
 impl Layer {
     fn new(name: impl Into<String>, values: Dict) -> Self {
-        Self { name: name.into(), values }
+        Self {
+            name: name.into(),
+            values,
+        }
     }
 }
 
@@ -131,11 +144,7 @@ fn dict(values: &impl Serialize) -> Result<Dict, Error> {
 }
 
 /// The file's top level, which all tools share, below the tool's own section.
-fn file_layers(
-    file: Option<&Path>,
-    tool: &str,
-    known: &Dict,
-) -> Result<Vec<Layer>, Failure> {
+fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Layer>, Failure> {
     let path = match file {
         Some(path) => path.to_owned(),
         None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
@@ -150,14 +159,22 @@ fn file_layers(
         .map_err(|error| Failure::usage(format!("settings {name} cannot be read: {error}")))?
         .remove(&Profile::Default)
         .unwrap_or_default();
-    let own = shared.remove(tool).and_then(Value::into_dict).unwrap_or_default();
+    let own = shared
+        .remove(tool)
+        .and_then(Value::into_dict)
+        .unwrap_or_default();
     if let Some(key) = own.keys().find(|key| !known.contains_key(*key)) {
-        return Err(Failure::usage(format!("settings {name} has no setting `{tool}.{key}`"))
-            .with_hint("`--show-settings` lists the settings that there are"));
+        return Err(
+            Failure::usage(format!("settings {name} has no setting `{tool}.{key}`"))
+                .with_hint("`--show-settings` lists the settings that there are"),
+        );
     }
     // What is left at the top level may belong to another tool.
     shared.retain(|key, _| known.contains_key(key));
-    Ok(vec![Layer::new(name.clone(), shared), Layer::new(name, own)])
+    Ok(vec![
+        Layer::new(name.clone(), shared),
+        Layer::new(name, own),
+    ])
 }
 
 fn environment_layers(
@@ -169,9 +186,14 @@ fn environment_layers(
         .iter()
         .filter(|(_, key)| known.contains_key(*key))
         .map(|&(variable, key)| (variable.to_owned(), key.to_owned()));
-    let ours = known.keys().map(|key| (format!("LOB_{}", key.to_uppercase()), key.clone()));
+    let ours = known
+        .keys()
+        .map(|key| (format!("LOB_{}", key.to_uppercase()), key.clone()));
     let tools_own = known.keys().map(|key| {
-        (format!("LOB_{}_{}", tool.to_uppercase(), key.to_uppercase()), key.clone())
+        (
+            format!("LOB_{}_{}", tool.to_uppercase(), key.to_uppercase()),
+            key.clone(),
+        )
     });
     standard
         .chain(ours)
@@ -245,19 +267,30 @@ mod tests {
         std::fs::write(path.path(), file).unwrap();
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
         let environment = environment.iter().map(own).collect();
-        let sources =
-            Sources { tool: "upload", flags, environment: &environment, file: Some(path.path()) };
+        let sources = Sources {
+            tool: "upload",
+            flags,
+            environment: &environment,
+            file: Some(path.path()),
+        };
         resolve(&defaults, &sources)
     }
 
     fn origin(resolved: &Resolved<Settings>, key: &str) -> String {
         let found = resolved.origins.iter().find(|o| o.key == key).unwrap();
-        format!("{} <- {}", found.value, found.origin.split('`').next().unwrap().trim())
+        format!(
+            "{} <- {}",
+            found.value,
+            found.origin.split('`').next().unwrap().trim()
+        )
     }
 
     #[test]
     fn flag_wins_over_environment_over_file_over_default() {
-        let flags = S3Args { bucket: Some("typed".into()), ..S3Args::default() };
+        let flags = S3Args {
+            bucket: Some("typed".into()),
+            ..S3Args::default()
+        };
         let environment = [
             ("LOB_BUCKET", "exported"),
             ("LOB_PART_SIZE", "16MiB"),
@@ -278,7 +311,10 @@ mod tests {
         assert_eq!(settings.s3.prefix, "2025");
         assert!(!settings.replace);
         assert_eq!(origin(&resolved, "bucket"), "typed <- flag");
-        assert_eq!(origin(&resolved, "region"), "eu-west-1 <- environment variable");
+        assert_eq!(
+            origin(&resolved, "region"),
+            "eu-west-1 <- environment variable"
+        );
         assert_eq!(origin(&resolved, "attempt_timeout"), "1m <- file");
         assert_eq!(origin(&resolved, "connect_timeout"), "30s <- default");
         assert_eq!(origin(&resolved, "profile"), "(not set) <- default");
@@ -290,7 +326,10 @@ mod tests {
         let wrong = resolve_with(&flags, &[("LOB_MAX_ATTEMPTS", "many")], "").unwrap_err();
         assert!(wrong.to_string().contains("max_attempts"), "{wrong}");
         let unknown = resolve_with(&flags, &[], "[upload]\npart_sise = '8MiB'\n").unwrap_err();
-        assert!(unknown.to_string().contains("upload.part_sise"), "{unknown}");
+        assert!(
+            unknown.to_string().contains("upload.part_sise"),
+            "{unknown}"
+        );
         assert!(resolve_with(&flags, &[], "not toml").is_err());
     }
 

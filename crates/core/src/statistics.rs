@@ -123,7 +123,9 @@ fn compare_numbers(a: Number, b: Number) -> Ordering {
         (Number::Double(_), Number::Int(_)) => compare_numbers(b, a).reverse(),
         (Number::Int(a), Number::Double(b)) => {
             // A cast to i128 saturates far outside of i64, so the whole part compares exactly.
-            i128::from(a).cmp(&(b.trunc() as i128)).then(0.0_f64.total_cmp(&(b.fract() + 0.0)))
+            i128::from(a)
+                .cmp(&(b.trunc() as i128))
+                .then(0.0_f64.total_cmp(&(b.fract() + 0.0)))
         }
     }
 }
@@ -170,9 +172,19 @@ impl Statistics {
         let Some(roles) = self.python_roles() else {
             return UNKNOWN_CHECKSUM.to_owned();
         };
-        let fields = self.schema_fields.iter().map(|f| python_string(f)).collect::<Vec<_>>();
-        let length = self.feature_length.map_or_else(|| "None".to_owned(), |n| n.to_string());
-        let input = format!("{}:[{}]:{length}:{roles}", self.num_documents, fields.join(", "));
+        let fields = self
+            .schema_fields
+            .iter()
+            .map(|f| python_string(f))
+            .collect::<Vec<_>>();
+        let length = self
+            .feature_length
+            .map_or_else(|| "None".to_owned(), |n| n.to_string());
+        let input = format!(
+            "{}:[{}]:{length}:{roles}",
+            self.num_documents,
+            fields.join(", ")
+        );
         format!("md5:{}", hex::encode(md5::Md5::digest(input)))
     }
 
@@ -180,11 +192,20 @@ impl Statistics {
     /// or numbers alone that are all different.
     fn python_roles(&self) -> Option<String> {
         let mut roles: Vec<_> = self.role_distribution.iter().collect();
-        if roles.len() > 1 && !roles.iter().all(|(role, _)| matches!(role, Role::String(_))) {
-            let numbers = roles.iter().map(|&(role, count)| Some((role.number()?, (role, count))));
+        if roles.len() > 1
+            && !roles
+                .iter()
+                .all(|(role, _)| matches!(role, Role::String(_)))
+        {
+            let numbers = roles
+                .iter()
+                .map(|&(role, count)| Some((role.number()?, (role, count))));
             let mut numbers = numbers.collect::<Option<Vec<_>>>()?;
             numbers.sort_by(|(a, _), (b, _)| compare_numbers(*a, *b));
-            if numbers.windows(2).any(|w| compare_numbers(w[0].0, w[1].0) == Ordering::Equal) {
+            if numbers
+                .windows(2)
+                .any(|w| compare_numbers(w[0].0, w[1].0) == Ordering::Equal)
+            {
                 return None;
             }
             roles = numbers.into_iter().map(|(_, role)| role).collect();
@@ -212,14 +233,20 @@ mod role_pairs {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<Role, u64>, D::Error> {
-        Ok(Vec::<(Role, u64)>::deserialize(deserializer)?.into_iter().collect())
+        Ok(Vec::<(Role, u64)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
     }
 }
 
 /// `repr()` of a Python string: single quotes unless only double ones avoid an escape, and escapes
 /// for what Python calls not printable (PEP 3138).
 fn python_string(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut repr = String::from(quote);
     for c in text.chars() {
         let code = u32::from(c);

@@ -138,15 +138,23 @@ impl Store {
                 .into());
         }
         let (client, region) = client::build(settings, metrics).await?;
-        let store =
-            Self { client, bucket: settings.bucket.clone(), region, metrics: metrics.clone() };
+        let store = Self {
+            client,
+            bucket: settings.bucket.clone(),
+            region,
+            metrics: metrics.clone(),
+        };
         store.check_bucket().await?;
         Ok(store)
     }
 
     async fn check_bucket(&self) -> Result<(), StoreError> {
         let request = self.client.head_bucket().bucket(&self.bucket);
-        let Err(error) = request.customize().config_override(client::first_contact()).send().await
+        let Err(error) = request
+            .customize()
+            .config_override(client::first_contact())
+            .send()
+            .await
         else {
             return Ok(());
         };
@@ -201,7 +209,11 @@ impl Store {
         prefix: &str,
         limit: Option<i32>,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix);
         let mut pages = request.set_max_keys(limit).into_paginator().send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
@@ -223,7 +235,11 @@ impl Store {
     /// # Errors
     /// Any page that cannot be read.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix);
         let mut pages = request.delimiter("/").into_paginator().send();
         let mut folders = Vec::new();
         while let Some(page) = pages.next().await {
@@ -241,10 +257,15 @@ impl Store {
 impl ObjectInfo {
     fn from_head(output: &HeadObjectOutput) -> Self {
         Self {
-            size: output.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
+            size: output
+                .content_length()
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or_default(),
             etag: unquoted(output.e_tag()),
             version_id: output.version_id().map(str::to_owned),
-            crc: output.checksum_crc64_nvme().and_then(|crc| crc.parse().ok()),
+            crc: output
+                .checksum_crc64_nvme()
+                .and_then(|crc| crc.parse().ok()),
             token: output
                 .metadata()
                 .and_then(|fields| fields.get(TOKEN_FIELD))
@@ -260,5 +281,7 @@ fn unquoted(etag: Option<&str>) -> String {
 
 /// The S3 error code of a service error.
 fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code)
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
 }

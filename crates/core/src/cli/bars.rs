@@ -17,7 +17,11 @@ impl Default for Bars {
         let multi = MultiProgress::new();
         let bytes = multi.add(ProgressBar::no_length());
         let items = multi.add(ProgressBar::no_length());
-        Self { multi, bytes, items }
+        Self {
+            multi,
+            bytes,
+            items,
+        }
     }
 }
 
@@ -41,12 +45,15 @@ impl Progress for Bars {
                     "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
                 ));
             }
-            None => self.bytes.set_style(style("{spinner} {bytes}, {bytes_per_sec}")),
+            None => self
+                .bytes
+                .set_style(style("{spinner} {bytes}, {bytes_per_sec}")),
         }
         match work.items {
             Some(total) => {
                 self.items.set_length(total);
-                self.items.set_style(style("{human_pos} of {human_len} {msg}"));
+                self.items
+                    .set_style(style("{human_pos} of {human_len} {msg}"));
             }
             None => self.items.set_style(style("{human_pos} {msg}")),
         }

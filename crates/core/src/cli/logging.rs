@@ -22,8 +22,9 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
     };
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| Failure::usage(format!("`{filter}` is not a log filter: {error}")))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(RedactedStderr { bars });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(RedactedStderr { bars });
     let started = match common.log_format {
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -45,7 +46,10 @@ impl<'a> MakeWriter<'a> for RedactedStderr {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line { bytes: Vec::new(), bars: self.bars.clone() }
+        Line {
+            bytes: Vec::new(),
+            bars: self.bars.clone(),
+        }
     }
 }
 

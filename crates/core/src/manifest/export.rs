@@ -138,7 +138,7 @@ impl ExportedSplit {
         format!("split_{split_id}.parquet/")
     }
 
-    fn check(&self, names: &mut Names) -> Result<(), ManifestError> {
+    fn check<'a>(&'a self, names: &mut Names<'a>) -> Result<(), ManifestError> {
         let folder = Self::folder(self.split_id);
         for file in &self.files {
             names.add(&file.file.key)?;

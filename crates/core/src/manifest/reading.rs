@@ -48,7 +48,11 @@ pub(super) fn parse<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, ManifestErro
 }
 
 pub(super) fn check_version(version: u32) -> Result<(), ManifestError> {
-    if version == FORMAT_VERSION { Ok(()) } else { Err(ManifestError::Version(version)) }
+    if version == FORMAT_VERSION {
+        Ok(())
+    } else {
+        Err(ManifestError::Version(version))
+    }
 }
 
 /// The names seen so far.
@@ -72,7 +76,8 @@ impl<'a> Names<'a> {
 
 pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> Result<u64, ManifestError> {
     let sum = numbers.into_iter().try_fold(0_u64, u64::checked_add);
-    sum.filter(|&sum| i64::try_from(sum).is_ok()).ok_or(ManifestError::Overflow)
+    sum.filter(|&sum| i64::try_from(sum).is_ok())
+        .ok_or(ManifestError::Overflow)
 }
 
 #[cfg(test)]
@@ -82,12 +87,29 @@ mod tests {
     #[test]
     fn only_relative_paths_of_plain_segments_are_names() {
         let mut names = Names::default();
-        for name in ["a", "a/b.parquet", "split_0.parquet/part-00000-00000.parquet"] {
+        for name in [
+            "a",
+            "a/b.parquet",
+            "split_0.parquet/part-00000-00000.parquet",
+        ] {
             assert!(names.add(name).is_ok(), "{name}");
         }
         assert!(matches!(names.add("a"), Err(ManifestError::Twice(_))));
-        for name in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\nb", &"x".repeat(901)] {
-            assert!(matches!(Names::default().add(name), Err(ManifestError::Name(_))), "{name}");
+        for name in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a\nb",
+            &"x".repeat(901),
+        ] {
+            assert!(
+                matches!(Names::default().add(name), Err(ManifestError::Name(_))),
+                "{name}"
+            );
         }
     }
 
@@ -101,7 +123,10 @@ mod tests {
     #[test]
     fn deep_or_broken_json_is_an_error() {
         let deep = "[".repeat(100_000);
-        assert!(matches!(parse::<serde_json::Value>(deep.as_bytes()), Err(ManifestError::Form(_))));
+        assert!(matches!(
+            parse::<serde_json::Value>(deep.as_bytes()),
+            Err(ManifestError::Form(_))
+        ));
         assert!(matches!(parse::<u32>(b"{"), Err(ManifestError::Form(_))));
     }
 }

@@ -68,7 +68,11 @@ pub struct Prefix(String);
 impl Prefix {
     /// What stands in front of a run id: empty, or ending with `/`.
     pub fn folder(&self) -> String {
-        if self.0.is_empty() { String::new() } else { format!("{}/", self.0) }
+        if self.0.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", self.0)
+        }
     }
 }
 
@@ -108,7 +112,18 @@ mod tests {
         for id in ["20251115_093000", "a", "nightly-2025.11", &"x".repeat(128)] {
             assert!(id.parse::<RunId>().is_ok(), "{id}");
         }
-        for id in ["", ".", "..", "a/b", "a\\b", "_progress", "a b", "é", "a\n", &"x".repeat(129)] {
+        for id in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\\b",
+            "_progress",
+            "a b",
+            "é",
+            "a\n",
+            &"x".repeat(129),
+        ] {
             assert!(id.parse::<RunId>().is_err(), "{id}");
         }
         let time = "2025-11-15T09:30:00.9Z".parse().unwrap();

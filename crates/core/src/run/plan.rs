@@ -62,15 +62,20 @@ impl<W: Serialize> Plan<W> {
             match store.put_new(&key, bytes.clone(), &plan.write_token).await {
                 Ok(_) => {
                     let token = plan.write_token.clone();
-                    let conditional_writes =
-                        store.honours_conditions(&key, bytes, &token).await?;
+                    let conditional_writes = store.honours_conditions(&key, bytes, &token).await?;
                     if !conditional_writes {
                         tracing::warn!(
                             "the server ignores conditions on writes: nothing but care keeps two \
                              processes from writing to one run"
                         );
                     }
-                    let run = OpenRun { store, location, token, started, conditional_writes };
+                    let run = OpenRun {
+                        store,
+                        location,
+                        token,
+                        started,
+                        conditional_writes,
+                    };
                     return Ok((plan, run));
                 }
                 Err(error) if error.kind != StoreErrorKind::AlreadyExists => {

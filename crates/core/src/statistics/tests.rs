@@ -25,11 +25,18 @@ fn double(role: f64) -> Role {
 fn cases() -> Vec<(Statistics, &'static str)> {
     vec![
         (
-            statistics(&[(string("train"), 2), (string("test"), 1)], &["_id", "role"], Some(12)),
+            statistics(
+                &[(string("train"), 2), (string("test"), 1)],
+                &["_id", "role"],
+                Some(12),
+            ),
             "({'train': 2, 'test': 1}, ['_id', 'role'], 12)",
         ),
         (statistics(&[], &[], None), "({}, [], None)"),
-        (statistics(&[(Role::Null, 3)], &["a"], None), "({None: 3}, ['a'], None)"),
+        (
+            statistics(&[(Role::Null, 3)], &["a"], None),
+            "({None: 3}, ['a'], None)",
+        ),
         (
             statistics(&[(Role::Null, 3), (string("train"), 1)], &["a"], None),
             "({None: 3, 'train': 1}, ['a'], None)",
@@ -43,7 +50,10 @@ fn cases() -> Vec<(Statistics, &'static str)> {
                     (string("back\\slash"), 4),
                     (string("caf\u{e9} \u{1F600} \u{4e2d}"), 5),
                     (string("\u{0}\u{1f}\u{7f}\u{85}\u{a0}\u{ad}\n\r\t"), 6),
-                    (string("\u{200b}\u{2028}\u{e000}\u{10ffff}\u{378}\u{e0001}"), 7),
+                    (
+                        string("\u{200b}\u{2028}\u{e000}\u{10ffff}\u{378}\u{e0001}"),
+                        7,
+                    ),
                     (string(""), 8),
                 ],
                 &["a'b", "\u{e9}", "\u{1F972}"],
@@ -117,13 +127,22 @@ fn the_checksum_is_what_python_recorded() {
 
 #[test]
 fn the_checksum_is_what_python_prints_where_it_is_installed() {
-    let calls: String =
-        cases().iter().map(|(_, python)| format!("print(checksum(*{python}))\n")).collect();
-    let Ok(output) = Command::new("python3").arg("-c").arg(format!("{FORMULA}{calls}")).output()
+    let calls: String = cases()
+        .iter()
+        .map(|(_, python)| format!("print(checksum(*{python}))\n"))
+        .collect();
+    let Ok(output) = Command::new("python3")
+        .arg("-c")
+        .arg(format!("{FORMULA}{calls}"))
+        .output()
     else {
         return;
     };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let printed = String::from_utf8(output.stdout).unwrap();
     let checksums: Vec<_> = cases().iter().map(|(s, _)| s.checksum()).collect();
     assert_eq!(checksums, printed.lines().collect::<Vec<_>>());
@@ -142,8 +161,15 @@ fn roles_that_python_cannot_hold_or_sort_make_the_checksum_unknown() {
 
 #[test]
 fn the_checksums_of_a_run_of_the_original_come_out_of_its_statistics() {
-    let fields =
-        ["_id", "features", "fold_id", "fold_type", "role", "timestamp", "timestamp_str"];
+    let fields = [
+        "_id",
+        "features",
+        "fold_id",
+        "fold_type",
+        "role",
+        "timestamp",
+        "timestamp_str",
+    ];
     for (roles, recorded) in [
         ([17, 16, 15, 12], "md5:bced56d41f71f97144aa2e3270218d60"),
         ([15, 15, 19, 11], "md5:04f220d36b795f6e9c3632942150bb63"),

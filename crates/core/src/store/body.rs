@@ -29,7 +29,10 @@ impl Store {
     /// [`StoreErrorKind::NotFound`] where there is none.
     pub async fn get(&self, key: &str) -> Result<ObjectBody, StoreError> {
         let output = self.get_from(key, 0, None).await?;
-        let size = output.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        let size = output
+            .content_length()
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or_default();
         Ok(ObjectBody {
             store: self.clone(),
             key: key.to_owned(),
@@ -50,7 +53,12 @@ impl Store {
         if body.size > limit {
             let detail = format!("{} bytes are more than the {limit} allowed", body.size);
             let url = self.url(key);
-            return Err(StoreError::new(StoreErrorKind::Refused, "GetObject", url, detail));
+            return Err(StoreError::new(
+                StoreErrorKind::Refused,
+                "GetObject",
+                url,
+                detail,
+            ));
         }
         let mut bytes = BytesMut::new();
         while let Some(chunk) = body.next().await? {
@@ -117,10 +125,23 @@ impl ObjectBody {
             self.breaks += 1;
             if self.breaks > MAX_BREAKS || remaining == 0 {
                 let url = self.store.url(&self.key);
-                return Err(StoreError::new(StoreErrorKind::Unreachable, "GetObject", url, cause));
+                return Err(StoreError::new(
+                    StoreErrorKind::Unreachable,
+                    "GetObject",
+                    url,
+                    cause,
+                ));
             }
-            tracing::warn!(key = self.key, position = self.position, cause, "a download broke");
-            let rest = self.store.get_from(&self.key, self.position, Some(&self.etag)).await;
+            tracing::warn!(
+                key = self.key,
+                position = self.position,
+                cause,
+                "a download broke"
+            );
+            let rest = self
+                .store
+                .get_from(&self.key, self.position, Some(&self.etag))
+                .await;
             self.body = rest.map_err(StoreError::changed_meanwhile)?.body;
         }
     }

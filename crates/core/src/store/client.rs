@@ -39,7 +39,9 @@ pub(super) async fn build(
         .retry_config(retry_config(settings.max_attempts))
         .timeout_config(timeouts)
         .stalled_stream_protection(
-            StalledStreamProtectionConfig::enabled().grace_period(STALLED_STREAM_GRACE).build(),
+            StalledStreamProtectionConfig::enabled()
+                .grace_period(STALLED_STREAM_GRACE)
+                .build(),
         );
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
@@ -50,7 +52,10 @@ pub(super) async fn build(
     let base = loader.load().await;
 
     // S3-compatible servers do not care, but a request cannot be signed without a region.
-    let region = base.region().cloned().unwrap_or_else(|| Region::from_static("us-east-1"));
+    let region = base
+        .region()
+        .cloned()
+        .unwrap_or_else(|| Region::from_static("us-east-1"));
     let mut config = aws_sdk_s3::config::Builder::from(&base)
         .region(region.clone())
         .force_path_style(settings.path_style || settings.endpoint_url.is_some())
@@ -59,7 +64,9 @@ pub(super) async fn build(
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_partition(retry_partition(&settings.bucket))
-        .retry_classifier(S3RetryClassifier { code_of: error_code })
+        .retry_classifier(S3RetryClassifier {
+            code_of: error_code,
+        })
         .interceptor(Observer::new(metrics.clone()));
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
@@ -72,8 +79,7 @@ pub(super) async fn build(
 
 /// Few attempts, for the first request of a run: a wrong endpoint should be said soon.
 pub(super) fn first_contact() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new()
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
+    aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(3))
 }
 
 fn http_client(
@@ -83,7 +89,10 @@ fn http_client(
     if let Some(path) = &settings.ca_bundle {
         let unusable = || Failure::usage(format!("CA bundle `{}` is unusable", path.display()));
         let pem = std::fs::read(path).map_err(|error| unusable().caused_by(error))?;
-        if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
+        if !pem
+            .windows(27)
+            .any(|window| window == b"-----BEGIN CERTIFICATE-----")
+        {
             return Err(unusable().with_hint("it must hold certificates in PEM"));
         }
         trusted = trusted.with_pem_certificate(pem);
@@ -93,7 +102,9 @@ fn http_client(
         .build()
         .map_err(|error| Failure::usage("TLS cannot be set up").caused_by(error))?;
     Ok(HttpClientBuilder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::AwsLc,
+        ))
         .tls_context(context)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .build_https())

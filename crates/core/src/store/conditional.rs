@@ -22,7 +22,11 @@ impl Store {
         body: Bytes,
         token: &WriteToken,
     ) -> Result<ObjectInfo, StoreError> {
-        let expected = Expected { size: body.len() as u64, crc: Crc::of(&body), token };
+        let expected = Expected {
+            size: body.len() as u64,
+            crc: Crc::of(&body),
+            token,
+        };
         self.put_hashed(key, body, expected).await
     }
 
@@ -49,7 +53,11 @@ impl Store {
         body: Bytes,
         token: &WriteToken,
     ) -> Result<bool, StoreError> {
-        let expected = Expected { size: body.len() as u64, crc: Crc::of(&body), token };
+        let expected = Expected {
+            size: body.len() as u64,
+            crc: Crc::of(&body),
+            token,
+        };
         match self.put_if_absent(key, body, &expected).await {
             Ok(_) => Ok(false),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(true),

@@ -55,7 +55,11 @@ impl StoreErrorKind {
     pub(crate) fn is_ambiguous(self) -> bool {
         matches!(
             self,
-            Self::Throttled | Self::Timeout | Self::Unreachable | Self::Refused | Self::NoSuchUpload
+            Self::Throttled
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Refused
+                | Self::NoSuchUpload
         )
     }
 
@@ -76,7 +80,13 @@ impl StoreError {
         object: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self { kind, operation, object: object.into(), detail: detail.into(), source: None }
+        Self {
+            kind,
+            operation,
+            object: object.into(),
+            detail: detail.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -98,8 +108,13 @@ impl StoreError {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let status = error.raw_response().map(|response| response.status().as_u16());
-        let code = error.as_service_error().and_then(|e| e.code()).map(str::to_owned);
+        let status = error
+            .raw_response()
+            .map(|response| response.status().as_u16());
+        let code = error
+            .as_service_error()
+            .and_then(|e| e.code())
+            .map(str::to_owned);
         let kind = kind_of(&error, code.as_deref(), status);
         let mut detail = match (&code, status) {
             (Some(code), Some(status)) => format!("{code} ({status})"),
@@ -110,7 +125,10 @@ impl StoreError {
         if let Some(message) = error.as_service_error().and_then(|e| e.message()) {
             detail = format!("{detail}: {message}");
         }
-        if let Some(id) = error.as_service_error().and_then(RequestIdOf::request_id_of) {
+        if let Some(id) = error
+            .as_service_error()
+            .and_then(RequestIdOf::request_id_of)
+        {
             detail = format!("{detail} [request id {id}]");
         }
         let failed = Self::new(kind, operation, object, detail);
@@ -199,15 +217,21 @@ fn kind_of<E>(
         }
         (
             Some(
-                "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch"
+                "BadDigest"
+                | "XAmzContentChecksumMismatch"
+                | "XAmzContentSHA256Mismatch"
                 | "InvalidDigest",
             ),
             _,
         ) => K::Integrity,
         (
             Some(
-                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
-                | "RequestTimeTooSkewed" | "AuthorizationHeaderMalformed",
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "RequestTimeTooSkewed"
+                | "AuthorizationHeaderMalformed",
             ),
             _,
         ) => K::Credentials,

@@ -50,15 +50,18 @@ impl Store {
             .send()
             .await
             .map_err(failed)?;
-        output.upload_id().map(|id| UploadId(id.to_owned())).ok_or_else(|| {
-            let detail = "the server gave no upload id";
-            StoreError::new(
-                StoreErrorKind::Refused,
-                "CreateMultipartUpload",
-                self.url(key),
-                detail,
-            )
-        })
+        output
+            .upload_id()
+            .map(|id| UploadId(id.to_owned()))
+            .ok_or_else(|| {
+                let detail = "the server gave no upload id";
+                StoreError::new(
+                    StoreErrorKind::Refused,
+                    "CreateMultipartUpload",
+                    self.url(key),
+                    detail,
+                )
+            })
     }
 
     /// Sends one part; a retry sends the same buffer again.
@@ -90,7 +93,12 @@ impl Store {
         if etag.is_empty() {
             let detail = "the server acknowledged a part without an ETag";
             let url = self.url(key);
-            return Err(StoreError::new(StoreErrorKind::Refused, "UploadPart", url, detail));
+            return Err(StoreError::new(
+                StoreErrorKind::Refused,
+                "UploadPart",
+                url,
+                detail,
+            ));
         }
         Ok(StoredPart { number, etag, crc })
     }
@@ -113,7 +121,9 @@ impl Store {
                 .checksum_crc64_nvme(part.crc.to_string())
                 .build()
         });
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts.collect()))
+            .build();
         let completed = self
             .client
             .complete_multipart_upload()
@@ -127,9 +137,7 @@ impl Store {
             .if_none_match("*")
             .send()
             .await
-            .map_err(|error| {
-                StoreError::from_sdk("CompleteMultipartUpload", self.url(key), error)
-            });
+            .map_err(|error| StoreError::from_sdk("CompleteMultipartUpload", self.url(key), error));
         match completed {
             Ok(output) => Ok(ObjectInfo {
                 size: expected.size,
@@ -148,11 +156,19 @@ impl Store {
         key: &str,
         upload: &UploadId,
     ) -> Result<(), StoreError> {
-        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(key);
+        let request = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key);
         match request.upload_id(&upload.0).send().await {
             Ok(_) => Ok(()),
             Err(error) if super::code(&error) == Some("NoSuchUpload") => Ok(()),
-            Err(error) => Err(StoreError::from_sdk("AbortMultipartUpload", self.url(key), error)),
+            Err(error) => Err(StoreError::from_sdk(
+                "AbortMultipartUpload",
+                self.url(key),
+                error,
+            )),
         }
     }
 }

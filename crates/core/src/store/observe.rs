@@ -59,14 +59,24 @@ impl Intercept for Observer {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let operation = bag.load::<Metadata>().map_or("unknown", Metadata::name).to_owned();
-        let attempt = bag.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
-        let duration = bag.load::<AttemptStart>().map_or_else(Default::default, |s| s.0.elapsed());
-        let status = context.response().map(|response| response.status().as_u16());
+        let operation = bag
+            .load::<Metadata>()
+            .map_or("unknown", Metadata::name)
+            .to_owned();
+        let attempt = bag
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        let duration = bag
+            .load::<AttemptStart>()
+            .map_or_else(Default::default, |s| s.0.elapsed());
+        let status = context
+            .response()
+            .map(|response| response.status().as_u16());
         let error = match context.output_or_error() {
             Some(Err(error)) => error,
             _ => {
-                self.metrics.attempt(&operation, attempt > 1, duration, None);
+                self.metrics
+                    .attempt(&operation, attempt > 1, duration, None);
                 tracing::debug!(operation, attempt, ?duration, "s3 request done");
                 return Ok(());
             }
@@ -78,7 +88,8 @@ impl Intercept for Observer {
             (None, None) if error.is_timeout_error() => "timeout".to_owned(),
             (None, None) => "transport".to_owned(),
         };
-        self.metrics.attempt(&operation, attempt > 1, duration, Some(&class));
+        self.metrics
+            .attempt(&operation, attempt > 1, duration, Some(&class));
         let slow_down = code == Some("SlowDown") || status == Some(503);
         if slow_down || classify(code, status) == Some(ErrorKind::ThrottlingError) {
             self.metrics.throttled(&operation);
