@@ -33,6 +33,6 @@ pub use encoder::Encoder;
 pub use footer::{Footer, InvalidFooter};
 pub use parquet_writer::{ParquetWriter, WriteError};
 pub use proposal::ColumnsProposal;
-pub use raw::MalformedBson;
+pub use raw::{BsonType, Element, Elements, MalformedBson};
 pub use reader::{ReadError, Reader};
 pub use row_group::{EncodedRowGroup, MAX_ROW_GROUP_BYTES, RowGroup};

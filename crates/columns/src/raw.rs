@@ -13,31 +13,54 @@ pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 #[error("malformed BSON: {0}")]
 pub struct MalformedBson(pub(crate) &'static str);
 
-/// The type of a BSON value.
+/// The type of a BSON value; in JSON, shapes write documents and arrays in their own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[repr(u8)]
-pub(crate) enum BsonType {
+pub enum BsonType {
+    /// A 64-bit float.
     Double = 0x01,
+    /// A string.
     String = 0x02,
+    /// A document.
+    #[serde(skip)]
     Document = 0x03,
+    /// An array.
+    #[serde(skip)]
     Array = 0x04,
+    /// Bytes of some subtype.
     Binary = 0x05,
+    /// Undefined (deprecated).
     Undefined = 0x06,
+    /// An ObjectId.
     ObjectId = 0x07,
+    /// A boolean.
     Bool = 0x08,
+    /// Milliseconds since 1970, UTC.
     Date = 0x09,
+    /// Null.
     Null = 0x0a,
+    /// A regular expression.
     Regex = 0x0b,
+    /// A DBPointer (deprecated).
     DbPointer = 0x0c,
+    /// JavaScript code.
     Code = 0x0d,
+    /// A symbol (deprecated).
     Symbol = 0x0e,
+    /// JavaScript code with scope (deprecated).
     CodeWithScope = 0x0f,
+    /// A 32-bit integer.
     Int32 = 0x10,
+    /// A timestamp of the replication.
     Timestamp = 0x11,
+    /// A 64-bit integer.
     Int64 = 0x12,
+    /// A decimal of 128 bits.
     Decimal128 = 0x13,
+    /// Smaller than all.
     MinKey = 0xff,
+    /// Larger than all.
     MaxKey = 0x7f,
 }
 
@@ -158,22 +181,27 @@ fn cstring(bytes: &[u8]) -> Result<&[u8], MalformedBson> {
 
 /// One field of a document.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Element<'a> {
-    pub(crate) bson_type: BsonType,
+pub struct Element<'a> {
+    /// The type of the value.
+    pub bson_type: BsonType,
     /// Without the terminating zero; perhaps not UTF-8.
-    pub(crate) name: &'a [u8],
-    pub(crate) value: &'a [u8],
+    pub name: &'a [u8],
+    /// The bytes of the value, as BSON lays them out.
+    pub value: &'a [u8],
 }
 
 /// The fields of one document or array, in order; nested ones are checked for their frame alone.
 #[derive(Clone, Debug)]
-pub(crate) struct Elements<'a> {
+pub struct Elements<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Elements<'a> {
     /// The fields of `document`, which must be exactly one document.
-    pub(crate) fn of(document: &'a [u8]) -> Result<Self, MalformedBson> {
+    ///
+    /// # Errors
+    /// The frame of `document` is not that of one.
+    pub fn of(document: &'a [u8]) -> Result<Self, MalformedBson> {
         body(document).map(|rest| Self { rest })
     }
 
