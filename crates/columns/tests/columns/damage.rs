@@ -1,0 +1,137 @@
+//! Damaged and hostile files: an error, or other documents that the digest tells apart, never a
+//! panic and never memory without bound.
+
+use std::io::Cursor;
+
+use lob_columns::{Columns, Compression, ReadError, Reader};
+use proptest::prelude::*;
+
+use crate::support::{Doc, propose, write};
+
+/// A file of several row groups with columns of all kinds and a residual row.
+fn file(compression: Compression) -> Vec<u8> {
+    let row = |n: i32| {
+        let numbers = (0..20).map(|i| (0x01, f64::from(i * n).sin().to_le_bytes().to_vec()));
+        let items = (0..n % 3).map(|i| (0x03, Doc::new().int32("i", i).null("n").bytes()));
+        let document = Doc::new()
+            .raw(0x07, "_id", &[u8::try_from(n).unwrap(); 12])
+            .string("role", if n % 2 == 0 { "train" } else { "test" })
+            .raw(0x04, "features", &Doc::array(numbers))
+            .raw(0x04, "items", &Doc::array(items))
+            .raw(
+                0x03,
+                "sub",
+                &Doc::new()
+                    .int64("x", n.into())
+                    .raw(0x08, "b", b"\x01")
+                    .bytes(),
+            );
+        if n == 7 {
+            document.int32("role", 1).bytes()
+        } else {
+            document.bytes()
+        }
+    };
+    let documents: Vec<_> = (0..40).map(row).collect();
+    write(&propose(&documents), &documents, 15, compression)
+}
+
+/// Reads as far as it goes.
+fn read(file: &[u8]) -> Result<usize, ReadError> {
+    let mut reader = Reader::open(Cursor::new(file))?;
+    let mut documents = 0;
+    for index in 0..reader.row_groups() {
+        for document in reader.read_row_group(index)? {
+            document?;
+            documents += 1;
+        }
+    }
+    Ok(documents)
+}
+
+#[test]
+fn a_flipped_bit_anywhere_never_panics() {
+    for compression in [Compression::None, Compression::Auto] {
+        let whole = file(compression);
+        assert_eq!(read(&whole).unwrap(), 40);
+        let mut errors = 0;
+        for position in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[position] ^= 1 << (position % 8);
+            errors += usize::from(read(&damaged).is_err());
+        }
+        assert!(errors > 0);
+    }
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_an_error() {
+    let whole = file(Compression::Auto);
+    for len in 0..whole.len() {
+        assert!(read(&whole[..len]).is_err(), "cut to {len} bytes");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn overwritten_bytes_never_panic(
+        at in any::<prop::sample::Index>(),
+        bytes in prop::collection::vec(any::<u8>(), 1..64),
+        near_the_end in any::<bool>(),
+    ) {
+        let mut damaged = file(Compression::Auto);
+        let footer = damaged.len() - 1500;
+        let start = if near_the_end { footer + at.index(1500) } else { at.index(footer) };
+        let end = (start + bytes.len()).min(damaged.len());
+        damaged[start..end].copy_from_slice(&bytes[..end - start]);
+        let _ = read(&damaged);
+    }
+
+    #[test]
+    fn any_bytes_with_a_parquet_frame_never_panic(footer in prop::collection::vec(any::<u8>(), 0..200)) {
+        let len = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        let file = [b"PAR1", &footer[..], &len, b"PAR1"].concat();
+        prop_assert!(read(&file).is_err());
+    }
+}
+
+/// A footer whose schema claims to be a million levels deep would overflow the library's stack.
+#[test]
+fn a_schema_of_a_million_levels_is_an_error() {
+    let level = [0x48, 1, b'a', 0x15, 2, 0];
+    let count = 1_000_000_u32;
+    let mut footer = vec![0x15, 2, 0x19, 0xfc, 0x80 | 0x40, 0x84, 0x3d];
+    assert_eq!(0x40 + (0x04 << 7) + (0x3d << 14), count);
+    footer.extend(level.repeat(count as usize));
+    footer.push(0);
+    let len = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    let file = [b"PAR1", &footer[..], &len, b"PAR1"].concat();
+    assert!(matches!(read(&file), Err(ReadError::Unsound(reason)) if reason.contains("schema")));
+}
+
+#[test]
+fn a_parquet_file_of_someone_else_is_an_error_that_says_so() {
+    let file = write(
+        &Columns::default(),
+        &[Doc::new().bytes()],
+        1,
+        Compression::None,
+    );
+    let key = b"lob.format_version";
+    let at = file
+        .windows(key.len())
+        .position(|window| window == key)
+        .unwrap();
+    let mut other = file.clone();
+    other[at] = b'x';
+    assert!(
+        matches!(read(&other), Err(ReadError::Footer(error)) if error.to_string().contains("no lob.format_version"))
+    );
+    let mut later = file;
+    later[at + key.len() + 2] = b'2';
+    assert!(
+        matches!(read(&later), Err(ReadError::Footer(error)) if error.to_string().contains("\"2\""))
+    );
+}

@@ -1,0 +1,384 @@
+//! The promise of the crate: documents come back byte for byte and in order, whatever they are.
+
+use crate::support::{Doc, documents, propose, read, write, write_counting};
+use lob_columns::{Columns, Compression, Digest, Encoder, ParquetWriter, Reader};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn documents_come_back_byte_for_byte_and_in_order(
+        documents in documents(),
+        observed in 0.0..1.0_f64,
+        group_rows in 1..12_usize,
+        compression in prop::sample::select(vec!["auto", "zstd:3", "lz4", "snappy", "none"]),
+    ) {
+        let observed = (documents.len() as f64 * observed).ceil() as usize;
+        let columns = propose(&documents[..observed]);
+        let file = write(&columns, &documents, group_rows, compression.parse().unwrap());
+        prop_assert_eq!(read(&file), documents);
+    }
+}
+
+fn assert_round_trip(documents: &[Vec<u8>], residual_rows: u64) -> Columns {
+    let columns = propose(documents);
+    let (file, residual) = write_counting(&columns, documents, 1000, Compression::Auto);
+    assert_eq!(read(&file), documents);
+    assert_eq!(residual, residual_rows);
+    columns
+}
+
+fn column_list(columns: &Columns) -> Vec<String> {
+    columns
+        .list()
+        .map(|(name, text)| format!("{name} {text}"))
+        .collect()
+}
+
+#[test]
+fn every_type_has_its_column_and_comes_back() {
+    let code_scope = [
+        &20_i32.to_le_bytes()[..],
+        b"\x03\0\0\0\x66\x28\0",
+        Doc::new().null("s").bytes().as_slice(),
+    ]
+    .concat();
+    let code_scope = [
+        &i32::try_from(code_scope.len()).unwrap().to_le_bytes()[..],
+        &code_scope[4..],
+    ]
+    .concat();
+    let document = Doc::new()
+        .raw(0x07, "_id", &[7; 12])
+        .double("double", 1.5)
+        .raw(0x02, "string", b"\x06\0\0\0h\xc3\xa9llo\0"[..4].as_ref())
+        .bytes();
+    // A string cut short is refused; the test documents are built with whole ones.
+    assert!(Encoder::new(&Columns::default()).push(&document).is_err());
+
+    let document = Doc::new()
+        .raw(0x07, "_id", &[7; 12])
+        .double("double", 1.5)
+        .string("string", "héllo")
+        .raw(0x03, "empty", b"\x05\0\0\0\0")
+        .raw(
+            0x03,
+            "document",
+            &Doc::new().int32("a", 1).null("b").bytes(),
+        )
+        .raw(0x04, "no_elements", b"\x05\0\0\0\0")
+        .raw(
+            0x04,
+            "numbers",
+            &Doc::array((0..1234).map(|n| (0x01, f64::from(n).to_le_bytes().to_vec()))),
+        )
+        .raw(0x05, "binary", b"\x03\0\0\0\0abc")
+        .raw(0x05, "old_binary", b"\x07\0\0\0\x02\x03\0\0\0abc")
+        .raw(0x05, "old_uuid", b"\x10\0\0\0\x030123456789abcdef")
+        .raw(0x06, "undefined", b"")
+        .raw(0x08, "bool", b"\x01")
+        .raw(0x09, "date", &(-1_i64).to_le_bytes())
+        .null("null")
+        .raw(0x0b, "regex", b"a+\0ix\0")
+        .raw(0x0c, "pointer", b"\x02\0\0\0c\0AAAABBBBCCCC")
+        .raw(0x0d, "code", b"\x02\0\0\0f\0")
+        .raw(0x0e, "symbol", b"\x02\0\0\0s\0")
+        .raw(0x0f, "code_with_scope", &code_scope)
+        .int32("int32", i32::MIN)
+        .raw(0x11, "timestamp", &[9; 8])
+        .int64("int64", i64::MAX)
+        .raw(
+            0x13,
+            "decimal",
+            &"1.20E+7".parse::<bson::Decimal128>().unwrap().bytes(),
+        )
+        .raw(0xff, "min", b"")
+        .raw(0x7f, "max", b"")
+        .bytes();
+    let columns = assert_round_trip(&[document.clone(), document], 0);
+    assert_eq!(
+        column_list(&columns),
+        [
+            "_id objectId",
+            "double double",
+            "string string",
+            "document struct<a: int64>",
+            "numbers list<double>",
+            "binary binary(0)",
+            "old_binary binary(2)",
+            "old_uuid binary(3)",
+            "bool bool",
+            "date date",
+            "regex raw",
+            "pointer raw",
+            "code raw",
+            "symbol raw",
+            "code_with_scope raw",
+            "int32 int64",
+            "timestamp raw",
+            "int64 int64",
+            "decimal decimal128",
+        ]
+    );
+}
+
+#[test]
+fn absent_and_null_and_order_are_told_apart() {
+    let documents = [
+        Doc::new().int32("a", 1).int32("b", 2),
+        Doc::new().int32("b", 2).int32("a", 1),
+        Doc::new().null("a").int32("b", 2),
+        Doc::new().int32("b", 2),
+        Doc::new().raw(0x06, "a", b"").raw(0xff, "b", b""),
+        Doc::new(),
+        Doc::new().null("never_seen_with_a_value"),
+    ];
+    assert_round_trip(&documents.map(|document| document.bytes()), 0);
+}
+
+#[test]
+fn special_numbers_keep_their_bits() {
+    let bits = [
+        0x7ff8_0000_dead_beef,
+        0xfff0_0000_0000_0001,
+        1 << 63,
+        0x7ff0 << 48,
+        1,
+        0,
+    ];
+    let documents = bits.map(|bits| Doc::new().double("x", f64::from_bits(bits)).bytes());
+    assert_round_trip(&documents, 0);
+}
+
+#[test]
+fn mixed_numbers_are_doubles_as_long_as_that_is_exact() {
+    let mut documents = vec![
+        Doc::new().double("x", 0.5).bytes(),
+        Doc::new().int32("x", -7).bytes(),
+        Doc::new().int64("x", 1 << 53).bytes(),
+    ];
+    let columns = assert_round_trip(&documents, 0);
+    assert_eq!(column_list(&columns), ["x double"]);
+    documents.push(Doc::new().int64("x", (1 << 53) + 1).bytes());
+    let (file, residual) = write_counting(&columns, &documents, 10, Compression::Auto);
+    assert_eq!((read(&file), residual), (documents, 1));
+}
+
+#[test]
+fn dates_outside_of_64_bit_microseconds_are_residual() {
+    let last = i64::MAX / 1000;
+    let dates = [
+        0,
+        -1,
+        253_402_300_800_000,
+        -62_135_596_800_001,
+        last,
+        -last,
+        last + 1,
+        i64::MIN,
+    ];
+    let documents = dates.map(|date| Doc::new().raw(0x09, "d", &date.to_le_bytes()).bytes());
+    assert_round_trip(&documents, 2);
+}
+
+#[test]
+fn odd_names_are_columns_and_names_that_readers_confuse_are_residual() {
+    let columns = assert_round_trip(
+        &[Doc::new()
+            .int32("", 1)
+            .int32("a.b", 2)
+            .int32("$c", 3)
+            .int32("d\u{e9}", 4)
+            .bytes()],
+        0,
+    );
+    assert_eq!(
+        column_list(&columns),
+        [" int64", "a.b int64", "$c int64", "d\u{e9} int64"]
+    );
+    let columns = assert_round_trip(
+        &[
+            Doc::new().int32("role", 1).bytes(),
+            Doc::new().int32("Role", 1).bytes(),
+            Doc::new().int32("_lob_shape", 1).bytes(),
+            Doc::new().int32("_LOB_BSON", 1).bytes(),
+            Doc::new().int32("role", 1).int32("role", 2).bytes(),
+            Doc::new().raw_name(0x10, b"\xff\xfe", &[0; 4]).bytes(),
+        ],
+        5,
+    );
+    assert_eq!(column_list(&columns), ["role int64"]);
+}
+
+#[test]
+fn what_is_not_regular_is_residual() {
+    let int = |value: i32| (0x10, value.to_le_bytes().to_vec());
+    let documents = [
+        Doc::new().raw(0x04, "a", &Doc::array([int(1), int(2)])),
+        Doc::new().raw(0x04, "a", &Doc::array([int(1), (0x01, vec![0; 8])])),
+        Doc::new().raw(0x04, "a", &Doc::array([int(1), (0x0a, vec![])])),
+        Doc::new().raw(0x04, "a", &Doc::new().int32("1", 1).bytes()),
+        Doc::new().raw(0x04, "a", &Doc::new().int32("00", 1).bytes()),
+        Doc::new().raw(0x02, "s", b"\x02\0\0\0\xff\0"),
+        Doc::new().raw(0x08, "b", b"\x02"),
+        Doc::new().raw(0x05, "o", b"\x07\0\0\0\x02\x04\0\0\0abc"),
+        Doc::new().raw(0x13, "n", &[0xff; 16]),
+    ];
+    assert_round_trip(&documents.map(|document| document.bytes()), 8);
+}
+
+#[test]
+fn the_most_frequent_type_has_the_column_and_the_others_are_residual() {
+    let mut documents = vec![Doc::new().string("x", "first").bytes()];
+    documents.extend((0..3).map(|x| Doc::new().int32("x", x).bytes()));
+    documents.push(
+        Doc::new()
+            .raw(0x03, "x", &Doc::new().int32("y", 1).bytes())
+            .bytes(),
+    );
+    assert_eq!(column_list(&assert_round_trip(&documents, 2)), ["x int64"]);
+}
+
+#[test]
+fn lists_of_documents_and_of_lists_are_columns() {
+    let item = |x: i32, tags: &[i32]| {
+        let tags = Doc::array(tags.iter().map(|tag| (0x10, tag.to_le_bytes().to_vec())));
+        (
+            0x03,
+            Doc::new()
+                .int32("x", x)
+                .null("n")
+                .raw(0x04, "tags", &tags)
+                .bytes(),
+        )
+    };
+    let row = |len: usize| (0x04, Doc::array((0..len).map(|_| (0x01, vec![1; 8]))));
+    let documents = [
+        Doc::new().raw(0x04, "l", &Doc::array([item(1, &[]), item(2, &[3, 4])])),
+        Doc::new().raw(0x04, "l", &Doc::array([])),
+        Doc::new().null("l"),
+        Doc::new().raw(0x04, "m", &Doc::array([row(0), row(2), row(1)])),
+        Doc::new().raw(0x04, "m", &Doc::array([row(0), row(0)])),
+    ];
+    let columns = assert_round_trip(&documents.map(|document| document.bytes()), 0);
+    assert_eq!(
+        column_list(&columns),
+        [
+            "l list<struct<x: int64, tags: list<int64>>>",
+            "m list<list<double>>"
+        ]
+    );
+}
+
+#[test]
+fn fields_without_values_need_no_column() {
+    let inner = Doc::new().null("b").raw(0x03, "c", b"\x05\0\0\0\0").bytes();
+    let document = Doc::new()
+        .raw(0x03, "a", &inner)
+        .raw(0x04, "d", b"\x05\0\0\0\0")
+        .bytes();
+    assert!(column_list(&assert_round_trip(&[document], 0)).is_empty());
+}
+
+#[test]
+fn a_file_without_documents_and_one_without_fitting_documents_are_whole() {
+    assert_eq!(
+        read(&write(&Columns::default(), &[], 10, Compression::Auto)),
+        [[0; 0]; 0]
+    );
+    let documents = [
+        Doc::new().int32("x", 1).bytes(),
+        Doc::new().int32("y", 1).bytes(),
+    ];
+    let (file, residual) = write_counting(&Columns::default(), &documents, 1, Compression::Auto);
+    assert_eq!((read(&file), residual), (documents.to_vec(), 2));
+}
+
+#[test]
+fn ten_thousand_fields_are_ten_thousand_columns() {
+    let wide = (0..10_000).fold(Doc::new(), |document, n| {
+        document.int32(&format!("f{n}"), n)
+    });
+    let columns = assert_round_trip(&[wide.bytes(), Doc::new().int32("f9", 1).bytes()], 0);
+    assert_eq!(columns.list().count(), 10_000);
+}
+
+#[test]
+fn a_document_of_16_mib_comes_back() {
+    let long = "x".repeat(8 << 20);
+    let numbers = Doc::array((0..500_000).map(|n| (0x01, f64::from(n).to_le_bytes().to_vec())));
+    let document = Doc::new()
+        .string("s", &long)
+        .raw(0x04, "n", &numbers)
+        .bytes();
+    let residual = Doc::new().string("n", &long).bytes();
+    assert_round_trip(&[document.clone(), residual, document], 1);
+}
+
+#[test]
+fn deep_nesting_is_residual_and_never_overflows_the_stack() {
+    let nested = |depth| {
+        (0..depth).fold(Doc::new().int32("x", 1).bytes(), |inner, _| {
+            Doc::new().raw(0x03, "d", &inner).bytes()
+        })
+    };
+    let arrays =
+        |depth| (0..depth).fold(Doc::new().bytes(), |inner, _| Doc::array([(0x04, inner)]));
+    let documents: Vec<_> = [1, 20, 31, 32, 40, 200, 20_000]
+        .map(nested)
+        .into_iter()
+        .chain([20, 20_000].map(|depth| Doc::new().raw(0x04, "a", &arrays(depth)).bytes()))
+        .collect();
+    let columns = propose(&documents);
+    assert_eq!(
+        read(&write(&columns, &documents, 100, Compression::Auto)),
+        documents
+    );
+}
+
+#[test]
+fn data_files_of_one_split_have_the_same_schema_and_digests_add_up() {
+    let documents: Vec<_> = (0..50).map(|n| Doc::new().int32("x", n).bytes()).collect();
+    let columns = propose(&documents);
+    let text = serde_json::to_string(&columns).unwrap();
+    assert_eq!(serde_json::from_str::<Columns>(&text).unwrap(), columns);
+    let (mut whole, mut parts) = (Digest::default(), Digest::default());
+    for chunk in documents.chunks(7) {
+        let file = write(&columns, chunk, 3, Compression::Auto);
+        let mut reader = Reader::open(std::io::Cursor::new(&file)).unwrap();
+        assert_eq!(reader.columns(), &columns);
+        assert_eq!(reader.rows(), chunk.len() as u64);
+        for index in 0..reader.row_groups() {
+            for document in reader.read_row_group(index).unwrap() {
+                parts.add(&document.unwrap());
+            }
+        }
+    }
+    documents.iter().for_each(|document| whole.add(document));
+    assert_eq!(whole, parts);
+}
+
+#[test]
+fn bytes_that_are_no_document_are_refused_and_leave_the_encoder_whole() {
+    let good = Doc::new().int32("x", 1).bytes();
+    let columns = propose(std::slice::from_ref(&good));
+    let mut encoder = Encoder::new(&columns);
+    encoder.push(&good).unwrap();
+    let nested = Doc::new()
+        .int32("x", 1)
+        .raw(0x03, "d", b"\x07\0\0\0\x99a\0\0"[..7].as_ref())
+        .bytes();
+    for bad in [&good[..good.len() - 1], b"", &nested] {
+        assert!(encoder.push(bad).is_err());
+    }
+    encoder.push(&good).unwrap();
+    assert_eq!((encoder.rows(), encoder.pending_rows()), (2, 2));
+    let mut writer = ParquetWriter::new(Vec::new(), &columns).unwrap();
+    writer
+        .write(encoder.take_row_group().encode(Compression::None).unwrap())
+        .unwrap();
+    assert!(writer.bytes_written() > 0);
+    let file = writer.finish(encoder.finish()).unwrap();
+    assert_eq!(read(&file), [good.clone(), good]);
+}
