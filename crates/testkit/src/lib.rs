@@ -4,5 +4,6 @@
 
 mod document_writer;
 pub mod mongo;
+pub mod parquet_files;
 pub mod s3;
 pub mod split_documents;

@@ -78,6 +78,12 @@ pub struct StoredObject {
     pub crc64nvme: Option<String>,
 }
 
+/// The CRC64NVME of these bytes as S3 writes it, in base64.
+#[must_use]
+pub fn crc64nvme(bytes: &[u8]) -> String {
+    Checksum::of(Algorithm::Crc64Nvme, &[bytes]).value
+}
+
 /// A running server. It stops, and all its connections with it, when this is dropped.
 pub struct S3Server {
     address: SocketAddr,

@@ -124,7 +124,7 @@ impl Kind {
 
 impl Checksum {
     /// The checksum of these bytes.
-    pub(crate) fn of(algorithm: Algorithm, content: &[Bytes]) -> Self {
+    pub(crate) fn of(algorithm: Algorithm, content: &[impl AsRef<[u8]>]) -> Self {
         let mut hasher = ChecksumHasher::default();
         match algorithm {
             Algorithm::Crc32 => hasher.crc32 = Some(Default::default()),
@@ -134,7 +134,7 @@ impl Checksum {
             Algorithm::Sha256 => hasher.sha256 = Some(Default::default()),
         }
         for bytes in content {
-            hasher.update(bytes);
+            hasher.update(bytes.as_ref());
         }
         let all = hasher.finalize();
         let value = all
