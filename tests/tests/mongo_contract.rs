@@ -6,10 +6,12 @@ use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bson::oid::ObjectId;
-use bson::raw::{RawDocumentBuf, cstr};
+use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Bson, Document, Timestamp, doc, rawdoc};
 use futures::TryStreamExt;
+use lob_testkit::bson_samples::{one_of_each_id_type, samples};
 use lob_testkit::mongo::{MongoOptions, MongoServer};
+use lob_testkit::split_documents::SplitDocuments;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Client, Database};
 
@@ -285,5 +287,697 @@ async fn documents_that_cannot_be_kept_are_refused_one_by_one() {
             .await,
         16
     );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn malformed_documents_fail_the_whole_command() {
+    let subject = Subject::new().await;
+    let mut bad_bool = rawdoc! { "_id": 2, "b": true }.into_bytes();
+    let at = bad_bool.len() - 2;
+    bad_bool[at] = 2;
+    let mut long_string = rawdoc! { "_id": 2, "s": "abc" }.into_bytes();
+    let at = long_string.len() - 9;
+    long_string[at] = 100;
+    for bad in [bad_bool, long_string] {
+        let bad = RawDocumentBuf::from_bytes(bad).unwrap();
+        let command = rawdoc! { "insert": "c", "documents": [{ "_id": 1 }, bad] };
+        assert_eq!(subject.refusal(command).await, 22);
+    }
+    assert_eq!(subject.stored("c").await.len(), 0);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn documents_come_back_byte_for_byte() {
+    let subject = Subject::new().await;
+    for (collection, samples) in [("all", samples()), ("ids", one_of_each_id_type())] {
+        let documents: Vec<_> = samples
+            .iter()
+            .map(|sample| sample.document.clone())
+            .collect();
+        let mut command = rawdoc! { "insert": collection, "bypassEmptyTsReplacement": true };
+        let mut array = RawArrayBuf::new();
+        documents
+            .iter()
+            .for_each(|document| array.push(document.clone()));
+        command.append(cstr!("documents"), array);
+        let reply = subject.run(command).await;
+        assert_eq!(write_errors(&reply), []);
+        assert_eq!(reply.get_i32("n").unwrap() as usize, documents.len());
+        let stored = subject.stored(collection).await;
+        for (sample, stored) in samples.iter().zip(stored) {
+            assert_eq!(stored, sample.document.as_bytes(), "{}", sample.name);
+        }
+    }
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn equal_ids_of_different_types_are_duplicates() {
+    let subject = Subject::new().await;
+    subject
+        .insert("c", &[doc! { "_id": 1 }, doc! { "_id": { "a": [1, 2] } }])
+        .await;
+    let again = [
+        doc! { "_id": 1.0 },
+        doc! { "_id": 3 },
+        doc! { "_id": "1.00".parse::<bson::Decimal128>().unwrap() },
+        doc! { "_id": { "a": [1_i64, 2.0] } },
+        doc! { "_id": 1_i64 },
+    ];
+    let errors = subject.write_errors("c", &again).await;
+    assert_eq!(errors, [(0, 11000), (2, 11000), (3, 11000), (4, 11000)]);
+    let reply = subject
+        .insert(
+            "c",
+            &[doc! { "_id": 5 }, doc! { "_id": 1 }, doc! { "_id": 6 }],
+        )
+        .await;
+    assert_eq!(reply.get_i32("n").unwrap(), 1);
+    let error = reply.get_array("writeErrors").unwrap()[0]
+        .as_document()
+        .unwrap();
+    assert_eq!(error["keyPattern"], doc! { "_id": 1 }.into());
+    assert_eq!(error["keyValue"], doc! { "_id": 1 }.into());
+    assert_eq!(write_errors(&reply), [(1, 11000)]);
+    assert_eq!(subject.stored("c").await.len(), 4);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn min_is_inclusive_and_max_exclusive_and_both_reach_across_types() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(4)).await;
+    subject
+        .insert(
+            "c",
+            &[
+                doc! { "_id": "a" },
+                doc! { "_id": ObjectId::from_bytes([1; 12]) },
+            ],
+        )
+        .await;
+    let bounded = |bounds: Document| {
+        let mut find = doc! { "find": "c", "hint": { "_id": 1 }, "sort": { "_id": 1 } };
+        find.extend(bounds);
+        subject.ids(find)
+    };
+    assert_eq!(
+        bounded(doc! { "min": { "_id": 1 }, "max": { "_id": 3 } }).await,
+        [1.into(), 2.into()] as [Bson; 2]
+    );
+    assert_eq!(bounded(doc! { "min": { "_id": 3 } }).await.len(), 3);
+    assert_eq!(bounded(doc! { "max": { "_id": "a" } }).await.len(), 4);
+    assert_eq!(bounded(doc! { "max": { "_id": 0 } }).await, []);
+    assert_eq!(
+        bounded(doc! { "min": { "_id": Bson::MinKey } }).await.len(),
+        6
+    );
+    assert_eq!(
+        bounded(doc! { "min": { "_id": 2.5 }, "max": { "_id": "a" } }).await,
+        [3.into()] as [Bson; 1]
+    );
+    let by_name = subject.ids(doc! { "find": "c", "hint": "_id_", "min": { "_id": "a" } });
+    assert_eq!(by_name.await.len(), 2);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_scan_with_min_does_not_find_the_id_max_key() {
+    let subject = Subject::new().await;
+    subject
+        .insert("c", &[doc! { "_id": 1 }, doc! { "_id": Bson::MaxKey }])
+        .await;
+    let all = doc! { "find": "c", "hint": { "_id": 1 }, "sort": { "_id": 1 } };
+    assert_eq!(subject.ids(all.clone()).await, [1.into(), Bson::MaxKey]);
+    let mut from_one = all;
+    from_one.insert("min", doc! { "_id": 1 });
+    assert_eq!(subject.ids(from_one).await, [Bson::from(1)]);
+    assert_eq!(
+        subject
+            .ids(doc! { "find": "c", "filter": { "_id": Bson::MaxKey } })
+            .await,
+        [Bson::MaxKey]
+    );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn bounds_that_make_no_sense_are_refused() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(2)).await;
+    let hint = doc! { "_id": 1 };
+    for (expected, command) in [
+        (51173, doc! { "find": "c", "min": { "_id": 1 } }),
+        (
+            51174,
+            doc! { "find": "c", "hint": &hint, "min": { "x": 1 } },
+        ),
+        (
+            51175,
+            doc! { "find": "c", "hint": &hint, "min": { "_id": Bson::MaxKey } },
+        ),
+        (
+            51175,
+            doc! { "find": "c", "hint": &hint, "max": { "_id": Bson::MinKey } },
+        ),
+        (
+            51175,
+            doc! { "find": "c", "hint": &hint, "min": { "_id": 1 }, "max": { "_id": 1 } },
+        ),
+        (2, doc! { "find": "c", "hint": { "x": 1 } }),
+    ] {
+        assert_eq!(subject.refusal(raw(&command)).await, expected, "{command}");
+    }
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_missing_collection_is_empty_and_is_not_an_error() {
+    let subject = Subject::new().await;
+    let find = doc! { "find": "c", "hint": { "_id": 1 }, "min": { "_id": 1 } };
+    assert_eq!(subject.ids(find).await, []);
+    let count = subject.run(rawdoc! { "count": "c", "query": {} }).await;
+    assert_eq!(count.get_i32("n").unwrap(), 0);
+    let statistics = subject.run(rawdoc! { "collStats": "c" }).await;
+    assert_eq!(statistics.get_i32("count").unwrap(), 0);
+    assert!(!statistics.contains_key("avgObjSize"));
+    assert_eq!(subject.refusal(rawdoc! { "drop": "c" }).await, 26);
+    assert_eq!(subject.refusal(rawdoc! { "listIndexes": "c" }).await, 26);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn queries_by_id_give_the_documents_asked_for() {
+    let subject = Subject::new().await;
+    let documents: Vec<_> = (0..6)
+        .map(|id| doc! { "_id": id, "owner": id % 2 })
+        .collect();
+    subject.insert("c", &documents).await;
+    let find = |options: Document| {
+        let mut find = doc! { "find": "c", "sort": { "_id": 1 } };
+        find.extend(options);
+        subject.ids(find)
+    };
+    assert_eq!(
+        find(doc! { "filter": { "_id": 3.0 } }).await,
+        [Bson::from(3)]
+    );
+    let some = find(doc! { "filter": { "_id": { "$in": [5, 1, 9, 1] } } }).await;
+    assert_eq!(some, [1.into(), 5.into()] as [Bson; 2]);
+    assert_eq!(find(doc! { "filter": { "owner": 1 } }).await.len(), 3);
+    assert_eq!(find(doc! { "limit": 2 }).await.len(), 2);
+    let projected = rawdoc! { "find": "c", "filter": { "_id": 4 }, "projection": { "_id": 1 } };
+    assert_eq!(
+        first_batch(&subject.run(projected).await),
+        [doc! { "_id": 4 }]
+    );
+    let count = |query: Document| {
+        let command = doc! { "count": "c", "query": query, "hint": { "_id": 1 } };
+        let reply = subject.run(raw(&command));
+        async { reply.await.get_i32("n").unwrap() }
+    };
+    assert_eq!(count(doc! {}).await, 6);
+    assert_eq!(count(doc! { "owner": 0 }).await, 3);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_asked_for_and_the_last_closes_the_cursor() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(5)).await;
+    let first = subject
+        .run(rawdoc! { "find": "c", "sort": { "_id": 1 }, "batchSize": 2 })
+        .await;
+    assert_eq!(first_batch(&first), numbered(2));
+    let id = cursor_id(&first);
+    assert_ne!(id, 0);
+    let more = |batch_size: i32| {
+        subject.run(rawdoc! { "getMore": id, "collection": "c", "batchSize": batch_size })
+    };
+    let second = more(1).await;
+    assert_eq!(batch(&second, "nextBatch"), [doc! { "_id": 2 }]);
+    assert_eq!(cursor_id(&second), id);
+    // Exactly what is left: the server does not know yet that this is the end.
+    let third = more(2).await;
+    assert_eq!(batch(&third, "nextBatch").len(), 2);
+    assert_eq!(cursor_id(&third), id);
+    let last = more(2).await;
+    assert_eq!(batch(&last, "nextBatch"), []);
+    assert_eq!(cursor_id(&last), 0);
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        43
+    );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_limit_closes_the_cursor_and_a_batch_size_of_none_leaves_it_open() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(200)).await;
+    let limited = subject
+        .run(rawdoc! { "find": "c", "limit": 2, "batchSize": 2 })
+        .await;
+    assert_eq!((first_batch(&limited).len(), cursor_id(&limited)), (2, 0));
+    let unsaid = subject.run(rawdoc! { "find": "c" }).await;
+    assert_eq!(first_batch(&unsaid).len(), 101);
+    let none = subject.run(rawdoc! { "find": "c", "batchSize": 0 }).await;
+    assert_eq!(first_batch(&none), []);
+    let id = cursor_id(&none);
+    let rest = subject
+        .run(rawdoc! { "getMore": id, "collection": "c" })
+        .await;
+    assert_eq!(
+        (batch(&rest, "nextBatch").len(), cursor_id(&rest)),
+        (200, 0)
+    );
+    let single = rawdoc! { "find": "c", "batchSize": 2, "singleBatch": true };
+    assert_eq!(cursor_id(&subject.run(single).await), 0);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_reply_ends_before_16_mebibytes() {
+    let subject = Subject::new().await;
+    let text = "x".repeat(7 << 20);
+    for id in 0..3 {
+        subject
+            .insert("c", &[doc! { "_id": id, "text": &text }])
+            .await;
+    }
+    let first = subject
+        .run(rawdoc! { "find": "c", "sort": { "_id": 1 }, "batchSize": 100 })
+        .await;
+    assert_eq!(first_batch(&first).len(), 2);
+    let id = cursor_id(&first);
+    let rest = subject
+        .run(rawdoc! { "getMore": id, "collection": "c" })
+        .await;
+    assert_eq!((batch(&rest, "nextBatch").len(), cursor_id(&rest)), (1, 0));
+    let too_large = doc! { "_id": 9, "text": "x".repeat(16 << 20) };
+    assert_eq!(subject.write_errors("c", &[too_large]).await, [(0, 2)]);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn cursors_are_closed_on_request_and_belong_to_their_collection() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(5)).await;
+    let find = rawdoc! { "find": "c", "batchSize": 1 };
+    let id = cursor_id(&subject.run(find).await);
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "d" })
+            .await,
+        13
+    );
+    let killed = subject
+        .run(rawdoc! { "killCursors": "c", "cursors": [id, 5_i64] })
+        .await;
+    assert_eq!(
+        killed.get_array("cursorsKilled").unwrap(),
+        &[Bson::from(id)]
+    );
+    assert_eq!(
+        killed.get_array("cursorsNotFound").unwrap(),
+        &[Bson::from(5_i64)]
+    );
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        43
+    );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_scan_fails_when_its_collection_is_dropped_renamed_or_replaced() {
+    let subject = Subject::new().await;
+    let open = async || {
+        subject.insert("c", &numbered(5)).await;
+        cursor_id(&subject.run(rawdoc! { "find": "c", "batchSize": 1 }).await)
+    };
+    let id = open().await;
+    subject.run(rawdoc! { "drop": "c" }).await;
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        175
+    );
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        43
+    );
+    let id = open().await;
+    subject.rename("c", "d", doc! {}).await.unwrap();
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        175
+    );
+    let id = open().await;
+    subject
+        .rename("d", "c", doc! { "dropTarget": true })
+        .await
+        .unwrap();
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "getMore": id, "collection": "c" })
+            .await,
+        175
+    );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_command_with_another_collections_uuid_does_nothing() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(2)).await;
+    let own = subject.uuid("c").await;
+    subject
+        .run(raw(&doc! { "find": "c", "collectionUUID": &own }))
+        .await;
+    let insert = doc! { "insert": "c", "documents": [{ "_id": 7 }], "collectionUUID": &own };
+    subject.run(raw(&insert)).await;
+    let sample =
+        doc! { "aggregate": "c", "pipeline": [{ "$sample": { "size": 1 } }], "cursor": {} };
+    for collection in ["c", "missing"] {
+        let other = fresh_uuid();
+        for mut command in [
+            doc! { "find": collection },
+            doc! { "drop": collection },
+            sample.clone(),
+        ] {
+            command.insert("collectionUUID", &other);
+            assert_eq!(subject.refusal(raw(&command)).await, 361, "{command}");
+        }
+        let rename = subject
+            .rename(collection, "d", doc! { "collectionUUID": &other })
+            .await;
+        assert_eq!(code(&rename.unwrap_err()), 361);
+        for (ordered, expected) in [(true, vec![(0, 361)]), (false, vec![(0, 361), (1, 361)])] {
+            let documents = doc! { "insert": collection, "ordered": ordered, "documents": [{ "_id": 8 }, { "_id": 9 }], "collectionUUID": &other };
+            let reply = subject.run(raw(&documents)).await;
+            assert_eq!(reply.get_i32("n").unwrap(), 0);
+            assert_eq!(write_errors(&reply), expected);
+        }
+    }
+    assert_eq!(subject.stored("c").await.len(), 3);
+    let names = subject.database.list_collection_names().await.unwrap();
+    assert_eq!(names, ["c"]);
+    subject
+        .rename("c", "d", doc! { "collectionUUID": &own })
+        .await
+        .unwrap();
+    subject
+        .run(raw(&doc! { "drop": "d", "collectionUUID": &own }))
+        .await;
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_rename_keeps_the_uuid_and_replaces_only_on_request() {
+    let subject = Subject::new().await;
+    subject.insert("staging", &numbered(3)).await;
+    subject.insert("target", &numbered(1)).await;
+    let uuid = subject.uuid("staging").await;
+    let refused = subject
+        .rename("staging", "target", doc! { "dropTarget": false })
+        .await;
+    assert_eq!(code(&refused.unwrap_err()), 48);
+    assert_eq!(subject.stored("target").await.len(), 1);
+    let options = doc! { "dropTarget": true, "writeConcern": { "w": "majority" } };
+    subject.rename("staging", "target", options).await.unwrap();
+    assert_eq!(subject.uuid("target").await, uuid);
+    assert_eq!(subject.stored("target").await.len(), 3);
+    let gone = subject
+        .rename("staging", "target", doc! { "dropTarget": true })
+        .await;
+    assert_eq!(code(&gone.unwrap_err()), 26);
+    let itself = subject.rename("target", "target", doc! {}).await;
+    assert_eq!(code(&itself.unwrap_err()), 20);
+    let elsewhere = rawdoc! { "renameCollection": "a.b", "to": "a.c" };
+    assert_eq!(subject.refusal(elsewhere).await, 13);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn collections_are_created_listed_and_dropped() {
+    let subject = Subject::new().await;
+    subject
+        .run(rawdoc! { "create": "plain", "writeConcern": { "w": "majority" } })
+        .await;
+    assert_eq!(subject.refusal(rawdoc! { "create": "plain" }).await, 48);
+    subject
+        .run(rawdoc! { "create": "view", "viewOn": "plain", "pipeline": [] })
+        .await;
+    subject
+        .run(rawdoc! { "create": "series", "timeseries": { "timeField": "t" } })
+        .await;
+    subject
+        .run(rawdoc! { "create": "collated", "collation": { "locale": "en" } })
+        .await;
+    let listed = subject
+        .run(rawdoc! { "listCollections": 1, "filter": { "name": "plain" } })
+        .await;
+    let plain = first_batch(&listed).remove(0);
+    assert_eq!(plain.get_str("type").unwrap(), "collection");
+    assert_eq!(plain["options"], doc! {}.into());
+    assert_eq!(
+        plain["idIndex"],
+        doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" }.into()
+    );
+    let uuid = &plain.get_document("info").unwrap()["uuid"];
+    assert!(
+        matches!(uuid, Bson::Binary(binary) if u8::from(binary.subtype) == 4 && binary.bytes.len() == 16)
+    );
+    let all = first_batch(
+        &subject
+            .run(rawdoc! { "listCollections": 1, "nameOnly": true })
+            .await,
+    );
+    let kind = |name: &str| {
+        let found = all
+            .iter()
+            .find(|entry| entry["name"] == Bson::from(name))
+            .unwrap();
+        found.get_str("type").unwrap()
+    };
+    assert_eq!(
+        [kind("plain"), kind("view"), kind("series")],
+        ["collection", "view", "timeseries"]
+    );
+    let filter = rawdoc! { "listCollections": 1, "filter": { "name": "collated" } };
+    let collated = first_batch(&subject.run(filter).await).remove(0);
+    let collation = collated
+        .get_document("options")
+        .unwrap()
+        .get_document("collation")
+        .unwrap();
+    assert_eq!(collation.get_str("locale").unwrap(), "en");
+    assert_eq!(subject.write_errors("view", &numbered(1)).await, [(0, 166)]);
+    assert_eq!(subject.refusal(rawdoc! { "collStats": "view" }).await, 166);
+    subject.run(rawdoc! { "drop": "plain" }).await;
+    assert_eq!(subject.refusal(rawdoc! { "drop": "plain" }).await, 26);
+    let databases = subject.client.list_database_names().await.unwrap();
+    assert!(databases.iter().any(|name| name == subject.database.name()));
+    assert_eq!(subject.refusal(rawdoc! { "listDatabases": 1 }).await, 13);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn statistics_tell_the_mean_size_of_documents() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(4)).await;
+    let statistics = subject.run(rawdoc! { "collStats": "c" }).await;
+    let number = |name| statistics.get_i32(name).unwrap();
+    assert_eq!(
+        (number("count"), number("size"), number("avgObjSize")),
+        (4, 4 * 14, 14)
+    );
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_sample_holds_different_documents_of_the_collection() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(300)).await;
+    let sample = |size: i64| {
+        let pipeline = rawdoc! { "$sample": { "size": size } };
+        subject.run(
+            rawdoc! { "aggregate": "c", "pipeline": [pipeline], "cursor": { "batchSize": 400 } },
+        )
+    };
+    assert_eq!(first_batch(&sample(5).await).len(), 5);
+    let mut all = first_batch(&sample(1000).await);
+    all.sort_by_key(|document| document.get_i32("_id").unwrap());
+    assert_eq!(all, numbered(300));
+    let command = rawdoc! { "aggregate": "c", "pipeline": [] };
+    assert_eq!(subject.refusal(command).await, 9);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_unique_index_is_refused_by_data_that_violate_it() {
+    let subject = Subject::new().await;
+    subject
+        .insert(
+            "c",
+            &[
+                doc! { "_id": 1, "a": 1, "b": 1 },
+                doc! { "_id": 2, "a": 1, "b": 2 },
+            ],
+        )
+        .await;
+    let create = |index: Document| raw(&doc! { "createIndexes": "c", "indexes": [index] });
+    let unique = |key: Document| create(doc! { "key": key, "name": "u", "unique": true });
+    assert_eq!(subject.refusal(unique(doc! { "a": 1 })).await, 11000);
+    assert_eq!(subject.refusal(unique(doc! { "missing": 1 })).await, 11000);
+    let made = subject.run(unique(doc! { "a": 1, "b": -1 })).await;
+    assert_eq!(made.get_i32("numIndexesBefore").unwrap(), 1);
+    assert_eq!(made.get_i32("numIndexesAfter").unwrap(), 2);
+    let again = subject.run(unique(doc! { "a": 1, "b": -1 })).await;
+    assert_eq!(again.get_i32("numIndexesAfter").unwrap(), 2);
+    let plain = |name: &str, key: Document| create(doc! { "key": key, "name": name });
+    assert_eq!(subject.refusal(plain("u", doc! { "z": 1 })).await, 86);
+    subject.run(plain("z", doc! { "z": 1 })).await;
+    assert_eq!(subject.refusal(plain("y", doc! { "z": 1 })).await, 85);
+    let nonsense = create(doc! { "key": { "q": 1 }, "name": "q", "nonsense": 1 });
+    assert_eq!(subject.refusal(nonsense).await, 197);
+    let ttl = create(doc! { "key": { "t": 1 }, "name": "t", "expireAfterSeconds": 3600 });
+    subject.run(ttl).await;
+    let listed = first_batch(&subject.run(rawdoc! { "listIndexes": "c" }).await);
+    assert_eq!(
+        listed[0],
+        doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" }
+    );
+    assert_eq!(
+        listed[1],
+        doc! { "v": 2, "key": { "a": 1, "b": -1 }, "name": "u", "unique": true }
+    );
+    assert_eq!(listed.len(), 4);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn indexes_survive_a_rename() {
+    let subject = Subject::new().await;
+    let index = rawdoc! { "key": { "a": 1 }, "name": "a" };
+    let made = subject
+        .run(rawdoc! { "createIndexes": "staging", "indexes": [index] })
+        .await;
+    assert!(made.get_bool("createdCollectionAutomatically").unwrap());
+    subject.insert("target", &numbered(1)).await;
+    subject
+        .rename("staging", "target", doc! { "dropTarget": true })
+        .await
+        .unwrap();
+    let listed = first_batch(&subject.run(rawdoc! { "listIndexes": "target" }).await);
+    assert_eq!(listed.len(), 2);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_validator_does_not_stop_inserts_that_bypass_it() {
+    let subject = Subject::new().await;
+    subject
+        .run(rawdoc! { "create": "c", "validator": { "a": { "$exists": true } } })
+        .await;
+    let documents = [doc! { "_id": 1 }];
+    assert_eq!(subject.write_errors("c", &documents).await.len(), 1);
+    let command =
+        rawdoc! { "insert": "c", "documents": [{ "_id": 1 }], "bypassDocumentValidation": true };
+    assert_eq!(subject.run(command).await.get_i32("n").unwrap(), 1);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_write_concern_beyond_the_set_is_reported_after_the_write() {
+    let subject = Subject::new().await;
+    let command = |w: Bson| {
+        raw(&doc! {
+            "insert": "c", "documents": [{ "a": 1 }],
+            "writeConcern": { "w": w, "j": true, "wtimeout": 1000 },
+        })
+    };
+    for good in [1.into(), Bson::from("majority")] {
+        assert!(
+            !subject
+                .run(command(good))
+                .await
+                .contains_key("writeConcernError")
+        );
+    }
+    // The driver's raw commands hand the error of the concern on in the reply.
+    let reply = subject.run(command(5.into())).await;
+    let error = reply.get_document("writeConcernError").unwrap();
+    assert_eq!(error.get_i32("code").unwrap(), 100);
+    assert_eq!(subject.stored("c").await.len(), 3);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn documents_are_deleted_by_equality() {
+    let subject = Subject::new().await;
+    let documents: Vec<_> = (0..6)
+        .map(|id| doc! { "_id": id, "owner": id % 2 })
+        .collect();
+    subject.insert("c", &documents).await;
+    let delete = |query: Document, limit: i32| {
+        subject.run(raw(
+            &doc! { "delete": "c", "deletes": [{ "q": query, "limit": limit }] },
+        ))
+    };
+    assert_eq!(
+        delete(doc! { "_id": { "$in": [0, 1, 9] } }, 0)
+            .await
+            .get_i32("n")
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        delete(doc! { "owner": 0 }, 1).await.get_i32("n").unwrap(),
+        1
+    );
+    assert_eq!(delete(doc! {}, 0).await.get_i32("n").unwrap(), 3);
+    assert_eq!(subject.stored("c").await.len(), 0);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn the_drivers_own_helpers_work() {
+    let subject = Subject::new().await;
+    let collection = subject.database.collection::<RawDocumentBuf>("c");
+    let documents: Vec<_> = SplitDocuments::new(1, 768).take(250).collect();
+    collection
+        .insert_many(&documents)
+        .ordered(false)
+        .await
+        .unwrap();
+    assert_eq!(collection.estimated_document_count().await.unwrap(), 250);
+    assert_eq!(collection.count_documents(doc! {}).await.unwrap(), 250);
+    let mut batches = collection
+        .find(doc! {})
+        .sort(doc! { "_id": 1 })
+        .batch_size(70)
+        .batch()
+        .await
+        .unwrap();
+    let mut stored = Vec::new();
+    while let Some(batch) = batches.try_next().await.unwrap() {
+        for document in batch.doc_slices().unwrap() {
+            stored.push(document.unwrap().as_document().unwrap().to_owned());
+        }
+    }
+    assert_eq!(stored, documents);
     subject.drop().await;
 }

@@ -2,6 +2,7 @@
 //!
 //! Real bytes over real sockets, and no dependency on anything but Rust.
 
+pub mod bson_samples;
 mod document_writer;
 pub mod mongo;
 pub mod parquet_files;

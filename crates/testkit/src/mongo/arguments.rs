@@ -12,7 +12,7 @@ use super::number;
 use super::wire::Message;
 
 /// Arguments that any command may carry and that change nothing on a server of one node.
-const GENERIC: [&str; 7] = [
+const GENERIC: [&str; 8] = [
     "$db",
     "lsid",
     "$clusterTime",
@@ -20,6 +20,7 @@ const GENERIC: [&str; 7] = [
     "comment",
     "maxTimeMS",
     "txnNumber",
+    "writeConcern",
 ];
 
 /// A command taken apart.
@@ -34,7 +35,7 @@ pub(crate) struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// # Errors
     ///
-    /// A body that is not a command at all, and concerns that one node cannot satisfy.
+    /// A body that is not a command at all, and read concerns other than the plain ones.
     pub(crate) fn new(message: &'a Message) -> Result<Self, Failure> {
         if let Err(malformed) = message.validity {
             return Err(Failure::new(22, malformed.to_string()));
@@ -59,23 +60,15 @@ impl<'a> Arguments<'a> {
             target,
             left,
         };
-        arguments.check_concerns()?;
+        arguments.check_read_concern()?;
         Ok(arguments)
     }
 
-    fn check_concerns(&mut self) -> Result<(), Failure> {
+    fn check_read_concern(&mut self) -> Result<(), Failure> {
         if let Some(concern) = self.document("readConcern")? {
             let level = get(concern, "level").map(|level| as_str(level).unwrap_or_default());
             if !matches!(level, None | Some("local" | "majority" | "available")) {
                 return Err(Failure::unsupported("this read concern"));
-            }
-        }
-        if let Some(concern) = self.document("writeConcern")? {
-            let satisfiable = get(concern, "w").is_none_or(|w| {
-                as_str(w) == Some("majority") || as_integer(w).is_some_and(|w| w <= 1)
-            });
-            if !satisfiable {
-                return Err(Failure::new(100, "not enough data-bearing nodes"));
             }
         }
         Ok(())
@@ -187,6 +180,13 @@ impl<'a> Arguments<'a> {
             format!("BSON field '{}.{name}' is the wrong type", self.command),
         )
     }
+}
+
+/// Whether a write asks for more copies than a single node can make.
+pub(crate) fn wants_more_nodes(body: &[u8]) -> bool {
+    let concern = get(body, "writeConcern").and_then(as_document);
+    let members = concern.and_then(|concern| get(concern, "w"));
+    members.is_some_and(|w| as_str(w) != Some("majority") && as_integer(w).is_none_or(|w| w > 1))
 }
 
 pub(crate) fn as_str(value: Value<'_>) -> Option<&str> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::MongoOptions;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, wants_more_nodes};
 use super::catalog::{Catalog, Namespace};
 use super::collections;
 use super::cursor::Cursors;
@@ -109,6 +109,11 @@ impl Server {
                 mut reply,
                 documents,
             }) => {
+                // As on the real server, the write has been done nevertheless.
+                if wants_more_nodes(&message.body) {
+                    let error = Failure::new(100, "Not enough data-bearing nodes");
+                    reply.document("writeConcernError", &error.write_concern_error());
+                }
                 let document = reply.double("ok", 1.0).finish();
                 if let Some((session, transaction_number)) = write {
                     let last = LastWrite {

@@ -79,6 +79,15 @@ impl Failure {
         reply
     }
 
+    /// The `writeConcernError` of a reply.
+    pub(crate) fn write_concern_error(self) -> Vec<u8> {
+        let mut error = DocumentWriter::new();
+        error
+            .int32("code", self.code)
+            .string("codeName", code_name(self.code));
+        error.string("errmsg", &self.message).finish()
+    }
+
     /// The entry of `writeErrors` for the document at `index`.
     pub(crate) fn write_error(mut self, index: usize) -> Vec<u8> {
         let mut error = self.details.take().unwrap_or_else(DocumentWriter::new);
