@@ -4,12 +4,14 @@
 //! is untrusted input: see [`ManifestError`] for what is refused.
 
 mod export;
+mod local_copy;
 mod reading;
 mod upload;
 
 use serde::{Deserialize, Serialize};
 
 pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
+pub use local_copy::write_local_copy;
 pub use reading::{MAX_MANIFEST_BYTES, ManifestError};
 pub use upload::{UploadManifest, UploadedFile};
 
