@@ -21,6 +21,16 @@ impl Interrupt {
         self.raised.cancel();
     }
 
+    /// An interrupt that is raised with this one, or alone: for work of which one part's failure
+    /// stops the others.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            raised: self.raised.child_token(),
+            status: Arc::clone(&self.status),
+        }
+    }
+
     /// Runs `work` to its end, unless an interrupt comes first: then `work` is dropped.
     ///
     /// # Errors

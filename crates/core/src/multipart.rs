@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::part::{FileHashes, HashedPart};
+use crate::progress::{Hidden, Progress};
 use crate::store::{
     Expected, ObjectInfo, Store, StoreError, StoreErrorKind, StoredPart, UploadId, WriteToken,
 };
@@ -20,6 +21,7 @@ pub struct MultipartUpload {
     sent: u32,
     in_flight: JoinSet<Result<StoredPart, StoreError>>,
     stored: Vec<StoredPart>,
+    progress: Arc<dyn Progress>,
 }
 
 /// An upload whose parts are all acknowledged, and which is not an object yet.
@@ -55,7 +57,15 @@ impl MultipartUpload {
             sent: 0,
             in_flight: JoinSet::new(),
             stored: Vec::new(),
+            progress: Arc::new(Hidden),
         })
+    }
+
+    /// Tells `progress` of each acknowledged part.
+    #[must_use]
+    pub fn reporting_to(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.progress = progress;
+        self
     }
 
     /// Starts to send the next part and returns at once; its memory is free again when the server
@@ -71,16 +81,33 @@ impl MultipartUpload {
         let number = self.sent;
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
+        let progress = Arc::clone(&self.progress);
         self.in_flight.spawn(async move {
             let HashedPart {
                 bytes,
                 crc,
                 reserved,
             } = part;
+            let size = bytes.len() as u64;
             let stored = store.upload_part(&key, &upload, number, bytes, crc).await;
             drop(reserved);
+            if stored.is_ok() {
+                progress.advance(size, 0);
+            }
             stored
         });
+        Ok(())
+    }
+
+    /// Waits until every part so far is acknowledged. Dropping the wait loses nothing, so a caller
+    /// that is interrupted can still abort.
+    ///
+    /// # Errors
+    /// The first part that failed. The caller aborts.
+    pub async fn acknowledged(&mut self) -> Result<(), StoreError> {
+        while let Some(done) = self.in_flight.join_next().await {
+            self.stored.push(joined(&self.target, done)?);
+        }
         Ok(())
     }
 
@@ -89,14 +116,9 @@ impl MultipartUpload {
     /// # Errors
     /// The first part that failed.
     pub async fn finish(mut self) -> Result<FinishedParts, StoreError> {
-        while let Some(done) = self.in_flight.join_next().await {
-            match joined(&self.target, done) {
-                Ok(part) => self.stored.push(part),
-                Err(error) => {
-                    self.abort().await;
-                    return Err(error);
-                }
-            }
+        if let Err(error) = self.acknowledged().await {
+            self.abort().await;
+            return Err(error);
         }
         self.stored.sort_by_key(|part| part.number);
         Ok(FinishedParts {

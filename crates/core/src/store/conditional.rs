@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken};
 use crate::crc::Crc;
+use crate::part::HashedPart;
 
 impl Store {
     /// Creates an object that must not exist yet, in one request.
@@ -30,8 +31,27 @@ impl Store {
         self.put_hashed(key, body, expected).await
     }
 
-    /// [`Store::put_new`] for bytes whose CRC is known already.
-    pub(crate) async fn put_hashed(
+    /// [`Store::put_new`] for a file of one part, whose memory is free again afterwards.
+    ///
+    /// # Errors
+    /// As [`Store::put_new`].
+    pub async fn put_part(
+        &self,
+        key: &str,
+        part: HashedPart,
+        token: &WriteToken,
+    ) -> Result<ObjectInfo, StoreError> {
+        let expected = Expected {
+            size: part.bytes.len() as u64,
+            crc: part.crc,
+            token,
+        };
+        let put = self.put_hashed(key, part.bytes, expected).await;
+        drop(part.reserved);
+        put
+    }
+
+    async fn put_hashed(
         &self,
         key: &str,
         body: Bytes,
