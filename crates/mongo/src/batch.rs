@@ -77,11 +77,11 @@ impl InsertBatch {
     }
 
     /// Fails if a server that overwrites zero Timestamps would change a document: it does so in
-    /// the first level only.
+    /// the first level only, and not in `_id`.
     pub(crate) fn check_zero_timestamps(&self) -> Result<()> {
         for document in self.documents() {
             let document = document?;
-            for field in fields(document) {
+            for field in fields(document).skip(1) {
                 let (_, value) = field?;
                 if value.kind == bson::spec::ElementType::Timestamp && value.bytes == [0; 8] {
                     let id = DocumentId::of(document)?.to_string();

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::command::Command;
 use crate::error::{Error, Result, code};
-use crate::retry::retry;
 use crate::server::Database;
 
 /// An ordinary collection as it was found by name.
@@ -63,7 +62,11 @@ impl Collection {
 
     async fn count(&self, body: RawDocumentBuf) -> Result<u64> {
         let command = Command::new("count", self.namespace(), body);
-        let reply = retry(|| self.database.run(&command)).await?;
+        let reply = self
+            .database
+            .server
+            .retry(|| self.database.run(&command))
+            .await?;
         number(&reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
     }
 
@@ -90,7 +93,12 @@ impl Collection {
         self.database.pin(&mut body, self.uuid);
         body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
         let command = Command::new("drop", self.namespace(), body);
-        match retry(|| self.database.run(&command)).await {
+        match self
+            .database
+            .server
+            .retry(|| self.database.run(&command))
+            .await
+        {
             Ok(reply) => command.check_write_concern(&reply),
             Err(e) if matches!(e.code(), Some(code::NAMESPACE_NOT_FOUND)) => Ok(()),
             Err(e) if matches!(e.code(), Some(code::COLLECTION_UUID_MISMATCH)) => Ok(()),
@@ -145,7 +153,7 @@ impl Database {
     pub(crate) async fn list_collections(&self, filter: RawDocumentBuf) -> Result<Vec<Listed>> {
         let body = rawdoc! { "listCollections": 1, "filter": filter, "nameOnly": false };
         let command = Command::new("listCollections", self.name().to_owned(), body);
-        retry(|| self.list_once(&command)).await
+        self.server.retry(|| self.list_once(&command)).await
     }
 
     async fn list_once(&self, command: &Command) -> Result<Vec<Listed>> {

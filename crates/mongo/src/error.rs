@@ -294,6 +294,13 @@ impl Error {
                 source: Cause::new(&error.kind),
             },
             ErrorKind::Command(refusal) if refusal.code == code::UNAUTHORIZED => {
+                if refusal.message.ends_with("requires authentication") {
+                    let source = Cause::new(&refusal.message);
+                    return Self::Authentication {
+                        hosts: hosts.to_owned(),
+                        source,
+                    };
+                }
                 Self::Unauthorized { command, namespace }
             }
             ErrorKind::Command(refusal) => Self::Refused {

@@ -14,7 +14,7 @@ use crate::collection::number;
 use crate::command::Command;
 use crate::error::{Error, Refusal, Result, code};
 use crate::id::{DocumentId, invalid};
-use crate::retry::{pauses, report};
+use crate::retry::report;
 use crate::staging::Staging;
 
 impl Staging {
@@ -30,7 +30,7 @@ impl Staging {
             batch.check_zero_timestamps()?;
         }
         let command = self.insert_command(batch);
-        let mut pauses = pauses();
+        let mut pauses = self.collection.database.server.pauses();
         let mut is_unknown = false;
         loop {
             let failure = match self.insert_once(&command, batch).await {

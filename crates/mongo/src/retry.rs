@@ -1,8 +1,8 @@
-//! How often and how long to try again when a server is away for a moment.
+//! How long to try again when a server is away for a moment.
 //!
 //! The driver retries no command that it is given raw, so every command of this crate that may be
-//! repeated goes through here. An election of a primary takes about twelve seconds; the pauses add
-//! up to more than that.
+//! repeated goes through here. An election of a primary takes about twelve seconds, so the default
+//! of `mongodb_retry_timeout` is longer than that.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,25 +10,38 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder, Retryable as _};
 
 use crate::error::{Error, Result};
+use crate::server::Server;
 
-/// The pauses between attempts: at most six, doubling from a quarter of a second to eight seconds,
-/// each stretched at random so that several workers do not come back at once.
-pub(crate) fn pauses() -> ExponentialBackoff {
-    builder().build()
-}
+impl Server {
+    /// The pauses between attempts: doubling from a tenth of a second to eight seconds, each
+    /// stretched at random so that several workers do not come back at once, until they add up to
+    /// the retry time-out.
+    pub(crate) fn pauses(&self) -> ExponentialBackoff {
+        self.backoff().build()
+    }
 
-/// Runs `attempt` until it succeeds, fails for a reason that will not go away, or the pauses are
-/// used up. Only for what may be done twice.
-pub(crate) async fn retry<T, F, Fut>(attempt: F) -> Result<T>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T>>,
-{
-    attempt
-        .retry(builder())
-        .when(Error::is_transient)
-        .notify(report)
-        .await
+    /// Runs `attempt` until it succeeds, fails for a reason that will not go away, or the pauses
+    /// are used up. Only for what may be done twice.
+    pub(crate) async fn retry<T, F, Fut>(&self, attempt: F) -> Result<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        attempt
+            .retry(self.backoff())
+            .when(Error::is_transient)
+            .notify(report)
+            .await
+    }
+
+    fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(8))
+            .without_max_times()
+            .with_total_delay(Some(self.retry_timeout))
+            .with_jitter()
+    }
 }
 
 /// Says aloud that something is tried again, and why.
@@ -37,12 +50,4 @@ pub(crate) fn report(error: &Error, pause: Duration) {
         .map(ToString::to_string)
         .unwrap_or_default();
     tracing::warn!(%error, source, pause_ms = pause.as_millis(), "trying MongoDB again");
-}
-
-fn builder() -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(6)
-        .with_jitter()
 }

@@ -8,7 +8,6 @@ use crate::collection::Collection;
 use crate::command::Command;
 use crate::error::{Error, Result, code};
 use crate::id::invalid;
-use crate::retry::retry;
 
 /// Documents in one reply: few, since their size is not known yet.
 const BATCH_DOCUMENTS: u32 = 16;
@@ -89,7 +88,11 @@ impl Collection {
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
         let command = Command::new(name, self.namespace(), body);
-        let documents = retry(|| self.collect_once(&command, limit)).await;
+        let documents = self
+            .database
+            .server
+            .retry(|| self.collect_once(&command, limit))
+            .await;
         documents.map_err(|e| match e.code() {
             Some(code::COLLECTION_UUID_MISMATCH) => Error::Replaced {
                 namespace: self.namespace(),

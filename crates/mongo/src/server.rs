@@ -20,6 +20,7 @@ const WIRE_VERSION_6_0: i32 = 17;
 pub struct Server {
     pub(crate) client: Client,
     pub(crate) operation_timeout: Duration,
+    pub(crate) retry_timeout: Duration,
     pub(crate) takes_collection_uuid: bool,
     hosts: Arc<str>,
 }
@@ -38,6 +39,7 @@ impl Server {
         let mut server = Self {
             client,
             operation_timeout: settings.mongodb_operation_timeout,
+            retry_timeout: settings.mongodb_retry_timeout,
             takes_collection_uuid: false,
             hosts,
         };

@@ -8,11 +8,18 @@ use std::time::Duration;
 use lob_core::redact::Secret;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The resolved settings of a MongoDB connection. Serialising them masks the connection string.
+use crate::connection_string::without_secrets;
+
+/// MongoDB's own default. It holds no secret, so it survives being serialised.
+const DEFAULT_URI: &str = "mongodb://localhost:27017/";
+
+/// The resolved settings of a MongoDB connection. Serialised, the connection string has neither
+/// user name, password nor options.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MongoSettings {
     /// The connection string. An option in it that says the same as a setting here wins.
+    #[serde(serialize_with = "shown")]
     pub mongodb_uri: Secret,
     /// How long opening one connection may take.
     #[serde(with = "humantime_serde")]
@@ -23,6 +30,9 @@ pub struct MongoSettings {
     /// How long one command may take from sending it to its whole reply.
     #[serde(with = "humantime_serde")]
     pub mongodb_operation_timeout: Duration,
+    /// How long to wait in all between attempts when the server goes away.
+    #[serde(with = "humantime_serde")]
+    pub mongodb_retry_timeout: Duration,
     /// How many connections to one server are open at most.
     pub mongodb_pool_size: u32,
 }
@@ -30,10 +40,11 @@ pub struct MongoSettings {
 impl Default for MongoSettings {
     fn default() -> Self {
         Self {
-            mongodb_uri: Secret::new("mongodb://localhost:27017/"),
+            mongodb_uri: Secret::new(DEFAULT_URI),
             mongodb_connect_timeout: Duration::from_secs(10),
             mongodb_server_selection_timeout: Duration::from_secs(15),
             mongodb_operation_timeout: Duration::from_secs(120),
+            mongodb_retry_timeout: Duration::from_secs(30),
             mongodb_pool_size: 16,
         }
     }
@@ -62,10 +73,18 @@ pub struct MongoArgs {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
+    /// Time to wait in all between attempts when MongoDB goes away [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub mongodb_retry_timeout: Option<Duration>,
     /// Most connections to one MongoDB server [default: 16]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_pool_size: Option<u32>,
+}
+
+fn shown<S: Serializer>(uri: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    without_secrets(uri.expose()).serialize(serializer)
 }
 
 /// The settings are made from the serialised flags, so here the secret must survive.
@@ -76,6 +95,13 @@ fn exposed<S: Serializer>(uri: &Option<Secret>, serializer: S) -> Result<S::Ok, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_defaults_survive_being_serialised() {
+        let defaults = serde_json::to_value(MongoSettings::default()).unwrap();
+        let settings: MongoSettings = serde_json::from_value(defaults).unwrap();
+        assert_eq!(settings.mongodb_uri.expose(), DEFAULT_URI);
+    }
 
     #[test]
     fn flags_keep_the_connection_string_and_settings_mask_it() {
@@ -91,10 +117,8 @@ mod tests {
         let settings: MongoSettings = serde_json::from_value(typed).unwrap();
         assert_eq!(settings.mongodb_uri.expose(), "mongodb://u:pw-9@h/");
         assert_eq!(settings.mongodb_operation_timeout, Duration::from_secs(120));
-        assert_eq!(
-            serde_json::to_value(&settings).unwrap()["mongodb_uri"],
-            "***"
-        );
+        let shown = serde_json::to_value(&settings).unwrap();
+        assert_eq!(shown["mongodb_uri"], "mongodb://h/");
         assert!(!format!("{args:?} {settings:?}").contains("pw-9"));
     }
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::collection::Collection;
 use crate::command::Command;
 use crate::error::{Error, Result, code};
-use crate::retry::retry;
 use crate::server::Database;
 use crate::write_settings::WriteSettings;
 
@@ -36,7 +35,7 @@ impl Staging {
         }
         let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
         let command = Command::new("create", database.namespace(name), body);
-        match retry(|| database.run(&command)).await {
+        match database.server.retry(|| database.run(&command)).await {
             Ok(reply) => command.check_write_concern(&reply)?,
             // Our own lost reply, or another import of the same manifest: it writes the very same
             // documents.
@@ -93,7 +92,12 @@ async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
     };
     collection.database.pin(&mut body, collection.uuid());
     let command = Command::new("insert", collection.namespace(), body);
-    match retry(|| collection.database.run(&command)).await {
+    match collection
+        .database
+        .server
+        .retry(|| collection.database.run(&command))
+        .await
+    {
         Ok(_) => Ok(true),
         Err(Error::Refused { source, .. }) if !source.is_transient() => Ok(source.code
             != code::UNKNOWN_FIELD

@@ -8,7 +8,7 @@ use bson::rawdoc;
 
 use crate::command::Command;
 use crate::error::{Error, Result, code};
-use crate::retry::{pauses, report};
+use crate::retry::report;
 use crate::staging::Staging;
 
 /// What to do with a collection that has the target's name already.
@@ -45,7 +45,7 @@ impl Staging {
         database.pin(&mut body, self.uuid());
         let command = Command::new("renameCollection", database.namespace(target), body);
         let admin = database.server.database("admin");
-        let mut pauses = pauses();
+        let mut pauses = database.server.pauses();
         loop {
             let failure = match admin.run(&command).await {
                 Ok(reply) => {

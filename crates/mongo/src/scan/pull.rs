@@ -1,0 +1,164 @@
+//! The task behind a scan: pulls replies ahead of the consumer, and opens the cursor again at the
+//! last `_id` where it is lost (an election, an idle time-out).
+
+use std::sync::Arc;
+
+use bson::{RawBson, RawDocumentBuf, rawdoc};
+use futures::StreamExt as _;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::sequence::Sequence;
+use super::{DocumentBatch, ScanOptions, documents};
+use crate::collection::Collection;
+use crate::command::Command;
+use crate::error::{Cause, Error, Result, code};
+use crate::retry::report;
+
+/// What the queue counts in, since a semaphore counts in 32 bits.
+const QUEUE_UNIT: u64 = 1024;
+
+pub(super) struct Puller {
+    collection: Collection,
+    sequence: Sequence,
+    batch_documents: u32,
+    queue: Arc<Semaphore>,
+    queue_units: u32,
+    sender: mpsc::UnboundedSender<DocumentBatch>,
+}
+
+impl Puller {
+    pub(super) fn new(
+        collection: &Collection,
+        options: ScanOptions,
+        sender: mpsc::UnboundedSender<DocumentBatch>,
+    ) -> Self {
+        let queue_units = (options.queue.as_u64() / QUEUE_UNIT).clamp(1, u32::MAX.into());
+        Self {
+            collection: collection.clone(),
+            sequence: Sequence::new(collection.namespace(), collection.is_collated()),
+            batch_documents: options.batch_documents(),
+            queue: Arc::new(Semaphore::new(queue_units as usize)),
+            queue_units: queue_units as u32,
+            sender,
+        }
+    }
+
+    /// Reads to the end, as long as each new cursor brings something new or the pauses last.
+    pub(super) async fn pull(mut self) -> Result<()> {
+        let mut pauses = self.collection.database.server.pauses();
+        loop {
+            let before = self.sequence.last().cloned();
+            let lost = match self.pull_one_cursor().await {
+                Ok(()) => return self.collection.check_identity().await,
+                Err(e) if is_lost_cursor(&e) => e,
+                Err(e) => return Err(e),
+            };
+            if self.sequence.last() != before.as_ref() {
+                pauses = self.collection.database.server.pauses();
+            }
+            let Some(pause) = pauses.next() else {
+                return Err(lost);
+            };
+            report(&lost, pause);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn pull_one_cursor(&mut self) -> Result<()> {
+        self.sequence.reopen()?;
+        let largest = rawdoc! { "_id": RawBson::MaxKey };
+        let resumed_at = self
+            .sequence
+            .last()
+            .map(|last| last.as_document().to_owned());
+        match resumed_at {
+            None => self.pull_query(rawdoc! {}, None).await,
+            Some(last) if last == largest => Ok(()),
+            Some(last) => {
+                self.pull_query(rawdoc! {}, Some(last)).await?;
+                // A scan with `min` and without `max` ends before MaxKey.
+                self.pull_query(largest, None).await
+            }
+        }
+    }
+
+    async fn pull_query(
+        &mut self,
+        filter: RawDocumentBuf,
+        min: Option<RawDocumentBuf>,
+    ) -> Result<()> {
+        let mut cursor = self.open(filter, min).await?;
+        let database = self.collection.database.clone();
+        let namespace = self.collection.namespace();
+        loop {
+            let next = async { cursor.next().await.transpose() };
+            match database.bounded("getMore", &namespace, next).await? {
+                Some(reply) => self.hand_on(reply).await?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        filter: RawDocumentBuf,
+        min: Option<RawDocumentBuf>,
+    ) -> Result<RawBatchCursor> {
+        let collection = &self.collection;
+        let mut body = rawdoc! {
+            "find": collection.name(),
+            "filter": filter,
+            "sort": { "_id": 1 },
+            "hint": { "_id": 1 },
+            "batchSize": i64::from(self.batch_documents),
+        };
+        if let Some(min) = min {
+            body.append(bson::raw::cstr!("min"), min);
+        }
+        let database = &collection.database;
+        database.pin(&mut body, collection.uuid());
+        let command = Command::new("find", collection.namespace(), body);
+        match database.open_cursor(&command, self.batch_documents).await {
+            Ok(cursor) if database.server.takes_collection_uuid => Ok(cursor),
+            Ok(cursor) => collection.check_identity().await.map(|()| cursor),
+            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => Err(Error::Replaced {
+                namespace: collection.namespace(),
+            }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Checks a reply and puts it into the queue, waiting for room.
+    async fn hand_on(&mut self, reply: RawBatch) -> Result<()> {
+        let seen = self.sequence.advance(documents(&reply)?)?;
+        let units = reply.as_raw_document().as_bytes().len() as u64 / QUEUE_UNIT;
+        let units = units.clamp(1, self.queue_units.into()) as u32;
+        let share = Arc::clone(&self.queue).acquire_many_owned(units).await;
+        let share = share.map_err(|e| self.stopped(e))?;
+        let batch = DocumentBatch {
+            reply,
+            seen,
+            _share: share,
+        };
+        self.sender.send(batch).map_err(|e| self.stopped(e))
+    }
+
+    fn stopped(&self, why: impl std::fmt::Display) -> Error {
+        Error::ScanStopped {
+            namespace: self.collection.namespace(),
+            source: Cause::new(why),
+        }
+    }
+}
+
+/// True if a new cursor may go on where the old one ended. Opening it tells whether the collection
+/// is still the same.
+fn is_lost_cursor(error: &Error) -> bool {
+    const LOST: [i32; 3] = [
+        code::CURSOR_NOT_FOUND,
+        code::CURSOR_KILLED,
+        code::QUERY_PLAN_KILLED,
+    ];
+    error.is_transient() || error.code().is_some_and(|code| LOST.contains(&code))
+}

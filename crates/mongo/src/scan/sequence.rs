@@ -1,0 +1,195 @@
+//! Checks that documents come in `_id` order, across replies and across cursors.
+//!
+//! Order is what proves that no document came twice or was passed over when a cursor was opened
+//! again. Where it cannot be known (a collation, an exotic type of `_id`), a scan that was not
+//! interrupted is still whole; one that was interrupted does not go on.
+
+use std::cmp::Ordering;
+
+use bson::RawDocument;
+
+use crate::error::{Error, Result};
+use crate::id::{DocumentId, Value, id_of};
+use crate::id_order::compare;
+
+/// How far a scan has come.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    namespace: String,
+    is_collated: bool,
+    last: Option<DocumentId>,
+    /// The next document is the first of a cursor that was opened at `last`.
+    is_reopened: bool,
+}
+
+impl Sequence {
+    pub(crate) fn new(namespace: String, is_collated: bool) -> Self {
+        Self {
+            namespace,
+            is_collated,
+            last: None,
+            is_reopened: false,
+        }
+    }
+
+    /// The `_id` of the last document so far.
+    pub(crate) fn last(&self) -> Option<&DocumentId> {
+        self.last.as_ref()
+    }
+
+    /// Says that the next document comes from a cursor that was opened at the last `_id`.
+    pub(crate) fn reopen(&mut self) -> Result<()> {
+        self.is_reopened = self.last.is_some();
+        if self.is_reopened && self.is_collated {
+            Err(self.cannot_resume())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks the documents of one reply; returns how many of them, at its start, an earlier cursor
+    /// has returned already.
+    pub(crate) fn advance<'a>(
+        &mut self,
+        documents: impl Iterator<Item = Result<&'a RawDocument>>,
+    ) -> Result<usize> {
+        let before = self.last.clone();
+        let before = before
+            .as_ref()
+            .map(|id| id_of(id.as_document()))
+            .transpose()?;
+        let mut previous = before;
+        let mut seen = 0;
+        for document in documents {
+            let id = id_of(document?)?;
+            if let Some(previous) = previous
+                && self.is_seen(previous, id)?
+            {
+                seen += 1;
+            }
+            self.is_reopened = false;
+            previous = Some(id);
+        }
+        if previous != before
+            && let Some(last) = previous
+        {
+            self.last = Some(DocumentId::new(last)?);
+        }
+        Ok(seen)
+    }
+
+    /// True if `id` is `previous` again, as it has to be at the start of a cursor opened there.
+    fn is_seen(&self, previous: Value<'_>, id: Value<'_>) -> Result<bool> {
+        if self.is_collated {
+            return Ok(false);
+        }
+        match compare(previous, id) {
+            Some(Ordering::Less) => Ok(false),
+            Some(Ordering::Equal) if self.is_reopened => Ok(true),
+            // There is no telling, or the server starts elsewhere because it ignores `min`.
+            _ if self.is_reopened => Err(self.cannot_resume()),
+            None if previous != id => Ok(false),
+            _ => Err(Error::OutOfOrder {
+                namespace: self.namespace.clone(),
+                id: DocumentId::new(id)?.to_string(),
+                previous: DocumentId::new(previous)?.to_string(),
+            }),
+        }
+    }
+
+    fn cannot_resume(&self) -> Error {
+        let id = self
+            .last
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        Error::CannotResume {
+            namespace: self.namespace.clone(),
+            id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, RawDocumentBuf, doc};
+
+    use super::*;
+
+    fn advance<T: Into<Bson>>(
+        sequence: &mut Sequence,
+        ids: impl IntoIterator<Item = T>,
+    ) -> Result<usize> {
+        let documents: Vec<_> = ids
+            .into_iter()
+            .map(|id| RawDocumentBuf::try_from(&doc! { "_id": id, "x": 1 }).unwrap())
+            .collect();
+        sequence.advance(documents.iter().map(|document| Ok(&**document)))
+    }
+
+    fn sequence() -> Sequence {
+        Sequence::new("raw.split_1_input".into(), false)
+    }
+
+    #[test]
+    fn documents_must_go_up_within_and_across_replies() {
+        let mut up = sequence();
+        assert_eq!(advance(&mut up, [1, 2, 9]).unwrap(), 0);
+        assert_eq!(advance(&mut up, [10]).unwrap(), 0);
+        assert_eq!(advance(&mut up, [0; 0]).unwrap(), 0);
+        assert_eq!(up.last().unwrap().to_string(), "10");
+        for wrong in [vec![10], vec![9], vec![11, 11], vec![12, 11]] {
+            let mut down = sequence();
+            advance(&mut down, [1, 10]).unwrap();
+            let error = advance(&mut down, wrong).unwrap_err();
+            assert!(matches!(error, Error::OutOfOrder { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reopened_cursor_returns_the_last_document_once_more_or_not_at_all() {
+        for (again, seen) in [(vec![7, 8], 1), (vec![8, 9], 0), (vec![7], 1)] {
+            let mut sequence = sequence();
+            advance(&mut sequence, [5, 7]).unwrap();
+            sequence.reopen().unwrap();
+            assert_eq!(advance(&mut sequence, again).unwrap(), seen);
+        }
+        let mut twice = sequence();
+        advance(&mut twice, [7]).unwrap();
+        twice.reopen().unwrap();
+        assert!(matches!(
+            advance(&mut twice, [7, 7]),
+            Err(Error::OutOfOrder { .. })
+        ));
+    }
+
+    #[test]
+    fn a_server_that_starts_again_at_the_beginning_is_found_out() {
+        let mut sequence = sequence();
+        advance(&mut sequence, [5, 7]).unwrap();
+        sequence.reopen().unwrap();
+        let error = advance(&mut sequence, [5, 7]).unwrap_err();
+        assert!(matches!(error, Error::CannotResume { id, .. } if id == "7"));
+    }
+
+    #[test]
+    fn a_collation_has_an_order_of_its_own_and_is_not_resumed() {
+        let mut sequence = Sequence::new("raw.split_1_input".into(), true);
+        sequence.reopen().unwrap();
+        assert_eq!(advance(&mut sequence, ["b", "A", "c"]).unwrap(), 0);
+        assert!(matches!(sequence.reopen(), Err(Error::CannotResume { .. })));
+    }
+
+    #[test]
+    fn an_unknown_order_is_taken_as_it_comes_but_not_resumed() {
+        let decimal = |text: &str| Bson::Decimal128(text.parse().unwrap());
+        let mut sequence = sequence();
+        assert_eq!(
+            advance(&mut sequence, [decimal("1"), decimal("2")]).unwrap(),
+            0
+        );
+        sequence.reopen().unwrap();
+        let error = advance(&mut sequence, [decimal("2"), decimal("3")]).unwrap_err();
+        assert!(matches!(error, Error::CannotResume { .. }));
+    }
+}
