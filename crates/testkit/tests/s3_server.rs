@@ -117,6 +117,102 @@ async fn every_request_is_logged_with_what_it_asked_and_how_it_went() {
 }
 
 #[tokio::test]
+async fn operations_are_told_apart_with_their_upload_and_part() {
+    let (server, client) = start(S3Options::default()).await;
+    let create = client
+        .create_multipart_upload()
+        .bucket(BUCKET)
+        .key("k")
+        .send()
+        .await
+        .unwrap();
+    let id = create.upload_id.unwrap();
+    let part = client
+        .upload_part()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id)
+        .part_number(7);
+    part.body(ByteStream::from_static(b"hello"))
+        .send()
+        .await
+        .unwrap();
+    client
+        .list_parts()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id)
+        .send()
+        .await
+        .unwrap();
+    let complete = client
+        .complete_multipart_upload()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id);
+    complete.send().await.unwrap_err();
+    let abort = client
+        .abort_multipart_upload()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id);
+    abort.send().await.unwrap();
+    client
+        .list_multipart_uploads()
+        .bucket(BUCKET)
+        .send()
+        .await
+        .unwrap();
+    client
+        .list_objects_v2()
+        .bucket(BUCKET)
+        .send()
+        .await
+        .unwrap();
+    client.head_bucket().bucket(BUCKET).send().await.unwrap();
+    client
+        .delete_object()
+        .bucket(BUCKET)
+        .key("k")
+        .send()
+        .await
+        .unwrap();
+    client.create_bucket().bucket("other").send().await.unwrap();
+    client.list_buckets().send().await.unwrap();
+    client
+        .get_bucket_acl()
+        .bucket(BUCKET)
+        .send()
+        .await
+        .unwrap_err();
+
+    let log = server.requests();
+    let operations: Vec<_> = log.iter().map(|r| r.operation).collect();
+    assert_eq!(
+        operations,
+        [
+            Operation::CreateMultipartUpload,
+            Operation::UploadPart,
+            Operation::ListParts,
+            Operation::CompleteMultipartUpload,
+            Operation::AbortMultipartUpload,
+            Operation::ListMultipartUploads,
+            Operation::ListObjectsV2,
+            Operation::HeadBucket,
+            Operation::DeleteObject,
+            Operation::CreateBucket,
+            Operation::ListBuckets,
+            Operation::Other,
+        ]
+    );
+    assert_eq!(
+        (&log[1].upload_id, log[1].part_number),
+        (&Some(id), Some(7))
+    );
+    assert_eq!(log[11].status, Some(501));
+}
+
+#[tokio::test]
 async fn a_test_sees_the_stored_object_and_can_put_and_remove_one_past_all_requests() {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "k", b"hello").await.unwrap();

@@ -66,27 +66,22 @@ impl Front {
         let entry = self.enter(&seen);
 
         let mut body = Body::from(body);
-        let received = body
-            .store_all_limited(usize::MAX)
-            .await
-            .map_err(io::Error::other)?;
+        let received = body.store_all_limited(usize::MAX).await;
+        let received = received.map_err(io::Error::other)?;
         seen.request_bytes = received.len() as u64;
         self.update(entry, &seen);
 
         let request = HttpRequest::from_parts(head, body);
         let mut reply = match self.decide(Moment::Arrived, &seen).await? {
             Some(answer) => answer,
-            None => self
-                .service
-                .call(request)
-                .await
-                .map_err(|e| io::Error::other(StdError::from(e)))?,
+            None => {
+                let executed = self.service.call(request).await;
+                let reply = executed.map_err(|error| io::Error::other(StdError::from(error)))?;
+                seen.status = Some(reply.status().as_u16());
+                let answer = self.decide(Moment::Executed, &seen).await?;
+                answer.unwrap_or(reply)
+            }
         };
-        seen.status = Some(reply.status().as_u16());
-        if let Some(answer) = self.decide(Moment::Executed, &seen).await? {
-            reply = answer;
-        }
-
         seen.status = Some(reply.status().as_u16());
         seen.response_bytes = if seen.method == "HEAD" {
             0

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use md5::{Digest as _, Md5};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart,
@@ -102,37 +101,11 @@ impl Backend {
         let claim = claimed(&request.headers, None)?;
         let mut storage = self.storage();
         let bucket = storage.bucket(&input.bucket)?;
-        let if_none_match = input.if_none_match.filter(|_| !self.ignore_if_none_match);
-        bucket.check_conditions(&input.key, if_none_match.as_ref(), input.if_match.as_ref())?;
+        let if_none_match = input.if_none_match.as_ref();
+        let if_none_match = if_none_match.filter(|_| !self.ignore_if_none_match);
+        bucket.check_conditions(&input.key, if_none_match, input.if_match.as_ref())?;
         let upload = bucket.upload(&input.key, &input.upload_id)?;
-        let listed = input
-            .multipart_upload
-            .and_then(|list| list.parts)
-            .unwrap_or_default();
-        let parts = chosen_parts(upload, &listed)?;
-        if let Some(expected) = input.mpu_object_size {
-            let actual: u64 = parts.iter().map(|part| size(&part.content)).sum();
-            if u64::try_from(expected) != Ok(actual) {
-                let message = "the provided 'x-amz-mp-object-size' header does not match";
-                return Err(s3_error!(
-                    InvalidRequest,
-                    "{message}: {expected}, not {actual}"
-                ));
-            }
-        }
-        let checksum = whole_checksum(upload, &parts, claim, input.checksum_type.as_ref())?;
-        let mut hasher = Md5::new();
-        parts.iter().for_each(|part| hasher.update(part.md5));
-        let object = Object {
-            content: parts
-                .iter()
-                .flat_map(|part| part.content.iter().cloned())
-                .collect(),
-            etag: format!("{}-{}", hex::encode(hasher.finalize()), parts.len()),
-            checksum,
-            attributes: upload.attributes.clone(),
-            modified: SystemTime::now(),
-        };
+        let object = assemble(upload, &input, claim)?;
 
         let checksums = object.checksum.fields();
         let output = CompleteMultipartUploadOutput {
@@ -163,6 +136,46 @@ impl Backend {
         bucket.uploads.remove(&(input.key, input.upload_id));
         Ok(AbortMultipartUploadOutput::default())
     }
+}
+
+/// The object that an upload becomes, if everything that Complete says about it is true.
+fn assemble(
+    upload: &Upload,
+    input: &CompleteMultipartUploadInput,
+    claim: Option<(Algorithm, String)>,
+) -> S3Result<Object> {
+    let listed = input.multipart_upload.as_ref();
+    let listed = listed.and_then(|list| list.parts.as_deref());
+    let parts = chosen_parts(upload, listed.unwrap_or_default())?;
+    let content: Vec<Bytes> = parts.iter().flat_map(|part| part.content.clone()).collect();
+    if let Some(expected) = input.mpu_object_size
+        && u64::try_from(expected) != Ok(size(&content))
+    {
+        let actual = size(&content);
+        let message = "the provided 'x-amz-mp-object-size' header does not match";
+        return Err(s3_error!(
+            InvalidRequest,
+            "{message}: {expected}, not {actual}"
+        ));
+    }
+    let checksum = whole_checksum(
+        upload,
+        &parts,
+        &content,
+        claim,
+        input.checksum_type.as_ref(),
+    )?;
+    let hashes: Vec<Bytes> = parts
+        .iter()
+        .map(|part| Bytes::copy_from_slice(&part.md5))
+        .collect();
+    Ok(Object {
+        content,
+        etag: format!("{}-{}", hex::encode(md5(&hashes)), parts.len()),
+        checksum,
+        attributes: upload.attributes.clone(),
+        modified: SystemTime::now(),
+    })
 }
 
 /// The parts that Complete lists, each exactly as it was uploaded.
@@ -237,6 +250,7 @@ fn check_part_checksum(
 fn whole_checksum(
     upload: &Upload,
     parts: &[&Part],
+    content: &[Bytes],
     claim: Option<(Algorithm, String)>,
     claimed_kind: Option<&ChecksumType>,
 ) -> S3Result<Checksum> {
@@ -253,13 +267,7 @@ fn whole_checksum(
     }
     let checksum = match kind {
         Kind::Composite => Checksum::composite(algorithm, parts.iter().map(|part| &part.checksum)),
-        Kind::FullObject => {
-            let content: Vec<Bytes> = parts
-                .iter()
-                .flat_map(|part| part.content.iter().cloned())
-                .collect();
-            Checksum::of(algorithm, &content)
-        }
+        Kind::FullObject => Checksum::of(algorithm, content),
     };
     if let Some((claimed, value)) = claim {
         check_algorithm(
