@@ -27,10 +27,12 @@ mod wire;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use bson::RawDocumentBuf;
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use self::gate::{Command, Gate, Moment, Verdict};
@@ -52,10 +54,13 @@ pub struct MongoOptions {
     pub uncapped_replies: bool,
 }
 
-/// A running server on a free port of 127.0.0.1; it stops when dropped.
+/// A running server on a free port of 127.0.0.1.
+///
+/// It stops when dropped: every connection is closed and the port refuses new ones.
 pub struct MongoServer {
     shared: Arc<Shared>,
-    runtime: Option<Runtime>,
+    /// Dropping the sender ends the thread.
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Why [`MongoServer::load`] refused a document.
@@ -97,14 +102,18 @@ impl MongoServer {
             TcpListener::from_std(listener)?
         };
         let for_connections = Arc::clone(&shared);
-        runtime.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(Arc::clone(&for_connections), stream));
-            }
+        let (keep, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept(listener, for_connections) => {}
+                }
+            });
         });
         Ok(Self {
             shared,
-            runtime: Some(runtime),
+            running: Some((keep, thread)),
         })
     }
 
@@ -180,8 +189,16 @@ impl MongoServer {
 
 impl Drop for MongoServer {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        if let Some((keep, thread)) = self.running.take() {
+            drop(keep);
+            // A thread that panicked has stopped as well.
+            let _ = thread.join();
         }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(Arc::clone(&shared), stream));
     }
 }
