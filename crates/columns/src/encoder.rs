@@ -14,19 +14,21 @@ pub(crate) use builder::{Builder, BytesBuilder, Values};
 
 use crate::{
     columns::Columns,
-    footer::Footer,
+    footer::{Footer, MAX_SHAPES_BYTES},
     raw::{self, MalformedBson},
     row_group::RowGroup,
     shape::{BoundField, NoShape, Shape},
 };
 
-/// Most bytes of shapes in a data file's footer; documents of further shapes are residual.
-const MAX_SHAPE_BYTES: usize = 8 << 20;
+/// Most bytes that the lists of one document may take beyond its own size: each element takes the
+/// width of all columns in it, be they null.
+const MAX_LIST_BYTES: usize = 32 << 20;
 
 /// Takes the documents of one data file, in order.
 #[derive(Debug)]
 pub struct Encoder {
     columns: Arc<Columns>,
+    has_wide_lists: bool,
     shapes: Shapes,
     /// The shape of the last document that had one: the next one's too, as a rule.
     last_shape: usize,
@@ -43,6 +45,7 @@ struct Pending {
     documents: BytesBuilder,
     rows: usize,
     bytes: usize,
+    list_bytes: usize,
 }
 
 impl Pending {
@@ -53,18 +56,32 @@ impl Pending {
             documents: BytesBuilder::default(),
             rows: 0,
             bytes: 0,
+            list_bytes: 0,
         }
+    }
+
+    /// Whether the columns of the row just filled are of a sane size; if not, they are emptied.
+    fn keep_row(&mut self) -> bool {
+        let list_bytes = self.columns.list_bytes();
+        if list_bytes - self.list_bytes > MAX_LIST_BYTES {
+            self.columns.truncate(self.rows);
+            return false;
+        }
+        self.list_bytes = list_bytes;
+        true
     }
 }
 
 impl Encoder {
     /// Starts a data file.
     pub fn new(columns: &Columns) -> Self {
+        let pending = Pending::new(columns);
         Self {
             columns: Arc::new(columns.clone()),
+            has_wide_lists: pending.columns.has_wide_lists(),
             shapes: Shapes::default(),
             last_shape: 0,
-            pending: Pending::new(columns),
+            pending,
             rows: 0,
             residual_rows: 0,
         }
@@ -126,8 +143,9 @@ impl Encoder {
         let same = lockstep::document(fields, Some(&mut self.pending.columns), row, document);
         if same.is_none() {
             self.pending.columns.truncate(row);
+            return false;
         }
-        same.is_some()
+        !self.has_wide_lists || self.pending.keep_row()
     }
 
     /// Documents of the data file so far.
@@ -148,11 +166,12 @@ impl Encoder {
     /// About the memory of the documents since the last row group was taken, in bytes: take a row
     /// group before it reaches [`MAX_ROW_GROUP_BYTES`](crate::MAX_ROW_GROUP_BYTES).
     pub fn pending_bytes(&self) -> usize {
-        self.pending.bytes
+        self.pending.bytes + self.pending.list_bytes
     }
 
     /// Cuts a row group of all pending documents.
     pub fn take_row_group(&mut self) -> RowGroup {
+        let pending_bytes = self.pending_bytes();
         let pending = std::mem::replace(&mut self.pending, Pending::new(&self.columns));
         RowGroup {
             file_columns: Arc::clone(&self.columns),
@@ -160,7 +179,7 @@ impl Encoder {
             shapes: pending.shapes,
             documents: pending.documents,
             rows: pending.rows,
-            pending_bytes: pending.bytes,
+            pending_bytes,
         }
     }
 
@@ -168,7 +187,7 @@ impl Encoder {
     /// take the last row group before.
     pub fn finish(self) -> Footer {
         Footer {
-            shapes: self.shapes.list,
+            shapes: self.shapes.json,
         }
     }
 }
@@ -176,10 +195,11 @@ impl Encoder {
 /// The shapes of a data file, numbered as they turn up.
 #[derive(Debug, Default)]
 struct Shapes {
-    list: Vec<Arc<Shape>>,
+    ids: HashMap<Shape, usize>,
     bound: Vec<Vec<BoundField>>,
-    ids: HashMap<Arc<Shape>, usize>,
-    bytes: usize,
+    /// As the footer holds them.
+    json: Vec<String>,
+    json_bytes: usize,
 }
 
 impl Shapes {
@@ -188,15 +208,16 @@ impl Shapes {
         if let Some(id) = self.ids.get(&shape) {
             return Some(*id);
         }
-        let bytes = self.bytes + shape.footer_bytes();
-        if bytes > MAX_SHAPE_BYTES {
+        let bound = shape.bind(columns.root())?;
+        let json = serde_json::to_string(&shape).ok()?;
+        let json_bytes = self.json_bytes + json.len() + ",".len();
+        if json_bytes > MAX_SHAPES_BYTES {
             return None;
         }
-        let bound = shape.bind(columns.root())?;
-        let (id, shape) = (self.list.len(), Arc::new(shape));
-        self.bytes = bytes;
+        let id = self.bound.len();
+        self.json_bytes = json_bytes;
+        self.json.push(json);
         self.bound.push(bound);
-        self.list.push(Arc::clone(&shape));
         self.ids.insert(shape, id);
         Some(id)
     }

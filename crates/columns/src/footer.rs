@@ -3,8 +3,6 @@
 //! They stand in the Parquet key-value metadata as JSON; with the columns' values they are all that
 //! a reader needs.
 
-use std::sync::Arc;
-
 use polars_parquet::write::KeyValue;
 
 use crate::{columns::Columns, shape::Shape};
@@ -14,10 +12,14 @@ const COLUMNS_KEY: &str = "lob.columns";
 const SHAPES_KEY: &str = "lob.shapes";
 const VERSION: &str = "1";
 
+/// Most bytes of shapes, as JSON, in a footer; documents of further shapes are residual.
+pub(crate) const MAX_SHAPES_BYTES: usize = 16 << 20;
+
 /// The shapes of one data file, as [`Encoder::finish`](crate::Encoder::finish) gives them.
 #[derive(Debug)]
 pub struct Footer {
-    pub(crate) shapes: Vec<Arc<Shape>>,
+    /// Each as JSON.
+    pub(crate) shapes: Vec<String>,
 }
 
 /// A footer that is not one of ours.
@@ -37,6 +39,9 @@ pub enum InvalidFooter {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// There are more shapes than the encoder writes.
+    #[error("the footer's shapes are too large")]
+    TooManyShapes,
     /// A shape says something that its columns cannot hold.
     #[error("shape {0} of the footer does not fit its columns")]
     Unbound(usize),
@@ -44,7 +49,6 @@ pub enum InvalidFooter {
 
 impl Footer {
     pub(crate) fn key_values(&self, columns: &Columns) -> Result<Vec<KeyValue>, serde_json::Error> {
-        let shapes: Vec<&Shape> = self.shapes.iter().map(|shape| &**shape).collect();
         let key_value = |key: &str, value| KeyValue {
             key: key.into(),
             value: Some(value),
@@ -52,7 +56,7 @@ impl Footer {
         Ok(vec![
             key_value(VERSION_KEY, VERSION.into()),
             key_value(COLUMNS_KEY, serde_json::to_string(columns)?),
-            key_value(SHAPES_KEY, serde_json::to_string(&shapes)?),
+            key_value(SHAPES_KEY, format!("[{}]", self.shapes.join(","))),
         ])
     }
 }
@@ -74,6 +78,10 @@ pub(crate) fn read(key_values: &[KeyValue]) -> Result<(Columns, Vec<Shape>), Inv
     }
     let invalid = |key| move |source| InvalidFooter::Invalid { key, source };
     let columns = serde_json::from_str(find(COLUMNS_KEY)?).map_err(invalid(COLUMNS_KEY))?;
-    let shapes = serde_json::from_str(find(SHAPES_KEY)?).map_err(invalid(SHAPES_KEY))?;
+    let shapes = find(SHAPES_KEY)?;
+    if shapes.len() > MAX_SHAPES_BYTES + "[]".len() {
+        return Err(InvalidFooter::TooManyShapes);
+    }
+    let shapes = serde_json::from_str(shapes).map_err(invalid(SHAPES_KEY))?;
     Ok((columns, shapes))
 }

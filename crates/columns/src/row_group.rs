@@ -22,9 +22,9 @@ use crate::{
     schema::parquet_schema,
 };
 
-/// Most bytes of a row group by [`Encoder::pending_bytes`](crate::Encoder::pending_bytes), its last
-/// document left aside. Readers refuse what is far larger.
-pub const MAX_ROW_GROUP_BYTES: usize = 256 << 20;
+/// Take a row group before [`Encoder::pending_bytes`](crate::Encoder::pending_bytes) reaches this.
+/// Twice as much is refused, so that a reader can bound its memory.
+pub const MAX_ROW_GROUP_BYTES: usize = 128 << 20;
 
 /// The columns of some documents, not yet encoded.
 #[derive(Debug)]
@@ -110,12 +110,19 @@ fn encode_column(
     compression: Compression,
     leaves: &mut Vec<Vec<CompressedPage>>,
 ) -> Result<(), String> {
-    // Nothing is ever searched by the smallest element of a list.
-    let is_scalar = matches!(parquet_type, ParquetType::PrimitiveType(_));
+    // Nothing is searched by the smallest element of a list or by whole documents; documents never
+    // repeat either, and are large to compare.
+    let is_whole_documents = parquet_type.name() == BSON_COLUMN;
+    let is_searched = matches!(parquet_type, ParquetType::PrimitiveType(_)) && !is_whole_documents;
     let statistics = StatisticsOptions {
-        min_value: is_scalar,
-        max_value: is_scalar,
+        min_value: is_searched,
+        max_value: is_searched,
         ..StatisticsOptions::default()
+    };
+    let encoding = if is_whole_documents {
+        Encoding::Plain
+    } else {
+        Encoding::RleDictionary
     };
     let options = WriteOptions {
         statistics,
@@ -123,44 +130,31 @@ fn encode_column(
         compression: compression.options(),
         data_page_size: None,
     };
-    // Whole documents never repeat, and are large to compare.
-    let encoding = match parquet_type.name() {
-        BSON_COLUMN => Encoding::Plain,
-        _ => Encoding::RleDictionary,
-    };
     let encodings = vec![encoding; to_parquet_leaves(parquet_type.clone()).len()];
     let columns = array_to_columns(array, parquet_type, options, &encodings);
     for pages in columns.map_err(|error| error.to_string())? {
-        let pages = pages
-            .collect::<Result<Vec<Page>, _>>()
-            .map_err(|error| error.to_string())?;
-        let options = chunk_options(&pages, compression).map_err(|error| error.to_string())?;
-        let pages = Compressor::new(pages.into_iter().map(Ok), options, Vec::new());
-        let pages = Iterator::collect::<Result<Vec<_>, ParquetError>>(pages);
-        leaves.push(pages.map_err(|error| error.to_string())?);
+        let pages = pages.map(|page| page.map_err(ParquetError::from));
+        leaves.push(compress_chunk(pages, compression).map_err(|error| error.to_string())?);
     }
     Ok(())
 }
 
-/// The compression of a column chunk: by `auto`, none if its middle page hardly shrinks.
-fn chunk_options(
-    pages: &[Page],
+/// Compresses the pages of a column chunk one by one; by `auto` its first page decides whether it
+/// is worth the time. A dictionary always is.
+fn compress_chunk(
+    mut pages: impl Iterator<Item = Result<Page, ParquetError>>,
     compression: Compression,
-) -> Result<CompressionOptions, ParquetError> {
-    let options = compression.options();
-    if compression != Compression::Auto {
-        return Ok(options);
+) -> Result<Vec<CompressedPage>, ParquetError> {
+    let mut options = compression.options();
+    let first = pages.next().transpose()?;
+    if let (Compression::Auto, Some(Page::Data(page))) = (compression, &first) {
+        let compressed = compress(Page::Data(page.clone()), Vec::new(), options)?;
+        if page_bytes(&compressed) > page.buffer().len() / 10 * 9 {
+            options = CompressionOptions::Uncompressed;
+        }
     }
-    let Some(Page::Data(page)) = pages.get(pages.len() / 2) else {
-        return Ok(options);
-    };
-    let compressed = compress(Page::Data(page.clone()), Vec::new(), options)?;
-    let shrinks = page_bytes(&compressed) < page.buffer().len() / 10 * 9;
-    Ok(if shrinks {
-        options
-    } else {
-        CompressionOptions::Uncompressed
-    })
+    let pages = first.map(Ok).into_iter().chain(pages);
+    Iterator::collect(Compressor::new(pages, options, Vec::new()))
 }
 
 fn page_bytes(page: &CompressedPage) -> usize {

@@ -57,23 +57,6 @@ impl Shape {
         })
     }
 
-    /// About the bytes that this shape takes in the footer.
-    pub(crate) fn footer_bytes(&self) -> usize {
-        fn value(shape: &ValueShape) -> usize {
-            16 + match shape {
-                ValueShape::Scalar(_) => 0,
-                ValueShape::Document { document } => fields(document),
-                ValueShape::Array { array } => array.as_deref().map_or(0, value),
-            }
-        }
-        fn fields(list: &[FieldShape]) -> usize {
-            list.iter()
-                .map(|FieldShape(name, shape)| name.len() + 8 + value(shape))
-                .sum()
-        }
-        8 + fields(&self.fields)
-    }
-
     /// Binds the shape to the columns; none if a value of it has no column that takes it, if a name
     /// stands twice in one document, or if it is no shape of a document at all.
     pub(crate) fn bind(&self, columns: &Fields) -> Option<Vec<BoundField>> {

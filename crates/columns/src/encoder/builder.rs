@@ -110,6 +110,27 @@ impl Builder {
         }
     }
 
+    /// The scalar columns in this one.
+    fn leaves(&self) -> usize {
+        match self {
+            Self::List(list) => list.elements.leaves(),
+            Self::Struct(fields) => fields.children.iter().map(Self::leaves).sum(),
+            _ => 1,
+        }
+    }
+
+    /// What the elements of lists take beyond their own values, in bytes: the columns of documents
+    /// in lists grow with each element, be they null.
+    fn list_bytes(&self) -> usize {
+        match self {
+            Self::List(list) if matches!(*list.elements, Self::List(_) | Self::Struct(_)) => {
+                list.element_count() * list.width_bytes + list.elements.list_bytes()
+            }
+            Self::Struct(fields) => fields.list_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The values as an array of `rows`.
     pub(crate) fn into_array(
         self,
@@ -209,7 +230,7 @@ impl<T: Copy + Default> Values<T> {
     }
 
     /// To append many at once from row `at` on.
-    pub(crate) fn from_row(&mut self, at: usize) -> &mut Vec<T> {
+    pub(crate) fn starting_at(&mut self, at: usize) -> &mut Vec<T> {
         self.skip_to(at);
         &mut self.values
     }
@@ -307,6 +328,8 @@ impl BytesBuilder {
 #[derive(Debug)]
 pub(crate) struct ListBuilder {
     elements: Box<Builder>,
+    /// Of one element, if all its columns are null.
+    width_bytes: usize,
     /// Starts with 0, so one more than there are lists.
     ends_as_offsets: Vec<i64>,
     gaps: Gaps,
@@ -315,8 +338,10 @@ pub(crate) struct ListBuilder {
 impl ListBuilder {
     fn new(element: &ColumnType) -> Self {
         let elements = Box::new(Builder::new(element));
+        let width_bytes = elements.leaves() * size_of::<u64>();
         Self {
             elements,
+            width_bytes,
             ends_as_offsets: vec![0],
             gaps: Gaps::default(),
         }
@@ -389,6 +414,18 @@ impl StructBuilder {
 
     pub(crate) fn child(&mut self, position: usize) -> Option<&mut Builder> {
         self.children.get_mut(position)
+    }
+
+    pub(crate) fn has_wide_lists(&self) -> bool {
+        self.children.iter().any(|child| match child {
+            Builder::List(list) => matches!(*list.elements, Builder::List(_) | Builder::Struct(_)),
+            Builder::Struct(fields) => fields.has_wide_lists(),
+            _ => false,
+        })
+    }
+
+    pub(crate) fn list_bytes(&self) -> usize {
+        self.children.iter().map(Builder::list_bytes).sum()
     }
 
     pub(crate) fn into_children(self) -> Vec<Builder> {

@@ -108,13 +108,13 @@ fn copy_numbers<'a>(
 ) -> Option<(usize, &'a [u8])> {
     match (element, elements) {
         (BoundValue::Scalar(Codec::Double), Builder::Double(values)) => {
-            copy_runs(code, values.from_row(start), bytes, f64::from_le_bytes)
+            copy_runs(code, values.starting_at(start), bytes, f64::from_le_bytes)
         }
         (BoundValue::Scalar(Codec::Int64), Builder::Int64(values)) => {
-            copy_runs(code, values.from_row(start), bytes, i64::from_le_bytes)
+            copy_runs(code, values.starting_at(start), bytes, i64::from_le_bytes)
         }
         (BoundValue::Scalar(Codec::Int32), Builder::Int64(values)) => {
-            copy_runs(code, values.from_row(start), bytes, |bytes| {
+            copy_runs(code, values.starting_at(start), bytes, |bytes| {
                 i32::from_le_bytes(bytes).into()
             })
         }

@@ -20,12 +20,12 @@ use crate::{
 
 const MAGIC: &[u8] = b"PAR1";
 
-/// Text of decimals takes up to two and a half times the bytes of its BSON.
-const MAX_UNCOMPRESSED_BYTES: u64 = 4 * MAX_ROW_GROUP_BYTES as u64;
+/// Text of decimals takes almost three times the bytes of its BSON.
+const MAX_UNCOMPRESSED_BYTES: u64 = 3 * 2 * MAX_ROW_GROUP_BYTES as u64;
 
 /// Most values of a row group, nulls included, in all columns together. The smallest value takes
-/// four bytes of BSON, in an array, and a null as many bytes as a number.
-const MAX_VALUES: usize = MAX_ROW_GROUP_BYTES;
+/// four bytes of BSON, in an array, and a null counts as many bytes as a number.
+const MAX_VALUES: usize = 2 * MAX_ROW_GROUP_BYTES / 4 + 2 * MAX_ROW_GROUP_BYTES / size_of::<u64>();
 
 /// Most bytes of a column chunk, and so of a page.
 pub(super) const MAX_CHUNK_BYTES: usize = MAX_UNCOMPRESSED_BYTES as usize;

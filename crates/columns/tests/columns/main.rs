@@ -1,5 +1,8 @@
 //! Whole files in memory, written and read back.
 
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
 mod round_trip;
+#[cfg(test)]
 mod support;

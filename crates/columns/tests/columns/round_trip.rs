@@ -316,6 +316,24 @@ fn a_document_of_16_mib_comes_back() {
     assert_round_trip(&[document.clone(), residual, document], 1);
 }
 
+/// Each of a million empty elements would take the width of all columns of the others.
+#[test]
+fn lists_that_would_fill_the_memory_with_nulls_are_residual() {
+    let wide = (0..1000).fold(Doc::new(), |document, n| {
+        document.int32(&format!("f{n}"), n)
+    });
+    let list = |elements: Vec<Vec<u8>>| {
+        let elements = elements.into_iter().map(|element| (0x03, element));
+        Doc::new().raw(0x04, "l", &Doc::array(elements)).bytes()
+    };
+    let documents = [
+        list(vec![wide.bytes()]),
+        list(vec![Doc::new().bytes(); 300]),
+        list(vec![Doc::new().bytes(); 100_000]),
+    ];
+    assert_round_trip(&documents, 1);
+}
+
 #[test]
 fn deep_nesting_is_residual_and_never_overflows_the_stack() {
     let nested = |depth| {

@@ -51,9 +51,9 @@ impl Doc {
         [&len.to_le_bytes()[..], &self.0, b"\0"].concat()
     }
 
-    pub(crate) fn array(elements: impl IntoIterator<Item = (u8, Vec<u8>)>) -> Vec<u8> {
+    pub(crate) fn array(elements: impl IntoIterator<Item = Value>) -> Vec<u8> {
         let elements = elements.into_iter().enumerate();
-        let add = |doc: Doc, (key, (code, value)): (usize, (u8, Vec<u8>))| {
+        let add = |doc: Doc, (key, (code, value)): (usize, Value)| {
             doc.raw(code, &key.to_string(), &value)
         };
         elements.fold(Doc::new(), add).bytes()
@@ -113,8 +113,11 @@ pub(crate) fn read(file: &[u8]) -> Vec<Vec<u8>> {
     documents
 }
 
-/// A value of any type: its code and its bytes.
-fn value() -> impl Strategy<Value = (u8, Vec<u8>)> {
+/// Its type code and its bytes.
+type Value = (u8, Vec<u8>);
+
+/// A value of any type.
+fn value() -> impl Strategy<Value = Value> {
     let bytes = |len: usize| prop::collection::vec(any::<u8>(), len);
     let some_text = || prop_oneof![4 => "[a-z\u{e9}\0]{0,6}".prop_map(String::into_bytes), 1 => prop::collection::vec(any::<u8>(), 0..4)];
     let cstring = || "[a-z]{0,3}".prop_map(|text| [text.as_bytes(), b"\0"].concat());
@@ -213,10 +216,8 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(names.to_vec()).prop_map(<[u8]>::to_vec)
 }
 
-fn document(fields: Vec<(Vec<u8>, (u8, Vec<u8>))>) -> Vec<u8> {
-    let add = |doc: Doc, (name, (code, value)): (Vec<u8>, (u8, Vec<u8>))| {
-        doc.raw_name(code, &name, &value)
-    };
+fn document(fields: Vec<(Vec<u8>, Value)>) -> Vec<u8> {
+    let add = |doc: Doc, (name, (code, value)): (Vec<u8>, Value)| doc.raw_name(code, &name, &value);
     fields.into_iter().fold(Doc::new(), add).bytes()
 }
 
