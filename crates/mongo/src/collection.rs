@@ -3,7 +3,7 @@
 //! A name can be dropped and used again at any moment; the UUID is what tells that a scan, an
 //! insert, a drop or a swap still means the same collection.
 
-use bson::{Document, RawDocumentBuf, rawdoc};
+use bson::{Bson, Document, RawDocumentBuf, rawdoc};
 use futures::StreamExt as _;
 use uuid::Uuid;
 
@@ -118,11 +118,11 @@ pub(crate) struct Listed {
 
 impl Listed {
     fn read(entry: &Document) -> Option<Self> {
-        let uuid = entry
-            .get_document("info")
-            .ok()
-            .and_then(|info| info.get_binary_generic("uuid").ok())
-            .and_then(|bytes| Uuid::from_slice(bytes).ok());
+        let info = entry.get_document("info").ok();
+        let uuid = match info.and_then(|info| info.get("uuid")) {
+            Some(Bson::Binary(binary)) => Uuid::from_slice(&binary.bytes).ok(),
+            _ => None,
+        };
         let options = entry.get_document("options").ok();
         Some(Self {
             name: entry.get_str("name").ok()?.to_owned(),
@@ -191,9 +191,9 @@ impl Command {
 /// A count in a reply, whichever numeric type the server chose.
 pub(crate) fn number(reply: &Document, field: &str) -> Option<u64> {
     match reply.get(field)? {
-        bson::Bson::Int32(n) => u64::try_from(*n).ok(),
-        bson::Bson::Int64(n) => u64::try_from(*n).ok(),
-        bson::Bson::Double(n) if *n >= 0.0 && n.fract() == 0.0 && *n < 9.0e15 => Some(*n as u64),
+        Bson::Int32(n) => u64::try_from(*n).ok(),
+        Bson::Int64(n) => u64::try_from(*n).ok(),
+        Bson::Double(n) if *n >= 0.0 && n.fract() == 0.0 && *n < 9.0e15 => Some(*n as u64),
         _ => None,
     }
 }

@@ -62,16 +62,18 @@ impl Staging {
     }
 
     async fn insert_once(&self, command: &Command, batch: &InsertBatch) -> Result<()> {
+        let replaced = || Error::Replaced {
+            namespace: command.namespace.clone(),
+        };
         let reply = match self.collection.database.run(command).await {
-            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => {
-                return Err(Error::Replaced {
-                    namespace: self.collection.namespace(),
-                });
-            }
+            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => return Err(replaced()),
             reply => reply?,
         };
         let errors = WriteErrors::read(command, &reply)?;
         if let Some(source) = errors.other {
+            if source.code == code::COLLECTION_UUID_MISMATCH {
+                return Err(replaced());
+            }
             let (namespace, refused) = (command.namespace.clone(), errors.count);
             let documents = batch.len();
             return Err(Error::DocumentsRefused {

@@ -1,0 +1,122 @@
+//! A server that is down, keys that are wrong: named, with a hint, in bounded time, without a
+//! secret.
+
+use std::error::Error as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use lob_core::failure::{ExitStatus, Failure};
+use lob_mongo::{CollectionPattern, Error, Server};
+use lob_testkit::mongo::{Command, Moment, MongoOptions, MongoServer, Verdict};
+
+use crate::fixture::{Fixture, first, settings};
+
+#[tokio::test]
+async fn a_server_that_is_down_is_named_with_a_hint() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let uri = format!("mongodb://user:never-shown@{closed}/?serverSelectionTimeoutMS=200");
+    let error = Server::connect(&settings(&uri)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("no usable MongoDB server at {closed}")
+    );
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("refused"), "{cause}");
+    assert!(!format!("{error:?}").contains("never-shown"));
+    let failure = Failure::from(error);
+    assert_eq!(failure.status, ExitStatus::Failed);
+    assert!(failure.hint.unwrap().contains("MONGODB_URI"));
+}
+
+#[tokio::test]
+async fn a_refused_password_is_an_authentication_error_that_does_not_show_it() {
+    let testkit = MongoServer::start(MongoOptions {
+        require_auth: true,
+        ..<_>::default()
+    })
+    .unwrap();
+    let uri = testkit
+        .uri()
+        .replace("mongodb://", "mongodb://user:never%2Dshown@");
+    let error = Server::connect(&settings(&uri)).await.unwrap_err();
+    assert!(matches!(error, Error::Authentication { .. }), "{error:?}");
+    let text = format!("{error} {error:?} {:?}", error.source());
+    assert!(
+        !text.contains("never-shown") && !text.contains("never%2Dshown"),
+        "{text}"
+    );
+    assert!(Failure::from(error).hint.unwrap().contains("authSource"));
+}
+
+#[tokio::test]
+async fn missing_credentials_are_an_authentication_error() {
+    let testkit = MongoServer::start(MongoOptions {
+        require_auth: true,
+        ..<_>::default()
+    })
+    .unwrap();
+    let server = Server::connect(&settings(&testkit.uri())).await.unwrap();
+    let splits = server
+        .database("raw")
+        .splits(&CollectionPattern::default(), None)
+        .await;
+    let error = splits.unwrap_err();
+    assert!(matches!(error, Error::Authentication { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_missing_privilege_is_named() {
+    let forbidden = Verdict::Answer { code: 13 };
+    let fixture = Fixture::with_gate(first("listCollections", Moment::Arrived, 9, forbidden)).await;
+    let splits = fixture
+        .database
+        .splits(&CollectionPattern::default(), None)
+        .await;
+    let failure = Failure::from(splits.unwrap_err());
+    assert!(
+        failure
+            .to_string()
+            .starts_with("not authorised to run `listCollections` on `lob_")
+    );
+    assert!(failure.hint.unwrap().contains("role `read`"));
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() {
+    let hold = |_: Moment, command: &Command| match command.name.as_str() {
+        "count" => Verdict::Hold,
+        _ => Verdict::Pass,
+    };
+    let testkit = MongoServer::start(MongoOptions {
+        gate: Some(std::sync::Arc::new(hold)),
+        ..<_>::default()
+    });
+    let testkit = testkit.unwrap();
+    let mut settings = settings(&testkit.uri());
+    settings.mongodb_operation_timeout = Duration::from_millis(100);
+    settings.mongodb_retry_timeout = Duration::from_millis(300);
+    testkit.load("raw", "split_1_input", []).unwrap();
+    let server = Server::connect(&settings).await.unwrap();
+    let collection = server
+        .database("raw")
+        .collection("split_1_input")
+        .await
+        .unwrap()
+        .unwrap();
+    let error = collection.exact_count().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`count` on `raw.split_1_input` got no reply within 100ms"
+    );
+    assert!(
+        testkit
+            .commands()
+            .iter()
+            .filter(|command| command.name == "count")
+            .count()
+            > 1
+    );
+}

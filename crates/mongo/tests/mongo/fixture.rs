@@ -1,0 +1,258 @@
+//! A database of its own for each test, and documents that are hard to keep.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{
+    Binary, Bson, DateTime, Decimal128, Document, RawDocument, RawDocumentBuf, Timestamp, doc,
+};
+use bytesize::ByteSize;
+use lob_core::redact::Secret;
+use lob_mongo::{
+    BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,
+    Server, WriteSettings,
+};
+use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
+
+/// A server and a database that nothing else uses.
+pub(crate) struct Fixture {
+    pub(crate) database: Database,
+    pub(crate) driver: mongodb::Database,
+    /// Absent when the tests run on a server that is named from outside.
+    testkit: Option<MongoServer>,
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        match std::env::var("LOB_E2E_MONGODB_URI") {
+            Ok(uri) => Self::on(&uri, None).await,
+            Err(_) => Self::with(MongoOptions::default()).await,
+        }
+    }
+
+    /// On the testkit's server, with what it is told to do.
+    pub(crate) async fn with(options: MongoOptions) -> Self {
+        let testkit = MongoServer::start(options).unwrap();
+        Self::on(&testkit.uri(), Some(testkit)).await
+    }
+
+    pub(crate) async fn with_gate(gate: impl Gate) -> Self {
+        Self::with(MongoOptions {
+            gate: Some(Arc::new(gate)),
+            ..<_>::default()
+        })
+        .await
+    }
+
+    async fn on(uri: &str, testkit: Option<MongoServer>) -> Self {
+        let name = format!("lob_mongo_{}", ObjectId::new());
+        let server = Server::connect(&settings(uri)).await.unwrap();
+        let driver = mongodb::Client::with_uri_str(uri)
+            .await
+            .unwrap()
+            .database(&name);
+        Self {
+            database: server.database(&name),
+            driver,
+            testkit,
+        }
+    }
+
+    /// Stores documents through the driver, and returns the collection.
+    pub(crate) async fn collection(&self, name: &str, documents: &[RawDocumentBuf]) -> Collection {
+        self.driver.create_collection(name).await.unwrap();
+        if !documents.is_empty() {
+            self.driver
+                .collection::<RawDocumentBuf>(name)
+                .insert_many(documents)
+                .await
+                .unwrap();
+        }
+        self.find(name).await
+    }
+
+    pub(crate) async fn find(&self, name: &str) -> Collection {
+        self.database.collection(name).await.unwrap().unwrap()
+    }
+
+    /// What a collection holds, by a scan.
+    pub(crate) async fn contents(&self, name: &str) -> Vec<RawDocumentBuf> {
+        read(&self.find(name).await).await.unwrap()
+    }
+
+    pub(crate) fn testkit(&self) -> &MongoServer {
+        self.testkit.as_ref().unwrap()
+    }
+
+    /// Removes the database from a server that outlives the test.
+    pub(crate) async fn close(self) {
+        self.driver.drop().await.unwrap();
+    }
+}
+
+/// Settings that give up soon.
+pub(crate) fn settings(uri: &str) -> MongoSettings {
+    MongoSettings {
+        mongodb_uri: Secret::new(uri),
+        mongodb_server_selection_timeout: Duration::from_secs(5),
+        mongodb_retry_timeout: Duration::from_secs(1),
+        ..<_>::default()
+    }
+}
+
+/// Small replies, so that a scan takes many.
+pub(crate) fn small_replies() -> ScanOptions {
+    ScanOptions {
+        queue: ByteSize::kib(1),
+        mean_document_size: ByteSize::b(100),
+    }
+}
+
+pub(crate) async fn read(collection: &Collection) -> lob_mongo::Result<Vec<RawDocumentBuf>> {
+    let mut scan = collection.scan(small_replies());
+    let mut documents = Vec::new();
+    while let Some(batch) = scan.next().await? {
+        for document in batch.documents()? {
+            documents.push(document?.to_owned());
+        }
+    }
+    Ok(documents)
+}
+
+/// Documents with the `_id`s 0, 1, 2, …
+pub(crate) fn numbered(count: i32) -> Vec<RawDocumentBuf> {
+    (0..count)
+        .map(|i| raw(doc! { "_id": i, "text": "x".repeat(80) }))
+        .collect()
+}
+
+pub(crate) fn raw(document: Document) -> RawDocumentBuf {
+    RawDocumentBuf::try_from(&document).unwrap()
+}
+
+/// All documents in one batch.
+pub(crate) fn batch<'a>(documents: impl IntoIterator<Item = &'a RawDocumentBuf>) -> InsertBatch {
+    let settings = WriteSettings {
+        insert_batch_size: ByteSize::mib(16),
+        insert_batch_documents: 100_000,
+        ..<_>::default()
+    };
+    let mut builder = BatchBuilder::new(BatchLimits::new(&settings).unwrap());
+    for document in documents {
+        assert!(
+            builder.push(document).unwrap().is_none(),
+            "one batch is not enough"
+        );
+    }
+    builder.finish().unwrap()
+}
+
+/// Disconnects the first `times` commands of this name at this moment.
+pub(crate) fn disconnect(name: &'static str, moment: Moment, times: usize) -> impl Gate {
+    first(name, moment, times, Verdict::Disconnect)
+}
+
+/// Gives the first `times` commands of this name this verdict at this moment.
+pub(crate) fn first(
+    name: &'static str,
+    moment: Moment,
+    times: usize,
+    verdict: Verdict,
+) -> impl Gate {
+    let seen = AtomicUsize::new(0);
+    move |at: Moment, command: &Command| {
+        let hit = at == moment && command.name == name;
+        if hit && seen.fetch_add(1, Ordering::SeqCst) < times {
+            verdict
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+/// Documents whose `_id`s are of every type that can be one, in MongoDB's order.
+pub(crate) fn every_id() -> Vec<RawDocumentBuf> {
+    let uuid = Binary {
+        subtype: BinarySubtype::Uuid,
+        bytes: vec![7; 16],
+    };
+    let ids: Vec<Bson> = vec![
+        Bson::MinKey,
+        Bson::Null,
+        f64::NAN.into(),
+        (-1_i64).into(),
+        0.5.into(),
+        1.into(),
+        Bson::Decimal128("1.5".parse::<Decimal128>().unwrap()),
+        i64::MAX.into(),
+        "".into(),
+        "a".into(),
+        "ä".into(),
+        doc! { "a": 1 }.into(),
+        doc! { "a": 1, "b": [1, 2] }.into(),
+        uuid.into(),
+        ObjectId::from_bytes([1; 12]).into(),
+        false.into(),
+        true.into(),
+        DateTime::from_millis(-1).into(),
+        Timestamp {
+            time: 1,
+            increment: 2,
+        }
+        .into(),
+        Bson::JavaScriptCode("f()".into()),
+        Bson::MaxKey,
+    ];
+    ids.into_iter()
+        .map(|id| raw(doc! { "_id": id, "text": "x".repeat(90) }))
+        .collect()
+}
+
+/// Documents that encoders like to change: values and forms that MongoDB keeps all the same.
+pub(crate) fn hard_to_keep() -> Vec<RawDocumentBuf> {
+    let zero = Timestamp {
+        time: 0,
+        increment: 0,
+    };
+    let old = Binary {
+        subtype: BinarySubtype::BinaryOld,
+        bytes: vec![1, 2],
+    };
+    let nan = f64::from_bits(0x7ff8_0000_dead_beef);
+    let mut documents = vec![
+        raw(doc! { "_id": 1, "zero": zero, "nested": { "zero": zero } }),
+        raw(doc! { "_id": 2, "nan": nan, "minus": -0.0, "int": 1, "long": 1_i64 }),
+        raw(doc! { "_id": 3, "": 0, "$a": 1, "a.b": 2, "u": Bson::Undefined, "old": old }),
+        raw(doc! { "_id": 4, "symbol": Bson::Symbol("s".into()), "max": Bson::MaxKey }),
+    ];
+    documents.push(patched(
+        &raw(doc! { "_id": 5, "a1": 1, "a2": 2 }),
+        b"a2\0",
+        b"a1\0",
+    ));
+    documents.push(patched(
+        &raw(doc! { "_id": 6, "bad": "ab" }),
+        b"ab\0",
+        b"\xffb\0",
+    ));
+    documents.push(patched(
+        &raw(doc! { "_id": 7, "l": [1, 2] }),
+        b"\x101\0",
+        b"\x10x\0",
+    ));
+    documents
+}
+
+/// The document with some of its bytes replaced by as many others.
+fn patched(document: &RawDocument, from: &[u8], to: &[u8]) -> RawDocumentBuf {
+    let mut bytes = document.as_bytes().to_vec();
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from)
+        .unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}

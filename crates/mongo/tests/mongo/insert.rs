@@ -1,0 +1,256 @@
+//! An insert comes back only when every document is stored, as it is, exactly once.
+
+use bson::{RawDocumentBuf, doc};
+use lob_core::failure::ExitStatus;
+use lob_mongo::{Error, Staging, WriteSettings};
+use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
+
+use crate::fixture::{Fixture, batch, disconnect, every_id, first, hard_to_keep, numbered, raw};
+
+const NAME: &str = "split_1_input__lob_0badcafe";
+
+async fn staging(fixture: &Fixture) -> Staging {
+    Staging::create(&fixture.database, NAME, &WriteSettings::default())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn documents_are_stored_byte_for_byte() {
+    let fixture = Fixture::new().await;
+    let staging = staging(&fixture).await;
+    for documents in [hard_to_keep(), every_id()] {
+        let empty = Staging::create(&fixture.database, NAME, &WriteSettings::default()).await;
+        let empty = empty.unwrap();
+        assert_ne!(empty.uuid(), staging.uuid());
+        assert_eq!(
+            empty.insert(&batch(&documents)).await.unwrap(),
+            documents.len() as u64
+        );
+        assert_eq!(empty.count().await.unwrap(), documents.len() as u64);
+        assert_eq!(fixture.contents(NAME).await, documents);
+    }
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_document_of_16_mebibytes_is_stored() {
+    let fixture = Fixture::new().await;
+    let frame = raw(doc! { "_id": 1, "text": "" }).as_bytes().len();
+    let document = raw(doc! { "_id": 1, "text": "x".repeat(16 * 1024 * 1024 - frame) });
+    let staging = staging(&fixture).await;
+    staging.insert(&batch([&document])).await.unwrap();
+    // Again, as after a lost reply: it is compared with what is stored.
+    staging.insert(&batch([&document])).await.unwrap();
+    assert!(fixture.contents(NAME).await == [document]);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_documents_fit_into_one_command() {
+    let fixture = Fixture::new().await;
+    let documents: Vec<RawDocumentBuf> = (0..100_000).map(|i| raw(doc! { "_id": i })).collect();
+    let staging = staging(&fixture).await;
+    assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 100_000);
+    assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 100_000);
+    assert_eq!(staging.count().await.unwrap(), 100_000);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_settled_whether_or_not_the_insert_took_effect() {
+    for moment in [Moment::Arrived, Moment::Executed] {
+        // The first insert is the one that asks what the server knows.
+        let fixture = Fixture::with_gate(second_insert(moment, Verdict::Disconnect)).await;
+        let documents = numbered(50);
+        let staging = staging(&fixture).await;
+        assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 50);
+        assert_eq!(fixture.contents(NAME).await, documents);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_changes_its_role_is_asked_again() {
+    for code in [91, 189, 10107, 11600, 11602] {
+        let gate = second_insert(Moment::Executed, Verdict::Answer { code });
+        let fixture = Fixture::with_gate(gate).await;
+        let documents = numbered(50);
+        assert_eq!(
+            staging(&fixture)
+                .await
+                .insert(&batch(&documents))
+                .await
+                .unwrap(),
+            50
+        );
+        assert_eq!(fixture.contents(NAME).await, documents);
+    }
+}
+
+/// The verdict for the first insert that has documents.
+fn second_insert(moment: Moment, verdict: Verdict) -> impl Fn(Moment, &Command) -> Verdict {
+    let once = std::sync::atomic::AtomicBool::new(true);
+    move |at, command| {
+        let hit = at == moment && command.name == "insert" && command.documents > 0;
+        if hit && once.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            verdict
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_insert_that_is_never_answered_has_an_unknown_outcome() {
+    let fixture = Fixture::with_gate(|at: Moment, command: &Command| {
+        let hit = at == Moment::Executed && command.name == "insert" && command.documents > 0;
+        if hit {
+            Verdict::Disconnect
+        } else {
+            Verdict::Pass
+        }
+    })
+    .await;
+    let error = staging(&fixture)
+        .await
+        .insert(&batch(&numbered(3)))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
+    assert_eq!(error.exit_status(), ExitStatus::Unknown);
+}
+
+#[tokio::test]
+async fn a_stored_document_that_differs_is_an_error_and_an_equal_one_is_not() {
+    let fixture = Fixture::new().await;
+    let staging = staging(&fixture).await;
+    let mut documents = numbered(10);
+    staging.insert(&batch(&documents[..5])).await.unwrap();
+    assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 10);
+
+    documents[7] = raw(doc! { "_id": 7_i64, "text": "x".repeat(80) });
+    let error = staging.insert(&batch(&documents)).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::DifferentDocument { id, .. } if id == "7"),
+        "{error:?}"
+    );
+    assert_eq!(error.exit_status(), ExitStatus::Integrity);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_document_that_the_server_refuses_fails_the_batch() {
+    let fixture = Fixture::new().await;
+    let staging = staging(&fixture).await;
+    let two_ids = raw(doc! { "_id": 2, "x": 3 });
+    let mut bytes = raw(doc! { "_id": 1, "_iz": 3 }).into_bytes();
+    let at = bytes.windows(3).position(|name| name == b"_iz").unwrap();
+    bytes[at + 2] = b'd';
+    let refused = RawDocumentBuf::from_bytes(bytes).unwrap();
+    let error = staging
+        .insert(&batch([&two_ids, &refused]))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::DocumentsRefused {
+                refused: 1,
+                documents: 2,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_late_insert_does_not_bring_a_dropped_staging_back_to_life() {
+    let fixture = Fixture::new().await;
+    let old = staging(&fixture).await;
+    old.drop().await.unwrap();
+    let error = old.insert(&batch(&numbered(1))).await.unwrap_err();
+    assert!(matches!(error, Error::Replaced { .. }), "{error:?}");
+    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+
+    let new = staging(&fixture).await;
+    assert!(matches!(
+        old.insert(&batch(&numbered(1))).await,
+        Err(Error::Replaced { .. })
+    ));
+    old.drop().await.unwrap();
+    assert_eq!(new.count().await.unwrap(), 0);
+    assert_eq!(fixture.find(NAME).await.uuid(), new.uuid());
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_of_create_and_drop_is_settled() {
+    for name in ["create", "drop"] {
+        let fixture = Fixture::with_gate(disconnect(name, Moment::Executed, 1)).await;
+        let staging = staging(&fixture).await;
+        staging.drop().await.unwrap();
+        staging.drop().await.unwrap();
+        assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_overwrites_zero_timestamps_gets_none() {
+    // 40415: an unknown field, in answer to the insert that asks.
+    let gate = first(
+        "insert",
+        Moment::Arrived,
+        1,
+        Verdict::Answer { code: 40415 },
+    );
+    let fixture = Fixture::with_gate(gate).await;
+    let staging = staging(&fixture).await;
+    let error = staging
+        .insert(&batch(&hard_to_keep()[..1]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::ZeroTimestamp { .. }), "{error:?}");
+    staging.insert(&batch(&hard_to_keep()[1..4])).await.unwrap();
+    assert_eq!(fixture.contents(NAME).await, hard_to_keep()[1..4]);
+}
+
+#[tokio::test]
+async fn every_write_says_how_durable_it_must_be_and_which_collection_it_means() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let staging = staging(&fixture).await;
+    staging.insert(&batch(&numbered(2))).await.unwrap();
+    staging.drop().await.unwrap();
+    let commands = fixture.testkit().commands();
+    let writes: Vec<_> = commands
+        .iter()
+        .filter(|c| c.name == "drop" || (c.name == "insert" && c.documents > 0))
+        .collect();
+    assert_eq!(writes.len(), 2);
+    for write in writes {
+        let concern = write.arguments.get_document("writeConcern").unwrap();
+        assert_eq!(concern.get_str("w").unwrap(), "majority");
+        assert!(concern.get_bool("j").unwrap());
+        let uuid = write.arguments.get_binary("collectionUUID").unwrap();
+        assert_eq!(uuid.bytes, staging.uuid().unwrap().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_write_concern_that_cannot_be_satisfied_is_named() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let settings = WriteSettings {
+        write_concern: "3".parse().unwrap(),
+        ..<_>::default()
+    };
+    let error = Staging::create(&fixture.database, NAME, &settings)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the write concern of `create`"),
+        "{error}"
+    );
+}

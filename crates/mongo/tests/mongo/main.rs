@@ -1,0 +1,9 @@
+//! What this crate promises, on the testkit's server by default and on the server named by
+//! `LOB_E2E_MONGODB_URI` where that is set. Faults are always shown on the testkit's server.
+
+mod connect;
+mod fixture;
+mod insert;
+mod scan;
+mod splits;
+mod swap;

@@ -1,0 +1,207 @@
+//! A scan returns every document once, unchanged and in order, or it fails.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lob_mongo::Error;
+use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
+
+use crate::fixture::{
+    Fixture, disconnect, every_id, hard_to_keep, numbered, raw, read, small_replies,
+};
+
+#[tokio::test]
+async fn every_type_of_id_comes_once_in_order_and_unchanged() {
+    let fixture = Fixture::new().await;
+    let documents = every_id();
+    let shuffled: Vec<_> = documents.iter().rev().cloned().collect();
+    let collection = fixture.collection("split_1_input", &shuffled).await;
+    assert_eq!(read(&collection).await.unwrap(), documents);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn an_empty_collection_ends_at_once() {
+    let fixture = Fixture::new().await;
+    let mut scan = fixture
+        .collection("split_1_input", &[])
+        .await
+        .scan(small_replies());
+    while let Some(batch) = scan.next().await.unwrap() {
+        assert_eq!(batch.documents().unwrap().count(), 0);
+    }
+    assert!(scan.next().await.unwrap().is_none());
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_cursor_is_opened_again_without_losing_or_repeating_a_document() {
+    for verdict in [
+        Verdict::Disconnect,
+        Verdict::Answer { code: 43 },
+        Verdict::Answer { code: 189 },
+    ] {
+        for moment in [Moment::Arrived, Moment::Executed] {
+            let count = AtomicUsize::new(0);
+            let gate = move |at: Moment, command: &Command| {
+                let hit = at == moment && command.name == "getMore";
+                let third = hit && count.fetch_add(1, Ordering::SeqCst) % 3 == 2;
+                if third { verdict } else { Verdict::Pass }
+            };
+            let fixture = Fixture::with_gate(gate).await;
+            let mut documents = numbered(45);
+            documents.push(every_id().pop().unwrap());
+            let collection = fixture.collection("split_1_input", &documents).await;
+            assert_eq!(read(&collection).await.unwrap(), documents);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_type_of_id_can_be_gone_on_from_or_is_refused() {
+    let count = AtomicUsize::new(0);
+    let gate = move |at: Moment, command: &Command| {
+        let hit = at == Moment::Arrived && command.name == "getMore";
+        let second = hit && count.fetch_add(1, Ordering::SeqCst) % 2 == 1;
+        if second {
+            Verdict::Disconnect
+        } else {
+            Verdict::Pass
+        }
+    };
+    let fixture = Fixture::with_gate(gate).await;
+    let mut documents = every_id();
+    let decimal = documents.remove(6);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    assert_eq!(read(&collection).await.unwrap(), documents);
+
+    let decimals = |i: i32| raw(bson::doc! { "_id": decimal_id(i), "t": "x".repeat(90) });
+    let mut decimals: Vec<_> = (0..40).map(decimals).collect();
+    decimals.push(decimal);
+    let collection = fixture.collection("split_2_input", &decimals).await;
+    let error = read(&collection).await.unwrap_err();
+    assert!(matches!(error, Error::CannotResume { .. }), "{error}");
+}
+
+fn decimal_id(i: i32) -> bson::Decimal128 {
+    format!("{i}.25").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
+    let documents = numbered(100);
+    let options = || MongoOptions {
+        ignore_bounds: true,
+        ..<_>::default()
+    };
+    let fixture = Fixture::with(options()).await;
+    let collection = fixture.collection("split_1_input", &documents).await;
+    assert_eq!(read(&collection).await.unwrap(), documents);
+
+    let gate = disconnect("getMore", Moment::Arrived, 1);
+    let gate = Some(std::sync::Arc::new(gate) as _);
+    let fixture = Fixture::with(MongoOptions { gate, ..options() }).await;
+    let collection = fixture.collection("split_1_input", &documents).await;
+    let error = read(&collection).await.unwrap_err();
+    assert!(matches!(error, Error::CannotResume { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_collection_that_is_dropped_or_replaced_meanwhile_is_an_error_and_not_an_end() {
+    for replace in [false, true] {
+        let fixture = Fixture::new().await;
+        let documents = numbered(200);
+        let collection = fixture.collection("split_1_input", &documents).await;
+        let mut scan = collection.scan(small_replies());
+        let first = scan.next().await.unwrap().unwrap();
+        fixture
+            .driver
+            .collection::<()>("split_1_input")
+            .drop()
+            .await
+            .unwrap();
+        if replace {
+            fixture.collection("split_1_input", &documents).await;
+        }
+        drop(first);
+        let error = loop {
+            match scan.next().await {
+                Ok(batch) => assert!(batch.is_some(), "looks like the end"),
+                Err(e) => break e,
+            }
+        };
+        assert!(matches!(error, Error::Replaced { .. }), "{error:?}");
+        assert!(
+            scan.next().await.is_err(),
+            "looks like the end when asked again"
+        );
+        fixture.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_collection_that_is_replaced_before_the_scan_is_an_error() {
+    let fixture = Fixture::new().await;
+    let collection = fixture.collection("split_1_input", &numbered(1)).await;
+    fixture
+        .driver
+        .collection::<()>("split_1_input")
+        .drop()
+        .await
+        .unwrap();
+    fixture.collection("split_1_input", &numbered(2)).await;
+    assert!(matches!(
+        read(&collection).await,
+        Err(Error::Replaced { .. })
+    ));
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stays_away_ends_the_scan_with_an_error() {
+    let fixture = Fixture::with_gate(|_: Moment, command: &Command| {
+        let reopened = command.arguments.get("min").unwrap().is_some();
+        if command.name == "getMore" || reopened {
+            Verdict::Disconnect
+        } else {
+            Verdict::Pass
+        }
+    })
+    .await;
+    let collection = fixture.collection("split_1_input", &numbered(100)).await;
+    let error = read(&collection).await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn replies_are_asked_for_by_the_size_of_documents() {
+    let fixture = Fixture::with(MongoOptions {
+        uncapped_replies: true,
+        ..<_>::default()
+    })
+    .await;
+    let collection = fixture.collection("split_1_input", &numbered(100)).await;
+    read(&collection).await.unwrap();
+    let sizes: Vec<_> = fixture
+        .testkit()
+        .commands()
+        .into_iter()
+        .filter(|command| command.name == "find" || command.name == "getMore")
+        .map(|command| command.batch_size)
+        .collect();
+    assert!(
+        sizes.len() > 10 && sizes.iter().all(|&size| size == Some(5)),
+        "{sizes:?}"
+    );
+}
+
+#[tokio::test]
+async fn documents_that_are_hard_to_keep_are_read_as_they_are() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let documents = hard_to_keep();
+    let name = fixture.database.name().to_owned();
+    fixture
+        .testkit()
+        .load(&name, "split_1_input", documents.clone())
+        .unwrap();
+    assert_eq!(fixture.contents("split_1_input").await, documents);
+}

@@ -1,0 +1,110 @@
+//! A swap replaces the target whole, or leaves it alone.
+
+use lob_core::failure::ExitStatus;
+use lob_mongo::{Error, ExistingTarget, Staging, WriteSettings};
+use lob_testkit::mongo::{Command, Moment, Verdict};
+
+use crate::fixture::{Fixture, batch, disconnect, numbered};
+
+const NAME: &str = "split_1_input__lob_0badcafe";
+const TARGET: &str = "split_1_input";
+
+async fn filled(fixture: &Fixture) -> Staging {
+    let settings = WriteSettings::default();
+    let staging = Staging::create(&fixture.database, NAME, &settings)
+        .await
+        .unwrap();
+    staging.insert(&batch(&numbered(20))).await.unwrap();
+    staging
+}
+
+async fn assert_swapped(fixture: &Fixture, staging: &Staging) {
+    assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
+    assert_eq!(fixture.contents(TARGET).await, numbered(20));
+    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+    staging.drop().await.unwrap();
+    assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
+}
+
+#[tokio::test]
+async fn a_swap_puts_staging_in_the_place_of_the_target() {
+    for existing in [ExistingTarget::Replace, ExistingTarget::Refuse] {
+        let fixture = Fixture::new().await;
+        if existing == ExistingTarget::Replace {
+            fixture.collection(TARGET, &numbered(3)).await;
+        }
+        let staging = filled(&fixture).await;
+        staging.swap_into(TARGET, existing).await.unwrap();
+        assert_swapped(&fixture, &staging).await;
+        fixture.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_must_not_be_replaced_stays_untouched() {
+    let fixture = Fixture::new().await;
+    let before = fixture.collection(TARGET, &numbered(3)).await;
+    let staging = filled(&fixture).await;
+    let error = staging
+        .swap_into(TARGET, ExistingTarget::Refuse)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::TargetExists { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("--no-replace"));
+    assert_eq!(fixture.find(TARGET).await.uuid(), before.uuid());
+    assert_eq!(fixture.contents(TARGET).await, numbered(3));
+    assert_eq!(staging.count().await.unwrap(), 20);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_settled_by_the_uuid_at_the_target() {
+    for existing in [ExistingTarget::Replace, ExistingTarget::Refuse] {
+        for moment in [Moment::Arrived, Moment::Executed] {
+            let gate = disconnect("renameCollection", moment, 1);
+            let fixture = Fixture::with_gate(gate).await;
+            if existing == ExistingTarget::Replace {
+                fixture.collection(TARGET, &numbered(3)).await;
+            }
+            let staging = filled(&fixture).await;
+            staging.swap_into(TARGET, existing).await.unwrap();
+            assert_swapped(&fixture, &staging).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_swap_that_is_never_answered_has_an_unknown_outcome() {
+    let fixture =
+        Fixture::with_gate(
+            |at: Moment, command: &Command| match (at, command.name.as_str()) {
+                (Moment::Arrived, "renameCollection") => Verdict::Disconnect,
+                _ => Verdict::Pass,
+            },
+        )
+        .await;
+    let before = fixture.collection(TARGET, &numbered(3)).await;
+    let staging = filled(&fixture).await;
+    let error = staging
+        .swap_into(TARGET, ExistingTarget::Replace)
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_status(), ExitStatus::Unknown, "{error:?}");
+    assert_eq!(fixture.find(TARGET).await.uuid(), before.uuid());
+}
+
+#[tokio::test]
+async fn another_collection_of_stagings_name_is_never_swapped_in() {
+    let fixture = Fixture::new().await;
+    fixture.collection(TARGET, &numbered(3)).await;
+    let staging = filled(&fixture).await;
+    fixture.driver.collection::<()>(NAME).drop().await.unwrap();
+    fixture.collection(NAME, &numbered(1)).await;
+    let error = staging
+        .swap_into(TARGET, ExistingTarget::Replace)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::SwapLost { .. }), "{error:?}");
+    assert_eq!(fixture.contents(TARGET).await, numbered(3));
+    fixture.close().await;
+}
