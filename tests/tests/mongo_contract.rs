@@ -2,11 +2,13 @@
 //! `LOB_E2E_MONGODB_URI` names one, against a real MongoDB instead: the same promises for both, so
 //! that a lax double cannot hide a bug.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bson::oid::ObjectId;
-use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
+use bson::raw::{CStr, RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Bson, Document, Timestamp, doc, rawdoc};
 use futures::TryStreamExt;
 use lob_testkit::bson_samples::{one_of_each_id_type, samples};
@@ -362,6 +364,112 @@ async fn equal_ids_of_different_types_are_duplicates() {
     assert_eq!(error["keyValue"], doc! { "_id": 1 }.into());
     assert_eq!(write_errors(&reply), [(1, 11000)]);
     assert_eq!(subject.stored("c").await.len(), 4);
+    subject.drop().await;
+}
+
+/// In documents, so that types which an `_id` itself must not have take part.
+#[tokio::test]
+async fn ids_of_all_types_are_in_one_order() {
+    let decimal = |text: &str| Bson::from(text.parse::<bson::Decimal128>().unwrap());
+    let regex = |pattern: &'static CStr, options: &'static CStr| {
+        Bson::from(bson::Regex {
+            pattern: pattern.into(),
+            options: options.into(),
+        })
+    };
+    let binary = |subtype: u8, payload: &[u8]| {
+        Bson::from(bson::Binary {
+            subtype: subtype.into(),
+            bytes: payload.to_vec(),
+        })
+    };
+    let code = |code: &str| Bson::JavaScriptCode(code.to_owned());
+    let scoped = |code: &str, scope: Document| {
+        let code = code.to_owned();
+        Bson::from(bson::JavaScriptCodeWithScope { code, scope })
+    };
+    let timestamp = |time: u32, increment: u32| Bson::from(Timestamp { time, increment });
+    let ascending = [
+        Bson::MinKey,
+        Bson::Undefined,
+        Bson::Null,
+        f64::NAN.into(),
+        decimal("-Infinity"),
+        f64::MIN.into(),
+        i64::MIN.into(),
+        (-1.5).into(),
+        decimal("-1E-6176"),
+        0.into(),
+        decimal("1E-6176"),
+        f64::from_bits(1).into(),
+        decimal("0.1"),
+        0.1.into(),
+        1.into(),
+        9_007_199_254_740_992.0.into(),
+        9_007_199_254_740_993_i64.into(),
+        decimal("9007199254740993.5"),
+        i64::MAX.into(),
+        9_223_372_036_854_775_808.0.into(),
+        f64::INFINITY.into(),
+        "".into(),
+        Bson::Symbol("A".to_owned()),
+        "a".into(),
+        "a\0".into(),
+        "aa".into(),
+        "\u{e9}".into(),
+        doc! {}.into(),
+        doc! { "z": 1 }.into(),
+        doc! { "z": 1, "a": 0 }.into(),
+        doc! { "a": "x" }.into(),
+        doc! { "b": "a" }.into(),
+        Bson::Array(vec![]),
+        vec![1].into(),
+        vec![1, 0].into(),
+        vec![2].into(),
+        binary(0, b""),
+        binary(0, b"z"),
+        binary(5, b"a"),
+        binary(0, b"aa"),
+        ObjectId::from_bytes([0; 12]).into(),
+        ObjectId::from_bytes([255; 12]).into(),
+        false.into(),
+        true.into(),
+        bson::DateTime::MIN.into(),
+        bson::DateTime::from_millis(-1).into(),
+        bson::DateTime::MAX.into(),
+        timestamp(0, 1),
+        timestamp(1, 0),
+        timestamp(u32::MAX, 0),
+        regex(cstr!("a"), cstr!("")),
+        regex(cstr!("a"), cstr!("i")),
+        regex(cstr!("ab"), cstr!("")),
+        code("a"),
+        code("b"),
+        scoped("a", doc! {}),
+        scoped("a", doc! { "a": 1 }),
+        scoped("b", doc! {}),
+        Bson::MaxKey,
+    ];
+    let ascending: Vec<_> = ascending
+        .into_iter()
+        .map(|value| doc! { "_id": { "v": value } })
+        .collect();
+    let subject = Subject::new().await;
+    // Neither in order nor in reverse.
+    let (even, odd): (Vec<_>, Vec<_>) = ascending.iter().enumerate().partition(|(n, _)| n % 2 == 0);
+    let shuffled: Vec<_> = odd
+        .into_iter()
+        .rev()
+        .chain(even)
+        .map(|(_, d)| d.clone())
+        .collect();
+    let reply = subject.insert("c", &shuffled).await;
+    assert_eq!(write_errors(&reply), []);
+    let expected: Vec<_> = ascending
+        .iter()
+        .map(|document| raw(document).into_bytes())
+        .collect();
+    assert_eq!(subject.stored("c").await, expected);
     subject.drop().await;
 }
 

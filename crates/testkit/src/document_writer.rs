@@ -88,9 +88,9 @@ impl DocumentWriter {
         self.element(ElementType::Binary, name, &value)
     }
 
-    /// The finished document; the writer can be used again only for the same elements.
+    /// The finished document; leaves an empty one in the writer.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
-        let mut document = std::mem::take(&mut self.0);
+        let mut document = std::mem::replace(&mut self.0, vec![0; 4]);
         document.push(0);
         let length = document.len() as u32;
         document[..4].copy_from_slice(&length.to_le_bytes());

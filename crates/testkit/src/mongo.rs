@@ -5,6 +5,7 @@
 //! test that passes here means something; `tests/mongo_contract.rs` holds it and a real MongoDB to
 //! the same promises.
 
+mod aggregate;
 mod arguments;
 mod catalog;
 mod collections;

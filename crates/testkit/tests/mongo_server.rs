@@ -2,6 +2,8 @@
 //!
 //! What it has in common with a real server is held by the contract suite of `lob-tests`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

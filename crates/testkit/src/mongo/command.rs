@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::MongoOptions;
+use super::aggregate;
 use super::arguments::{Arguments, wants_more_nodes};
 use super::catalog::{Catalog, Namespace};
 use super::collections;
@@ -170,7 +171,7 @@ impl Server {
             "killCursors" => find::kill_cursors(cursors, arguments),
             "count" => find::count(catalog, &namespace(&arguments)?, arguments),
             "aggregate" => {
-                find::aggregate(catalog, cursors, options, namespace(&arguments)?, arguments)
+                aggregate::aggregate(catalog, cursors, options, namespace(&arguments)?, arguments)
             }
             "insert" => insert::insert(catalog, &namespace(&arguments)?, arguments),
             "delete" => delete::delete(catalog, &namespace(&arguments)?, arguments),

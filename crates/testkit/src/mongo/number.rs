@@ -53,7 +53,7 @@ pub(crate) fn bits(value: Value<'_>) -> u64 {
 /// A number in a form whose derived order is the order of the values.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Number {
-    NotANumber,
+    Nan,
     NegativeInfinity,
     Negative(std::cmp::Reverse<Magnitude>),
     Zero,
@@ -87,7 +87,7 @@ impl Number {
 
     fn of_double(value: f64) -> Self {
         if value.is_nan() {
-            return Self::NotANumber;
+            return Self::Nan;
         }
         if value.is_infinite() {
             return Self::infinite(value < 0.0);
@@ -101,7 +101,7 @@ impl Number {
     fn of_decimal128(bits: u128) -> Self {
         let negative = bits >> 127 == 1;
         match (bits >> 122) & 0b11111 {
-            0b11111 => Self::NotANumber,
+            0b11111 => Self::Nan,
             0b11110 => Self::infinite(negative),
             // The form with an implied leading 8 or 9 exceeds 34 digits: such a value is zero.
             combination if combination >= 0b11000 => Self::Zero,
