@@ -19,5 +19,6 @@ mod retry;
 pub mod run;
 pub mod s3_settings;
 pub mod settings;
+pub mod split_selection;
 pub mod statistics;
 pub mod store;

@@ -7,6 +7,9 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
+use crate::run::{InvalidPrefix, Prefix};
+
 /// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
 pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
 
@@ -61,6 +64,18 @@ impl S3Settings {
             connect_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(300),
         }
+    }
+}
+
+impl S3Settings {
+    /// The folder of runs.
+    ///
+    /// # Errors
+    /// A prefix that is not one.
+    pub fn runs_folder(&self) -> Result<Prefix, Failure> {
+        self.prefix.parse().map_err(|invalid: InvalidPrefix| {
+            Failure::usage("--prefix cannot be used").caused_by(invalid)
+        })
     }
 }
 

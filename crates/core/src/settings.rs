@@ -88,13 +88,11 @@ where
         }
     }
     let settings: S = figment.extract().map_err(|error| {
-        let origin = error
-            .metadata
-            .as_ref()
-            .map(|m| format!(" (from {})", m.name));
-        let key = error.path.join(".");
-        let origin = origin.unwrap_or_default();
-        Failure::usage(format!("invalid setting `{key}`{origin}: {}", error.kind))
+        let (key, origin) = culprit::<S>(&figment, &defaults).unwrap_or_default();
+        Failure::usage(format!(
+            "invalid setting `{key}`, from {origin}: {}",
+            error.kind
+        ))
     })?;
     let origins = dict(&settings)
         .map_err(invalid)?
@@ -112,6 +110,22 @@ where
         })
         .collect();
     Ok(Resolved { settings, origins })
+}
+
+/// The setting that cannot be read, and its origin. Settings that are grouped by
+/// `#[serde(flatten)]` lose the name of the failing one, so each is tried alone.
+fn culprit<S: DeserializeOwned>(figment: &Figment, defaults: &Dict) -> Option<(String, String)> {
+    defaults.keys().find_map(|key| {
+        let value = figment.find_value(key).ok()?;
+        let alone = Layer::new("", Dict::from([(key.clone(), value)]));
+        let tried = Figment::from(Layer::new("", defaults.clone())).merge(alone);
+        tried.extract::<S>().is_err().then(|| {
+            let origin = figment
+                .find_metadata(key)
+                .map_or("default", |metadata| &metadata.name);
+            (key.clone(), origin.to_owned())
+        })
+    })
 }
 
 /// One named source of some values.

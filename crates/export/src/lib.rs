@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Exports MongoDB split collections to Parquet on S3, in one scan and with nothing read back.
+//!
+//! `pipeline` is the way of the data; the other files are its stations.
+
+mod args;
+mod data_file;
+mod part_sink;
+mod pipeline;
+mod plan;
+mod record;
+mod settings;
+mod split_writer;
+mod statistics;
+mod summary;
+
+use lob_core::cli::{Context, Outcome};
+
+pub use args::Args;
+
+/// The command: resolves the settings, exports, and says what was done.
+///
+/// # Errors
+/// Settings that are wrong, servers that fail, collections that cannot be exported.
+pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+    let resolved = context.resolve("export", &settings::defaults(), &args.flags, &args.common)?;
+    if args.common.show_settings {
+        return Ok(Outcome::settings(&resolved));
+    }
+    let exported = pipeline::export(&resolved.settings, context).await?;
+    Ok(summary::outcome(&exported))
+}

@@ -1,0 +1,161 @@
+//! One data file: documents in, a multipart upload out, with nothing on disk in between.
+//!
+//! Row groups are encoded on other threads, a fixed number of them at once, and written in order.
+//! Where a file ends depends on its own bytes alone, never on timing: the same documents always
+//! make the same files.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bson::RawDocument;
+use lob_columns::{Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
+use lob_core::multipart::FinishedParts;
+use lob_core::part::{FileHashes, PartBudget};
+use lob_core::progress::Progress;
+use lob_core::run::OpenRun;
+use lob_core::statistics::Statistics;
+use tokio::task::JoinHandle;
+
+use crate::part_sink::{PartSender, PartSink};
+use crate::settings::ByteSettings;
+use crate::statistics::StatisticsBuilder;
+
+/// Row groups that are encoded at once. A constant: when a row group is cut, the file's size is
+/// that of all but the last so many, whatever the machine.
+const ENCODERS: usize = 2;
+
+/// A data file that takes documents.
+pub(crate) struct DataFile {
+    name: String,
+    settings: ByteSettings,
+    encoder: Encoder,
+    digest: Digest,
+    statistics: StatisticsBuilder,
+    encoding: VecDeque<JoinHandle<Result<EncodedRowGroup, WriteError>>>,
+    writer: ParquetWriter<PartSink>,
+    sender: PartSender,
+}
+
+/// A data file whose parts are all acknowledged, and which is not an object yet.
+#[derive(Debug)]
+pub(crate) struct WrittenFile {
+    pub(crate) name: String,
+    pub(crate) residual_rows: u64,
+    pub(crate) digest: Digest,
+    pub(crate) statistics: Statistics,
+    pub(crate) hashes: FileHashes,
+    pub(crate) parts: FinishedParts,
+}
+
+impl DataFile {
+    /// Opens the upload of an empty data file; `name` is relative to the run's folder.
+    pub(crate) async fn open(
+        run: &OpenRun,
+        name: String,
+        columns: &Columns,
+        settings: &ByteSettings,
+        budget: &PartBudget,
+        progress: &Arc<dyn Progress>,
+    ) -> anyhow::Result<Self> {
+        let sink = PartSink::default();
+        Ok(Self {
+            settings: settings.clone(),
+            encoder: Encoder::new(columns),
+            digest: Digest::default(),
+            statistics: StatisticsBuilder::default(),
+            encoding: VecDeque::new(),
+            writer: ParquetWriter::new(sink.clone(), columns)?,
+            sender: PartSender::open(run, &run.key(&name), sink, budget, progress).await?,
+            name,
+        })
+    }
+
+    /// Takes in one document.
+    pub(crate) fn push(&mut self, document: &RawDocument) -> anyhow::Result<()> {
+        let bytes = document.as_bytes();
+        self.encoder.push(bytes)?;
+        self.statistics.add(bytes)?;
+        self.digest.add(bytes);
+        Ok(())
+    }
+
+    /// Whether the pending documents fill a row group.
+    pub(crate) fn has_row_group(&self) -> bool {
+        self.encoder.pending_bytes() as u64 >= self.settings.row_group_size.0
+    }
+
+    /// Whether the file has its size.
+    pub(crate) fn is_full(&self) -> bool {
+        self.writer.bytes_written() >= self.settings.file_size.0 || self.writer.is_full()
+    }
+
+    /// Starts to encode the pending documents, and sends on what is encoded by now.
+    pub(crate) async fn cut_row_group(&mut self) -> anyhow::Result<()> {
+        let row_group = self.encoder.take_row_group();
+        let compression = self.settings.compression;
+        self.encoding
+            .push_back(tokio::task::spawn_blocking(move || {
+                row_group.encode(compression)
+            }));
+        while self.encoding.len() > ENCODERS {
+            self.write_next().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the oldest row group that is under way, and sends the parts that it fills.
+    async fn write_next(&mut self) -> anyhow::Result<()> {
+        if let Some(encoding) = self.encoding.pop_front() {
+            self.writer.write(encoding.await??)?;
+            self.sender.send_parts().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all documents are encoded and all whole parts acknowledged. Dropping the wait
+    /// leaves a file that can still be given up.
+    pub(crate) async fn write_out(&mut self) -> anyhow::Result<()> {
+        if self.encoder.pending_rows() > 0 {
+            self.cut_row_group().await?;
+        }
+        while !self.encoding.is_empty() {
+            self.write_next().await?;
+        }
+        self.sender.acknowledged().await?;
+        Ok(())
+    }
+
+    /// Ends a file that was written out: its footer and last part. If that fails, the upload is
+    /// aborted.
+    pub(crate) async fn close(self) -> anyhow::Result<WrittenFile> {
+        let Self {
+            name,
+            encoder,
+            digest,
+            statistics,
+            writer,
+            sender,
+            ..
+        } = self;
+        let residual_rows = encoder.residual_rows();
+        if let Err(error) = writer.finish(encoder.finish()) {
+            sender.abort().await;
+            return Err(error.into());
+        }
+        let (hashes, parts) = sender.finish().await?;
+        let statistics = statistics.finish();
+        Ok(WrittenFile {
+            name,
+            residual_rows,
+            digest,
+            statistics,
+            hashes,
+            parts,
+        })
+    }
+
+    /// Gives the file up.
+    pub(crate) async fn abort(self) {
+        self.sender.abort().await;
+    }
+}

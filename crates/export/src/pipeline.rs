@@ -1,0 +1,246 @@
+//! The way of the data: plan -> scan -> encode -> write -> commit.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use bytesize::ByteSize;
+use lob_columns::Digest;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::{
+    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
+    SplitColumn, write_local_copy,
+};
+use lob_core::part::PartBudget;
+use lob_core::progress::Work;
+use lob_core::run::{OpenRun, Plan};
+use lob_core::statistics::Statistics;
+use lob_core::store::Store;
+use lob_mongo::{Scan, ScanOptions, Server};
+
+use crate::plan::{ExportPlan, PlannedSplit, SplitPlan, plan_splits};
+use crate::record::CompletedFile;
+use crate::settings::{ByteSettings, ChecksumKind, ExportSettings};
+use crate::split_writer::SplitWriter;
+
+/// A committed export.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    pub(crate) manifest: ExportManifest,
+    pub(crate) manifest_url: String,
+    pub(crate) local_copy: Option<PathBuf>,
+}
+
+/// Exports the splits that `settings` name.
+pub(crate) async fn export(
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Exported> {
+    let byte_settings = settings.byte_settings()?;
+    let budget = PartBudget::new(&settings.s3)?;
+    let prefix = settings.s3.runs_folder()?;
+
+    // Plan.
+    let splits = context.interrupt.or(plan(settings)).await?;
+    let store = context
+        .interrupt
+        .or(Store::connect(&settings.s3, &context.metrics))
+        .await?;
+    let work = ExportPlan {
+        database: settings.database.clone(),
+        settings: byte_settings.clone(),
+        splits: splits.iter().map(|split| split.plan.clone()).collect(),
+    };
+    let opened = Plan::open(store, prefix, settings.run_id.clone(), "lob-export", work);
+    let (plan, run) = context.interrupt.or(opened).await?;
+    tracing::info!(run = %plan.run_id, splits = splits.len(), "exporting");
+    context.progress.begin(Work {
+        bytes: None,
+        items: Some(splits.iter().map(|split| split.estimated_documents).sum()),
+        unit: "documents",
+    });
+
+    // Scan, encode, write.
+    let mut exported = Vec::new();
+    for split in &splits {
+        let files = export_split(&run, split, settings, &byte_settings, &budget, context)
+            .await
+            .with_context(|| format!("failed to export `{}`", split.collection.namespace()))?;
+        exported.push(describe(&run, &split.plan, files, settings.checksum)?);
+    }
+    context.progress.end();
+
+    // Commit.
+    for split in &splits {
+        split
+            .collection
+            .check_identity()
+            .await
+            .map_err(Failure::from)?;
+    }
+    check_folders(&run, &exported).await?;
+    let files: Vec<DataFile> = exported
+        .iter()
+        .flat_map(|split| &split.files)
+        .map(|file| file.file.clone())
+        .collect();
+    let manifest = ExportManifest {
+        run_id: run.location.id().clone(),
+        export_timestamp: run.started,
+        pipeline_stage: ExportManifest::PIPELINE_STAGE,
+        database: settings.database.clone(),
+        num_splits: exported.len() as u64,
+        format: "parquet".to_owned(),
+        compression: settings.compression.to_string(),
+        s3_config: S3Config::of(&run),
+        total_documents: exported.iter().map(|split| split.num_documents).sum(),
+        splits: exported,
+        run: RunFacts::of(
+            &run,
+            "lob-export",
+            serde_json::to_value(&byte_settings)?,
+            context.metrics.snapshot(),
+        ),
+    };
+    let bytes = run.commit(&files, &manifest, ExportManifest::read).await?;
+    Ok(Exported {
+        manifest_url: run.store.url(&run.location.manifest_key()),
+        local_copy: keep_copy(settings, &run, &bytes),
+        manifest,
+    })
+}
+
+/// After the commit nothing can fail the run: a copy that cannot be written is only told.
+fn keep_copy(settings: &ExportSettings, run: &OpenRun, manifest: &[u8]) -> Option<PathBuf> {
+    let folder = &settings.manifest_dir;
+    write_local_copy(folder, run.location.id(), manifest)
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(%folder, %error, "the local copy of the manifest is not written");
+        })
+        .ok()
+}
+
+async fn plan(settings: &ExportSettings) -> anyhow::Result<Vec<PlannedSplit>> {
+    let server = Server::connect(&settings.mongo)
+        .await
+        .map_err(Failure::from)?;
+    plan_splits(&server.database(&settings.database), settings).await
+}
+
+/// Scans one collection into data files. What fails or is interrupted on the way is given up; the
+/// few requests that complete a data file are not interrupted.
+async fn export_split(
+    run: &OpenRun,
+    split: &PlannedSplit,
+    settings: &ExportSettings,
+    byte_settings: &ByteSettings,
+    budget: &PartBudget,
+    context: &Context,
+) -> anyhow::Result<Vec<CompletedFile>> {
+    let mut scan = split.collection.scan(ScanOptions {
+        queue: settings.read_ahead,
+        mean_document_size: split.plan.mean_document_size,
+    });
+    let mut writer = SplitWriter::new(run, &split.plan, byte_settings, budget, context);
+    let written = write_documents(&mut scan, &mut writer, context).await;
+    if written.is_err() {
+        writer.abort().await;
+    }
+    written
+}
+
+async fn write_documents(
+    scan: &mut Scan,
+    writer: &mut SplitWriter<'_>,
+    context: &Context,
+) -> anyhow::Result<Vec<CompletedFile>> {
+    loop {
+        let next = async { scan.next().await.map_err(Failure::from) };
+        match context.interrupt.or(next).await? {
+            Some(batch) => writer.push(&batch).await?,
+            None => return writer.finish().await,
+        }
+    }
+}
+
+/// The split as the manifest tells it, added up from what was recorded.
+fn describe(
+    run: &OpenRun,
+    plan: &SplitPlan,
+    files: Vec<CompletedFile>,
+    checksum: ChecksumKind,
+) -> anyhow::Result<ExportedSplit> {
+    let (mut statistics, mut digest) = (Statistics::default(), Digest::default());
+    let mut entries = Vec::new();
+    for file in files {
+        entries.push(ExportedFile {
+            rows: file.statistics.num_documents,
+            digest: file.digest.to_string(),
+            residual_rows: file.residual_rows,
+            file: file.object,
+        });
+        digest.merge(file.digest);
+        statistics.append(file.statistics);
+    }
+    let etags: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.file.etag.as_str())
+        .collect();
+    let checksum = match checksum {
+        ChecksumKind::Etag if !etags.is_empty() => format!("etag:{}", etags.join(",")),
+        _ => statistics.checksum(),
+    };
+    let columns = plan.columns.list();
+    Ok(ExportedSplit {
+        split_id: plan.split_id,
+        collection: plan.collection.clone(),
+        s3_path: run
+            .store
+            .url(&run.key(&ExportedSplit::folder(plan.split_id))),
+        num_documents: statistics.num_documents,
+        role_distribution: statistics.roles_by_json_key(),
+        feature_length: statistics.feature_length,
+        checksum,
+        schema_fields: statistics.schema_fields.into_iter().collect(),
+        digest: digest.to_string(),
+        residual_rows: entries.iter().map(|entry| entry.residual_rows).sum(),
+        columns: columns
+            .map(|(name, kind)| SplitColumn {
+                name: name.to_owned(),
+                kind,
+            })
+            .collect(),
+        consistency: Consistency::Live,
+        files: entries,
+    })
+}
+
+/// A stranger in a split's folder would be read as a part of the table.
+async fn check_folders(run: &OpenRun, splits: &[ExportedSplit]) -> anyhow::Result<()> {
+    for split in splits {
+        let folder = run.key(&ExportedSplit::folder(split.split_id));
+        for (key, _) in run.store.list(&folder, None).await? {
+            if !split
+                .files
+                .iter()
+                .any(|file| run.key(&file.file.key) == key)
+            {
+                let url = run.store.url(&key);
+                let message = format!("`{url}` belongs to no record of this run");
+                return Err(Failure::new(ExitStatus::Failed, message)
+                    .with_hint("something else writes to this run; take another --run-id")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Exported {
+    /// Bytes of all data files.
+    pub(crate) fn size(&self) -> ByteSize {
+        let files = self.manifest.splits.iter().flat_map(|split| &split.files);
+        ByteSize::b(files.map(|file| file.file.size_bytes).sum())
+    }
+}

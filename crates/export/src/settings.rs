@@ -1,0 +1,108 @@
+//! Everything that shapes an export, resolved.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
+use lob_core::failure::Failure;
+use lob_core::run::RunId;
+use lob_core::s3_settings::S3Settings;
+use lob_core::split_selection::SplitSelection;
+use lob_mongo::{CollectionPattern, MongoSettings};
+use serde::{Deserialize, Serialize};
+
+/// The settings of an export.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ExportSettings {
+    /// Database to export from.
+    pub(crate) database: String,
+    /// Names of the split collections.
+    pub(crate) collection_pattern: CollectionPattern,
+    /// Splits to export.
+    pub(crate) split: SplitSelection,
+    /// Name of the run; the time gives one where it is absent.
+    pub(crate) run_id: Option<RunId>,
+    /// Compression of Parquet pages.
+    pub(crate) compression: Compression,
+    /// Size at which a data file ends.
+    pub(crate) file_size: ByteSize,
+    /// Size in memory at which a row group ends.
+    pub(crate) row_group_size: ByteSize,
+    /// Documents that wait to be encoded.
+    pub(crate) read_ahead: ByteSize,
+    /// Documents from the start, and as many at random, by which columns are chosen.
+    pub(crate) columns_sample: u32,
+    /// What the manifest's `checksum` is made of.
+    pub(crate) checksum: ChecksumKind,
+    /// Folder for the local copy of the manifest.
+    pub(crate) manifest_dir: PathBuf,
+    /// How MongoDB is reached.
+    #[serde(flatten)]
+    pub(crate) mongo: MongoSettings,
+    /// How S3 is reached.
+    #[serde(flatten)]
+    pub(crate) s3: S3Settings,
+}
+
+/// What the manifest's `checksum` is made of: the original's two options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ChecksumKind {
+    /// The MD5 of the statistics
+    Statistics,
+    /// The ETags of the data files
+    Etag,
+}
+
+/// The defaults.
+pub(crate) fn defaults() -> ExportSettings {
+    ExportSettings {
+        database: "raw".to_owned(),
+        collection_pattern: CollectionPattern::default(),
+        split: SplitSelection::All,
+        run_id: None,
+        compression: Compression::Auto,
+        file_size: ByteSize::mib(256),
+        row_group_size: ByteSize::mib(16),
+        read_ahead: ByteSize::mib(16),
+        columns_sample: 1000,
+        checksum: ChecksumKind::Statistics,
+        manifest_dir: PathBuf::from("artifacts/s3_exports"),
+        mongo: MongoSettings::default(),
+        s3: S3Settings::defaults("processed-splits"),
+    }
+}
+
+/// The settings that shape the bytes of the data files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ByteSettings {
+    pub(crate) compression: Compression,
+    pub(crate) file_size: ByteSize,
+    pub(crate) row_group_size: ByteSize,
+    pub(crate) part_size: ByteSize,
+}
+
+impl ExportSettings {
+    /// The settings that shape the bytes of the data files.
+    ///
+    /// # Errors
+    /// Sizes that readers or memory could not take.
+    pub(crate) fn byte_settings(&self) -> Result<ByteSettings, Failure> {
+        let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
+        if self.row_group_size > largest || self.row_group_size.0 == 0 {
+            let size = self.row_group_size;
+            return Err(Failure::usage(format!(
+                "--row-group-size {size} is outside of what readers take, 1 B to {largest}"
+            )));
+        }
+        if self.columns_sample == 0 {
+            return Err(Failure::usage("--columns-sample 0 would leave no columns"));
+        }
+        Ok(ByteSettings {
+            compression: self.compression,
+            file_size: self.file_size,
+            row_group_size: self.row_group_size,
+            part_size: self.s3.part_size,
+        })
+    }
+}
