@@ -21,6 +21,11 @@ impl Interrupt {
         self.raised.cancel();
     }
 
+    /// Whether everything should stop.
+    pub fn is_raised(&self) -> bool {
+        self.raised.is_cancelled()
+    }
+
     /// An interrupt that is raised with this one, or alone: for work of which one part's failure
     /// stops the others.
     #[must_use]
