@@ -1,0 +1,118 @@
+//! Proof that a file did not change between the plan and its last read.
+//!
+//! The file system's own marks are compared on the open descriptor. Times of files move in ticks of
+//! the kernel's clock, so a file that was changed within the current tick could change again and
+//! look the same: reading waits until that tick is over.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, SystemTime};
+
+/// Longer than the tick of any kernel (10 ms at 100 Hz).
+const TICK: Duration = Duration::from_millis(20);
+const NANOSECONDS: i128 = 1_000_000_000;
+
+/// What the file system says of a file; any change of its bytes changes this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    device: u64,
+    inode: u64,
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// Time of the last change of its bytes, in nanoseconds since 1970.
+    pub(crate) modified: i128,
+    /// Time of the last change of its bytes or attributes, in nanoseconds since 1970. No program
+    /// can set it.
+    changed: i128,
+}
+
+impl Fingerprint {
+    /// Asks for the open file, whatever stands at its path by now.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let time = |seconds: i64, nanoseconds: i64| {
+            i128::from(seconds) * NANOSECONDS + i128::from(nanoseconds)
+        };
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: time(metadata.mtime(), metadata.mtime_nsec()),
+            changed: time(metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    fn compare(&self, now: &Self) -> Result<(), FreezeError> {
+        let difference = if (self.device, self.inode) != (now.device, now.inode) {
+            "another file stands in its place"
+        } else if self.size != now.size {
+            "its size differs"
+        } else if self.modified != now.modified {
+            "its modification time differs"
+        } else if self.changed != now.changed {
+            "its change time differs"
+        } else {
+            return Ok(());
+        };
+        Err(FreezeError::Changed(difference))
+    }
+}
+
+/// Why a file cannot be read as one state.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FreezeError {
+    #[error("it cannot be read")]
+    Io(#[from] io::Error),
+    #[error("it changed while being read: {0}")]
+    Changed(&'static str),
+}
+
+/// A file in the time of its reading.
+#[derive(Debug)]
+pub(crate) struct Freeze {
+    before: Fingerprint,
+    /// When reading began, in nanoseconds since 1970.
+    begin: i128,
+}
+
+impl Freeze {
+    /// Call before the first read. Blocks for a moment if the file has only just been changed.
+    pub(crate) fn begin(file: &File, planned: &Fingerprint) -> Result<Self, FreezeError> {
+        let mut begin = now();
+        while (0..=nanoseconds(TICK)).contains(&(begin - planned.changed)) {
+            std::thread::sleep(TICK);
+            begin = now();
+        }
+        let before = Fingerprint::of(file)?;
+        planned.compare(&before)?;
+        Ok(Self { before, begin })
+    }
+
+    /// Call after the last read.
+    pub(crate) fn end(&self, file: &File) -> Result<(), FreezeError> {
+        self.judge(&Fingerprint::of(file)?, now())
+    }
+
+    fn judge(&self, after: &Fingerprint, end: i128) -> Result<(), FreezeError> {
+        self.before.compare(after)?;
+        // The clock of a file server may run ahead: then equal marks prove nothing.
+        if (self.begin..=end).contains(&after.changed) {
+            return Err(FreezeError::Changed(
+                "its change time is inside the time of reading",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn now() -> i128 {
+    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => nanoseconds(since),
+        Err(before) => -nanoseconds(before.duration()),
+    }
+}
+
+fn nanoseconds(duration: Duration) -> i128 {
+    i128::from(duration.as_secs()) * NANOSECONDS + i128::from(duration.subsec_nanos())
+}

@@ -1,0 +1,72 @@
+//! Reads a file once, part by part, and hashes each part where it lies.
+//!
+//! The buffer that is hashed is the buffer that is sent. Memory is reserved before it is filled.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use lob_core::part::{FileHashes, HashedPart, PartHasher, Reserved};
+
+use crate::freeze::{Freeze, FreezeError};
+use crate::source::SourceFile;
+
+/// A file that is being read, in one state from beginning to end.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    file: File,
+    freeze: Freeze,
+    hasher: PartHasher,
+}
+
+impl Reader {
+    /// Opens a planned file, if it is still what was planned.
+    pub(crate) async fn open(source: &SourceFile) -> anyhow::Result<Self> {
+        let (path, fingerprint) = (source.path.clone(), source.fingerprint);
+        blocking(move || {
+            let file = File::open(path)?;
+            let freeze = Freeze::begin(&file, &fingerprint)?;
+            Ok(Self {
+                file,
+                freeze,
+                hasher: PartHasher::default(),
+            })
+        })
+        .await
+    }
+
+    /// Reads and hashes the next `size` bytes into `memory`.
+    pub(crate) async fn part(
+        mut self,
+        size: u64,
+        memory: Reserved,
+    ) -> anyhow::Result<(Self, HashedPart)> {
+        blocking(move || {
+            let mut buffer = Vec::with_capacity(usize::try_from(size).map_err(io::Error::other)?);
+            (&self.file).take(size).read_to_end(&mut buffer)?;
+            if (buffer.len() as u64) < size {
+                return Err(FreezeError::Changed("it ended early"));
+            }
+            let part = self.hasher.hash(Bytes::from(buffer), memory);
+            Ok((self, part))
+        })
+        .await
+    }
+
+    /// The hashes of what was read, if the file is still in the state in which reading began.
+    pub(crate) async fn finish(self) -> anyhow::Result<FileHashes> {
+        blocking(move || {
+            self.freeze.end(&self.file)?;
+            Ok(self.hasher.finish())
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FreezeError> + Send + 'static,
+) -> anyhow::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.context("the reader stopped")??)
+}

@@ -1,0 +1,124 @@
+//! Which files are uploaded: every regular `*.parquet` file below the source directory, sorted.
+//!
+//! Whatever would make two readers see different files, or a file leave the directory that was
+//! named, is an error that names the path; nothing is left out in silence.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use caseless::Caseless as _;
+use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
+use unicode_normalization::UnicodeNormalization as _;
+use walkdir::WalkDir;
+
+use crate::footer::Footer;
+use crate::freeze::Fingerprint;
+
+const SUFFIX: &[u8] = b".parquet";
+/// Longest name that a manifest may hold, in bytes.
+const MAX_NAME: usize = 900;
+
+/// A file to be uploaded, as it was when the plan was made.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFile {
+    /// The path below the source directory, with `/`.
+    pub(crate) relative_path: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// What the file system said of it.
+    pub(crate) fingerprint: Fingerprint,
+    /// What its footer says.
+    pub(crate) footer: Footer,
+}
+
+/// Why a directory cannot be uploaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceError {
+    #[error("source directory `{}` cannot be read", .0.display())]
+    Root(PathBuf, #[source] io::Error),
+    #[error("source directory `{}` cannot be read", .0.display())]
+    Walk(PathBuf, #[source] walkdir::Error),
+    #[error("source directory `{}` is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    #[error("source directory `{}` holds no `*.parquet` file", .0.display())]
+    Empty(PathBuf),
+    #[error("link `{}` leads out of the source directory", .0.display())]
+    Outside(PathBuf),
+    #[error("`{}` is neither a regular file nor a directory", .0.display())]
+    Special(PathBuf),
+    #[error("the name of `{}` is not UTF-8", .0.display())]
+    NotUtf8(PathBuf),
+    #[error("the name `{}` holds a control character", .0.escape_debug())]
+    Control(String),
+    #[error("the name `{0}` has more than {MAX_NAME} bytes")]
+    TooLong(String),
+    #[error("`{0}` would stand among the run's own objects")]
+    Reserved(String),
+    #[error("`{0}` and `{1}` are one name where neither case nor Unicode form counts")]
+    SameName(String, String),
+}
+
+/// Finds the files below `root`: relative names and paths, in the order of the names.
+pub(crate) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>, SourceError> {
+    let unreadable = |error| SourceError::Root(root.to_owned(), error);
+    let real_root = root.canonicalize().map_err(unreadable)?;
+    if !real_root.is_dir() {
+        return Err(SourceError::NotADirectory(root.to_owned()));
+    }
+    let mut files = Vec::new();
+    for entry in WalkDir::new(&real_root).follow_links(true) {
+        let entry = entry.map_err(|error| SourceError::Walk(root.to_owned(), error))?;
+        let is_directory = entry.file_type().is_dir();
+        if !is_directory && !entry.file_name().as_bytes().ends_with(SUFFIX) {
+            continue;
+        }
+        let path = entry.path();
+        if entry.path_is_symlink() {
+            let target = path.canonicalize().map_err(unreadable)?;
+            if !target.starts_with(&real_root) {
+                return Err(SourceError::Outside(path.to_owned()));
+            }
+        }
+        if is_directory {
+            continue;
+        }
+        if !entry.file_type().is_file() {
+            return Err(SourceError::Special(path.to_owned()));
+        }
+        let relative = path.strip_prefix(&real_root).unwrap_or(path);
+        let Some(name) = relative.to_str() else {
+            return Err(SourceError::NotUtf8(path.to_owned()));
+        };
+        files.push((name.to_owned(), path.to_owned()));
+    }
+    if files.is_empty() {
+        return Err(SourceError::Empty(root.to_owned()));
+    }
+    files.sort();
+    check_names(files.iter().map(|(name, _)| name.as_str()))?;
+    Ok(files)
+}
+
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SourceError> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for name in names {
+        if name.chars().any(char::is_control) {
+            return Err(SourceError::Control(name.to_owned()));
+        }
+        if name.len() > MAX_NAME {
+            return Err(SourceError::TooLong(name.to_owned()));
+        }
+        let first = name.split('/').next().unwrap_or(name);
+        if first == PROGRESS_FOLDER || first == MANIFEST_NAME {
+            return Err(SourceError::Reserved(name.to_owned()));
+        }
+        // Unicode's canonical caseless match (standard, section 3.13), in the composed form.
+        let folded = name.nfd().default_case_fold().nfc().collect();
+        if let Some(other) = seen.insert(folded, name) {
+            return Err(SourceError::SameName(other.to_owned(), name.to_owned()));
+        }
+    }
+    Ok(())
+}

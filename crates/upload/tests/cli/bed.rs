@@ -1,0 +1,214 @@
+//! A server, a working directory with feed files, and the binary between them.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+use lob_testkit::s3::{Gate, Operation, Request, S3Options, S3Server};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+pub(crate) const BUCKET: &str = "lob-test";
+/// The folder of the run that [`Bed::upload`] makes.
+pub(crate) const RUN: &str = "lob-data/run-1";
+
+pub(crate) struct Bed {
+    pub(crate) server: S3Server,
+    folder: TempDir,
+}
+
+/// What a process left behind.
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Bed {
+    pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// A bed whose server asks `gate` about each request.
+    pub(crate) async fn gated(gate: impl Gate) -> Self {
+        Self::with(Some(Box::new(gate))).await
+    }
+
+    async fn with(gate: Option<Box<dyn Gate>>) -> Self {
+        let options = S3Options {
+            buckets: vec![BUCKET.to_owned()],
+            gate: gate.map(Into::into),
+            ..S3Options::default()
+        };
+        Self {
+            server: S3Server::start(options).await.unwrap(),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// A path in the source directory, whose parents exist.
+    pub(crate) fn source(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join("lob_data").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    /// A path in the working directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a feed file into the source directory and returns its bytes.
+    pub(crate) fn feed(&self, name: &str, size: FeedSize) -> Vec<u8> {
+        let path = self.source(name);
+        let feed = ParquetFeed {
+            seed: name.len() as u64,
+            size,
+            levels: 2,
+        };
+        feed.write(&path).unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    /// Two files of one request each and one of two parts.
+    pub(crate) fn feeds(&self) -> Vec<(String, Vec<u8>)> {
+        [
+            ("2025/big.parquet", FeedSize::Bytes(6 << 20)),
+            ("2025/small.parquet", FeedSize::Rows(1000)),
+            ("none.parquet", FeedSize::Rows(0)),
+        ]
+        .map(|(name, size)| (name.to_owned(), self.feed(name, size)))
+        .into()
+    }
+
+    /// The binary in the working directory, with nothing of this process's environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-upload"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.server.endpoint())
+            .env("AWS_ACCESS_KEY_ID", self.server.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", self.server.secret_key())
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("LOB_BUCKET", BUCKET)
+            .env("LOB_PART_SIZE", "5MiB")
+            .env("LOB_MULTIPART_THRESHOLD", "5MiB")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts the upload of the run `run-1`.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let args = [&["--run-id", "run-1", "--log-level", "error"], args].concat();
+        self.command(&args).spawn().unwrap()
+    }
+
+    /// Uploads as the run `run-1`.
+    pub(crate) async fn upload(&self, args: &[&str]) -> Finished {
+        finish(self.start(args)).await
+    }
+
+    /// Runs the binary with exactly these arguments.
+    pub(crate) async fn run(&self, args: &[&str]) -> Finished {
+        finish(self.command(args).spawn().unwrap()).await
+    }
+
+    /// The keys of the run `run-1`, relative to its folder.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let keys = self.server.keys(BUCKET);
+        keys.iter()
+            .map(|key| key.strip_prefix(RUN).unwrap()[1..].to_owned())
+            .collect()
+    }
+
+    pub(crate) fn object(&self, name: &str) -> lob_testkit::s3::StoredObject {
+        self.server
+            .object(BUCKET, &format!("{RUN}/{name}"))
+            .unwrap()
+    }
+
+    pub(crate) fn has_manifest(&self) -> bool {
+        self.keys().contains(&"manifest.json".to_owned())
+    }
+
+    /// What was asked of the server, in the order of arrival.
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        self.server
+            .requests()
+            .iter()
+            .map(|request| request.operation)
+            .collect()
+    }
+
+    /// Nothing is published and nothing is left open.
+    pub(crate) fn assert_nothing_published(&self) {
+        assert!(!self.has_manifest(), "{:?}", self.keys());
+        assert_eq!(self.server.open_uploads(BUCKET), []);
+    }
+}
+
+pub(crate) async fn finish(child: Child) -> Finished {
+    let output = child.wait_with_output().await.unwrap();
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Finished {
+    /// Fails the test with all that the process said unless it ended with `code`.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{}", self.shown());
+        self
+    }
+
+    /// Status and output as a snapshot shows them.
+    pub(crate) fn shown(&self) -> String {
+        let Self {
+            status,
+            stdout,
+            stderr,
+        } = self;
+        format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
+    }
+}
+
+/// Whether a request puts or completes the object `name` of the run `run-1`.
+pub(crate) fn writes(request: &Request, name: &str) -> bool {
+    let write = matches!(
+        request.operation,
+        Operation::PutObject | Operation::CompleteMultipartUpload
+    );
+    write && request.key == format!("{RUN}/{name}")
+}
+
+/// Compares what a process said with a snapshot, without what differs from run to run.
+macro_rules! assert_shown {
+    ($finished:expr, @$snapshot:literal) => {
+        insta::with_settings!({
+            filters => [
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+                (r"127\.0\.0\.1:\d+", "[SERVER]"),
+                (r"/tmp/\.tmp\w+", "[FOLDER]"),
+                (r"\d+\.\d+ s\b", "[SECONDS] s"),
+                (r"\d+\.\d+s\b", "[SECONDS]s"),
+                (r"\d+\.\d+ MiB/s", "[SPEED] MiB/s"),
+                (r"\d+\.\d+MB/s", "[SPEED]MB/s"),
+                (r"seconds=\S+", "seconds=[SECONDS]"),
+                (r"request id [^\]]+", "request id [ID]"),
+            ]
+        }, {
+            insta::assert_snapshot!($finished.shown(), @$snapshot);
+        });
+    };
+}
+pub(crate) use assert_shown;

@@ -1,0 +1,7 @@
+//! What `lob-upload` does, seen from outside: the real binary, a strict S3 server over TCP, and
+//! whatever goes wrong between them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod happy_path;
