@@ -92,7 +92,7 @@ impl RowGroup {
                 .and_then(&mut encode)
                 .map_err(WriteError::Encode)?;
         }
-        encode(self.shapes.into_primitive(self.rows)).map_err(WriteError::Encode)?;
+        encode(self.shapes.into_array(self.rows)).map_err(WriteError::Encode)?;
         self.documents
             .into_array(self.rows)
             .and_then(encode)

@@ -257,3 +257,51 @@ fn type_code(shape: &ValueShape) -> u8 {
         ValueShape::Array { .. } => BsonType::Array.code(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::Columns;
+
+    fn is_bound(shape: &str) -> bool {
+        let columns = r#"[{"name":"a","type":"int64"},{"name":"l","type":{"list":"bool"}}]"#;
+        let columns: Columns = serde_json::from_str(columns).unwrap();
+        let shape: Shape = serde_json::from_str(shape).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Shape>(&serde_json::to_string(&shape).unwrap()).unwrap(),
+            shape
+        );
+        shape.bind(columns.root()).is_some()
+    }
+
+    #[test]
+    fn a_shape_that_its_columns_hold_is_bound() {
+        assert!(is_bound(
+            r#"[["a","int32"],["l",{"array":"bool"}],["b","null"],["c",{"document":[]}]]"#
+        ));
+        assert!(is_bound(
+            r#"[["l",{"array":null}],["a","null"],["b",{"array":null}]]"#
+        ));
+    }
+
+    #[test]
+    fn a_shape_that_would_write_something_else_than_it_says_is_not_bound() {
+        for shape in [
+            r#"[["a","double"]]"#,
+            r#"[["b","int32"]]"#,
+            r#"[["a","int32"],["a","null"]]"#,
+            r#"[["a\u0000b","null"]]"#,
+            r#"[["l",{"array":"null"}]]"#,
+            r#"[["l",{"array":{"document":[]}}]]"#,
+            r#"[["b",{"array":{"document":[]}}]]"#,
+            r#"[["b",{"document":[["a","int32"]]}]]"#,
+        ] {
+            assert!(!is_bound(shape), "{shape}");
+        }
+        let deep = (0..MAX_NESTING).fold("[]".to_owned(), |inner, _| {
+            format!(r#"[["d",{{"document":{inner}}}]]"#)
+        });
+        assert!(is_bound(&deep));
+        assert!(!is_bound(&format!(r#"[["d",{{"document":{deep}}}]]"#)));
+    }
+}

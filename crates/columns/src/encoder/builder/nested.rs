@@ -1,0 +1,198 @@
+//! Lists and documents, whose values stand in builders of their own.
+
+use polars_arrow::{
+    array::{Array, ListArray, StructArray},
+    offset::OffsetsBuffer,
+};
+
+use super::{
+    Builder,
+    scalar::{Gaps, offset, position},
+};
+use crate::{
+    columns::{ColumnType, Fields},
+    schema::{View, arrow_type},
+};
+
+/// Lists; their elements stand one after another in a builder of their own.
+#[derive(Debug)]
+pub(crate) struct ListBuilder {
+    elements: Box<Builder>,
+    /// Of one element, if all its columns are null.
+    width_bytes: usize,
+    /// Starts with 0, so one more than there are lists.
+    ends_as_offsets: Vec<i64>,
+    gaps: Gaps,
+}
+
+impl ListBuilder {
+    pub(super) fn new(element: &ColumnType) -> Self {
+        let elements = Box::new(Builder::new(element));
+        let width_bytes = elements.leaves() * size_of::<u64>();
+        Self {
+            elements,
+            width_bytes,
+            ends_as_offsets: vec![0],
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// The elements so far, and how many the finished lists have: where the next list begins.
+    pub(crate) fn elements(&mut self) -> (&mut Builder, usize) {
+        let count = self.element_count();
+        (&mut self.elements, count)
+    }
+
+    /// Finishes the list at row `at`, which ends before element `end`.
+    pub(crate) fn close(&mut self, at: usize, end: usize) {
+        self.pad(at);
+        self.ends_as_offsets.push(offset(end));
+    }
+
+    pub(super) fn leaves(&self) -> usize {
+        self.elements.leaves()
+    }
+
+    fn is_wide(&self) -> bool {
+        matches!(*self.elements, Builder::List(_) | Builder::Struct(_))
+    }
+
+    pub(super) fn list_bytes(&self) -> usize {
+        if self.is_wide() {
+            self.element_count() * self.width_bytes + self.elements.list_bytes()
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn into_array(
+        mut self,
+        rows: usize,
+        column_type: &ColumnType,
+        element: &ColumnType,
+    ) -> Result<Box<dyn Array>, String> {
+        self.pad(rows);
+        let validity = self.gaps.validity(rows);
+        let elements = self.element_count();
+        let values = self.elements.into_array(elements, element)?;
+        let dtype = arrow_type(column_type, View::Encoder);
+        OffsetsBuffer::try_from(self.ends_as_offsets)
+            .and_then(|offsets| ListArray::<i64>::try_new(dtype, offsets, values, validity))
+            .map(ListArray::boxed)
+            .map_err(|error| error.to_string())
+    }
+
+    fn element_count(&self) -> usize {
+        position(self.ends_as_offsets.last().copied().unwrap_or(0))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends_as_offsets.len() - 1
+    }
+
+    fn pad(&mut self, rows: usize) {
+        if self.len() != rows {
+            self.gaps.push(self.len()..rows);
+            self.ends_as_offsets
+                .resize(rows + 1, offset(self.element_count()));
+        }
+    }
+
+    /// Cuts elements of an unfinished list as well.
+    pub(super) fn truncate(&mut self, len: usize) {
+        if self.len() > len {
+            self.ends_as_offsets.truncate(len + 1);
+            self.gaps.truncate(len);
+        }
+        self.elements.truncate(self.element_count());
+    }
+}
+
+/// Documents: the top level, or a struct column.
+#[derive(Debug)]
+pub(crate) struct StructBuilder {
+    children: Vec<Builder>,
+    len: usize,
+    gaps: Gaps,
+}
+
+impl StructBuilder {
+    pub(crate) fn new(fields: &Fields) -> Self {
+        let children = fields
+            .list()
+            .iter()
+            .map(|column| Builder::new(&column.column_type));
+        Self {
+            children: children.collect(),
+            len: 0,
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// Makes row `at` a document, of which no field has a value yet.
+    pub(crate) fn open(&mut self, at: usize) {
+        self.pad(at);
+        self.len = at + 1;
+    }
+
+    pub(crate) fn child(&mut self, position: usize) -> Option<&mut Builder> {
+        self.children.get_mut(position)
+    }
+
+    pub(crate) fn has_wide_lists(&self) -> bool {
+        self.children.iter().any(|child| match child {
+            Builder::List(list) => list.is_wide(),
+            Builder::Struct(fields) => fields.has_wide_lists(),
+            _ => false,
+        })
+    }
+
+    pub(crate) fn list_bytes(&self) -> usize {
+        self.children.iter().map(Builder::list_bytes).sum()
+    }
+
+    pub(crate) fn into_children(self) -> Vec<Builder> {
+        self.children
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn leaves(&self) -> usize {
+        self.children.iter().map(Builder::leaves).sum()
+    }
+
+    pub(super) fn into_array(
+        mut self,
+        rows: usize,
+        column_type: &ColumnType,
+        types: &Fields,
+    ) -> Result<Box<dyn Array>, String> {
+        self.pad(rows);
+        let validity = self.gaps.validity(rows);
+        let children = self.children.into_iter().zip(types.list());
+        let children = children
+            .map(|(child, column)| child.into_array(rows, &column.column_type))
+            .collect::<Result<_, _>>()?;
+        let dtype = arrow_type(column_type, View::Encoder);
+        StructArray::try_new(dtype, rows, children, validity)
+            .map(StructArray::boxed)
+            .map_err(|error| error.to_string())
+    }
+
+    fn pad(&mut self, rows: usize) {
+        self.gaps.push(self.len..rows);
+        self.len = rows;
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        if self.len > len {
+            self.len = len;
+            self.gaps.truncate(len);
+        }
+        for child in &mut self.children {
+            child.truncate(len);
+        }
+    }
+}
