@@ -3,8 +3,6 @@
 //! Written as raw bytes: a collection of 10 GB cannot be made from decoded documents.
 
 use bson::RawDocumentBuf;
-use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
 
 use crate::document_writer::DocumentWriter;
 
@@ -24,7 +22,7 @@ const START: i64 = 1_704_067_200_000;
 /// in `features`.
 #[derive(Debug)]
 pub struct SplitDocuments {
-    randomness: StdRng,
+    randomness: Randomness,
     features: Features,
     next: u32,
 }
@@ -41,9 +39,8 @@ impl SplitDocuments {
     /// `feature_length` is the number of doubles in each document.
     #[must_use]
     pub fn new(seed: u64, feature_length: usize) -> Self {
-        let randomness = StdRng::seed_from_u64(seed);
         Self {
-            randomness,
+            randomness: Randomness(seed),
             features: Features::new(feature_length),
             next: 0,
         }
@@ -60,10 +57,10 @@ impl Iterator for SplitDocuments {
         let time = START + i64::from(number) * 1000;
         let mut id = [0; 12];
         id[..4].copy_from_slice(&((time / 1000) as u32).to_be_bytes());
-        id[4..8].copy_from_slice(&self.randomness.next_u32().to_be_bytes());
+        id[4..8].copy_from_slice(&(self.randomness.next() as u32).to_be_bytes());
         id[8..].copy_from_slice(&number.to_be_bytes());
-        let fold = self.randomness.random_range(0..5);
-        let role = role(self.randomness.random_range(0..100));
+        let fold = (self.randomness.next() % 5) as i32;
+        let role = role((self.randomness.next() % 100) as u32);
         self.features.fill(&mut self.randomness);
 
         let mut document = DocumentWriter::with_capacity(self.features.array.len() + 200);
@@ -81,6 +78,21 @@ impl Iterator for SplitDocuments {
     }
 }
 
+/// SplitMix64: the same numbers with every version of every library, and fast enough to fill
+/// gigabytes in a build without optimisation.
+#[derive(Debug)]
+struct Randomness(u64);
+
+impl Randomness {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
 impl Features {
     fn new(length: usize) -> Self {
         let mut array = DocumentWriter::with_capacity(length * 13 + 5);
@@ -93,9 +105,9 @@ impl Features {
     }
 
     /// Every bit but the exponent's upper ones is random: values between 2^-8 and 2^8, of any sign.
-    fn fill(&mut self, randomness: &mut StdRng) {
+    fn fill(&mut self, randomness: &mut Randomness) {
         for at in &self.values {
-            let bits = randomness.next_u64();
+            let bits = randomness.next();
             let exponent = 1023 - 8 + (bits >> 52 & 0xf);
             let value = bits & 0x800f_ffff_ffff_ffff | exponent << 52;
             self.array[*at..at + 8].copy_from_slice(&value.to_le_bytes());
