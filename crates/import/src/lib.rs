@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Imports the Parquet files of an export into MongoDB, every document byte for byte.
+//!
+//! `pipeline` is the way of the data; the other files are its stations.
+
+mod args;
+mod decode;
+mod fetch;
+mod load;
+mod pipeline;
+mod runs;
+mod settings;
+mod summary;
+
+use lob_core::cli::{Context, Outcome};
+use lob_core::store::Store;
+
+pub use args::Args;
+
+/// The command: resolves the settings, imports, and says what was done.
+///
+/// # Errors
+/// Settings that are wrong, servers that fail, a run that is not what its manifest says.
+pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+    let resolved = context.resolve("import", &settings::defaults(), &args.flags, &args.common)?;
+    if args.common.show_settings {
+        return Ok(Outcome::settings(&resolved));
+    }
+    let settings = resolved.settings;
+    if args.list {
+        let folder = settings.s3.runs_folder()?;
+        let listed = async {
+            let store = Store::connect(&settings.s3, &context.metrics).await?;
+            runs::list(&store, &folder).await
+        };
+        return Ok(summary::runs(&context.interrupt.or(listed).await?));
+    }
+    let imported = pipeline::import(&settings, args.latest, context).await?;
+    Ok(summary::outcome(&imported, context.metrics.snapshot()))
+}

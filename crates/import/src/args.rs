@@ -1,0 +1,88 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::run::RunId;
+use lob_core::s3_settings::S3Args;
+use lob_core::split_selection::SplitSelection;
+use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
+use serde::Serialize;
+
+/// Import an export from S3 into MongoDB split collections
+///
+/// Each data file is proved by its SHA-256 before a byte of it is decoded. Documents go into a
+/// staging collection, which takes the target's place only when digest and counts are those of the
+/// manifest: at every instant a target is the old collection or the new one.
+///
+/// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
+/// `LOB_IMPORT_` and its name where only this tool is meant.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "lob-import", version)]
+pub struct Args {
+    /// Import the run with the latest time in its manifest
+    #[arg(long, conflicts_with = "run_id")]
+    pub latest: bool,
+    /// List the runs that can be imported, and do nothing else
+    #[arg(long, conflicts_with_all = ["run_id", "latest"])]
+    pub list: bool,
+    /// The flags that are settings.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// The flags that every tool has.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl CommandLine for Args {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+/// The flags that are settings.
+#[derive(Debug, Clone, Default, clap::Args, Serialize)]
+pub struct Flags {
+    /// Run to import
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// Splits to import, such as `0,2,5` [default: all]
+    #[arg(long, value_name = "NUMBERS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitSelection>,
+    /// Database to import into [default: raw]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Names of the target collections, `{N}` for the number [default: split_{N}_input]
+    #[arg(long, value_name = "PATTERN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection_pattern: Option<CollectionPattern>,
+    /// Fail where a target collection exists, instead of replacing it
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_replace: bool,
+    /// Insert commands that are under way at once [default: 4]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insert_workers: Option<u32>,
+    /// Folder for data files while they are checked; one or two of them at a time
+    /// [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spool_dir: Option<PathBuf>,
+    /// How MongoDB is reached.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub mongo: MongoArgs,
+    /// How documents are written.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub write: WriteArgs,
+    /// How S3 is reached.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub s3: S3Args,
+}

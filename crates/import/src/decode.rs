@@ -1,0 +1,66 @@
+//! A verified data file into batches of documents, with the digest of what was decoded.
+
+use anyhow::Context as _;
+use bson::RawDocument;
+use lob_columns::{Digest, ReadError, Reader};
+use lob_core::failure::Failure;
+use lob_core::manifest::ExportedFile;
+use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
+use tokio::sync::mpsc::Sender;
+
+use crate::fetch::VerifiedFile;
+
+/// Decodes a whole data file and hands its documents on. This blocks: it is for a thread of its
+/// own. Where nobody takes the batches any more it stops early, and the taker knows why.
+///
+/// # Errors
+/// A file that is not one of ours, or whose documents have another number or digest than the
+/// manifest says.
+pub(crate) fn decode(
+    verified: VerifiedFile,
+    file: &ExportedFile,
+    limits: BatchLimits,
+    batches: &Sender<InsertBatch>,
+) -> anyhow::Result<Digest> {
+    let key = &file.file.key;
+    let unreadable = |error: ReadError| {
+        Failure::integrity(format!("`{key}` cannot be decoded")).caused_by(error)
+    };
+    let mut reader = Reader::open(verified.into_file()).map_err(unreadable)?;
+    let mut builder = BatchBuilder::new(limits);
+    let (mut digest, mut rows) = (Digest::default(), 0_u64);
+    for row_group in 0..reader.row_groups() {
+        for document in reader.read_row_group(row_group).map_err(unreadable)? {
+            let bytes = document.map_err(unreadable)?;
+            digest.add(&bytes);
+            rows += 1;
+            let document = RawDocument::from_bytes(&bytes)
+                .with_context(|| format!("`{key}` holds a document that is not BSON"))?;
+            if let Some(batch) = builder.push(document).map_err(Failure::from)?
+                && batches.blocking_send(batch).is_err()
+            {
+                return Ok(digest);
+            }
+        }
+    }
+    if let Some(batch) = builder.finish()
+        && batches.blocking_send(batch).is_err()
+    {
+        return Ok(digest);
+    }
+    if rows != file.rows {
+        let message = format!(
+            "`{key}` holds {rows} documents, the manifest says {}",
+            file.rows
+        );
+        return Err(Failure::integrity(message).into());
+    }
+    if digest.to_string() != file.digest {
+        let message = format!(
+            "the documents of `{key}` have the digest {digest}, not {}",
+            file.digest
+        );
+        return Err(Failure::integrity(message).into());
+    }
+    Ok(digest)
+}

@@ -1,0 +1,116 @@
+//! One split into its staging collection: fetch -> decode -> insert -> check.
+//!
+//! While one data file is decoded and inserted, the next one is fetched.
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_columns::Digest;
+use lob_core::cli::Context;
+use lob_core::failure::Failure;
+use lob_core::manifest::{ExportedFile, ExportedSplit};
+use lob_core::run::RunLocation;
+use lob_core::store::Store;
+use lob_mongo::{BatchLimits, InsertBatch, Staging};
+use tokio::sync::mpsc;
+
+use crate::fetch::{VerifiedFile, fetch};
+use crate::settings::ImportSettings;
+
+/// Batches that wait for an insert worker.
+const WAITING_BATCHES: usize = 2;
+
+/// What it takes to fill a staging collection.
+pub(crate) struct Loader<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) run: &'a RunLocation,
+    pub(crate) settings: &'a ImportSettings,
+    pub(crate) limits: BatchLimits,
+    pub(crate) context: &'a Context,
+}
+
+impl Loader<'_> {
+    /// Fills `staging` with the documents of `split` and proves that they are all there.
+    ///
+    /// # Errors
+    /// Anything that is not what the manifest says, exit status 3; servers that fail.
+    pub(crate) async fn load(
+        &self,
+        split: &ExportedSplit,
+        staging: &Staging,
+    ) -> anyhow::Result<()> {
+        let (mut digest, mut inserted) = (Digest::default(), 0_u64);
+        let mut files = split.files.iter();
+        let mut next = match files.next() {
+            Some(file) => Some((file, self.fetch(file).await?)),
+            None => None,
+        };
+        while let Some((file, verified)) = next.take() {
+            let following = async {
+                match files.next() {
+                    Some(file) => Ok(Some((file, self.fetch(file).await?))),
+                    None => anyhow::Ok(None),
+                }
+            };
+            let (fetched, (file_digest, file_inserted)) =
+                tokio::try_join!(following, self.insert(file, verified, staging))?;
+            next = fetched;
+            digest.merge(file_digest);
+            inserted += file_inserted;
+        }
+        let differs = |what: &str, found: String, expected: String| {
+            let collection = staging.name();
+            Failure::integrity(format!("{what} of `{collection}`: {found}, not {expected}"))
+        };
+        if digest.to_string() != split.digest {
+            return Err(differs("digest", digest.to_string(), split.digest.clone()).into());
+        }
+        let counted = staging.count().await.map_err(Failure::from)?;
+        for (what, found) in [("documents acknowledged", inserted), ("documents", counted)] {
+            if found != split.num_documents {
+                let (found, expected) = (found.to_string(), split.num_documents.to_string());
+                return Err(differs(what, found, expected).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, file: &ExportedFile) -> anyhow::Result<VerifiedFile> {
+        let progress = &*self.context.progress;
+        fetch(
+            self.store,
+            self.run,
+            &file.file,
+            &self.settings.spool_dir,
+            progress,
+        )
+        .await
+    }
+
+    /// Decodes one data file on a thread of its own and inserts its documents as they come. All
+    /// inserts have ended when this returns.
+    async fn insert(
+        &self,
+        file: &ExportedFile,
+        verified: VerifiedFile,
+        staging: &Staging,
+    ) -> anyhow::Result<(Digest, u64)> {
+        let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
+        let (limits, decoded) = (self.limits, file.clone());
+        let decoder = tokio::task::spawn_blocking(move || {
+            crate::decode::decode(verified, &decoded, limits, &sender)
+        });
+        let stream = futures::stream::poll_fn(|context| batches.poll_recv(context));
+        let inserted = stream
+            .map(|batch| async move {
+                let count = staging.insert(&batch).await.map_err(Failure::from)?;
+                self.context.progress.advance(0, count);
+                anyhow::Ok(count)
+            })
+            .buffer_unordered(self.settings.insert_workers as usize)
+            .try_fold(0_u64, |sum, count| async move { Ok(sum + count) })
+            .await;
+        drop(batches);
+        let digest = decoder.await?;
+        // A failed insert stops the decoder early: it is the one to tell of.
+        Ok((digest?, inserted?))
+    }
+}

@@ -1,0 +1,53 @@
+//! Everything that shapes an import, resolved.
+
+use std::path::PathBuf;
+
+use lob_core::run::RunId;
+use lob_core::s3_settings::S3Settings;
+use lob_core::split_selection::SplitSelection;
+use lob_mongo::{CollectionPattern, MongoSettings, WriteSettings};
+use serde::{Deserialize, Serialize};
+
+/// The settings of an import.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ImportSettings {
+    /// Run to import, unless the latest is asked for.
+    pub(crate) run_id: Option<RunId>,
+    /// Splits to import.
+    pub(crate) split: SplitSelection,
+    /// Database to import into.
+    pub(crate) database: String,
+    /// Names of the target collections.
+    pub(crate) collection_pattern: CollectionPattern,
+    /// Fail where a target exists.
+    pub(crate) no_replace: bool,
+    /// Insert commands that are under way at once.
+    pub(crate) insert_workers: u32,
+    /// Folder for data files while they are checked.
+    pub(crate) spool_dir: PathBuf,
+    /// How MongoDB is reached.
+    #[serde(flatten)]
+    pub(crate) mongo: MongoSettings,
+    /// How documents are written.
+    #[serde(flatten)]
+    pub(crate) write: WriteSettings,
+    /// How S3 is reached.
+    #[serde(flatten)]
+    pub(crate) s3: S3Settings,
+}
+
+/// The defaults. The prefix is the exporter's.
+pub(crate) fn defaults() -> ImportSettings {
+    ImportSettings {
+        run_id: None,
+        split: SplitSelection::All,
+        database: "raw".to_owned(),
+        collection_pattern: CollectionPattern::default(),
+        no_replace: false,
+        insert_workers: 4,
+        spool_dir: std::env::temp_dir(),
+        mongo: MongoSettings::default(),
+        write: WriteSettings::default(),
+        s3: S3Settings::defaults("processed-splits"),
+    }
+}

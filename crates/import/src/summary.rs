@@ -1,0 +1,82 @@
+//! What an import prints when it is done, and the list of runs.
+
+use std::fmt::Write as _;
+
+use bytesize::ByteSize;
+use lob_core::cli::Outcome;
+use lob_core::metrics::MetricsSnapshot;
+use serde_json::json;
+
+use crate::pipeline::Imported;
+use crate::runs::ListedRun;
+
+/// The summary for people and for machines.
+pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome {
+    let documents: u64 = imported.splits.iter().map(|split| split.documents).sum();
+    let bytes: u64 = imported.splits.iter().map(|split| split.bytes).sum();
+    let mut text = format!(
+        "run {}: {documents} documents of {} splits imported into `{}`, {} in {:.1} s\n",
+        imported.run_id,
+        imported.splits.len(),
+        imported.database,
+        ByteSize(bytes),
+        metrics.seconds,
+    );
+    for split in &imported.splits {
+        let _ = writeln!(
+            text,
+            "  {}: {} documents, digest {}",
+            split.target, split.documents, split.digest
+        );
+    }
+    if metrics.retries() > 0 {
+        let _ = writeln!(
+            text,
+            "{} of {} requests were retried",
+            metrics.retries(),
+            metrics.requests()
+        );
+    }
+    let json = json!({
+        "run_id": imported.run_id,
+        "database": imported.database,
+        "documents": documents,
+        "bytes": bytes,
+        "splits": imported.splits.iter().map(|split| json!({
+            "split_id": split.split_id,
+            "collection": split.target,
+            "documents": split.documents,
+            "digest": split.digest,
+        })).collect::<Vec<_>>(),
+        "metrics": metrics,
+    });
+    Outcome::new(text, json)
+}
+
+/// The list of runs, the latest last.
+pub(crate) fn runs(listed: &[ListedRun]) -> Outcome {
+    let mut text = String::new();
+    let mut entries = Vec::new();
+    for (id, manifest) in listed {
+        match manifest {
+            Ok(manifest) => {
+                let _ = writeln!(
+                    text,
+                    "{id}  {:.0}  {} splits  {} documents",
+                    manifest.export_timestamp, manifest.num_splits, manifest.total_documents
+                );
+                entries.push(json!({
+                    "run_id": id,
+                    "export_timestamp": manifest.export_timestamp,
+                    "num_splits": manifest.num_splits,
+                    "total_documents": manifest.total_documents,
+                }));
+            }
+            Err(error) => {
+                let _ = writeln!(text, "{id}  cannot be imported: {error}");
+                entries.push(json!({ "run_id": id, "error": error.to_string() }));
+            }
+        }
+    }
+    Outcome::new(text, json!(entries))
+}
