@@ -4,7 +4,6 @@
 //! field, so its size costs no memory and its nesting no stack; a type of column that is newer than
 //! this tool does not matter.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use polars_parquet_format::thrift::Error as ThriftError;
@@ -58,7 +57,7 @@ pub(crate) enum FooterError {
 
 impl Footer {
     /// Reads the two ends of the file, and no data.
-    pub(crate) fn read(file: &File) -> Result<Self, FooterError> {
+    pub(crate) fn read(file: impl Read + Seek) -> Result<Self, FooterError> {
         let mut file = BufReader::new(file);
         let size = file.seek(SeekFrom::End(0))?;
         if size < SMALLEST {
@@ -154,5 +153,122 @@ fn schema_element(thrift: &mut impl TInputProtocol) -> Result<(String, u32), Foo
 impl From<ThriftError> for FooterError {
     fn from(error: ThriftError) -> Self {
         Self::Thrift(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+    use polars_parquet_format::SchemaElement;
+    use polars_parquet_format::thrift::protocol::{
+        TCompactOutputProtocol, TFieldIdentifier, TListIdentifier, TOutputProtocol as _,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn feed() -> Vec<u8> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let feed = ParquetFeed {
+            seed: 1,
+            size: FeedSize::Rows(100),
+            levels: 1,
+        };
+        feed.write(file.path()).unwrap();
+        std::fs::read(file.path()).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Footer, FooterError> {
+        Footer::read(Cursor::new(bytes))
+    }
+
+    /// A file whose footer holds this schema, as names with their numbers of children.
+    fn with_schema(elements: &[(&str, i32)]) -> Vec<u8> {
+        let mut footer = Vec::new();
+        let mut thrift = TCompactOutputProtocol::new(&mut footer);
+        let list = TListIdentifier::new(TType::Struct, elements.len() as u32);
+        thrift
+            .write_field_begin(&TFieldIdentifier::new("schema", TType::List, SCHEMA))
+            .unwrap();
+        thrift.write_list_begin(&list).unwrap();
+        for (name, children) in elements {
+            let element = SchemaElement {
+                type_: None,
+                type_length: None,
+                repetition_type: None,
+                name: (*name).to_owned(),
+                num_children: Some(*children),
+                converted_type: None,
+                scale: None,
+                precision: None,
+                field_id: None,
+                logical_type: None,
+            };
+            element.write_to_out_protocol(&mut thrift).unwrap();
+        }
+        thrift
+            .write_field_begin(&TFieldIdentifier::new("rows", TType::I64, NUM_ROWS))
+            .unwrap();
+        thrift.write_i64(7).unwrap();
+        thrift.write_field_stop().unwrap();
+        let length = (footer.len() as u32).to_le_bytes();
+        [&MAGIC, footer.as_slice(), &length, &MAGIC].concat()
+    }
+
+    #[test]
+    fn rows_and_top_level_columns_are_read() {
+        let footer = read(&feed()).unwrap();
+        assert_eq!(footer.rows, 100);
+        assert_eq!(footer.columns[..3], ["timestamp", "sequence", "symbol"]);
+        assert_eq!(footer.columns.len(), 10);
+        let nested = with_schema(&[("root", 2), ("a", 1), ("b", 1), ("c", 0), ("d", 0)]);
+        let footer = read(&nested).unwrap();
+        assert_eq!(footer.columns, ["a", "d"]);
+        assert_eq!(footer.rows, 7);
+    }
+
+    #[test]
+    fn a_schema_that_is_no_tree_is_refused_however_deep() {
+        let no_trees: [&[(&str, i32)]; 4] = [
+            &[],
+            &[("root", 2), ("a", 0)],
+            &[("root", 0), ("a", 0)],
+            &[("root", -1)],
+        ];
+        for schema in no_trees {
+            assert!(read(&with_schema(schema)).is_err(), "{schema:?}");
+        }
+        assert!(read(&with_schema(&vec![("deep", 1); 100_000])).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_anywhere_is_refused() {
+        let bytes = feed();
+        for size in 0..bytes.len() {
+            assert!(read(&bytes[..size]).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_of_the_footer_panics() {
+        let bytes = feed();
+        let length = u32::from_le_bytes(bytes[bytes.len() - 8..][..4].try_into().unwrap());
+        for position in bytes.len() - 8 - length as usize..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[position] ^= 1 << bit;
+                let _ = read(&flipped);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_footer_panics(footer in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let length = (footer.len() as u32).to_le_bytes();
+            let _ = read(&[&MAGIC, footer.as_slice(), &length, &MAGIC].concat());
+        }
     }
 }

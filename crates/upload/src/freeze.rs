@@ -116,3 +116,80 @@ fn now() -> i128 {
 fn nanoseconds(duration: Duration) -> i128 {
     i128::from(duration.as_secs()) * NANOSECONDS + i128::from(duration.subsec_nanos())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const AT_REST: Fingerprint = Fingerprint {
+        device: 1,
+        inode: 2,
+        size: 3,
+        modified: 100,
+        changed: 100,
+    };
+
+    fn judged(after: Fingerprint) -> bool {
+        let freeze = Freeze {
+            before: AT_REST,
+            begin: 200,
+        };
+        freeze.judge(&after, 300).is_ok()
+    }
+
+    #[test]
+    fn any_difference_is_a_change() {
+        assert!(judged(AT_REST));
+        for after in [
+            Fingerprint {
+                device: 9,
+                ..AT_REST
+            },
+            Fingerprint {
+                inode: 9,
+                ..AT_REST
+            },
+            Fingerprint { size: 9, ..AT_REST },
+            Fingerprint {
+                modified: 99,
+                ..AT_REST
+            },
+            Fingerprint {
+                changed: 101,
+                ..AT_REST
+            },
+        ] {
+            assert!(!judged(after), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_time_inside_the_time_of_reading_proves_nothing() {
+        let before = Fingerprint {
+            changed: 250,
+            ..AT_REST
+        };
+        let freeze = Freeze { before, begin: 200 };
+        assert!(freeze.judge(&before, 300).is_err());
+        assert!(freeze.judge(&before, 249).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_just_now_is_given_time_to_show_the_next_change() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"old").unwrap();
+        let planned = Fingerprint::of(file.as_file()).unwrap();
+        let freeze = Freeze::begin(file.as_file(), &planned).unwrap();
+        freeze.end(file.as_file()).unwrap();
+        // As many bytes, and the old modification time: only the change time tells.
+        let modified = file.as_file().metadata().unwrap().modified().unwrap();
+        std::os::unix::fs::FileExt::write_all_at(file.as_file(), b"new", 0).unwrap();
+        file.as_file().set_modified(modified).unwrap();
+        assert!(matches!(
+            freeze.end(file.as_file()),
+            Err(FreezeError::Changed(_))
+        ));
+    }
+}

@@ -122,3 +122,137 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SourceErr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn with(names: &[&str]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    fn names(root: &Path) -> Result<Vec<String>, SourceError> {
+        Ok(find(root)?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn refused(folder: &TempDir) -> String {
+        let root = folder.path().canonicalize().unwrap();
+        let text = find(folder.path()).unwrap_err().to_string();
+        text.replace(root.to_str().unwrap(), "ROOT")
+    }
+
+    #[test]
+    fn regular_files_are_found_in_the_order_of_their_keys() {
+        let folder = with(&[
+            "b.parquet",
+            "a/z.parquet",
+            "a.parquet",
+            "a/readme.txt",
+            "b.PARQUET2",
+        ]);
+        assert_eq!(
+            names(folder.path()).unwrap(),
+            ["a.parquet", "a/z.parquet", "b.parquet"]
+        );
+        let missing = folder.path().join("missing");
+        assert!(matches!(find(&missing), Err(SourceError::Root(..))));
+        let file = folder.path().join("b.parquet");
+        assert!(matches!(find(&file), Err(SourceError::NotADirectory(_))));
+        assert!(matches!(
+            find(with(&["a.txt"]).path()),
+            Err(SourceError::Empty(_))
+        ));
+    }
+
+    #[test]
+    fn links_are_followed_inside_the_directory_only() {
+        let (folder, other) = (with(&["a/x.parquet"]), with(&["y.parquet"]));
+        symlink("a/x.parquet", folder.path().join("inside.parquet")).unwrap();
+        symlink(
+            other.path().join("y.parquet"),
+            folder.path().join("no-data"),
+        )
+        .unwrap();
+        assert_eq!(
+            names(folder.path()).unwrap(),
+            ["a/x.parquet", "inside.parquet"]
+        );
+        for target in ["y.parquet", ""] {
+            let link = folder.path().join("out.parquet");
+            symlink(other.path().join(target), &link).unwrap();
+            assert_eq!(
+                refused(&folder),
+                "link `ROOT/out.parquet` leads out of the source directory"
+            );
+            fs::remove_file(link).unwrap();
+        }
+        symlink("..", folder.path().join("a/loop")).unwrap();
+        assert!(matches!(find(folder.path()), Err(SourceError::Walk(..))));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused() {
+        let folder = with(&["a.parquet"]);
+        let _socket = UnixListener::bind(folder.path().join("s.parquet")).unwrap();
+        assert_eq!(
+            refused(&folder),
+            "`ROOT/s.parquet` is neither a regular file nor a directory"
+        );
+    }
+
+    #[test]
+    fn names_that_are_not_safe_everywhere_are_refused() {
+        for (name, why) in [
+            (
+                "a\nb.parquet",
+                "the name `a\\nb.parquet` holds a control character",
+            ),
+            (
+                "_progress/a.parquet",
+                "`_progress/a.parquet` would stand among the run's own objects",
+            ),
+            (
+                "manifest.json/a.parquet",
+                "`manifest.json/a.parquet` would stand among the run's own objects",
+            ),
+        ] {
+            assert_eq!(refused(&with(&[name])), why);
+        }
+        let long = ["x".repeat(200).as_str(); 5].join("/") + ".parquet";
+        assert!(matches!(
+            find(with(&[&long]).path()),
+            Err(SourceError::TooLong(_))
+        ));
+        let folder = with(&[]);
+        fs::write(folder.path().join(OsStr::from_bytes(b"\xff.parquet")), "").unwrap();
+        assert!(matches!(find(folder.path()), Err(SourceError::NotUtf8(_))));
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_unicode_form_only_are_refused() {
+        for (a, b) in [
+            ("a.parquet", "A.parquet"),
+            ("stra\u{df}e.parquet", "STRASSE.parquet"),
+            ("\u{e9}.parquet", "e\u{301}.parquet"),
+            ("\u{e9}.parquet", "E\u{301}.parquet"),
+            ("d/x.parquet", "D/x.parquet"),
+        ] {
+            let found = find(with(&[a, b]).path());
+            assert!(matches!(found, Err(SourceError::SameName(..))), "{a} {b}");
+        }
+        assert!(find(with(&["D/x.parquet", "d/y.parquet"]).path()).is_ok());
+    }
+}
