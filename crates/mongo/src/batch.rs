@@ -67,6 +67,11 @@ impl InsertBatch {
         self.documents.as_bytes().len()
     }
 
+    pub(crate) fn push(&mut self, document: &RawDocument) {
+        self.documents.push(document);
+        self.count += 1;
+    }
+
     pub(crate) fn documents(&self) -> impl Iterator<Item = Result<&RawDocument>> {
         self.documents.into_iter().map(|value| {
             value
@@ -129,8 +134,7 @@ impl BatchBuilder {
         let size = self.batch.size() + bytes.len() + ELEMENT_OVERHEAD;
         let is_full = size > self.limits.bytes || self.batch.count == self.limits.documents;
         let full = if is_full { self.take() } else { None };
-        self.batch.documents.push(document);
-        self.batch.count += 1;
+        self.batch.push(document);
         Ok(full)
     }
 

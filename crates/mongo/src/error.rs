@@ -3,10 +3,12 @@
 //! The driver's own errors never leave this crate: their text can hold parts of a password or whole
 //! documents. What is kept of them is a [`Cause`], redacted, or a [`Refusal`], what the server said.
 
+pub(crate) mod code;
+mod driver;
+
 use std::time::Duration;
 
 use lob_core::redact::redact;
-use mongodb::error::ErrorKind;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -83,6 +85,16 @@ pub enum Error {
         namespace: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The driver failed for a reason of its own.
+    #[error("`{command}` on `{namespace}` failed")]
+    Driver {
+        /// The command's name.
+        command: &'static str,
+        /// Database and collection.
+        namespace: String,
+        /// What the driver says.
+        source: Cause,
     },
     /// No collection of the database fits the pattern.
     #[error("database `{database}` has no collection like `{pattern}`")]
@@ -275,96 +287,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// What the driver reports for `command`, as one of ours.
-    pub(crate) fn from_driver(
-        error: &mongodb::error::Error,
-        command: &'static str,
-        namespace: &str,
-        hosts: &str,
-    ) -> Self {
-        let namespace = namespace.to_owned();
-        match error.kind.as_ref() {
-            ErrorKind::Authentication { .. } => Self::Authentication {
-                hosts: hosts.to_owned(),
-                source: Cause::new(&error.kind),
-            },
-            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => Self::Unreachable {
-                hosts: hosts.to_owned(),
-                source: Cause::new(&error.kind),
-            },
-            ErrorKind::Command(refusal) if refusal.code == code::UNAUTHORIZED => {
-                if refusal.message.ends_with("requires authentication") {
-                    let source = Cause::new(&refusal.message);
-                    return Self::Authentication {
-                        hosts: hosts.to_owned(),
-                        source,
-                    };
-                }
-                Self::Unauthorized { command, namespace }
-            }
-            ErrorKind::Command(refusal) => Self::Refused {
-                command,
-                namespace,
-                source: Refusal {
-                    code: refusal.code,
-                    name: refusal.code_name.clone(),
-                    message: redact(&refusal.message),
-                },
-            },
-            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => Self::ConnectionLost {
-                command,
-                namespace,
-                source: Cause::new(&error.kind),
-            },
-            other => {
-                let reason = redact(&other.to_string());
-                Self::InvalidReply {
-                    command,
-                    namespace,
-                    reason,
-                }
-            }
-        }
-    }
-}
-
-impl Refusal {
-    /// True for the codes of a server that stops, starts or changes its role, and of the network
-    /// between servers (the retryable codes of the driver specifications).
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(
-            self.code,
-            6 | 7
-                | 89
-                | 91
-                | 134
-                | 189
-                | 262
-                | 9001
-                | 10058
-                | 10107
-                | 11600
-                | 11602
-                | 13435
-                | 13436
-        )
-    }
-}
-
-/// The server's error codes that this crate acts upon.
-pub(crate) mod code {
-    pub(crate) const UNAUTHORIZED: i32 = 13;
-    pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
-    pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
-    pub(crate) const NAMESPACE_EXISTS: i32 = 48;
-    pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
-    /// The collection of a running query was dropped or renamed.
-    pub(crate) const QUERY_PLAN_KILLED: i32 = 175;
-    pub(crate) const CURSOR_KILLED: i32 = 237;
-    pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
-    pub(crate) const DUPLICATE_KEY: i32 = 11000;
-    pub(crate) const UNKNOWN_FIELD: i32 = 40415;
 }
 
 fn quoted(names: &[String]) -> String {

@@ -27,9 +27,7 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidUri { .. } | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
-            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::SwapLost { .. } => {
-                ExitStatus::Integrity
-            }
+            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } => ExitStatus::Integrity,
             Self::OutcomeUnknown { .. } => ExitStatus::Unknown,
             _ => ExitStatus::Failed,
         }
@@ -74,6 +72,9 @@ impl Error {
                  --collection-pattern"
                     .into()
             }
+            Self::SwapLost { .. } => "someone else renamed or dropped a collection meanwhile: see \
+                what is there, then run it again"
+                .into(),
             Self::OutcomeUnknown { .. } => "when the server answers again, run the same command: \
                 it looks at what is there"
                 .into(),

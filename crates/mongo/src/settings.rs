@@ -83,6 +83,21 @@ pub struct MongoArgs {
     pub mongodb_pool_size: Option<u32>,
 }
 
+impl MongoArgs {
+    /// True if a password was typed, where other users of the machine can read it.
+    pub fn has_password(&self) -> bool {
+        self.mongodb_uri.as_ref().is_some_and(|uri| {
+            let user_info = uri
+                .expose()
+                .rsplit_once('@')
+                .map_or("", |(user_info, _)| user_info);
+            user_info
+                .split_once("://")
+                .is_some_and(|(_, user_info)| user_info.contains(':'))
+        })
+    }
+}
+
 fn shown<S: Serializer>(uri: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     without_secrets(uri.expose()).serialize(serializer)
 }

@@ -1,6 +1,8 @@
 //! What this crate promises, on the testkit's server by default and on the server named by
 //! `LOB_E2E_MONGODB_URI` where that is set. Faults are always shown on the testkit's server.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod connect;
 mod fixture;
 mod insert;

@@ -1,0 +1,29 @@
+//! The server's error codes that this crate acts upon.
+
+use super::Refusal;
+
+pub(crate) const UNAUTHORIZED: i32 = 13;
+pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
+pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
+pub(crate) const NAMESPACE_EXISTS: i32 = 48;
+pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
+/// The collection of a running query was dropped or renamed.
+pub(crate) const QUERY_PLAN_KILLED: i32 = 175;
+pub(crate) const CURSOR_KILLED: i32 = 237;
+pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
+pub(crate) const OBJECT_TOO_LARGE: i32 = 10334;
+pub(crate) const DUPLICATE_KEY: i32 = 11000;
+pub(crate) const UNKNOWN_FIELD: i32 = 40415;
+
+/// The codes of a server that stops, starts or changes its role, and of the network between
+/// servers (the retryable codes of the driver specifications).
+const TRANSIENT: [i32; 14] = [
+    6, 7, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+];
+
+impl Refusal {
+    /// True if the server would take the same command a moment later.
+    pub(crate) fn is_transient(&self) -> bool {
+        TRANSIENT.contains(&self.code)
+    }
+}

@@ -1,0 +1,72 @@
+//! What the driver reports, as one of our errors, without secrets and documents.
+
+use lob_core::redact::redact;
+use mongodb::error::ErrorKind;
+
+use super::{Cause, Error, Refusal, code};
+
+impl Error {
+    /// What the driver reports for `command`, as one of ours.
+    pub(crate) fn from_driver(
+        error: &mongodb::error::Error,
+        command: &'static str,
+        namespace: &str,
+        hosts: &str,
+    ) -> Self {
+        let namespace = namespace.to_owned();
+        match error.kind.as_ref() {
+            ErrorKind::Authentication { .. } => Self::Authentication {
+                hosts: hosts.to_owned(),
+                source: Cause::new(&error.kind),
+            },
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::IncompatibleServer { .. } => Self::Unreachable {
+                hosts: hosts.to_owned(),
+                source: Cause::new(&error.kind),
+            },
+            ErrorKind::Command(refusal) if refusal.code == code::UNAUTHORIZED => {
+                if refusal.message.ends_with("requires authentication") {
+                    let source = Cause::new(&refusal.message);
+                    return Self::Authentication {
+                        hosts: hosts.to_owned(),
+                        source,
+                    };
+                }
+                Self::Unauthorized { command, namespace }
+            }
+            ErrorKind::Command(refusal) => Self::Refused {
+                command,
+                namespace,
+                source: Refusal {
+                    code: refusal.code,
+                    name: refusal.code_name.clone(),
+                    message: redact(&refusal.message),
+                },
+            },
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => Self::ConnectionLost {
+                command,
+                namespace,
+                source: Cause::new(&error.kind),
+            },
+            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
+                Self::InvalidUri {
+                    reason: Cause::new(&error.kind).to_string(),
+                }
+            }
+            ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => {
+                let reason = Cause::new(&error.kind).to_string();
+                Self::InvalidReply {
+                    command,
+                    namespace,
+                    reason,
+                }
+            }
+            _ => Self::Driver {
+                command,
+                namespace,
+                source: Cause::new(&error.kind),
+            },
+        }
+    }
+}

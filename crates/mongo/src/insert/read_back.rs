@@ -1,0 +1,78 @@
+//! Looks up what is stored under the `_id`s of some documents, and compares it byte for byte.
+
+use std::collections::HashSet;
+
+use bson::{RawArrayBuf, RawDocument, rawdoc};
+use futures::StreamExt as _;
+
+use crate::command::Command;
+use crate::error::{Error, Result, code};
+use crate::id::{DocumentId, invalid};
+use crate::staging::Staging;
+
+/// As much as one reply should hold.
+const REPLY_BYTES: usize = 4 * 1024 * 1024;
+
+impl Staging {
+    /// The bytes of those of `documents` that are stored.
+    ///
+    /// # Errors
+    /// [`Error::DifferentDocument`] if another document has the `_id` of one of them.
+    pub(super) async fn read_back<'a>(
+        &self,
+        documents: &[&'a RawDocument],
+    ) -> Result<HashSet<&'a [u8]>> {
+        let mut expected: HashSet<&[u8]> = HashSet::new();
+        let mut ids = RawArrayBuf::new();
+        for document in documents {
+            expected.insert(document.as_bytes());
+            let id = document.into_iter().next().ok_or(Error::IdNotFirst)?;
+            ids.push(id.map_err(invalid)?.1);
+        }
+        let total: usize = expected.iter().map(|document| document.len()).sum();
+        let mean = (total / expected.len().max(1)).max(1);
+        let batch_documents = u32::try_from(REPLY_BYTES / mean)
+            .unwrap_or(1)
+            .clamp(1, 100_000);
+        let mut body = rawdoc! {
+            "find": self.name(),
+            "filter": { "_id": { "$in": ids } },
+            "batchSize": i64::from(batch_documents),
+        };
+        let database = &self.collection.database;
+        database.pin(&mut body, self.uuid());
+        let find = Command::new("find", self.collection.namespace(), body);
+        let mut cursor = match database
+            .open_cursor_on_primary(&find, batch_documents)
+            .await
+        {
+            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => {
+                return Err(Error::Replaced {
+                    namespace: find.namespace,
+                });
+            }
+            cursor => cursor?,
+        };
+        let mut stored = HashSet::new();
+        loop {
+            let next = async { cursor.next().await.transpose() };
+            let Some(reply) = database.bounded("getMore", &find.namespace, next).await? else {
+                return Ok(stored);
+            };
+            for document in reply.doc_slices().map_err(|e| invalid(&e.kind))? {
+                let document = document.map_err(invalid)?;
+                let found = document
+                    .as_document()
+                    .ok_or_else(|| invalid("another type"))?;
+                let Some(equal) = expected.take(found.as_bytes()) else {
+                    let id = DocumentId::of(found)?.to_string();
+                    return Err(Error::DifferentDocument {
+                        namespace: find.namespace,
+                        id,
+                    });
+                };
+                stored.insert(equal);
+            }
+        }
+    }
+}
