@@ -278,6 +278,13 @@ async fn documents_that_cannot_be_kept_are_refused_one_by_one() {
     ];
     let errors = subject.write_errors("c", &refused).await;
     assert_eq!(errors, [(0, 53), (1, 53), (2, 53), (3, 52), (4, 52)]);
+    // 180 levels are the most: the document itself, 178 or 179 in between, and the innermost.
+    let deep = |between: i32| {
+        let nested = (0..between).fold(doc! { "x": 1 }, |inner, _| doc! { "n": inner });
+        doc! { "_id": between, "n": nested }
+    };
+    let errors = subject.write_errors("deep", &[deep(178), deep(179)]).await;
+    assert_eq!(errors, [(1, 15)]);
     let two_ids: RawDocumentBuf = [(cstr!("_id"), 1), (cstr!("_id"), 1)].into_iter().collect();
     let reply = subject
         .run(rawdoc! { "insert": "c", "documents": [two_ids] })

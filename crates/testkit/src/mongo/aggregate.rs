@@ -18,8 +18,8 @@ use super::filter::Filter;
 use super::find::{empty_result, matching, projects_id, take_hint};
 use crate::document_writer::DocumentWriter;
 
-/// `[{$sample: {size}}]`, and `[{$match}, {$group: {_id: 1, n: {$sum: 1}}}]`, which is how drivers
-/// count; either may be followed by `{$project: {_id: 1}}`.
+/// `[{$sample: {size}}]`, with or without `{$project: {_id: 1}}` after it, and
+/// `[{$match}, {$group: {_id: 1, n: {$sum: 1}}}]`, which is how drivers count.
 pub(crate) fn aggregate(
     catalog: &Catalog,
     cursors: &mut Cursors,

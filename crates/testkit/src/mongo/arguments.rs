@@ -37,7 +37,7 @@ impl<'a> Arguments<'a> {
     ///
     /// A body that is not a command at all, and read concerns other than the plain ones.
     pub(crate) fn new(message: &'a Message) -> Result<Self, Failure> {
-        if let Err(malformed) = message.validity {
+        if let Err(malformed) = message.depth {
             return Err(Failure::new(22, malformed.to_string()));
         }
         let mut left = Vec::new();
@@ -72,6 +72,11 @@ impl<'a> Arguments<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether some document of the command may nest deeper than `levels`.
+    pub(crate) fn may_be_deeper_than(&self, levels: usize) -> bool {
+        self.message.depth.is_ok_and(|depth| depth > levels)
     }
 
     /// The value of the command's own name as a name: of a collection, or a namespace.

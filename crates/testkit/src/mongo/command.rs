@@ -193,7 +193,7 @@ impl Server {
 
 /// The session and number of a write that its client may send twice.
 fn retryable_write(message: &Message) -> Option<(&[u8], i64)> {
-    message.validity.ok()?;
+    message.depth.ok()?;
     let transaction_number = get(&message.body, "txnNumber").and_then(number::integer)?;
     Some((get(&message.body, "lsid")?.bytes, transaction_number))
 }

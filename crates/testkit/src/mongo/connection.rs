@@ -116,7 +116,7 @@ async fn settle(shared: &Shared, moment: Moment, command: &Command) -> Option<Op
 
 /// The command as tests see it; `None` for handshakes and for what is no command.
 fn describe(message: &Message) -> Option<Command> {
-    message.validity.ok()?;
+    message.depth.ok()?;
     let first = elements(&message.body).next()?;
     let name = String::from_utf8(first.name.to_vec()).ok()?;
     if is_handshake(&name) {

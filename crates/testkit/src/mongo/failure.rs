@@ -108,6 +108,7 @@ fn code_name(code: i32) -> String {
         9 => "FailedToParse",
         13 => "Unauthorized",
         14 => "TypeMismatch",
+        15 => "Overflow",
         16 => "InvalidLength",
         18 => "AuthenticationFailed",
         20 => "IllegalOperation",

@@ -10,16 +10,26 @@ use bytes::Bytes;
 use super::arguments::Arguments;
 use super::catalog::{Catalog, Namespace, id_pattern};
 use super::command::Outcome;
-use super::element::{Value, elements};
+use super::element::{Value, elements, validate};
 use super::failure::Failure;
-use super::index;
+use super::index::is_unique;
 use super::order::Key;
 use crate::document_writer::DocumentWriter;
 
 /// The largest document in bytes.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// How deep a stored document may nest.
+const MAX_STORED_DEPTH: usize = 180;
 /// The most documents in one command.
 pub(crate) const MAX_BATCH: usize = 100_000;
+
+/// What a command says about all its documents.
+struct Rules<'a> {
+    uuid: Option<Value<'a>>,
+    bypass_validation: bool,
+    keep_zero_timestamps: bool,
+    check_depth: bool,
+}
 
 pub(crate) fn insert(
     catalog: &mut Catalog,
@@ -28,13 +38,16 @@ pub(crate) fn insert(
 ) -> Result<Outcome, Failure> {
     let documents = arguments.documents("documents")?;
     let ordered = arguments.boolean("ordered")?.unwrap_or(true);
-    let uuid = arguments.collection_uuid()?;
-    let bypass_validation = arguments
-        .boolean("bypassDocumentValidation")?
-        .unwrap_or(false);
-    let keep_zero_timestamps = arguments
-        .boolean("bypassEmptyTsReplacement")?
-        .unwrap_or(false);
+    let rules = Rules {
+        uuid: arguments.collection_uuid()?,
+        bypass_validation: arguments
+            .boolean("bypassDocumentValidation")?
+            .unwrap_or(false),
+        keep_zero_timestamps: arguments
+            .boolean("bypassEmptyTsReplacement")?
+            .unwrap_or(false),
+        check_depth: arguments.may_be_deeper_than(MAX_STORED_DEPTH),
+    };
     arguments.finish()?;
     if documents.is_empty() || documents.len() > MAX_BATCH {
         let message = format!("Write batch sizes must be between 1 and {MAX_BATCH}.");
@@ -42,32 +55,14 @@ pub(crate) fn insert(
     }
 
     let count = documents.len();
-    let (mut inserted, mut errors) = (0, Vec::new());
+    let (mut inserted, mut refused) = (0, 0);
+    let mut errors = DocumentWriter::new();
     for (index, document) in documents.into_iter().enumerate() {
-        let result = stored_form(document, keep_zero_timestamps).and_then(|(id, stored)| {
-            let collection = catalog.find_or_create(namespace, uuid)?;
-            if collection.has_validator() && !bypass_validation {
-                return Err(Failure::unsupported("validation of documents"));
-            }
-            if collection
-                .indexes
-                .iter()
-                .any(|specification| index::is_unique(specification))
-            {
-                return Err(Failure::unsupported("inserts under a unique index"));
-            }
-            match collection.documents.entry(id) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(stored);
-                    Ok(())
-                }
-                Entry::Occupied(_) => Err(duplicate(namespace, &stored)),
-            }
-        });
-        match result {
+        match insert_one(catalog, namespace, &rules, document) {
             Ok(()) => inserted += 1,
             Err(failure) => {
-                errors.push(failure.write_error(index));
+                errors.document(refused.to_string(), &failure.write_error(index));
+                refused += 1;
                 if ordered {
                     break;
                 }
@@ -76,17 +71,40 @@ pub(crate) fn insert(
     }
     let mut reply = DocumentWriter::new();
     reply.int32("n", inserted);
-    if !errors.is_empty() {
-        let mut entries = DocumentWriter::new();
-        for (position, error) in errors.iter().enumerate() {
-            entries.document(position.to_string(), error);
-        }
-        reply.array("writeErrors", &entries.finish());
+    if refused > 0 {
+        reply.array("writeErrors", &errors.finish());
     }
     Ok(Outcome {
         reply,
         documents: count,
     })
+}
+
+fn insert_one(
+    catalog: &mut Catalog,
+    namespace: &Namespace,
+    rules: &Rules<'_>,
+    document: Bytes,
+) -> Result<(), Failure> {
+    if rules.check_depth && validate(&document).is_ok_and(|depth| depth > MAX_STORED_DEPTH) {
+        let message = format!("document exceeds {MAX_STORED_DEPTH} levels of nesting");
+        return Err(Failure::new(15, message));
+    }
+    let (id, stored) = stored_form(document, rules.keep_zero_timestamps)?;
+    let collection = catalog.find_or_create(namespace, rules.uuid)?;
+    if collection.has_validator() && !rules.bypass_validation {
+        return Err(Failure::unsupported("validation of documents"));
+    }
+    if collection.indexes.iter().any(|index| is_unique(index)) {
+        return Err(Failure::unsupported("inserts under a unique index"));
+    }
+    match collection.documents.entry(id) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(stored);
+            Ok(())
+        }
+        Entry::Occupied(_) => Err(duplicate(namespace, &stored)),
+    }
 }
 
 fn duplicate(namespace: &Namespace, document: &[u8]) -> Failure {

@@ -26,8 +26,8 @@ pub(crate) struct Message {
     pub(crate) more_to_come: bool,
     pub(crate) body: Bytes,
     pub(crate) sequence: Option<Sequence>,
-    /// Whether body and sequence are valid BSON; a server answers invalid BSON with an error.
-    pub(crate) validity: Result<(), element::Malformed>,
+    /// How deep the documents nest; a server answers invalid BSON with an error.
+    pub(crate) depth: Result<usize, element::Malformed>,
 }
 
 /// A kind-1 section: documents that belong into the body under a name.
@@ -71,18 +71,18 @@ fn parse(id: i32, mut payload: Bytes) -> io::Result<Message> {
             .ok_or_else(|| invalid("no checksum"))?;
         payload.truncate(end);
     }
-    let (mut body, mut sequence, mut validity) = (None, None, Ok(()));
+    let (mut body, mut sequence, mut depth) = (None, None, Ok(0));
     while payload.has_remaining() {
         match payload.get_u8() {
             0 if body.is_none() => {
                 let document = take_document(&mut payload)?;
-                validity = validity.and(element::validate(&document).map(drop));
+                depth = deepest(depth, &document);
                 body = Some(document);
             }
             1 if sequence.is_none() => {
                 let (name, documents) = take_sequence(&mut payload)?;
                 for document in &documents {
-                    validity = validity.and_then(|()| element::validate(document).map(drop));
+                    depth = deepest(depth, document);
                 }
                 sequence = Some(Sequence { name, documents });
             }
@@ -95,8 +95,15 @@ fn parse(id: i32, mut payload: Bytes) -> io::Result<Message> {
         more_to_come: flags & MORE_TO_COME != 0,
         body,
         sequence,
-        validity,
+        depth,
     })
+}
+
+fn deepest(
+    so_far: Result<usize, element::Malformed>,
+    document: &[u8],
+) -> Result<usize, element::Malformed> {
+    Ok(so_far?.max(element::validate(document)?))
 }
 
 fn take_sequence(payload: &mut Bytes) -> io::Result<(Bytes, Vec<Bytes>)> {
