@@ -1,2 +1,106 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: all that a developer or a CI machine runs, with nothing but Rust to begin with.
+//!
+//! One subcommand, one file. Commands are shown before they run, so that each can be repeated by
+//! hand. Ctrl-C and SIGTERM drop what is under way, and with it servers and temporary data.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development tool prints directly"
+)]
+
+mod ci;
+mod codegen;
+mod command;
+mod demo;
+mod e2e;
+mod lint;
+mod minio;
+mod mongod;
+mod s3_client;
+mod server_process;
+mod services;
+mod setup;
+mod signals;
+mod test;
+mod tools;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+/// The development tasks of lob-tools
+///
+/// Start with `cargo xtask demo` to see the tools at work, and with `cargo xtask test` to check a
+/// change.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Upload, export, import and compare made-up LOB data; needs nothing but Rust
+    Demo,
+    /// Run all tests against the test servers in the process
+    Test,
+    /// Check format, clippy, rustdoc and generated references
+    Lint,
+    /// Run the tests against MinIO and MongoDB, or the servers named in the environment
+    E2e,
+    /// Do what CI does: lint, test, e2e
+    Ci,
+    /// Install MinIO, MongoDB and Python readers into target/tools
+    Setup,
+    /// Run an S3 and a MongoDB server until Ctrl-C and print how to reach them
+    Services(services::Args),
+    /// Write the references in docs/reference from the tools' command lines
+    Codegen(codegen::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = tokio::select! {
+        // First, so that a task that ends by a signal on purpose has ended well.
+        biased;
+        outcome = run(args.task) => outcome,
+        status = signals::stop() => {
+            eprintln!("interrupted");
+            return ExitCode::from(status);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace()?);
+    match task {
+        Task::Demo => demo::run(&sh).await,
+        Task::Test => test::run(&sh).await,
+        Task::Lint => lint::run(&sh).await,
+        Task::E2e => e2e::run(&sh).await,
+        Task::Ci => ci::run(&sh).await,
+        Task::Setup => setup::run(&sh).await,
+        Task::Services(args) => services::run(&sh, &args).await,
+        Task::Codegen(args) => codegen::run(&sh, &args),
+    }
+}
+
+/// The root of the workspace, wherever the task was started.
+fn workspace() -> anyhow::Result<&'static Path> {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().context("xtask lies outside a workspace")
+}

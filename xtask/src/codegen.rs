@@ -1,0 +1,52 @@
+//! The references in `docs/reference`: each tool's command line as Markdown, made from clap so that
+//! they cannot differ from what the tool does.
+
+use anyhow::{Context as _, bail};
+use clap::CommandFactory;
+use clap_markdown::{MarkdownOptions, help_markdown_custom};
+use xshell::Shell;
+
+const FOLDER: &str = "docs/reference";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write nothing; fail where a reference is not what it would be
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+pub(crate) fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    let references = [
+        reference::<lob_upload::Args>(),
+        reference::<lob_export::Args>(),
+        reference::<lob_import::Args>(),
+    ];
+    for (tool, text) in references {
+        let path = format!("{FOLDER}/{tool}.md");
+        if sh.read_file(&path).is_ok_and(|there| there == text) {
+            continue;
+        }
+        if args.check {
+            bail!("`{path}` is out of date; run `cargo xtask codegen`");
+        }
+        let written = sh.write_file(&path, text);
+        written.with_context(|| format!("`{path}` cannot be written"))?;
+        eprintln!("wrote {path}");
+    }
+    Ok(())
+}
+
+/// A tool's name and the text of its reference.
+fn reference<A: CommandFactory>() -> (String, String) {
+    let tool = A::command().get_name().to_owned();
+    let options = MarkdownOptions::new()
+        .title(format!("`{tool}`"))
+        .show_footer(false);
+    let text = help_markdown_custom::<A>(&options);
+    let lines = text
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n");
+    (tool, format!("{}\n", lines.trim_end()))
+}

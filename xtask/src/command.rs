@@ -1,0 +1,65 @@
+//! Runs a command as a step of a task: shown first, and the task fails where the command does.
+
+use std::process::Stdio;
+
+use anyhow::{Context as _, ensure};
+use tokio::process::Command;
+use xshell::Cmd;
+
+/// Shows the command with these environment variables, and runs it with them.
+pub(crate) async fn run_with(
+    environment: &[(&str, String)],
+    command: Cmd<'_>,
+) -> anyhow::Result<()> {
+    let variables = environment.iter();
+    let shown: String = variables
+        .map(|(name, value)| format!("{name}={value:?} "))
+        .collect();
+    eprintln!("$ {shown}{command}");
+    finish(command.envs(environment.iter().map(|(name, value)| (name, value)))).await
+}
+
+/// Shows the command and runs it.
+pub(crate) async fn run(command: Cmd<'_>) -> anyhow::Result<()> {
+    run_with(&[], command).await
+}
+
+/// Runs the command without a word.
+pub(crate) async fn finish(command: Cmd<'_>) -> anyhow::Result<()> {
+    let shown = command.to_string();
+    let status = killable(command).status().await;
+    let status = status.with_context(|| format!("`{shown}` cannot be started"))?;
+    ensure!(status.success(), "`{shown}` failed: {status}");
+    Ok(())
+}
+
+/// What the command prints on stdout; stderr is shown as it comes.
+pub(crate) async fn output(command: Cmd<'_>) -> anyhow::Result<String> {
+    let shown = command.to_string();
+    let output = killable(command).stderr(Stdio::inherit()).output().await;
+    let output = output.with_context(|| format!("`{shown}` cannot be started"))?;
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed: {}",
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` does not print text"))
+}
+
+/// Whether the command can be started and succeeds; what it prints is lost.
+pub(crate) async fn works(command: Cmd<'_>) -> bool {
+    let mut command = killable(command);
+    let status = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .await;
+    status.is_ok_and(|status| status.success())
+}
+
+/// A task that is dropped takes its command with it.
+fn killable(command: Cmd<'_>) -> Command {
+    let mut command = Command::from(std::process::Command::from(command));
+    command.kill_on_drop(true);
+    command
+}

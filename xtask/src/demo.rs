@@ -1,0 +1,148 @@
+//! The whole way of the data in one command: files to S3, split collections to S3 and back.
+//!
+//! The three real binaries work over TCP. What they did is looked at from outside, by the S3 SDK
+//! and the MongoDB driver, and compared byte for byte with what there was before.
+
+mod bucket;
+mod collections;
+mod feed;
+mod servers;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use self::bucket::Run;
+use self::servers::Servers;
+use crate::command;
+
+const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
+/// The tools look for files here, below the folder in which they are started.
+const SOURCE: &str = "lob_data";
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    section("Build");
+    let binaries = build(sh).await?;
+
+    section("Servers");
+    let servers = Servers::open().await?;
+    // Settings and artifacts of whoever runs this stay out of it.
+    let folder = tempfile::tempdir()?;
+    sh.change_dir(folder.path());
+    let tools = Tools {
+        sh,
+        binaries,
+        servers: &servers,
+    };
+    let (bucket, id) = (&servers.bucket, &servers.run_id);
+    let (source, restored) = (format!("{id}_source"), format!("{id}_restored"));
+
+    section("Data");
+    let files = feed::write(&folder.path().join(SOURCE))?;
+    let database = servers.mongo.database(&source);
+    let loaded = collections::load(&database).await?;
+
+    section("Upload: Parquet files to S3");
+    tools
+        .run("lob-upload", &["--bucket", bucket, "--run-id", id])
+        .await?;
+    let upload = Run::read(&servers, "lob-data").await?;
+    upload.show_objects();
+    show_checksums(entries(&upload.manifest, "files")?);
+
+    section("Export: MongoDB to S3");
+    let arguments = ["--bucket", bucket, "--run-id", id, "--database", &source];
+    tools.run("lob-export", &arguments).await?;
+    let export = Run::read(&servers, "processed-splits").await?;
+    export.show_objects();
+    for split in entries(&export.manifest, "splits")? {
+        show_split(split);
+        show_checksums(entries(split, "files")?);
+    }
+
+    section("Import: S3 back to MongoDB");
+    let arguments = ["--bucket", bucket, "--run-id", id, "--database", &restored];
+    tools.run("lob-import", &arguments).await?;
+
+    section("Verify");
+    bucket::verify_files(&servers, &upload, &files).await?;
+    bucket::verify_attested(&servers, &export).await?;
+    collections::verify(&servers.mongo.database(&restored), &loaded).await?;
+    println!("\nThe round trip is verified: nothing was lost and nothing was changed.");
+    servers.close();
+    Ok(())
+}
+
+/// The binaries by name, built.
+async fn build(sh: &Shell) -> anyhow::Result<HashMap<String, PathBuf>> {
+    // Every member, so that no dependency is built again with other features.
+    let build = cmd!(sh, "cargo build --workspace --bins --locked");
+    println!("$ {build}");
+    let messages = build.arg("--message-format=json-render-diagnostics");
+    let messages = command::output(messages).await?;
+    let messages = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let binaries = messages.filter_map(|message| {
+        let path = PathBuf::from(message["executable"].as_str()?);
+        Some((message["target"]["name"].as_str()?.to_owned(), path))
+    });
+    let binaries: HashMap<_, _> = binaries.collect();
+    for tool in TOOLS {
+        ensure!(binaries.contains_key(tool), "the build made no `{tool}`");
+    }
+    Ok(binaries)
+}
+
+/// The three binaries and the variables under which they find the servers.
+struct Tools<'a> {
+    sh: &'a Shell,
+    binaries: HashMap<String, PathBuf>,
+    servers: &'a Servers,
+}
+
+impl Tools<'_> {
+    async fn run(&self, tool: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        println!("$ {tool} {}\n", arguments.join(" "));
+        let binary: &Path = self.binaries.get(tool).context("no such tool")?;
+        let command = self.servers.environment(self.sh.cmd(binary));
+        command::finish(command.args(arguments).args(["--progress", "none"]))
+            .await
+            .with_context(|| format!("{tool} failed"))
+    }
+}
+
+fn section(title: &str) {
+    println!("\n== {title} ==");
+}
+
+fn entries<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a Vec<Value>> {
+    value[name]
+        .as_array()
+        .with_context(|| format!("the manifest has no `{name}`"))
+}
+
+fn show_split(split: &Value) {
+    println!(
+        "\nsplit {}: {} documents, {} of them residual rows",
+        split["split_id"], split["num_documents"], split["residual_rows"],
+    );
+    println!("  checksum   {}", text(&split["checksum"]));
+    println!("  digest     {}", text(&split["digest"]));
+}
+
+fn show_checksums(files: &[Value]) {
+    for file in files {
+        println!("\n{}", text(&file["key"]));
+        println!("  sha256     {}", text(&file["sha256"]));
+        println!("  crc64nvme  {}", text(&file["crc64nvme"]));
+        println!("  verified   {}", text(&file["verified"]));
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}

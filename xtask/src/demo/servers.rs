@@ -1,0 +1,110 @@
+//! The servers that a demo works with: the test servers in this process, or those that
+//! `AWS_ENDPOINT_URL` and `MONGODB_URI` name.
+
+use std::env;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use lob_testkit::mongo::{MongoOptions, MongoServer};
+use lob_testkit::s3::{S3Options, S3Server};
+use mongodb::Client;
+use xshell::Cmd;
+
+use crate::s3_client;
+
+const BUCKET: &str = "lob";
+
+pub(super) struct Servers {
+    pub(super) s3: aws_sdk_s3::Client,
+    pub(super) mongo: Client,
+    pub(super) bucket: String,
+    /// Names this demo's runs and databases: on servers that stay there may be others.
+    pub(super) run_id: String,
+    own_s3: Option<S3Server>,
+    own_mongo: Option<MongoServer>,
+}
+
+impl Servers {
+    pub(super) async fn open() -> anyhow::Result<Self> {
+        let (s3, own_s3) = s3().await?;
+        let (mongo, own_mongo) = mongo().await?;
+        let bucket = match env::var("LOB_BUCKET") {
+            Ok(bucket) if own_s3.is_none() => bucket,
+            _ => BUCKET.to_owned(),
+        };
+        if s3.head_bucket().bucket(&bucket).send().await.is_err() {
+            let created = s3.create_bucket().bucket(&bucket).send().await;
+            created.with_context(|| format!("bucket `{bucket}` cannot be created"))?;
+        }
+        let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let run_id = format!("demo_{now}");
+        Ok(Self {
+            s3,
+            mongo,
+            bucket,
+            run_id,
+            own_s3,
+            own_mongo,
+        })
+    }
+
+    /// Tells a tool where the servers are. One that the user has named is found as the user said.
+    pub(super) fn environment<'a>(&self, mut command: Cmd<'a>) -> Cmd<'a> {
+        let foreign = env::vars_os().map(|(name, _)| name);
+        let foreign = foreign.filter(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("LOB_") || self.own_s3.is_some() && name.starts_with("AWS_")
+        });
+        command = foreign.fold(command, |command, name| command.env_remove(name));
+        if let Some(s3) = &self.own_s3 {
+            command = command
+                .env("AWS_ENDPOINT_URL", s3.endpoint())
+                .env("AWS_ACCESS_KEY_ID", s3.access_key())
+                .env("AWS_SECRET_ACCESS_KEY", s3.secret_key())
+                .env("AWS_REGION", s3_client::REGION);
+        }
+        if let Some(mongo) = &self.own_mongo {
+            command = command.env("MONGODB_URI", mongo.uri());
+        }
+        command
+    }
+
+    /// Says what stays behind.
+    pub(super) fn close(self) {
+        let (bucket, id) = (&self.bucket, &self.run_id);
+        if self.own_s3.is_none() {
+            println!("The objects stay: s3://{bucket}/{{lob-data,processed-splits}}/{id}/");
+        }
+        if self.own_mongo.is_none() {
+            println!("The databases stay: `{id}_source` and `{id}_restored`.");
+        }
+    }
+}
+
+async fn s3() -> anyhow::Result<(aws_sdk_s3::Client, Option<S3Server>)> {
+    if let Ok(endpoint) = env::var("AWS_ENDPOINT_URL") {
+        println!("S3:      {endpoint}, named by AWS_ENDPOINT_URL");
+        return Ok((s3_client::from_environment().await, None));
+    }
+    let buckets = vec![BUCKET.to_owned()];
+    let options = S3Options {
+        buckets,
+        ..S3Options::default()
+    };
+    let server = S3Server::start(options).await.context("no S3 server")?;
+    println!("S3:      {}, in this process", server.endpoint());
+    let (access_key, secret_key) = (server.access_key(), server.secret_key());
+    let client = s3_client::with_keys(&server.endpoint(), access_key, secret_key).await;
+    Ok((client, Some(server)))
+}
+
+async fn mongo() -> anyhow::Result<(Client, Option<MongoServer>)> {
+    if let Ok(uri) = env::var("MONGODB_URI") {
+        println!("MongoDB: the server named by MONGODB_URI");
+        let client = Client::with_uri_str(uri).await.context("MONGODB_URI")?;
+        return Ok((client, None));
+    }
+    let server = MongoServer::start(MongoOptions::default()).context("no MongoDB server")?;
+    println!("MongoDB: {}, in this process", server.uri());
+    Ok((Client::with_uri_str(server.uri()).await?, Some(server)))
+}

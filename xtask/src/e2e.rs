@@ -1,0 +1,51 @@
+//! The tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
+//!
+//! Servers named in the environment are used instead of our own, for instance a MongoDB of another
+//! version. Nothing is ever skipped: what is missing fails.
+
+use std::env;
+
+use xshell::{Shell, cmd};
+
+use crate::minio::{self, Minio};
+use crate::mongod::Mongod;
+use crate::tools::Tools;
+use crate::{command, setup};
+
+const S3_ENDPOINT: &str = "LOB_E2E_S3_ENDPOINT";
+const S3_ACCESS_KEY: &str = "LOB_E2E_S3_ACCESS_KEY";
+const S3_SECRET_KEY: &str = "LOB_E2E_S3_SECRET_KEY";
+const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
+const PYTHON: &str = "LOB_E2E_PYTHON";
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    setup::run(sh).await?;
+    let python = Tools::new(sh).python();
+    let mut environment = vec![(PYTHON, python.display().to_string())];
+
+    // Bound to the end of the function: they stop there, however it is left.
+    let _minio = if env::var_os(S3_ENDPOINT).is_some() {
+        None
+    } else {
+        let minio = Minio::start(sh, 0).await?;
+        environment.push((S3_ENDPOINT, minio.endpoint()));
+        environment.push((S3_ACCESS_KEY, minio::ACCESS_KEY.to_owned()));
+        environment.push((S3_SECRET_KEY, minio::SECRET_KEY.to_owned()));
+        Some(minio)
+    };
+    let _mongod = if env::var_os(MONGODB_URI).is_some() {
+        None
+    } else {
+        let mongod = Mongod::start(sh, 0).await?;
+        environment.push((MONGODB_URI, mongod.uri()));
+        Some(mongod)
+    };
+
+    // Every member, so that no dependency is built again with other features.
+    command::run(cmd!(sh, "cargo build --workspace --bins --locked")).await?;
+    let test = cmd!(
+        sh,
+        "cargo test --locked --no-fail-fast -p lob-tests -p lob-mongo"
+    );
+    command::run_with(&environment, test).await
+}

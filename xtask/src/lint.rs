@@ -1,0 +1,22 @@
+//! What is checked without running the tools: format, lints, documentation, generated files.
+
+use xshell::{Shell, cmd};
+
+use crate::{codegen, command};
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    command::run(cmd!(sh, "cargo fmt --all --check")).await?;
+    let clippy = cmd!(
+        sh,
+        "cargo clippy --workspace --all-targets --locked -- -D warnings"
+    );
+    command::run(clippy).await?;
+    let flags = [("RUSTDOCFLAGS", "-D warnings".to_owned())];
+    let doc = cmd!(
+        sh,
+        "cargo doc --workspace --no-deps --document-private-items --locked"
+    );
+    command::run_with(&flags, doc).await?;
+    eprintln!("$ cargo xtask codegen --check");
+    codegen::run(sh, &codegen::Args { check: true })
+}

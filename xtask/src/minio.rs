@@ -1,0 +1,57 @@
+//! A MinIO of our own: the real S3 server that the tests are held against.
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use xshell::{Shell, cmd};
+
+use crate::server_process::{ServerProcess, free_port};
+use crate::tools::Tools;
+
+/// Its one user; it listens on 127.0.0.1 alone.
+pub(crate) const ACCESS_KEY: &str = "lob-access-key";
+pub(crate) const SECRET_KEY: &str = "lob-secret-key";
+
+/// Runs until it is dropped.
+pub(crate) struct Minio {
+    address: String,
+    _process: ServerProcess,
+}
+
+impl Minio {
+    /// Starts an empty server; 0 takes a free port.
+    pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
+        let tools = Tools::new(sh);
+        let data = tools.data("minio").context("no folder for MinIO's data")?;
+        let port = if port == 0 { free_port()? } else { port };
+        let address = format!("127.0.0.1:{port}");
+        let (minio, folder) = (tools.minio(), data.path());
+        let command = cmd!(sh, "{minio} server {folder} --address {address} --quiet")
+            .env("MINIO_ROOT_USER", ACCESS_KEY)
+            .env("MINIO_ROOT_PASSWORD", SECRET_KEY)
+            .env("MINIO_PROMETHEUS_AUTH_TYPE", "public");
+        let log = tools.log("minio");
+        let mut process = ServerProcess::start("MinIO", command, log, data)?;
+        process
+            .wait_until(async || is_ready(&address).await.unwrap_or(false))
+            .await?;
+        Ok(Self {
+            address,
+            _process: process,
+        })
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn is_ready(address: &str) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /minio/health/ready HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await?;
+    let status = reply.split(' ').nth(1);
+    Ok(status == Some("200"))
+}

