@@ -1,1 +1,15 @@
-//! Placeholder.
+//! What the cross-tool tests share: servers to test against, the three binaries, and Python.
+//!
+//! Every test runs on the testkit's servers, or on the real ones that the environment names
+//! (`cargo xtask e2e` sets it), so that nothing is only true of the double.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "tests fail by panicking"
+)]
+
+pub mod python;
+pub mod servers;
+pub mod tool;

@@ -1,0 +1,93 @@
+//! The three binaries, run as a person runs them.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use tokio::process::{Child, Command};
+
+use crate::servers::Servers;
+
+/// What a binary printed, and how it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; `None` if a signal ended it.
+    pub status: Option<i32>,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Panics with all that was printed, unless it ended with `status`.
+    #[track_caller]
+    pub fn with_status(self, status: i32) -> Self {
+        assert_eq!(
+            self.status,
+            Some(status),
+            "{}\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A binary beside the test binary: `cargo xtask test` and `cargo build --workspace` make it.
+fn path(tool: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(tool);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace`",
+        path.display()
+    );
+    path
+}
+
+impl Servers {
+    /// A binary with the servers of this test in its environment, and nothing else of ours.
+    pub fn tool(&self, tool: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(path(tool));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", &self.s3_endpoint)
+            .env("AWS_ACCESS_KEY_ID", &self.access_key)
+            .env("AWS_SECRET_ACCESS_KEY", &self.secret_key)
+            .env("AWS_REGION", "us-east-1")
+            .env("MONGODB_URI", &self.mongodb_uri)
+            .env("LOB_BUCKET", &self.bucket)
+            .env("LOB_DATABASE", &self.database)
+            .current_dir(std::env::temp_dir())
+            .env(
+                "LOB_MANIFEST_DIR",
+                std::env::temp_dir().join("lob-tests-manifests"),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a binary to its end.
+    pub async fn run(&self, tool: &str, arguments: &[&str]) -> Ended {
+        self.tool(tool, arguments).output().await.unwrap().into()
+    }
+
+    /// Starts a binary.
+    pub fn spawn(&self, tool: &str, arguments: &[&str]) -> Child {
+        self.tool(tool, arguments).spawn().unwrap()
+    }
+}
