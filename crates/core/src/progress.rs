@@ -135,6 +135,10 @@ impl Progress for LogLines {
     }
 
     fn end(&self) {
-        self.write(&self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A command that failed before it had work to do has nothing to say about it.
+        if !state.work.unit.is_empty() {
+            self.write(&state);
+        }
     }
 }
