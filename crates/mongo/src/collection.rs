@@ -4,12 +4,15 @@
 //! insert, a drop or a swap still means the same collection.
 
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
-use futures::StreamExt as _;
 use uuid::Uuid;
 
-use crate::command::Command;
+use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
+use crate::id::invalid;
 use crate::server::Database;
+
+/// How many collections to list in one further reply; the first has as many as fit.
+const LISTED: u32 = 1000;
 
 /// An ordinary collection as it was found by name.
 #[derive(Debug, Clone)]
@@ -61,11 +64,11 @@ impl Collection {
     }
 
     async fn count(&self, body: RawDocumentBuf) -> Result<u64> {
-        let command = Command::new("count", self.namespace(), body);
+        let command = Command::new("count", self.namespace());
         let reply = self
             .database
             .server
-            .retry(|| self.database.run(&command))
+            .retry(|| self.database.run(&command, body.clone()))
             .await?;
         number(&reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
     }
@@ -92,11 +95,11 @@ impl Collection {
         let mut body = rawdoc! { "drop": self.name.as_str() };
         self.database.pin(&mut body, self.uuid);
         body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
-        let command = Command::new("drop", self.namespace(), body);
+        let command = Command::new("drop", self.namespace());
         match self
             .database
             .server
-            .retry(|| self.database.run(&command))
+            .retry(|| self.database.run(&command, body.clone()))
             .await
         {
             Ok(reply) => command.check_write_concern(&reply),
@@ -152,39 +155,23 @@ impl Database {
     /// The collections that `filter` selects, with what is known about each.
     pub(crate) async fn list_collections(&self, filter: RawDocumentBuf) -> Result<Vec<Listed>> {
         let body = rawdoc! { "listCollections": 1, "filter": filter, "nameOnly": false };
-        let command = Command::new("listCollections", self.name().to_owned(), body);
-        self.server.retry(|| self.list_once(&command)).await
+        let command = Command::new("listCollections", self.name().to_owned());
+        self.server
+            .retry(|| self.list_once(&command, body.clone()))
+            .await
     }
 
-    async fn list_once(&self, command: &Command) -> Result<Vec<Listed>> {
-        let database = self.driver();
-        let cursor = database
-            .run_raw_cursor_command(command.body.clone())
-            .into_future();
-        let mut cursor = self
-            .bounded(command.name, &command.namespace, cursor)
-            .await?;
+    async fn list_once(&self, command: &Command, body: RawDocumentBuf) -> Result<Vec<Listed>> {
+        let mut cursor = self.open_cursor_on_primary(command, body, LISTED).await?;
         let mut listed = Vec::new();
-        loop {
-            let next = async { cursor.next().await.transpose() };
-            match self.bounded(command.name, &command.namespace, next).await? {
-                None => return Ok(listed),
-                Some(entry) => listed.push(
-                    Listed::read(&entry)
-                        .ok_or_else(|| command.invalid_reply("a collection has no name"))?,
-                ),
+        while let Some(reply) = self.next_reply(command, &mut cursor).await? {
+            for entry in documents(&reply)? {
+                let entry = Document::try_from(entry?).map_err(invalid)?;
+                let entry = Listed::read(&entry);
+                listed.push(entry.ok_or_else(|| command.invalid_reply("a name is missing"))?);
             }
         }
-    }
-}
-
-impl Command {
-    pub(crate) fn invalid_reply(&self, reason: &str) -> Error {
-        Error::InvalidReply {
-            command: self.name,
-            namespace: self.namespace.clone(),
-            reason: reason.to_owned(),
-        }
+        Ok(listed)
     }
 }
 

@@ -1,37 +1,41 @@
 //! Sends one raw command, bounded in time, and turns what goes wrong into an [`Error`].
 
-use bson::{Document, RawDocumentBuf};
+use bson::{Document, RawDocument, RawDocumentBuf};
+use futures::StreamExt as _;
 use mongodb::options::SelectionCriteria;
-use mongodb::raw_batch_cursor::RawBatchCursor;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use crate::error::{Error, Result};
+use crate::id::invalid;
 use crate::server::Database;
 
-/// A command with what its errors say about it.
+/// What a command is called in errors: its body is given where it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// Database and collection that it acts on.
     pub(crate) namespace: String,
-    pub(crate) body: RawDocumentBuf,
 }
 
 impl Command {
-    pub(crate) fn new(name: &'static str, namespace: String, body: RawDocumentBuf) -> Self {
-        Self {
-            name,
-            namespace,
-            body,
+    pub(crate) fn new(name: &'static str, namespace: String) -> Self {
+        Self { name, namespace }
+    }
+
+    pub(crate) fn invalid_reply(&self, reason: &str) -> Error {
+        Error::InvalidReply {
+            command: self.name,
+            namespace: self.namespace.clone(),
+            reason: reason.to_owned(),
         }
     }
 }
 
 impl Database {
-    /// Sends `command` once. The reply is small: documents come through cursors.
-    pub(crate) async fn run(&self, command: &Command) -> Result<Document> {
+    /// Sends a command once. The reply is small: documents come through cursors.
+    pub(crate) async fn run(&self, command: &Command, body: RawDocumentBuf) -> Result<Document> {
         let database = self.driver();
-        let reply = database.run_raw_command(command.body.clone());
-        self.bounded(command.name, &command.namespace, reply.into_future())
+        self.bounded(command, database.run_raw_command(body).into_future())
             .await
     }
 
@@ -41,59 +45,79 @@ impl Database {
     pub(crate) async fn open_cursor(
         &self,
         command: &Command,
+        body: RawDocumentBuf,
         batch_documents: u32,
     ) -> Result<RawBatchCursor> {
         let from = self.driver().selection_criteria().cloned();
-        self.open_cursor_on(from, command, batch_documents).await
+        self.open_cursor_on(from, command, body, batch_documents)
+            .await
     }
 
     /// The same, but reads what was written last, whatever the connection string says.
     pub(crate) async fn open_cursor_on_primary(
         &self,
         command: &Command,
+        body: RawDocumentBuf,
         batch_documents: u32,
     ) -> Result<RawBatchCursor> {
-        self.open_cursor_on(None, command, batch_documents).await
+        self.open_cursor_on(None, command, body, batch_documents)
+            .await
     }
 
     async fn open_cursor_on(
         &self,
         from: Option<SelectionCriteria>,
         command: &Command,
+        body: RawDocumentBuf,
         batch_documents: u32,
     ) -> Result<RawBatchCursor> {
         let database = self.driver();
         let mut cursor = database
-            .run_raw_cursor_command(command.body.clone())
+            .run_raw_cursor_command(body)
             .batch_size(batch_documents);
         if let Some(from) = from {
             cursor = cursor.selection_criteria(from);
         }
-        self.bounded(command.name, &command.namespace, cursor.batch())
+        self.bounded(command, cursor.batch()).await
+    }
+
+    /// The next reply of a cursor that `command` opened, or `None` at its end.
+    pub(crate) async fn next_reply(
+        &self,
+        command: &Command,
+        cursor: &mut RawBatchCursor,
+    ) -> Result<Option<RawBatch>> {
+        self.bounded(command, async { cursor.next().await.transpose() })
             .await
     }
 
     /// Waits for a reply, at most for the operation time-out.
-    pub(crate) async fn bounded<T>(
+    async fn bounded<T>(
         &self,
-        command: &'static str,
-        namespace: &str,
+        command: &Command,
         reply: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T> {
         let timeout = self.server.operation_timeout;
+        let Command { name, namespace } = command;
         match tokio::time::timeout(timeout, reply).await {
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(e)) => Err(Error::from_driver(
-                &e,
-                command,
-                namespace,
-                self.server.hosts(),
-            )),
+            Ok(Err(e)) => Err(Error::from_driver(&e, name, namespace, self.server.hosts())),
             Err(_) => Err(Error::TimedOut {
-                command,
-                namespace: namespace.to_owned(),
+                command: name,
+                namespace: namespace.clone(),
                 timeout,
             }),
         }
     }
+}
+
+/// The documents of a cursor's reply, uncopied.
+pub(crate) fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
+    let documents = reply.doc_slices().map_err(|e| invalid(&e.kind))?;
+    Ok(documents.into_iter().map(|value| {
+        value
+            .map_err(invalid)?
+            .as_document()
+            .ok_or_else(|| invalid("it is another BSON type"))
+    }))
 }

@@ -7,7 +7,7 @@
 mod read_back;
 mod reply;
 
-use bson::rawdoc;
+use bson::{RawDocumentBuf, rawdoc};
 
 use self::reply::WriteErrors;
 use crate::batch::InsertBatch;
@@ -53,7 +53,7 @@ impl Staging {
                     tokio::time::sleep(pause).await;
                 }
                 None if is_unknown => {
-                    return Err(self.insert_command(batch).outcome_unknown(failure));
+                    return Err(self.insert_command().outcome_unknown(failure));
                 }
                 None => return Err(failure),
             }
@@ -79,11 +79,16 @@ impl Staging {
     }
 
     async fn insert_once(&self, batch: &InsertBatch) -> Result<()> {
-        let command = self.insert_command(batch);
+        let command = self.insert_command();
         let replaced = || Error::Replaced {
             namespace: command.namespace.clone(),
         };
-        let reply = match self.collection.database.run(&command).await {
+        let reply = match self
+            .collection
+            .database
+            .run(&command, self.insert_body(batch))
+            .await
+        {
             Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => return Err(replaced()),
             reply => reply?,
         };
@@ -133,14 +138,18 @@ impl Staging {
         command.check_write_concern(&reply)
     }
 
-    fn insert_command(&self, batch: &InsertBatch) -> Command {
+    fn insert_command(&self) -> Command {
+        Command::new("insert", self.collection.namespace())
+    }
+
+    fn insert_body(&self, batch: &InsertBatch) -> RawDocumentBuf {
         let mut body = rawdoc! { "insert": self.name(), "ordered": false };
         if self.keeps_zero_timestamps {
             body.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
         }
         self.collection.database.pin(&mut body, self.uuid());
         body.append(bson::raw::cstr!("writeConcern"), self.write_concern.clone());
-        body.append(bson::raw::cstr!("documents"), batch.documents.clone());
-        Command::new("insert", self.collection.namespace(), body)
+        body.append(bson::raw::cstr!("documents"), &batch.documents);
+        body
     }
 }

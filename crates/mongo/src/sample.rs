@@ -2,12 +2,10 @@
 
 use bson::{RawDocumentBuf, rawdoc};
 use bytesize::ByteSize;
-use futures::StreamExt as _;
 
 use crate::collection::Collection;
-use crate::command::Command;
+use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
-use crate::id::invalid;
 
 /// Documents in one reply: few, since their size is not known yet.
 const BATCH_DOCUMENTS: u32 = 16;
@@ -87,11 +85,10 @@ impl Collection {
         body: RawDocumentBuf,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
-        let command = Command::new(name, self.namespace(), body);
-        let documents = self
-            .database
-            .server
-            .retry(|| self.collect_once(&command, limit))
+        let command = Command::new(name, self.namespace());
+        let server = &self.database.server;
+        let documents = server
+            .retry(|| self.collect_once(&command, body.clone(), limit))
             .await;
         documents.map_err(|e| match e.code() {
             Some(code::COLLECTION_UUID_MISMATCH) => Error::Replaced {
@@ -104,27 +101,24 @@ impl Collection {
     async fn collect_once(
         &self,
         command: &Command,
+        body: RawDocumentBuf,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
-        let mut cursor = self.database.open_cursor(command, BATCH_DOCUMENTS).await?;
-        let mut documents = Vec::new();
+        let mut cursor = self
+            .database
+            .open_cursor(command, body, BATCH_DOCUMENTS)
+            .await?;
+        let mut collected = Vec::new();
         let mut size = 0;
         while size < limit.as_u64() {
-            let next = async { cursor.next().await.transpose() };
-            let next = self
-                .database
-                .bounded(command.name, &command.namespace, next)
-                .await?;
-            let Some(reply) = next else { break };
-            for document in reply.doc_slices().map_err(|e| invalid(&e.kind))? {
-                let document = document.map_err(invalid)?;
-                let document = document
-                    .as_document()
-                    .ok_or_else(|| invalid("another type"))?;
+            let reply = self.database.next_reply(command, &mut cursor).await?;
+            let Some(reply) = reply else { break };
+            for document in documents(&reply)? {
+                let document = document?;
                 size += document.as_bytes().len() as u64;
-                documents.push(document.to_owned());
+                collected.push(document.to_owned());
             }
         }
-        Ok(documents)
+        Ok(collected)
     }
 }

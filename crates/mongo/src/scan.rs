@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use self::pull::Puller;
 use crate::collection::Collection;
+use crate::command::documents;
 use crate::error::{Cause, Error, Result};
-use crate::id::invalid;
 
 /// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
 const REPLY: ByteSize = ByteSize::mib(4);
@@ -59,16 +59,6 @@ impl DocumentBatch {
     pub fn documents(&self) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
         Ok(documents(&self.reply)?.skip(self.seen))
     }
-}
-
-fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
-    let documents = reply.doc_slices().map_err(|e| invalid(&e.kind))?;
-    Ok(documents.into_iter().map(|value| {
-        value
-            .map_err(invalid)?
-            .as_document()
-            .ok_or_else(|| invalid("it is another BSON type"))
-    }))
 }
 
 /// A scan under way. Dropping it stops it.

@@ -64,11 +64,10 @@ impl Server {
     /// does so on each connection that a command uses.
     async fn wire_version(&self) -> Result<i32> {
         let admin = self.database("admin");
-        let hello = Command::new("hello", "admin".into(), rawdoc! { "hello": 1 });
-        let reply = match admin.run(&hello).await {
+        let hello = Command::new("hello", "admin".to_owned());
+        let reply = match admin.run(&hello, rawdoc! { "hello": 1 }).await {
             Err(e) if e.code() == Some(code::COMMAND_NOT_FOUND) => {
-                let legacy = Command::new("isMaster", "admin".into(), rawdoc! { "isMaster": 1 });
-                admin.run(&legacy).await?
+                admin.run(&hello, rawdoc! { "isMaster": 1 }).await?
             }
             reply => reply?,
         };

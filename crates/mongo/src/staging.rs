@@ -34,8 +34,12 @@ impl Staging {
             leftover.drop(&write_concern).await?;
         }
         let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
-        let command = Command::new("create", database.namespace(name), body);
-        match database.server.retry(|| database.run(&command)).await {
+        let command = Command::new("create", database.namespace(name));
+        match database
+            .server
+            .retry(|| database.run(&command, body.clone()))
+            .await
+        {
             Ok(reply) => command.check_write_concern(&reply)?,
             // Our own lost reply, or another import of the same manifest: it writes the very same
             // documents.
@@ -91,11 +95,11 @@ async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
         "bypassEmptyTsReplacement": true,
     };
     collection.database.pin(&mut body, collection.uuid());
-    let command = Command::new("insert", collection.namespace(), body);
+    let command = Command::new("insert", collection.namespace());
     match collection
         .database
         .server
-        .retry(|| collection.database.run(&command))
+        .retry(|| collection.database.run(&command, body.clone()))
         .await
     {
         Ok(_) => Ok(true),

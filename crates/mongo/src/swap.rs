@@ -43,11 +43,11 @@ impl Staging {
             "writeConcern": self.write_concern.clone(),
         };
         database.pin(&mut body, self.uuid());
-        let command = Command::new("renameCollection", database.namespace(target), body);
+        let command = Command::new("renameCollection", database.namespace(target));
         let admin = database.server.database("admin");
         let mut pauses = database.server.pauses();
         loop {
-            let failure = match admin.run(&command).await {
+            let failure = match admin.run(&command, body.clone()).await {
                 Ok(reply) => {
                     let replicated = command.check_write_concern(&reply);
                     replicated.map_err(|e| command.outcome_unknown(e))?;

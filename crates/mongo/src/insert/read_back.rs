@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use bson::{RawArrayBuf, RawDocument, rawdoc};
-use futures::StreamExt as _;
 
-use crate::command::Command;
+use crate::command::{Command, documents as reply_documents};
 use crate::error::{Error, Result, code};
 use crate::id::{DocumentId, invalid};
 use crate::staging::Staging;
@@ -41,9 +40,9 @@ impl Staging {
         };
         let database = &self.collection.database;
         database.pin(&mut body, self.uuid());
-        let find = Command::new("find", self.collection.namespace(), body);
+        let find = Command::new("find", self.collection.namespace());
         let mut cursor = match database
-            .open_cursor_on_primary(&find, batch_documents)
+            .open_cursor_on_primary(&find, body, batch_documents)
             .await
         {
             Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => {
@@ -54,16 +53,9 @@ impl Staging {
             cursor => cursor?,
         };
         let mut stored = HashSet::new();
-        loop {
-            let next = async { cursor.next().await.transpose() };
-            let Some(reply) = database.bounded("getMore", &find.namespace, next).await? else {
-                return Ok(stored);
-            };
-            for document in reply.doc_slices().map_err(|e| invalid(&e.kind))? {
-                let document = document.map_err(invalid)?;
-                let found = document
-                    .as_document()
-                    .ok_or_else(|| invalid("another type"))?;
+        while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
+            for document in reply_documents(&reply)? {
+                let found = document?;
                 let Some(equal) = expected.take(found.as_bytes()) else {
                     let id = DocumentId::of(found)?.to_string();
                     return Err(Error::DifferentDocument {
@@ -74,5 +66,6 @@ impl Staging {
                 stored.insert(equal);
             }
         }
+        Ok(stored)
     }
 }

@@ -101,12 +101,12 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use bson::{doc, rawdoc};
+    use bson::doc;
 
     use super::*;
 
     fn command() -> Command {
-        Command::new("insert", "raw.a".into(), rawdoc! {})
+        Command::new("insert", "raw.a".into())
     }
 
     #[test]

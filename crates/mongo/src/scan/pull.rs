@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use bson::{RawBson, RawDocumentBuf, rawdoc};
-use futures::StreamExt as _;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::sequence::Sequence;
-use super::{DocumentBatch, ScanOptions, documents};
+use super::{DocumentBatch, ScanOptions};
 use crate::collection::Collection;
-use crate::command::Command;
+use crate::command::{Command, documents};
 use crate::error::{Cause, Error, Result, code};
 use crate::retry::report;
 
@@ -88,20 +87,18 @@ impl Puller {
         filter: RawDocumentBuf,
         min: Option<RawDocumentBuf>,
     ) -> Result<()> {
-        let mut cursor = self.open(filter, min).await?;
+        let find = Command::new("find", self.collection.namespace());
+        let mut cursor = self.open(&find, filter, min).await?;
         let database = self.collection.database.clone();
-        let namespace = self.collection.namespace();
-        loop {
-            let next = async { cursor.next().await.transpose() };
-            match database.bounded("getMore", &namespace, next).await? {
-                Some(reply) => self.hand_on(reply).await?,
-                None => return Ok(()),
-            }
+        while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
+            self.hand_on(reply).await?;
         }
+        Ok(())
     }
 
     async fn open(
         &self,
+        find: &Command,
         filter: RawDocumentBuf,
         min: Option<RawDocumentBuf>,
     ) -> Result<RawBatchCursor> {
@@ -118,8 +115,7 @@ impl Puller {
         }
         let database = &collection.database;
         database.pin(&mut body, collection.uuid());
-        let command = Command::new("find", collection.namespace(), body);
-        match database.open_cursor(&command, self.batch_documents).await {
+        match database.open_cursor(find, body, self.batch_documents).await {
             Ok(cursor) if database.server.takes_collection_uuid => Ok(cursor),
             Ok(cursor) => collection.check_identity().await.map(|()| cursor),
             Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => Err(Error::Replaced {
