@@ -28,7 +28,6 @@ const MAX_LIST_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Encoder {
     columns: Arc<Columns>,
-    has_wide_lists: bool,
     shapes: Shapes,
     /// The shape of the last document that had one: the next one's too, as a rule.
     last_shape: usize,
@@ -45,13 +44,16 @@ struct Pending {
     documents: BytesBuilder,
     rows: usize,
     bytes: usize,
+    has_wide_lists: bool,
     list_bytes: usize,
 }
 
 impl Pending {
     fn new(columns: &Columns) -> Self {
+        let columns = StructBuilder::new(columns.root());
         Self {
-            columns: StructBuilder::new(columns.root()),
+            has_wide_lists: columns.has_wide_lists(),
+            columns,
             shapes: Values::default(),
             documents: BytesBuilder::default(),
             rows: 0,
@@ -62,6 +64,9 @@ impl Pending {
 
     /// Whether the columns of the row just filled are of a sane size; if not, they are emptied.
     fn keep_row(&mut self) -> bool {
+        if !self.has_wide_lists {
+            return true;
+        }
         let list_bytes = self.columns.list_bytes();
         if list_bytes - self.list_bytes > MAX_LIST_BYTES {
             self.columns.truncate(self.rows);
@@ -75,13 +80,11 @@ impl Pending {
 impl Encoder {
     /// Starts a data file.
     pub fn new(columns: &Columns) -> Self {
-        let pending = Pending::new(columns);
         Self {
             columns: Arc::new(columns.clone()),
-            has_wide_lists: pending.columns.has_wide_lists(),
             shapes: Shapes::default(),
             last_shape: 0,
-            pending,
+            pending: Pending::new(columns),
             rows: 0,
             residual_rows: 0,
         }
@@ -99,16 +102,10 @@ impl Encoder {
                 self.pending.shapes.put(self.pending.rows, id);
             }
             None => {
-                let fields = self.columns.root();
-                residual::fill(
-                    fields,
-                    &mut self.pending.columns,
-                    self.pending.rows,
-                    document,
-                );
-                self.pending
-                    .documents
-                    .put_bytes(self.pending.rows, document);
+                let (fields, row) = (self.columns.root(), self.pending.rows);
+                residual::fill(fields, &mut self.pending.columns, row, document);
+                self.pending.keep_row();
+                self.pending.documents.put_bytes(row, document);
                 self.pending.bytes += document.len();
                 self.residual_rows += 1;
             }
@@ -145,7 +142,7 @@ impl Encoder {
             self.pending.columns.truncate(row);
             return false;
         }
-        !self.has_wide_lists || self.pending.keep_row()
+        self.pending.keep_row()
     }
 
     /// Documents of the data file so far.
@@ -220,5 +217,40 @@ impl Shapes {
         self.bound.push(bound);
         self.ids.insert(shape, id);
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of empty documents in a column whose documents have a thousand fields.
+    #[test]
+    fn a_residual_row_does_not_fill_the_columns_with_nulls_either() {
+        let fields: Vec<_> = (0..1000)
+            .map(|n| format!(r#"{{"name":"f{n}","type":"bool"}}"#))
+            .collect();
+        let fields = fields.join(",");
+        let columns = format!(r#"[{{"name":"l","type":{{"list":{{"struct":[{fields}]}}}}}}]"#);
+        let mut encoder = Encoder::new(&serde_json::from_str(&columns).unwrap());
+        let mut elements = Vec::new();
+        for number in 0..10_000 {
+            elements.extend(
+                [
+                    &[0x03],
+                    raw::ArrayKey::at(number).bytes(),
+                    b"\0\x05\0\0\0\0",
+                ]
+                .concat(),
+            );
+        }
+        let frame = |body: &[u8]| {
+            let len = i32::try_from(body.len() + 5).unwrap().to_le_bytes();
+            [&len, body, b"\0"].concat()
+        };
+        let document = frame(&[b"\x04l\0", &frame(&elements)[..]].concat());
+        encoder.push(&document).unwrap();
+        assert_eq!(encoder.residual_rows(), 1);
+        assert!(encoder.pending.columns.list_bytes() < MAX_LIST_BYTES);
     }
 }
