@@ -43,19 +43,18 @@ impl Fingerprint {
         })
     }
 
-    fn compare(&self, now: &Self) -> Result<(), FreezeError> {
-        let difference = if (self.device, self.inode) != (now.device, now.inode) {
-            "another file stands in its place"
+    fn difference(&self, now: &Self) -> Option<&'static str> {
+        if (self.device, self.inode) != (now.device, now.inode) {
+            Some("another file stands in its place")
         } else if self.size != now.size {
-            "its size differs"
+            Some("its size differs")
         } else if self.modified != now.modified {
-            "its modification time differs"
+            Some("its modification time differs")
         } else if self.changed != now.changed {
-            "its change time differs"
+            Some("its change time differs")
         } else {
-            return Ok(());
-        };
-        Err(FreezeError::Changed(difference))
+            None
+        }
     }
 }
 
@@ -64,6 +63,8 @@ impl Fingerprint {
 pub(crate) enum FreezeError {
     #[error("it cannot be read")]
     Io(#[from] io::Error),
+    #[error("it changed after the plan was made: {0}")]
+    ChangedBefore(&'static str),
     #[error("it changed while being read: {0}")]
     Changed(&'static str),
 }
@@ -85,8 +86,10 @@ impl Freeze {
             begin = now();
         }
         let before = Fingerprint::of(file)?;
-        planned.compare(&before)?;
-        Ok(Self { before, begin })
+        match planned.difference(&before) {
+            Some(difference) => Err(FreezeError::ChangedBefore(difference)),
+            None => Ok(Self { before, begin }),
+        }
     }
 
     /// Call after the last read.
@@ -95,14 +98,13 @@ impl Freeze {
     }
 
     fn judge(&self, after: &Fingerprint, end: i128) -> Result<(), FreezeError> {
-        self.before.compare(after)?;
         // The clock of a file server may run ahead: then equal marks prove nothing.
-        if (self.begin..=end).contains(&after.changed) {
-            return Err(FreezeError::Changed(
-                "its change time is inside the time of reading",
-            ));
+        let in_reading = (self.begin..=end).contains(&after.changed);
+        let unproved = in_reading.then_some("its change time is inside the time of reading");
+        match self.before.difference(after).or(unproved) {
+            Some(difference) => Err(FreezeError::Changed(difference)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum SourceError {
     NotADirectory(PathBuf),
     #[error("source directory `{}` holds no `*.parquet` file", .0.display())]
     Empty(PathBuf),
+    #[error("link `{}` cannot be followed", .0.display())]
+    Link(PathBuf, #[source] io::Error),
     #[error("link `{}` leads out of the source directory", .0.display())]
     Outside(PathBuf),
     #[error("`{}` is neither a regular file nor a directory", .0.display())]
@@ -62,13 +64,13 @@ pub(crate) enum SourceError {
 
 /// Finds the files below `root`: relative names and paths, in the order of the names.
 pub(crate) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>, SourceError> {
-    let unreadable = |error| SourceError::Root(root.to_owned(), error);
-    let real_root = root.canonicalize().map_err(unreadable)?;
+    let real_root = root.canonicalize();
+    let real_root = real_root.map_err(|error| SourceError::Root(root.to_owned(), error))?;
     if !real_root.is_dir() {
         return Err(SourceError::NotADirectory(root.to_owned()));
     }
     let mut files = Vec::new();
-    for entry in WalkDir::new(&real_root).follow_links(true) {
+    for entry in WalkDir::new(root).follow_links(true) {
         let entry = entry.map_err(|error| SourceError::Walk(root.to_owned(), error))?;
         let is_directory = entry.file_type().is_dir();
         if !is_directory && !entry.file_name().as_bytes().ends_with(SUFFIX) {
@@ -76,7 +78,8 @@ pub(crate) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>, SourceError> {
         }
         let path = entry.path();
         if entry.path_is_symlink() {
-            let target = path.canonicalize().map_err(unreadable)?;
+            let target = path.canonicalize();
+            let target = target.map_err(|error| SourceError::Link(path.to_owned(), error))?;
             if !target.starts_with(&real_root) {
                 return Err(SourceError::Outside(path.to_owned()));
             }
@@ -87,7 +90,7 @@ pub(crate) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>, SourceError> {
         if !entry.file_type().is_file() {
             return Err(SourceError::Special(path.to_owned()));
         }
-        let relative = path.strip_prefix(&real_root).unwrap_or(path);
+        let relative = path.strip_prefix(root).unwrap_or(path);
         let Some(name) = relative.to_str() else {
             return Err(SourceError::NotUtf8(path.to_owned()));
         };
@@ -149,9 +152,8 @@ mod tests {
     }
 
     fn refused(folder: &TempDir) -> String {
-        let root = folder.path().canonicalize().unwrap();
         let text = find(folder.path()).unwrap_err().to_string();
-        text.replace(root.to_str().unwrap(), "ROOT")
+        text.replace(folder.path().to_str().unwrap(), "ROOT")
     }
 
     #[test]

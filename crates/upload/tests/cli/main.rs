@@ -4,4 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bed;
+mod changes;
 mod happy_path;
+mod interrupts;
+mod kills;
+mod refusals;
+mod replies;
+mod usage;

@@ -1,0 +1,172 @@
+//! Files that change while they are read: the run fails, and what was sent is given up.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use async_trait::async_trait;
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::bed::{Bed, Finished, assert_shown, finish};
+
+/// Tells of each request of one operation and lets it pass when the test says so.
+struct Door {
+    operation: Operation,
+    arrived: UnboundedSender<()>,
+    opened: std::sync::Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Gate for Door {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        if moment == Moment::Arrived && request.operation == self.operation {
+            self.arrived.send(()).unwrap();
+            let _ = self.opened.acquire().await.unwrap();
+        }
+        Verdict::Pass
+    }
+}
+
+fn door(operation: Operation) -> (Door, UnboundedReceiver<()>, std::sync::Arc<Semaphore>) {
+    let (arrived, arrivals) = unbounded_channel();
+    let opened = std::sync::Arc::new(Semaphore::new(0));
+    let door = Door {
+        operation,
+        arrived,
+        opened: std::sync::Arc::clone(&opened),
+    };
+    (door, arrivals, opened)
+}
+
+/// Changes the file after it was opened and before its first part is read.
+async fn change_after_opening(change: fn(&Path)) -> Finished {
+    let (door, mut arrivals, opened) = door(Operation::CreateMultipartUpload);
+    let bed = Bed::gated(door).await;
+    bed.feed("a.parquet", FeedSize::Bytes(6 << 20));
+    let child = bed.start(&[]);
+    arrivals.recv().await.unwrap();
+    change(&bed.source("a.parquet"));
+    opened.add_permits(1);
+    let finished = finish(child).await;
+    bed.assert_nothing_published();
+    assert_eq!(bed.keys(), ["_progress/plan.json"]);
+    finished
+}
+
+#[tokio::test]
+async fn a_file_that_grows_is_not_uploaded() {
+    let grown = change_after_opening(|path| {
+        File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .write_all(b"more")
+            .unwrap();
+    });
+    assert_shown!(grown.await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not uploaded
+      Caused by: it changed while being read: its size differs
+    "#);
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_is_not_uploaded() {
+    let shrunk = change_after_opening(|path| {
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(1000)
+            .unwrap();
+    });
+    assert_shown!(shrunk.await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not uploaded
+      Caused by: it changed while being read: it ended early
+    "#);
+}
+
+#[tokio::test]
+async fn a_file_that_is_rewritten_in_place_is_not_uploaded_whatever_its_time() {
+    let rewritten = change_after_opening(|path| {
+        let file = File::options().write(true).open(path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.write_all_at(b"other", 1000).unwrap();
+        file.set_modified(modified).unwrap();
+    });
+    assert_shown!(rewritten.await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not uploaded
+      Caused by: it changed while being read: its change time differs
+    "#);
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_is_not_uploaded() {
+    let replaced = change_after_opening(|path| {
+        let other = path.with_extension("other");
+        std::fs::copy(path, &other).unwrap();
+        std::fs::rename(other, path).unwrap();
+    });
+    assert_shown!(replaced.await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not uploaded
+      Caused by: it changed while being read: its change time differs
+    "#);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_between_two_parts_is_not_uploaded() {
+    let (door, mut arrivals, opened) = door(Operation::UploadPart);
+    let bed = Bed::gated(door).await;
+    bed.feed("a.parquet", FeedSize::Bytes(11 << 20));
+    let child = bed.start(&["--buffer-size", "10MiB"]);
+    // Two parts fill the buffer, so the third cannot have been read.
+    arrivals.recv().await.unwrap();
+    arrivals.recv().await.unwrap();
+    let file = File::options()
+        .write(true)
+        .open(bed.source("a.parquet"))
+        .unwrap();
+    file.write_all_at(b"other", 1000).unwrap();
+    opened.add_permits(1);
+    let finished = finish(child).await.expect(1);
+    assert!(
+        finished.stderr.contains("it changed while being read"),
+        "{}",
+        finished.stderr
+    );
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_file_that_changes_between_plan_and_reading_is_not_uploaded() {
+    let (door, mut arrivals, opened) = door(Operation::HeadBucket);
+    let bed = Bed::gated(door).await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let child = bed.start(&[]);
+    arrivals.recv().await.unwrap();
+    bed.feed("a.parquet", FeedSize::Rows(11));
+    opened.add_permits(1);
+    assert_shown!(finish(child).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not uploaded
+      Caused by: it changed after the plan was made: its size differs
+    "#);
+    bed.assert_nothing_published();
+}

@@ -1,0 +1,181 @@
+//! Bad input and unusable servers: a named error, and nothing is published.
+
+use std::process::Command;
+
+use lob_testkit::parquet_files::FeedSize;
+
+use crate::bed::{Bed, assert_shown};
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.upload(&["--source-dir", "nowhere"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: source directory `nowhere` cannot be read
+      Caused by: No such file or directory (os error 2)
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn an_empty_directory_is_named() {
+    let bed = Bed::new().await;
+    bed.source("nothing.txt");
+    assert_shown!(bed.upload(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: source directory `lob_data` holds no `*.parquet` file
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_parquet_is_named_before_anything_is_sent() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    std::fs::write(bed.source("b.parquet"), "time,price\n1,2\n").unwrap();
+    assert_shown!(bed.upload(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/b.parquet` is not a whole Parquet file
+      Caused by: it does not begin with `PAR1`
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_parquet_file_that_is_cut_off_is_named_before_anything_is_sent() {
+    let bed = Bed::new().await;
+    let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
+    std::fs::write(bed.source("a.parquet"), &bytes[..bytes.len() - 1]).unwrap();
+    assert_shown!(bed.upload(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/a.parquet` is not a whole Parquet file
+      Caused by: it does not end with `PAR1`; it is cut off or not Parquet
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_pipe_is_not_waited_for() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let made = Command::new("mkfifo")
+        .arg(bed.source("b.parquet"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    assert_shown!(bed.upload(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/b.parquet` is neither a regular file nor a directory
+    "#);
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_named() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    assert_shown!(bed.upload(&["--bucket", "missing"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
+    hint: check --bucket, --endpoint-url and --region
+    "#);
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_from_missing_permissions() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let mut command = bed.command(&["--run-id", "run-1"]);
+    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
+    let finished = crate::bed::finish(command.spawn().unwrap()).await;
+    assert_shown!(finished, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile, and the clock of this machine
+    "#);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_named_after_a_few_attempts() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let endpoint = format!("http://{free}");
+    let args = ["--endpoint-url", &endpoint, "--log-level", "error"];
+    assert_shown!(bed.run(&args).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://lob-test/` failed: no connection
+      Caused by: io error
+      Caused by: client error (Connect)
+      Caused by: tcp connect error
+      Caused by: Connection refused (os error 111)
+    hint: check that the server runs and that --endpoint-url names it
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed.upload(&[]).await.expect(0);
+    let before = (
+        bed.keys(),
+        bed.object("a.parquet"),
+        bed.object("manifest.json"),
+    );
+    bed.feed("a.parquet", FeedSize::Rows(11));
+    assert_shown!(bed.upload(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` has a plan already below `s3://lob-test/lob-data/`
+    hint: runs cannot be resumed yet; take another --run-id
+    "#);
+    assert_eq!(
+        (
+            bed.keys(),
+            bed.object("a.parquet"),
+            bed.object("manifest.json")
+        ),
+        before
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_another_process_took_fails_the_run() {
+    let bed = Bed::new().await;
+    for name in ["a.parquet", "b.parquet"] {
+        bed.feed(name, FeedSize::Rows(10));
+    }
+    bed.server
+        .put_raw("lob-test", "lob-data/run-1/b.parquet", "another's");
+    assert_shown!(bed.upload(&["--concurrency", "1"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/b.parquet` is not uploaded
+      Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): lob-data/run-1/b.parquet exists [request id [ID]]
+    hint: another run or process wrote this object; take a new --run-id
+    "#);
+    bed.assert_nothing_published();
+    assert_eq!(bed.object("b.parquet").bytes, "another's");
+}

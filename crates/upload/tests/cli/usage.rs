@@ -1,0 +1,204 @@
+//! What can be typed, and what is answered before anything begins.
+
+use crate::bed::{Bed, assert_shown};
+
+#[tokio::test]
+async fn help_tells_every_flag() {
+    assert_shown!(Bed::new().await.run(&["--help"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    Uploads a directory of Parquet files to S3: each file is read once and verified, and the run exists
+    only when all of it does
+
+    Usage: lob-upload [OPTIONS]
+
+    Options:
+          --source-dir <DIRECTORY>
+              Directory whose `*.parquet` files are uploaded, with its subdirectories [default:
+              lob_data]
+
+          --run-id <ID>
+              Name of the run [default: the time in UTC, such as 20251115_093000]
+
+          --multipart-threshold <SIZE>
+              Largest file that is sent in one request; larger ones are sent in parts [default: 16 MiB]
+
+          --concurrency <COUNT>
+              Files that are sent at once [default: 4]
+
+          --manifest-dir <DIRECTORY>
+              Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    S3:
+          --bucket <NAME>
+              Bucket that holds the runs (required)
+
+          --prefix <PREFIX>
+              Folder of runs inside the bucket
+
+          --endpoint-url <URL>
+              Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+
+          --region <REGION>
+              Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
+
+          --profile <NAME>
+              Profile of the AWS configuration files [env: also AWS_PROFILE]
+
+          --ca-bundle <FILE>
+              CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
+
+          --path-style
+              Address the bucket in the path, not in the host name [default with --endpoint-url]
+
+          --part-size <SIZE>
+              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8 MiB]
+
+          --buffer-size <SIZE>
+              Bytes of parts in memory at once, over all files [default: 64 MiB]
+
+          --max-attempts <COUNT>
+              Attempts of one S3 request, the first included [default: 10]
+
+          --connect-timeout <DURATION>
+              Time-out for an S3 connection to be made [default: 30s]
+
+          --attempt-timeout <DURATION>
+              Time-out of one attempt of an S3 request [default: 5m]
+
+    Common:
+          --config <FILE>
+              Settings file [default: `lob.toml` in the working directory, where there is one]
+
+          --show-settings
+              Print every setting and where it came from, and do nothing else
+
+          --json
+              Print the result as one JSON object
+
+          --progress <FORM>
+              What to show while working [default: bars on a terminal, else log]
+
+              Possible values:
+              - none: Nothing
+              - bars: Bars, redrawn in place
+              - log:  A log line every ten seconds
+              - json: A JSON object every ten seconds
+
+          --log-format <FORM>
+              Form of the log on stderr
+
+              Possible values:
+              - text: For people
+              - json: One JSON object a line
+
+              [default: text]
+
+          --log-level <FILTER>
+              What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
+
+          --metrics-file <FILE>
+              Write the counters of every S3 operation to this file in Prometheus's text format
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_id_with_a_slash_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'a/b' for '--run-id <ID>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--sorce-dir", "x"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument '--sorce-dir' found
+
+      tip: a similar argument exists: '--source-dir'
+
+    Usage: lob-upload --source-dir <DIRECTORY>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_missing_bucket_name_is_wrong_usage() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
+    let mut command = bed.command(&[]);
+    command.env_remove("LOB_BUCKET");
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no bucket is given
+    hint: name it with --bucket or LOB_BUCKET
+    "#);
+}
+
+#[tokio::test]
+async fn buffers_that_cannot_hold_what_must_fit_are_wrong_usage() {
+    let bed = Bed::new().await;
+    let args = ["--multipart-threshold", "32MiB", "--buffer-size", "16MiB"];
+    assert_shown!(bed.run(&args).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --buffer-size 16.0 MiB cannot hold a file of --multipart-threshold 32.0 MiB
+    "#);
+}
+
+#[tokio::test]
+async fn every_setting_is_shown_with_its_origin() {
+    let bed = Bed::new().await;
+    std::fs::write(
+        bed.path("lob.toml"),
+        "max_attempts = 3\n[upload]\nconcurrency = 2\n",
+    )
+    .unwrap();
+    let args = [
+        "--show-settings",
+        "--source-dir",
+        "feed",
+        "--run-id",
+        "run-1",
+    ];
+    assert_shown!(bed.run(&args).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    attempt_timeout     = 5m  # default
+    bucket              = lob-test  # environment variable `LOB_BUCKET`
+    buffer_size         = 64.0 MiB  # default
+    ca_bundle           = (not set)  # default
+    concurrency         = 2  # file `lob.toml`
+    connect_timeout     = 30s  # default
+    endpoint_url        = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    manifest_dir        = artifacts/lob_data_uploads  # default
+    max_attempts        = 3  # file `lob.toml`
+    multipart_threshold = 5.0 MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
+    part_size           = 5.0 MiB  # environment variable `LOB_PART_SIZE`
+    path_style          = false  # default
+    prefix              = lob-data  # default
+    profile             = (not set)  # default
+    region              = eu-central-1  # environment variable `AWS_REGION`
+    run_id              = run-1  # flag `--run-id`
+    source_dir          = feed  # flag `--source-dir`
+    ----- stderr -----
+    "#);
+}
