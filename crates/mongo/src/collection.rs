@@ -91,7 +91,7 @@ impl Collection {
     ///
     /// # Errors
     /// A server that does not answer, or does not allow it.
-    pub async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
+    pub(crate) async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
         let mut body = rawdoc! { "drop": self.name.as_str() };
         self.database.pin(&mut body, self.uuid);
         body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
