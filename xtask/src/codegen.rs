@@ -48,5 +48,11 @@ fn reference<A: CommandFactory>() -> (String, String) {
         .map(str::trim_end)
         .collect::<Vec<_>>()
         .join("\n");
-    (tool, format!("{}\n", lines.trim_end()))
+    (
+        tool,
+        format!(
+            "<!-- Made by `cargo xtask codegen`. -->\n\n{}\n",
+            lines.trim_end()
+        ),
+    )
 }

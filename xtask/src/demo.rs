@@ -109,9 +109,8 @@ impl Tools<'_> {
         println!("$ {tool} {}\n", arguments.join(" "));
         let binary: &Path = self.binaries.get(tool).context("no such tool")?;
         let command = self.servers.environment(self.sh.cmd(binary));
-        command::finish(command.args(arguments).args(["--progress", "none"]))
-            .await
-            .with_context(|| format!("{tool} failed"))
+        let finished = command::finish(command.args(arguments)).await;
+        finished.with_context(|| format!("{tool} failed"))
     }
 }
 

@@ -25,7 +25,8 @@ mod signals;
 mod test;
 mod tools;
 
-use std::path::Path;
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -100,7 +101,8 @@ async fn run(task: Task) -> anyhow::Result<()> {
 }
 
 /// The root of the workspace, wherever the task was started.
-fn workspace() -> anyhow::Result<&'static Path> {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().context("xtask lies outside a workspace")
+fn workspace() -> anyhow::Result<PathBuf> {
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let root = xtask.and_then(|xtask| Some(xtask.parent()?.to_owned()));
+    root.context("start it as `cargo xtask`")
 }

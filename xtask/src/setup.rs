@@ -71,8 +71,8 @@ async fn minio(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
         bail!("Go is missing: MinIO is built with it; see https://go.dev/doc/install");
     }
     eprintln!("MinIO is built from source: this takes some minutes");
-    let folder = tools.binaries();
-    command::run(cmd!(sh, "go install {MINIO}").env("GOBIN", folder)).await?;
+    let folder = [("GOBIN", tools.binaries().display().to_string())];
+    command::run_with(&folder, cmd!(sh, "go install {MINIO}")).await?;
     ensure!(starts().await, "`{}` does not start", minio.display());
     Ok(())
 }
