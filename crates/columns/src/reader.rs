@@ -19,7 +19,8 @@ use polars_arrow::{
 };
 use polars_parquet::{
     parquet::read::{PageReader, deserialize_metadata},
-    read::{BasicDecompressor, FileMetadata, column_iter_to_arrays},
+    read::{BasicDecompressor, ColumnChunkMetadata, column_iter_to_arrays},
+    write::FileMetadata,
 };
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     decoder::Documents,
     footer::{self, InvalidFooter},
     schema::{View, arrow_type, parquet_schema},
-    shape::BoundField,
+    shape::{BoundField, Shape},
 };
 
 /// Largest footer that is read.
@@ -80,7 +81,7 @@ impl<R: Read + Seek> Reader<R> {
             return Err(ReadError::Unsound("the schema is not that of its columns"));
         }
         checks::row_groups(&metadata, data_end)?;
-        let bind = |(position, shape): (usize, &crate::shape::Shape)| {
+        let bind = |(position, shape): (usize, &Shape)| {
             shape
                 .bind(columns.root())
                 .ok_or(InvalidFooter::Unbound(position))
@@ -132,41 +133,47 @@ impl<R: Read + Seek> Reader<R> {
         let mut arrays: Vec<Box<dyn Array>> = Vec::new();
         for (dtype, parquet_type) in types.chain(own).zip(self.metadata.schema_descr.fields()) {
             let name = parquet_type.name();
-            let count = chunks
-                .iter()
-                .take_while(|c| c.descriptor().path_in_schema[0] == *name)
-                .count();
-            let (here, rest) = chunks.split_at(count);
+            let is_here = |chunk: &ColumnChunkMetadata| {
+                chunk
+                    .descriptor()
+                    .path_in_schema
+                    .first()
+                    .is_some_and(|root| *root == *name)
+            };
+            let (here, rest) = chunks.split_at(chunks.iter().take_while(|c| is_here(c)).count());
             chunks = rest;
-            let mut pages = Vec::with_capacity(count);
-            for chunk in here {
-                let range = checks::chunk_range(chunk)?;
-                let bytes = read_range(&mut self.source, range.start, range.end - range.start)?;
-                checks::pages(&bytes, chunk)?;
-                let reader = PageReader::new(
-                    io::Cursor::new(bytes.into()),
-                    chunk,
-                    Vec::new(),
-                    checks::MAX_CHUNK_BYTES,
-                );
-                pages.push(BasicDecompressor::new(reader, Vec::new()));
-            }
-            let primitives = here
-                .iter()
-                .map(|c| &c.descriptor().descriptor.primitive_type)
-                .collect();
             let field = Field::new(name.into(), dtype, true);
-            arrays.extend(guard(|| {
-                column_iter_to_arrays(pages, primitives, field, None)
-                    .map(|(arrays, _)| arrays)
-                    .map_err(|error| error.to_string())
-            })?);
+            arrays.extend(read_column(&mut self.source, here, field)?);
         }
         let shapes = Arc::clone(&self.shapes);
         Documents::new(&arrays, rows, &self.columns, shapes).ok_or(ReadError::Unsound(
             "a column does not have its type or its rows",
         ))
     }
+}
+
+/// Reads the chunks of all leaves of a top-level column.
+fn read_column<R: Read + Seek>(
+    source: &mut R,
+    chunks: &[ColumnChunkMetadata],
+    field: Field,
+) -> Result<Vec<Box<dyn Array>>, ReadError> {
+    let (mut pages, mut types) = (Vec::new(), Vec::new());
+    for chunk in chunks {
+        let range = checks::chunk_range(chunk)?;
+        let bytes = read_range(source, range.start, range.end - range.start)?;
+        checks::pages(&bytes, chunk)?;
+        let bytes = io::Cursor::new(bytes.into());
+        let reader = PageReader::new(bytes, chunk, Vec::new(), checks::MAX_CHUNK_BYTES);
+        pages.push(BasicDecompressor::new(reader, Vec::new()));
+        types.push(&chunk.descriptor().descriptor.primitive_type);
+    }
+    let decode = || column_iter_to_arrays(pages, types, field, None);
+    guard(|| {
+        decode()
+            .map(|(arrays, _)| arrays)
+            .map_err(|error| error.to_string())
+    })
 }
 
 fn read_range<R: Read + Seek>(source: &mut R, start: u64, len: u64) -> Result<Vec<u8>, ReadError> {

@@ -316,7 +316,42 @@ fn a_document_of_16_mib_comes_back() {
     assert_round_trip(&[document.clone(), residual, document], 1);
 }
 
-/// Each of a million empty elements would take the width of all columns of the others.
+/// Parquet pages are of about a megabyte.
+#[test]
+fn columns_of_many_pages_come_back() {
+    let text = |n: usize| format!("{n} ").repeat(n % 97);
+    let documents = (0..6000).map(|n| {
+        let item = |n| {
+            (
+                0x03,
+                Doc::new()
+                    .string("s", &text(n))
+                    .int64("n", n as i64)
+                    .bytes(),
+            )
+        };
+        let items = Doc::array((0..n % 7).map(|i| item(n + i)));
+        let rows = Doc::array((0..n % 3).map(|i| (0x04, Doc::array([item(i), item(n)]))));
+        let document = Doc::new()
+            .string("s", &text(n))
+            .raw(0x04, "items", &items)
+            .raw(0x03, "sub", &Doc::new().raw(0x04, "rows", &rows).bytes());
+        if n % 11 == 0 {
+            document.null("s").bytes()
+        } else {
+            document.bytes()
+        }
+    });
+    let documents: Vec<_> = documents.collect();
+    let columns = propose(&documents);
+    for compression in [Compression::Auto, Compression::None] {
+        let (file, residual) = write_counting(&columns, &documents, 5000, compression);
+        assert!(read(&file) == documents);
+        assert_eq!(residual, 546);
+    }
+}
+
+/// Each of a hundred thousand empty elements would take the width of all columns of the others.
 #[test]
 fn lists_that_would_fill_the_memory_with_nulls_are_residual() {
     let wide = (0..1000).fold(Doc::new(), |document, n| {
