@@ -211,3 +211,15 @@ async fn a_local_copy_that_cannot_be_written_does_not_fail_the_run() {
     bed.upload(&[]).await.expect(0);
     assert!(bed.has_manifest());
 }
+
+#[tokio::test]
+async fn two_runs_without_an_id_never_share_one() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
+    let (one, other) = tokio::join!(bed.run(&[]), bed.run(&[]));
+    one.expect(0);
+    other.expect(0);
+    let keys = bed.server.keys("lob-test");
+    let manifests = keys.iter().filter(|key| key.ends_with("/manifest.json"));
+    assert_eq!(manifests.count(), 2, "{keys:?}");
+}

@@ -8,6 +8,7 @@ mod changes;
 mod happy_path;
 mod interrupts;
 mod kills;
+mod memory;
 mod refusals;
 mod replies;
 mod usage;
