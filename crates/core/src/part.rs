@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::byte_size::ByteSize;
 use bytes::Bytes;
-use bytesize::ByteSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::crc::Crc;

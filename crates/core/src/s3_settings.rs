@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
+use crate::byte_size::ByteSize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 

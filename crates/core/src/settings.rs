@@ -253,7 +253,7 @@ fn text(value: &Value) -> String {
 mod tests {
     use std::time::Duration;
 
-    use bytesize::ByteSize;
+    use crate::byte_size::ByteSize;
 
     use super::*;
     use crate::redact::Secret;

@@ -40,7 +40,9 @@ impl FromStr for SplitSelection {
             return Ok(Self::All);
         }
         let numbers: Result<_, _> = text.split(',').map(|n| n.trim().parse()).collect();
-        numbers.map(Self::Some).map_err(|_| InvalidSelection(text.to_owned()))
+        numbers
+            .map(Self::Some)
+            .map_err(|_| InvalidSelection(text.to_owned()))
     }
 }
 

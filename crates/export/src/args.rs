@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
 use clap::Parser;
 use lob_columns::Compression;
+use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;

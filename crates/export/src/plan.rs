@@ -1,8 +1,8 @@
 //! What an export will do: its splits, each with the columns of all its data files.
 
 use anyhow::Context as _;
-use bytesize::ByteSize;
 use lob_columns::{Columns, ColumnsProposal};
+use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_mongo::{Collection, Database, SampleSize};
 use serde::{Deserialize, Serialize};

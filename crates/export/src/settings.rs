@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
+use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;

@@ -102,7 +102,7 @@ mod tests {
             rawdoc! { "_id": 1, "role": "train", "features": [1.0, 2.0] },
             rawdoc! { "_id": 2, "role": "train", "features": [1.0] },
             rawdoc! { "_id": 3, "extra": true },
-            rawdoc! { "_id": 4, "role": bson::Bson::Null },
+            rawdoc! { "_id": 4, "role": bson::RawBson::Null },
             rawdoc! { "_id": 5, "role": 7_i64 },
             rawdoc! { "_id": 6, "role": bson::DateTime::from_millis(0) },
         ] {

@@ -22,6 +22,9 @@ pub use args::Args;
 /// Settings that are wrong, servers that fail, a run that is not what its manifest says.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let resolved = context.resolve("import", &settings::defaults(), &args.flags, &args.common)?;
+    if args.flags.mongo.has_password() {
+        tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
+    }
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }

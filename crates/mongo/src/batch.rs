@@ -152,7 +152,7 @@ impl BatchBuilder {
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, Timestamp, rawdoc};
-    use bytesize::ByteSize;
+    use lob_core::byte_size::ByteSize;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Some documents of a collection, by which its columns are planned and its scan is sized.
 
 use bson::{RawDocumentBuf, rawdoc};
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 
 use crate::collection::Collection;
 use crate::command::{Command, documents};

@@ -8,7 +8,7 @@ mod pull;
 mod sequence;
 
 use bson::RawDocument;
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 use mongodb::raw_batch_cursor::RawBatch;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;

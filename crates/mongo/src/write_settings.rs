@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bson::{RawDocumentBuf, rawdoc};
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 use serde::{Deserialize, Serialize};
 
 /// The resolved settings of writing to MongoDB.

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
 use clap::Parser;
+use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;

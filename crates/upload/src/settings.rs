@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::part::PartBudget;
 use lob_core::run::RunId;

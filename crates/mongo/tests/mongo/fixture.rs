@@ -9,7 +9,7 @@ use bson::spec::BinarySubtype;
 use bson::{
     Binary, Bson, DateTime, Decimal128, Document, RawDocument, RawDocumentBuf, Timestamp, doc,
 };
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 use lob_core::redact::Secret;
 use lob_mongo::{
     BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bson::doc;
-use bytesize::ByteSize;
+use lob_core::byte_size::ByteSize;
 use lob_mongo::{CollectionPattern, Error, SampleSize};
 
 use crate::fixture::{Fixture, numbered};
