@@ -384,6 +384,7 @@ fn deep_nesting_is_residual_and_never_overflows_the_stack() {
         .chain([20, 20_000].map(|depth| Doc::new().raw(0x04, "a", &arrays(depth)).bytes()))
         .collect();
     let columns = propose(&documents);
+    assert!(columns.list().next().is_some());
     assert_eq!(
         read(&write(&columns, &documents, 100, Compression::Auto)),
         documents
