@@ -23,7 +23,9 @@ struct Row {
 
 /// The rows of all tables whose first column is a setting's key.
 fn rows() -> Vec<Row> {
-    let tables = DOCUMENT.split("| Key | Flag | Variable | Default |").skip(1);
+    let tables = DOCUMENT
+        .split("| Key | Flag | Variable | Default |")
+        .skip(1);
     let lines = tables.flat_map(|table| table.lines().skip(2).take_while(|l| l.starts_with('|')));
     let rows = lines.map(|line| {
         let mut cells = line.split('|').map(|cell| cell.trim().replace('`', ""));
