@@ -1,5 +1,6 @@
 //! Runs a command as a step of a task: shown first, and the task fails where the command does.
 
+use std::env;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
@@ -58,8 +59,17 @@ pub(crate) async fn works(command: Cmd<'_>) -> bool {
 }
 
 /// A task that is dropped takes its command with it.
+///
+/// What cargo says about xtask is not for the command: build scripts such as ring's look at it and
+/// would build anew whenever cargo is started by xtask after a shell, or the other way round.
 fn killable(command: Cmd<'_>) -> Command {
     let mut command = Command::from(std::process::Command::from(command));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+            command.env_remove(name);
+        }
+    }
     command.kill_on_drop(true);
     command
 }
