@@ -3,6 +3,12 @@
 //!
 //! They are tests, so that `cargo xtask test` finds a breach before anyone else does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
