@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bson::RawDocument;
 use lob_columns::{Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
+use lob_core::interrupt::Interrupt;
 use lob_core::multipart::FinishedParts;
 use lob_core::part::{FileHashes, PartBudget};
 use lob_core::progress::Progress;
@@ -125,9 +126,9 @@ impl DataFile {
         Ok(())
     }
 
-    /// Ends a file that was written out: its footer and last part. If that fails, the upload is
-    /// aborted.
-    pub(crate) async fn close(self) -> anyhow::Result<WrittenFile> {
+    /// Ends a file that was written out: its footer and last part. If that fails or is interrupted,
+    /// the upload is aborted.
+    pub(crate) async fn close(self, interrupt: &Interrupt) -> anyhow::Result<WrittenFile> {
         let Self {
             name,
             encoder,
@@ -142,7 +143,7 @@ impl DataFile {
             sender.abort().await;
             return Err(error.into());
         }
-        let (hashes, parts) = sender.finish().await?;
+        let (hashes, parts) = sender.finish(interrupt).await?;
         let statistics = statistics.finish();
         Ok(WrittenFile {
             name,

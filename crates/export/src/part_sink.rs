@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use lob_core::interrupt::Interrupt;
 use lob_core::multipart::{FinishedParts, MultipartUpload};
 use lob_core::part::{FileHashes, PartBudget, PartHasher};
 use lob_core::progress::Progress;
@@ -85,10 +86,13 @@ impl PartSender {
         self.upload.acknowledged().await
     }
 
-    /// Sends what is left and waits until every part is acknowledged. If one is not, the upload is
-    /// aborted.
-    pub(crate) async fn finish(mut self) -> Result<(FileHashes, FinishedParts), StoreError> {
-        if let Err(error) = self.send_rest().await {
+    /// Sends what is left and waits until every part is acknowledged. If one is not, or an
+    /// interrupt comes first, the upload is aborted.
+    pub(crate) async fn finish(
+        mut self,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(FileHashes, FinishedParts)> {
+        if let Err(error) = interrupt.or(self.send_rest()).await {
             self.upload.abort().await;
             return Err(error);
         }
@@ -103,11 +107,10 @@ impl PartSender {
     async fn send_rest(&mut self) -> Result<(), StoreError> {
         self.send_parts().await?;
         let rest = self.sink.take_rest();
-        if rest.is_empty() {
-            Ok(())
-        } else {
-            self.send(rest).await
+        if !rest.is_empty() {
+            self.send(rest).await?;
         }
+        self.acknowledged().await
     }
 
     async fn send(&mut self, bytes: Bytes) -> Result<(), StoreError> {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use bytesize::ByteSize;
 use lob_columns::Digest;
 use lob_core::cli::Context;
@@ -11,6 +10,7 @@ use lob_core::manifest::{
     Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
     SplitColumn, write_local_copy,
 };
+use lob_core::metrics::MetricsSnapshot;
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, Plan};
@@ -29,6 +29,8 @@ pub(crate) struct Exported {
     pub(crate) manifest: ExportManifest,
     pub(crate) manifest_url: String,
     pub(crate) local_copy: Option<PathBuf>,
+    /// What all of it cost, the commit included.
+    pub(crate) metrics: MetricsSnapshot,
 }
 
 /// Exports the splits that `settings` name.
@@ -65,7 +67,13 @@ pub(crate) async fn export(
     for split in &splits {
         let files = export_split(&run, split, settings, &byte_settings, &budget, context)
             .await
-            .with_context(|| format!("failed to export `{}`", split.collection.namespace()))?;
+            .map_err(|error| {
+                if context.interrupt.is_raised() {
+                    return error;
+                }
+                let namespace = split.collection.namespace();
+                error.context(format!("failed to export `{namespace}`"))
+            })?;
         exported.push(describe(&run, &split.plan, files, settings.checksum)?);
     }
     context.progress.end();
@@ -106,6 +114,7 @@ pub(crate) async fn export(
     Ok(Exported {
         manifest_url: run.store.url(&run.location.manifest_key()),
         local_copy: keep_copy(settings, &run, &bytes),
+        metrics: context.metrics.snapshot(),
         manifest,
     })
 }

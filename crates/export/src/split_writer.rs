@@ -122,7 +122,7 @@ impl<'a> SplitWriter<'a> {
         let Some(file) = self.open.take() else {
             return Ok(());
         };
-        let file = file.close().await?;
+        let file = file.close(&self.context.interrupt).await?;
         let (place, after) = (self.place(), self.after.take());
         let record = Record::of_file(place, &file, after, self.last.clone(), range_ends);
         if let Err(error) = record.put(self.run, place).await {

@@ -13,7 +13,7 @@ const MANY_RESIDUAL_ROWS: f64 = 0.01;
 /// The summary for people and for machines.
 pub(crate) fn outcome(exported: &Exported) -> Outcome {
     let manifest = &exported.manifest;
-    let (metrics, size) = (&manifest.run.metrics, exported.size());
+    let (metrics, size) = (&exported.metrics, exported.size());
     let mut text = format!(
         "run {}: {} documents of {} splits exported, {size} in {:.1} s\n",
         manifest.run_id, manifest.total_documents, manifest.num_splits, metrics.seconds,
