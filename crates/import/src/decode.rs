@@ -1,6 +1,5 @@
 //! A verified data file into batches of documents, with the digest of what was decoded.
 
-use anyhow::Context as _;
 use bson::RawDocument;
 use lob_columns::{Digest, ReadError, Reader};
 use lob_core::failure::Failure;
@@ -34,8 +33,10 @@ pub(crate) fn decode(
             let bytes = document.map_err(unreadable)?;
             digest.add(&bytes);
             rows += 1;
-            let document = RawDocument::from_bytes(&bytes)
-                .with_context(|| format!("`{key}` holds a document that is not BSON"))?;
+            let document = RawDocument::from_bytes(&bytes).map_err(|error| {
+                Failure::integrity(format!("`{key}` holds a document that is not BSON"))
+                    .caused_by(error)
+            })?;
             if let Some(batch) = builder.push(document).map_err(Failure::from)?
                 && batches.blocking_send(batch).is_err()
             {

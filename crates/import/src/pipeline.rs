@@ -76,9 +76,7 @@ pub(crate) async fn import(
         context,
     };
     let mut staged: Vec<Staged<'_>> = Vec::new();
-    let loaded = context
-        .interrupt
-        .or(stage_all(&loader, &database, &run, &splits, &mut staged));
+    let loaded = stage_all(&loader, &database, &run, &splits, &mut staged);
     if let Err(error) = loaded.await {
         drop_staging(&staged, &error).await;
         return Err(error);
@@ -181,6 +179,8 @@ async fn refuse_existing(
     Ok(())
 }
 
+/// Fills a staging collection for each split. Creating one is not interrupted: what the server has
+/// not answered yet could not be dropped.
 async fn stage_all<'a>(
     loader: &Loader<'_>,
     database: &Database,
@@ -199,9 +199,13 @@ async fn stage_all<'a>(
             target: target.clone(),
             staging: staging.clone(),
         });
-        let loaded = loader.load(split, &staging).await;
-        loaded
-            .with_context(|| format!("failed to import split {} for `{target}`", split.split_id))?;
+        let load = async {
+            let loaded = loader.load(split, &staging).await;
+            loaded.with_context(|| {
+                format!("failed to import split {} for `{target}`", split.split_id)
+            })
+        };
+        loader.context.interrupt.or(load).await?;
     }
     Ok(())
 }
