@@ -1,0 +1,184 @@
+//! A gate in front of both servers that cuts the work at one request.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use futures::StreamExt as _;
+use lob_testkit::mongo::{self, Command};
+use lob_testkit::s3::{self, Operation, Request};
+use lob_tests::servers::{Gates, Servers};
+use tokio::process::Child;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Processes that run at once.
+const PROCESSES: usize = 3;
+
+/// The moment of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// It has arrived whole, and nothing has been done.
+    Arrived,
+    /// It is done, and the reply is not sent.
+    Executed,
+}
+
+/// What happens at the cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The request is held for ever, so that the process can be killed.
+    Hold,
+    /// The connection is closed without a reply.
+    Disconnect,
+}
+
+type Watch = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Counts the requests of both servers as they pass one moment, and cuts at one of them.
+pub(crate) struct Cut {
+    position: usize,
+    at: At,
+    fate: Fate,
+    count: AtomicUsize,
+    /// Whether the process to be disturbed is still there: what runs after it is left alone.
+    armed: AtomicBool,
+    /// Is told the request at the cut, such as `PutObject lob-data/r1/manifest.json`.
+    reached: UnboundedSender<String>,
+    /// Looks at the servers from outside whenever a request arrives or is done.
+    watch: OnceLock<Watch>,
+    broken_promises: Mutex<Vec<String>>,
+}
+
+impl Cut {
+    pub(crate) fn new(
+        position: usize,
+        at: At,
+        fate: Fate,
+    ) -> (Arc<Self>, UnboundedReceiver<String>) {
+        let (reached, reaches) = unbounded_channel();
+        let cut = Self {
+            position,
+            at,
+            fate,
+            count: AtomicUsize::new(0),
+            armed: AtomicBool::new(true),
+            reached,
+            watch: OnceLock::new(),
+            broken_promises: Mutex::default(),
+        };
+        (Arc::new(cut), reaches)
+    }
+
+    /// The gates of both servers.
+    pub(crate) fn gates(self: &Arc<Self>) -> Gates {
+        let (s3, mongo) = (Arc::clone(self), Arc::clone(self));
+        let s3 = move |moment: s3::Moment, request: &Request| {
+            let at = match moment {
+                s3::Moment::Arrived => At::Arrived,
+                s3::Moment::Executed => At::Executed,
+            };
+            // The test's own bucket.
+            if request.operation == Operation::CreateBucket {
+                return s3::Verdict::Pass;
+            }
+            match s3.pass(at, || format!("{:?} {}", request.operation, request.key)) {
+                None => s3::Verdict::Pass,
+                Some(Fate::Hold) => s3::Verdict::Hold,
+                Some(Fate::Disconnect) => s3::Verdict::Disconnect,
+            }
+        };
+        let mongo = move |moment: mongo::Moment, command: &Command| {
+            let at = match moment {
+                mongo::Moment::Arrived => At::Arrived,
+                mongo::Moment::Executed => At::Executed,
+            };
+            match mongo.pass(at, || format!("{} {:?}", command.name, command.collection)) {
+                None => mongo::Verdict::Pass,
+                Some(Fate::Hold) => mongo::Verdict::Hold,
+                Some(Fate::Disconnect) => mongo::Verdict::Disconnect,
+            }
+        };
+        Gates {
+            s3: Some(Arc::new(s3)),
+            mongo: Some(Arc::new(mongo)),
+        }
+    }
+
+    /// Has `watch` look at the servers at every request from now on.
+    pub(crate) fn watch(&self, watch: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        assert!(self.watch.set(Box::new(watch)).is_ok());
+    }
+
+    /// The moment at which the work is cut.
+    pub(crate) fn at(&self) -> At {
+        self.at
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Panics with what the watch found.
+    pub(crate) fn assert_promises_kept(&self) {
+        let broken = self.broken_promises.lock().unwrap();
+        assert!(broken.is_empty(), "{broken:?}");
+    }
+
+    fn pass(&self, at: At, request: impl FnOnce() -> String) -> Option<Fate> {
+        if let Some(Err(broken)) = self.watch.get().map(|watch| watch()) {
+            self.broken_promises.lock().unwrap().push(broken);
+        }
+        let counts = at == self.at && self.armed.load(Ordering::Relaxed);
+        let is_here = counts && self.count.fetch_add(1, Ordering::Relaxed) == self.position;
+        is_here.then(|| {
+            // A test that has ended asks no more.
+            let _ = self.reached.send(request());
+            self.fate
+        })
+    }
+}
+
+/// Kills the process at the cut. `None` if it was done before: requests that run at once may be
+/// one more or less from run to run.
+pub(crate) async fn killed(
+    mut child: Child,
+    cut: &Cut,
+    reaches: &mut UnboundedReceiver<String>,
+) -> Option<String> {
+    let held = tokio::select! {
+        Some(held) = reaches.recv() => {
+            child.start_kill().unwrap();
+            child.wait().await.unwrap();
+            Some(held)
+        }
+        status = child.wait() => {
+            assert!(status.unwrap().success());
+            None
+        }
+    };
+    cut.armed.store(false, Ordering::Relaxed);
+    held
+}
+
+/// Runs `case` undisturbed to learn how many requests there are, then with a cut at each of them.
+pub(crate) async fn at_every_request<C, F>(moments: &[At], fate: Fate, case: C)
+where
+    C: Fn(Arc<Cut>, UnboundedReceiver<String>, Servers) -> F,
+    F: Future<Output = ()>,
+{
+    let start = async |position, at| {
+        let (cut, reaches) = Cut::new(position, at, fate);
+        let servers = Servers::doubles(cut.gates()).await;
+        case(Arc::clone(&cut), reaches, servers).await;
+        cut.assert_promises_kept();
+        cut.requests()
+    };
+    let requests = start(usize::MAX, At::Arrived).await;
+    assert!(requests > 10, "only {requests}");
+    let cuts = (0..requests).flat_map(|position| moments.iter().map(move |&at| (position, at)));
+    futures::stream::iter(cuts)
+        .map(|(position, at)| start(position, at))
+        .buffer_unordered(PROCESSES)
+        .collect::<Vec<_>>()
+        .await;
+}

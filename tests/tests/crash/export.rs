@@ -1,0 +1,181 @@
+//! Exports: killed at any request, a run is whole or does not exist, and no data file stands there
+//! without a record; a reply that is lost changes nothing.
+
+use std::sync::{Arc, LazyLock};
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, RawDocumentBuf, rawdoc};
+use bytes::Bytes;
+use lob_testkit::split_documents::SplitDocuments;
+use lob_tests::servers::Servers;
+use serde_json::Value;
+
+use crate::cut::{At, Fate, at_every_request, killed};
+use crate::{doubles, has, load};
+
+/// Makes several data files of split 0 and one of two parts of split 1.
+const SIZES: [&str; 10] = [
+    "--file-size",
+    "30KiB",
+    "--row-group-size",
+    "10KiB",
+    "--part-size",
+    "5MiB",
+    "--columns-sample",
+    "2",
+    "--compression",
+    "none",
+];
+
+/// Many small documents, and a few that fill parts.
+pub(crate) static SPLITS: LazyLock<[Vec<RawDocumentBuf>; 2]> = LazyLock::new(|| {
+    let large = |id| {
+        let bytes = vec![id as u8; 3 << 20];
+        let subtype = BinarySubtype::Generic;
+        rawdoc! { "_id": id, "role": "train", "noise": Binary { subtype, bytes } }
+    };
+    [
+        SplitDocuments::new(7, 40).take(120).collect(),
+        (0..2_i32).map(large).collect(),
+    ]
+});
+
+/// Fills the collections that an export finds.
+pub(crate) fn load_splits(servers: &Servers) {
+    for (split, documents) in SPLITS.iter().enumerate() {
+        load(servers, &format!("split_{split}_input"), documents);
+    }
+}
+
+/// The arguments of an export as run `run`.
+pub(crate) fn arguments(run: &str) -> Vec<&str> {
+    [&["--run-id", run][..], &SIZES].concat()
+}
+
+/// Names, relative to the run's folder, and bytes of a run's data files.
+pub(crate) fn data_files(servers: &Servers, run: &str) -> Vec<(String, Bytes)> {
+    let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
+    let keys = s3.keys(&servers.bucket).into_iter();
+    keys.filter_map(|key| {
+        let name = key.strip_prefix(&folder)?;
+        let object = s3.object(&servers.bucket, &key)?;
+        name.ends_with(".parquet")
+            .then(|| (name.to_owned(), object.bytes))
+    })
+    .collect()
+}
+
+fn json(servers: &Servers, key: &str) -> Value {
+    let object = doubles(servers).s3.object(&servers.bucket, key).unwrap();
+    serde_json::from_slice(&object.bytes).unwrap()
+}
+
+/// Every data file is described by a record: size and CRC64NVME.
+fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
+    let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
+    let keys = s3.keys(&servers.bucket);
+    let is_record = |key: &&String| key.starts_with(&format!("{folder}_progress/split_"));
+    let records: Vec<_> = keys.iter().filter(is_record).collect();
+    let records: Vec<_> = records.iter().map(|key| json(servers, key)).collect();
+    for (name, bytes) in data_files(servers, run) {
+        let file = &records
+            .iter()
+            .map(|record| &record["file"])
+            .find(|file| file["key"] == name)
+            .ok_or_else(|| format!("no record describes `{name}`"))?;
+        let crc = lob_testkit::s3::crc64nvme(&bytes);
+        if file["size_bytes"] != bytes.len() || file["crc64nvme"] != crc {
+            return Err(format!("`{name}` is not what its record says: {file}"));
+        }
+    }
+    Ok(())
+}
+
+/// The files of an export that nothing disturbed. The same documents always make the same files.
+async fn undisturbed() -> Vec<(String, Bytes)> {
+    let servers = Servers::doubles(<_>::default()).await;
+    load_splits(&servers);
+    servers
+        .run("lob-export", &arguments("r1"))
+        .await
+        .with_status(0);
+    let files = data_files(&servers, "r1");
+    let of_split = |split| {
+        let folder = format!("split_{split}.parquet/");
+        files
+            .iter()
+            .filter(|(name, _)| name.starts_with(&folder))
+            .collect::<Vec<_>>()
+    };
+    assert!(of_split(0).len() > 1);
+    assert!(of_split(1)[0].1.len() > 5 << 20, "two parts");
+    files
+}
+
+fn assert_whole(servers: &Servers, run: &str, files: &[(String, Bytes)]) {
+    assert!(data_files(servers, run) == files, "other files");
+    check_records(servers, run).unwrap();
+    let manifest = json(servers, &format!("processed-splits/{run}/manifest.json"));
+    let listed = manifest["splits"].as_array().unwrap().iter();
+    let listed: Vec<_> = listed
+        .flat_map(|split| split["files"].as_array().unwrap())
+        .collect();
+    assert_eq!(listed.len(), files.len());
+    for (entry, (name, bytes)) in listed.iter().zip(files) {
+        assert_eq!(entry["key"], **name);
+        assert_eq!(
+            entry["sha256"],
+            lob_core::hash::Sha256::of(bytes).to_string()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_killed_at_any_request_is_whole_or_does_not_exist() {
+    let files = &undisturbed().await;
+    let moments = [At::Arrived, At::Executed];
+    at_every_request(&moments, Fate::Hold, async |cut, mut reaches, servers| {
+        load_splits(&servers);
+        let manifest = "processed-splits/r1/manifest.json";
+        let child = servers.spawn("lob-export", &arguments("r1"));
+        let servers = &Arc::new(servers);
+        let watched = Arc::downgrade(servers);
+        cut.watch(move || {
+            watched
+                .upgrade()
+                .map_or(Ok(()), |servers| check_records(&servers, "r1"))
+        });
+        match killed(child, &cut, &mut reaches).await {
+            Some(held)
+                if !(cut.at() == At::Executed && held == format!("PutObject {manifest}")) =>
+            {
+                assert!(!has(servers, manifest), "{held:?}");
+                check_records(servers, "r1").unwrap();
+            }
+            _ => assert_whole(servers, "r1", files),
+        }
+        servers
+            .run("lob-export", &arguments("r2"))
+            .await
+            .with_status(0);
+        assert_whole(servers, "r2", files);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_loses_any_one_reply_is_whole() {
+    let files = &undisturbed().await;
+    at_every_request(
+        &[At::Executed],
+        Fate::Disconnect,
+        async |_, mut reaches, servers| {
+            load_splits(&servers);
+            let ended = servers.run("lob-export", &arguments("r1")).await;
+            let lost = reaches.try_recv();
+            assert_eq!(ended.status, Some(0), "{lost:?}\n{}", ended.stderr);
+            assert_whole(&servers, "r1", files);
+        },
+    )
+    .await;
+}
