@@ -3,6 +3,7 @@
 //!
 //! stdout is the result and nothing else; everything else goes to stderr, redacted.
 
+mod allocator;
 mod bars;
 mod logging;
 

@@ -16,8 +16,13 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// Asks everything that looks at this to stop.
-    pub fn raise(&self, status: ExitStatus) {
+    fn raise(&self, status: ExitStatus) {
         self.status.get_or_init(|| status);
+        self.raised.cancel();
+    }
+
+    /// Stops the work under this interrupt alone, for a failure that is told elsewhere.
+    pub fn stop(&self) {
         self.raised.cancel();
     }
 
@@ -26,8 +31,8 @@ impl Interrupt {
         self.raised.is_cancelled()
     }
 
-    /// An interrupt that is raised with this one, or alone: for work of which one part's failure
-    /// stops the others.
+    /// An interrupt that is raised with this one, or stopped alone: for work of which one part's
+    /// failure stops the others.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {

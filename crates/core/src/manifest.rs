@@ -11,7 +11,7 @@ mod upload;
 use serde::{Deserialize, Serialize};
 
 pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
-pub use local_copy::write_local_copy;
+pub use local_copy::keep_local_copy;
 pub use reading::{MAX_MANIFEST_BYTES, ManifestError};
 pub use upload::{UploadManifest, UploadedFile};
 

@@ -83,14 +83,9 @@ impl MultipartUpload {
         let upload = Arc::clone(&self.target.upload);
         let progress = Arc::clone(&self.progress);
         self.in_flight.spawn(async move {
-            let HashedPart {
-                bytes,
-                crc,
-                reserved,
-            } = part;
+            let HashedPart { bytes, crc } = part;
             let size = bytes.len() as u64;
             let stored = store.upload_part(&key, &upload, number, bytes, crc).await;
-            drop(reserved);
             if stored.is_ok() {
                 progress.advance(size, 0);
             }

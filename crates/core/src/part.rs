@@ -1,9 +1,10 @@
 //! Parts of a file on their way to S3: cut, hashed once, and paid for out of one byte budget.
 //!
 //! A [`HashedPart`] can only be had by hashing, in order, so the SHA-256 and CRC of a file are
-//! always those of the very buffers that were sent.
+//! always those of the very buffers that were sent. Buffers are used again: memory that is given
+//! back and asked for part after part would leave holes, and resident memory would creep up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::byte_size::ByteSize;
 use bytes::Bytes;
@@ -25,7 +26,11 @@ pub struct PartBudget {
     part_size: u64,
     permits: Arc<Semaphore>,
     capacity: u32,
+    pool: Pool,
 }
+
+/// Buffers that wait to be used again.
+type Pool = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// Memory for one part; the budget gets it back when this is dropped.
 #[derive(Debug)]
@@ -58,6 +63,7 @@ impl PartBudget {
             part_size: part_size.0,
             permits,
             capacity,
+            pool: Pool::default(),
         })
     }
 
@@ -75,6 +81,21 @@ impl PartBudget {
         self.part_size.max(needed)
     }
 
+    /// An empty buffer with room for `size` bytes; whoever fills it reserves memory first or soon.
+    pub fn buffer(&self, size: u64) -> PartBuffer {
+        let pooled = self
+            .pool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut bytes = pooled.unwrap_or_default();
+        bytes.reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
+        PartBuffer {
+            bytes,
+            pool: Arc::clone(&self.pool),
+        }
+    }
+
     /// Waits until `bytes` may be taken. A part larger than the whole budget takes all of it.
     pub async fn reserve(&self, bytes: u64) -> Reserved {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
@@ -87,12 +108,49 @@ impl PartBudget {
     }
 }
 
-/// The next bytes of a file, with their CRC and the memory that they take.
+/// Room for the bytes of one part; it goes back to the pool when this is dropped.
+#[derive(Debug)]
+pub struct PartBuffer {
+    bytes: Vec<u8>,
+    pool: Pool,
+}
+
+impl PartBuffer {
+    /// The bytes, to be filled.
+    pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
+impl Drop for PartBuffer {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        self.pool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(bytes);
+    }
+}
+
+/// The next bytes of a file, with their CRC. Their memory is free again when the last request that
+/// sends them is done.
 #[derive(Debug)]
 pub struct HashedPart {
     pub(crate) bytes: Bytes,
     pub(crate) crc: Crc,
-    pub(crate) reserved: Reserved,
+}
+
+/// What keeps the bytes of a [`HashedPart`].
+struct Held {
+    buffer: PartBuffer,
+    _reserved: Reserved,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer.bytes
+    }
 }
 
 /// What a file is, known once its last byte was hashed.
@@ -126,16 +184,17 @@ impl Default for PartHasher {
 
 impl PartHasher {
     /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is fine.
-    pub fn hash(&mut self, bytes: Bytes, reserved: Reserved) -> HashedPart {
+    pub fn hash(&mut self, buffer: PartBuffer, reserved: Reserved) -> HashedPart {
+        let held = Held {
+            buffer,
+            _reserved: reserved,
+        };
+        let bytes = Bytes::from_owner(held);
         let crc = Crc::of(&bytes);
         self.sha256.update(&bytes);
         self.crc = self.crc.then(crc, bytes.len() as u64);
         self.size += bytes.len() as u64;
-        HashedPart {
-            bytes,
-            crc,
-            reserved,
-        }
+        HashedPart { bytes, crc }
     }
 
     /// The hashes of all bytes so far.
@@ -178,6 +237,23 @@ mod tests {
             prop_assert!(file_size.div_ceil(part_size) <= MAX_PARTS);
             prop_assert!(part_size >= PART_SIZE_RANGE.0.0 && part_size <= PART_SIZE_RANGE.1.0);
         }
+    }
+
+    #[tokio::test]
+    async fn a_buffer_and_its_memory_are_used_again_when_the_last_request_is_done() {
+        let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
+        let mut buffer = budget.buffer(8 << 20);
+        buffer.bytes_mut().extend_from_slice(b"bytes");
+        let address = buffer.bytes.as_ptr();
+        let part = PartHasher::default().hash(buffer, budget.reserve(16 << 20).await);
+        let retry = part.bytes.clone();
+        drop(part);
+        assert_eq!(budget.permits.available_permits(), 0);
+        assert_eq!(&retry[..], b"bytes");
+        drop(retry);
+        assert!(budget.permits.available_permits() > 0);
+        let again = budget.buffer(8 << 20);
+        assert_eq!((again.bytes.as_ptr(), again.bytes.len()), (address, 0));
     }
 
     #[tokio::test]

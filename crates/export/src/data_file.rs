@@ -58,7 +58,7 @@ impl DataFile {
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
-        let sink = PartSink::default();
+        let sink = PartSink::new(budget);
         Ok(Self {
             settings: settings.clone(),
             encoder: Encoder::new(columns),

@@ -1,43 +1,68 @@
 //! From the Parquet writer's bytes to the parts of an upload.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Bytes, BytesMut};
 use lob_core::interrupt::Interrupt;
 use lob_core::multipart::{FinishedParts, MultipartUpload};
-use lob_core::part::{FileHashes, PartBudget, PartHasher};
+use lob_core::part::{FileHashes, PartBudget, PartBuffer, PartHasher};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::store::StoreError;
 
-/// Where the Parquet writer writes to. Clones share the bytes: one is the writer's, one the
-/// sender's.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PartSink(Arc<Mutex<BytesMut>>);
+/// Where the Parquet writer writes to: buffers of one part each. Clones share them: one is the
+/// writer's, one the sender's.
+#[derive(Debug, Clone)]
+pub(crate) struct PartSink {
+    budget: PartBudget,
+    filled: Arc<Mutex<VecDeque<PartBuffer>>>,
+}
 
 impl PartSink {
-    fn take(&self, size: usize) -> Option<Bytes> {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (buffer.len() >= size).then(|| buffer.split_to(size).freeze())
+    pub(crate) fn new(budget: &PartBudget) -> Self {
+        Self {
+            budget: budget.clone(),
+            filled: Arc::default(),
+        }
     }
 
-    fn take_rest(&self) -> Bytes {
-        self.0
+    /// The next whole part, if there is one.
+    fn take_part(&self) -> Option<PartBuffer> {
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_whole =
+            |part: &mut PartBuffer| part.bytes_mut().len() as u64 == self.budget.part_size();
+        filled
+            .front_mut()
+            .is_some_and(is_whole)
+            .then(|| filled.pop_front())?
+    }
+
+    /// The bytes that are left when all whole parts are taken.
+    fn take_rest(&self) -> Option<PartBuffer> {
+        self.filled
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .split()
-            .freeze()
+            .pop_front()
     }
 }
 
 impl Write for PartSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
+        let part_size = self.budget.part_size();
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = |part: &mut PartBuffer| part_size - part.bytes_mut().len() as u64;
+        if filled.back_mut().is_none_or(|part| room(part) == 0) {
+            filled.push_back(self.budget.buffer(part_size));
+        }
+        let Some(part) = filled.back_mut() else {
+            return Ok(0);
+        };
+        let taken = usize::try_from(room(part))
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        part.bytes_mut().extend_from_slice(&bytes[..taken]);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -48,7 +73,6 @@ impl Write for PartSink {
 /// Hashes and sends what stands in a [`PartSink`], part by part.
 pub(crate) struct PartSender {
     sink: PartSink,
-    part_size: usize,
     budget: PartBudget,
     hasher: PartHasher,
     upload: MultipartUpload,
@@ -62,11 +86,10 @@ impl PartSender {
         sink: PartSink,
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, StoreError> {
         let upload = MultipartUpload::create(&run.store, key, &run.token).await?;
         Ok(Self {
             sink,
-            part_size: usize::try_from(budget.part_size())?,
             budget: budget.clone(),
             hasher: PartHasher::default(),
             upload: upload.reporting_to(Arc::clone(progress)),
@@ -75,7 +98,7 @@ impl PartSender {
 
     /// Starts to send all whole parts.
     pub(crate) async fn send_parts(&mut self) -> Result<(), StoreError> {
-        while let Some(part) = self.sink.take(self.part_size) {
+        while let Some(part) = self.sink.take_part() {
             self.send(part).await?;
         }
         Ok(())
@@ -106,16 +129,15 @@ impl PartSender {
 
     async fn send_rest(&mut self) -> Result<(), StoreError> {
         self.send_parts().await?;
-        let rest = self.sink.take_rest();
-        if !rest.is_empty() {
+        if let Some(rest) = self.sink.take_rest() {
             self.send(rest).await?;
         }
         self.acknowledged().await
     }
 
-    async fn send(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        let reserved = self.budget.reserve(bytes.len() as u64).await;
-        let part = tokio::task::block_in_place(|| self.hasher.hash(bytes, reserved));
+    async fn send(&mut self, mut part: PartBuffer) -> Result<(), StoreError> {
+        let reserved = self.budget.reserve(part.bytes_mut().len() as u64).await;
+        let part = tokio::task::block_in_place(|| self.hasher.hash(part, reserved));
         self.upload.send(part)
     }
 }

@@ -8,7 +8,7 @@ use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
     Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
-    SplitColumn, write_local_copy,
+    SplitColumn, keep_local_copy,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::part::PartBudget;
@@ -76,7 +76,6 @@ pub(crate) async fn export(
             })?;
         exported.push(describe(&run, &split.plan, files, settings.checksum)?);
     }
-    context.progress.end();
 
     // Commit.
     for split in &splits {
@@ -113,21 +112,10 @@ pub(crate) async fn export(
     let bytes = run.commit(&files, &manifest, ExportManifest::read).await?;
     Ok(Exported {
         manifest_url: run.store.url(&run.location.manifest_key()),
-        local_copy: keep_copy(settings, &run, &bytes),
+        local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),
         metrics: context.metrics.snapshot(),
         manifest,
     })
-}
-
-/// After the commit nothing can fail the run: a copy that cannot be written is only told.
-fn keep_copy(settings: &ExportSettings, run: &OpenRun, manifest: &[u8]) -> Option<PathBuf> {
-    let folder = &settings.manifest_dir;
-    write_local_copy(folder, run.location.id(), manifest)
-        .inspect_err(|error| {
-            let folder = folder.display();
-            tracing::warn!(%folder, %error, "the local copy of the manifest is not written");
-        })
-        .ok()
 }
 
 async fn plan(settings: &ExportSettings) -> anyhow::Result<Vec<PlannedSplit>> {

@@ -81,7 +81,6 @@ pub(crate) async fn import(
         drop_staging(&staged, &error).await;
         return Err(error);
     }
-    context.progress.end();
 
     // Swap.
     let existing = if settings.no_replace {

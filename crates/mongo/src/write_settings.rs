@@ -28,7 +28,7 @@ impl Default for WriteSettings {
         Self {
             write_concern: WriteConcern::Majority,
             write_concern_timeout: Duration::from_secs(60),
-            insert_batch_size: ByteSize::mib(8),
+            insert_batch_size: ByteSize::mib(4),
             insert_batch_documents: 10_000,
         }
     }
@@ -60,7 +60,7 @@ pub struct WriteArgs {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub write_concern_timeout: Option<Duration>,
-    /// Most bytes of one insert command, up to 16MiB [default: 8MiB]
+    /// Most bytes of one insert command, up to 16MiB [default: 4MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_batch_size: Option<ByteSize>,

@@ -1,16 +1,14 @@
 //! The way of the data: plan, read once and send, commit.
 
-use std::str::FromStr as _;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::{Context, Outcome};
-use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{DataFile, UploadManifest, UploadedFile, write_local_copy};
+use lob_core::manifest::{DataFile, UploadManifest, UploadedFile, keep_local_copy};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
-use lob_core::run::{OpenRun, Plan, Prefix};
+use lob_core::run::{OpenRun, Plan};
 use lob_core::store::Store;
 
 use crate::manifest;
@@ -23,8 +21,7 @@ use crate::summary::{self, MIB};
 /// Uploads the source directory as one run.
 pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
     let budget = settings.budget()?;
-    let prefix =
-        Prefix::from_str(&settings.s3.prefix).map_err(|error| Failure::usage(error.to_string()))?;
+    let prefix = settings.s3.runs_folder()?;
     let files = examine(settings, &budget, context).await?;
     let store = context
         .interrupt
@@ -52,16 +49,12 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
         .await?;
 
     // From here on nothing can fail the run.
-    let local_copy = write_local_copy(&settings.manifest_dir, run.location.id(), &committed);
-    if let Err(error) = &local_copy {
-        let folder = settings.manifest_dir.display();
-        tracing::warn!(%folder, %error, "the local copy of the manifest cannot be written");
-    }
+    let local_copy = keep_local_copy(&settings.manifest_dir, run.location.id(), &committed);
     let metrics = context.metrics.snapshot();
     Ok(summary::outcome(
         &run,
         &manifest,
-        local_copy.ok().as_deref(),
+        local_copy.as_deref(),
         &metrics,
     ))
 }
@@ -106,7 +99,7 @@ async fn send_all(
         match (result, &failure) {
             (Ok(file), _) => uploaded.push(file),
             (Err(first), None) => {
-                stop.raise(ExitStatus::Failed);
+                stop.stop();
                 failure = Some(first);
             }
             (Err(further), Some(_)) => tracing::warn!("{further:#}"),

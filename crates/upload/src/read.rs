@@ -3,11 +3,10 @@
 //! The buffer that is hashed is the buffer that is sent. Memory is reserved before it is filled.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use lob_core::part::{FileHashes, HashedPart, PartHasher, Reserved};
+use lob_core::part::{FileHashes, HashedPart, PartBudget, PartHasher};
 
 use crate::freeze::{Freeze, FreezeError};
 use crate::source::SourceFile;
@@ -36,19 +35,20 @@ impl Reader {
         .await
     }
 
-    /// Reads and hashes the next `size` bytes into `memory`.
+    /// Reads and hashes the next `size` bytes, when there is memory for them.
     pub(crate) async fn part(
         mut self,
         size: u64,
-        memory: Reserved,
+        budget: &PartBudget,
     ) -> anyhow::Result<(Self, HashedPart)> {
+        let memory = budget.reserve(size).await;
+        let mut buffer = budget.buffer(size);
         blocking(move || {
-            let mut buffer = Vec::with_capacity(usize::try_from(size).map_err(io::Error::other)?);
-            (&self.file).take(size).read_to_end(&mut buffer)?;
-            if (buffer.len() as u64) < size {
+            let read = (&self.file).take(size).read_to_end(buffer.bytes_mut())?;
+            if (read as u64) < size {
                 return Err(FreezeError::Changed("it ended early"));
             }
-            let part = self.hasher.hash(Bytes::from(buffer), memory);
+            let part = self.hasher.hash(buffer, memory);
             Ok((self, part))
         })
         .await

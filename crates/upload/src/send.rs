@@ -40,8 +40,7 @@ impl Sender<'_> {
 
     async fn in_one_request(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, ObjectInfo)> {
         let size = file.fingerprint.size;
-        let memory = self.budget.reserve(size).await;
-        let (reader, part) = Reader::open(file).await?.part(size, memory).await?;
+        let (reader, part) = Reader::open(file).await?.part(size, self.budget).await?;
         let hashes = reader.finish().await?;
         let key = self.run.key(&file.relative_path);
         let object = self.run.store.put_part(&key, part, &self.run.token).await?;
@@ -79,9 +78,8 @@ impl Sender<'_> {
         let mut left = size;
         while left > 0 {
             let bytes = part_size.min(left);
-            let memory = self.budget.reserve(bytes).await;
             let part;
-            (reader, part) = reader.part(bytes, memory).await?;
+            (reader, part) = reader.part(bytes, self.budget).await?;
             upload.send(part)?;
             left -= bytes;
         }

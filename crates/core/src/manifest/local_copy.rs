@@ -3,25 +3,35 @@
 //! It is written after the commit, so it may fail without failing the run: the bucket has the
 //! manifest.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::run::RunId;
 
-/// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and says where.
-///
-/// # Errors
-/// The file system's.
-pub fn write_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
+/// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and says where. A
+/// copy that cannot be written is only told.
+pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<PathBuf> {
     let path = folder.join(format!("manifest_{run}.json"));
-    let unfinished = folder.join(format!(".manifest_{run}.json.unfinished"));
-    let mut file = File::create(&unfinished)?;
-    file.write_all(manifest)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, &path)?;
-    Ok(path)
+    match write(folder, &path, manifest) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            let path = path.display();
+            tracing::warn!(%path, %error, "the local copy of the manifest cannot be written");
+            None
+        }
+    }
+}
+
+fn write(folder: &Path, path: &Path, manifest: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut unfinished = NamedTempFile::new_in(folder)?;
+    unfinished.write_all(manifest)?;
+    unfinished.as_file().sync_all()?;
+    unfinished.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -34,10 +44,12 @@ mod tests {
         let folder = folder.path().join("artifacts/lob_data_uploads");
         let run = "20251115_093000".parse().unwrap();
         for manifest in [b"{\"old\":1}".as_slice(), b"{}"] {
-            let path = write_local_copy(&folder, &run, manifest).unwrap();
+            let path = keep_local_copy(&folder, &run, manifest).unwrap();
             assert_eq!(path, folder.join("manifest_20251115_093000.json"));
             assert_eq!(fs::read(&path).unwrap(), manifest);
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        let not_a_folder = folder.join("manifest_20251115_093000.json");
+        assert_eq!(keep_local_copy(&not_a_folder, &run, b"{}"), None);
     }
 }

@@ -46,9 +46,7 @@ impl Store {
             crc: part.crc,
             token,
         };
-        let put = self.put_hashed(key, part.bytes, expected).await;
-        drop(part.reserved);
-        put
+        self.put_hashed(key, part.bytes, expected).await
     }
 
     async fn put_hashed(

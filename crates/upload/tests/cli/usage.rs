@@ -160,7 +160,7 @@ async fn buffers_that_cannot_hold_what_must_fit_are_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --buffer-size 16.0 MiB cannot hold a file of --multipart-threshold 32.0 MiB
+    error: --buffer-size 16MiB cannot hold a file of --multipart-threshold 32MiB
     "#);
 }
 
@@ -184,15 +184,15 @@ async fn every_setting_is_shown_with_its_origin() {
     ----- stdout -----
     attempt_timeout     = 5m  # default
     bucket              = lob-test  # environment variable `LOB_BUCKET`
-    buffer_size         = 64.0 MiB  # default
+    buffer_size         = 64MiB  # default
     ca_bundle           = (not set)  # default
     concurrency         = 2  # file `lob.toml`
     connect_timeout     = 30s  # default
     endpoint_url        = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
     manifest_dir        = artifacts/lob_data_uploads  # default
     max_attempts        = 3  # file `lob.toml`
-    multipart_threshold = 5.0 MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
-    part_size           = 5.0 MiB  # environment variable `LOB_PART_SIZE`
+    multipart_threshold = 5MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
+    part_size           = 5MiB  # environment variable `LOB_PART_SIZE`
     path_style          = false  # default
     prefix              = lob-data  # default
     profile             = (not set)  # default

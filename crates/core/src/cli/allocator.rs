@@ -1,0 +1,8 @@
+//! The memory allocator of the binaries.
+//!
+//! Buffers of megabytes are made on one thread and freed on another. With glibc's allocator the
+//! resident memory of an export grew by a third from 200 MB to 1 GB of input; with jemalloc it
+//! stays flat (README, "Memory").
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
