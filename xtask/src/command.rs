@@ -47,6 +47,20 @@ pub(crate) async fn output(command: Cmd<'_>) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` does not print text"))
 }
 
+/// What the command prints on stderr.
+pub(crate) async fn errors(command: Cmd<'_>) -> anyhow::Result<String> {
+    let shown = command.to_string();
+    let output = killable(command).output().await;
+    let output = output.with_context(|| format!("`{shown}` cannot be started"))?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed: {}\n{errors}",
+        output.status
+    );
+    Ok(errors)
+}
+
 /// Whether the command can be started and succeeds; what it prints is lost.
 pub(crate) async fn works(command: Cmd<'_>) -> bool {
     let mut command = killable(command);

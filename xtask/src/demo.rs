@@ -11,21 +11,21 @@ mod servers;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::Value;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use self::bucket::Run;
 use self::servers::Servers;
+use crate::binaries::{self, Profile};
 use crate::command;
 
-const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
 /// The tools look for files here, below the folder in which they are started.
 const SOURCE: &str = "lob_data";
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     section("Build");
-    let binaries = build(sh).await?;
+    let binaries = binaries::build(sh, Profile::Dev).await?;
 
     section("Servers");
     let servers = Servers::open().await?;
@@ -74,27 +74,6 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     println!("\nThe round trip is verified: nothing was lost and nothing was changed.");
     servers.close();
     Ok(())
-}
-
-/// The binaries by name, built.
-async fn build(sh: &Shell) -> anyhow::Result<HashMap<String, PathBuf>> {
-    // Every member, so that no dependency is built again with other features.
-    let build = cmd!(sh, "cargo build --workspace --bins --locked");
-    println!("$ {build}");
-    let messages = build.arg("--message-format=json-render-diagnostics");
-    let messages = command::output(messages).await?;
-    let messages = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let binaries = messages.filter_map(|message| {
-        let path = PathBuf::from(message["executable"].as_str()?);
-        Some((message["target"]["name"].as_str()?.to_owned(), path))
-    });
-    let binaries: HashMap<_, _> = binaries.collect();
-    for tool in TOOLS {
-        ensure!(binaries.contains_key(tool), "the build made no `{tool}`");
-    }
-    Ok(binaries)
 }
 
 /// The three binaries and the variables under which they find the servers.

@@ -9,12 +9,14 @@
     reason = "a development tool prints directly"
 )]
 
+mod binaries;
 mod ci;
 mod codegen;
 mod command;
 mod demo;
 mod e2e;
 mod lint;
+mod memory;
 mod minio;
 mod mongod;
 mod s3_client;
@@ -60,6 +62,8 @@ enum Task {
     Setup,
     /// Run an S3 and a MongoDB server until Ctrl-C and print how to reach them
     Services(services::Args),
+    /// Measure the peak memory of the tools against MinIO and MongoDB
+    Memory,
     /// Write the references in docs/reference from the tools' command lines
     Codegen(codegen::Args),
 }
@@ -96,6 +100,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(&sh).await,
         Task::Setup => setup::run(&sh).await,
         Task::Services(args) => services::run(&sh, &args).await,
+        Task::Memory => memory::run(&sh).await,
         Task::Codegen(args) => codegen::run(&sh, &args),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     s3_port: u16,
     /// Port of the MongoDB server on 127.0.0.1; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "real")]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
     mongo_port: u16,
     /// MinIO and MongoDB instead of the test servers; installs them where need be
     #[arg(long)]
@@ -43,7 +43,11 @@ async fn testkit(args: &Args) -> anyhow::Result<()> {
         ..S3Options::default()
     };
     let s3 = S3Server::start(options).await.context("no S3 server")?;
-    let mongo = MongoServer::start(MongoOptions::default()).context("no MongoDB server")?;
+    let options = MongoOptions {
+        port: args.mongo_port,
+        ..MongoOptions::default()
+    };
+    let mongo = MongoServer::start(options).context("no MongoDB server")?;
     serve(
         &s3.endpoint(),
         s3.access_key(),

@@ -45,6 +45,8 @@ use self::order::Key;
 /// How a [`MongoServer`] behaves; the default is a well-behaved MongoDB 6.0.
 #[derive(Clone, Default)]
 pub struct MongoOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
     /// Decides about every command; without one all pass.
     pub gate: Option<Arc<dyn Gate>>,
     /// Every log-in fails (18) and so does every command (13), as with wrong keys.
@@ -55,7 +57,7 @@ pub struct MongoOptions {
     pub uncapped_replies: bool,
 }
 
-/// A running server on a free port of 127.0.0.1.
+/// A running server on a port of 127.0.0.1.
 ///
 /// It stops when dropped: every connection is closed and the port refuses new ones.
 pub struct MongoServer {
@@ -95,7 +97,7 @@ impl MongoServer {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         listener.set_nonblocking(true)?;
         let shared = Arc::new(Shared::new(listener.local_addr()?, options));
         let listener = {

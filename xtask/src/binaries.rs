@@ -1,0 +1,46 @@
+//! The three binaries, built and found.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::command;
+
+const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
+
+/// How they are built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// The binaries by name, built.
+pub(crate) async fn build(
+    sh: &Shell,
+    profile: Profile,
+) -> anyhow::Result<HashMap<String, PathBuf>> {
+    // Every member, so that no dependency is built again with other features.
+    let mut build = cmd!(sh, "cargo build --workspace --bins --locked");
+    if profile == Profile::Release {
+        build = build.arg("--release");
+    }
+    println!("$ {build}");
+    let messages = build.arg("--message-format=json-render-diagnostics");
+    let messages = command::output(messages).await?;
+    let messages = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let binaries = messages.filter_map(|message| {
+        let path = PathBuf::from(message["executable"].as_str()?);
+        Some((message["target"]["name"].as_str()?.to_owned(), path))
+    });
+    let binaries: HashMap<_, _> = binaries.collect();
+    for tool in TOOLS {
+        ensure!(binaries.contains_key(tool), "the build made no `{tool}`");
+    }
+    Ok(binaries)
+}
