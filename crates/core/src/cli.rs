@@ -16,13 +16,13 @@ use std::sync::Arc;
 use clap::{Args, Parser, ValueEnum};
 use serde::Serialize;
 
-use crate::failure::{ExitStatus, Failure};
+use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
 use crate::progress::{Hidden, LineForm, LogLines, Progress};
 use crate::redact::redact;
 use crate::report;
-use crate::settings::{Resolved, Sources, resolve};
+use crate::settings::{Resolved, Sources};
 
 /// The flags that every tool has.
 #[derive(Debug, Clone, Args)]
@@ -93,32 +93,20 @@ pub struct Context {
 }
 
 impl Context {
-    /// Resolves the settings of a tool over `defaults`.
-    ///
-    /// # Errors
-    /// As [`resolve`].
-    pub fn resolve<S, A>(
-        &self,
-        tool: &str,
-        defaults: &S,
-        flags: &A,
-        common: &CommonArgs,
-    ) -> Result<Resolved<S>, Failure>
-    where
-        S: Serialize + serde::de::DeserializeOwned,
-        A: Serialize,
-    {
-        let environment = &self.environment;
-        let file = common.config.as_deref();
-        resolve(
-            defaults,
-            &Sources {
-                tool,
-                flags,
-                environment,
-                file,
-            },
-        )
+    /// Where the settings of `tool` are looked for.
+    pub fn sources<'a, A>(
+        &'a self,
+        tool: &'a str,
+        flags: &'a A,
+        common: &'a CommonArgs,
+    ) -> Sources<'a, A> {
+        Sources {
+            tool,
+            borrowed: &[],
+            flags,
+            environment: &self.environment,
+            file: common.config.as_deref(),
+        }
     }
 }
 
@@ -207,6 +195,8 @@ pub fn main<A: CommandLine>(
         }
         result
     });
+    // What is cut off here in mid-work, such as the driver's own tasks, may panic: the result stands.
+    std::panic::set_hook(Box::new(|_| ()));
     // A worker that is still blocked must not keep the process.
     runtime.shutdown_background();
     match result {

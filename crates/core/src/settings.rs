@@ -170,7 +170,10 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
     }
     let mut shared = Toml::file_exact(&path)
         .data()
-        .map_err(|error| Failure::usage(format!("settings {name} cannot be read: {error}")))?
+        .map_err(|error| {
+            let error = without_excerpt(&error.kind.to_string());
+            Failure::usage(format!("settings {name} cannot be read: {error}"))
+        })?
         .remove(&Profile::Default)
         .unwrap_or_default();
     let own = shared
@@ -189,6 +192,16 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
         Layer::new(name.clone(), shared),
         Layer::new(name, own),
     ])
+}
+
+/// The text of a TOML error without the lines of the file that it quotes: a password may be there.
+fn without_excerpt(error: &str) -> String {
+    let is_excerpt = |line: &&str| {
+        let number = |c: char| c == ' ' || c.is_ascii_digit();
+        line.trim_start_matches(number).starts_with('|')
+    };
+    let told: Vec<_> = error.lines().filter(|line| !is_excerpt(line)).collect();
+    told.join(": ")
 }
 
 fn environment_layers(
