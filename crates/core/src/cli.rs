@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, ValueEnum};
-use serde::Serialize;
 
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;

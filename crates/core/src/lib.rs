@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod multipart;
 pub mod part;
+pub mod part_settings;
 pub mod progress;
 pub mod redact;
 pub mod report;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::crc::Crc;
 use crate::failure::Failure;
 use crate::hash::{Sha256, Sha256Hasher};
-use crate::s3_settings::{PART_SIZE_RANGE, S3Settings};
+use crate::part_settings::{PART_SIZE_RANGE, PartSettings};
 
 /// S3's limit.
 const MAX_PARTS: u64 = 10_000;
@@ -44,7 +44,7 @@ impl PartBudget {
     /// # Errors
     /// A part size outside S3's limits, or a budget that cannot hold two parts: one to fill while
     /// the other is sent.
-    pub fn new(settings: &S3Settings) -> Result<Self, Failure> {
+    pub fn new(settings: &PartSettings) -> Result<Self, Failure> {
         let (smallest, largest) = PART_SIZE_RANGE;
         let (part_size, buffer_size) = (settings.part_size, settings.buffer_size);
         if part_size < smallest || part_size > largest {
@@ -214,10 +214,9 @@ mod tests {
     use super::*;
 
     fn budget(part_size: ByteSize, buffer_size: ByteSize) -> Result<PartBudget, Failure> {
-        PartBudget::new(&S3Settings {
+        PartBudget::new(&PartSettings {
             part_size,
             buffer_size,
-            ..S3Settings::defaults("x")
         })
     }
 

@@ -3,15 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::byte_size::ByteSize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::run::{InvalidPrefix, Prefix};
-
-/// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
-pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
 
 /// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
 /// environment, container or instance.
@@ -31,10 +27,6 @@ pub struct S3Settings {
     pub ca_bundle: Option<PathBuf>,
     /// Address the bucket in the path instead of the host name; on by itself with an endpoint.
     pub path_style: bool,
-    /// Size of one part of a multipart upload; each part in flight is held in memory.
-    pub part_size: ByteSize,
-    /// Bytes of parts that may be in memory at once, over all files.
-    pub buffer_size: ByteSize,
     /// Attempts of one request, the first included.
     pub max_attempts: u32,
     /// Time-out for a connection to be made.
@@ -47,8 +39,7 @@ pub struct S3Settings {
 
 impl S3Settings {
     /// The defaults, with the prefix that differs from tool to tool. Connect and attempt time-out
-    /// and the number of attempts are those of the original's helper module; its parts of 100 MB
-    /// would hold too much memory.
+    /// and the number of attempts are those of the original's helper module.
     pub fn defaults(prefix: &str) -> Self {
         Self {
             bucket: String::new(),
@@ -58,8 +49,6 @@ impl S3Settings {
             profile: None,
             ca_bundle: None,
             path_style: false,
-            part_size: ByteSize::mib(8),
-            buffer_size: ByteSize::mib(64),
             max_attempts: 10,
             connect_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(300),
@@ -111,14 +100,6 @@ pub struct S3Args {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub path_style: bool,
-    /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8 MiB]
-    #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub part_size: Option<ByteSize>,
-    /// Bytes of parts in memory at once, over all files [default: 64 MiB]
-    #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub buffer_size: Option<ByteSize>,
     /// Attempts of one S3 request, the first included [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]

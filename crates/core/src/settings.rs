@@ -54,6 +54,9 @@ pub struct SettingOrigin {
 pub struct Sources<'a, A> {
     /// The tool's short name: its section in the file and part of its environment variables.
     pub tool: &'a str,
+    /// Variables of other tools that count here as well, and the keys that they set: weaker than
+    /// the tool's own.
+    pub borrowed: &'a [(&'a str, &'a str)],
     /// What was typed: only the flags that were given are serialised.
     pub flags: &'a A,
     /// The environment.
@@ -78,7 +81,7 @@ where
     for layer in file_layers(sources.file, sources.tool, &defaults)? {
         figment = figment.merge(layer);
     }
-    for layer in environment_layers(sources.tool, &defaults, sources.environment) {
+    for layer in environment_layers(sources, &defaults) {
         figment = figment.merge(layer);
     }
     for (key, value) in dict(sources.flags).map_err(invalid)? {
@@ -204,30 +207,23 @@ fn without_excerpt(error: &str) -> String {
     told.join(": ")
 }
 
-fn environment_layers(
-    tool: &str,
-    known: &Dict,
-    environment: &BTreeMap<String, String>,
-) -> Vec<Layer> {
-    let standard = STANDARD_VARIABLES
+/// Weakest first: other tools' names for the same thing, ours, borrowed ones, the tool's own.
+fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Vec<Layer> {
+    let owned = |&(variable, key): &(&str, &str)| (variable.to_owned(), key.to_owned());
+    let prefixed = |prefix: String| {
+        let variable = move |key: &String| format!("{prefix}{}", key.to_uppercase());
+        known.keys().map(move |key| (variable(key), key.clone()))
+    };
+    STANDARD_VARIABLES
         .iter()
-        .filter(|(_, key)| known.contains_key(*key))
-        .map(|&(variable, key)| (variable.to_owned(), key.to_owned()));
-    let ours = known
-        .keys()
-        .map(|key| (format!("LOB_{}", key.to_uppercase()), key.clone()));
-    let tools_own = known.keys().map(|key| {
-        (
-            format!("LOB_{}_{}", tool.to_uppercase(), key.to_uppercase()),
-            key.clone(),
-        )
-    });
-    standard
-        .chain(ours)
-        .chain(tools_own)
+        .map(owned)
+        .chain(prefixed("LOB_".to_owned()))
+        .chain(sources.borrowed.iter().map(owned))
+        .chain(prefixed(format!("LOB_{}_", sources.tool.to_uppercase())))
+        .filter(|(_, key)| known.contains_key(key))
         .filter_map(|(variable, key)| {
-            let text = environment.get(&variable).filter(|text| !text.is_empty())?;
-            let value = of_kind(known.get(&key), text);
+            let text = sources.environment.get(&variable);
+            let value = of_kind(known.get(&key), text.filter(|text| !text.is_empty())?);
             let name = format!("environment variable `{variable}`");
             Some(Layer::new(name, Dict::from([(key, value)])))
         })
@@ -269,6 +265,7 @@ mod tests {
     use crate::byte_size::ByteSize;
 
     use super::*;
+    use crate::part_settings::PartSettings;
     use crate::redact::Secret;
     use crate::s3_settings::{S3Args, S3Settings};
 
@@ -276,6 +273,8 @@ mod tests {
     struct Settings {
         #[serde(flatten)]
         s3: S3Settings,
+        #[serde(flatten)]
+        parts: PartSettings,
         password: Secret,
         replace: bool,
     }
@@ -287,6 +286,7 @@ mod tests {
     ) -> Result<Resolved<Settings>, Failure> {
         let defaults = Settings {
             s3: S3Settings::defaults("lob-data"),
+            parts: PartSettings::defaults(),
             password: Secret::default(),
             replace: true,
         };
@@ -296,6 +296,7 @@ mod tests {
         let environment = environment.iter().map(own).collect();
         let sources = Sources {
             tool: "upload",
+            borrowed: &[("LOB_LENDER_REGION", "region")],
             flags,
             environment: &environment,
             file: Some(path.path()),
@@ -322,6 +323,7 @@ mod tests {
             ("LOB_BUCKET", "exported"),
             ("LOB_PART_SIZE", "16MiB"),
             ("AWS_REGION", "eu-west-1"),
+            ("LOB_LENDER_REGION", "eu-west-2"),
             ("LOB_MAX_ATTEMPTS", "3"),
             ("LOB_REPLACE", "false"),
             ("LOB_PREFIX", "1234"),
@@ -332,7 +334,7 @@ mod tests {
         let resolved = resolve_with(&flags, &environment, file).unwrap();
         let settings = &resolved.settings;
         assert_eq!(settings.s3.bucket, "typed");
-        assert_eq!(settings.s3.part_size, ByteSize::mib(16));
+        assert_eq!(settings.parts.part_size, ByteSize::mib(16));
         assert_eq!(settings.s3.max_attempts, 3);
         assert_eq!(settings.s3.attempt_timeout, Duration::from_secs(60));
         assert_eq!(settings.s3.prefix, "2025");
@@ -340,7 +342,7 @@ mod tests {
         assert_eq!(origin(&resolved, "bucket"), "typed <- flag");
         assert_eq!(
             origin(&resolved, "region"),
-            "eu-west-1 <- environment variable"
+            "eu-west-2 <- environment variable"
         );
         assert_eq!(origin(&resolved, "attempt_timeout"), "1m <- file");
         assert_eq!(origin(&resolved, "connect_timeout"), "30s <- default");

@@ -6,6 +6,7 @@ use clap::Parser;
 use lob_columns::Compression;
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
@@ -92,6 +93,10 @@ pub struct Flags {
     #[command(flatten)]
     #[serde(flatten)]
     pub mongo: MongoArgs,
+    /// How files are cut into parts.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub parts: PartArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]

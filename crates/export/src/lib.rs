@@ -14,6 +14,7 @@ mod statistics;
 mod summary;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::settings::resolve;
 
 pub use args::Args;
 
@@ -22,7 +23,8 @@ pub use args::Args;
 /// # Errors
 /// Settings that are wrong, servers that fail, collections that cannot be exported.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    let resolved = context.resolve("export", &settings::defaults(), &args.flags, &args.common)?;
+    let sources = context.sources("export", &args.flags, &args.common);
+    let resolved = resolve(&settings::defaults(), &sources)?;
     if args.flags.mongo.has_password() {
         tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
     }

@@ -39,7 +39,7 @@ pub(crate) async fn export(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let byte_settings = settings.byte_settings()?;
-    let budget = PartBudget::new(&settings.s3)?;
+    let budget = PartBudget::new(&settings.parts)?;
     let prefix = settings.s3.runs_folder()?;
 
     // Plan.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
+use lob_core::part_settings::PartSettings;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
 use lob_core::split_selection::SplitSelection;
@@ -39,6 +40,9 @@ pub(crate) struct ExportSettings {
     /// How MongoDB is reached.
     #[serde(flatten)]
     pub(crate) mongo: MongoSettings,
+    /// How files are cut into parts.
+    #[serde(flatten)]
+    pub(crate) parts: PartSettings,
     /// How S3 is reached.
     #[serde(flatten)]
     pub(crate) s3: S3Settings,
@@ -69,6 +73,7 @@ pub(crate) fn defaults() -> ExportSettings {
         checksum: ChecksumKind::Statistics,
         manifest_dir: PathBuf::from("artifacts/s3_exports"),
         mongo: MongoSettings::default(),
+        parts: PartSettings::defaults(),
         s3: S3Settings::defaults("processed-splits"),
     }
 }
@@ -102,7 +107,7 @@ impl ExportSettings {
             compression: self.compression,
             file_size: self.file_size,
             row_group_size: self.row_group_size,
-            part_size: self.s3.part_size,
+            part_size: self.parts.part_size,
         })
     }
 }

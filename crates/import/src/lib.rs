@@ -12,6 +12,7 @@ mod settings;
 mod summary;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::settings::{Sources, resolve};
 use lob_core::store::Store;
 
 pub use args::Args;
@@ -21,7 +22,11 @@ pub use args::Args;
 /// # Errors
 /// Settings that are wrong, servers that fail, a run that is not what its manifest says.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    let resolved = context.resolve("import", &settings::defaults(), &args.flags, &args.common)?;
+    let sources = Sources {
+        borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
+        ..context.sources("import", &args.flags, &args.common)
+    };
+    let resolved = resolve(&settings::defaults(), &sources)?;
     if args.flags.mongo.has_password() {
         tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
     }
@@ -33,9 +38,10 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         let folder = settings.s3.runs_folder()?;
         let listed = async {
             let store = Store::connect(&settings.s3, &context.metrics).await?;
-            runs::list(&store, &folder).await
+            let listed = runs::list(&store, &folder).await?;
+            anyhow::Ok(summary::runs(&store.url(&folder.folder()), &listed))
         };
-        return Ok(summary::runs(&context.interrupt.or(listed).await?));
+        return context.interrupt.or(listed).await;
     }
     let imported = pipeline::import(&settings, args.latest, context).await?;
     Ok(summary::outcome(&imported, context.metrics.snapshot()))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use serde::Serialize;
@@ -35,6 +36,10 @@ pub struct Args {
     #[arg(long, value_name = "DIRECTORY")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,
+    /// How files are cut into parts.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub parts: PartArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]

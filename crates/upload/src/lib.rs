@@ -15,6 +15,7 @@ mod source;
 mod summary;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::settings::resolve;
 
 pub use args::Args;
 pub use settings::Settings;
@@ -24,7 +25,8 @@ pub use settings::Settings;
 /// # Errors
 /// Whatever keeps the run from being committed; then there is no manifest.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    let resolved = context.resolve("upload", &Settings::default(), &args, &args.common)?;
+    let sources = context.sources("upload", &args, &args.common);
+    let resolved = resolve(&Settings::default(), &sources)?;
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }

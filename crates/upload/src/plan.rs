@@ -34,7 +34,7 @@ pub(crate) struct ByteSettings {
 impl ByteSettings {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
-            part_size_bytes: settings.s3.part_size.0,
+            part_size_bytes: settings.parts.part_size.0,
             multipart_threshold_bytes: settings.multipart_threshold.0,
         }
     }
@@ -74,7 +74,7 @@ pub(crate) fn examine(settings: &Settings, budget: &PartBudget) -> anyhow::Resul
         let fingerprint = Fingerprint::of(&file).with_context(named)?;
         let footer = Footer::read(&file)
             .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;
-        let buffer_size = settings.s3.buffer_size;
+        let buffer_size = settings.parts.buffer_size;
         if budget.part_size_for(fingerprint.size) > buffer_size.0 {
             return Err(Failure::usage(format!(
                 "`{}` needs parts that --buffer-size {buffer_size} cannot hold",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::part::PartBudget;
+use lob_core::part_settings::PartSettings;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Settings {
     pub concurrency: NonZeroUsize,
     /// The directory of the manifests' local copies.
     pub manifest_dir: PathBuf,
+    /// How files are cut into parts.
+    #[serde(flatten)]
+    pub parts: PartSettings,
     /// How S3 is reached.
     #[serde(flatten)]
     pub s3: S3Settings,
@@ -36,6 +40,7 @@ impl Default for Settings {
             multipart_threshold: ByteSize::mib(16),
             concurrency: const { NonZeroUsize::new(4).unwrap() },
             manifest_dir: "artifacts/lob_data_uploads".into(),
+            parts: PartSettings::defaults(),
             s3: S3Settings::defaults("lob-data"),
         }
     }
@@ -44,14 +49,14 @@ impl Default for Settings {
 impl Settings {
     /// The memory that parts and files sent in one request share.
     pub(crate) fn budget(&self) -> Result<PartBudget, Failure> {
-        let (threshold, buffer_size) = (self.multipart_threshold, self.s3.buffer_size);
+        let (threshold, buffer_size) = (self.multipart_threshold, self.parts.buffer_size);
         if threshold > buffer_size {
             return Err(Failure::usage(format!(
                 "--buffer-size {buffer_size} cannot hold a file of --multipart-threshold \
                  {threshold}"
             )));
         }
-        PartBudget::new(&self.s3)
+        PartBudget::new(&self.parts)
     }
 }
 

@@ -1,0 +1,44 @@
+//! How files are cut into parts on their way to S3: the settings of the tools that write files, and
+//! their flags.
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::byte_size::ByteSize;
+
+/// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
+pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
+
+/// How large parts are, and how many bytes of them may be in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartSettings {
+    /// Size of one part of a multipart upload; each part in flight is held in memory.
+    pub part_size: ByteSize,
+    /// Bytes of parts that may be in memory at once, over all files.
+    pub buffer_size: ByteSize,
+}
+
+impl PartSettings {
+    /// The defaults. Parts of 100 MB, as in the original's helper module, would hold too much
+    /// memory.
+    pub fn defaults() -> Self {
+        Self {
+            part_size: ByteSize::mib(8),
+            buffer_size: ByteSize::mib(64),
+        }
+    }
+}
+
+/// The flags for [`PartSettings`].
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(next_help_heading = "S3")]
+pub struct PartArgs {
+    /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_size: Option<ByteSize>,
+    /// Bytes of parts in memory at once, over all files [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffer_size: Option<ByteSize>,
+}
