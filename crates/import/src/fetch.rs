@@ -4,16 +4,15 @@
 //! is decoded before size and SHA-256 are the manifest's: a [`VerifiedFile`] cannot be had without.
 
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use anyhow::Context as _;
-use lob_core::failure::Failure;
+use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256Hasher;
 use lob_core::manifest::DataFile;
 use lob_core::progress::Progress;
 use lob_core::run::RunLocation;
-use lob_core::store::Store;
+use lob_core::store::{Store, StoreErrorKind};
 
 /// A file on disk, without a name, whose bytes are those of the manifest.
 #[derive(Debug)]
@@ -36,21 +35,33 @@ pub(crate) async fn fetch(
 ) -> anyhow::Result<VerifiedFile> {
     let key = run.key(&file.key);
     let url = store.url(&key);
-    let mut body = store.get(&key).await?;
+    let mut body = store.get(&key).await.map_err(|error| match error.kind {
+        StoreErrorKind::NotFound => {
+            let message = format!("`{url}` is not there, the manifest says that it is");
+            anyhow::Error::from(Failure::integrity(message))
+        }
+        _ => error.into(),
+    })?;
     if body.size() != file.size_bytes {
         let (found, size) = (body.size(), file.size_bytes);
         let message = format!("`{url}` has {found} bytes, the manifest says {size}");
         return Err(Failure::integrity(message).into());
     }
-    let mut spool = tempfile::tempfile_in(spool_dir)
-        .with_context(|| format!("no temporary file in `{}`", spool_dir.display()))?;
+    let unusable = |error: io::Error| {
+        let message = format!("no data file can be kept in `{}`", spool_dir.display());
+        let hint = "--spool-dir names a folder with room for a data file or two";
+        Failure::new(ExitStatus::Failed, message)
+            .with_hint(hint)
+            .caused_by(error)
+    };
+    let mut spool = tempfile::tempfile_in(spool_dir).map_err(unusable)?;
     let mut hasher = Sha256Hasher::default();
     while let Some(bytes) = body.next().await? {
         tokio::task::block_in_place(|| {
             hasher.update(&bytes);
             spool.write_all(&bytes)
         })
-        .with_context(|| format!("cannot write to `{}`", spool_dir.display()))?;
+        .map_err(unusable)?;
         progress.advance(bytes.len() as u64, 0);
     }
     let found = hasher.finish();
@@ -61,6 +72,6 @@ pub(crate) async fn fetch(
         );
         return Err(Failure::integrity(message).into());
     }
-    spool.seek(SeekFrom::Start(0))?;
+    spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
     Ok(VerifiedFile(spool))
 }

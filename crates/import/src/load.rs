@@ -58,10 +58,17 @@ impl Loader<'_> {
         }
         let differs = |what: &str, found: String, expected: String| {
             let collection = staging.name();
-            Failure::integrity(format!("{what} of `{collection}`: {found}, not {expected}"))
+            Failure::integrity(format!(
+                "{what} in `{collection}`: {found}, the manifest says {expected}"
+            ))
         };
         if digest.to_string() != split.digest {
-            return Err(differs("digest", digest.to_string(), split.digest.clone()).into());
+            return Err(differs(
+                "digest of the documents",
+                digest.to_string(),
+                split.digest.clone(),
+            )
+            .into());
         }
         let counted = staging.count().await.map_err(Failure::from)?;
         for (what, found) in [("documents acknowledged", inserted), ("documents", counted)] {

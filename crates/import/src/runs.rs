@@ -68,7 +68,12 @@ pub(crate) async fn choose(
         _ => error.into(),
     })?;
     let refused = |error: ManifestError| {
-        Failure::new(status_of(&error), format!("`{url}` is refused")).caused_by(error)
+        let failure = Failure::new(status_of(&error), format!("`{url}` is refused"));
+        match error {
+            ManifestError::Version(_) => failure.with_hint("use the version that wrote it"),
+            _ => failure,
+        }
+        .caused_by(error)
     };
     let manifest = ExportManifest::read(&bytes).map_err(refused)?;
     if manifest.run_id != *location.id() {

@@ -53,9 +53,12 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
     Outcome::new(text, json)
 }
 
-/// The list of runs, the latest last.
-pub(crate) fn runs(listed: &[ListedRun]) -> Outcome {
+/// The list of the runs below `url`, the latest last.
+pub(crate) fn runs(url: &str, listed: &[ListedRun]) -> Outcome {
     let mut text = String::new();
+    if listed.is_empty() {
+        let _ = writeln!(text, "there is no run below `{url}`");
+    }
     let mut entries = Vec::new();
     for (id, manifest) in listed {
         match manifest {
