@@ -1,0 +1,159 @@
+//! Two servers, a working directory, and the binary between them.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Output, Stdio};
+
+use bson::RawDocument;
+use lob_testkit::mongo::{MongoOptions, MongoServer};
+use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::split_documents::SplitDocuments;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+pub(crate) const BUCKET: &str = "lob-test";
+
+pub(crate) struct Bed {
+    pub(crate) s3: S3Server,
+    pub(crate) mongo: MongoServer,
+    folder: TempDir,
+}
+
+impl Bed {
+    /// Two splits of 30 and 20 documents in the database `raw`.
+    pub(crate) async fn new() -> Self {
+        let bed = Self::with(MongoOptions::default()).await;
+        for (split, count) in [(0, 30), (1, 20)] {
+            let documents = SplitDocuments::new(split, 4).take(count);
+            let collection = format!("split_{split}_input");
+            bed.mongo.load("raw", &collection, documents).unwrap();
+        }
+        bed
+    }
+
+    /// Empty servers.
+    pub(crate) async fn with(mongo: MongoOptions) -> Self {
+        let options = S3Options {
+            buckets: vec![BUCKET.to_owned()],
+            ..S3Options::default()
+        };
+        Self {
+            s3: S3Server::start(options).await.unwrap(),
+            mongo: MongoServer::start(mongo).unwrap(),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// Writes a file into the working directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// The binary in the working directory, with nothing of this process's environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-export"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.s3.endpoint())
+            .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("MONGODB_URI", self.mongo.uri())
+            .env("LOB_BUCKET", BUCKET)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs the binary with exactly these arguments.
+    pub(crate) async fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().await.unwrap()
+    }
+
+    /// Exports as the run `run-1`, and logs what went wrong alone.
+    pub(crate) async fn export(&self, args: &[&str]) -> Output {
+        self.run(&[&["--run-id", "run-1", "--log-level", "error"], args].concat())
+            .await
+    }
+
+    /// Runs a command on the MongoDB server, for what `load` cannot make.
+    pub(crate) fn mongo_command(&self, command: &RawDocument) {
+        let uri = self.mongo.uri();
+        let address = uri.split('/').nth(2).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        // OP_MSG: length, request id, response to, opcode, flags, and one section of kind 0.
+        let body = command.as_bytes();
+        let header = [21 + body.len() as i32, 1, 0, 2013, 0];
+        let header: Vec<u8> = header.into_iter().flat_map(i32::to_le_bytes).collect();
+        stream
+            .write_all(&[&header, &[0][..], body].concat())
+            .unwrap();
+        stream.read_exact(&mut [0; 21]).unwrap();
+    }
+
+    /// Nothing is published and nothing is left open.
+    #[track_caller]
+    pub(crate) fn assert_nothing_published(&self) {
+        let keys = self.s3.keys(BUCKET);
+        assert!(
+            keys.iter().all(|key| !key.ends_with("manifest.json")),
+            "{keys:?}"
+        );
+        assert_eq!(self.s3.open_uploads(BUCKET), []);
+    }
+
+    /// Not even a plan was written.
+    #[track_caller]
+    pub(crate) fn assert_nothing_written(&self) {
+        assert_eq!(self.s3.keys(BUCKET), [""; 0]);
+    }
+}
+
+/// An address that nothing listens at.
+pub(crate) fn nowhere() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Status and output as a snapshot shows them.
+pub(crate) fn shown(output: &Output) -> String {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let status = output.status;
+    format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Compares what a process said with a snapshot, without what differs from run to run.
+macro_rules! assert_shown {
+    ($output:expr, @$snapshot:literal) => {
+        let output = $output;
+        insta::with_settings!({
+            filters => [
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+                (r"\b\d{8}_\d{6}\b", "[RUN]"),
+                (r"127\.0\.0\.1:\d+", "[SERVER]"),
+                (r"(?m) +$", ""),
+                (r"\d+\.\d+ s\b", "[SECONDS] s"),
+                (r"[\d.]+ KiB (in|of) ", "[SIZE] $1 "),
+                (r"labels: \{[^}]*\}", "labels: {}"),
+                (r"[\d.]+ [KM]?i?B(/s| moved)", "[SIZE]$1"),
+                (r"request id [^\]]+", "request id [ID]"),
+                (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
+                (r"\b[0-9a-f]{64}\b", "[HASH]"),
+                (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
+            ]
+        }, {
+            insta::assert_snapshot!(crate::bed::shown(&output), @$snapshot);
+        });
+    };
+}
+pub(crate) use assert_shown;

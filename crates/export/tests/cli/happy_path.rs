@@ -1,0 +1,110 @@
+//! An export that works: what it prints and what is there afterwards.
+
+use lob_testkit::mongo::MongoOptions;
+use serde_json::Value;
+
+use crate::bed::{BUCKET, Bed, assert_shown, text};
+
+#[tokio::test]
+async fn a_summary_names_every_split_and_the_manifest() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits exported, [SIZE] in [SECONDS] s
+      split_0_input: 30 documents in 1 files, checksum md5:[DIGEST]
+      split_1_input: 20 documents in 1 files, checksum md5:[DIGEST]
+    manifest s3://lob-test/processed-splits/run-1/manifest.json
+    ----- stderr -----
+    [TIME]  INFO exporting run=run-1 splits=2
+    [TIME]  INFO [SIZE] moved, 50 of 50 documents done, [SIZE]/s
+    "#);
+    let keys = bed.s3.keys(BUCKET);
+    assert_eq!(
+        keys,
+        [
+            "processed-splits/run-1/_progress/plan.json",
+            "processed-splits/run-1/_progress/split_0/00000-00000.json",
+            "processed-splits/run-1/_progress/split_1/00000-00000.json",
+            "processed-splits/run-1/manifest.json",
+            "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet",
+            "processed-splits/run-1/split_1.parquet/part-00000-00000.parquet",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_a_name_is_named_by_the_time() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["--split", "1", "--log-level", "error"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run [RUN]: 20 documents of 1 splits exported, [SIZE] in [SECONDS] s
+      split_1_input: 20 documents in 1 files, checksum md5:[DIGEST]
+    manifest s3://lob-test/processed-splits/[RUN]/manifest.json
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn json_has_the_same_facts_for_machines() {
+    let bed = Bed::new().await;
+    let output = bed.export(&["--json"]).await;
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        keys(&result),
+        [
+            "bytes",
+            "documents",
+            "local_manifest",
+            "manifest",
+            "metrics",
+            "run_id",
+            "splits",
+        ]
+    );
+    assert_eq!(
+        keys(&result["splits"][0]),
+        [
+            "checksum",
+            "collection",
+            "digest",
+            "documents",
+            "files",
+            "residual_rows",
+            "split_id",
+        ]
+    );
+    assert_eq!(
+        keys(&result["metrics"]),
+        ["operations", "peak_memory_bytes", "seconds"]
+    );
+    assert_eq!(result["documents"], 50);
+    assert_eq!(
+        result["manifest"],
+        "s3://lob-test/processed-splits/run-1/manifest.json"
+    );
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[tokio::test]
+async fn an_empty_collection_is_a_split_of_no_documents() {
+    let bed = Bed::with(MongoOptions::default()).await;
+    bed.mongo.load("raw", "split_0_input", []).unwrap();
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 0 documents of 1 splits exported, 0 B in [SECONDS] s
+      split_0_input: 0 documents in 0 files, checksum md5:[DIGEST]
+    manifest s3://lob-test/processed-splits/run-1/manifest.json
+    ----- stderr -----
+    "#);
+}

@@ -1,0 +1,9 @@
+//! What `lob-export` does, seen from outside: the real binary and the testkit's servers over TCP.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod happy_path;
+mod refusals;
+mod secrets;
+mod usage;

@@ -1,0 +1,181 @@
+//! Bad input and unusable servers: a named error, and nothing is published.
+
+use bson::rawdoc;
+use lob_testkit::mongo::MongoOptions;
+
+use crate::bed::{BUCKET, Bed, assert_shown, nowhere};
+
+#[tokio::test]
+async fn a_missing_bucket_is_named() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["--bucket", "missing"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
+    hint: check --bucket, --endpoint-url and --region
+    "#);
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_from_missing_permissions() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--log-level", "error"]);
+    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
+    assert_shown!(command.output().await.unwrap(), @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile, and the clock of this machine
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
+    let bed = Bed::new().await;
+    let endpoint = format!("http://{}", nowhere());
+    assert_shown!(bed.export(&["--endpoint-url", &endpoint]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://lob-test/` failed: no connection
+      Caused by: io error
+      Caused by: client error (Connect)
+      Caused by: tcp connect error
+      Caused by: Connection refused (os error 111)
+    hint: check that the server runs and that --endpoint-url names it
+    "#);
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_is_down_is_named() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--mongodb-server-selection-timeout", "1s"]);
+    command.env("MONGODB_URI", format!("mongodb://{}/", nowhere()));
+    assert_shown!(command.output().await.unwrap(), @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: no usable MongoDB server at [SERVER]
+      Caused by: Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: [SERVER], Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {}, source: None, server response: None } ] }
+    hint: check that the server runs and that MONGODB_URI or --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_wants_other_credentials_is_named() {
+    let bed = Bed::with(MongoOptions {
+        require_auth: true,
+        ..MongoOptions::default()
+    })
+    .await;
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: MongoDB at [SERVER] did not accept the credentials
+      Caused by: command listCollections requires authentication
+    hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_database_without_splits_is_named() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["--database", "row"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: database `row` has no collection like `split_{N}_input`
+    hint: check --database and --collection-pattern
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_split_that_does_not_exist_is_named_with_those_that_do() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["--split", "0,7"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: database `raw` has no `split_7_input`
+    hint: there are: split_0_input, split_1_input
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_view_is_refused() {
+    let bed = Bed::new().await;
+    bed.mongo_command(&rawdoc! {
+        "create": "split_2_input", "viewOn": "split_0_input", "pipeline": [], "$db": "raw",
+    });
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `raw.split_2_input` is a view
+    hint: choose other splits with --split, or copy it into an ordinary collection
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
+    let bed = Bed::new().await;
+    assert!(bed.export(&[]).await.status.success());
+    let objects = || {
+        let keys = bed.s3.keys(BUCKET).into_iter();
+        keys.map(|key| bed.s3.object(BUCKET, &key))
+            .collect::<Vec<_>>()
+    };
+    let before = objects();
+    assert_shown!(bed.export(&["--split", "0"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` has a plan already below `s3://lob-test/processed-splits/`
+    hint: runs cannot be resumed yet; take another --run-id
+    "#);
+    assert_eq!(objects(), before);
+}
+
+#[tokio::test]
+async fn an_object_that_nobody_recorded_fails_the_run() {
+    let bed = Bed::new().await;
+    bed.s3.put_raw(
+        BUCKET,
+        "processed-splits/run-1/split_1.parquet/x.parquet",
+        "another's",
+    );
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/split_1.parquet/x.parquet` belongs to no record of this run
+    hint: something else writes to this run; take another --run-id
+    "#);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_data_file_that_another_process_wrote_fails_the_run() {
+    let bed = Bed::new().await;
+    let key = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
+    bed.s3.put_raw(BUCKET, key, "another's");
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to export `raw.split_0_input`
+      Caused by: CompleteMultipartUpload of `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` failed: PreconditionFailed (412): processed-splits/run-1/split_0.parquet/part-00000-00000.parquet exists [request id [ID]]
+    hint: another run or process wrote this object; take a new --run-id
+    "#);
+    bed.assert_nothing_published();
+    assert_eq!(bed.s3.object(BUCKET, key).unwrap().bytes, "another's");
+}

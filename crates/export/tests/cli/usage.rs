@@ -1,0 +1,286 @@
+//! What can be typed, and what is answered before anything begins.
+
+use crate::bed::{Bed, assert_shown};
+
+#[tokio::test]
+async fn help_tells_every_flag() {
+    assert_shown!(Bed::new().await.run(&["--help"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    Export MongoDB split collections to Parquet on S3
+
+    Each collection `split_{N}_input` becomes a folder of Parquet files that Spark, DuckDB, pyarrow and
+    polars read as one table, and from which lob-import brings back every document byte for byte. The
+    manifest of the run is written last: a run without one does not exist.
+
+    Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_EXPORT_`
+    and its name where only this tool is meant.
+
+    Usage: lob-export [OPTIONS]
+
+    Options:
+          --database <NAME>
+              Database to export from [default: raw]
+
+          --collection-pattern <PATTERN>
+              Names of the split collections, `{N}` for the number [default: split_{N}_input]
+
+          --split <NUMBERS>
+              Splits to export, such as `0,2,5` [default: all]
+
+          --run-id <NAME>
+              Name of the run [default: the time in UTC, such as [RUN]]
+
+          --compression <NAME>
+              Compression of Parquet pages: `auto`, `zstd[:LEVEL]`, `lz4`, `snappy` or `none` [default:
+              auto, which is zstd:1 but none for a column that does not shrink]
+
+          --file-size <SIZE>
+              Size at which a Parquet file ends and the next one begins [default: 256 MiB]
+
+          --row-group-size <SIZE>
+              Size in memory of one row group; about eight of them are held at once [default: 16 MiB]
+
+          --read-ahead <SIZE>
+              Bytes of documents that are read ahead [default: 16 MiB]
+
+          --columns-sample <COUNT>
+              Documents by which the columns of a split are chosen: as many from its start and as many
+              at random [default: 1000]
+
+          --checksum <KIND>
+              What the manifest's `checksum` is made of [default: statistics]
+
+              Possible values:
+              - statistics: The MD5 of the statistics
+              - etag:       The ETags of the data files
+
+          --manifest-dir <DIR>
+              Folder for the local copy of the manifest [default: artifacts/s3_exports]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    MongoDB:
+          --mongodb-uri <URI>
+              MongoDB connection string [default: mongodb://localhost:27017/]
+
+              Better set in the environment variable MONGODB_URI than here, where other users of the
+              machine can read a password in it.
+
+          --mongodb-connect-timeout <DURATION>
+              Time that opening one connection may take [default: 10s]
+
+          --mongodb-server-selection-timeout <DURATION>
+              Time to look for a usable MongoDB server [default: 15s]
+
+          --mongodb-operation-timeout <DURATION>
+              Time that one MongoDB command may take [default: 2m]
+
+          --mongodb-retry-timeout <DURATION>
+              Time to wait in all between attempts when MongoDB goes away [default: 30s]
+
+          --mongodb-pool-size <COUNT>
+              Most connections to one MongoDB server [default: 16]
+
+    S3:
+          --part-size <SIZE>
+              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
+
+          --buffer-size <SIZE>
+              Bytes of parts in memory at once, over all files [default: 64MiB]
+
+          --bucket <NAME>
+              Bucket that holds the runs (required)
+
+          --prefix <PREFIX>
+              Folder of runs inside the bucket
+
+          --endpoint-url <URL>
+              Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+
+          --region <REGION>
+              Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
+
+          --profile <NAME>
+              Profile of the AWS configuration files [env: also AWS_PROFILE]
+
+          --ca-bundle <FILE>
+              CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
+
+          --path-style
+              Address the bucket in the path, not in the host name [default with --endpoint-url]
+
+          --max-attempts <COUNT>
+              Attempts of one S3 request, the first included [default: 10]
+
+          --connect-timeout <DURATION>
+              Time-out for an S3 connection to be made [default: 30s]
+
+          --attempt-timeout <DURATION>
+              Time-out of one attempt of an S3 request [default: 5m]
+
+    Common:
+          --config <FILE>
+              Settings file [default: `lob.toml` in the working directory, where there is one]
+
+          --show-settings
+              Print every setting and where it came from, and do nothing else
+
+          --json
+              Print the result as one JSON object
+
+          --progress <FORM>
+              What to show while working [default: bars on a terminal, else log]
+
+              Possible values:
+              - none: Nothing
+              - bars: Bars, redrawn in place
+              - log:  A log line every ten seconds
+              - json: A JSON object every ten seconds
+
+          --log-format <FORM>
+              Form of the log on stderr
+
+              Possible values:
+              - text: For people
+              - json: One JSON object a line
+
+              [default: text]
+
+          --log-level <FILTER>
+              What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
+
+          --metrics-file <FILE>
+              Write the counters of every S3 operation to this file in Prometheus's text format
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--splits", "1"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument '--splits' found
+
+      tip: a similar argument exists: '--split'
+
+    Usage: lob-export --split <NUMBERS>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_id_with_a_slash_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_selection_of_splits_that_is_none_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--split", "first"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'first' for '--split <NUMBERS>': `first` selects no splits: give `all`, or numbers with commas between them
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_pattern_without_a_number_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--collection-pattern", "split"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'split' for '--collection-pattern <PATTERN>': `split` is no collection pattern: it must hold `{N}` exactly once
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn row_groups_that_no_reader_takes_are_wrong_usage() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["--row-group-size", "8GiB"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --row-group-size 8GiB is outside of what readers take, 1 B to 128MiB
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_named_is_wrong_usage() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--log-level", "error"]);
+    assert_shown!(command.env_remove("LOB_BUCKET").output().await.unwrap(), @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no bucket is given
+    hint: name it with --bucket or LOB_BUCKET
+    "#);
+}
+
+#[tokio::test]
+async fn every_setting_is_shown_with_its_origin() {
+    let bed = Bed::new().await;
+    bed.write(
+        "lob.toml",
+        "max_attempts = 3\n[export]\nfile_size = '64MiB'\n",
+    );
+    let mut command = bed.command(&["--show-settings", "--split", "0,2"]);
+    command.env(
+        "MONGODB_URI",
+        "mongodb://user:opensesame@db.example/?authSource=admin",
+    );
+    assert_shown!(command.output().await.unwrap(), @r#"
+    exit status: 0
+    ----- stdout -----
+    attempt_timeout                  = 5m  # default
+    bucket                           = lob-test  # environment variable `LOB_BUCKET`
+    buffer_size                      = 64MiB  # default
+    ca_bundle                        = (not set)  # default
+    checksum                         = statistics  # default
+    collection_pattern               = split_{N}_input  # default
+    columns_sample                   = 1000  # default
+    compression                      = auto  # default
+    connect_timeout                  = 30s  # default
+    database                         = raw  # default
+    endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    file_size                        = 64MiB  # file `lob.toml`
+    manifest_dir                     = artifacts/s3_exports  # default
+    max_attempts                     = 3  # file `lob.toml`
+    mongodb_connect_timeout          = 10s  # default
+    mongodb_operation_timeout        = 2m  # default
+    mongodb_pool_size                = 16  # default
+    mongodb_retry_timeout            = 30s  # default
+    mongodb_server_selection_timeout = 15s  # default
+    mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
+    part_size                        = 8MiB  # default
+    path_style                       = false  # default
+    prefix                           = processed-splits  # default
+    profile                          = (not set)  # default
+    read_ahead                       = 16MiB  # default
+    region                           = eu-central-1  # environment variable `AWS_REGION`
+    row_group_size                   = 16MiB  # default
+    run_id                           = (not set)  # default
+    split                            = 0,2  # flag `--split`
+    ----- stderr -----
+    "#);
+}

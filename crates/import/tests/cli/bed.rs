@@ -1,0 +1,264 @@
+//! Two servers, a working directory, and the binary between them.
+
+use std::process::{Output, Stdio};
+
+use bson::RawDocumentBuf;
+use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
+use lob_core::crc::Crc;
+use lob_core::hash::Sha256;
+use lob_testkit::mongo::{MongoOptions, MongoServer};
+use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::split_documents::SplitDocuments;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+pub(crate) const BUCKET: &str = "lob-test";
+
+pub(crate) struct Bed {
+    pub(crate) s3: S3Server,
+    pub(crate) mongo: MongoServer,
+    folder: TempDir,
+}
+
+impl Bed {
+    /// A committed run `run-1` of two splits, of 30 and 20 documents, and empty databases.
+    pub(crate) async fn new() -> Self {
+        let bed = Self::with(MongoOptions::default()).await;
+        bed.publish("run-1", "2025-11-15T09:30:00Z");
+        bed
+    }
+
+    /// Puts a committed run on the S3 server.
+    pub(crate) fn publish(&self, run: &str, time: &str) {
+        let folder = format!("processed-splits/{run}");
+        let mut splits = Vec::new();
+        for (split, count) in [(0, 30), (1, 20)] {
+            let file = data_file(SplitDocuments::new(split, 4).take(count));
+            let key = format!("split_{split}.parquet/part-00000-00000.parquet");
+            splits.push(file.split(split, &key));
+            self.s3
+                .put_raw(BUCKET, &format!("{folder}/{key}"), file.bytes);
+        }
+        let manifest = manifest(run, time, splits);
+        self.put_manifest(run, &manifest.to_string());
+    }
+
+    /// Writes whatever it is in the place of a run's manifest.
+    pub(crate) fn put_manifest(&self, run: &str, text: &str) {
+        let key = format!("processed-splits/{run}/manifest.json");
+        self.s3.put_raw(BUCKET, &key, text.to_owned());
+    }
+
+    /// The manifest of `run-1`, to be changed.
+    pub(crate) fn manifest(&self) -> Value {
+        let object = self
+            .s3
+            .object(BUCKET, "processed-splits/run-1/manifest.json");
+        serde_json::from_slice(&object.unwrap().bytes).unwrap()
+    }
+
+    /// The names of the collections of the database `raw`.
+    pub(crate) fn collections(&self) -> Vec<String> {
+        let found = self.mongo.collections("raw").into_iter();
+        found.map(|(name, _)| name).collect()
+    }
+
+    /// Puts a collection in the place of a target.
+    pub(crate) fn put_old(&self) {
+        let old = bson::rawdoc! { "_id": 1, "old": true };
+        self.mongo.load("raw", "split_0_input", [old]).unwrap();
+    }
+
+    /// The target is as `put_old` made it, and there is nothing else.
+    #[track_caller]
+    pub(crate) fn assert_untouched(&self) {
+        assert_eq!(self.collections(), ["split_0_input"]);
+        let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
+        assert_eq!(
+            self.mongo.documents("raw", "split_0_input"),
+            Some(vec![old])
+        );
+    }
+
+    /// Empty servers.
+    pub(crate) async fn with(mongo: MongoOptions) -> Self {
+        let options = S3Options {
+            buckets: vec![BUCKET.to_owned()],
+            ..S3Options::default()
+        };
+        Self {
+            s3: S3Server::start(options).await.unwrap(),
+            mongo: MongoServer::start(mongo).unwrap(),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// Writes a file into the working directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// The binary in the working directory, with nothing of this process's environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-import"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.s3.endpoint())
+            .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("MONGODB_URI", self.mongo.uri())
+            .env("LOB_BUCKET", BUCKET)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs the binary with exactly these arguments.
+    pub(crate) async fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().await.unwrap()
+    }
+
+    /// Imports the run `run-1`, and logs what went wrong alone.
+    pub(crate) async fn import(&self, args: &[&str]) -> Output {
+        self.run(&[&["--run-id", "run-1", "--log-level", "error"], args].concat())
+            .await
+    }
+}
+
+/// A data file of one row group, and what a manifest says of it.
+struct DataFile {
+    bytes: Vec<u8>,
+    rows: u64,
+    digest: Digest,
+}
+
+fn data_file(documents: impl Iterator<Item = RawDocumentBuf>) -> DataFile {
+    let documents: Vec<_> = documents.collect();
+    let (mut proposal, mut digest) = (ColumnsProposal::new(), Digest::default());
+    for document in &documents {
+        proposal.observe(document.as_bytes()).unwrap();
+        digest.add(document.as_bytes());
+    }
+    let columns = proposal.finish();
+    let mut encoder = Encoder::new(&columns);
+    for document in &documents {
+        encoder.push(document.as_bytes()).unwrap();
+    }
+    let mut writer = ParquetWriter::new(Vec::new(), &columns).unwrap();
+    let row_group = encoder.take_row_group();
+    writer
+        .write(row_group.encode(Compression::Auto).unwrap())
+        .unwrap();
+    DataFile {
+        bytes: writer.finish(encoder.finish()).unwrap(),
+        rows: documents.len() as u64,
+        digest,
+    }
+}
+
+impl DataFile {
+    /// The split that has this one data file.
+    fn split(&self, number: u64, key: &str) -> Value {
+        json!({
+            "split_id": number,
+            "collection": format!("split_{number}_input"),
+            "s3_path": "s3://elsewhere/",
+            "num_documents": self.rows,
+            "role_distribution": { "train": self.rows },
+            "schema_fields": ["_id"],
+            "feature_length": 4,
+            "checksum": "md5:0",
+            "digest": self.digest,
+            "residual_rows": 0,
+            "columns": [],
+            "consistency": "live",
+            "files": [{
+                "key": key,
+                "size_bytes": self.bytes.len(),
+                "sha256": Sha256::of(&self.bytes),
+                "crc64nvme": Crc::of(&self.bytes),
+                "etag": "0",
+                "version_id": null,
+                "verified": "full-object-crc64nvme",
+                "rows": self.rows,
+                "digest": self.digest,
+                "residual_rows": 0,
+            }],
+        })
+    }
+}
+
+fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
+    json!({
+        "run_id": run,
+        "export_timestamp": time,
+        "pipeline_stage": 14,
+        "database": "elsewhere",
+        "num_splits": splits.len(),
+        "format": "parquet",
+        "compression": "auto",
+        "s3_config": { "bucket": "elsewhere", "prefix": "elsewhere", "region": "elsewhere" },
+        "splits": splits,
+        "total_documents": 50,
+        "format_version": 1,
+        "tool": "lob-export",
+        "tool_version": "0.1.0",
+        "write_token": "0123456789abcdef0123456789abcdef",
+        "started": time,
+        "finished": time,
+        "endpoint": { "conditional_writes": true },
+        "settings": {},
+        "metrics": { "seconds": 1.0, "peak_memory_bytes": null, "operations": {} },
+    })
+}
+
+/// An address that nothing listens at.
+pub(crate) fn nowhere() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Status and output as a snapshot shows them.
+pub(crate) fn shown(output: &Output) -> String {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let status = output.status;
+    format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Compares what a process said with a snapshot, without what differs from run to run.
+macro_rules! assert_shown {
+    ($output:expr, @$snapshot:literal) => {
+        let output = $output;
+        insta::with_settings!({
+            filters => [
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+                (r"\b\d{8}_\d{6}\b", "[RUN]"),
+                (r"127\.0\.0\.1:\d+", "[SERVER]"),
+                (r"(?m) +$", ""),
+                (r"\d+\.\d+ s\b", "[SECONDS] s"),
+                (r"[\d.]+ KiB (in|of) ", "[SIZE] $1 "),
+                (r"labels: \{[^}]*\}", "labels: {}"),
+                (r"[\d.]+ [KM]?i?B(/s| moved)", "[SIZE]$1"),
+                (r"request id [^\]]+", "request id [ID]"),
+                (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
+                (r"\b[0-9a-f]{64}\b", "[HASH]"),
+                (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
+            ]
+        }, {
+            insta::assert_snapshot!(crate::bed::shown(&output), @$snapshot);
+        });
+    };
+}
+pub(crate) use assert_shown;

@@ -1,0 +1,125 @@
+//! An import that works: what it prints and what is there afterwards.
+
+use serde_json::Value;
+
+use crate::bed::{Bed, assert_shown, text};
+
+#[tokio::test]
+async fn a_summary_names_every_split() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["--run-id", "run-1", "--database", "copy"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits imported into `copy`, [SIZE] in [SECONDS] s
+      split_0_input: 30 documents, digest [DIGEST]
+      split_1_input: 20 documents, digest [DIGEST]
+    ----- stderr -----
+    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO [SIZE] of [SIZE] moved, 50 of 50 documents done, [SIZE]/s
+    "#);
+    let documents = |split| bed.mongo.documents("copy", split).unwrap().len();
+    assert_eq!(
+        (documents("split_0_input"), documents("split_1_input")),
+        (30, 20)
+    );
+    assert_eq!(bed.mongo.collections("copy").len(), 2);
+}
+
+#[tokio::test]
+async fn json_has_the_same_facts_for_machines() {
+    let bed = Bed::new().await;
+    let output = bed.import(&["--json", "--split", "1"]).await;
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        "bytes",
+        "database",
+        "documents",
+        "metrics",
+        "run_id",
+        "splits",
+    ];
+    assert_eq!(keys(&result), expected);
+    let expected = ["collection", "digest", "documents", "split_id"];
+    assert_eq!(keys(&result["splits"][0]), expected);
+    assert_eq!(
+        (&result["documents"], &result["database"]),
+        (&20.into(), &"raw".into())
+    );
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(bed.collections(), ["split_1_input"]);
+}
+
+/// Three runs whose names and times have another order, and one of another version.
+async fn several() -> Bed {
+    let bed = Bed::new().await;
+    bed.publish("run-0", "2025-11-17T09:30:00Z");
+    bed.publish("run-2", "2025-11-16T09:30:00Z");
+    let mut later = bed.manifest();
+    later["format_version"] = 2.into();
+    bed.put_manifest("run-9", &later.to_string());
+    bed.s3.put_raw(
+        "lob-test",
+        "processed-splits/run-8/_progress/plan.json",
+        "{}",
+    );
+    bed
+}
+
+#[tokio::test]
+async fn runs_are_listed_in_the_order_of_their_times() {
+    assert_shown!(several().await.run(&["--list"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run-9  cannot be imported: the manifest has format version 2, this tool reads 1
+    run-1  [TIME]  2 splits  50 documents
+    run-2  [TIME]  2 splits  50 documents
+    run-0  [TIME]  2 splits  50 documents
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn runs_are_listed_for_machines() {
+    let listed = several().await.run(&["--list", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let ids: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["run_id"])
+        .collect();
+    assert_eq!(ids, ["run-9", "run-1", "run-2", "run-0"]);
+    assert!(listed[0]["error"].is_string());
+}
+
+#[tokio::test]
+async fn a_bucket_without_runs_has_an_empty_list() {
+    let bed = Bed::with(<_>::default()).await;
+    assert_shown!(bed.run(&["--list"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    there is no run below `s3://lob-test/processed-splits/`
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn the_latest_run_is_that_of_the_latest_time() {
+    let args = ["--latest", "--log-level", "error"];
+    assert_shown!(several().await.run(&args).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-0: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
+      split_0_input: 30 documents, digest [DIGEST]
+      split_1_input: 20 documents, digest [DIGEST]
+    ----- stderr -----
+    "#);
+}

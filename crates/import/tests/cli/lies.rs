@@ -1,0 +1,135 @@
+//! Manifests and data files that are not what they should be: the target is as it was.
+
+use crate::bed::{BUCKET, Bed, assert_shown};
+
+const DATA_FILE: &str = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
+
+/// Imports `run-1` after its manifest is changed, over a target that stays as it was.
+async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> std::process::Output {
+    let bed = Bed::new().await;
+    bed.put_old();
+    let mut manifest = bed.manifest();
+    change(&mut manifest);
+    bed.put_manifest("run-1", &manifest.to_string());
+    let output = bed.import(&[]).await;
+    bed.assert_untouched();
+    output
+}
+
+#[tokio::test]
+async fn a_manifest_of_an_unknown_version_is_refused() {
+    assert_shown!(with_manifest(|manifest| manifest["format_version"] = 2.into()).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest has format version 2, this tool reads 1
+    hint: use the version that wrote it
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_without_a_field_is_refused() {
+    let without = |manifest: &mut serde_json::Value| {
+        manifest.as_object_mut().unwrap().remove("splits");
+    };
+    assert_shown!(with_manifest(without).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest is not of the form that this tool reads
+      Caused by: missing field `splits` at line 1 column 554
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_that_leads_out_of_its_run_is_refused() {
+    let key = "../run-2/split_0.parquet/a";
+    assert_shown!(with_manifest(|m| m["splits"][0]["files"][0]["key"] = key.into()).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest names `../run-2/split_0.parquet/a`, which is not a relative path of plain segments
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_that_does_not_add_up_is_refused() {
+    assert_shown!(with_manifest(|manifest| manifest["total_documents"] = 51.into()).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest contradicts itself in `total_documents`
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_of_another_run_is_refused() {
+    assert_shown!(with_manifest(|manifest| manifest["run_id"] = "run-2".into()).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is the manifest of another run, `run-2`
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_not_json_is_refused() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    bed.put_manifest("run-1", "run-1 is done\n");
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest is not of the form that this tool reads
+      Caused by: expected value at line 1 column 1
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_data_file_that_is_missing_is_named() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    assert!(bed.s3.remove(BUCKET, DATA_FILE));
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not there, the manifest says that it is
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_data_file_with_a_flipped_bit_is_named() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    assert!(bed.s3.corrupt(BUCKET, DATA_FILE, 1000));
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH]
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_digest_that_lies_is_found_after_the_last_document() {
+    let digest = "0".repeat(32);
+    assert_shown!(with_manifest(|m| m["splits"][1]["digest"] = digest.into()).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 1 for `split_1_input`
+      Caused by: digest of the documents in `split_1_input__lob_[HASH]`: [DIGEST], the manifest says [DIGEST]
+    "#);
+}

@@ -1,0 +1,10 @@
+//! What `lob-import` does, seen from outside: the real binary and the testkit's servers over TCP.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod happy_path;
+mod lies;
+mod refusals;
+mod secrets;
+mod usage;

@@ -1,0 +1,166 @@
+//! Unusable servers and folders: a named error, and the target is as it was.
+
+use lob_testkit::mongo::MongoOptions;
+
+use crate::bed::{Bed, assert_shown, nowhere};
+
+/// A run, and a target that it would replace.
+async fn with_old() -> Bed {
+    let bed = Bed::new().await;
+    bed.put_old();
+    bed
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_named() {
+    let bed = with_old().await;
+    assert_shown!(bed.import(&["--bucket", "missing"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
+    hint: check --bucket, --endpoint-url and --region
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_from_missing_permissions() {
+    let bed = with_old().await;
+    let mut command = bed.command(&["--latest", "--log-level", "error"]);
+    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
+    assert_shown!(command.output().await.unwrap(), @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile, and the clock of this machine
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
+    let bed = with_old().await;
+    let endpoint = format!("http://{}", nowhere());
+    assert_shown!(bed.import(&["--endpoint-url", &endpoint]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: HeadBucket of `s3://lob-test/` failed: no connection
+      Caused by: io error
+      Caused by: client error (Connect)
+      Caused by: tcp connect error
+      Caused by: Connection refused (os error 111)
+    hint: check that the server runs and that --endpoint-url names it
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_is_down_is_named() {
+    let bed = with_old().await;
+    let uri = format!("mongodb://{}/", nowhere());
+    let args = [
+        "--run-id",
+        "run-1",
+        "--mongodb-server-selection-timeout",
+        "1s",
+    ];
+    let mut command = bed.command(&args);
+    assert_shown!(command.env("MONGODB_URI", uri).output().await.unwrap(), @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: no usable MongoDB server at [SERVER]
+      Caused by: Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: [SERVER], Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {}, source: None, server response: None } ] }
+    hint: check that the server runs and that MONGODB_URI or --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_wants_other_credentials_is_named() {
+    let bed = Bed::with(MongoOptions {
+        require_auth: true,
+        ..MongoOptions::default()
+    })
+    .await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: MongoDB at [SERVER] did not accept the credentials
+      Caused by: command listCollections requires authentication
+    hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
+    "#);
+    assert_eq!(bed.collections(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_exist_is_named() {
+    let bed = with_old().await;
+    assert_shown!(bed.run(&["--run-id", "run-7", "--log-level", "error"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no run `run-7`: no manifest at `s3://lob-test/processed-splits/run-7/manifest.json`
+    hint: `lob-import --list` lists the runs
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_folder_without_runs_has_no_latest_one() {
+    let bed = with_old().await;
+    assert_shown!(bed.run(&["--latest", "--prefix", "processed"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no run below `s3://lob-test/processed/`
+    hint: check --bucket and --prefix
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_split_that_the_run_has_not_is_named_with_those_that_it_has() {
+    let bed = with_old().await;
+    assert_shown!(bed.import(&["--split", "0,7"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` has no split 7
+    hint: it has the splits 0, 1
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_target_that_exists_is_kept_if_it_must_not_be_replaced() {
+    let bed = with_old().await;
+    assert_shown!(bed.import(&["--no-replace"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `raw.split_0_input` already exists
+    hint: leave out --no-replace to replace it, or choose another --database or --collection-pattern
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_folder_that_takes_no_files_is_named() {
+    let bed = with_old().await;
+    assert_shown!(bed.import(&["--spool-dir", "/nowhere/spool"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: no data file can be kept in `/nowhere/spool`
+      Caused by: No such file or directory (os error 2)
+    hint: --spool-dir names a folder with room for a data file or two
+    "#);
+    bed.assert_untouched();
+}

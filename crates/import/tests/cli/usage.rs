@@ -1,0 +1,287 @@
+//! What can be typed, and what is answered before anything begins.
+
+use crate::bed::{Bed, assert_shown};
+
+#[tokio::test]
+async fn help_tells_every_flag() {
+    assert_shown!(Bed::new().await.run(&["--help"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    Import an export from S3 into MongoDB split collections
+
+    Each data file is proved by its SHA-256 before a byte of it is decoded. Documents go into a staging
+    collection, which takes the target's place only when digest and counts are those of the manifest: at
+    every instant a target is the old collection or the new one.
+
+    Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_IMPORT_`
+    and its name where only this tool is meant.
+
+    Usage: lob-import [OPTIONS]
+
+    Options:
+          --latest
+              Import the run with the latest time in its manifest
+
+          --list
+              List the runs that can be imported, and do nothing else
+
+          --run-id <NAME>
+              Run to import
+
+          --split <NUMBERS>
+              Splits to import, such as `0,2,5` [default: all]
+
+          --database <NAME>
+              Database to import into [default: raw]
+
+          --collection-pattern <PATTERN>
+              Names of the target collections, `{N}` for the number [default: split_{N}_input]
+
+          --no-replace
+              Fail where a target collection exists, instead of replacing it
+
+          --insert-workers <COUNT>
+              Insert commands that are under way at once [default: 4]
+
+          --spool-dir <DIR>
+              Folder for data files while they are checked; one or two of them at a time [default: the
+              system's temporary folder]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    MongoDB:
+          --mongodb-uri <URI>
+              MongoDB connection string [default: mongodb://localhost:27017/]
+
+              Better set in the environment variable MONGODB_URI than here, where other users of the
+              machine can read a password in it.
+
+          --mongodb-connect-timeout <DURATION>
+              Time that opening one connection may take [default: 10s]
+
+          --mongodb-server-selection-timeout <DURATION>
+              Time to look for a usable MongoDB server [default: 15s]
+
+          --mongodb-operation-timeout <DURATION>
+              Time that one MongoDB command may take [default: 2m]
+
+          --mongodb-retry-timeout <DURATION>
+              Time to wait in all between attempts when MongoDB goes away [default: 30s]
+
+          --mongodb-pool-size <COUNT>
+              Most connections to one MongoDB server [default: 16]
+
+    MongoDB writes:
+          --write-concern <MEMBERS>
+              Members that must have a write in their journal: `majority` or a number [default:
+              majority]
+
+          --write-concern-timeout <DURATION>
+              Time to wait for those members [default: 1m]
+
+          --insert-batch-size <SIZE>
+              Most bytes of one insert command, up to 16MiB [default: 4MiB]
+
+          --insert-batch-documents <COUNT>
+              Most documents of one insert command, up to 100000 [default: 10000]
+
+    S3:
+          --bucket <NAME>
+              Bucket that holds the runs (required)
+
+          --prefix <PREFIX>
+              Folder of runs inside the bucket
+
+          --endpoint-url <URL>
+              Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+
+          --region <REGION>
+              Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
+
+          --profile <NAME>
+              Profile of the AWS configuration files [env: also AWS_PROFILE]
+
+          --ca-bundle <FILE>
+              CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
+
+          --path-style
+              Address the bucket in the path, not in the host name [default with --endpoint-url]
+
+          --max-attempts <COUNT>
+              Attempts of one S3 request, the first included [default: 10]
+
+          --connect-timeout <DURATION>
+              Time-out for an S3 connection to be made [default: 30s]
+
+          --attempt-timeout <DURATION>
+              Time-out of one attempt of an S3 request [default: 5m]
+
+    Common:
+          --config <FILE>
+              Settings file [default: `lob.toml` in the working directory, where there is one]
+
+          --show-settings
+              Print every setting and where it came from, and do nothing else
+
+          --json
+              Print the result as one JSON object
+
+          --progress <FORM>
+              What to show while working [default: bars on a terminal, else log]
+
+              Possible values:
+              - none: Nothing
+              - bars: Bars, redrawn in place
+              - log:  A log line every ten seconds
+              - json: A JSON object every ten seconds
+
+          --log-format <FORM>
+              Form of the log on stderr
+
+              Possible values:
+              - text: For people
+              - json: One JSON object a line
+
+              [default: text]
+
+          --log-level <FILTER>
+              What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
+
+          --metrics-file <FILE>
+              Write the counters of every S3 operation to this file in Prometheus's text format
+    ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--no-replase"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument '--no-replase' found
+
+      tip: a similar argument exists: '--no-replace'
+
+    Usage: lob-import --no-replace
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_id_with_a_slash_is_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_and_the_latest_are_wrong_usage() {
+    assert_shown!(Bed::new().await.run(&["--run-id", "run-1", "--latest"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the argument '--run-id <NAME>' cannot be used with '--latest'
+
+    Usage: lob-import --run-id <NAME>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
+async fn no_run_is_wrong_usage() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["--log-level", "error"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no run is named
+    hint: name it with --run-id, or take the last one with --latest
+    "#);
+    assert_eq!(bed.collections(), [""; 0]);
+}
+
+#[tokio::test]
+async fn batches_that_no_server_takes_are_wrong_usage() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.import(&["--insert-batch-size", "64MiB"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: a batch of 67108864 bytes and 10000 documents is outside of what MongoDB takes
+    hint: --insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000
+    "#);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_named_is_wrong_usage() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--latest"]);
+    assert_shown!(command.env_remove("LOB_BUCKET").output().await.unwrap(), @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no bucket is given
+    hint: name it with --bucket or LOB_BUCKET
+    "#);
+}
+
+#[tokio::test]
+async fn every_setting_is_shown_with_its_origin() {
+    let bed = Bed::new().await;
+    bed.write(
+        "lob.toml",
+        "max_attempts = 3\n[import]\ninsert_workers = 2\n",
+    );
+    let mut command = bed.command(&["--show-settings", "--no-replace"]);
+    command
+        .env(
+            "MONGODB_URI",
+            "mongodb://user:opensesame@db.example/?authSource=admin",
+        )
+        .env("LOB_WRITE_CONCERN", "1")
+        .env("LOB_SPOOL_DIR", "/spool");
+    assert_shown!(command.output().await.unwrap(), @r#"
+    exit status: 0
+    ----- stdout -----
+    attempt_timeout                  = 5m  # default
+    bucket                           = lob-test  # environment variable `LOB_BUCKET`
+    ca_bundle                        = (not set)  # default
+    collection_pattern               = split_{N}_input  # default
+    connect_timeout                  = 30s  # default
+    database                         = raw  # default
+    endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    insert_batch_documents           = 10000  # default
+    insert_batch_size                = 4MiB  # default
+    insert_workers                   = 2  # file `lob.toml`
+    max_attempts                     = 3  # file `lob.toml`
+    mongodb_connect_timeout          = 10s  # default
+    mongodb_operation_timeout        = 2m  # default
+    mongodb_pool_size                = 16  # default
+    mongodb_retry_timeout            = 30s  # default
+    mongodb_server_selection_timeout = 15s  # default
+    mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
+    no_replace                       = true  # flag `--no-replace`
+    path_style                       = false  # default
+    prefix                           = processed-splits  # default
+    profile                          = (not set)  # default
+    region                           = eu-central-1  # environment variable `AWS_REGION`
+    run_id                           = (not set)  # default
+    split                            = all  # default
+    spool_dir                        = /spool  # environment variable `LOB_SPOOL_DIR`
+    write_concern                    = 1  # environment variable `LOB_WRITE_CONCERN`
+    write_concern_timeout            = 1m  # default
+    ----- stderr -----
+    "#);
+}
