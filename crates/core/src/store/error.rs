@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
@@ -251,12 +252,23 @@ fn kind_of<E>(
             SdkError::TimeoutError(_) => K::Timeout,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => K::Timeout,
             SdkError::DispatchFailure(failure) if failure.is_user() => K::Refused,
-            // Neither a connection that failed nor one that broke: no credentials were found.
-            SdkError::DispatchFailure(failure) if failure.is_other() => K::Credentials,
+            SdkError::DispatchFailure(failure)
+                if failure
+                    .as_connector_error()
+                    .is_some_and(|error| lacks_credentials(error)) =>
+            {
+                K::Credentials
+            }
+            // Also a connection that broke before the whole reply: the request may have been done.
             SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => K::Unreachable,
             _ => K::Refused,
         },
     }
+}
+
+/// Whether the request was never sent because the SDK's chain found no usable credentials.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    error.is::<CredentialsError>() || error.source().is_some_and(lacks_credentials)
 }
 
 /// The IAM action that an operation needs.

@@ -35,10 +35,19 @@ impl Bed {
     }
 
     async fn with(gate: Option<Box<dyn Gate>>) -> Self {
+        let gate = gate.map(Into::into);
+        Self::on(S3Options {
+            gate,
+            ..S3Options::default()
+        })
+        .await
+    }
+
+    /// A bed on a server of these options.
+    pub(crate) async fn on(options: S3Options) -> Self {
         let options = S3Options {
             buckets: vec![BUCKET.to_owned()],
-            gate: gate.map(Into::into),
-            ..S3Options::default()
+            ..options
         };
         Self {
             server: S3Server::start(options).await.unwrap(),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, Verdict};
 use serde_json::Value;
 
 use crate::bed::{Bed, writes};
@@ -102,4 +102,67 @@ async fn a_part_that_is_refused_for_good_aborts_every_upload() {
         finished.stderr
     );
     bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_can_tell_of_ends_as_unknown_and_cleans_nothing_up() {
+    let gate = move |moment: Moment, request: &Request| {
+        let manifest = request.key.ends_with("/manifest.json");
+        if !manifest || (moment == Moment::Arrived && request.operation == Operation::PutObject) {
+            return Verdict::Pass;
+        }
+        // The manifest is written, and from then on nothing is heard of it.
+        Verdict::Disconnect
+    };
+    let bed = Bed::gated(gate).await;
+    bed.feeds();
+    let finished = bed.upload(&["--max-attempts", "2"]).await.expect(4);
+    assert!(
+        finished.stderr.contains("manifest.json"),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        finished.stderr.contains("nothing was cleaned up"),
+        "{}",
+        finished.stderr
+    );
+    assert!(bed.has_manifest());
+    assert_eq!(bed.keys().len(), 5);
+}
+
+#[tokio::test]
+async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let key = format!("{}/none.parquet", crate::bed::RUN);
+    bed.server
+        .put_raw(crate::bed::BUCKET, &key, &b"another writer's"[..]);
+    let finished = bed.upload(&[]).await.expect(1);
+    assert!(
+        finished.stderr.contains("none.parquet"),
+        "{}",
+        finished.stderr
+    );
+    assert!(finished.stderr.contains("--run-id"), "{}", finished.stderr);
+    assert!(!bed.has_manifest());
+    assert_eq!(bed.object("none.parquet").bytes, &b"another writer's"[..]);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
+    let options = S3Options {
+        ignore_if_none_match: true,
+        ..S3Options::default()
+    };
+    let bed = Bed::on(options).await;
+    bed.feeds();
+    let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    assert!(
+        finished.stderr.contains("ignores conditions"),
+        "{}",
+        finished.stderr
+    );
+    let manifest: Value = serde_json::from_slice(&bed.object("manifest.json").bytes).unwrap();
+    assert_eq!(manifest["endpoint"]["conditional_writes"], false);
 }
