@@ -19,7 +19,7 @@ use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
 use crate::progress::{Hidden, LineForm, LogLines, Progress};
-use crate::redact::redact;
+use crate::redact::{redact, remember, remember_password_of};
 use crate::report;
 use crate::settings::{Resolved, Sources};
 
@@ -155,18 +155,15 @@ pub fn main<A: CommandLine>(
     run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
     let tool = A::command().get_name().to_owned();
+    remember_secrets();
     let args = match A::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            // Help and version are results, wrong usage is not; clap knows where each belongs.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitStatus::Usage
-            } else {
-                ExitStatus::Done
-            }
-            .into();
+        // Help and version are results, wrong usage is not.
+        Err(error) if error.use_stderr() => {
+            write_stderr(error.render().to_string().trim_end());
+            return ExitStatus::Usage.into();
         }
+        Err(help) => return write_stdout(&help.render().to_string()),
     };
     let common = args.common().clone();
     redact_panics();
@@ -263,6 +260,21 @@ fn write_stdout(text: &str) -> ExitCode {
 /// Writes a line to stderr, without secrets.
 pub(crate) fn write_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", redact(line));
+}
+
+/// What must not be printed although no setting holds it: the SDK's own variables, and passwords
+/// in addresses wherever on the command line they were typed.
+fn remember_secrets() {
+    for variable in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+        if let Ok(secret) = std::env::var(variable) {
+            remember(&secret);
+        }
+    }
+    std::env::args_os()
+        .filter_map(|arg| arg.into_string().ok())
+        .for_each(|arg| {
+            remember_password_of(&arg);
+        });
 }
 
 /// Panic texts of libraries can hold secrets as well.

@@ -30,6 +30,20 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// Whether the command was merely told to stop.
+    pub fn is_interrupt(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
+    }
+
+    /// Which of several failures is to be told: the greatest.
+    pub fn gravity(self) -> u8 {
+        match self {
+            Self::Unknown => 2,
+            Self::Integrity => 1,
+            _ => 0,
+        }
+    }
+
     /// The status that the outermost [`Failure`] or [`StoreError`] in the chain of `error` asks
     /// for, else [`ExitStatus::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {

@@ -41,6 +41,18 @@ impl Interrupt {
         }
     }
 
+    /// Goes on, unless an interrupt came.
+    ///
+    /// # Errors
+    /// A [`Failure`] with the status of the signal.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.raised.is_cancelled() {
+            Err(self.failure())
+        } else {
+            Ok(())
+        }
+    }
+
     /// Runs `work` to its end, unless an interrupt comes first: then `work` is dropped.
     ///
     /// # Errors

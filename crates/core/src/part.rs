@@ -4,7 +4,7 @@
 //! always those of the very buffers that were sent. Buffers are used again: memory that is given
 //! back and asked for part after part would leave holes, and resident memory would creep up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::byte_size::ByteSize;
 use bytes::Bytes;
@@ -13,10 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::crc::Crc;
 use crate::failure::Failure;
 use crate::hash::{Sha256, Sha256Hasher};
-use crate::part_settings::{PART_SIZE_RANGE, PartSettings};
+use crate::part_settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
 
-/// S3's limit.
-const MAX_PARTS: u64 = 10_000;
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
 const PERMIT_BYTES: u64 = 4096;
 
@@ -26,11 +24,16 @@ pub struct PartBudget {
     part_size: u64,
     permits: Arc<Semaphore>,
     capacity: u32,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
-/// Buffers that wait to be used again.
-type Pool = Arc<Mutex<Vec<Vec<u8>>>>;
+/// Buffers of one part that wait to be used again; as many as the budget has room for.
+#[derive(Debug)]
+struct Pool {
+    buffers: Mutex<Vec<Vec<u8>>>,
+    buffer_size: usize,
+    capacity: usize,
+}
 
 /// Memory for one part; the budget gets it back when this is dropped.
 #[derive(Debug)]
@@ -58,12 +61,17 @@ impl PartBudget {
             )));
         }
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
+        let pool = Pool {
+            buffers: Mutex::default(),
+            buffer_size: usize::try_from(part_size.0).unwrap_or(usize::MAX),
+            capacity: usize::try_from(buffer_size.0 / part_size.0).unwrap_or(usize::MAX),
+        };
         let permits = Arc::new(Semaphore::new(capacity as usize));
         Ok(Self {
             part_size: part_size.0,
             permits,
             capacity,
-            pool: Pool::default(),
+            pool: Arc::new(pool),
         })
     }
 
@@ -83,13 +91,16 @@ impl PartBudget {
 
     /// An empty buffer with room for `size` bytes; whoever fills it reserves memory first or soon.
     pub fn buffer(&self, size: u64) -> PartBuffer {
-        let pooled = self
-            .pool
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let mut bytes = pooled.unwrap_or_default();
-        bytes.reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let pooled = if size <= self.pool.buffer_size {
+            self.pool.lock().pop()
+        } else {
+            None
+        };
+        let bytes = pooled.unwrap_or_else(|| {
+            // One size for all ordinary parts; what is not written to takes no memory.
+            Vec::with_capacity(size.max(self.pool.buffer_size))
+        });
         PartBuffer {
             bytes,
             pool: Arc::clone(&self.pool),
@@ -112,7 +123,7 @@ impl PartBudget {
 #[derive(Debug)]
 pub struct PartBuffer {
     bytes: Vec<u8>,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl PartBuffer {
@@ -122,14 +133,20 @@ impl PartBuffer {
     }
 }
 
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for PartBuffer {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        self.pool
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(bytes);
+        let mut buffers = self.pool.lock();
+        if bytes.capacity() == self.pool.buffer_size && buffers.len() < self.pool.capacity {
+            bytes.clear();
+            buffers.push(bytes);
+        }
     }
 }
 

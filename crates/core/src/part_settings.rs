@@ -9,6 +9,9 @@ use crate::byte_size::ByteSize;
 /// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
 pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
 
+/// S3's limit of parts of one upload.
+pub const MAX_PARTS: u64 = 10_000;
+
 /// How large parts are, and how many bytes of them may be in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartSettings {

@@ -81,6 +81,16 @@ pub fn remember(secret: &str) {
     }
 }
 
+/// Remembers the password of an address such as `mongodb://user:password@host/`, if `text` is one.
+pub fn remember_password_of(text: &str) {
+    let userinfo = text
+        .split_once("://")
+        .and_then(|(_, rest)| rest.rsplit_once('@'));
+    if let Some((_, password)) = userinfo.and_then(|(userinfo, _)| userinfo.split_once(':')) {
+        remember(password);
+    }
+}
+
 /// `text` with every remembered secret replaced by `***`.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
@@ -102,6 +112,13 @@ mod tests {
         let secret = Secret::new("hunter2-never");
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn the_password_of_an_address_is_remembered() {
+        remember_password_of("http://user:p@ss-w0rd@host/path");
+        remember_password_of("no address: at all@");
+        assert_eq!(redact("bad p@ss-w0rd, at all@"), "bad ***, at all@");
     }
 
     #[test]

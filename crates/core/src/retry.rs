@@ -27,7 +27,7 @@ const BUCKET_CAPACITY: usize = 5000;
 const BUCKET_REFILL_PER_SECOND: f32 = 50.0;
 
 /// Codes that S3 or a compatible server gives for a request that may succeed when repeated.
-const TRANSIENT_CODES: [&str; 5] = [
+const TRANSIENT_CODES: [&str; 6] = [
     // The bytes arrived damaged: the same buffer is sent again.
     "BadDigest",
     "XAmzContentChecksumMismatch",
@@ -35,6 +35,8 @@ const TRANSIENT_CODES: [&str; 5] = [
     // The SDK corrects its clock from the answer, so the next attempt is signed with another time.
     "RequestTimeTooSkewed",
     "OperationAborted",
+    // Another write of the same key is under way, perhaps our own earlier attempt.
+    "ConditionalRequestConflict",
 ];
 /// Codes that ask for fewer requests and that the SDK does not know.
 const THROTTLING_CODES: [&str; 3] = ["SlowDownWrite", "SlowDownRead", "TooManyRequestsException"];
@@ -49,6 +51,12 @@ pub(crate) fn retry_config(max_attempts: u32) -> RetryConfig {
         .with_max_attempts(max_attempts)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF)
+}
+
+/// How long to wait after a download broke for the `breaks`th time in a row.
+pub(crate) fn pause(breaks: u32) -> Duration {
+    let doubled = INITIAL_BACKOFF.saturating_mul(1 << breaks.min(16));
+    doubled.min(MAX_BACKOFF)
 }
 
 /// A token bucket for this bucket alone, that refills.

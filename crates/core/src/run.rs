@@ -63,6 +63,10 @@ impl RunLocation {
     }
 }
 
+/// Says that the server has every data file of a run: without it there is no commit.
+#[derive(Debug)]
+pub struct Proved(());
+
 /// A run whose plan is written and whose manifest is not.
 #[derive(Debug, Clone)]
 pub struct OpenRun {
@@ -94,33 +98,47 @@ impl OpenRun {
         }
     }
 
-    /// Publishes the run: asks the server for every data file, then writes the manifest.
-    ///
-    /// `manifest` is serialised once, and read back by the reader's own rules with `read` before
-    /// it is sent.
+    /// Asks the server for every data file: each must be what was sent.
     ///
     /// # Errors
-    /// A data file that is not what was sent; a manifest that a reader would refuse; the store's.
+    /// A data file that is not, exit status 3; the store's.
+    pub async fn prove(&self, files: &[DataFile]) -> anyhow::Result<Proved> {
+        futures::stream::iter(files)
+            .map(|file| self.check(file))
+            .buffer_unordered(HEADS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        Ok(Proved(()))
+    }
+
+    /// Publishes the run: writes the manifest.
+    ///
+    /// It is serialised once, and read back by the reader's own rules with `read` before it is
+    /// sent. Where no answer comes, nobody knows whether the run exists.
+    ///
+    /// # Errors
+    /// A manifest that a reader would refuse; the store's.
     pub async fn commit<M, T>(
         &self,
-        files: &[DataFile],
+        _: Proved,
         manifest: &M,
         read: impl FnOnce(&[u8]) -> Result<T, ManifestError>,
     ) -> anyhow::Result<Bytes>
     where
         M: serde::Serialize,
     {
-        futures::stream::iter(files)
-            .map(|file| self.check(file))
-            .buffer_unordered(HEADS_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
         let bytes = Bytes::from(serde_json::to_vec_pretty(manifest)?);
         read(&bytes).map_err(|error| {
             Failure::integrity("the manifest of this run would not be readable").caused_by(error)
         })?;
         let key = self.location.manifest_key();
-        self.store.put_new(&key, bytes.clone(), &self.token).await?;
+        let put = self.store.put_new(&key, bytes.clone(), &self.token).await;
+        put.map_err(|error| match error.kind {
+            StoreErrorKind::Timeout | StoreErrorKind::Unreachable => {
+                error.of_kind(StoreErrorKind::Unknown)
+            }
+            _ => error,
+        })?;
         Ok(bytes)
     }
 
@@ -143,33 +161,34 @@ impl OpenRun {
     }
 }
 
-/// The ids of all committed runs below `prefix` with their manifests, in the order of their ids.
+/// All committed runs below `prefix`, in the order of their ids: of each what `read` makes of its
+/// manifest, or of the error that kept it from being read. One manifest a request is in memory.
 ///
 /// # Errors
-/// A list or a manifest that cannot be read.
-pub async fn committed_runs(
+/// A list that cannot be read.
+pub async fn committed_runs<T>(
     store: &Store,
     prefix: &Prefix,
     size_limit: u64,
-) -> Result<Vec<(RunId, Bytes)>, StoreError> {
+    read: impl Fn(&RunId, Result<Bytes, StoreError>) -> T,
+) -> Result<Vec<(RunId, T)>, StoreError> {
     let folders = store.folders(&prefix.folder()).await?;
     let ids = folders
         .into_iter()
         .filter_map(|folder| folder.parse::<RunId>().ok());
     let mut runs: Vec<_> = futures::stream::iter(ids)
-        .map(|id| async move {
+        .map(|id| async {
             let key = RunLocation::new(prefix.clone(), id.clone()).manifest_key();
-            match store.get_small(&key, size_limit).await {
-                Ok(manifest) => Ok(Some((id, manifest))),
-                // A folder without a manifest is a run that does not exist (yet).
-                Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
+            (id, store.get_small(&key, size_limit).await)
         })
         .buffer_unordered(HEADS_AT_ONCE)
-        .try_filter_map(|run| async move { Ok(run) })
-        .try_collect()
-        .await?;
+        .filter_map(async |(id, manifest)| match manifest {
+            // A folder without a manifest is a run that does not exist (yet).
+            Err(error) if error.kind == StoreErrorKind::NotFound => None,
+            manifest => Some((id.clone(), read(&id, manifest))),
+        })
+        .collect()
+        .await;
     runs.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(runs)
 }

@@ -137,6 +137,13 @@ impl Store {
                 .with_hint("name it with --bucket or LOB_BUCKET")
                 .into());
         }
+        if settings.max_attempts == 0
+            || settings.connect_timeout.is_zero()
+            || settings.attempt_timeout.is_zero()
+        {
+            let zero = "--max-attempts, --connect-timeout and --attempt-timeout cannot be zero";
+            return Err(Failure::usage(zero).into());
+        }
         let (client, region) = client::build(settings, metrics).await?;
         let store = Self {
             client,
@@ -162,12 +169,15 @@ impl Store {
         Err(match failed.kind {
             // HEAD has no body, so there is no code: a bucket is what is missing.
             StoreErrorKind::NotFound => failed.of_kind(StoreErrorKind::NoSuchBucket),
-            // Wrong keys and a missing permission look alike in an answer to HEAD; asking for a
-            // list has an answer with a code. Whoever may neither list nor head may still write.
-            StoreErrorKind::AccessDenied => match self.list("", Some(1)).await {
-                Err(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,
-                _ => return Ok(()),
-            },
+            // Wrong keys, an expired token, another region and a missing permission all look alike
+            // in an answer to HEAD; asking for a list has an answer with a code. Whoever may
+            // neither list nor head may still write.
+            StoreErrorKind::AccessDenied | StoreErrorKind::Refused => {
+                match self.list("", Some(1)).await {
+                    Err(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,
+                    _ => return Ok(()),
+                }
+            }
             _ => failed,
         })
     }

@@ -93,12 +93,12 @@ pub struct Flags {
     #[command(flatten)]
     #[serde(flatten)]
     pub mongo: MongoArgs,
-    /// How files are cut into parts.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub parts: PartArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
     pub s3: S3Args,
+    /// How files are cut into parts.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub parts: PartArgs,
 }

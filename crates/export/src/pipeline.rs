@@ -1,5 +1,6 @@
 //! The way of the data: plan -> scan -> encode -> write -> commit.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -7,13 +8,13 @@ use lob_columns::Digest;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
-    SplitColumn, keep_local_copy,
+    Consistency, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config, SplitColumn,
+    keep_local_copy,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
-use lob_core::run::{OpenRun, Plan};
+use lob_core::run::{OpenRun, Plan, Proved};
 use lob_core::statistics::Statistics;
 use lob_core::store::Store;
 use lob_mongo::{Scan, ScanOptions, Server};
@@ -78,19 +79,10 @@ pub(crate) async fn export(
     }
 
     // Commit.
-    for split in &splits {
-        split
-            .collection
-            .check_identity()
-            .await
-            .map_err(Failure::from)?;
-    }
-    check_folders(&run, &exported).await?;
-    let files: Vec<DataFile> = exported
-        .iter()
-        .flat_map(|split| &split.files)
-        .map(|file| file.file.clone())
-        .collect();
+    let proved = context
+        .interrupt
+        .or(prove(&run, &splits, &exported))
+        .await?;
     let manifest = ExportManifest {
         run_id: run.location.id().clone(),
         export_timestamp: run.started,
@@ -109,7 +101,7 @@ pub(crate) async fn export(
             context.metrics.snapshot(),
         ),
     };
-    let bytes = run.commit(&files, &manifest, ExportManifest::read).await?;
+    let bytes = run.commit(proved, &manifest, ExportManifest::read).await?;
     Ok(Exported {
         manifest_url: run.store.url(&run.location.manifest_key()),
         local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),
@@ -213,22 +205,40 @@ fn describe(
     })
 }
 
-/// A stranger in a split's folder would be read as a part of the table.
-async fn check_folders(run: &OpenRun, splits: &[ExportedSplit]) -> anyhow::Result<()> {
+/// The collections are still the planned ones, the folders hold what is recorded and nothing else,
+/// and the server has every data file.
+async fn prove(
+    run: &OpenRun,
+    splits: &[PlannedSplit],
+    exported: &[ExportedSplit],
+) -> anyhow::Result<Proved> {
     for split in splits {
-        let folder = run.key(&ExportedSplit::folder(split.split_id));
-        for (key, _) in run.store.list(&folder, None).await? {
-            if !split
-                .files
-                .iter()
-                .any(|file| run.key(&file.file.key) == key)
-            {
-                let url = run.store.url(&key);
-                let message = format!("`{url}` belongs to no record of this run");
-                return Err(Failure::new(ExitStatus::Failed, message)
-                    .with_hint("something else writes to this run; take another --run-id")
-                    .into());
-            }
+        let identity = split.collection.check_identity().await;
+        identity.map_err(Failure::from)?;
+    }
+    let mut files = Vec::new();
+    for split in exported {
+        check_folder(run, split).await?;
+        files.extend(split.files.iter().map(|file| file.file.clone()));
+    }
+    run.prove(&files).await
+}
+
+/// A stranger in a split's folder would be read as a part of the table.
+async fn check_folder(run: &OpenRun, split: &ExportedSplit) -> anyhow::Result<()> {
+    let recorded: HashSet<String> = split
+        .files
+        .iter()
+        .map(|file| run.key(&file.file.key))
+        .collect();
+    let folder = run.key(&ExportedSplit::folder(split.split_id));
+    for (key, _) in run.store.list(&folder, None).await? {
+        if !recorded.contains(&key) {
+            let url = run.store.url(&key);
+            let message = format!("`{url}` belongs to no record of this run");
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("something else writes to this run; take another --run-id")
+                .into());
         }
     }
     Ok(())

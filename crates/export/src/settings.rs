@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_core::part_settings::PartSettings;
+use lob_core::part_settings::{MAX_PARTS, PartSettings};
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
 use lob_core::split_selection::SplitSelection;
@@ -98,6 +98,15 @@ impl ExportSettings {
             let size = self.row_group_size;
             return Err(Failure::usage(format!(
                 "--row-group-size {size} is outside of what readers take, 1 B to {largest}"
+            )));
+        }
+        let largest_file = self.parts.part_size.0.saturating_mul(MAX_PARTS);
+        // A file ends when it has its size; what is being encoded by then still belongs to it.
+        let overrun = self.row_group_size.0.saturating_mul(4);
+        if self.file_size.0.saturating_add(overrun) > largest_file {
+            return Err(Failure::usage(format!(
+                "--file-size {} needs more than {MAX_PARTS} parts of --part-size {}",
+                self.file_size, self.parts.part_size
             )));
         }
         if self.columns_sample == 0 {

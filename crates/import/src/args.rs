@@ -10,6 +10,8 @@ use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
+use crate::settings::InsertWorkers;
+
 /// Import an export from S3 into MongoDB split collections
 ///
 /// Each data file is proved by its SHA-256 before a byte of it is decoded. Documents go into a
@@ -65,9 +67,9 @@ pub struct Flags {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_replace: bool,
     /// Insert commands that are under way at once [default: 4]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub insert_workers: Option<u32>,
+    pub insert_workers: Option<InsertWorkers>,
     /// Folder for data files while they are checked; one or two of them at a time
     /// [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]

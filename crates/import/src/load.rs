@@ -2,7 +2,9 @@
 //!
 //! While one data file is decoded and inserted, the next one is fetched.
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::StreamExt as _;
 use lob_columns::Digest;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
@@ -50,9 +52,11 @@ impl Loader<'_> {
                     None => anyhow::Ok(None),
                 }
             };
-            let (fetched, (file_digest, file_inserted)) =
-                tokio::try_join!(following, self.insert(file, verified, staging))?;
-            next = fetched;
+            // Both to their ends, so that no insert is under way when staging is dropped.
+            let (fetched, inserted_now) =
+                tokio::join!(following, self.insert(file, verified, staging));
+            let (file_digest, file_inserted) = inserted_now?;
+            next = fetched?;
             digest.merge(file_digest);
             inserted += file_inserted;
         }
@@ -106,15 +110,26 @@ impl Loader<'_> {
             crate::decode::decode(verified, &decoded, limits, &sender)
         });
         let stream = futures::stream::poll_fn(|context| batches.poll_recv(context));
-        let inserted = stream
-            .map(|batch| async move {
-                let count = staging.insert(&batch).await.map_err(Failure::from)?;
-                self.context.progress.advance(0, count);
-                anyhow::Ok(count)
-            })
-            .buffer_unordered(self.settings.insert_workers as usize)
-            .try_fold(0_u64, |sum, count| async move { Ok(sum + count) })
-            .await;
+        let failed = AtomicBool::new(false);
+        let mut inserting = stream
+            .take_while(|_| std::future::ready(!failed.load(Ordering::Relaxed)))
+            .map(|batch| async move { staging.insert(&batch).await })
+            .buffer_unordered(self.settings.insert_workers.get());
+        let mut inserted = Ok(0);
+        while let Some(result) = inserting.next().await {
+            match (result, &mut inserted) {
+                (Ok(count), Ok(sum)) => {
+                    self.context.progress.advance(0, count);
+                    *sum += count;
+                }
+                (Err(error), Ok(_)) => {
+                    failed.store(true, Ordering::Relaxed);
+                    inserted = Err(Failure::from(error));
+                }
+                (_, Err(_)) => {}
+            }
+        }
+        drop(inserting);
         drop(batches);
         let digest = decoder.await?;
         // A failed insert stops the decoder early: it is the one to tell of.

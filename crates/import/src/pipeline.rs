@@ -57,7 +57,8 @@ pub(crate) async fn import(
     let (store, run, database) = context.interrupt.or(chosen).await?;
     let splits = select(&run, &settings.split)?;
     if settings.no_replace {
-        refuse_existing(&database, settings, &splits).await?;
+        let refused = refuse_existing(&database, settings, &splits);
+        context.interrupt.or(refused).await?;
     }
     tracing::info!(run = %run.location.id(), splits = splits.len(), "importing");
     let files = || splits.iter().flat_map(|split| &split.files);
@@ -76,8 +77,10 @@ pub(crate) async fn import(
         context,
     };
     let mut staged: Vec<Staged<'_>> = Vec::new();
-    let loaded = stage_all(&loader, &database, &run, &splits, &mut staged);
-    if let Err(error) = loaded.await {
+    let loaded = stage_all(&loader, &database, &run, &splits, &mut staged).await;
+    // The last moment at which an interrupt leaves every target as it was.
+    let loaded = loaded.and_then(|()| Ok(context.interrupt.check()?));
+    if let Err(error) = loaded {
         drop_staging(&staged, &error).await;
         return Err(error);
     }

@@ -1,10 +1,11 @@
 //! Which runs there are, and the manifest of the one to import.
 
+use bytes::Bytes;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
 use lob_core::manifest::{ExportManifest, MAX_MANIFEST_BYTES, ManifestError};
 use lob_core::run::{Prefix, RunId, RunLocation, committed_runs};
-use lob_core::store::{Store, StoreErrorKind};
+use lob_core::store::{Store, StoreError, StoreErrorKind};
 
 /// A run that is to be imported, and where its data files are.
 #[derive(Debug)]
@@ -15,24 +16,41 @@ pub(crate) struct ChosenRun {
     pub(crate) manifest_hash: Sha256,
 }
 
-/// A committed run, and its manifest or why it cannot be read.
-pub(crate) type ListedRun = (RunId, Result<ExportManifest, ManifestError>);
+/// What a list says of a committed run.
+#[derive(Debug)]
+pub(crate) struct RunSummary {
+    pub(crate) export_timestamp: jiff::Timestamp,
+    pub(crate) num_splits: u64,
+    pub(crate) total_documents: u64,
+}
+
+/// A committed run, or why it cannot be imported.
+pub(crate) type ListedRun = (RunId, anyhow::Result<RunSummary>);
 
 /// All committed runs, the latest last.
 pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<ListedRun>> {
-    let runs = committed_runs(store, folder, MAX_MANIFEST_BYTES).await?;
-    let mut listed: Vec<ListedRun> = runs
-        .into_iter()
-        .map(|(id, bytes)| (id, ExportManifest::read(&bytes)))
-        .collect();
-    let time = |run: &ListedRun| {
-        run.1
-            .as_ref()
-            .ok()
-            .map(|manifest| manifest.export_timestamp)
+    let summary = |id: &RunId, bytes: Result<Bytes, StoreError>| {
+        let manifest = read(id, &bytes?)
+            .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
+        Ok(RunSummary {
+            export_timestamp: manifest.export_timestamp,
+            num_splits: manifest.num_splits,
+            total_documents: manifest.total_documents,
+        })
     };
-    listed.sort_by_key(time);
+    let mut listed = committed_runs(store, folder, MAX_MANIFEST_BYTES, summary).await?;
+    listed.sort_by_key(|run| run.1.as_ref().ok().map(|summary| summary.export_timestamp));
     Ok(listed)
+}
+
+/// The manifest of run `id`.
+fn read(id: &RunId, bytes: &[u8]) -> Result<ExportManifest, ManifestError> {
+    let manifest = ExportManifest::read(bytes)?;
+    if manifest.run_id == *id {
+        Ok(manifest)
+    } else {
+        Err(ManifestError::OtherRun(manifest.run_id))
+    }
 }
 
 /// The run `id`, or the one with the latest time in its manifest.
@@ -75,14 +93,7 @@ pub(crate) async fn choose(
         }
         .caused_by(error)
     };
-    let manifest = ExportManifest::read(&bytes).map_err(refused)?;
-    if manifest.run_id != *location.id() {
-        let message = format!(
-            "`{url}` is the manifest of another run, `{}`",
-            manifest.run_id
-        );
-        return Err(Failure::integrity(message).into());
-    }
+    let manifest = read(location.id(), &bytes).map_err(refused)?;
     Ok(ChosenRun {
         location,
         manifest,
@@ -90,14 +101,22 @@ pub(crate) async fn choose(
     })
 }
 
+/// A run that cannot be read may be the latest: taking the one before it would put old documents in
+/// the place of newer ones.
 async fn latest_of(store: &Store, folder: &Prefix) -> anyhow::Result<RunId> {
-    let readable = list(store, folder)
-        .await?
-        .into_iter()
-        .rev()
-        .find(|run| run.1.is_ok());
-    readable.map(|(id, _)| id).ok_or_else(|| {
-        let url = store.url(&folder.folder());
+    let url = store.url(&folder.folder());
+    let mut latest = None;
+    for (id, summary) in list(store, folder).await? {
+        if let Err(error) = summary {
+            let message = format!("run `{id}` below `{url}` cannot be read, and may be the latest");
+            return Err(Failure::new(ExitStatus::of(&error), message)
+                .with_hint("name a run with --run-id")
+                .caused_by(error)
+                .into());
+        }
+        latest = Some(id);
+    }
+    latest.ok_or_else(|| {
         Failure::new(ExitStatus::Failed, format!("there is no run below `{url}`"))
             .with_hint("check --bucket and --prefix")
             .into()

@@ -1,6 +1,7 @@
 //! Everything that shapes an import, resolved.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
@@ -22,7 +23,7 @@ pub(crate) struct ImportSettings {
     /// Fail where a target exists.
     pub(crate) no_replace: bool,
     /// Insert commands that are under way at once.
-    pub(crate) insert_workers: u32,
+    pub(crate) insert_workers: InsertWorkers,
     /// Folder for data files while they are checked.
     pub(crate) spool_dir: PathBuf,
     /// How MongoDB is reached.
@@ -36,6 +37,43 @@ pub(crate) struct ImportSettings {
     pub(crate) s3: S3Settings,
 }
 
+/// How many insert commands are under way at once: 1 to 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct InsertWorkers(u32);
+
+impl InsertWorkers {
+    pub(crate) fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TryFrom<u32> for InsertWorkers {
+    type Error = String;
+
+    fn try_from(workers: u32) -> Result<Self, Self::Error> {
+        match workers {
+            1..=64 => Ok(Self(workers)),
+            _ => Err(format!("{workers} is not in 1..=64")),
+        }
+    }
+}
+
+impl FromStr for InsertWorkers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let workers = text.parse::<u32>().map_err(|error| error.to_string())?;
+        workers.try_into()
+    }
+}
+
+impl From<InsertWorkers> for u32 {
+    fn from(workers: InsertWorkers) -> Self {
+        workers.0
+    }
+}
+
 /// The defaults. The prefix is the exporter's.
 pub(crate) fn defaults() -> ImportSettings {
     ImportSettings {
@@ -44,7 +82,7 @@ pub(crate) fn defaults() -> ImportSettings {
         database: "raw".to_owned(),
         collection_pattern: CollectionPattern::default(),
         no_replace: false,
-        insert_workers: 4,
+        insert_workers: InsertWorkers(4),
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),
         write: WriteSettings::default(),

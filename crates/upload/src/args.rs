@@ -36,14 +36,14 @@ pub struct Args {
     #[arg(long, value_name = "DIRECTORY")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,
-    /// How files are cut into parts.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub parts: PartArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
     pub s3: S3Args,
+    /// How files are cut into parts.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub parts: PartArgs,
     /// What every tool has.
     #[command(flatten)]
     #[serde(skip)]

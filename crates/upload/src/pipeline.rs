@@ -1,10 +1,12 @@
 //! The way of the data: plan, read once and send, commit.
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::{Context, Outcome};
+use lob_core::failure::ExitStatus;
 use lob_core::manifest::{DataFile, UploadManifest, UploadedFile, keep_local_copy};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
@@ -42,11 +44,10 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
     let uploaded = send_all(&files, &run, &budget, settings, context).await?;
 
     let data_files: Vec<DataFile> = uploaded.iter().map(|file| file.file.clone()).collect();
+    let proved = context.interrupt.or(run.prove(&data_files)).await?;
     let metrics = context.metrics.snapshot();
     let manifest = manifest::manifest(&run, settings, uploaded, metrics);
-    let committed = run
-        .commit(&data_files, &manifest, UploadManifest::read)
-        .await?;
+    let committed = run.commit(proved, &manifest, UploadManifest::read).await?;
 
     // From here on nothing can fail the run.
     let local_copy = keep_local_copy(&settings.manifest_dir, run.location.id(), &committed);
@@ -94,22 +95,25 @@ async fn send_all(
         .map(|file| send_one(&sender, file))
         .buffer_unordered(settings.concurrency.get());
     let mut uploaded = Vec::with_capacity(files.len());
-    let mut failure: Option<anyhow::Error> = None;
+    let mut failures: Vec<anyhow::Error> = Vec::new();
     while let Some(result) = sending.next().await {
-        match (result, &failure) {
-            (Ok(file), _) => uploaded.push(file),
-            (Err(first), None) => {
+        match result {
+            Ok(file) => uploaded.push(file),
+            Err(failure) => {
                 stop.stop();
-                failure = Some(first);
+                failures.push(failure);
             }
-            (Err(further), Some(_)) => tracing::warn!("{further:#}"),
         }
     }
-    // An interrupt explains every failure that came with it.
-    context
-        .interrupt
-        .or(std::future::ready(failure.map_or(Ok(()), Err)))
-        .await?;
+    // Files that were merely stopped have nothing to tell.
+    failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
+    failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
+    let mut failures = failures.into_iter();
+    if let Some(gravest) = failures.next() {
+        failures.for_each(|further| tracing::warn!("{further:#}"));
+        return Err(gravest);
+    }
+    context.interrupt.check()?;
     uploaded.sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
     Ok(uploaded)
 }

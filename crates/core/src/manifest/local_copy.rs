@@ -3,11 +3,10 @@
 //! It is written after the commit, so it may fail without failing the run: the bucket has the
 //! manifest.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use crate::run::RunId;
 
@@ -27,7 +26,10 @@ pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<Pa
 
 fn write(folder: &Path, path: &Path, manifest: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut unfinished = NamedTempFile::new_in(folder)?;
+    // Temporary files are private by default; this one is for whoever may read the folder.
+    let mut unfinished = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
     unfinished.write_all(manifest)?;
     unfinished.as_file().sync_all()?;
     unfinished.persist(path)?;

@@ -31,6 +31,9 @@ pub enum ManifestError {
     /// Two objects of one name.
     #[error("the manifest names `{0}` twice")]
     Twice(String),
+    /// A copy of another run's manifest.
+    #[error("the manifest is that of another run, `{0}`")]
+    OtherRun(crate::run::RunId),
     /// Numbers that do not add up.
     #[error("the manifest contradicts itself in `{0}`")]
     Contradiction(&'static str),

@@ -62,6 +62,7 @@ impl<W: Serialize> Plan<W> {
             match store.put_new(&key, bytes.clone(), &plan.write_token).await {
                 Ok(_) => {
                     let token = plan.write_token.clone();
+                    check_crc_is_kept(&store, &key).await?;
                     let conditional_writes = store.honours_conditions(&key, bytes, &token).await?;
                     if !conditional_writes {
                         tracing::warn!(
@@ -93,4 +94,19 @@ impl<W: Serialize> Plan<W> {
             .with_hint("runs cannot be resumed yet; take another --run-id")
             .into())
     }
+}
+
+/// An endpoint that keeps no CRC64NVME cannot prove a data file: said before any is sent.
+async fn check_crc_is_kept(store: &Store, key: &str) -> anyhow::Result<()> {
+    if store
+        .head(key)
+        .await?
+        .is_some_and(|plan| plan.crc.is_some())
+    {
+        return Ok(());
+    }
+    let message = format!("the server keeps no CRC64NVME of `{}`", store.url(key));
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint("it must attest the checksum of whole objects, as S3 and MinIO do")
+        .into())
 }

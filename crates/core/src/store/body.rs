@@ -6,6 +6,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Store, StoreError, StoreErrorKind};
 
+/// Why a body broke.
+type Broken = Box<dyn std::error::Error + Send + Sync>;
+
 /// How often in a row a body may break without a byte of progress.
 const MAX_BREAKS: u32 = 5;
 
@@ -118,31 +121,42 @@ impl ObjectBody {
                     return Ok(Some(chunk));
                 }
                 Ok(None) if remaining == 0 => return Ok(None),
-                Ok(Some(_)) => "the body is longer than announced".to_owned(),
-                Ok(None) => "the body ended early".to_owned(),
-                Err(error) => error.to_string(),
+                Ok(Some(_)) => Broken::from("the body is longer than announced"),
+                Ok(None) => Broken::from("the body ended early"),
+                Err(error) => Broken::from(error),
             };
             self.breaks += 1;
             if self.breaks > MAX_BREAKS || remaining == 0 {
                 let url = self.store.url(&self.key);
-                return Err(StoreError::new(
-                    StoreErrorKind::Unreachable,
-                    "GetObject",
-                    url,
-                    cause,
-                ));
+                let kind = StoreErrorKind::Unreachable;
+                let detail = "the connection broke too often";
+                return Err(StoreError::new(kind, "GetObject", url, detail).caused_by(cause));
             }
+            let pause = crate::retry::pause(self.breaks);
             tracing::warn!(
                 key = self.key,
                 position = self.position,
                 cause,
                 "a download broke"
             );
-            let rest = self
-                .store
-                .get_from(&self.key, self.position, Some(&self.etag))
-                .await;
-            self.body = rest.map_err(StoreError::changed_meanwhile)?.body;
+            tokio::time::sleep(pause).await;
+            self.body = self.rest().await?;
         }
+    }
+
+    /// What comes after the bytes read so far.
+    async fn rest(&self) -> Result<ByteStream, StoreError> {
+        let rest = self
+            .store
+            .get_from(&self.key, self.position, Some(&self.etag))
+            .await;
+        let rest = rest.map_err(StoreError::changed_meanwhile)?;
+        let announced = rest.content_length().and_then(|n| u64::try_from(n).ok());
+        if announced != Some(self.size - self.position) {
+            let (kind, url) = (StoreErrorKind::Refused, self.store.url(&self.key));
+            let detail = "the server does not send the range that was asked for";
+            return Err(StoreError::new(kind, "GetObject", url, detail));
+        }
+        Ok(rest.body)
     }
 }

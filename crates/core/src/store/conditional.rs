@@ -1,7 +1,7 @@
 //! Objects that are created once and never changed, also when a reply gets lost.
 //!
-//! After a time-out, a broken connection or a 412 that may answer our own earlier attempt, nobody
-//! knows whether the write took effect. HEAD settles it: our token with the same size and CRC means
+//! After a time-out, a broken connection or a refusal that may answer a repetition of what was done
+//! already, nobody knows whether the write took effect. HEAD settles it: our token with the same size and CRC means
 //! that it did; another object is a conflict; no answer to HEAD is *unknown*.
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -122,20 +122,20 @@ impl Store {
         expected: &Expected<'_>,
         error: StoreError,
     ) -> Result<ObjectInfo, StoreError> {
-        if error.kind != StoreErrorKind::AlreadyExists && !error.kind.is_ambiguous() {
-            return Err(error);
-        }
         match self.head(key).await {
             Ok(Some(info)) if expected.is(&info) => {
                 tracing::info!(key, "the reply was lost, the object is there");
                 Ok(info)
             }
-            Ok(Some(_)) => Err(error.of_kind(StoreErrorKind::AlreadyExists)),
-            Ok(None) => Err(error),
-            Err(unanswered) => {
+            Ok(Some(_)) if error.kind.is_ambiguous() => {
+                Err(error.of_kind(StoreErrorKind::AlreadyExists))
+            }
+            Err(unanswered) if error.kind.is_ambiguous() => {
                 tracing::debug!(key, %unanswered, "the write cannot be settled");
                 Err(error.of_kind(StoreErrorKind::Unknown))
             }
+            // Refused for a reason that another attempt would meet as well.
+            _ => Err(error),
         }
     }
 }

@@ -56,7 +56,8 @@ impl StoreErrorKind {
     pub(crate) fn is_ambiguous(self) -> bool {
         matches!(
             self,
-            Self::Throttled
+            Self::AlreadyExists
+                | Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
                 | Self::Refused

@@ -87,12 +87,6 @@ async fn help_tells_every_flag() {
               Most connections to one MongoDB server [default: 16]
 
     S3:
-          --part-size <SIZE>
-              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
-
-          --buffer-size <SIZE>
-              Bytes of parts in memory at once, over all files [default: 64MiB]
-
           --bucket <NAME>
               Bucket that holds the runs (required)
 
@@ -122,6 +116,12 @@ async fn help_tells_every_flag() {
 
           --attempt-timeout <DURATION>
               Time-out of one attempt of an S3 request [default: 5m]
+
+          --part-size <SIZE>
+              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
+
+          --buffer-size <SIZE>
+              Bytes of parts in memory at once, over all files [default: 64MiB]
 
     Common:
           --config <FILE>

@@ -113,13 +113,28 @@ async fn a_bucket_without_runs_has_an_empty_list() {
 
 #[tokio::test]
 async fn the_latest_run_is_that_of_the_latest_time() {
+    let bed = several().await;
+    bed.s3
+        .remove("lob-test", "processed-splits/run-9/manifest.json");
     let args = ["--latest", "--log-level", "error"];
-    assert_shown!(several().await.run(&args).await, @r#"
+    assert_shown!(bed.run(&args).await, @r#"
     exit status: 0
     ----- stdout -----
     run run-0: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
       split_0_input: 30 documents, digest [DIGEST]
       split_1_input: 20 documents, digest [DIGEST]
     ----- stderr -----
+    "#);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
+    assert_shown!(several().await.run(&["--latest"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-9` below `s3://lob-test/processed-splits/` cannot be read, and may be the latest
+      Caused by: the manifest has format version 2, this tool reads 1
+    hint: name a run with --run-id
     "#);
 }

@@ -72,7 +72,8 @@ async fn a_manifest_of_another_run_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is the manifest of another run, `run-2`
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest is that of another run, `run-2`
     "#);
 }
 

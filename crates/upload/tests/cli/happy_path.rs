@@ -128,8 +128,9 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
         bed.operations(),
         [
             HeadBucket,
-            // The plan, and once more to see whether the server honours conditions.
+            // The plan, whether the server keeps its CRC, and once more to see the condition kept.
             PutObject,
+            HeadObject,
             PutObject,
             CreateMultipartUpload,
             UploadPart,

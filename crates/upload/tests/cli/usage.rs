@@ -57,12 +57,6 @@ async fn help_tells_every_flag() {
           --path-style
               Address the bucket in the path, not in the host name [default with --endpoint-url]
 
-          --part-size <SIZE>
-              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8 MiB]
-
-          --buffer-size <SIZE>
-              Bytes of parts in memory at once, over all files [default: 64 MiB]
-
           --max-attempts <COUNT>
               Attempts of one S3 request, the first included [default: 10]
 
@@ -71,6 +65,12 @@ async fn help_tells_every_flag() {
 
           --attempt-timeout <DURATION>
               Time-out of one attempt of an S3 request [default: 5m]
+
+          --part-size <SIZE>
+              Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
+
+          --buffer-size <SIZE>
+              Bytes of parts in memory at once, over all files [default: 64MiB]
 
     Common:
           --config <FILE>
