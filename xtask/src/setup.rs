@@ -30,7 +30,7 @@ const PYTHON_PACKAGES: [&str; 6] = [
     "awscli==1.46.2",
 ];
 const IMPORTS: &str = "import pymongo, pyarrow, duckdb, polars, boto3, awscli";
-/// Takes the binary and its libraries out of the wheels in argv[1] and puts them into argv[2].
+/// Takes the binary and its libraries out of the wheels in `argv[1]` and puts them into `argv[2]`.
 const UNPACK: &str = r#"
 import os, pathlib, re, sys, zipfile
 wheels, target = map(pathlib.Path, sys.argv[1:])

@@ -28,6 +28,9 @@ pub struct OperationMetrics {
     pub seconds: f64,
 }
 
+/// One of the numbers of an operation.
+type Counter = fn(&OperationMetrics) -> f64;
+
 /// What a command cost as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricsSnapshot {
@@ -130,7 +133,7 @@ impl MetricsSnapshot {
             "lob_peak_memory_bytes",
             self.peak_memory_bytes.unwrap_or_default() as f64,
         );
-        let counters: [(&str, fn(&OperationMetrics) -> f64); 6] = [
+        let counters: [(&str, Counter); 6] = [
             ("lob_s3_requests_total", |o| o.requests as f64),
             ("lob_s3_retries_total", |o| o.retries as f64),
             ("lob_s3_throttles_total", |o| o.throttles as f64),

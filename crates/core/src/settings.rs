@@ -75,7 +75,7 @@ where
     S: Serialize + DeserializeOwned,
     A: Serialize,
 {
-    let invalid = |error: Error| Failure::usage(format!("invalid setting: {error}"));
+    let invalid = |error: Box<Error>| Failure::usage(format!("invalid setting: {error}"));
     let defaults = dict(defaults).map_err(invalid)?;
     let mut figment = Figment::from(Layer::new("default", defaults.clone()));
     for layer in file_layers(sources.file, sources.tool, &defaults)? {
@@ -156,7 +156,7 @@ impl Provider for Layer {
     }
 }
 
-fn dict(values: &impl Serialize) -> Result<Dict, Error> {
+fn dict(values: &impl Serialize) -> Result<Dict, Box<Error>> {
     Ok(Value::serialize(values)?.into_dict().unwrap_or_default())
 }
 
