@@ -15,7 +15,7 @@ use polars_parquet::{
 };
 
 use crate::{
-    columns::{BSON_COLUMN, Columns},
+    columns::{BSON_COLUMN, ColumnType, Columns},
     compression::Compression,
     encoder::{Builder, BytesBuilder, Values},
     parquet_writer::WriteError,
@@ -45,24 +45,7 @@ pub struct EncodedRowGroup {
     pub(crate) leaves: Vec<Vec<CompressedPage>>,
 }
 
-impl EncodedRowGroup {
-    /// The number of documents.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// About the bytes that it takes in the file.
-    pub fn bytes(&self) -> usize {
-        self.leaves.iter().flatten().map(page_bytes).sum()
-    }
-}
-
 impl RowGroup {
-    /// The number of documents.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// Encodes and compresses all columns: the expensive part, on one thread.
     ///
     /// # Errors
@@ -76,11 +59,11 @@ impl RowGroup {
         let schema = parquet_schema(&self.file_columns).map_err(WriteError::Encode)?;
         let mut types = schema.fields().iter().cloned();
         let mut leaves = Vec::with_capacity(self.file_columns.file_leaves());
-        let mut encode = |array: Box<dyn Array>| {
+        let mut encode = |array: Box<dyn Array>, has_range| {
             let parquet_type = types
                 .next()
                 .ok_or_else(|| "a column has no type".to_owned())?;
-            encode_column(array, parquet_type, compression, &mut leaves)
+            encode_column(array, parquet_type, has_range, compression, &mut leaves)
         };
         for (builder, column) in self
             .columns
@@ -89,13 +72,13 @@ impl RowGroup {
         {
             builder
                 .into_array(self.rows, &column.column_type)
-                .and_then(&mut encode)
+                .and_then(|array| encode(array, has_range(&column.column_type)))
                 .map_err(WriteError::Encode)?;
         }
-        encode(self.shapes.into_array(self.rows)).map_err(WriteError::Encode)?;
+        encode(self.shapes.into_array(self.rows), true).map_err(WriteError::Encode)?;
         self.documents
             .into_array(self.rows)
-            .and_then(encode)
+            .and_then(|array| encode(array, false))
             .map_err(WriteError::Encode)?;
         Ok(EncodedRowGroup {
             rows: self.rows,
@@ -104,21 +87,41 @@ impl RowGroup {
     }
 }
 
+/// Whether the footer says the smallest and the largest value of a top-level column's row groups.
+/// Not of a column whose values have no bounded width, as the library may keep a value whole and
+/// the footer would outgrow what a reader takes; nor of doubles, as a NaN makes the library's
+/// ranges wrong and other readers would leave out rows; nor of lists and structs, which nothing is
+/// searched by.
+fn has_range(column_type: &ColumnType) -> bool {
+    match column_type {
+        ColumnType::Int64
+        | ColumnType::Date
+        | ColumnType::Bool
+        | ColumnType::ObjectId
+        | ColumnType::Decimal128 => true,
+        ColumnType::Double
+        | ColumnType::String
+        | ColumnType::Binary(_)
+        | ColumnType::Raw
+        | ColumnType::List(_)
+        | ColumnType::Struct(_) => false,
+    }
+}
+
 fn encode_column(
     array: Box<dyn Array>,
     parquet_type: ParquetType,
+    has_range: bool,
     compression: Compression,
     leaves: &mut Vec<Vec<CompressedPage>>,
 ) -> Result<(), String> {
-    // Nothing is searched by the smallest element of a list or by whole documents; documents never
-    // repeat either, and are large to compare.
-    let is_whole_documents = parquet_type.name() == BSON_COLUMN;
-    let is_searched = matches!(parquet_type, ParquetType::PrimitiveType(_)) && !is_whole_documents;
     let statistics = StatisticsOptions {
-        min_value: is_searched,
-        max_value: is_searched,
+        min_value: has_range,
+        max_value: has_range,
         ..StatisticsOptions::default()
     };
+    // Whole documents never repeat.
+    let is_whole_documents = parquet_type.name() == BSON_COLUMN;
     let encoding = if is_whole_documents {
         Encoding::Plain
     } else {
@@ -161,5 +164,57 @@ fn page_bytes(page: &CompressedPage) -> usize {
     match page {
         CompressedPage::Data(page) => page.compressed_size(),
         CompressedPage::Dict(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Binary, Decimal128, doc, oid::ObjectId, spec::BinarySubtype};
+    use polars_parquet::parquet::read::deserialize_metadata;
+
+    use super::*;
+    use crate::{ColumnsProposal, Encoder, ParquetWriter};
+
+    #[test]
+    fn the_footer_says_the_range_of_values_of_bounded_width_alone() {
+        let bytes = Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: vec![0xff; 1 << 20],
+        };
+        let decimal: Decimal128 = "1.5".parse().unwrap();
+        let document = doc! {
+            "int": 1_i64, "date": bson::DateTime::from_millis(7), "bool": true, "_id": ObjectId::new(),
+            "decimal": decimal, "double": f64::NAN, "string": "\u{10ffff}".repeat(1 << 18), "binary": bytes,
+            "raw": bson::Timestamp { time: 1, increment: 2 }, "list": [1, 2], "struct": { "x": 1 },
+        };
+        let document = document.to_vec().unwrap();
+        let mut proposal = ColumnsProposal::new();
+        proposal.observe(&document).unwrap();
+        let columns = proposal.finish();
+        let mut encoder = Encoder::new(&columns);
+        encoder.push(&document).unwrap();
+        let mut writer = ParquetWriter::new(Vec::new(), &columns).unwrap();
+        let row_group = encoder.take_row_group().encode(Compression::None).unwrap();
+        writer.write(row_group).unwrap();
+        let file = writer.finish(encoder.finish()).unwrap();
+        let (_, tail) = file.split_at(file.len() - 8);
+        let footer_len = u32::from_le_bytes(tail[..4].try_into().unwrap()) as usize;
+        assert!(footer_len < 1 << 14);
+        let footer = &file[file.len() - 8 - footer_len..file.len() - 8];
+        let metadata = deserialize_metadata(footer.to_vec().into()).unwrap();
+        let chunks = metadata.row_groups[0].parquet_columns().iter();
+        let with_range: Vec<_> = chunks
+            .filter(|chunk| {
+                let statistics = chunk
+                    .statistics(footer)
+                    .map(|found| found.unwrap().serialize());
+                statistics.is_some_and(|said| said.min_value.is_some() || said.max_value.is_some())
+            })
+            .map(|chunk| chunk.descriptor().path_in_schema[0].as_str())
+            .collect();
+        assert_eq!(
+            with_range,
+            ["int", "date", "bool", "_id", "decimal", "_lob_shape"]
+        );
     }
 }
