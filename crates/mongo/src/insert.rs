@@ -98,7 +98,7 @@ impl Staging {
             if source.code == code::COLLECTION_UUID_MISMATCH {
                 return Err(replaced());
             }
-            let refused = errors.count;
+            let refused = errors.refused.len();
             return Err(Error::DocumentsRefused {
                 namespace,
                 refused,

@@ -51,7 +51,11 @@ impl Staging {
                 Ok(reply) => {
                     let replicated = command.check_write_concern(&reply);
                     replicated.map_err(|e| command.outcome_unknown(e))?;
-                    return self.check_swapped(target).await;
+                    let swapped = self.check_swapped(target).await;
+                    return swapped.map_err(|e| match e {
+                        Error::SwapLost { .. } => e,
+                        e => command.outcome_unknown(e),
+                    });
                 }
                 Err(e) if e.is_transient() || is_about_names(&e) => e,
                 Err(e) => return Err(e),

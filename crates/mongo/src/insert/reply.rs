@@ -12,8 +12,9 @@ use crate::error::{Error, Refusal, Result, code};
 /// What the server said about single documents of a batch.
 #[derive(Debug, Default)]
 pub(super) struct WriteErrors {
-    pub(super) count: usize,
-    /// Positions in the batch of the documents that were refused as duplicates.
+    /// Positions in the batch of all documents that were refused.
+    pub(super) refused: HashSet<usize>,
+    /// Positions of the documents that were refused as duplicates.
     pub(super) duplicates: HashSet<usize>,
     /// The first error of each kind.
     pub(super) duplicate: Option<Refusal>,
@@ -35,12 +36,13 @@ impl WriteErrors {
         {
             let error = error.ok_or_else(|| invalid("writeErrors"))?;
             let refusal = Refusal::read(error);
-            errors.count += 1;
+            let index = number(error, "index")
+                .and_then(|index| usize::try_from(index).ok())
+                .filter(|&index| index < documents)
+                .ok_or_else(|| invalid("index"))?;
+            errors.refused.insert(index);
             if refusal.code == code::DUPLICATE_KEY {
-                let index = number(error, "index").and_then(|index| usize::try_from(index).ok());
-                errors
-                    .duplicates
-                    .insert(index.ok_or_else(|| invalid("index"))?);
+                errors.duplicates.insert(index);
                 errors.duplicate.get_or_insert(refusal);
             } else if refusal.is_transient() {
                 errors.transient.get_or_insert(refusal);
@@ -50,7 +52,7 @@ impl WriteErrors {
         }
         // Some servers count refused documents as well.
         let inserted = number(reply, "n").ok_or_else(|| invalid("n"))?;
-        if inserted + (errors.count as u64) < documents as u64 {
+        if inserted.saturating_add(errors.refused.len() as u64) < documents as u64 {
             return Err(invalid("n"));
         }
         Ok(errors)
@@ -112,12 +114,16 @@ mod tests {
     #[test]
     fn a_document_that_is_neither_counted_nor_refused_is_an_error() {
         let error = doc! { "index": 1, "code": 11000, "errmsg": "E11000" };
-        let reply = doc! { "n": 1, "writeErrors": [error] };
+        let reply = doc! { "n": 1, "writeErrors": [error.clone()] };
         assert_eq!(
             WriteErrors::read(&command(), &reply, 2).unwrap().duplicates,
             [1].into()
         );
         assert!(WriteErrors::read(&command(), &reply, 3).is_err());
+        let twice = doc! { "n": 1, "writeErrors": [error.clone(), error.clone()] };
+        assert!(WriteErrors::read(&command(), &twice, 3).is_err());
+        let outside = doc! { "n": 1, "writeErrors": [{ "index": 2, "code": 11000 }] };
+        assert!(WriteErrors::read(&command(), &outside, 2).is_err());
         assert!(WriteErrors::read(&command(), &doc! { "ok": 1 }, 0).is_err());
     }
 
