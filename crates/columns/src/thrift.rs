@@ -1,33 +1,181 @@
-//! Just enough of Thrift's compact protocol to look at a Parquet file before the library does.
+//! A strict look at Parquet's Thrift structures before the library reads them.
 //!
-//! The library recurses as deep as a schema claims to be and allocates what a page claims to hold;
-//! neither can be caught when it goes wrong, so both are checked here first.
+//! The library recurses as deep as a schema claims to be, allocates what a list or a page claims to
+//! hold, goes by a field's number alone whatever its type, and takes the last of two fields with one
+//! number. None of it can be caught when it goes wrong, so all of a structure is walked here first,
+//! and whatever could be read in two ways is refused, as is every field that is not known.
 
-/// Reads values one after another; every method gives none where the bytes are not Thrift.
-struct Compact<'a> {
+/// What a field holds, in the compact protocol.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bool,
+    Byte,
+    I16,
+    I32,
+    I64,
+    Binary,
+    /// The elements, and the fewest bytes that one with all its required fields takes.
+    List(&'static Kind, u64),
+    Struct(Fields),
+}
+
+/// The number and the kind of each field of a structure.
+type Fields = &'static [(i64, Kind)];
+
+use Kind::{Binary, Bool, Byte, I16, I32, I64, List, Struct};
+
+// From parquet.thrift, without what is encrypted and without what is newer.
+const FILE: Fields = &[
+    (1, I32),
+    (SCHEMA, List(&Struct(SCHEMA_ELEMENT), 3)),
+    (3, I64),
+    (4, List(&Struct(ROW_GROUP), 7)),
+    (5, List(&Struct(KEY_VALUE), 3)),
+    (6, Binary),
+    (7, List(&Struct(COLUMN_ORDER), 3)),
+];
+const SCHEMA: i64 = 2;
+const SCHEMA_ELEMENT: Fields = &[
+    (1, I32),
+    (2, I32),
+    (3, I32),
+    (4, Binary),
+    (NUM_CHILDREN, I32),
+    (6, I32),
+    (7, I32),
+    (8, I32),
+    (9, I32),
+    (10, Struct(LOGICAL_TYPE)),
+];
+const NUM_CHILDREN: i64 = 5;
+const LOGICAL_TYPE: Fields = &[
+    (1, EMPTY),
+    (2, EMPTY),
+    (3, EMPTY),
+    (4, EMPTY),
+    (5, Struct(&[(1, I32), (2, I32)])),
+    (6, EMPTY),
+    (7, Struct(&[(1, Bool), (2, Struct(TIME_UNIT))])),
+    (8, Struct(&[(1, Bool), (2, Struct(TIME_UNIT))])),
+    (10, Struct(&[(1, Byte), (2, Bool)])),
+    (11, EMPTY),
+    (12, EMPTY),
+    (13, EMPTY),
+    (14, EMPTY),
+    (15, EMPTY),
+];
+const EMPTY: Kind = Struct(&[]);
+const TIME_UNIT: Fields = &[(1, EMPTY), (2, EMPTY), (3, EMPTY)];
+const KEY_VALUE: Fields = &[(1, Binary), (2, Binary)];
+const COLUMN_ORDER: Fields = &[(1, EMPTY), (2, EMPTY)];
+const ROW_GROUP: Fields = &[
+    (1, List(&Struct(COLUMN_CHUNK), 13)),
+    (2, I64),
+    (3, I64),
+    (4, List(&Struct(&[(1, I32), (2, Bool), (3, Bool)]), 5)),
+    (5, I64),
+    (6, I64),
+    (7, I16),
+];
+const COLUMN_CHUNK: Fields = &[
+    (1, Binary),
+    (2, I64),
+    (3, Struct(COLUMN)),
+    (4, I64),
+    (5, I32),
+    (6, I64),
+    (7, I32),
+];
+const COLUMN: Fields = &[
+    (1, I32),
+    (2, List(&I32, 1)),
+    (3, List(&Binary, 1)),
+    (4, I32),
+    (5, I64),
+    (6, I64),
+    (7, I64),
+    (8, List(&Struct(KEY_VALUE), 3)),
+    (9, I64),
+    (10, I64),
+    (11, I64),
+    (12, Struct(STATISTICS)),
+    (13, List(&Struct(&[(1, I32), (2, I32), (3, I32)]), 7)),
+    (14, I64),
+    (15, I32),
+    (
+        16,
+        Struct(&[(1, I64), (2, List(&I64, 1)), (3, List(&I64, 1))]),
+    ),
+];
+const STATISTICS: Fields = &[
+    (1, Binary),
+    (2, Binary),
+    (3, I64),
+    (4, I64),
+    (5, Binary),
+    (6, Binary),
+    (7, Bool),
+    (8, Bool),
+];
+/// Without data pages of version 2 and index pages: we write none.
+const PAGE: Fields = &[
+    (1, I32),
+    (2, I32),
+    (3, I32),
+    (4, I32),
+    (5, Struct(DATA_PAGE)),
+    (7, Struct(&[(1, I32), (2, I32), (3, Bool)])),
+];
+const DATA_PAGE: Fields = &[
+    (1, I32),
+    (2, I32),
+    (3, I32),
+    (4, I32),
+    (5, Struct(STATISTICS)),
+];
+
+impl Kind {
+    /// Whether a field or the elements of a list are of this kind.
+    fn has_code(self, code: u8) -> bool {
+        match self {
+            Bool => matches!(code, 1 | 2),
+            Byte => code == 3,
+            I16 => code == 4,
+            I32 => code == 5,
+            I64 => code == 6,
+            Binary => code == 8,
+            List(..) => code == 9,
+            Struct(_) => code == 12,
+        }
+    }
+}
+
+/// What a walk comes by.
+enum Seen {
+    I32(i64),
+    /// The end of a structure.
+    End,
+}
+
+/// Walks a structure; gives none where the bytes are not what the tables above say, or where `see`
+/// has seen enough.
+struct Walk<'a, S> {
     rest: &'a [u8],
+    /// The numbers of the fields that the walk is in.
+    path: Vec<i64>,
+    see: S,
 }
 
-/// The types that are told apart here.
-mod kind {
-    pub(super) const STOP: u8 = 0;
-    pub(super) const I32: u8 = 5;
-    pub(super) const LIST: u8 = 9;
-    pub(super) const STRUCT: u8 = 12;
-}
+impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
+    fn new(rest: &'a [u8], see: S) -> Self {
+        let path = Vec::new();
+        Self { rest, path, see }
+    }
 
-const MAX_SKIP_DEPTH: usize = 16;
-
-impl Compact<'_> {
     fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*byte)
-    }
-
-    fn bytes(&mut self, count: u64) -> Option<()> {
-        self.rest = self.rest.get(usize::try_from(count).ok()?..)?;
-        Some(())
     }
 
     fn varint(&mut self) -> Option<u64> {
@@ -47,128 +195,89 @@ impl Compact<'_> {
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// The next field of a struct: its number and type; `STOP` at the end.
-    fn field(&mut self, last: &mut i64) -> Option<(i64, u8)> {
-        let header = self.byte()?;
-        if header == kind::STOP {
-            return Some((0, kind::STOP));
-        }
-        let delta = i64::from(header >> 4);
-        *last = if delta == 0 {
-            self.integer()?
-        } else {
-            last.checked_add(delta)?
-        };
-        Some((*last, header & 15))
-    }
-
-    /// The length and the element type of a list.
-    fn list(&mut self) -> Option<(u64, u8)> {
-        let header = self.byte()?;
-        let count = if header >> 4 == 15 {
-            self.varint()?
-        } else {
-            u64::from(header >> 4)
-        };
-        // Each element takes a byte at least.
-        (count <= self.rest.len() as u64).then_some((count, header & 15))
-    }
-
-    fn skip(&mut self, kind: u8, is_element: bool, depth: usize) -> Option<()> {
-        if depth > MAX_SKIP_DEPTH {
-            return None;
-        }
-        match kind {
-            1 | 2 if is_element => self.bytes(1),
-            1 | 2 => Some(()),
-            3 => self.bytes(1),
-            4..=6 => self.varint().map(drop),
-            7 => self.bytes(8),
-            8 => {
-                let count = self.varint()?;
-                self.bytes(count)
-            }
-            kind::LIST | 10 => {
-                let (count, kind) = self.list()?;
-                (0..count).try_for_each(|_| self.skip(kind, true, depth + 1))
-            }
-            kind::STRUCT => {
-                let mut last = 0;
-                loop {
-                    match self.field(&mut last)? {
-                        (_, kind::STOP) => return Some(()),
-                        (_, kind) => self.skip(kind, false, depth + 1)?,
-                    }
-                }
-            }
-            _ => None,
-        }
-    }
-
-    /// Skips a struct, handing its 32-bit integers to `see`, and those of the structs in it with the
-    /// number of both fields.
-    fn integers(&mut self, see: &mut dyn FnMut(i64, i64, i64)) -> Option<()> {
+    /// The recursion is as deep as the tables are.
+    fn structure(&mut self, fields: Fields) -> Option<()> {
         let mut last = 0;
         loop {
-            match self.field(&mut last)? {
-                (_, kind::STOP) => return Some(()),
-                (field, kind::I32) => see(field, 0, self.integer()?),
-                (field, kind::STRUCT) => {
-                    let mut last = 0;
-                    loop {
-                        match self.field(&mut last)? {
-                            (_, kind::STOP) => break,
-                            (inner, kind::I32) => see(field, inner, self.integer()?),
-                            (_, kind) => self.skip(kind, false, 0)?,
-                        }
-                    }
-                }
-                (_, kind) => self.skip(kind, false, 0)?,
+            let header = self.byte()?;
+            if header == 0 {
+                return (self.see)(&self.path, Seen::End);
             }
+            // A distance of 0 would bring any number, and maybe one that was there before.
+            let distance = i64::from(header >> 4);
+            last += distance;
+            let known = fields.iter().find(|(id, _)| *id == last && distance > 0);
+            let (_, kind) = known.filter(|(_, kind)| kind.has_code(header & 15))?;
+            self.path.push(last);
+            self.value(*kind)?;
+            self.path.pop();
+        }
+    }
+
+    fn value(&mut self, kind: Kind) -> Option<()> {
+        match kind {
+            // The type of the field says which.
+            Bool => Some(()),
+            Byte => self.byte().map(drop),
+            I16 => self
+                .integer()
+                .and_then(|value| i16::try_from(value).ok())
+                .map(drop),
+            I32 => {
+                let value = self.integer()?;
+                i32::try_from(value).ok()?;
+                (self.see)(&self.path, Seen::I32(value))
+            }
+            I64 => self.integer().map(drop),
+            Binary => {
+                let len = self.varint()?;
+                self.rest = self.rest.get(usize::try_from(len).ok()?..)?;
+                Some(())
+            }
+            List(element, least_bytes) => {
+                let header = self.byte()?;
+                let count = match header >> 4 {
+                    15 => self.varint()?,
+                    count => u64::from(count),
+                };
+                let is_element = count == 0 || element.has_code(header & 15);
+                if !is_element || count > self.rest.len() as u64 / least_bytes {
+                    return None;
+                }
+                (0..count).try_for_each(|_| self.value(*element))
+            }
+            Struct(fields) => self.structure(fields),
         }
     }
 }
 
-/// Whether the schema in a file's footer is a tree of at most `limit` levels.
-pub(crate) fn schema_depth_is_at_most(limit: usize, footer: &[u8]) -> bool {
-    const SCHEMA: i64 = 2;
-    const NUM_CHILDREN: i64 = 5;
-    let is_shallow = || {
-        let mut footer = Compact { rest: footer };
-        let mut last = 0;
-        loop {
-            match footer.field(&mut last)? {
-                (_, kind::STOP) => return None,
-                (SCHEMA, kind::LIST) => break,
-                (_, kind) => footer.skip(kind, false, 0)?,
-            }
-        }
-        let (count, kind::STRUCT) = footer.list()? else {
-            return None;
-        };
-        // How many children are still to come, for each level.
-        let mut open: Vec<i64> = Vec::new();
-        for _ in 0..count {
-            while open.pop_if(|left| *left == 0).is_some() {}
-            if let Some(left) = open.last_mut() {
-                *left -= 1;
-            }
-            let mut children = 0;
-            footer.integers(&mut |field, inner, value| {
-                if (field, inner) == (NUM_CHILDREN, 0) {
-                    children = value;
+/// Whether a footer can be read in one way only, to its end, and its schema is a tree of at most
+/// `max_depth` levels and `max_elements` elements.
+pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usize) -> bool {
+    let mut elements = 0;
+    let mut children = 0;
+    // How many children are still to come, for each level.
+    let mut open: Vec<i64> = Vec::new();
+    let see = |path: &[i64], seen: Seen| {
+        match (path, seen) {
+            ([SCHEMA, NUM_CHILDREN], Seen::I32(value)) => children = value,
+            ([SCHEMA], Seen::End) => {
+                elements += 1;
+                while open.pop_if(|left| *left == 0).is_some() {}
+                if let Some(left) = open.last_mut() {
+                    *left -= 1;
                 }
-            })?;
-            if children > 0 {
-                open.push(children);
+                if children > 0 {
+                    open.push(children);
+                }
+                children = 0;
             }
-            if open.len() > limit {
-                return None;
-            }
+            _ => {}
         }
-        Some(())
+        (elements <= max_elements && open.len() <= max_depth).then_some(())
     };
-    is_shallow().is_some()
+    let mut walk = Walk::new(footer, see);
+    walk.structure(FILE).is_some() && walk.rest.is_empty()
 }
 
 /// What the header of a page says of it.
@@ -184,32 +293,91 @@ pub(crate) struct PageHeader {
 /// The header that `bytes` start with; none if it is not that of a dictionary or of a data page of
 /// version 1, the only ones that we write.
 pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
-    const TYPE: (i64, i64) = (1, 0);
-    const UNCOMPRESSED: (i64, i64) = (2, 0);
-    const COMPRESSED: (i64, i64) = (3, 0);
-    const DATA_VALUES: (i64, i64) = (5, 1);
-    const DICTIONARY_VALUES: (i64, i64) = (7, 1);
-    let mut compact = Compact { rest: bytes };
     let [mut page_type, mut uncompressed, mut compressed] = [-1_i64; 3];
     let (mut data_values, mut dictionary_values) = (-1, -1);
-    compact.integers(&mut |field, inner, value| match (field, inner) {
-        TYPE => page_type = value,
-        UNCOMPRESSED => uncompressed = value,
-        COMPRESSED => compressed = value,
-        DATA_VALUES => data_values = value,
-        DICTIONARY_VALUES => dictionary_values = value,
-        _ => {}
-    })?;
+    let mut walk = Walk::new(bytes, |path: &[i64], seen: Seen| {
+        match (path, seen) {
+            ([1], Seen::I32(value)) => page_type = value,
+            ([2], Seen::I32(value)) => uncompressed = value,
+            ([3], Seen::I32(value)) => compressed = value,
+            ([5, 1], Seen::I32(value)) => data_values = value,
+            ([7, 1], Seen::I32(value)) => dictionary_values = value,
+            _ => {}
+        }
+        Some(())
+    });
+    walk.structure(PAGE)?;
+    let header_bytes = bytes.len() - walk.rest.len();
     let values = match page_type {
         0 => data_values,
         2 => dictionary_values,
         _ => return None,
     };
     Some(PageHeader {
-        header_bytes: bytes.len() - compact.rest.len(),
+        header_bytes,
         compressed_bytes: usize::try_from(compressed).ok()?,
         uncompressed_bytes: usize::try_from(uncompressed).ok()?,
         is_dictionary: page_type == 2,
         values: usize::try_from(values).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a footer of its version and these fields is.
+    fn is_sound(fields: &[&[u8]]) -> bool {
+        let footer = [&[0x15, 2], &fields.concat()[..], &[0]].concat();
+        is_sound_footer(&footer, 3, 5)
+    }
+
+    /// The field of a schema whose elements have so many children.
+    fn schema(children: &[u8]) -> Vec<u8> {
+        let element = |children: &u8| [0x48, 1, b'a', 0x15, 2 * children, 0];
+        let count = u8::try_from(children.len()).unwrap() << 4;
+        let elements: Vec<u8> = children.iter().flat_map(element).collect();
+        [&[0x19, count | 12][..], &elements].concat()
+    }
+
+    #[test]
+    fn a_schema_is_bounded_in_depth_and_in_elements() {
+        assert!(is_sound(&[&schema(&[1, 1, 1, 0])]));
+        assert!(is_sound(&[&schema(&[4, 0, 0, 0, 0])]));
+        assert!(!is_sound(&[&schema(&[1, 1, 1, 1, 0])]));
+        assert!(!is_sound(&[&schema(&[5, 0, 0, 0, 0, 0])]));
+    }
+
+    #[test]
+    fn what_the_library_would_read_in_another_way_is_refused() {
+        let schema = schema(&[0]);
+        assert!(is_sound(&[&schema, &[0x16, 0]]));
+        // The same field again, by its own number.
+        assert!(!is_sound(&[&schema, &[0x09, 4], &schema[1..]]));
+        // An integer of another width.
+        assert!(!is_sound(&[&schema, &[0x15, 0]]));
+        // A field that nobody knows.
+        assert!(!is_sound(&[&schema, &[0xf6, 0]]));
+        // Bytes after the end.
+        assert!(!is_sound(&[&schema, &[0, 0]]));
+        // A page size as a 16-bit integer.
+        let page = |code: u8| [0x15, 0, 0x15, 2, 0x10 | code, 2, 0x2c, 0x15, 2, 0, 0];
+        assert_eq!(page_header(&page(5)).unwrap().compressed_bytes, 1);
+        assert_eq!(page_header(&page(4)), None);
+    }
+
+    #[test]
+    fn a_list_that_claims_more_than_its_bytes_hold_is_refused() {
+        let schema = schema(&[0]);
+        let lists: [&[u8]; 4] = [
+            &[0x29, 0xfc, 0xff, 0xff, 0xff, 0x7f],
+            &[0x39, 0xfc, 0xff, 0xff, 0xff, 0x7f],
+            &[0x59, 0xfc, 0xff, 0xff, 0xff, 0x7f],
+            // Structures without any field.
+            &[0x29, 0x4c, 0, 0, 0, 0],
+        ];
+        for list in lists {
+            assert!(!is_sound(&[&schema, list]), "{list:?}");
+        }
+    }
 }

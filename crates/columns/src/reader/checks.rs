@@ -13,12 +13,18 @@ use polars_parquet::read::{ColumnChunkMetadata, FileMetadata};
 
 use super::{MAX_FOOTER_BYTES, ReadError, read_range};
 use crate::{
-    columns::MAX_NESTING,
+    columns::{MAX_NESTING, MAX_PATH_BYTES},
     row_group::MAX_ROW_GROUP_BYTES,
-    thrift::{page_header, schema_depth_is_at_most},
+    thrift::{is_sound_footer, page_header},
 };
 
 const MAGIC: &[u8] = b"PAR1";
+
+/// Each level of lists makes two of groups.
+const MAX_SCHEMA_DEPTH: usize = 2 * MAX_NESTING + 2;
+
+/// Each element takes at least a byte of some leaf's path, but for the root and our own columns.
+const MAX_SCHEMA_ELEMENTS: usize = MAX_PATH_BYTES + 3;
 
 /// Text of decimals takes almost three times the bytes of its BSON.
 const MAX_UNCOMPRESSED_BYTES: u64 = 3 * 2 * MAX_ROW_GROUP_BYTES as u64;
@@ -52,10 +58,9 @@ pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), R
         ));
     }
     let footer = read_range(source, data_end, footer_len)?;
-    // Each level of lists makes two of groups.
-    if !schema_depth_is_at_most(2 * MAX_NESTING + 2, &footer) {
+    if !is_sound_footer(&footer, MAX_SCHEMA_DEPTH, MAX_SCHEMA_ELEMENTS) {
         return Err(ReadError::Unsound(
-            "the schema cannot be read or is nested too deep",
+            "the footer or its schema cannot be read or is too large",
         ));
     }
     Ok((footer, data_end))
