@@ -126,6 +126,12 @@ pub enum Error {
         /// Database and collection.
         namespace: String,
     },
+    /// Without a UUID a write cannot be kept from hitting another collection of the same name.
+    #[error("the server gives the collection `{namespace}` no UUID, which an import needs")]
+    NoUuid {
+        /// Database and collection.
+        namespace: String,
+    },
     /// The collection was dropped, renamed or replaced while it was being used.
     #[error("`{namespace}` was dropped or replaced by another collection meanwhile")]
     Replaced {

@@ -27,7 +27,9 @@ impl Staging {
     /// same name is dropped first.
     ///
     /// # Errors
-    /// A view of that name, or a server that does not answer or does not allow it.
+    /// [`Error::NoUuid`] if the server gives collections none, a view of that name, or a server
+    /// that does not answer or does not allow it. Nothing is left over then, unless the server is
+    /// away.
     pub async fn create(database: &Database, name: &str, settings: &WriteSettings) -> Result<Self> {
         let write_concern = settings.write_concern_document();
         if let Some(leftover) = database.collection(name).await? {
@@ -35,22 +37,41 @@ impl Staging {
         }
         let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
         let command = Command::new("create", database.namespace(name));
-        match database
+        let created = database
             .server
-            .retry(|| database.run(&command, body.clone()))
-            .await
+            .retry(|| async {
+                let reply = database.run(&command, body.clone()).await?;
+                command.check_write_concern(&reply)
+            })
+            .await;
+        // The name exists after our own lost reply, or because of another import of the same
+        // manifest: it writes the very same documents.
+        let staging = match created {
+            Err(e) if e.code() != Some(code::NAMESPACE_EXISTS) => Err(e),
+            _ => Self::find(database, name, write_concern.clone()).await,
+        };
+        if let Err(e) = &staging
+            && !e.is_transient()
+            && let Ok(Some(half_made)) = database.collection(name).await
+            && let Err(error) = half_made.drop(&write_concern).await
         {
-            Ok(reply) => command.check_write_concern(&reply)?,
-            // Our own lost reply, or another import of the same manifest: it writes the very same
-            // documents.
-            Err(e) if e.code() == Some(code::NAMESPACE_EXISTS) => {}
-            Err(e) => return Err(e),
+            tracing::warn!(%error, "staging may be left over");
         }
+        staging
+    }
+
+    /// Takes the collection that was created and learns how to write to it.
+    async fn find(database: &Database, name: &str, write_concern: RawDocumentBuf) -> Result<Self> {
         let Some(collection) = database.collection(name).await? else {
             return Err(Error::Replaced {
                 namespace: database.namespace(name),
             });
         };
+        if collection.uuid().is_none() {
+            return Err(Error::NoUuid {
+                namespace: collection.namespace(),
+            });
+        }
         let keeps_zero_timestamps = knows_zero_timestamps(&collection).await?;
         Ok(Self {
             collection,
@@ -86,8 +107,9 @@ impl Staging {
     }
 }
 
-/// Asks by an insert of no documents, which every MongoDB refuses after it has read the command's
-/// fields: one that does not know `bypassEmptyTsReplacement` says so instead.
+/// Asks by an insert of no documents: MongoDB refuses their number, but only after it has read the
+/// command's fields. Any other answer means that the server may not know
+/// `bypassEmptyTsReplacement`.
 async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
     let mut body = rawdoc! {
         "insert": collection.name(),
@@ -102,10 +124,10 @@ async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
         .retry(|| collection.database.run(&command, body.clone()))
         .await
     {
-        Ok(_) => Ok(true),
-        Err(Error::Refused { source, .. }) if !source.is_transient() => Ok(source.code
-            != code::UNKNOWN_FIELD
-            && !source.message.contains("bypassEmptyTsReplacement")),
+        Ok(_) => Ok(false),
+        Err(Error::Refused { source, .. }) if !source.is_transient() => {
+            Ok(source.code == code::INVALID_LENGTH)
+        }
         Err(e) => Err(e),
     }
 }

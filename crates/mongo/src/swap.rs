@@ -92,7 +92,9 @@ impl Staging {
 
     async fn place(&self, target: &str) -> Result<Place> {
         let database = &self.collection.database;
-        let is_this = |found: &crate::collection::Collection| found.uuid() == self.uuid();
+        let is_this = |found: &crate::collection::Collection| {
+            found.uuid().is_some() && found.uuid() == self.uuid()
+        };
         if database
             .collection(self.name())
             .await?

@@ -3,6 +3,8 @@
 use super::Refusal;
 
 pub(crate) const UNAUTHORIZED: i32 = 13;
+/// A batch of no or too many documents.
+pub(crate) const INVALID_LENGTH: i32 = 16;
 pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
 pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
 pub(crate) const NAMESPACE_EXISTS: i32 = 48;
@@ -13,7 +15,6 @@ pub(crate) const CURSOR_KILLED: i32 = 237;
 pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
 pub(crate) const OBJECT_TOO_LARGE: i32 = 10334;
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
-pub(crate) const UNKNOWN_FIELD: i32 = 40415;
 
 /// The codes of a server that stops, starts or changes its role, and of the network between
 /// servers (the retryable codes of the driver specifications).

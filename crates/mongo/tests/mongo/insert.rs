@@ -197,23 +197,30 @@ async fn a_lost_reply_of_create_and_drop_is_settled() {
 }
 
 #[tokio::test]
-async fn a_server_that_overwrites_zero_timestamps_gets_none() {
-    // 40415: an unknown field, in answer to the insert that asks.
-    let gate = first(
-        "insert",
-        Moment::Arrived,
-        1,
-        Verdict::Answer { code: 40415 },
-    );
+async fn a_staging_that_could_not_be_asked_is_not_left_over() {
+    let gate = first("insert", Moment::Arrived, 1, Verdict::Answer { code: 13 });
     let fixture = Fixture::with_gate(gate).await;
-    let staging = staging(&fixture).await;
-    let error = staging
-        .insert(&batch(&hard_to_keep()[..1]))
-        .await
-        .unwrap_err();
-    assert!(matches!(error, Error::ZeroTimestamp { .. }), "{error:?}");
-    staging.insert(&batch(&hard_to_keep()[1..4])).await.unwrap();
-    assert_eq!(fixture.contents(NAME).await, hard_to_keep()[1..4]);
+    let staging = Staging::create(&fixture.database, NAME, &WriteSettings::default()).await;
+    let error = staging.unwrap_err();
+    assert!(matches!(error, Error::Unauthorized { .. }), "{error:?}");
+    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_server_that_may_overwrite_zero_timestamps_gets_none() {
+    // An unknown field, and a refusal that says nothing of fields, in answer to the insert that asks.
+    for code in [40415, 20] {
+        let gate = first("insert", Moment::Arrived, 1, Verdict::Answer { code });
+        let fixture = Fixture::with_gate(gate).await;
+        let staging = staging(&fixture).await;
+        let error = staging
+            .insert(&batch(&hard_to_keep()[..1]))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::ZeroTimestamp { .. }), "{error:?}");
+        staging.insert(&batch(&hard_to_keep()[1..4])).await.unwrap();
+        assert_eq!(fixture.contents(NAME).await, hard_to_keep()[1..4]);
+    }
 }
 
 #[tokio::test]
@@ -238,7 +245,7 @@ async fn every_write_says_how_durable_it_must_be_and_which_collection_it_means()
 }
 
 #[tokio::test]
-async fn a_write_concern_that_cannot_be_satisfied_is_named() {
+async fn a_write_concern_that_cannot_be_satisfied_is_named_and_leaves_no_staging() {
     let fixture = Fixture::with(MongoOptions::default()).await;
     let settings = WriteSettings {
         write_concern: "3".parse().unwrap(),
@@ -253,4 +260,5 @@ async fn a_write_concern_that_cannot_be_satisfied_is_named() {
             .starts_with("the write concern of `create`"),
         "{error}"
     );
+    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
 }
