@@ -281,7 +281,18 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ConnectionLost { .. } => true,
-            Self::Refused { source, .. } => source.is_transient(),
+            Self::Refused { source, .. } | Self::WriteConcern { source, .. } => {
+                source.is_transient()
+            }
+            _ => false,
+        }
+    }
+
+    /// True if a write that failed so may have taken effect, or may still do so.
+    pub(crate) fn leaves_outcome_unknown(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::ConnectionLost { .. } | Self::WriteConcern { .. } => true,
+            Self::Refused { source, .. } => source.interrupts(),
             _ => false,
         }
     }

@@ -46,7 +46,7 @@ impl Staging {
                 Err(e) => return Err(e),
             };
             is_repeated = true;
-            is_unknown |= !matches!(failure, Error::Unreachable { .. });
+            is_unknown |= failure.leaves_outcome_unknown();
             match pauses.next() {
                 Some(pause) => {
                     report(&failure, pause);

@@ -22,7 +22,15 @@ const TRANSIENT: [i32; 14] = [
     6, 7, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
 ];
 
+/// Those of them that a server answers before it does anything: it is not the primary.
+const NOT_EXECUTED: [i32; 4] = [10058, 10107, 13435, 13436];
+
 impl Refusal {
+    /// True if the server may have stopped in the middle of the command.
+    pub(crate) fn interrupts(&self) -> bool {
+        self.is_transient() && !NOT_EXECUTED.contains(&self.code)
+    }
+
     /// True if the server would take the same command a moment later.
     pub(crate) fn is_transient(&self) -> bool {
         TRANSIENT.contains(&self.code)

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use bson::{Bson, Document};
+use lob_core::redact::redact;
 
 use crate::collection::number;
 use crate::command::Command;
@@ -65,7 +66,7 @@ impl Refusal {
         Self {
             code: error.get_i32("code").unwrap_or_default(),
             name: error.get_str("codeName").unwrap_or_default().to_owned(),
-            message: error.get_str("errmsg").unwrap_or("no message").to_owned(),
+            message: redact(error.get_str("errmsg").unwrap_or("no message")),
         }
     }
 }
@@ -76,19 +77,11 @@ impl Command {
         let Ok(error) = reply.get_document("writeConcernError") else {
             return Ok(());
         };
-        let (command, namespace) = (self.name, self.namespace.clone());
-        match Refusal::read(error) {
-            source if source.is_transient() => Err(Error::Refused {
-                command,
-                namespace,
-                source,
-            }),
-            source => Err(Error::WriteConcern {
-                command,
-                namespace,
-                source,
-            }),
-        }
+        Err(Error::WriteConcern {
+            command: self.name,
+            namespace: self.namespace.clone(),
+            source: Refusal::read(error),
+        })
     }
 
     /// `failure` after a write was sent that may have taken effect.

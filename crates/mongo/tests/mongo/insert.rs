@@ -121,6 +121,29 @@ async fn an_insert_that_is_never_answered_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_is_unknown() {
+    for (code, status) in [
+        (10107, ExitStatus::Failed),
+        (13435, ExitStatus::Failed),
+        (91, ExitStatus::Unknown),
+        (11602, ExitStatus::Unknown),
+    ] {
+        let fixture = Fixture::with_gate(move |at: Moment, command: &Command| {
+            let hit = at == Moment::Arrived && command.name == "insert" && command.documents > 0;
+            if hit {
+                Verdict::Answer { code }
+            } else {
+                Verdict::Pass
+            }
+        })
+        .await;
+        let staging = staging(&fixture).await;
+        let error = staging.insert(&batch(&numbered(3))).await.unwrap_err();
+        assert_eq!(error.exit_status(), status, "{code}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stored_document_that_differs_is_an_error_and_an_equal_one_is_not() {
     let fixture = Fixture::new().await;
     let staging = staging(&fixture).await;
