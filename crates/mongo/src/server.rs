@@ -6,14 +6,14 @@ use std::time::Duration;
 use bson::{RawDocumentBuf, rawdoc};
 use mongodb::Client;
 
-use crate::collection::Collection;
+use crate::collection::{Collection, number};
 use crate::command::Command;
 use crate::connection_string;
 use crate::error::{Error, Result, code};
 use crate::settings::MongoSettings;
 
 /// The wire version of MongoDB 6.0, the first that takes `collectionUUID`.
-const WIRE_VERSION_6_0: i32 = 17;
+const WIRE_VERSION_6_0: u64 = 17;
 
 /// A MongoDB server or replica set that answered. Cloning shares the connections.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Server {
 
     /// The newest wire version that the server speaks. Authenticates on the way, since the driver
     /// does so on each connection that a command uses.
-    async fn wire_version(&self) -> Result<i32> {
+    async fn wire_version(&self) -> Result<u64> {
         let admin = self.database("admin");
         let hello = Command::new("hello", "admin".to_owned());
         let reply = match admin.run(&hello, rawdoc! { "hello": 1 }).await {
@@ -71,7 +71,7 @@ impl Server {
             }
             reply => reply?,
         };
-        Ok(reply.get_i32("maxWireVersion").unwrap_or(0))
+        Ok(number(&reply, "maxWireVersion").unwrap_or(0))
     }
 }
 
