@@ -76,7 +76,7 @@ impl Error {
                 what is there, then run it again"
                 .into(),
             Self::OutcomeUnknown { .. } => "when the server answers again, run the same command: \
-                it looks at what is there"
+                it drops what this run has left over and starts again"
                 .into(),
             Self::InvalidBatchLimits { .. } => {
                 "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
