@@ -2,7 +2,7 @@
 
 use bson::RawDocument;
 use lob_columns::{Digest, ReadError, Reader};
-use lob_core::failure::Failure;
+use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::ExportedFile;
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
@@ -23,16 +23,29 @@ pub(crate) fn decode(
 ) -> anyhow::Result<Digest> {
     let key = &file.file.key;
     let unreadable = |error: ReadError| {
-        Failure::integrity(format!("`{key}` cannot be decoded")).caused_by(error)
+        let message = format!("`{key}` cannot be decoded");
+        let failure = match error {
+            // Of the verified copy on disk.
+            ReadError::Io(_) => Failure::new(ExitStatus::Failed, message),
+            _ => Failure::integrity(message),
+        };
+        failure.caused_by(error)
     };
     let mut reader = Reader::open(verified.into_file()).map_err(unreadable)?;
+    if reader.rows() != file.rows {
+        let message = format!(
+            "`{key}` holds {} documents, the manifest says {}",
+            reader.rows(),
+            file.rows
+        );
+        return Err(Failure::integrity(message).into());
+    }
     let mut builder = BatchBuilder::new(limits);
-    let (mut digest, mut rows) = (Digest::default(), 0_u64);
+    let mut digest = Digest::default();
     for row_group in 0..reader.row_groups() {
         for document in reader.read_row_group(row_group).map_err(unreadable)? {
             let bytes = document.map_err(unreadable)?;
             digest.add(&bytes);
-            rows += 1;
             let document = RawDocument::from_bytes(&bytes).map_err(|error| {
                 Failure::integrity(format!("`{key}` holds a document that is not BSON"))
                     .caused_by(error)
@@ -48,13 +61,6 @@ pub(crate) fn decode(
         && batches.blocking_send(batch).is_err()
     {
         return Ok(digest);
-    }
-    if rows != file.rows {
-        let message = format!(
-            "`{key}` holds {rows} documents, the manifest says {}",
-            file.rows
-        );
-        return Err(Failure::integrity(message).into());
     }
     if digest.to_string() != file.digest {
         let message = format!(

@@ -68,14 +68,20 @@ pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), R
 
 /// Checks what the footer claims of row groups and column chunks.
 pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), ReadError> {
+    // After the magic number. Chunks stand in order and share no bytes, so that a small file cannot
+    // hold many row groups.
+    let mut free = MAGIC.len() as u64;
     let mut rows = 0_usize;
     for row_group in &metadata.row_groups {
         let (mut bytes, mut values) = (0_u64, 0_usize);
         for chunk in row_group.parquet_columns() {
             let range = chunk_range(chunk)?;
-            if range.start < 4 || range.end > data_end {
-                return Err(ReadError::Unsound("a column chunk is outside of the file"));
+            if range.start < free || range.end > data_end {
+                return Err(ReadError::Unsound(
+                    "a column chunk is outside of the file or overlaps another",
+                ));
             }
+            free = range.end;
             let uncompressed = u64::try_from(chunk.uncompressed_size()).ok();
             let count = usize::try_from(chunk.num_values()).ok();
             bytes = uncompressed

@@ -135,3 +135,21 @@ fn a_parquet_file_of_someone_else_is_an_error_that_says_so() {
         matches!(read(&later), Err(ReadError::Footer(error)) if error.to_string().contains("\"2\""))
     );
 }
+
+/// Hundreds of thousands of row groups on one small chunk would be many documents.
+#[test]
+fn row_groups_that_share_a_column_chunk_are_an_error() {
+    let documents = vec![Doc::new().bytes(); 3];
+    let whole = write(&Columns::default(), &documents, 1, Compression::None);
+    assert_eq!(read(&whole).unwrap(), 3);
+    // Each begins with its list of two columns and the offset of the first; the third is made the second again.
+    let list = [0x19, 0x2c, 0x26];
+    let starts = (0..whole.len()).filter(|at| whole[*at..].starts_with(&list));
+    let [_, second, third] = starts.collect::<Vec<_>>()[..] else {
+        panic!("not three row groups");
+    };
+    let mut shared = whole.clone();
+    shared.copy_within(second..third, third);
+    let error = read(&shared).unwrap_err();
+    assert!(error.to_string().contains("overlaps"), "{error}");
+}
