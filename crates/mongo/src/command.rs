@@ -1,6 +1,6 @@
 //! Sends one raw command, bounded in time, and turns what goes wrong into an [`Error`].
 
-use bson::{Document, RawDocument, RawDocumentBuf};
+use bson::{Document, RawArray, RawDocument, RawDocumentBuf};
 use futures::StreamExt as _;
 use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
@@ -8,6 +8,10 @@ use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use crate::error::{Error, Result};
 use crate::id::invalid;
 use crate::server::Database;
+
+/// How many replies without a document may follow each other: a server need not fill each reply,
+/// but one that never comes to an end must not keep a run for ever.
+const EMPTY_REPLIES: u32 = 1000;
 
 /// What a command is called in errors: its body is given where it is sent.
 #[derive(Debug, Clone)]
@@ -81,14 +85,22 @@ impl Database {
         self.bounded(command, cursor.batch()).await
     }
 
-    /// The next reply of a cursor that `command` opened, or `None` at its end.
+    /// The next reply with documents of a cursor that `command` opened, or `None` at its end.
     pub(crate) async fn next_reply(
         &self,
         command: &Command,
         cursor: &mut RawBatchCursor,
     ) -> Result<Option<RawBatch>> {
-        self.bounded(command, async { cursor.next().await.transpose() })
-            .await
+        for _ in 0..EMPTY_REPLIES {
+            let reply = self
+                .bounded(command, async { cursor.next().await.transpose() })
+                .await?;
+            let is_empty = |reply: &RawBatch| reply.doc_slices().is_ok_and(RawArray::is_empty);
+            if !reply.as_ref().is_some_and(is_empty) {
+                return Ok(reply);
+            }
+        }
+        Err(command.invalid_reply("its cursor goes on and on without a document"))
     }
 
     /// Waits for a reply, at most for the operation time-out.
