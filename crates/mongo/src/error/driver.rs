@@ -5,6 +5,9 @@ use mongodb::error::ErrorKind;
 
 use super::{Cause, Error, Refusal, code};
 
+/// What is done first with a connection string; an argument that is wrong later is not from there.
+const CONNECTING: [&str; 2] = ["connect", "hello"];
+
 impl Error {
     /// What the driver reports for `command`, as one of ours.
     pub(crate) fn from_driver(
@@ -49,7 +52,9 @@ impl Error {
                 namespace,
                 source: Cause::new(&error.kind),
             },
-            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
+            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. }
+                if CONNECTING.contains(&command) =>
+            {
                 Self::InvalidUri {
                     reason: Cause::new(&error.kind).to_string(),
                 }
