@@ -59,6 +59,8 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     parsed
         .max_pool_size
         .get_or_insert(settings.mongodb_pool_size);
+    // This crate repeats commands itself.
+    parsed.max_adaptive_retries = Some(0);
     parsed.app_name = Some("lob-tools".to_owned());
 
     let wait = parsed.server_selection_timeout.unwrap_or(Duration::MAX);

@@ -1,7 +1,8 @@
 //! How long to try again when a server is away for a moment.
 //!
-//! The driver retries no command that it is given raw, so every command of this crate that may be
-//! repeated goes through here. An election of a primary takes about twelve seconds, so the default
+//! The driver retries no command that it is given raw (it would when a server is overloaded, which
+//! the connection's options forbid), so every command of this crate that may be repeated goes
+//! through here. An election of a primary takes about twelve seconds, so the default
 //! of `mongodb_retry_timeout` is longer than that.
 
 use std::future::Future;
