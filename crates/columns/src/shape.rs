@@ -5,9 +5,12 @@
 //! by name in the footer; bound to the columns it tells encoder and decoder, field by field, which
 //! bytes to expect or to write and where the value is.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, IntoDeserializer, MapAccess, Visitor},
+};
 
 use crate::{
     codec::Codec,
@@ -28,12 +31,50 @@ struct FieldShape(String, ValueShape);
 
 /// Written as `"double"`, `{"document": […]}` or `{"array": shape}`; the elements of an array that
 /// is empty all the way have none.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 enum ValueShape {
     Scalar(BsonType),
     Document { document: Vec<FieldShape> },
     Array { array: Option<Box<ValueShape>> },
+}
+
+/// By hand, as what serde derives would keep a copy of each level in memory to try it as the next
+/// variant; `serde_json` bounds the depth.
+impl<'de> Deserialize<'de> for ValueShape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueShapeVisitor)
+    }
+}
+
+struct ValueShapeVisitor;
+
+impl<'de> Visitor<'de> for ValueShapeVisitor {
+    type Value = ValueShape;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the shape of a value")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<ValueShape, E> {
+        BsonType::deserialize(name.into_deserializer()).map(ValueShape::Scalar)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueShape, A::Error> {
+        let shape = match map.next_key::<String>()?.as_deref() {
+            Some("document") => ValueShape::Document {
+                document: map.next_value()?,
+            },
+            Some("array") => ValueShape::Array {
+                array: map.next_value()?,
+            },
+            _ => return Err(de::Error::custom("neither a document nor an array")),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(shape),
+            Some(_) => Err(de::Error::custom("more than one shape of a value")),
+        }
+    }
 }
 
 /// Why a document has no shape.
@@ -282,6 +323,23 @@ mod tests {
         assert!(is_bound(
             r#"[["l",{"array":null}],["a","null"],["b",{"array":null}]]"#
         ));
+    }
+
+    #[test]
+    fn a_value_that_is_no_shape_or_nested_without_end_is_refused() {
+        let deep = r#"{"array":"#.repeat(100_000);
+        for value in [
+            "1",
+            "[]",
+            "{}",
+            "\"other\"",
+            r#"{"other":null}"#,
+            r#"{"document":[],"array":null}"#,
+            &deep,
+        ] {
+            let shape = serde_json::from_str::<Shape>(&format!(r#"[["a",{value}]]"#));
+            assert!(shape.is_err());
+        }
     }
 
     #[test]
