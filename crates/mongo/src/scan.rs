@@ -71,8 +71,13 @@ pub struct Scan {
 }
 
 impl Collection {
-    /// Starts to read every document in `_id` order.
+    /// Starts to read every document in `_id` order. Where the server gives collections no UUID,
+    /// another collection that takes the name meanwhile goes unnoticed, which is said in a warning.
     pub fn scan(&self, options: ScanOptions) -> Scan {
+        if self.uuid().is_none() {
+            let namespace = self.namespace();
+            tracing::warn!(%namespace, "it has no UUID: it is known by its name only");
+        }
         let (sender, batches) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(Puller::new(self, options, sender).pull());
