@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use bson::{RawArrayBuf, RawDocument, rawdoc};
+use bson::spec::ElementType;
+use bson::{RawDocument, RawDocumentBuf, rawdoc};
 
 use crate::command::{Command, documents as reply_documents};
 use crate::error::{Error, Result, code};
-use crate::id::{DocumentId, invalid};
+use crate::id::{DocumentId, Value, id_of, invalid};
 use crate::staging::Staging;
 
 /// As much as one reply should hold.
@@ -22,11 +23,10 @@ impl Staging {
         documents: &[&'a RawDocument],
     ) -> Result<HashSet<&'a [u8]>> {
         let mut expected: HashSet<&[u8]> = HashSet::new();
-        let mut ids = RawArrayBuf::new();
+        let mut ids = Vec::new();
         for document in documents {
             expected.insert(document.as_bytes());
-            let id = document.into_iter().next().ok_or(Error::IdNotFirst)?;
-            ids.push(id.map_err(invalid)?.1);
+            ids.push(id_of(document)?);
         }
         let total: usize = expected.iter().map(|document| document.len()).sum();
         let mean = (total / expected.len().max(1)).max(1);
@@ -35,7 +35,7 @@ impl Staging {
             .clamp(1, 100_000);
         let mut body = rawdoc! {
             "find": self.name(),
-            "filter": { "_id": { "$in": ids } },
+            "filter": { "_id": one_of(&ids)? },
             "batchSize": i64::from(batch_documents),
         };
         let database = &self.collection.database;
@@ -68,4 +68,31 @@ impl Staging {
         }
         Ok(stored)
     }
+}
+
+/// `{ "$in": ids }`, put together from bytes because a string in an `_id` need not be UTF-8.
+fn one_of(ids: &[Value<'_>]) -> Result<RawDocumentBuf> {
+    let items = ids.iter().enumerate().map(|(i, id)| (i.to_string(), *id));
+    let items = raw_document(items)?;
+    let array = Value {
+        kind: ElementType::Array,
+        bytes: items.as_bytes(),
+    };
+    raw_document([("$in".to_owned(), array)])
+}
+
+fn raw_document<'a>(
+    fields: impl IntoIterator<Item = (String, Value<'a>)>,
+) -> Result<RawDocumentBuf> {
+    let mut bytes = vec![0; 4];
+    for (name, value) in fields {
+        bytes.push(value.kind as u8);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.bytes);
+    }
+    bytes.push(0);
+    let length = i32::try_from(bytes.len()).map_err(invalid)?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    RawDocumentBuf::from_bytes(bytes).map_err(invalid)
 }

@@ -34,6 +34,22 @@ async fn documents_are_stored_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_not_utf_8_is_read_back_after_a_lost_reply() {
+    let gate = second_insert(Moment::Executed, Verdict::Disconnect);
+    let fixture = Fixture::with_gate(gate).await;
+    let mut bytes = raw(doc! { "_id": "ab" }).into_bytes();
+    let at = bytes.windows(2).position(|two| two == b"ab").unwrap();
+    bytes[at] = 0xff;
+    let documents = [
+        RawDocumentBuf::from_bytes(bytes).unwrap(),
+        raw(doc! { "_id": 1 }),
+    ];
+    let staging = staging(&fixture).await;
+    assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 2);
+    assert_eq!(staging.count().await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_document_of_16_mebibytes_is_stored() {
     let fixture = Fixture::new().await;
     let frame = raw(doc! { "_id": 1, "text": "" }).as_bytes().len();
