@@ -76,7 +76,7 @@ pub struct S3Args {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// Folder of runs inside the bucket
+    /// Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
     #[arg(long, value_name = "PREFIX")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,

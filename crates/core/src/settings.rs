@@ -186,7 +186,7 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
     if let Some(key) = own.keys().find(|key| !known.contains_key(*key)) {
         return Err(
             Failure::usage(format!("settings {name} has no setting `{tool}.{key}`"))
-                .with_hint("`--show-settings` lists the settings that there are"),
+                .with_hint("leave it out; docs/CONFIGURATION.md lists the settings that there are"),
         );
     }
     // What is left at the top level may belong to another tool.

@@ -64,15 +64,15 @@ pub struct Flags {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
-    /// Size at which a Parquet file ends and the next one begins [default: 256 MiB]
+    /// Size at which a Parquet file ends and the next one begins [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<ByteSize>,
-    /// Size in memory of one row group; about eight of them are held at once [default: 16 MiB]
+    /// Size in memory of one row group; about eight of them are held at once [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group_size: Option<ByteSize>,
-    /// Bytes of documents that are read ahead [default: 16 MiB]
+    /// Bytes of documents that are read ahead [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,

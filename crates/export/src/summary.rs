@@ -21,11 +21,11 @@ pub(crate) fn outcome(exported: &Exported) -> Outcome {
     for split in &manifest.splits {
         let _ = writeln!(
             text,
-            "  {}: {} documents in {} files, checksum {}",
+            "  {}: {} documents in {} files, digest {}",
             split.collection,
             split.num_documents,
             split.files.len(),
-            split.checksum,
+            split.digest,
         );
         if split.residual_rows > 0 {
             let share = split.residual_rows as f64 / split.num_documents.max(1) as f64;
@@ -53,7 +53,7 @@ pub(crate) fn outcome(exported: &Exported) -> Outcome {
     let json = json!({
         "run_id": manifest.run_id,
         "manifest": exported.manifest_url,
-        "local_manifest": exported.local_copy,
+        "local_copy": exported.local_copy,
         "documents": manifest.total_documents,
         "bytes": size.as_u64(),
         "splits": manifest.splits.iter().map(|split| json!({

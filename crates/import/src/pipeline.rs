@@ -56,10 +56,8 @@ pub(crate) async fn import(
     };
     let (store, run, database) = context.interrupt.or(chosen).await?;
     let splits = select(&run, &settings.split)?;
-    if settings.no_replace {
-        let refused = refuse_existing(&database, settings, &splits);
-        context.interrupt.or(refused).await?;
-    }
+    let looked = look_at_targets(&database, settings, &splits);
+    context.interrupt.or(looked).await?;
     tracing::info!(run = %run.location.id(), splits = splits.len(), "importing");
     let files = || splits.iter().flat_map(|split| &split.files);
     context.progress.begin(Work {
@@ -160,29 +158,28 @@ fn select<'a>(
         .collect())
 }
 
-/// Fails before anything is fetched; the swap refuses once more.
-async fn refuse_existing(
+/// Before anything is fetched: a target that exists is refused, or will be replaced; a view cannot
+/// be. The swap refuses once more.
+async fn look_at_targets(
     database: &Database,
     settings: &ImportSettings,
     splits: &[&ExportedSplit],
 ) -> anyhow::Result<()> {
     for split in splits {
         let target = settings.collection_pattern.name(split.split_id);
-        if database
-            .collection(&target)
-            .await
-            .map_err(Failure::from)?
-            .is_some()
-        {
-            let namespace = format!("{}.{target}", database.name());
+        let existing = database.collection(&target).await;
+        let Some(existing) = existing.map_err(Failure::from)? else {
+            continue;
+        };
+        let namespace = existing.namespace();
+        if settings.no_replace {
             return Err(Failure::from(lob_mongo::Error::TargetExists { namespace }).into());
         }
+        tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
     }
     Ok(())
 }
 
-/// Fills a staging collection for each split. Creating one is not interrupted: what the server has
-/// not answered yet could not be dropped.
 async fn stage_all<'a>(
     loader: &Loader<'_>,
     database: &Database,

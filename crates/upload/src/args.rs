@@ -11,20 +11,25 @@ use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use serde::Serialize;
 
-/// Uploads a directory of Parquet files to S3: each file is read once and verified, and the run
-/// exists only when all of it does.
+/// Upload a directory of Parquet files to S3
+///
+/// Each file is read once, and the server attests the checksum of the whole object. The manifest of
+/// the run is written last: a run without one does not exist.
+///
+/// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
+/// `LOB_UPLOAD_` and its name where only this tool is meant.
 #[derive(Debug, Parser, Serialize)]
 #[command(name = "lob-upload", version)]
 pub struct Args {
     /// Directory whose `*.parquet` files are uploaded, with its subdirectories [default: lob_data]
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_dir: Option<PathBuf>,
     /// Name of the run [default: the time in UTC, such as 20251115_093000]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
-    /// Largest file that is sent in one request; larger ones are sent in parts [default: 16 MiB]
+    /// Largest file that is sent in one request; larger ones are sent in parts [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipart_threshold: Option<ByteSize>,
@@ -33,7 +38,7 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroUsize>,
     /// Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,
     /// How S3 is reached.

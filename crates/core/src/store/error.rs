@@ -187,6 +187,7 @@ impl fmt::Display for StoreError {
         match (self.kind, self.detail.as_str()) {
             (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
             (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
+            (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),
             (_, detail) => write!(f, ": {detail}"),
         }

@@ -12,8 +12,8 @@ async fn a_summary_names_every_split_and_the_manifest() {
     exit status: 0
     ----- stdout -----
     run run-1: 50 documents of 2 splits exported, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents in 1 files, checksum md5:[DIGEST]
-      split_1_input: 20 documents in 1 files, checksum md5:[DIGEST]
+      split_0_input: 30 documents in 1 files, digest [DIGEST]
+      split_1_input: 20 documents in 1 files, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO exporting run=run-1 splits=2
@@ -40,7 +40,7 @@ async fn a_run_without_a_name_is_named_by_the_time() {
     exit status: 0
     ----- stdout -----
     run [RUN]: 20 documents of 1 splits exported, [SIZE] in [SECONDS] s
-      split_1_input: 20 documents in 1 files, checksum md5:[DIGEST]
+      split_1_input: 20 documents in 1 files, digest [DIGEST]
     manifest s3://lob-test/processed-splits/[RUN]/manifest.json
     ----- stderr -----
     "#);
@@ -64,7 +64,7 @@ async fn json_has_the_same_facts_for_machines() {
         [
             "bytes",
             "documents",
-            "local_manifest",
+            "local_copy",
             "manifest",
             "metrics",
             "run_id",
@@ -103,7 +103,7 @@ async fn an_empty_collection_is_a_split_of_no_documents() {
     exit status: 0
     ----- stdout -----
     run run-1: 0 documents of 1 splits exported, 0 B in [SECONDS] s
-      split_0_input: 0 documents in 0 files, checksum md5:[DIGEST]
+      split_0_input: 0 documents in 0 files, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     "#);

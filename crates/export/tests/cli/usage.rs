@@ -36,13 +36,13 @@ async fn help_tells_every_flag() {
               auto, which is zstd:1 but none for a column that does not shrink]
 
           --file-size <SIZE>
-              Size at which a Parquet file ends and the next one begins [default: 256 MiB]
+              Size at which a Parquet file ends and the next one begins [default: 256MiB]
 
           --row-group-size <SIZE>
-              Size in memory of one row group; about eight of them are held at once [default: 16 MiB]
+              Size in memory of one row group; about eight of them are held at once [default: 16MiB]
 
           --read-ahead <SIZE>
-              Bytes of documents that are read ahead [default: 16 MiB]
+              Bytes of documents that are read ahead [default: 16MiB]
 
           --columns-sample <COUNT>
               Documents by which the columns of a split are chosen: as many from its start and as many
@@ -91,7 +91,7 @@ async fn help_tells_every_flag() {
               Bucket that holds the runs (required)
 
           --prefix <PREFIX>
-              Folder of runs inside the bucket
+              Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
 
           --endpoint-url <URL>
               Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]

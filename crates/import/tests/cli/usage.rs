@@ -94,7 +94,7 @@ async fn help_tells_every_flag() {
               Bucket that holds the runs (required)
 
           --prefix <PREFIX>
-              Folder of runs inside the bucket
+              Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
 
           --endpoint-url <URL>
               Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]

@@ -7,26 +7,31 @@ async fn help_tells_every_flag() {
     assert_shown!(Bed::new().await.run(&["--help"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    Uploads a directory of Parquet files to S3: each file is read once and verified, and the run exists
-    only when all of it does
+    Upload a directory of Parquet files to S3
+
+    Each file is read once, and the server attests the checksum of the whole object. The manifest of the
+    run is written last: a run without one does not exist.
+
+    Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_UPLOAD_`
+    and its name where only this tool is meant.
 
     Usage: lob-upload [OPTIONS]
 
     Options:
-          --source-dir <DIRECTORY>
+          --source-dir <DIR>
               Directory whose `*.parquet` files are uploaded, with its subdirectories [default:
               lob_data]
 
-          --run-id <ID>
+          --run-id <NAME>
               Name of the run [default: the time in UTC, such as 20251115_093000]
 
           --multipart-threshold <SIZE>
-              Largest file that is sent in one request; larger ones are sent in parts [default: 16 MiB]
+              Largest file that is sent in one request; larger ones are sent in parts [default: 16MiB]
 
           --concurrency <COUNT>
               Files that are sent at once [default: 4]
 
-          --manifest-dir <DIRECTORY>
+          --manifest-dir <DIR>
               Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
 
       -h, --help
@@ -40,7 +45,7 @@ async fn help_tells_every_flag() {
               Bucket that holds the runs (required)
 
           --prefix <PREFIX>
-              Folder of runs inside the bucket
+              Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
 
           --endpoint-url <URL>
               Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
@@ -115,7 +120,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <ID>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
 
     For more information, try '--help'.
     "#);
@@ -131,7 +136,7 @@ async fn an_unknown_flag_is_wrong_usage() {
 
       tip: a similar argument exists: '--source-dir'
 
-    Usage: lob-upload --source-dir <DIRECTORY>
+    Usage: lob-upload --source-dir <DIR>
 
     For more information, try '--help'.
     "#);
