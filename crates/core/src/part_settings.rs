@@ -40,7 +40,7 @@ pub struct PartArgs {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
-    /// Bytes of parts in memory at once, over all files [default: 64MiB]
+    /// Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,

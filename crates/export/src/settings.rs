@@ -73,7 +73,11 @@ pub(crate) fn defaults() -> ExportSettings {
         checksum: ChecksumKind::Statistics,
         manifest_dir: PathBuf::from("artifacts/s3_exports"),
         mongo: MongoSettings::default(),
-        parts: PartSettings::defaults(),
+        parts: PartSettings {
+            // Row groups take memory beside the parts; four parts under way fill a fast link.
+            buffer_size: ByteSize::mib(32),
+            ..PartSettings::defaults()
+        },
         s3: S3Settings::defaults("processed-splits"),
     }
 }

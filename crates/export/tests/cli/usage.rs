@@ -121,7 +121,7 @@ async fn help_tells_every_flag() {
               Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
 
           --buffer-size <SIZE>
-              Bytes of parts in memory at once, over all files [default: 64MiB]
+              Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
 
     Common:
           --config <FILE>
@@ -254,7 +254,7 @@ async fn every_setting_is_shown_with_its_origin() {
     ----- stdout -----
     attempt_timeout                  = 5m  # default
     bucket                           = lob-test  # environment variable `LOB_BUCKET`
-    buffer_size                      = 64MiB  # default
+    buffer_size                      = 32MiB  # default
     ca_bundle                        = (not set)  # default
     checksum                         = statistics  # default
     collection_pattern               = split_{N}_input  # default

@@ -75,7 +75,7 @@ async fn help_tells_every_flag() {
               Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
 
           --buffer-size <SIZE>
-              Bytes of parts in memory at once, over all files [default: 64MiB]
+              Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
 
     Common:
           --config <FILE>
