@@ -119,6 +119,14 @@ impl MetricsSnapshot {
         self.operations.values().map(|o| o.requests).sum()
     }
 
+    /// A line of a summary that tells of retries; nothing where there were none.
+    pub fn retries_line(&self) -> String {
+        match self.retries() {
+            0 => String::new(),
+            retries => format!("{retries} of {} requests were retried\n", self.requests()),
+        }
+    }
+
     /// The counters in the Prometheus text exposition format, version 0.0.4.
     pub fn to_prometheus(&self, tool: &str) -> String {
         let mut text = String::new();

@@ -42,14 +42,7 @@ pub(crate) fn outcome(exported: &Exported) -> Outcome {
         }
     }
     let _ = writeln!(text, "manifest {}", exported.manifest_url);
-    if metrics.retries() > 0 {
-        let _ = writeln!(
-            text,
-            "{} of {} requests were retried",
-            metrics.retries(),
-            metrics.requests()
-        );
-    }
+    text.push_str(&metrics.retries_line());
     let json = json!({
         "run_id": manifest.run_id,
         "manifest": exported.manifest_url,

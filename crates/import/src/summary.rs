@@ -29,14 +29,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             split.target, split.documents, split.digest
         );
     }
-    if metrics.retries() > 0 {
-        let _ = writeln!(
-            text,
-            "{} of {} requests were retried",
-            metrics.retries(),
-            metrics.requests()
-        );
-    }
+    text.push_str(&metrics.retries_line());
     let json = json!({
         "run_id": imported.run_id,
         "database": imported.database,
