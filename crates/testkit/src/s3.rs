@@ -6,6 +6,7 @@
 //! logs every request, lets a test decide the fate of each one ([`Gate`]), and shows and
 //! tampers with what is stored.
 
+mod access;
 mod backend;
 mod buckets;
 mod checksum;
@@ -16,6 +17,7 @@ mod multipart;
 mod objects;
 mod request;
 mod storage;
+mod weaknesses;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,7 +31,9 @@ use tokio::task::JoinHandle;
 
 pub use self::gate::{Gate, Moment, Verdict};
 pub use self::request::{Operation, Request};
+pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 
+use self::access::Access;
 use self::backend::{Backend, Keys};
 use self::checksum::{Algorithm, Checksum};
 use self::connection::{Front, Log, lock};
@@ -47,8 +51,10 @@ pub struct S3Options {
     pub buckets: Vec<String>,
     /// Decides what becomes of each request; without one they all pass.
     pub gate: Option<Arc<dyn Gate>>,
-    /// Writes overwrite in spite of `If-None-Match`, as servers do that do not know conditions.
-    pub ignore_if_none_match: bool,
+    /// Account id of the owner of all buckets, which `x-amz-expected-bucket-owner` must name.
+    pub owner: String,
+    /// What the server lacks that S3 has; nothing by default.
+    pub weaknesses: Weaknesses,
 }
 
 impl Default for S3Options {
@@ -59,7 +65,8 @@ impl Default for S3Options {
             secret_key: "testkit-secret-key".to_owned(),
             buckets: Vec::new(),
             gate: None,
-            ignore_if_none_match: false,
+            owner: "111122223333".to_owned(),
+            weaknesses: Weaknesses::default(),
         }
     }
 }
@@ -74,7 +81,7 @@ pub struct StoredObject {
     /// User metadata, names in lower case without `x-amz-meta-`.
     pub metadata: BTreeMap<String, String>,
     /// CRC64NVME in base64, as HEAD shows it; `None` where the object was stored with another
-    /// checksum.
+    /// checksum, or the server keeps none.
     pub crc64nvme: Option<String>,
 }
 
@@ -110,11 +117,15 @@ impl S3Server {
         let storage = Arc::new(Mutex::new(storage));
         let mut service = S3ServiceBuilder::new(Backend {
             storage: Arc::clone(&storage),
-            ignore_if_none_match: options.ignore_if_none_match,
+            weaknesses: options.weaknesses,
         });
         service.set_auth(Keys {
             access_key: options.access_key.clone(),
             secret_key: options.secret_key.clone(),
+        });
+        service.set_access(Access {
+            owner: options.owner,
+            weaknesses: options.weaknesses,
         });
         let log = Log::default();
         let front = Front {
@@ -185,10 +196,11 @@ impl S3Server {
             bytes: object.content.concat().into(),
             etag: object.etag.clone(),
             metadata: object.attributes.metadata.clone().into_iter().collect(),
-            crc64nvme: match object.checksum.algorithm {
-                Algorithm::Crc64Nvme => Some(object.checksum.value.clone()),
-                _ => None,
-            },
+            crc64nvme: object
+                .checksum
+                .as_ref()
+                .filter(|checksum| checksum.algorithm == Algorithm::Crc64Nvme)
+                .map(|checksum| checksum.value.clone()),
         })
     }
 
@@ -206,7 +218,7 @@ impl S3Server {
             .objects
             .get(key)
             .map(|object| object.attributes.clone());
-        let object = Object::put(content, checksum, attributes.unwrap_or_default());
+        let object = Object::put(content, Some(checksum), attributes.unwrap_or_default());
         bucket.objects.insert(key.to_owned(), object);
     }
 

@@ -1,9 +1,13 @@
-//! What the S3 server offers to tests beyond S3: the log, the gate, looking and tampering.
+//! What the S3 server offers to tests beyond S3: the log, the gate, looking and tampering, and
+//! being weaker than S3.
 //!
 //! How it answers as S3 is the contract suite's (`tests/tests/s3_contract.rs`), which runs against
 //! a real server too.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "s3_server/weaknesses.rs"]
+mod weaknesses;
 
 use std::sync::Arc;
 
@@ -319,16 +323,4 @@ async fn a_dropped_server_answers_no_more() {
     put(&client, "k", b"hello").await.unwrap();
     drop(server);
     assert_eq!(put(&client, "l", b"hello").await, Err(None));
-}
-
-#[tokio::test]
-async fn conditions_can_be_ignored_as_old_servers_do() {
-    let options = S3Options {
-        ignore_if_none_match: true,
-        ..S3Options::default()
-    };
-    let (server, client) = start(options).await;
-    put(&client, "k", b"hello").await.unwrap();
-    put(&client, "k", b"other").await.unwrap();
-    assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), b"other");
 }

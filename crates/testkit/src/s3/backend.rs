@@ -19,11 +19,12 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::connection::lock;
 use super::storage::Storage;
+use super::weaknesses::Weaknesses;
 
 /// The strict S3 backend.
 pub(crate) struct Backend {
     pub(crate) storage: Arc<Mutex<Storage>>,
-    pub(crate) ignore_if_none_match: bool,
+    pub(crate) weaknesses: Weaknesses,
 }
 
 impl Backend {

@@ -226,7 +226,7 @@ fn part_entry(number: i32, part: &Part, upload: &Upload) -> PartEntry {
         .unwrap_or_default();
     PartEntry {
         part_number: Some(number),
-        e_tag: Some(ETag::Strong(part.etag())),
+        e_tag: Some(ETag::Strong(part.etag.clone())),
         size: i64::try_from(size(&part.content)).ok(),
         last_modified: Some(part.modified.into()),
         checksum_crc32: checksum.checksum_crc32,

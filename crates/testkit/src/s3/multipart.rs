@@ -16,9 +16,10 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::backend::Backend;
-use super::checksum::{Algorithm, Checksum, Kind, claimed, verify};
+use super::checksum::{Algorithm, Checksum, Kind, verify};
 use super::objects::{attributes, checksum_header, received};
 use super::storage::{Object, Part, Upload, md5, size};
+use super::weaknesses::Weaknesses;
 
 /// Smallest part that is not the last one.
 const MIN_PART_BYTES: u64 = 5 << 20;
@@ -28,10 +29,12 @@ const MAX_PARTS: i32 = 10_000;
 impl Backend {
     pub(crate) fn create_upload(
         &self,
-        input: CreateMultipartUploadInput,
+        mut input: CreateMultipartUploadInput,
     ) -> S3Result<CreateMultipartUploadOutput> {
+        self.weaknesses.understand_create(&mut input);
         let algorithm = input.checksum_algorithm.as_ref();
         let declared = Algorithm::declared(algorithm, input.checksum_type.as_ref())?;
+        self.weaknesses.check_declared(declared)?;
         let attributes = attributes(input.metadata, input.content_type)?;
         let mut storage = self.storage();
         let id = storage.new_upload_id();
@@ -67,11 +70,14 @@ impl Backend {
             ));
         }
         let content = received(input.body, input.content_md5.as_deref()).await?;
-        let claim = claimed(&request.headers, request.trailing_headers.as_ref())?;
+        let trailers = request.trailing_headers.as_ref();
+        let claim = self.weaknesses.claimed(&request.headers, trailers)?;
         let claimed_algorithm = claim.as_ref().map(|(algorithm, _)| *algorithm);
         let checksum = verify(claim, &content)?;
+        let md5 = md5(&content);
         let part = Part {
-            md5: md5(&content),
+            md5,
+            etag: self.weaknesses.etag(hex::encode(md5)),
             content,
             checksum,
             modified: SystemTime::now(),
@@ -85,10 +91,11 @@ impl Backend {
             check_algorithm(Some(declared), claimed_algorithm)?;
         }
         let output = UploadPartOutput {
-            e_tag: Some(ETag::Strong(part.etag())),
+            e_tag: Some(ETag::Strong(part.etag.clone())),
             ..UploadPartOutput::default()
         };
-        let headers = checksum_header(&part.checksum)?;
+        let shown = self.weaknesses.kept(part.checksum.clone());
+        let headers = checksum_header(shown.as_ref())?;
         upload.parts.insert(input.part_number, part);
         Ok(S3Response::with_headers(output, headers))
     }
@@ -97,17 +104,20 @@ impl Backend {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<CompleteMultipartUploadOutput> {
-        let input = request.input;
-        let claim = claimed(&request.headers, None)?;
+        let mut input = request.input;
+        self.weaknesses.understand_complete(&mut input);
+        let claim = self.weaknesses.claimed(&request.headers, None)?;
         let mut storage = self.storage();
         let bucket = storage.bucket(&input.bucket)?;
-        let if_none_match = input.if_none_match.as_ref();
-        let if_none_match = if_none_match.filter(|_| !self.ignore_if_none_match);
-        bucket.check_conditions(&input.key, if_none_match, input.if_match.as_ref())?;
+        if !self.weaknesses.ignores_conditions_on_complete() {
+            let (if_none_match, if_match) = (&input.if_none_match, &input.if_match);
+            bucket.check_conditions(&input.key, if_none_match.as_ref(), if_match.as_ref())?;
+        }
         let upload = bucket.upload(&input.key, &input.upload_id)?;
-        let object = assemble(upload, &input, claim)?;
+        let object = assemble(upload, &input, claim, self.weaknesses)?;
 
-        let checksums = object.checksum.fields();
+        let checksum = object.checksum.as_ref();
+        let checksums = checksum.map(Checksum::fields).unwrap_or_default();
         let output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
@@ -143,6 +153,7 @@ fn assemble(
     upload: &Upload,
     input: &CompleteMultipartUploadInput,
     claim: Option<(Algorithm, String)>,
+    weaknesses: Weaknesses,
 ) -> S3Result<Object> {
     let listed = input.multipart_upload.as_ref();
     let listed = listed.and_then(|list| list.parts.as_deref());
@@ -171,8 +182,8 @@ fn assemble(
         .collect();
     Ok(Object {
         content,
-        etag: format!("{}-{}", hex::encode(md5(&hashes)), parts.len()),
-        checksum,
+        etag: weaknesses.etag(format!("{}-{}", hex::encode(md5(&hashes)), parts.len())),
+        checksum: weaknesses.kept_of_parts(checksum),
         attributes: upload.attributes.clone(),
         modified: SystemTime::now(),
     })
@@ -197,7 +208,7 @@ fn chosen_parts<'a>(upload: &'a Upload, listed: &[CompletedPart]) -> S3Result<Ve
         let number = wanted.part_number.unwrap_or_default();
         let part = upload.parts.get(&number);
         let part = part.ok_or_else(|| s3_error!(InvalidPart, "part {number} was not uploaded"))?;
-        if wanted.e_tag.as_ref().map(ETag::value) != Some(&part.etag()) {
+        if wanted.e_tag.as_ref().map(ETag::value) != Some(&part.etag) {
             return Err(s3_error!(InvalidPart, "part {number} has another ETag"));
         }
         check_part_checksum(upload, number, part, wanted)?;

@@ -9,14 +9,13 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use s3s::dto::{
-    ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput, PutObjectOutput,
-    StreamingBlob,
+    ChecksumMode, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
+    HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput, PutObjectOutput, StreamingBlob,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::backend::Backend;
-use super::checksum::{Checksum, claimed, verify};
+use super::checksum::{Checksum, verify};
 use super::storage::{Attributes, Object, md5, size};
 
 /// S3's limit for the names and values of user metadata together.
@@ -30,20 +29,23 @@ impl Backend {
         let input = request.input;
         let attributes = attributes(input.metadata, input.content_type)?;
         let content = received(input.body, input.content_md5.as_deref()).await?;
-        let claim = claimed(&request.headers, request.trailing_headers.as_ref())?;
-        let checksum = verify(claim, &content)?;
-        let object = Object::put(content, checksum, attributes);
+        let weaknesses = self.weaknesses;
+        let claim = weaknesses.claimed(&request.headers, request.trailing_headers.as_ref())?;
+        let checksum = weaknesses.kept(verify(claim, &content)?);
+        let mut object = Object::put(content, checksum, attributes);
+        object.etag = weaknesses.etag(object.etag);
 
         let mut storage = self.storage();
         let bucket = storage.bucket(&input.bucket)?;
-        let if_none_match = input.if_none_match.filter(|_| !self.ignore_if_none_match);
-        bucket.check_conditions(&input.key, if_none_match.as_ref(), input.if_match.as_ref())?;
+        if !weaknesses.ignores_conditions_on_put() {
+            let (if_none_match, if_match) = (&input.if_none_match, &input.if_match);
+            bucket.check_conditions(&input.key, if_none_match.as_ref(), if_match.as_ref())?;
+        }
         let output = PutObjectOutput {
             e_tag: Some(ETag::Strong(object.etag.clone())),
-            checksum_type: Some(ChecksumType::from_static(object.checksum.kind.name())),
             ..PutObjectOutput::default()
         };
-        let headers = checksum_header(&object.checksum)?;
+        let headers = checksum_header(object.checksum.as_ref())?;
         bucket.objects.insert(input.key, object);
         Ok(S3Response::with_headers(output, headers))
     }
@@ -65,7 +67,7 @@ impl Backend {
             .as_ref()
             .map(|r| format!("bytes {}-{}/{}", r.start, r.end - 1, object.size()));
         let headers = match (&range, shows_checksum(input.checksum_mode.as_ref())) {
-            (None, true) => checksum_header(&object.checksum)?,
+            (None, true) => checksum_header(object.checksum.as_ref())?,
             _ => HeaderMap::new(),
         };
         let content = slice(&object.content, range.unwrap_or(0..object.size()));
@@ -95,7 +97,7 @@ impl Backend {
             .if_match
             .map_or(Ok(()), |condition| object.check_if_match(&condition))?;
         let headers = if shows_checksum(input.checksum_mode.as_ref()) {
-            checksum_header(&object.checksum)?
+            checksum_header(object.checksum.as_ref())?
         } else {
             HeaderMap::new()
         };
@@ -175,8 +177,11 @@ pub(crate) async fn received(
     Ok(content)
 }
 
-/// The headers that show a checksum: its value and its type.
-pub(crate) fn checksum_header(checksum: &Checksum) -> S3Result<HeaderMap> {
+/// The headers that show a checksum, where there is one: its value and its type.
+pub(crate) fn checksum_header(checksum: Option<&Checksum>) -> S3Result<HeaderMap> {
+    let Some(checksum) = checksum else {
+        return Ok(HeaderMap::new());
+    };
     let value = HeaderValue::try_from(&checksum.value).map_err(S3Error::internal_error)?;
     Ok(HeaderMap::from_iter([
         (

@@ -34,7 +34,8 @@ pub(crate) struct Object {
     pub(crate) content: Vec<Bytes>,
     /// Hex, without quotes.
     pub(crate) etag: String,
-    pub(crate) checksum: Checksum,
+    /// `None` where the server keeps none.
+    pub(crate) checksum: Option<Checksum>,
     pub(crate) attributes: Attributes,
     pub(crate) modified: SystemTime,
 }
@@ -58,6 +59,8 @@ pub(crate) struct Upload {
 pub(crate) struct Part {
     pub(crate) content: Vec<Bytes>,
     pub(crate) md5: [u8; 16],
+    /// Hex, without quotes.
+    pub(crate) etag: String,
     /// Of the algorithm that the upload declared; where it declared none, of any.
     pub(crate) checksum: Checksum,
     pub(crate) modified: SystemTime,
@@ -134,7 +137,11 @@ impl Bucket {
 
 impl Object {
     /// An object that was put in one piece: its ETag is the MD5 of its bytes.
-    pub(crate) fn put(content: Vec<Bytes>, checksum: Checksum, attributes: Attributes) -> Self {
+    pub(crate) fn put(
+        content: Vec<Bytes>,
+        checksum: Option<Checksum>,
+        attributes: Attributes,
+    ) -> Self {
         let etag = hex::encode(md5(&content));
         Self {
             content,
@@ -159,13 +166,6 @@ impl Object {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-impl Part {
-    /// Hex, without quotes.
-    pub(crate) fn etag(&self) -> String {
-        hex::encode(self.md5)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, Verdict};
+use lob_testkit::s3::{
+    Conditions, Gate, Moment, Operation, Request, S3Options, Verdict, Weaknesses,
+};
 use serde_json::Value;
 
 use crate::bed::{Bed, writes};
@@ -152,7 +154,10 @@ async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
 #[tokio::test]
 async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
     let options = S3Options {
-        ignore_if_none_match: true,
+        weaknesses: Weaknesses {
+            conditions: Conditions::Ignored,
+            ..Weaknesses::default()
+        },
         ..S3Options::default()
     };
     let bed = Bed::on(options).await;

@@ -1,0 +1,334 @@
+//! Each weakness makes the server deviate from S3 as said, and in nothing else.
+
+use std::fmt::Debug;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
+};
+use lob_testkit::s3::{Checksums, Conditions, S3Options, S3Server, Weaknesses, crc64nvme};
+
+use crate::{BUCKET, put, start};
+
+const HELLO: &[u8] = b"hello";
+const WRONG_CRC: &str = "AAAAAAAAAAA=";
+
+async fn weak(weaknesses: Weaknesses) -> (S3Server, Client) {
+    start(S3Options {
+        weaknesses,
+        ..S3Options::default()
+    })
+    .await
+}
+
+async fn with_checksums(checksums: Checksums) -> (S3Server, Client) {
+    weak(Weaknesses {
+        checksums,
+        ..Weaknesses::default()
+    })
+    .await
+}
+
+/// The error code of a failed request.
+fn code<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>>) -> String {
+    result.unwrap_err().code().unwrap_or("-").to_owned()
+}
+
+/// Creates an upload without a checksum and sends its only part; returns its id and ETag.
+async fn plain_upload(client: &Client, key: &str) -> (String, String) {
+    let create = client.create_multipart_upload().bucket(BUCKET).key(key);
+    let id = create.send().await.unwrap().upload_id.unwrap();
+    let part = client
+        .upload_part()
+        .bucket(BUCKET)
+        .key(key)
+        .upload_id(&id)
+        .part_number(1)
+        .body(ByteStream::from_static(HELLO));
+    let etag = part.send().await.unwrap().e_tag.unwrap();
+    (id, etag)
+}
+
+async fn complete(
+    client: &Client,
+    key: &str,
+    id: &str,
+    part: CompletedPart,
+) -> Result<CompleteMultipartUploadOutput, String> {
+    let list = CompletedMultipartUpload::builder().parts(part).build();
+    let complete = client
+        .complete_multipart_upload()
+        .bucket(BUCKET)
+        .key(key)
+        .upload_id(id)
+        .multipart_upload(list)
+        .if_none_match("*");
+    let completed = complete.send().await;
+    completed.map_err(|error| error.code().unwrap_or("-").to_owned())
+}
+
+fn listed(etag: &str) -> CompletedPart {
+    CompletedPart::builder().part_number(1).e_tag(etag).build()
+}
+
+#[tokio::test]
+async fn conditions_can_be_ignored_as_old_servers_do() {
+    let (server, client) = weak(Weaknesses {
+        conditions: Conditions::Ignored,
+        ..Weaknesses::default()
+    })
+    .await;
+    put(&client, "k", b"first").await.unwrap();
+    put(&client, "k", b"other").await.unwrap();
+    assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), b"other");
+    let stale = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .if_match("\"0\"");
+    stale.send().await.unwrap();
+    let (id, etag) = plain_upload(&client, "k").await;
+    complete(&client, "k", &id, listed(&etag)).await.unwrap();
+    assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), HELLO);
+}
+
+#[tokio::test]
+async fn conditions_can_be_ignored_on_complete_alone() {
+    let (server, client) = weak(Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        ..Weaknesses::default()
+    })
+    .await;
+    put(&client, "k", b"first").await.unwrap();
+    let refused = put(&client, "k", b"other").await.unwrap_err();
+    assert_eq!(refused.as_deref(), Some("PreconditionFailed"));
+    let (id, etag) = plain_upload(&client, "k").await;
+    complete(&client, "k", &id, listed(&etag)).await.unwrap();
+    assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), HELLO);
+}
+
+#[tokio::test]
+async fn checksums_can_be_ignored_in_silence() {
+    let (server, client) = with_checksums(Checksums::Ignored).await;
+    let sent = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_crc64_nvme(WRONG_CRC)
+        .body(ByteStream::from_static(HELLO))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.checksum_crc64_nvme, None);
+    let head = client
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((head.checksum_crc64_nvme, head.checksum_type), (None, None));
+
+    let create = client
+        .create_multipart_upload()
+        .bucket(BUCKET)
+        .key("parts")
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+        .checksum_type(ChecksumType::FullObject)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (create.checksum_algorithm, create.checksum_type),
+        (None, None)
+    );
+    let id = create.upload_id.unwrap();
+    let part = client
+        .upload_part()
+        .bucket(BUCKET)
+        .key("parts")
+        .upload_id(&id)
+        .part_number(1)
+        .checksum_crc64_nvme(WRONG_CRC)
+        .body(ByteStream::from_static(HELLO))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(part.checksum_crc64_nvme, None);
+    let list = client
+        .list_parts()
+        .bucket(BUCKET)
+        .key("parts")
+        .upload_id(&id)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(list.checksum_algorithm(), None);
+    assert_eq!(list.parts()[0].checksum_crc64_nvme(), None);
+    let told = CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(part.e_tag)
+        .checksum_crc64_nvme(WRONG_CRC)
+        .build();
+    let list = CompletedMultipartUpload::builder().parts(told).build();
+    let done = client
+        .complete_multipart_upload()
+        .bucket(BUCKET)
+        .key("parts")
+        .upload_id(&id)
+        .multipart_upload(list)
+        .checksum_crc64_nvme(WRONG_CRC)
+        .checksum_type(ChecksumType::FullObject)
+        .mpu_object_size(6)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(done.checksum_crc64_nvme, None);
+    assert_eq!(server.object(BUCKET, "parts").unwrap().crc64nvme, None);
+}
+
+#[tokio::test]
+async fn content_md5_is_checked_where_checksums_are_not() {
+    for checksums in [Checksums::Ignored, Checksums::Refused] {
+        let (server, client) = with_checksums(checksums).await;
+        let sent = client
+            .put_object()
+            .bucket(BUCKET)
+            .key("k")
+            .content_md5("AAAAAAAAAAAAAAAAAAAAAA==")
+            .body(ByteStream::from_static(HELLO))
+            .send()
+            .await;
+        assert_eq!(code(sent), "BadDigest");
+        assert!(server.keys(BUCKET).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn checksums_can_be_refused_as_not_implemented() {
+    let (server, client) = with_checksums(Checksums::Refused).await;
+    let sent = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_crc64_nvme(crc64nvme(HELLO))
+        .body(ByteStream::from_static(HELLO))
+        .send()
+        .await;
+    assert_eq!(
+        sent.as_ref()
+            .unwrap_err()
+            .raw_response()
+            .unwrap()
+            .status()
+            .as_u16(),
+        501
+    );
+    assert_eq!(code(sent), "NotImplemented");
+    let create = client
+        .create_multipart_upload()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+        .send()
+        .await;
+    assert_eq!(code(create), "NotImplemented");
+
+    put(&client, "k", HELLO).await.unwrap();
+    let head = client
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(head.checksum_crc64_nvme, None);
+    assert_eq!(server.object(BUCKET, "k").unwrap().crc64nvme, None);
+}
+
+#[tokio::test]
+async fn a_checksum_of_the_full_object_can_be_refused_alone() {
+    let (server, client) = with_checksums(Checksums::NoFullObject).await;
+    let create = |algorithm, kind| {
+        let create = client.create_multipart_upload().bucket(BUCKET).key("parts");
+        create
+            .checksum_algorithm(algorithm)
+            .set_checksum_type(kind)
+            .send()
+    };
+    let full = Some(ChecksumType::FullObject);
+    let nvme = create(ChecksumAlgorithm::Crc64Nvme, full.clone()).await;
+    assert_eq!(code(nvme), "InvalidRequest");
+    let nvme = create(ChecksumAlgorithm::Crc64Nvme, None).await;
+    assert_eq!(code(nvme), "InvalidRequest");
+    let crc32 = create(ChecksumAlgorithm::Crc32, full).await;
+    assert_eq!(code(crc32), "InvalidRequest");
+    create(ChecksumAlgorithm::Crc32, None).await.unwrap();
+
+    let sent = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_crc64_nvme(crc64nvme(HELLO))
+        .body(ByteStream::from_static(HELLO))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.checksum_crc64_nvme, Some(crc64nvme(HELLO)));
+    let (id, etag) = plain_upload(&client, "plain").await;
+    let done = complete(&client, "plain", &id, listed(&etag))
+        .await
+        .unwrap();
+    assert_eq!(done.checksum_crc64_nvme, None);
+    assert_eq!(server.object(BUCKET, "plain").unwrap().crc64nvme, None);
+}
+
+#[tokio::test]
+async fn listing_parts_and_uploads_can_be_missing() {
+    let (_server, client) = weak(Weaknesses {
+        no_list_parts: true,
+        ..Weaknesses::default()
+    })
+    .await;
+    let parts = |client: &Client| {
+        let list = client.list_parts().bucket(BUCKET).key("k");
+        list.upload_id("any").send()
+    };
+    let uploads = |client: &Client| client.list_multipart_uploads().bucket(BUCKET).send();
+    assert_eq!(code(parts(&client).await), "NotImplemented");
+    uploads(&client).await.unwrap();
+
+    let (_server, client) = weak(Weaknesses {
+        no_list_uploads: true,
+        ..Weaknesses::default()
+    })
+    .await;
+    assert_eq!(code(parts(&client).await), "NoSuchUpload");
+    assert_eq!(code(uploads(&client).await), "NotImplemented");
+}
+
+#[tokio::test]
+async fn etags_can_be_random() {
+    let (server, client) = weak(Weaknesses {
+        random_etags: true,
+        ..Weaknesses::default()
+    })
+    .await;
+    put(&client, "one", HELLO).await.unwrap();
+    put(&client, "two", HELLO).await.unwrap();
+    let etag = |key| server.object(BUCKET, key).unwrap().etag;
+    assert_ne!(etag("one"), "5d41402abc4b2a76b9719d911017c592");
+    assert_ne!(etag("one"), etag("two"));
+
+    let (id, part) = plain_upload(&client, "parts").await;
+    assert_ne!(part, "\"5d41402abc4b2a76b9719d911017c592\"");
+    complete(&client, "parts", &id, listed(&part))
+        .await
+        .unwrap();
+    assert!(etag("parts").ends_with("-1"));
+}
