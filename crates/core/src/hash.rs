@@ -1,8 +1,10 @@
-//! SHA-256 of whole files, kept while their bytes pass by.
+//! SHA-256 and MD5 of whole files, kept while their bytes pass by.
 
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
@@ -31,6 +33,58 @@ impl Sha256Hasher {
     /// The hash of all bytes taken in.
     pub fn finish(self) -> Sha256 {
         Sha256(self.0.finalize().into())
+    }
+}
+
+/// The MD5 of bytes: what older servers and the original's manifests know. Its text form is 32
+/// lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Md5([u8; 16]);
+
+impl Md5 {
+    /// The MD5 of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(md5::Md5::digest(bytes).into())
+    }
+
+    /// As the header `Content-MD5` has it.
+    pub(crate) fn to_base64(self) -> String {
+        BASE64.encode(self.0)
+    }
+
+    /// The MD5 of the MD5s of parts: what S3's ETag of a multipart object begins with.
+    pub(crate) fn of_parts(parts: &[Self]) -> Self {
+        let mut hasher = md5::Md5::new();
+        parts.iter().for_each(|part| hasher.update(part.0));
+        Self(hasher.finalize().into())
+    }
+}
+
+impl fmt::Display for Md5 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// An MD5 in the making.
+#[derive(Clone, Default)]
+pub struct Md5Hasher(md5::Md5);
+
+impl Md5Hasher {
+    /// Takes in the next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all bytes taken in.
+    pub fn finish(self) -> Md5 {
+        Md5(self.0.finalize().into())
+    }
+}
+
+impl fmt::Debug for Md5Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Md5Hasher")
     }
 }
 
@@ -96,5 +150,14 @@ mod tests {
         assert_eq!(Sha256::of(b"abc").to_string(), abc);
         assert_eq!(abc.parse(), Ok(Sha256::of(b"abc")));
         assert!("ba78".parse::<Sha256>().is_err());
+        // RFC 1321, appendix A.5.
+        let mut hasher = Md5Hasher::default();
+        hasher.update(b"ab");
+        hasher.update(b"c");
+        assert_eq!(hasher.finish(), Md5::of(b"abc"));
+        assert_eq!(
+            Md5::of(b"abc").to_string(),
+            "900150983cd24fb0d6963f7d28e17f72"
+        );
     }
 }

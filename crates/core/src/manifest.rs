@@ -19,7 +19,7 @@ use crate::crc::Crc;
 use crate::hash::Sha256;
 use crate::metrics::MetricsSnapshot;
 use crate::run::OpenRun;
-use crate::store::{ObjectInfo, WriteToken};
+use crate::store::{Endpoint, WriteToken, WrittenObject};
 
 /// The version of the manifest's form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -51,18 +51,11 @@ pub struct RunFacts {
     /// When the manifest was made.
     pub finished: jiff::Timestamp,
     /// What the endpoint can do.
-    pub endpoint: EndpointFacts,
+    pub endpoint: Endpoint,
     /// The settings that shaped the bytes.
     pub settings: serde_json::Value,
     /// What the run cost until the manifest was made.
     pub metrics: MetricsSnapshot,
-}
-
-/// What the endpoint turned out to be able to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointFacts {
-    /// Whether it honours `If-None-Match`.
-    pub conditional_writes: bool,
 }
 
 impl RunFacts {
@@ -80,9 +73,7 @@ impl RunFacts {
             write_token: run.token.clone(),
             started: run.started,
             finished: jiff::Timestamp::now(),
-            endpoint: EndpointFacts {
-                conditional_writes: run.conditional_writes,
-            },
+            endpoint: run.store.endpoint(),
             settings,
             metrics,
         }
@@ -126,11 +117,15 @@ pub enum Verified {
     /// The server computed the CRC64NVME of the whole object, and it is ours.
     #[serde(rename = "full-object-crc64nvme")]
     FullObjectCrc,
+    /// The server gave each part the MD5 of its bytes as ETag, and the object has our size.
+    PartMd5,
+    /// The object has our size; the server says nothing else about its bytes.
+    SizeOnly,
 }
 
 impl DataFile {
     /// A data file that the server has acknowledged.
-    pub fn new(key: String, hashes: &crate::part::FileHashes, object: &ObjectInfo) -> Self {
+    pub fn new(key: String, hashes: &crate::part::FileHashes, object: &WrittenObject) -> Self {
         Self {
             key,
             size_bytes: hashes.size,
@@ -138,7 +133,7 @@ impl DataFile {
             crc64nvme: hashes.crc,
             etag: object.etag.clone(),
             version_id: object.version_id.clone(),
-            verified: Verified::FullObjectCrc,
+            verified: object.verified,
         }
     }
 }

@@ -1,9 +1,11 @@
-//! A multipart upload that always ends: completed, or aborted.
+//! A multipart upload that always ends: completed, aborted, or left open on purpose, to be taken up
+//! by the next process.
 //!
 //! Parts are sent while the next ones are being made; the byte budget bounds how many. What has
 //! been sent can only become an object through [`FinishedParts`], which exists only when every
 //! part was acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -11,7 +13,8 @@ use tokio::task::JoinSet;
 use crate::part::{FileHashes, HashedPart};
 use crate::progress::{Hidden, Progress};
 use crate::store::{
-    Expected, ObjectInfo, Store, StoreError, StoreErrorKind, StoredPart, UploadId, WriteToken,
+    Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
+    WriteToken, WrittenObject,
 };
 
 /// An open multipart upload of one object.
@@ -21,7 +24,19 @@ pub struct MultipartUpload {
     sent: u32,
     in_flight: JoinSet<Result<StoredPart, StoreError>>,
     stored: Vec<StoredPart>,
+    /// What the server had when the upload was taken up.
+    listed: BTreeMap<u32, ListedPart>,
+    kept: KeptParts,
     progress: Arc<dyn Progress>,
+}
+
+/// Parts that were not sent again, because the server had them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeptParts {
+    /// How many.
+    pub parts: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// An upload whose parts are all acknowledged, and which is not an object yet.
@@ -45,20 +60,44 @@ impl MultipartUpload {
     /// # Errors
     /// The store's.
     pub async fn create(store: &Store, key: &str, token: &WriteToken) -> Result<Self, StoreError> {
-        let upload = store.create_multipart(key, token).await?;
+        let upload = store.create_multipart(key, token, true).await?;
+        Ok(Self::of(store, key, token, upload.id, Vec::new()))
+    }
+
+    /// Takes up an upload that is open, with the parts that the server has of it: of the parts that
+    /// are sent now, equal ones are kept.
+    pub fn take_up(
+        store: &Store,
+        key: &str,
+        token: &WriteToken,
+        upload: UploadId,
+        parts: Vec<ListedPart>,
+    ) -> Self {
+        Self::of(store, key, token, upload, parts)
+    }
+
+    fn of(
+        store: &Store,
+        key: &str,
+        token: &WriteToken,
+        upload: UploadId,
+        parts: Vec<ListedPart>,
+    ) -> Self {
         let target = Target {
             store: store.clone(),
             key: key.into(),
             upload: Arc::new(upload),
             token: token.clone(),
         };
-        Ok(Self {
+        Self {
             target,
             sent: 0,
             in_flight: JoinSet::new(),
             stored: Vec::new(),
+            listed: parts.into_iter().map(|part| (part.number, part)).collect(),
+            kept: KeptParts::default(),
             progress: Arc::new(Hidden),
-        })
+        }
     }
 
     /// Tells `progress` of each acknowledged part.
@@ -68,24 +107,39 @@ impl MultipartUpload {
         self
     }
 
+    /// The parts that were kept so far.
+    pub fn kept(&self) -> KeptParts {
+        self.kept
+    }
+
     /// Starts to send the next part and returns at once; its memory is free again when the server
-    /// has acknowledged it.
+    /// has acknowledged it. A part that the server has already is not sent.
     ///
     /// # Errors
-    /// An earlier part that failed. The caller aborts.
+    /// An earlier part that failed.
     pub fn send(&mut self, part: HashedPart) -> Result<(), StoreError> {
         while let Some(done) = self.in_flight.try_join_next() {
             self.stored.push(joined(&self.target, done)?);
         }
         self.sent += 1;
-        let number = self.sent;
+        let (number, size) = (self.sent, part.bytes.len() as u64);
+        let listed = self.listed.remove(&number);
+        if let Some(listed) = listed.filter(|listed| listed.is(&part)) {
+            self.stored.push(StoredPart {
+                number,
+                etag: listed.etag,
+                crc: part.crc,
+            });
+            self.kept.parts += 1;
+            self.kept.bytes += size;
+            self.progress.advance(size, 0);
+            return Ok(());
+        }
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
         let progress = Arc::clone(&self.progress);
         self.in_flight.spawn(async move {
-            let HashedPart { bytes, crc } = part;
-            let size = bytes.len() as u64;
-            let stored = store.upload_part(&key, &upload, number, bytes, crc).await;
+            let stored = store.upload_part(&key, &upload, number, part).await;
             if stored.is_ok() {
                 progress.advance(size, 0);
             }
@@ -98,7 +152,7 @@ impl MultipartUpload {
     /// that is interrupted can still abort.
     ///
     /// # Errors
-    /// The first part that failed. The caller aborts.
+    /// The first part that failed.
     pub async fn acknowledged(&mut self) -> Result<(), StoreError> {
         while let Some(done) = self.in_flight.join_next().await {
             self.stored.push(joined(&self.target, done)?);
@@ -128,6 +182,12 @@ impl MultipartUpload {
         self.in_flight.shutdown().await;
         self.target.abort().await;
     }
+
+    /// Leaves the upload open, to be taken up later, when each part that is under way has ended one
+    /// way or the other.
+    pub async fn leave(mut self) {
+        while self.in_flight.join_next().await.is_some() {}
+    }
 }
 
 impl FinishedParts {
@@ -141,24 +201,38 @@ impl FinishedParts {
         &self.stored
     }
 
-    /// Makes the object out of the parts. If that fails, the upload is aborted, unless nobody knows
-    /// whether the object exists.
+    /// Makes the object out of the parts, which must not exist yet.
     ///
     /// # Errors
-    /// As [`Store::put_new`].
-    pub async fn complete(self, file: &FileHashes) -> Result<ObjectInfo, StoreError> {
+    /// As [`FinishedParts::complete_on`].
+    pub async fn complete(self, file: &FileHashes) -> Result<WrittenObject, StoreError> {
+        self.complete_on(file, Condition::Absent).await
+    }
+
+    /// Makes the object out of the parts, under `condition`. If that fails for good, the upload is
+    /// aborted; not if nobody knows whether the object exists, or if it may succeed later.
+    ///
+    /// # Errors
+    /// As [`Store::complete_multipart`].
+    pub async fn complete_on(
+        self,
+        file: &FileHashes,
+        condition: Condition<'_>,
+    ) -> Result<WrittenObject, StoreError> {
         let Self { target, stored } = self;
         let expected = Expected {
             size: file.size,
             crc: file.crc,
             token: &target.token,
+            proof: target.store.endpoint().proof_of_multipart(),
+            etag: None,
         };
         let done = target
             .store
-            .complete_multipart(&target.key, &target.upload, &stored, &expected)
+            .complete_multipart(&target.key, &target.upload, &stored, &expected, condition)
             .await;
         match done {
-            Err(error) if error.kind != StoreErrorKind::Unknown => {
+            Err(error) if !error.kind.may_pass() || error.kind == StoreErrorKind::Conflict => {
                 target.abort().await;
                 Err(error)
             }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::crc::Crc;
 use crate::failure::Failure;
-use crate::hash::{Sha256, Sha256Hasher};
+use crate::hash::{Md5, Md5Hasher, Sha256, Sha256Hasher};
 use crate::part_settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
 
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
@@ -156,6 +156,8 @@ impl Drop for PartBuffer {
 pub struct HashedPart {
     pub(crate) bytes: Bytes,
     pub(crate) crc: Crc,
+    /// Where the endpoint can prove nothing better.
+    pub(crate) md5: Option<Md5>,
 }
 
 /// What keeps the bytes of a [`HashedPart`].
@@ -171,7 +173,7 @@ impl AsRef<[u8]> for Held {
 }
 
 /// What a file is, known once its last byte was hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileHashes {
     /// Size in bytes.
     pub size: u64,
@@ -179,6 +181,35 @@ pub struct FileHashes {
     pub sha256: Sha256,
     /// CRC64NVME of all bytes.
     pub crc: Crc,
+    /// MD5 of all bytes, where it was asked for.
+    pub md5: Option<Md5>,
+    /// MD5 of each part, where they were asked for.
+    part_md5s: Vec<Md5>,
+}
+
+impl FileHashes {
+    /// The ETag of the file in one request, as S3 makes it; known where the MD5 of parts is.
+    pub fn etag_of_put(&self) -> Option<String> {
+        match self.part_md5s[..] {
+            [md5] => Some(md5.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The ETag of the file in parts, as S3 makes it; known where the MD5 of parts is.
+    pub fn etag_of_parts(&self) -> Option<String> {
+        let count = self.part_md5s.len();
+        (count > 0).then(|| format!("{}-{count}", Md5::of_parts(&self.part_md5s)))
+    }
+}
+
+/// What is computed beside SHA-256 and CRC64NVME. MD5 costs more than everything else together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hashing {
+    /// The MD5 of the whole file.
+    pub md5: bool,
+    /// The MD5 of each part.
+    pub part_md5: bool,
 }
 
 /// Hashes a file part by part.
@@ -187,31 +218,46 @@ pub struct PartHasher {
     sha256: Sha256Hasher,
     crc: Crc,
     size: u64,
+    md5: Option<Md5Hasher>,
+    part_md5s: Option<Vec<Md5>>,
 }
 
-impl Default for PartHasher {
-    fn default() -> Self {
+impl PartHasher {
+    /// Nothing hashed yet.
+    pub fn new(hashing: Hashing) -> Self {
         Self {
             sha256: Sha256Hasher::default(),
             crc: Crc::EMPTY,
             size: 0,
+            md5: hashing.md5.then(Md5Hasher::default),
+            part_md5s: hashing.part_md5.then(Vec::new),
         }
     }
-}
 
-impl PartHasher {
     /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is fine.
     pub fn hash(&mut self, buffer: PartBuffer, reserved: Reserved) -> HashedPart {
         let held = Held {
             buffer,
             _reserved: reserved,
         };
-        let bytes = Bytes::from_owner(held);
+        self.hash_bytes(Bytes::from_owner(held))
+    }
+
+    /// Hashes bytes that are in memory anyway, for a part outside of the budget.
+    pub(crate) fn hash_bytes(&mut self, bytes: Bytes) -> HashedPart {
         let crc = Crc::of(&bytes);
         self.sha256.update(&bytes);
         self.crc = self.crc.then(crc, bytes.len() as u64);
         self.size += bytes.len() as u64;
-        HashedPart { bytes, crc }
+        if let Some(md5) = &mut self.md5 {
+            md5.update(&bytes);
+        }
+        let md5 = self.part_md5s.as_mut().map(|md5s| {
+            let md5 = Md5::of(&bytes);
+            md5s.push(md5);
+            md5
+        });
+        HashedPart { bytes, crc, md5 }
     }
 
     /// The hashes of all bytes so far.
@@ -220,6 +266,8 @@ impl PartHasher {
             size: self.size,
             sha256: self.sha256.finish(),
             crc: self.crc,
+            md5: self.md5.map(Md5Hasher::finish),
+            part_md5s: self.part_md5s.unwrap_or_default(),
         }
     }
 }
@@ -234,6 +282,7 @@ mod tests {
         PartBudget::new(&PartSettings {
             part_size,
             buffer_size,
+            ..PartSettings::defaults()
         })
     }
 
@@ -261,7 +310,7 @@ mod tests {
         let mut buffer = budget.buffer(8 << 20);
         buffer.bytes_mut().extend_from_slice(b"bytes");
         let address = buffer.bytes.as_ptr();
-        let part = PartHasher::default().hash(buffer, budget.reserve(16 << 20).await);
+        let part = PartHasher::new(Hashing::default()).hash(buffer, budget.reserve(16 << 20).await);
         let retry = part.bytes.clone();
         drop(part);
         assert_eq!(budget.permits.available_permits(), 0);

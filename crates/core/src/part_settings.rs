@@ -1,6 +1,8 @@
 //! How files are cut into parts on their way to S3: the settings of the tools that write files, and
 //! their flags.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,11 @@ pub struct PartSettings {
     pub part_size: ByteSize,
     /// Bytes of parts that may be in memory at once, over all files.
     pub buffer_size: ByteSize,
+    /// Parts, and files of one request, that are sent at once over all files; fewer while the
+    /// server asks for fewer.
+    pub parts_in_flight: NonZeroUsize,
+    /// Bytes that are sent per second over all files; without it as many as will go.
+    pub max_bandwidth: Option<ByteSize>,
 }
 
 impl PartSettings {
@@ -28,6 +35,8 @@ impl PartSettings {
         Self {
             part_size: ByteSize::mib(8),
             buffer_size: ByteSize::mib(64),
+            parts_in_flight: const { NonZeroUsize::new(8).unwrap() },
+            max_bandwidth: None,
         }
     }
 }
@@ -44,4 +53,12 @@ pub struct PartArgs {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,
+    /// Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts_in_flight: Option<NonZeroUsize>,
+    /// Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bandwidth: Option<ByteSize>,
 }

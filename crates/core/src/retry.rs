@@ -1,11 +1,12 @@
-//! Which S3 errors are worth another attempt, how long to wait, and who pays for it.
+//! Which S3 errors are worth another attempt, how long to wait, when to give up, and who pays.
 //!
 //! The SDK's standard strategy does the waiting. What it lacks is added here: error codes and
-//! statuses that S3 and its compatibles answer with and that pass by themselves, and a token
-//! bucket of our own that refills with time. The SDK's default one is shared by the whole process
-//! and never refills, so a bad minute early in a night would use up the retries of the rest.
+//! statuses that S3 and its compatibles answer with and that pass by themselves; an end that is a
+//! time and no number of attempts, so that a request outlives an outage; and a token bucket of our
+//! own that refills with time. The SDK's default one is shared by the whole process and never
+//! refills, so a bad minute early in a night would use up the retries of the rest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -26,18 +27,25 @@ const BUCKET_CAPACITY: usize = 5000;
 /// Tokens that come back each second.
 const BUCKET_REFILL_PER_SECOND: f32 = 50.0;
 
-/// Codes that S3 or a compatible server gives for a request that may succeed when repeated.
-const TRANSIENT_CODES: [&str; 6] = [
-    // The bytes arrived damaged: the same buffer is sent again.
+/// Codes of bytes that arrived damaged. The same buffer is sent again, but only so often: what
+/// arrives damaged each time is damaged here.
+const DAMAGE_CODES: [&str; 4] = [
     "BadDigest",
     "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
     "IncompleteBody",
+];
+const MAX_DAMAGED_ATTEMPTS: u32 = 5;
+
+/// Codes that S3 or a compatible server gives for a request that may succeed when repeated.
+const TRANSIENT_CODES: [&str; 3] = [
     // The SDK corrects its clock from the answer, so the next attempt is signed with another time.
     "RequestTimeTooSkewed",
     "OperationAborted",
-    // Another write of the same key is under way, perhaps our own earlier attempt.
-    "ConditionalRequestConflict",
+    CONFLICT,
 ];
+/// Another write of the same key is under way, perhaps our own earlier attempt.
+pub(crate) const CONFLICT: &str = "ConditionalRequestConflict";
 /// Codes that ask for fewer requests and that the SDK does not know.
 const THROTTLING_CODES: [&str; 3] = ["SlowDownWrite", "SlowDownRead", "TooManyRequestsException"];
 /// Statuses that a proxy or a server gives before S3's own code runs. 499 and 520 are those of
@@ -45,12 +53,29 @@ const THROTTLING_CODES: [&str; 3] = ["SlowDownWrite", "SlowDownRead", "TooManyRe
 const TRANSIENT_STATUSES: [u16; 3] = [408, 499, 520];
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// The SDK's standard strategy, with full jitter.
-pub(crate) fn retry_config(max_attempts: u32) -> RetryConfig {
+/// The SDK's standard strategy, with full jitter; [`gives_up`] ends it.
+pub(crate) fn retry_config() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(max_attempts)
+        .with_max_attempts(u32::MAX)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF)
+}
+
+/// Whether a request of `attempt` attempts, begun at `begin`, is not to be repeated although its
+/// last error may pass.
+pub(crate) fn gives_up(
+    begin: Instant,
+    timeout: Duration,
+    attempt: u32,
+    code: Option<&str>,
+) -> bool {
+    let damaged = code.is_some_and(|code| DAMAGE_CODES.contains(&code));
+    begin.elapsed() >= timeout || damaged && attempt >= MAX_DAMAGED_ATTEMPTS
+}
+
+/// Makes the SDK stop after `attempts`.
+pub(crate) fn no_more_than(attempts: u32) -> RetryConfig {
+    retry_config().with_max_attempts(attempts)
 }
 
 /// How long to wait after a download broke for the `breaks`th time in a row.
@@ -74,12 +99,16 @@ pub(crate) fn retry_partition(bucket: &str) -> RetryPartition {
 pub(crate) struct S3RetryClassifier {
     /// Finds the S3 error code in the error of any operation.
     pub(crate) code_of: fn(&TypeErasedError) -> Option<&str>,
+    /// Whether the error is that of an operation that must not be repeated after a conflict.
+    pub(crate) conflict_is_final: fn(&TypeErasedError) -> bool,
 }
 
 /// What a code and a status say about another attempt; `None` leaves it to the SDK.
 pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> Option<ErrorKind> {
     match (code, status) {
-        (Some(code), _) if TRANSIENT_CODES.contains(&code) => Some(ErrorKind::TransientError),
+        (Some(code), _) if TRANSIENT_CODES.contains(&code) || DAMAGE_CODES.contains(&code) => {
+            Some(ErrorKind::TransientError)
+        }
         (Some(code), _) if THROTTLING_CODES.contains(&code) => Some(ErrorKind::ThrottlingError),
         (_, Some(TOO_MANY_REQUESTS)) => Some(ErrorKind::ThrottlingError),
         (_, Some(status)) if TRANSIENT_STATUSES.contains(&status) => {
@@ -97,7 +126,11 @@ impl ClassifyRetry for S3RetryClassifier {
         let Some(Err(error)) = context.output_or_error() else {
             return RetryAction::NoActionIndicated;
         };
-        let code = error.as_operation_error().and_then(self.code_of);
+        let error = error.as_operation_error();
+        let code = error.and_then(self.code_of);
+        if code == Some(CONFLICT) && error.is_some_and(self.conflict_is_final) {
+            return RetryAction::RetryForbidden;
+        }
         match classify(code, status) {
             Some(ErrorKind::ThrottlingError) => RetryAction::throttling_error(),
             Some(_) => RetryAction::transient_error(),
@@ -117,6 +150,15 @@ impl ClassifyRetry for S3RetryClassifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_repeated_for_a_time_and_damaged_bytes_only_so_often() {
+        let (now, long) = (Instant::now(), Duration::from_secs(1000));
+        assert!(!gives_up(now, long, 1000, Some("SlowDown")));
+        assert!(!gives_up(now, long, 4, Some("BadDigest")));
+        assert!(gives_up(now, long, 5, Some("BadDigest")));
+        assert!(gives_up(now, Duration::ZERO, 1, None));
+    }
 
     #[test]
     fn what_passes_by_itself_is_retried_and_what_does_not_is_left_to_the_sdk() {

@@ -5,15 +5,16 @@
 
 mod id;
 mod plan;
+mod probe;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
-pub use plan::Plan;
+pub use plan::{FoundRun, Plan};
 
 use crate::failure::Failure;
-use crate::manifest::{DataFile, ManifestError};
+use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, Verified};
 use crate::store::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// Objects that are asked for at once before the commit.
@@ -21,6 +22,8 @@ const HEADS_AT_ONCE: usize = 16;
 
 /// The name of the manifest below the run's folder.
 pub const MANIFEST_NAME: &str = "manifest.json";
+/// The name of the plan below the run's folder.
+pub const PLAN_NAME: &str = "_progress/plan.json";
 /// The folder of the plan and the records below the run's folder.
 pub const PROGRESS_FOLDER: &str = "_progress";
 
@@ -59,7 +62,7 @@ impl RunLocation {
 
     /// The key of the plan.
     pub fn plan_key(&self) -> String {
-        self.key(&format!("{PROGRESS_FOLDER}/plan.json"))
+        self.key(PLAN_NAME)
     }
 }
 
@@ -67,10 +70,28 @@ impl RunLocation {
 #[derive(Debug)]
 pub struct Proved(());
 
-/// A run whose plan is written and whose manifest is not.
+/// What the commit found: a run is published once, by one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// This process published it, with this manifest.
+    Now(Bytes),
+    /// Another process of the same run was first, with that manifest.
+    Before(Bytes),
+}
+
+impl Committed {
+    /// The manifest that stands.
+    pub fn manifest(self) -> Bytes {
+        match self {
+            Self::Now(bytes) | Self::Before(bytes) => bytes,
+        }
+    }
+}
+
+/// A run whose plan is written.
 #[derive(Debug, Clone)]
 pub struct OpenRun {
-    /// The bucket.
+    /// The bucket, on what its endpoint can do.
     pub store: Store,
     /// Where the run is.
     pub location: RunLocation,
@@ -78,9 +99,6 @@ pub struct OpenRun {
     pub token: WriteToken,
     /// When the plan was made.
     pub started: jiff::Timestamp,
-    /// Whether the server refused the second plan: one that does not lets two processes overwrite
-    /// each other.
-    pub conditional_writes: bool,
 }
 
 impl OpenRun {
@@ -90,11 +108,13 @@ impl OpenRun {
     }
 
     /// What the object of a data file of this run must be.
-    pub fn expected<'a>(&'a self, file: &DataFile) -> Expected<'a> {
+    pub fn expected<'a>(&'a self, file: &'a DataFile) -> Expected<'a> {
         Expected {
             size: file.size_bytes,
             crc: file.crc64nvme,
             token: &self.token,
+            proof: file.verified,
+            etag: (!file.etag.is_empty()).then_some(&file.etag),
         }
     }
 
@@ -103,18 +123,31 @@ impl OpenRun {
     /// # Errors
     /// A data file that is not, exit status 3; the store's.
     pub async fn prove(&self, files: &[DataFile]) -> anyhow::Result<Proved> {
-        futures::stream::iter(files)
-            .map(|file| self.check(file))
-            .buffer_unordered(HEADS_AT_ONCE)
-            .try_collect::<()>()
+        let differing = self.differing(files).await?;
+        match differing.into_iter().next() {
+            None => Ok(Proved(())),
+            Some(difference) => Err(Failure::integrity(difference).into()),
+        }
+    }
+
+    /// Asks the server for every data file, and says which are not what was sent, and why.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn differing(&self, files: &[DataFile]) -> Result<Vec<String>, StoreError> {
+        let asked: Vec<_> = futures::stream::iter(files)
+            .map(|file| self.difference(file))
+            .buffered(HEADS_AT_ONCE)
+            .try_collect()
             .await?;
-        Ok(Proved(()))
+        Ok(asked.into_iter().flatten().collect())
     }
 
     /// Publishes the run: writes the manifest.
     ///
     /// It is serialised once, and read back by the reader's own rules with `read` before it is
-    /// sent. Where no answer comes, nobody knows whether the run exists.
+    /// sent. Where no answer comes, nobody knows whether the run exists. Where another process of
+    /// the same run was faster, its manifest stands.
     ///
     /// # Errors
     /// A manifest that a reader would refuse; the store's.
@@ -123,7 +156,7 @@ impl OpenRun {
         _: Proved,
         manifest: &M,
         read: impl FnOnce(&[u8]) -> Result<T, ManifestError>,
-    ) -> anyhow::Result<Bytes>
+    ) -> anyhow::Result<Committed>
     where
         M: serde::Serialize,
     {
@@ -133,31 +166,71 @@ impl OpenRun {
         })?;
         let key = self.location.manifest_key();
         let put = self.store.put_new(&key, bytes.clone(), &self.token).await;
-        put.map_err(|error| match error.kind {
-            StoreErrorKind::Timeout | StoreErrorKind::Unreachable => {
-                error.of_kind(StoreErrorKind::Unknown)
+        match put {
+            Ok(_) => Ok(Committed::Now(bytes)),
+            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
+                match self.manifest().await? {
+                    Some(other) => Ok(Committed::Before(other)),
+                    None => Err(error.into()),
+                }
             }
-            _ => error,
-        })?;
-        Ok(bytes)
+            Err(error) => Err(match error.kind {
+                StoreErrorKind::Timeout | StoreErrorKind::Unreachable => {
+                    error.of_kind(StoreErrorKind::Unknown)
+                }
+                _ => error,
+            }
+            .into()),
+        }
     }
 
-    async fn check(&self, file: &DataFile) -> anyhow::Result<()> {
-        let key = self.key(&file.key);
+    /// The manifest that another process of this run wrote.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn manifest(&self) -> Result<Option<Bytes>, StoreError> {
+        let key = self.location.manifest_key();
         let info = self.store.head(&key).await?;
-        if info
-            .as_ref()
-            .is_some_and(|info: &ObjectInfo| self.expected(file).is(info))
-        {
-            return Ok(());
+        if info.and_then(|info| info.token).as_ref() != Some(&self.token) {
+            return Ok(None);
         }
-        let found = match info {
-            Some(ObjectInfo { crc: None, .. }) => "the server keeps no CRC64NVME of it",
-            Some(_) => "the server has another size, CRC64NVME or write token",
+        Ok(Some(self.store.get_small(&key, MAX_MANIFEST_BYTES).await?))
+    }
+
+    async fn difference(&self, file: &DataFile) -> Result<Option<String>, StoreError> {
+        let key = self.key(&file.key);
+        let expected = self.expected(file);
+        let found = match self.store.head(&key).await? {
+            Some(info) if expected.is(&info) => return Ok(None),
+            Some(ObjectInfo { crc: None, .. }) if file.verified == Verified::FullObjectCrc => {
+                "the server keeps no CRC64NVME of it"
+            }
+            Some(_) => "the server has another size, CRC64NVME, ETag or write token",
             None => "it is not there",
         };
         let url = self.store.url(&key);
-        Err(Failure::integrity(format!("`{url}` is not what was sent: {found}")).into())
+        Ok(Some(format!("`{url}` is not what was sent: {found}")))
+    }
+
+    /// Aborts every open multipart upload of these objects, by names relative to the run's folder.
+    /// Call it when the objects are there: then an upload of theirs is a leftover of a process that
+    /// was killed, or of a reply that was lost.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abort_leftovers(&self, names: &[String]) -> Result<u64, StoreError> {
+        futures::stream::iter(names)
+            .map(async |name| {
+                let key = self.key(name);
+                let open = self.store.open_uploads(&key).await?;
+                for upload in &open {
+                    self.store.abort_multipart(&key, &upload.id).await?;
+                }
+                Ok(open.len() as u64)
+            })
+            .buffer_unordered(HEADS_AT_ONCE)
+            .try_fold(0, async |sum, count| Ok(sum + count))
+            .await
     }
 }
 

@@ -27,19 +27,22 @@ pub struct S3Settings {
     pub ca_bundle: Option<PathBuf>,
     /// Address the bucket in the path instead of the host name; on by itself with an endpoint.
     pub path_style: bool,
-    /// Attempts of one request, the first included.
-    pub max_attempts: u32,
+    /// The account that must own the bucket; sent with every request.
+    pub expected_bucket_owner: Option<String>,
+    /// How long a request that fails for reasons that pass is repeated.
+    #[serde(with = "humantime_serde")]
+    pub retry_timeout: Duration,
     /// Time-out for a connection to be made.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Time-out of one attempt, from its first byte sent to its last byte received.
+    /// Time-out of one attempt, beside the time that its body takes at the slowest rate.
     #[serde(with = "humantime_serde")]
     pub attempt_timeout: Duration,
 }
 
 impl S3Settings {
-    /// The defaults, with the prefix that differs from tool to tool. Connect and attempt time-out
-    /// and the number of attempts are those of the original's helper module.
+    /// The defaults, with the prefix that differs from tool to tool. The connect time-out is that of
+    /// the original's helper module; requests outlive an outage of a quarter of an hour.
     pub fn defaults(prefix: &str) -> Self {
         Self {
             bucket: String::new(),
@@ -49,9 +52,10 @@ impl S3Settings {
             profile: None,
             ca_bundle: None,
             path_style: false,
-            max_attempts: 10,
+            expected_bucket_owner: None,
+            retry_timeout: Duration::from_secs(20 * 60),
             connect_timeout: Duration::from_secs(30),
-            attempt_timeout: Duration::from_secs(300),
+            attempt_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -73,43 +77,47 @@ impl S3Settings {
 #[command(next_help_heading = "S3")]
 pub struct S3Args {
     /// Bucket that holds the runs (required)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_url: Option<String>,
     /// Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Profile of the AWS configuration files [env: also AWS_PROFILE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
     /// Address the bucket in the path, not in the host name [default with --endpoint-url]
-    #[arg(long)]
+    #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub path_style: bool,
-    /// Attempts of one S3 request, the first included [default: 10]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Account id that must own the bucket; sent with every request
+    #[arg(long, value_name = "ACCOUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u32>,
+    pub expected_bucket_owner: Option<String>,
+    /// How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub retry_timeout: Option<Duration>,
     /// Time-out for an S3 connection to be made [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
-    /// Time-out of one attempt of an S3 request [default: 5m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    /// Time-out of one attempt, beside the time that its body takes at 32 KiB/s [default: 1m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub attempt_timeout: Option<Duration>,
 }

@@ -3,14 +3,17 @@
 //!
 //! A tool defines one struct of all its settings. Its serialised defaults tell which keys there are
 //! and of which kind, so a text from the environment is read as the right kind and a key that
-//! nobody knows is noticed.
+//! nobody knows is noticed. A setting is a text, a number, a yes or no, a list of texts or a table of
+//! texts.
+
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format as _, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Error, Figment, Metadata, Profile, Provider};
+use figment::value::{Dict, Value};
+use figment::{Error, Profile, Provider as _};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::failure::Failure;
@@ -77,58 +80,52 @@ where
 {
     let invalid = |error: Box<Error>| Failure::usage(format!("invalid setting: {error}"));
     let defaults = dict(defaults).map_err(invalid)?;
-    let mut figment = Figment::from(Layer::new("default", defaults.clone()));
-    for layer in file_layers(sources.file, sources.tool, &defaults)? {
-        figment = figment.merge(layer);
-    }
-    for layer in environment_layers(sources, &defaults) {
-        figment = figment.merge(layer);
-    }
+    let mut layers = vec![Layer::new("default", defaults.clone())];
+    layers.extend(file_layers(sources.file, sources.tool, &defaults)?);
+    layers.extend(environment_layers(sources, &defaults));
     for (key, value) in dict(sources.flags).map_err(invalid)? {
         if defaults.contains_key(&key) {
             let flag = format!("flag `--{}`", key.replace('_', "-"));
-            figment = figment.merge(Layer::new(flag, Dict::from([(key, value)])));
+            layers.push(Layer::new(flag, Dict::from([(key, value)])));
         }
     }
-    let settings: S = figment.extract().map_err(|error| {
-        let (key, origin) = culprit::<S>(&figment, &defaults).unwrap_or_default();
+    // A value hides the weaker ones as a whole, lists and tables too: one origin each.
+    let (mut values, mut origins) = (Dict::new(), BTreeMap::new());
+    for layer in layers {
+        for (key, value) in layer.values {
+            origins.insert(key.clone(), layer.name.clone());
+            values.insert(key, value);
+        }
+    }
+    let settings: S = Value::from(values.clone()).deserialize().map_err(|error| {
+        let key = culprit::<S>(&values, &defaults).unwrap_or_default();
+        let origin = origins.get(&key).cloned().unwrap_or_default();
         Failure::usage(format!(
             "invalid setting `{key}`, from {origin}: {}",
             error.kind
         ))
     })?;
-    let origins = dict(&settings)
-        .map_err(invalid)?
-        .into_iter()
-        .map(|(key, value)| {
-            let origin = figment
-                .find_metadata(&key)
-                .map_or("default", |m| &m.name)
-                .to_owned();
-            SettingOrigin {
-                value: text(&value),
-                origin,
-                key,
-            }
-        })
-        .collect();
-    Ok(Resolved { settings, origins })
+    let shown = dict(&settings).map_err(invalid)?.into_iter();
+    let origins = shown.map(|(key, value)| SettingOrigin {
+        value: value::shown(&value),
+        origin: origins.get(&key).cloned().unwrap_or_default(),
+        key,
+    });
+    Ok(Resolved {
+        origins: origins.collect(),
+        settings,
+    })
 }
 
-/// The setting that cannot be read, and its origin. Settings that are grouped by
-/// `#[serde(flatten)]` lose the name of the failing one, so each is tried alone.
-fn culprit<S: DeserializeOwned>(figment: &Figment, defaults: &Dict) -> Option<(String, String)> {
-    defaults.keys().find_map(|key| {
-        let value = figment.find_value(key).ok()?;
-        let alone = Layer::new("", Dict::from([(key.clone(), value)]));
-        let tried = Figment::from(Layer::new("", defaults.clone())).merge(alone);
-        tried.extract::<S>().is_err().then(|| {
-            let origin = figment
-                .find_metadata(key)
-                .map_or("default", |metadata| &metadata.name);
-            (key.clone(), origin.to_owned())
-        })
-    })
+/// The setting that cannot be read. Settings that are grouped by `#[serde(flatten)]` lose the name
+/// of the failing one, so each is tried alone.
+fn culprit<S: DeserializeOwned>(values: &Dict, defaults: &Dict) -> Option<String> {
+    let found = values.iter().find(|(key, value)| {
+        let mut alone = defaults.clone();
+        alone.insert((*key).clone(), (*value).clone());
+        Value::from(alone).deserialize::<S>().is_err()
+    });
+    found.map(|(key, _)| key.clone())
 }
 
 /// One named source of some values.
@@ -143,16 +140,6 @@ impl Layer {
             name: name.into(),
             values,
         }
-    }
-}
-
-impl Provider for Layer {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name.clone())
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        Ok(Profile::Default.collect(self.values.clone()))
     }
 }
 
@@ -223,39 +210,11 @@ fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Vec<Layer> {
         .filter(|(_, key)| known.contains_key(key))
         .filter_map(|(variable, key)| {
             let text = sources.environment.get(&variable);
-            let value = of_kind(known.get(&key), text.filter(|text| !text.is_empty())?);
+            let value = value::of_kind(known.get(&key), text.filter(|text| !text.is_empty())?);
             let name = format!("environment variable `{variable}`");
             Some(Layer::new(name, Dict::from([(key, value)])))
         })
         .collect()
-}
-
-/// `text` as the kind of value that the default is; the settings' own types check the rest.
-fn of_kind(default: Option<&Value>, text: &str) -> Value {
-    let number = || text.parse::<u64>().ok().map(Value::from);
-    let boolean = || match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(Value::from(true)),
-        "false" | "0" | "no" | "off" => Some(Value::from(false)),
-        _ => None,
-    };
-    match default {
-        Some(Value::Num(..)) => number(),
-        Some(Value::Bool(..)) => boolean(),
-        _ => None,
-    }
-    .unwrap_or_else(|| Value::from(text))
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(_, text) => text.clone(),
-        Value::Empty(..) => "(not set)".to_owned(),
-        Value::Bool(_, value) => value.to_string(),
-        value => value
-            .to_u128()
-            .map(|number| number.to_string())
-            .unwrap_or_else(|| format!("{value:?}")),
-    }
 }
 
 #[cfg(test)]
@@ -277,10 +236,20 @@ mod tests {
         parts: PartSettings,
         password: Secret,
         replace: bool,
+        include: Vec<String>,
+        metadata: BTreeMap<String, String>,
+    }
+
+    #[derive(Default, Serialize)]
+    struct Flags {
+        #[serde(flatten)]
+        s3: S3Args,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        include: Vec<String>,
     }
 
     fn resolve_with(
-        flags: &S3Args,
+        flags: &Flags,
         environment: &[(&str, &str)],
         file: &str,
     ) -> Result<Resolved<Settings>, Failure> {
@@ -289,6 +258,8 @@ mod tests {
             parts: PartSettings::defaults(),
             password: Secret::default(),
             replace: true,
+            include: Vec::new(),
+            metadata: BTreeMap::new(),
         };
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), file).unwrap();
@@ -315,16 +286,14 @@ mod tests {
 
     #[test]
     fn flag_wins_over_environment_over_file_over_default() {
-        let flags = S3Args {
-            bucket: Some("typed".into()),
-            ..S3Args::default()
-        };
+        let mut flags = Flags::default();
+        flags.s3.bucket = Some("typed".into());
         let environment = [
             ("LOB_BUCKET", "exported"),
             ("LOB_PART_SIZE", "16MiB"),
             ("AWS_REGION", "eu-west-1"),
             ("LOB_LENDER_REGION", "eu-west-2"),
-            ("LOB_MAX_ATTEMPTS", "3"),
+            ("LOB_PARTS_IN_FLIGHT", "3"),
             ("LOB_REPLACE", "false"),
             ("LOB_PREFIX", "1234"),
             ("LOB_UPLOAD_PREFIX", "2025"),
@@ -335,7 +304,7 @@ mod tests {
         let settings = &resolved.settings;
         assert_eq!(settings.s3.bucket, "typed");
         assert_eq!(settings.parts.part_size, ByteSize::mib(16));
-        assert_eq!(settings.s3.max_attempts, 3);
+        assert_eq!(settings.parts.parts_in_flight.get(), 3);
         assert_eq!(settings.s3.attempt_timeout, Duration::from_secs(60));
         assert_eq!(settings.s3.prefix, "2025");
         assert!(!settings.replace);
@@ -351,9 +320,9 @@ mod tests {
 
     #[test]
     fn a_wrong_value_or_an_unknown_key_is_refused_by_name() {
-        let flags = S3Args::default();
-        let wrong = resolve_with(&flags, &[("LOB_MAX_ATTEMPTS", "many")], "").unwrap_err();
-        assert!(wrong.to_string().contains("max_attempts"), "{wrong}");
+        let flags = Flags::default();
+        let wrong = resolve_with(&flags, &[("LOB_PARTS_IN_FLIGHT", "many")], "").unwrap_err();
+        assert!(wrong.to_string().contains("parts_in_flight"), "{wrong}");
         let unknown = resolve_with(&flags, &[], "[upload]\npart_sise = '8MiB'\n").unwrap_err();
         assert!(
             unknown.to_string().contains("upload.part_sise"),
@@ -365,8 +334,54 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let secret = [("LOB_PASSWORD", "opensesame")];
-        let resolved = resolve_with(&S3Args::default(), &secret, "").unwrap();
+        let resolved = resolve_with(&Flags::default(), &secret, "").unwrap();
         assert_eq!(resolved.settings.password.expose(), "opensesame");
         assert_eq!(origin(&resolved, "password"), "*** <- environment variable");
+    }
+
+    #[test]
+    fn lists_and_tables_come_from_every_layer_and_hide_weaker_ones_as_a_whole() {
+        let file = "include = ['a*', 'b*']\nmetadata = { team = 'x', desk = 'y' }\n";
+        let resolved = resolve_with(&Flags::default(), &[], file).unwrap();
+        assert_eq!(resolved.settings.include, ["a*", "b*"]);
+        assert_eq!(origin(&resolved, "include"), "a*,b* <- file");
+        assert_eq!(origin(&resolved, "metadata"), "desk=y,team=x <- file");
+
+        let environment = [("LOB_INCLUDE", "{c,d}*, e*"), ("LOB_METADATA", "team=z")];
+        let resolved = resolve_with(&Flags::default(), &environment, file).unwrap();
+        assert_eq!(resolved.settings.include, ["{c,d}*", "e*"]);
+        let shown = "team=z <- environment variable";
+        assert_eq!(origin(&resolved, "metadata"), shown);
+
+        let flags = Flags {
+            include: vec!["f,g".into()],
+            ..Flags::default()
+        };
+        let resolved = resolve_with(&flags, &environment, file).unwrap();
+        assert_eq!(resolved.settings.include, ["f,g"]);
+        let resolved = resolve_with(&Flags::default(), &[], "").unwrap();
+        assert_eq!(origin(&resolved, "include"), "(not set) <- default");
+        assert_eq!(origin(&resolved, "metadata"), "(not set) <- default");
+    }
+
+    #[test]
+    fn a_list_or_a_table_of_another_form_is_refused_by_name_and_origin() {
+        let refused = |environment: &[(&str, &str)], file: &str| {
+            let refused = resolve_with(&Flags::default(), environment, file);
+            refused.unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(&[("LOB_METADATA", "team=x,desk")], ""),
+            "invalid setting `metadata`, from environment variable `LOB_METADATA`: invalid type: \
+             found string \"team=x,desk\", expected a map"
+        );
+        for file in ["include = 'a*'", "include = [1]", "metadata = { a = 1 }"] {
+            let key = file.split(' ').next().unwrap();
+            let found = refused(&[], file);
+            assert!(
+                found.starts_with(&format!("invalid setting `{key}`, from file")),
+                "{found}"
+            );
+        }
     }
 }

@@ -4,9 +4,11 @@
 //! lost reply can be settled by asking what is there: see [`Store::put_new`] and
 //! [`Store::complete_multipart`].
 
+mod bandwidth;
 mod body;
 mod client;
 mod conditional;
+mod endpoint;
 mod error;
 mod error_code;
 mod multipart;
@@ -14,24 +16,37 @@ mod observe;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use body::ObjectBody;
+pub use conditional::Condition;
+pub use endpoint::{Endpoint, MultipartAbilities};
 pub use error::{StoreError, StoreErrorKind};
-pub use multipart::{StoredPart, UploadId};
+pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
+use self::bandwidth::Bandwidth;
 use crate::crc::Crc;
 use crate::failure::Failure;
+use crate::flow::Flow;
+use crate::manifest::Verified;
 use crate::metrics::Metrics;
+use crate::object_settings::ObjectSettings;
+use crate::part_settings::PartSettings;
 use crate::s3_settings::S3Settings;
 
 /// The user metadata field that holds the write token.
 const TOKEN_FIELD: &str = "lob-token";
+/// Bytes per second that each request moves at least, or it is given up and tried again: a link
+/// that is slower in sum is left to fewer requests (`flow`).
+const SLOWEST_RATE: u64 = 32 << 10;
 
 /// A random number that marks everything that one run wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,14 +120,63 @@ pub struct Expected<'a> {
     pub crc: Crc,
     /// The token of the run that writes it.
     pub token: &'a WriteToken,
+    /// How far the endpoint can prove it.
+    pub proof: Verified,
+    /// The ETag that it must have, where that is known.
+    pub etag: Option<&'a str>,
 }
 
 impl Expected<'_> {
-    /// Whether `info` describes exactly this object: same writer, size and CRC.
+    /// Whether `info` describes exactly this object: same writer and size, and same CRC, or as much
+    /// as the endpoint can prove.
     pub fn is(&self, info: &ObjectInfo) -> bool {
+        let same_crc = match (info.crc, self.proof) {
+            (Some(crc), _) => crc == self.crc,
+            (None, proof) => proof != Verified::FullObjectCrc,
+        };
         info.size == self.size
-            && info.crc == Some(self.crc)
             && info.token.as_ref() == Some(self.token)
+            && same_crc
+            && self.etag.is_none_or(|etag| etag == info.etag)
+    }
+}
+
+/// An object that was written and acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenObject {
+    /// The entity tag, without quotes.
+    pub etag: String,
+    /// The version, where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// How it is proved.
+    pub verified: Verified,
+}
+
+/// How bytes are sent and what is said about the objects that they become.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    flow: Flow,
+    parts_in_flight: usize,
+    bandwidth: Option<Bandwidth>,
+    objects: ObjectSettings,
+}
+
+impl Sending {
+    /// As the settings say.
+    pub fn new(parts: &PartSettings, objects: ObjectSettings) -> Self {
+        Self {
+            flow: Flow::new(parts.parts_in_flight),
+            parts_in_flight: parts.parts_in_flight.get(),
+            bandwidth: parts.max_bandwidth.map(Bandwidth::new),
+            objects,
+        }
+    }
+}
+
+impl Default for Sending {
+    /// For whoever writes nothing.
+    fn default() -> Self {
+        Self::new(&PartSettings::defaults(), ObjectSettings::default())
     }
 }
 
@@ -122,6 +186,10 @@ pub struct Store {
     client: Client,
     bucket: String,
     region: String,
+    owner: Option<String>,
+    attempt_timeout: Duration,
+    sending: Sending,
+    endpoint: Endpoint,
     metrics: Metrics,
 }
 
@@ -131,24 +199,30 @@ impl Store {
     /// # Errors
     /// A CA bundle that cannot be used, a bucket that is missing or not permitted, credentials that
     /// are missing or wrong, a server that does not answer.
-    pub async fn connect(settings: &S3Settings, metrics: &Metrics) -> anyhow::Result<Self> {
+    pub async fn connect(
+        settings: &S3Settings,
+        sending: Sending,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
         if settings.bucket.is_empty() {
             return Err(Failure::usage("no bucket is given")
                 .with_hint("name it with --bucket or LOB_BUCKET")
                 .into());
         }
-        if settings.max_attempts == 0
-            || settings.connect_timeout.is_zero()
-            || settings.attempt_timeout.is_zero()
-        {
-            let zero = "--max-attempts, --connect-timeout and --attempt-timeout cannot be zero";
+        if settings.connect_timeout.is_zero() || settings.attempt_timeout.is_zero() {
+            let zero = "--connect-timeout and --attempt-timeout cannot be zero";
             return Err(Failure::usage(zero).into());
         }
-        let (client, region) = client::build(settings, metrics).await?;
+        sending.objects.check()?;
+        let (client, region) = client::build(settings, &sending.flow, metrics).await?;
         let store = Self {
             client,
             bucket: settings.bucket.clone(),
             region,
+            owner: settings.expected_bucket_owner.clone(),
+            attempt_timeout: settings.attempt_timeout,
+            sending,
+            endpoint: Endpoint::S3,
             metrics: metrics.clone(),
         };
         store.check_bucket().await?;
@@ -158,6 +232,7 @@ impl Store {
     async fn check_bucket(&self) -> Result<(), StoreError> {
         let request = self.client.head_bucket().bucket(&self.bucket);
         let Err(error) = request
+            .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .config_override(client::first_contact())
             .send()
@@ -182,6 +257,39 @@ impl Store {
         })
     }
 
+    /// What the endpoint can do, as far as it was asked.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// The same store, relying on nothing but what the endpoint can do.
+    #[must_use]
+    pub(crate) fn on(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
+    /// The time-out of one attempt of a request with a body of `size` bytes.
+    fn body_timeout(&self, size: u64) -> Duration {
+        let slowest = Duration::from_secs(size / SLOWEST_RATE);
+        let paced = self
+            .sending
+            .bandwidth
+            .as_ref()
+            .map(|bandwidth| bandwidth.time_for(size, self.sending.parts_in_flight));
+        // At a set pace others may go first: twice the time that it takes on average.
+        let body = slowest.max(paced.unwrap_or_default() * 2);
+        self.attempt_timeout + body
+    }
+
+    /// A request body of these bytes, at the pace that is set.
+    fn body(&self, bytes: Bytes) -> ByteStream {
+        match &self.sending.bandwidth {
+            Some(bandwidth) => bandwidth.body(bytes),
+            None => ByteStream::from(bytes),
+        }
+    }
+
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
@@ -203,6 +311,7 @@ impl Store {
     /// Anything but an answer that says yes or no.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key);
+        let request = request.set_expected_bucket_owner(self.owner.clone());
         match request.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(output) => Ok(Some(ObjectInfo::from_head(&output))),
             Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 404 => Ok(None),
@@ -223,6 +332,7 @@ impl Store {
             .client
             .list_objects_v2()
             .bucket(&self.bucket)
+            .set_expected_bucket_owner(self.owner.clone())
             .prefix(prefix);
         let mut pages = request.set_max_keys(limit).into_paginator().send();
         let mut objects = Vec::new();
@@ -249,6 +359,7 @@ impl Store {
             .client
             .list_objects_v2()
             .bucket(&self.bucket)
+            .set_expected_bucket_owner(self.owner.clone())
             .prefix(prefix);
         let mut pages = request.delimiter("/").into_paginator().send();
         let mut folders = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lob_core::interrupt::Interrupt;
 use lob_core::multipart::{FinishedParts, MultipartUpload};
-use lob_core::part::{FileHashes, PartBudget, PartBuffer, PartHasher};
+use lob_core::part::{FileHashes, Hashing, PartBudget, PartBuffer, PartHasher};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::store::StoreError;
@@ -91,7 +91,10 @@ impl PartSender {
         Ok(Self {
             sink,
             budget: budget.clone(),
-            hasher: PartHasher::default(),
+            hasher: PartHasher::new(Hashing {
+                md5: false,
+                part_md5: run.store.endpoint().needs_md5(),
+            }),
             upload: upload.reporting_to(Arc::clone(progress)),
         })
     }

@@ -12,11 +12,12 @@ use lob_core::manifest::{
     keep_local_copy,
 };
 use lob_core::metrics::MetricsSnapshot;
+use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, Plan, Proved};
 use lob_core::statistics::Statistics;
-use lob_core::store::Store;
+use lob_core::store::{Sending, Store};
 use lob_mongo::{Scan, ScanOptions, Server};
 
 use crate::plan::{ExportPlan, PlannedSplit, SplitPlan, plan_splits};
@@ -47,15 +48,34 @@ pub(crate) async fn export(
     let splits = context.interrupt.or(plan(settings)).await?;
     let store = context
         .interrupt
-        .or(Store::connect(&settings.s3, &context.metrics))
+        .or(Store::connect(
+            &settings.s3,
+            Sending::new(&settings.parts, ObjectSettings::default()),
+            &context.metrics,
+        ))
         .await?;
     let work = ExportPlan {
         database: settings.database.clone(),
         settings: byte_settings.clone(),
         splits: splits.iter().map(|split| split.plan.clone()).collect(),
     };
-    let opened = Plan::open(store, prefix, settings.run_id.clone(), "lob-export", work);
-    let (plan, run) = context.interrupt.or(opened).await?;
+    let requested = settings.run_id.clone();
+    let created = Plan::create(
+        store.clone(),
+        prefix.clone(),
+        requested,
+        "lob-export",
+        work,
+        true,
+    );
+    let Some((plan, run)) = context.interrupt.or(created).await? else {
+        let (run, url) = (settings.run_id.as_ref(), store.url(&prefix.folder()));
+        let run = run.map(ToString::to_string).unwrap_or_default();
+        let message = format!("run `{run}` has a plan already below `{url}`");
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("exports cannot be resumed yet; take another --run-id")
+            .into());
+    };
     tracing::info!(run = %plan.run_id, splits = splits.len(), "exporting");
     context.progress.begin(Work {
         bytes: None,
@@ -101,7 +121,8 @@ pub(crate) async fn export(
             context.metrics.snapshot(),
         ),
     };
-    let bytes = run.commit(proved, &manifest, ExportManifest::read).await?;
+    let committed = run.commit(proved, &manifest, ExportManifest::read).await?;
+    let bytes = committed.manifest();
     Ok(Exported {
         manifest_url: run.store.url(&run.location.manifest_key()),
         local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),

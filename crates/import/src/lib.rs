@@ -13,7 +13,7 @@ mod summary;
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::{Sources, resolve};
-use lob_core::store::Store;
+use lob_core::store::{Sending, Store};
 
 pub use args::Args;
 
@@ -37,7 +37,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.list {
         let folder = settings.s3.runs_folder()?;
         let listed = async {
-            let store = Store::connect(&settings.s3, &context.metrics).await?;
+            let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
             let listed = runs::list(&store, &folder).await?;
             anyhow::Ok(summary::runs(&store.url(&folder.folder()), &listed))
         };

@@ -8,7 +8,7 @@ use lob_core::manifest::ExportedSplit;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
-use lob_core::store::Store;
+use lob_core::store::{Sending, Store};
 use lob_mongo::{BatchLimits, Database, ExistingTarget, Server, Staging};
 
 use crate::load::Loader;
@@ -47,7 +47,7 @@ pub(crate) async fn import(
 
     // Choose the run.
     let chosen = async {
-        let store = Store::connect(&settings.s3, &context.metrics).await?;
+        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
         let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
         let server = Server::connect(&settings.mongo)
             .await

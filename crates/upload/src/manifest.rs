@@ -4,7 +4,7 @@ use lob_core::manifest::{DataFile, RunFacts, S3Config, UploadManifest, UploadedF
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::part::FileHashes;
 use lob_core::run::OpenRun;
-use lob_core::store::ObjectInfo;
+use lob_core::store::WrittenObject;
 
 use crate::plan::{ByteSettings, TOOL};
 use crate::settings::Settings;
@@ -16,7 +16,7 @@ pub(crate) fn uploaded_file(
     run: &OpenRun,
     source: &SourceFile,
     hashes: &FileHashes,
-    object: &ObjectInfo,
+    object: &WrittenObject,
 ) -> UploadedFile {
     let path = &source.relative_path;
     UploadedFile {

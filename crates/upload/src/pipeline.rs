@@ -6,12 +6,13 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::{Context, Outcome};
-use lob_core::failure::ExitStatus;
+use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, UploadManifest, UploadedFile, keep_local_copy};
+use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, Plan};
-use lob_core::store::Store;
+use lob_core::store::{Sending, Store};
 
 use crate::manifest;
 use crate::plan::{self, TOOL, UploadWork};
@@ -27,11 +28,23 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
     let files = examine(settings, &budget, context).await?;
     let store = context
         .interrupt
-        .or(Store::connect(&settings.s3, &context.metrics))
+        .or(Store::connect(
+            &settings.s3,
+            Sending::new(&settings.parts, ObjectSettings::default()),
+            &context.metrics,
+        ))
         .await?;
     let work = UploadWork::new(settings, &files);
-    let opening = Plan::open(store, prefix, settings.run_id.clone(), TOOL, work);
-    let (_, run) = context.interrupt.or(opening).await?;
+    let requested = settings.run_id.clone();
+    let creating = Plan::create(store.clone(), prefix.clone(), requested, TOOL, work, true);
+    let Some((_, run)) = context.interrupt.or(creating).await? else {
+        let (run, url) = (settings.run_id.as_ref(), store.url(&prefix.folder()));
+        let run = run.map(ToString::to_string).unwrap_or_default();
+        let message = format!("run `{run}` has a plan already below `{url}`");
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("runs cannot be resumed yet; take another --run-id")
+            .into());
+    };
 
     let bytes = files.iter().map(|file| file.fingerprint.size).sum();
     let count = files.len() as u64;
@@ -47,7 +60,10 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
     let proved = context.interrupt.or(run.prove(&data_files)).await?;
     let metrics = context.metrics.snapshot();
     let manifest = manifest::manifest(&run, settings, uploaded, metrics);
-    let committed = run.commit(proved, &manifest, UploadManifest::read).await?;
+    let committed = run
+        .commit(proved, &manifest, UploadManifest::read)
+        .await?
+        .manifest();
 
     // From here on nothing can fail the run.
     let local_copy = keep_local_copy(&settings.manifest_dir, run.location.id(), &committed);

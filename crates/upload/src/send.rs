@@ -8,7 +8,7 @@ use lob_core::multipart::MultipartUpload;
 use lob_core::part::{FileHashes, PartBudget};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
-use lob_core::store::ObjectInfo;
+use lob_core::store::{Condition, WrittenObject};
 
 use crate::read::Reader;
 use crate::source::SourceFile;
@@ -28,7 +28,10 @@ pub(crate) struct Sender<'a> {
 
 impl Sender<'_> {
     /// Reads the file once and sends it.
-    pub(crate) async fn send(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, ObjectInfo)> {
+    pub(crate) async fn send(
+        &self,
+        file: &SourceFile,
+    ) -> anyhow::Result<(FileHashes, WrittenObject)> {
         let sent = if file.fingerprint.size <= self.multipart_threshold {
             self.stop.or(self.in_one_request(file)).await?
         } else {
@@ -38,17 +41,24 @@ impl Sender<'_> {
         Ok(sent)
     }
 
-    async fn in_one_request(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, ObjectInfo)> {
+    async fn in_one_request(
+        &self,
+        file: &SourceFile,
+    ) -> anyhow::Result<(FileHashes, WrittenObject)> {
         let size = file.fingerprint.size;
         let (reader, part) = Reader::open(file).await?.part(size, self.budget).await?;
         let hashes = reader.finish().await?;
         let key = self.run.key(&file.relative_path);
-        let object = self.run.store.put_part(&key, part, &self.run.token).await?;
+        let object = self
+            .run
+            .store
+            .put_file(&key, part, &hashes, &self.run.token, Condition::Absent)
+            .await?;
         self.progress.advance(size, 0);
         Ok((hashes, object))
     }
 
-    async fn in_parts(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, ObjectInfo)> {
+    async fn in_parts(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, WrittenObject)> {
         let reader = self.stop.or(Reader::open(file)).await?;
         let key = self.run.key(&file.relative_path);
         // Not to be interrupted: an upload whose id nobody knows could not be aborted.

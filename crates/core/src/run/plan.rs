@@ -2,16 +2,20 @@
 
 use bytes::Bytes;
 use jiff::ToSpan as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::probe::probe;
 use super::{OpenRun, Prefix, RunId, RunLocation};
 use crate::failure::{ExitStatus, Failure};
-use crate::store::{Store, StoreErrorKind, WriteToken};
+use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
 const FORMAT_VERSION: u32 = 1;
 /// Generated ids that may be taken already, one for each second.
 const MAX_TAKEN: u32 = 60;
+/// Largest plan that is read.
+const MAX_PLAN_BYTES: u64 = 256 << 20;
 
 /// What a run will do, as it is written before it does anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,19 +36,32 @@ pub struct Plan<W> {
     pub work: W,
 }
 
+/// A run that has a plan.
+#[derive(Debug)]
+pub struct FoundRun<W> {
+    /// Its plan.
+    pub plan: Plan<W>,
+    /// The run, on an endpoint that nothing is known of yet.
+    pub run: OpenRun,
+    /// Its manifest, if the run is committed.
+    pub manifest: Option<Bytes>,
+    bytes: Bytes,
+}
+
 impl<W: Serialize> Plan<W> {
     /// Writes the plan of a new run. Without a requested id the time gives one; a second that is
-    /// taken is left to its owner.
+    /// taken is left to its owner. `multipart` says whether the run will have multipart uploads.
     ///
     /// # Errors
-    /// A requested id that has a plan already; the store's.
-    pub async fn open(
+    /// `None` where the requested id has a plan already; the store's.
+    pub async fn create(
         store: Store,
         prefix: Prefix,
         requested: Option<RunId>,
         tool: &str,
         work: W,
-    ) -> anyhow::Result<(Self, OpenRun)> {
+        multipart: bool,
+    ) -> anyhow::Result<Option<(Self, OpenRun)>> {
         let started = jiff::Timestamp::now();
         let mut plan = Self {
             format_version: FORMAT_VERSION,
@@ -59,54 +76,138 @@ impl<W: Serialize> Plan<W> {
             let location = RunLocation::new(prefix.clone(), plan.run_id.clone());
             let key = location.plan_key();
             let bytes = Bytes::from(serde_json::to_vec_pretty(&plan)?);
-            match store.put_new(&key, bytes.clone(), &plan.write_token).await {
-                Ok(_) => {
+            match claim(&store, &key, &bytes, &plan.write_token).await? {
+                Some(store) => {
                     let token = plan.write_token.clone();
-                    check_crc_is_kept(&store, &key).await?;
-                    let conditional_writes = store.honours_conditions(&key, bytes, &token).await?;
-                    if !conditional_writes {
-                        tracing::warn!(
-                            "the server ignores conditions on writes: nothing but care keeps two \
-                             processes from writing to one run"
-                        );
-                    }
+                    let store = probe(store, &key, &bytes, &token, multipart).await?;
                     let run = OpenRun {
                         store,
                         location,
                         token,
                         started,
-                        conditional_writes,
                     };
-                    return Ok((plan, run));
+                    return Ok(Some((plan, run)));
                 }
-                Err(error) if error.kind != StoreErrorKind::AlreadyExists => {
-                    return Err(error.into());
-                }
-                Err(_) if requested.is_none() => {
+                None if requested.is_none() => {
                     plan.run_id = RunId::at(started + i64::from(taken).seconds());
                 }
-                Err(_) => break,
+                None => return Ok(None),
             }
         }
-        let (run, url) = (&plan.run_id, store.url(&prefix.folder()));
-        let message = format!("run `{run}` has a plan already below `{url}`");
+        let message = format!("{MAX_TAKEN} runs began in the last {MAX_TAKEN} seconds");
         Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("runs cannot be resumed yet; take another --run-id")
+            .with_hint("name the run with --run-id")
             .into())
     }
 }
 
-/// An endpoint that keeps no CRC64NVME cannot prove a data file: said before any is sent.
-async fn check_crc_is_kept(store: &Store, key: &str) -> anyhow::Result<()> {
-    if store
-        .head(key)
-        .await?
-        .is_some_and(|plan| plan.crc.is_some())
-    {
-        return Ok(());
+/// Writes a plan where there is none, with as much protection as the endpoint knows.
+async fn claim(
+    store: &Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+) -> Result<Option<Store>, StoreError> {
+    // Asked first, since a server that ignores conditions would overwrite what is there.
+    if store.head(key).await?.is_some() {
+        return Ok(None);
     }
-    let message = format!("the server keeps no CRC64NVME of `{}`", store.url(key));
-    Err(Failure::new(ExitStatus::Failed, message)
-        .with_hint("it must attest the checksum of whole objects, as S3 and MinIO do")
-        .into())
+    let mut refused = None;
+    for crc64nvme in [true, false] {
+        let store = store.clone().on(Endpoint {
+            crc64nvme,
+            md5_etags: crc64nvme,
+            ..Endpoint::S3
+        });
+        match store.put_new(key, plan.clone(), token).await {
+            Ok(_) => return Ok(Some(store)),
+            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
+                // An endpoint without checksums cannot settle a lost reply; the token can.
+                let there = store.head(key).await?.and_then(|info| info.token);
+                return Ok((there.as_ref() == Some(token)).then_some(store));
+            }
+            // A server may refuse a request for the header that it does not know.
+            Err(error)
+                if matches!(
+                    error.kind,
+                    StoreErrorKind::Unsupported | StoreErrorKind::Refused
+                ) =>
+            {
+                refused.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(None),
+    }
+}
+
+impl<W: DeserializeOwned> FoundRun<W> {
+    /// The run at `location`, if it has a plan.
+    ///
+    /// # Errors
+    /// A plan that this version of `tool` cannot take up; the store's.
+    pub async fn find(
+        store: &Store,
+        location: RunLocation,
+        tool: &str,
+    ) -> anyhow::Result<Option<Self>> {
+        let key = location.plan_key();
+        let bytes = match store.get_small(&key, MAX_PLAN_BYTES).await {
+            Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let refused = |why: &str| {
+            let message = format!("the plan `{}` {why}", store.url(&key));
+            Failure::new(ExitStatus::Failed, message).with_hint("take another --run-id")
+        };
+        let head: PlanHead = serde_json::from_slice(&bytes)
+            .map_err(|error| refused("cannot be read").caused_by(error))?;
+        if head.format_version != FORMAT_VERSION {
+            return Err(refused("is of another version of these tools").into());
+        }
+        if head.tool != tool {
+            return Err(refused(&format!("is one of {}", head.tool)).into());
+        }
+        let plan: Plan<W> = serde_json::from_slice(&bytes)
+            .map_err(|error| refused("cannot be read").caused_by(error))?;
+        if plan.run_id != *location.id() {
+            return Err(refused(&format!("is that of run `{}`", plan.run_id)).into());
+        }
+        let run = OpenRun {
+            store: store.clone(),
+            location,
+            token: plan.write_token.clone(),
+            started: plan.created,
+        };
+        let manifest = run.manifest().await?;
+        Ok(Some(Self {
+            plan,
+            run,
+            manifest,
+            bytes,
+        }))
+    }
+
+    /// Takes the run up, on what the endpoint can do.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn take_up(self, multipart: bool) -> Result<(Plan<W>, OpenRun), StoreError> {
+        let Self {
+            plan, run, bytes, ..
+        } = self;
+        let key = run.location.plan_key();
+        let store = probe(run.store, &key, &bytes, &run.token, multipart).await?;
+        Ok((plan, OpenRun { store, ..run }))
+    }
+}
+
+/// What every version of a plan says.
+#[derive(Deserialize)]
+struct PlanHead {
+    format_version: u32,
+    tool: String,
 }

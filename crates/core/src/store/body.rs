@@ -76,7 +76,8 @@ impl Store {
         position: u64,
         etag: Option<&str>,
     ) -> Result<GetObjectOutput, StoreError> {
-        let mut request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let mut request = request.set_expected_bucket_owner(self.owner.clone());
         if position > 0 {
             request = request.range(format!("bytes={position}-"));
         }

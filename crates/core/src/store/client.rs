@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     AppName, Region, RequestChecksumCalculation, ResponseChecksumValidation,
@@ -12,11 +11,12 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
 
-use super::error_code::error_code;
+use super::error_code::{error_code, is_of_complete};
 use super::observe::Observer;
 use crate::failure::Failure;
+use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::retry::{S3RetryClassifier, retry_config, retry_partition};
+use crate::retry::{S3RetryClassifier, no_more_than, retry_config, retry_partition};
 use crate::s3_settings::S3Settings;
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
@@ -28,6 +28,7 @@ const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 /// The client, and the region that the SDK's chain resolved.
 pub(super) async fn build(
     settings: &S3Settings,
+    flow: &Flow,
     metrics: &Metrics,
 ) -> Result<(Client, String), Failure> {
     let timeouts = TimeoutConfig::builder()
@@ -36,7 +37,7 @@ pub(super) async fn build(
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client(settings)?)
-        .retry_config(retry_config(settings.max_attempts))
+        .retry_config(retry_config())
         .timeout_config(timeouts)
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled()
@@ -66,8 +67,13 @@ pub(super) async fn build(
         .retry_partition(retry_partition(&settings.bucket))
         .retry_classifier(S3RetryClassifier {
             code_of: error_code,
+            conflict_is_final: is_of_complete,
         })
-        .interceptor(Observer::new(metrics.clone()));
+        .interceptor(Observer {
+            metrics: metrics.clone(),
+            flow: flow.clone(),
+            retry_timeout: settings.retry_timeout,
+        });
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
@@ -77,9 +83,17 @@ pub(super) async fn build(
     Ok((Client::from_conf(config.build()), region.to_string()))
 }
 
-/// Few attempts, for the first request of a run: a wrong endpoint should be said soon.
+/// Few attempts, for the first request of a run: a wrong endpoint should be said soon. They take
+/// some 3 seconds if nobody listens.
 pub(super) fn first_contact() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(3))
+    aws_sdk_s3::config::Builder::new().retry_config(no_more_than(6))
+}
+
+/// The time-out of one attempt of a request with a body: what any request gets, and the time that
+/// the body takes at the slowest rate.
+pub(super) fn with_body(timeout: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout);
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
 fn http_client(

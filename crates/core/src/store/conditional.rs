@@ -1,15 +1,46 @@
 //! Objects that are created once and never changed, also when a reply gets lost.
 //!
 //! After a time-out, a broken connection or a refusal that may answer a repetition of what was done
-//! already, nobody knows whether the write took effect. HEAD settles it: our token with the same size and CRC means
-//! that it did; another object is a conflict; no answer to HEAD is *unknown*.
+//! already, nobody knows whether the write took effect. HEAD settles it: our token with the same
+//! size and CRC means that it did; another object is a conflict; no answer to HEAD is *unknown*.
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::types::ServerSideEncryption;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
 
-use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken};
+use super::{
+    Expected, ObjectInfo, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken, WrittenObject,
+};
 use crate::crc::Crc;
-use crate::part::HashedPart;
+use crate::hash::{Md5, Sha256};
+use crate::manifest::Verified;
+use crate::object_settings::Encryption;
+use crate::part::{FileHashes, HashedPart};
+
+/// On what a write depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// There is no object of that name.
+    Absent,
+    /// The object has this ETag: it cannot be proved, and is written anew.
+    Unchanged(&'a str),
+}
+
+/// The body of a put, and what is known of it.
+struct Body<'a> {
+    bytes: Bytes,
+    crc: Crc,
+    md5: Option<Md5>,
+    /// The signature covers the body where its hash is known anyway.
+    sha256: Option<Sha256>,
+    /// A data file has the storage class and metadata of the settings.
+    is_data: bool,
+    condition: Condition<'a>,
+}
 
 impl Store {
     /// Creates an object that must not exist yet, in one request.
@@ -22,42 +53,71 @@ impl Store {
         key: &str,
         body: Bytes,
         token: &WriteToken,
-    ) -> Result<ObjectInfo, StoreError> {
-        let expected = Expected {
-            size: body.len() as u64,
-            crc: Crc::of(&body),
-            token,
-        };
-        self.put_hashed(key, body, expected).await
+    ) -> Result<WrittenObject, StoreError> {
+        let body = self.hashed(body);
+        self.put(key, body, token).await
     }
 
-    /// [`Store::put_new`] for a file of one part, whose memory is free again afterwards.
+    /// [`Store::put_new`] for a data file of one part, whose memory is free again afterwards.
     ///
     /// # Errors
     /// As [`Store::put_new`].
-    pub async fn put_part(
+    pub async fn put_file(
         &self,
         key: &str,
         part: HashedPart,
+        hashes: &FileHashes,
         token: &WriteToken,
-    ) -> Result<ObjectInfo, StoreError> {
-        let expected = Expected {
-            size: part.bytes.len() as u64,
+        condition: Condition<'_>,
+    ) -> Result<WrittenObject, StoreError> {
+        let body = Body {
+            bytes: part.bytes,
             crc: part.crc,
-            token,
+            md5: part.md5,
+            sha256: Some(hashes.sha256),
+            is_data: true,
+            condition,
         };
-        self.put_hashed(key, part.bytes, expected).await
+        let slot = self.sending.flow.enter().await;
+        let written = self.put(key, body, token).await?;
+        slot.succeeded();
+        Ok(written)
     }
 
-    async fn put_hashed(
+    fn hashed(&self, bytes: Bytes) -> Body<'static> {
+        Body {
+            crc: Crc::of(&bytes),
+            md5: (self.endpoint.proof_of_put() == Verified::PartMd5).then(|| Md5::of(&bytes)),
+            bytes,
+            sha256: None,
+            is_data: false,
+            condition: Condition::Absent,
+        }
+    }
+
+    async fn put(
         &self,
         key: &str,
-        body: Bytes,
-        expected: Expected<'_>,
-    ) -> Result<ObjectInfo, StoreError> {
-        match self.put_if_absent(key, body, &expected).await {
-            Ok(info) => Ok(info),
-            Err(error) => self.settle(key, &expected, error).await,
+        body: Body<'_>,
+        token: &WriteToken,
+    ) -> Result<WrittenObject, StoreError> {
+        let etag = body.md5.map(|md5| md5.to_string());
+        let expected = Expected {
+            size: body.bytes.len() as u64,
+            crc: body.crc,
+            token,
+            proof: self.endpoint.proof_of_put(),
+            etag: etag.as_deref(),
+        };
+        let condition = body.condition;
+        if !self.endpoint.conditional_writes
+            && let Some(there) = self.standing_in_the_way(key, condition).await?
+        {
+            return self.judge(key, &expected, &there, "PutObject");
+        }
+        match self.put_once(key, body, token).await {
+            Ok(written) => Ok(written),
+            Err(error) => self.settle(key, &expected, condition, error).await,
         }
     }
 
@@ -65,54 +125,110 @@ impl Store {
     ///
     /// # Errors
     /// Any answer but yes and no.
-    pub async fn honours_conditions(
+    pub(crate) async fn honours_conditions(
         &self,
         key: &str,
         body: Bytes,
         token: &WriteToken,
     ) -> Result<bool, StoreError> {
-        let expected = Expected {
-            size: body.len() as u64,
-            crc: Crc::of(&body),
-            token,
-        };
-        match self.put_if_absent(key, body, &expected).await {
+        match self.put_once(key, self.hashed(body), token).await {
             Ok(_) => Ok(false),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(true),
             Err(error) => Err(error),
         }
     }
 
-    async fn put_if_absent(
+    async fn put_once(
         &self,
         key: &str,
-        body: Bytes,
-        expected: &Expected<'_>,
-    ) -> Result<ObjectInfo, StoreError> {
-        let output = self
+        body: Body<'_>,
+        token: &WriteToken,
+    ) -> Result<WrittenObject, StoreError> {
+        let size = body.bytes.len() as u64;
+        let verified = self.endpoint.proof_of_put();
+        let objects = &self.sending.objects;
+        let mut request = self
             .client
             .put_object()
             .bucket(&self.bucket)
             .key(key)
-            .if_none_match("*")
-            .checksum_crc64_nvme(expected.crc.to_string())
-            .metadata(TOKEN_FIELD, expected.token.to_string())
-            .body(ByteStream::from(body))
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(objects.sse_kms_key_id.clone())
+            .metadata(TOKEN_FIELD, token.to_string());
+        request = match body.condition {
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
+        };
+        request = match (verified, body.md5) {
+            (Verified::FullObjectCrc, _) => request.checksum_crc64_nvme(body.crc.to_string()),
+            (_, Some(md5)) => request.content_md5(md5.to_base64()),
+            (_, None) => request,
+        };
+        if body.is_data {
+            request = request.set_storage_class(objects.storage_class.as_deref().map(Into::into));
+            for (name, value) in &objects.metadata {
+                request = request.metadata(name, value);
+            }
+        }
+        let output = request
+            .body(self.body(body.bytes))
             .customize()
-            // The CRC header protects the body; hashing it again for the signature would cost more
-            // than everything else together.
-            .disable_payload_signing()
+            .interceptor(SignedPayload(body.sha256))
+            .config_override(super::client::with_body(self.body_timeout(size)))
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("PutObject", self.url(key), error))?;
-        self.metrics.sent("PutObject", expected.size);
-        Ok(ObjectInfo {
-            size: expected.size,
-            etag: super::unquoted(output.e_tag()),
+        self.metrics.sent("PutObject", size);
+        let etag = super::unquoted(output.e_tag());
+        if body.md5.is_some_and(|md5| md5.to_string() != etag) {
+            let detail = "the server's ETag is not the MD5 of what was sent";
+            let (kind, url) = (StoreErrorKind::Integrity, self.url(key));
+            return Err(StoreError::new(kind, "PutObject", url, detail));
+        }
+        Ok(WrittenObject {
+            etag,
             version_id: output.version_id().map(str::to_owned),
-            crc: Some(expected.crc),
-            token: Some(expected.token.clone()),
+            verified,
         })
+    }
+
+    pub(super) fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.sending.objects.sse.map(|sse| match sse {
+            Encryption::Aes256 => ServerSideEncryption::Aes256,
+            Encryption::Kms => ServerSideEncryption::AwsKms,
+            Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
+        })
+    }
+
+    /// What is there although the condition says otherwise: for servers that ignore conditions.
+    pub(super) async fn standing_in_the_way(
+        &self,
+        key: &str,
+        condition: Condition<'_>,
+    ) -> Result<Option<ObjectInfo>, StoreError> {
+        let there = self.head(key).await?;
+        Ok(there.filter(|there| condition != Condition::Unchanged(&there.etag)))
+    }
+
+    /// Whether what is there is what was to be written.
+    pub(super) fn judge(
+        &self,
+        key: &str,
+        expected: &Expected<'_>,
+        there: &ObjectInfo,
+        operation: &'static str,
+    ) -> Result<WrittenObject, StoreError> {
+        if expected.is(there) {
+            return Ok(WrittenObject {
+                etag: there.etag.clone(),
+                version_id: there.version_id.clone(),
+                verified: expected.proof,
+            });
+        }
+        let (kind, url) = (StoreErrorKind::AlreadyExists, self.url(key));
+        let detail = "another object is there";
+        Err(StoreError::new(kind, operation, url, detail))
     }
 
     /// Finds out whether a write that ended with `error` took effect all the same.
@@ -120,22 +236,53 @@ impl Store {
         &self,
         key: &str,
         expected: &Expected<'_>,
+        condition: Condition<'_>,
         error: StoreError,
-    ) -> Result<ObjectInfo, StoreError> {
+    ) -> Result<WrittenObject, StoreError> {
+        if !error.kind.is_ambiguous() {
+            return Err(error);
+        }
         match self.head(key).await {
-            Ok(Some(info)) if expected.is(&info) => {
-                tracing::info!(key, "the reply was lost, the object is there");
-                Ok(info)
+            // What was to be replaced is still there.
+            Ok(Some(info)) if condition == Condition::Unchanged(&info.etag) => Err(error),
+            Ok(Some(info)) => {
+                let operation = error.operation();
+                let settled = self.judge(key, expected, &info, operation);
+                let settled = settled.map_err(|_| error.of_kind(StoreErrorKind::AlreadyExists))?;
+                tracing::info!(key, operation, "the reply was lost, the object is there");
+                Ok(settled)
             }
-            Ok(Some(_)) if error.kind.is_ambiguous() => {
-                Err(error.of_kind(StoreErrorKind::AlreadyExists))
-            }
-            Err(unanswered) if error.kind.is_ambiguous() => {
+            Ok(None) => Err(error),
+            Err(unanswered) => {
                 tracing::debug!(key, %unanswered, "the write cannot be settled");
                 Err(error.of_kind(StoreErrorKind::Unknown))
             }
-            // Refused for a reason that another attempt would meet as well.
-            _ => Err(error),
         }
+    }
+}
+
+/// Signs the body by a hash that is known already, or not at all: the CRC header protects it, and
+/// hashing it again for the signature would cost more than everything else together.
+#[derive(Debug)]
+pub(super) struct SignedPayload(pub(super) Option<Sha256>);
+
+#[dyn_dispatch_hint]
+impl Intercept for SignedPayload {
+    fn name(&self) -> &'static str {
+        "lob-tools: payload hash"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let signing = match self.0 {
+            Some(sha256) => PayloadSigningOverride::Precomputed(sha256.to_string()),
+            None => PayloadSigningOverride::UnsignedPayload,
+        };
+        bag.interceptor_state().store_put(signing);
+        Ok(())
     }
 }

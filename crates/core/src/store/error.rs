@@ -9,6 +9,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
 use crate::failure::ExitStatus;
+use crate::retry::CONFLICT;
 
 /// A failed S3 request, after all its attempts.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,10 @@ pub enum StoreErrorKind {
     Credentials,
     /// The object exists already, written by another run or process.
     AlreadyExists,
+    /// Another write of the same object is under way.
+    Conflict,
+    /// The server does not know the request, or a header of it.
+    Unsupported,
     /// The server's object differs from what was sent, or the server says that bytes were damaged.
     Integrity,
     /// The server asked for fewer requests until the attempts were used up.
@@ -57,10 +62,25 @@ impl StoreErrorKind {
         matches!(
             self,
             Self::AlreadyExists
+                | Self::Conflict
                 | Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
                 | Self::Refused
+                | Self::NoSuchUpload
+        )
+    }
+
+    /// Whether the same request may succeed later, so that what was sent so far is worth keeping.
+    pub fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Unknown
+                | Self::Credentials
+                | Self::Conflict
                 | Self::NoSuchUpload
         )
     }
@@ -99,6 +119,10 @@ impl StoreError {
     pub(crate) fn of_kind(mut self, kind: StoreErrorKind) -> Self {
         self.kind = kind;
         self
+    }
+
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation
     }
 
     /// Classifies what the SDK returned for `operation` on `object`.
@@ -161,9 +185,12 @@ impl StoreError {
             StoreErrorKind::AlreadyExists => {
                 "another run or process wrote this object; take a new --run-id".to_owned()
             }
+            StoreErrorKind::Conflict => {
+                "another process works on this object; let one of them go on alone".to_owned()
+            }
             StoreErrorKind::Throttled => {
                 "the server asks for fewer requests; run fewer processes at once or raise \
-                 --max-attempts"
+                 --retry-timeout"
                     .to_owned()
             }
             StoreErrorKind::Timeout => {
@@ -215,9 +242,9 @@ fn kind_of<E>(
         (Some("NoSuchBucket"), _) => K::NoSuchBucket,
         (Some("NoSuchUpload"), _) => K::NoSuchUpload,
         (Some("NoSuchKey" | "NotFound"), _) => K::NotFound,
-        (Some("PreconditionFailed" | "ConditionalRequestConflict"), _) | (_, Some(412)) => {
-            K::AlreadyExists
-        }
+        (Some(CONFLICT), _) => K::Conflict,
+        (Some("PreconditionFailed"), _) | (_, Some(412)) => K::AlreadyExists,
+        (Some("NotImplemented"), _) | (_, Some(501)) => K::Unsupported,
         (
             Some(
                 "BadDigest"
@@ -277,6 +304,8 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 fn permission(operation: &str) -> &'static str {
     match operation {
         "HeadObject" | "GetObject" => "s3:GetObject",
+        "ListParts" => "s3:ListMultipartUploadParts",
+        "ListMultipartUploads" => "s3:ListBucketMultipartUploads",
         "ListObjectsV2" | "HeadBucket" => "s3:ListBucket",
         "AbortMultipartUpload" => "s3:AbortMultipartUpload",
         _ => "s3:PutObject",

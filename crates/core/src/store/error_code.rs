@@ -4,6 +4,7 @@
 //! sees it, so the types are tried one after another.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_smithy_runtime_api::client::interceptors::context::Error;
 
 macro_rules! first_code {
@@ -27,7 +28,17 @@ pub(super) fn error_code(error: &Error) -> Option<&str> {
         create_multipart_upload::CreateMultipartUploadError,
         complete_multipart_upload::CompleteMultipartUploadError,
         abort_multipart_upload::AbortMultipartUploadError,
+        list_parts::ListPartsError,
+        list_multipart_uploads::ListMultipartUploadsError,
         list_objects_v2::ListObjectsV2Error,
         head_bucket::HeadBucketError,
     )
+}
+
+/// Whether the error is Complete's. S3 says of it that after a 409 the whole upload has to be made
+/// anew (API reference of `CompleteMultipartUpload`).
+pub(super) fn is_of_complete(error: &Error) -> bool {
+    error
+        .downcast_ref::<CompleteMultipartUploadError>()
+        .is_some()
 }

@@ -1,14 +1,18 @@
-//! The four requests of a multipart upload. What bounds and orders them is [`crate::multipart`].
+//! The requests of a multipart upload. What bounds and orders them is [`crate::multipart`].
 
 use std::fmt;
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken};
+use super::conditional::{Condition, SignedPayload};
+use super::{Expected, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken, WrittenObject};
 use crate::crc::Crc;
+use crate::part::HashedPart;
+
+/// How often an upload is aborted at most: a part that was under way can land after an abort.
+const MAX_ABORTS: u32 = 5;
 
 /// The server's name for an open multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,37 +35,86 @@ pub struct StoredPart {
     pub crc: Crc,
 }
 
+/// A part that the server has, as it lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    /// Its number, from 1 to 10,000.
+    pub number: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// The ETag that the server gave it.
+    pub etag: String,
+    /// The CRC64NVME, where the server keeps it.
+    pub crc: Option<Crc>,
+}
+
+impl ListedPart {
+    /// Whether the server proves that it has exactly these bytes.
+    pub(crate) fn is(&self, part: &HashedPart) -> bool {
+        let same_bytes = match (self.crc, part.md5) {
+            (Some(crc), _) => crc == part.crc,
+            (None, Some(md5)) => md5.to_string() == self.etag,
+            (None, None) => false,
+        };
+        self.size == part.bytes.len() as u64 && same_bytes
+    }
+}
+
+/// An open multipart upload, as the server lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenUpload {
+    /// The server's name for it.
+    pub id: UploadId,
+    /// When it was opened.
+    pub initiated: Option<jiff::Timestamp>,
+}
+
 impl Store {
-    /// Opens an upload whose parts and whole the server checks by CRC64NVME.
+    /// Opens an upload whose parts and whole the server checks by CRC64NVME, where it can. Data
+    /// files have the storage class and metadata of the settings.
     pub(crate) async fn create_multipart(
         &self,
         key: &str,
         token: &WriteToken,
-    ) -> Result<UploadId, StoreError> {
-        let failed = |error| StoreError::from_sdk("CreateMultipartUpload", self.url(key), error);
-        let output = self
+        is_data: bool,
+    ) -> Result<CreatedUpload, StoreError> {
+        let objects = &self.sending.objects;
+        let mut request = self
             .client
             .create_multipart_upload()
             .bucket(&self.bucket)
             .key(key)
-            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-            .checksum_type(ChecksumType::FullObject)
-            .metadata(TOKEN_FIELD, token.to_string())
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(objects.sse_kms_key_id.clone())
+            .metadata(TOKEN_FIELD, token.to_string());
+        if is_data {
+            request = request.set_storage_class(objects.storage_class.as_deref().map(Into::into));
+            for (name, value) in &objects.metadata {
+                request = request.metadata(name, value);
+            }
+        }
+        if self.endpoint.has_full_object_crc() {
+            request = request
+                .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+                .checksum_type(ChecksumType::FullObject);
+        }
+        let output = request
             .send()
             .await
-            .map_err(failed)?;
-        output
-            .upload_id()
-            .map(|id| UploadId(id.to_owned()))
-            .ok_or_else(|| {
-                let detail = "the server gave no upload id";
-                StoreError::new(
-                    StoreErrorKind::Refused,
-                    "CreateMultipartUpload",
-                    self.url(key),
-                    detail,
-                )
-            })
+            .map_err(|error| StoreError::from_sdk("CreateMultipartUpload", self.url(key), error))?;
+        match output.upload_id() {
+            Some(id) => Ok(CreatedUpload {
+                id: UploadId(id.to_owned()),
+                full_object_crc: output.checksum_type() == Some(&ChecksumType::FullObject),
+            }),
+            None => Err(StoreError::new(
+                StoreErrorKind::Refused,
+                "CreateMultipartUpload",
+                self.url(key),
+                "the server gave no upload id",
+            )),
+        }
     }
 
     /// Sends one part; a retry sends the same buffer again.
@@ -70,105 +123,231 @@ impl Store {
         key: &str,
         upload: &UploadId,
         number: u32,
-        body: Bytes,
-        crc: Crc,
+        part: HashedPart,
     ) -> Result<StoredPart, StoreError> {
-        let size = body.len() as u64;
-        let output = self
+        let HashedPart { bytes, crc, md5 } = part;
+        let size = bytes.len() as u64;
+        let mut request = self
             .client
             .upload_part()
             .bucket(&self.bucket)
             .key(key)
+            .set_expected_bucket_owner(self.owner.clone())
             .upload_id(&upload.0)
-            .part_number(i32::try_from(number).unwrap_or(i32::MAX))
-            .checksum_crc64_nvme(crc.to_string())
-            .body(ByteStream::from(body))
+            .part_number(i32::try_from(number).unwrap_or(i32::MAX));
+        let md5 = md5.filter(|_| !self.endpoint.has_full_object_crc());
+        request = match md5 {
+            Some(md5) => request.content_md5(md5.to_base64()),
+            None if self.endpoint.has_full_object_crc() => {
+                request.checksum_crc64_nvme(crc.to_string())
+            }
+            None => request,
+        };
+        let slot = self.sending.flow.enter().await;
+        let output = request
+            .body(self.body(bytes))
             .customize()
-            .disable_payload_signing()
+            .interceptor(SignedPayload(None))
+            .config_override(super::client::with_body(self.body_timeout(size)))
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("UploadPart", self.url(key), error))?;
+        slot.succeeded();
         self.metrics.sent("UploadPart", size);
         let etag = super::unquoted(output.e_tag());
+        let refused = |kind, detail| {
+            let url = self.url(key);
+            Err(StoreError::new(kind, "UploadPart", url, detail))
+        };
         if etag.is_empty() {
             let detail = "the server acknowledged a part without an ETag";
-            let url = self.url(key);
-            return Err(StoreError::new(
-                StoreErrorKind::Refused,
-                "UploadPart",
-                url,
-                detail,
-            ));
+            return refused(StoreErrorKind::Refused, detail);
+        }
+        if md5.is_some_and(|md5| md5.to_string() != etag) {
+            let detail = "the server's ETag is not the MD5 of the part that was sent";
+            return refused(StoreErrorKind::Integrity, detail);
         }
         Ok(StoredPart { number, etag, crc })
     }
 
-    /// Makes the object out of its parts, which must not exist yet.
+    /// Makes the object out of its parts, under `condition`.
     ///
     /// # Errors
-    /// As [`Store::put_new`].
+    /// As [`Store::put_new`]; [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
+    /// where the upload has to be made anew.
     pub async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,
         parts: &[StoredPart],
         expected: &Expected<'_>,
-    ) -> Result<ObjectInfo, StoreError> {
+        condition: Condition<'_>,
+    ) -> Result<WrittenObject, StoreError> {
+        if !self.endpoint.has_conditional_completes()
+            && let Some(there) = self.standing_in_the_way(key, condition).await?
+        {
+            return self.judge(key, expected, &there, "CompleteMultipartUpload");
+        }
+        match self
+            .complete_once(key, upload, parts, expected, condition)
+            .await
+        {
+            Ok(written) => Ok(written),
+            Err(error) => self.settle(key, expected, condition, error).await,
+        }
+    }
+
+    /// [`Store::complete_multipart`] without a look at what is there, before or after.
+    pub(crate) async fn complete_once(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[StoredPart],
+        expected: &Expected<'_>,
+        condition: Condition<'_>,
+    ) -> Result<WrittenObject, StoreError> {
+        let has_crc = self.endpoint.has_full_object_crc();
         let parts = parts.iter().map(|part| {
             CompletedPart::builder()
                 .part_number(i32::try_from(part.number).unwrap_or(i32::MAX))
                 .e_tag(&part.etag)
-                .checksum_crc64_nvme(part.crc.to_string())
+                .set_checksum_crc64_nvme(has_crc.then(|| part.crc.to_string()))
                 .build()
         });
         let parts = CompletedMultipartUpload::builder()
             .set_parts(Some(parts.collect()))
             .build();
-        let completed = self
+        let request = self
             .client
             .complete_multipart_upload()
             .bucket(&self.bucket)
             .key(key)
+            .set_expected_bucket_owner(self.owner.clone())
             .upload_id(&upload.0)
             .multipart_upload(parts)
-            .checksum_type(ChecksumType::FullObject)
-            .checksum_crc64_nvme(expected.crc.to_string())
-            .mpu_object_size(i64::try_from(expected.size).unwrap_or(i64::MAX))
-            .if_none_match("*")
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("CompleteMultipartUpload", self.url(key), error));
-        match completed {
-            Ok(output) => Ok(ObjectInfo {
-                size: expected.size,
-                etag: super::unquoted(output.e_tag()),
-                version_id: output.version_id().map(str::to_owned),
-                crc: Some(expected.crc),
-                token: Some(expected.token.clone()),
-            }),
-            Err(error) => self.settle(key, expected, error).await,
-        }
+            .set_checksum_type(has_crc.then_some(ChecksumType::FullObject))
+            .set_checksum_crc64_nvme(has_crc.then(|| expected.crc.to_string()))
+            .mpu_object_size(i64::try_from(expected.size).unwrap_or(i64::MAX));
+        let request = match condition {
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
+        };
+        let output = request.send().await.map_err(|error| {
+            StoreError::from_sdk("CompleteMultipartUpload", self.url(key), error)
+        })?;
+        Ok(WrittenObject {
+            etag: super::unquoted(output.e_tag()),
+            version_id: output.version_id().map(str::to_owned),
+            verified: expected.proof,
+        })
     }
 
     /// Gives up an upload and its parts. One that is gone already is as good.
-    pub(crate) async fn abort_multipart(
+    ///
+    /// # Errors
+    /// The store's, and parts that keep coming.
+    pub async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), StoreError> {
+        for _ in 0..MAX_ABORTS {
+            let request = self.client.abort_multipart_upload();
+            let aborted = request
+                .bucket(&self.bucket)
+                .key(key)
+                .set_expected_bucket_owner(self.owner.clone())
+                .upload_id(&upload.0)
+                .send()
+                .await;
+            match aborted {
+                Err(error) if super::code(&error) != Some("NoSuchUpload") => {
+                    let url = self.url(key);
+                    return Err(StoreError::from_sdk("AbortMultipartUpload", url, error));
+                }
+                _ => {}
+            }
+            // S3 says to look whether a part landed after the abort, and to abort again
+            // (API reference of `AbortMultipartUpload`).
+            match self.list_parts(key, upload).await {
+                Ok(parts) if !parts.is_empty() => {}
+                // Gone, or there is no way to look.
+                _ => return Ok(()),
+            }
+        }
+        let detail = "parts keep coming, from another process perhaps";
+        let (kind, url) = (StoreErrorKind::Conflict, self.url(key));
+        Err(StoreError::new(kind, "AbortMultipartUpload", url, detail))
+    }
+
+    /// The parts that the server has of an upload.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NoSuchUpload`]; any page that cannot be read: a list is complete or not
+    /// there.
+    pub async fn list_parts(
         &self,
         key: &str,
         upload: &UploadId,
-    ) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .abort_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key);
-        match request.upload_id(&upload.0).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if super::code(&error) == Some("NoSuchUpload") => Ok(()),
-            Err(error) => Err(StoreError::from_sdk(
-                "AbortMultipartUpload",
-                self.url(key),
-                error,
-            )),
+    ) -> Result<Vec<ListedPart>, StoreError> {
+        let request = self.client.list_parts().bucket(&self.bucket).key(key);
+        let request = request.set_expected_bucket_owner(self.owner.clone());
+        let mut pages = request.upload_id(&upload.0).into_paginator().send();
+        let mut parts = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| StoreError::from_sdk("ListParts", self.url(key), e))?;
+            parts.extend(page.parts().iter().filter_map(|part| {
+                Some(ListedPart {
+                    number: u32::try_from(part.part_number()?).ok()?,
+                    size: u64::try_from(part.size()?).ok()?,
+                    etag: super::unquoted(part.e_tag()),
+                    crc: part.checksum_crc64_nvme().and_then(|crc| crc.parse().ok()),
+                })
+            }));
+        }
+        Ok(parts)
+    }
+
+    /// The open uploads of exactly this key. MinIO finds them by the whole key alone.
+    ///
+    /// # Errors
+    /// Any page that cannot be read.
+    pub async fn open_uploads(&self, key: &str) -> Result<Vec<OpenUpload>, StoreError> {
+        let mut uploads = Vec::new();
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .set_expected_bucket_owner(self.owner.clone())
+                .prefix(key)
+                .set_key_marker(key_marker)
+                .set_upload_id_marker(id_marker)
+                .send()
+                .await
+                .map_err(|e| StoreError::from_sdk("ListMultipartUploads", self.url(key), e))?;
+            let of_key = page.uploads().iter().filter(|u| u.key() == Some(key));
+            uploads.extend(of_key.filter_map(|upload| {
+                Some(OpenUpload {
+                    id: UploadId(upload.upload_id()?.to_owned()),
+                    initiated: upload.initiated().and_then(timestamp),
+                })
+            }));
+            let next = page.next_key_marker().map(str::to_owned);
+            if page.is_truncated() != Some(true) || next.is_none() {
+                return Ok(uploads);
+            }
+            key_marker = next;
+            id_marker = page.next_upload_id_marker().map(str::to_owned);
         }
     }
+}
+
+/// An upload that the server opened.
+#[derive(Debug)]
+pub(crate) struct CreatedUpload {
+    pub(crate) id: UploadId,
+    /// Whether the server says that it will compute the CRC of the whole object.
+    pub(crate) full_object_crc: bool,
+}
+
+fn timestamp(time: &DateTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }

@@ -1,37 +1,45 @@
-//! Watches every attempt of every S3 request: counts it, and logs the ones that are repeated.
+//! Watches every attempt of every S3 request: counts it, logs the ones that are repeated, ends the
+//! repetition when its time is over, and tells the flow of requests to slow down.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::interceptors::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
-use aws_smithy_types::config_bag::{Layer, Storable, StoreReplace};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::ErrorKind;
 
 use super::error_code::error_code;
+use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::retry::classify;
+use crate::retry::{classify, gives_up, no_more_than};
 
 #[derive(Debug)]
 pub(super) struct Observer {
-    metrics: Metrics,
-}
-
-impl Observer {
-    pub(super) fn new(metrics: Metrics) -> Self {
-        Self { metrics }
-    }
+    pub(super) metrics: Metrics,
+    pub(super) flow: Flow,
+    /// How long a request is repeated.
+    pub(super) retry_timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct AttemptStart(Instant);
+struct RequestStart(Instant);
 
-impl Storable for AttemptStart {
+impl Storable for RequestStart {
+    type Storer = StoreReplace<Self>;
+}
+
+/// When an attempt began, or when the one before it ended.
+#[derive(Debug, Clone, Copy)]
+struct AttemptTime(Instant);
+
+impl Storable for AttemptTime {
     type Storer = StoreReplace<Self>;
 }
 
@@ -41,15 +49,28 @@ impl Intercept for Observer {
         "lob-tools: metrics"
     }
 
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state()
+            .store_put(RequestStart(Instant::now()));
+        Ok(())
+    }
+
     fn read_before_attempt(
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let mut layer = Layer::new("lob-tools: attempt start");
-        layer.store_put(AttemptStart(Instant::now()));
-        bag.push_layer(layer);
+        if let Some(ended) = bag.load::<AttemptTime>() {
+            let (operation, waited) = (operation(bag), ended.0.elapsed());
+            tracing::info!(operation, ?waited, "s3 request is repeated");
+        }
+        let now = AttemptTime(Instant::now());
+        bag.interceptor_state().store_put(now);
         Ok(())
     }
 
@@ -59,16 +80,13 @@ impl Intercept for Observer {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let operation = bag
-            .load::<Metadata>()
-            .map_or("unknown", Metadata::name)
-            .to_owned();
+        let now = Instant::now();
+        let operation = operation(bag).to_owned();
         let attempt = bag
             .load::<RequestAttempts>()
             .map_or(1, RequestAttempts::attempts);
-        let duration = bag
-            .load::<AttemptStart>()
-            .map_or_else(Default::default, |s| s.0.elapsed());
+        let begin = bag.load::<AttemptTime>().map_or(now, |time| time.0);
+        let duration = now - begin;
         let status = context
             .response()
             .map(|response| response.status().as_u16());
@@ -93,6 +111,10 @@ impl Intercept for Observer {
         let slow_down = code == Some("SlowDown") || status == Some(503);
         if slow_down || classify(code, status) == Some(ErrorKind::ThrottlingError) {
             self.metrics.throttled(&operation);
+            self.flow.slow_down(begin);
+        } else if error.is_timeout_error() {
+            // On a slow link each request gets more of it when there are fewer.
+            self.flow.slow_down(begin);
         }
         // Answers below 500 are mostly meant: a key that is not there, a condition that failed.
         if status.is_none_or(|status| status >= 500) {
@@ -100,6 +122,17 @@ impl Intercept for Observer {
         } else {
             tracing::debug!(operation, attempt, error = class, "s3 request refused");
         }
+        let start = bag.load::<RequestStart>().map_or(begin, |start| start.0);
+        let end = gives_up(start, self.retry_timeout, attempt, code);
+        let state = bag.interceptor_state();
+        state.store_put(AttemptTime(now));
+        if end {
+            state.store_put(no_more_than(attempt));
+        }
         Ok(())
     }
+}
+
+fn operation(bag: &ConfigBag) -> &str {
+    bag.load::<Metadata>().map_or("unknown", Metadata::name)
 }

@@ -1,0 +1,185 @@
+//! How many parts are sent at once: as many as set, half as many when the server asks to slow down,
+//! and one more for each round that went well.
+//!
+//! The SDK slows down by waiting longer and longer between the attempts of each request; what it
+//! never does is to have fewer requests under way, which is what the server asks for.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bounds what is under way; clones share the bound.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    slots: Arc<Semaphore>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    most: usize,
+    limit: usize,
+    /// Slots that are in use although the limit has been lowered below them.
+    excess: usize,
+    /// Successes since the limit was changed.
+    successes: usize,
+    lowered: Option<Instant>,
+}
+
+/// The permission to have one part under way; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Slot {
+    flow: Flow,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Flow {
+    /// At most `most` at once.
+    pub fn new(most: NonZeroUsize) -> Self {
+        let most = most.get().min(Semaphore::MAX_PERMITS);
+        let state = State {
+            most,
+            limit: most,
+            excess: 0,
+            successes: 0,
+            lowered: None,
+        };
+        Self {
+            slots: Arc::new(Semaphore::new(most)),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a slot.
+    pub async fn enter(&self) -> Slot {
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
+        Slot {
+            flow: self.clone(),
+            permit,
+        }
+    }
+
+    /// Halves the limit, because the server refused an attempt that began at `begin`. What began
+    /// before the limit was last lowered says nothing new.
+    pub fn slow_down(&self, begin: Instant) {
+        let mut state = self.state();
+        if state.lowered.is_some_and(|lowered| begin <= lowered) {
+            return;
+        }
+        state.lowered = Some(Instant::now());
+        state.successes = 0;
+        let lower = (state.limit / 2).max(1);
+        let fewer = state.limit - lower;
+        state.limit = lower;
+        state.excess += fewer - self.slots.forget_permits(fewer);
+        tracing::info!(at_once = lower, "fewer parts are sent at once");
+    }
+}
+
+impl Slot {
+    /// Ends the slot after a success: a whole round of them makes room for one more.
+    pub fn succeeded(self) {
+        let mut state = self.flow.state();
+        state.successes += 1;
+        if state.successes < state.limit || state.limit == state.most {
+            return;
+        }
+        state.successes = 0;
+        state.limit += 1;
+        if state.excess > 0 {
+            state.excess -= 1;
+        } else {
+            self.flow.slots.add_permits(1);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.flow.state();
+        if state.excess > 0
+            && let Some(permit) = self.permit.take()
+        {
+            state.excess -= 1;
+            permit.forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn flow(most: usize) -> Flow {
+        Flow::new(NonZeroUsize::new(most).unwrap())
+    }
+
+    /// As many slots as can be had now.
+    fn fill(flow: &Flow) -> Vec<Slot> {
+        std::iter::from_fn(|| flow.enter().now_or_never()).collect()
+    }
+
+    #[test]
+    fn the_parts_in_flight_are_halved_and_grow_back_one_by_one() {
+        let flow = flow(8);
+        let began = Instant::now();
+        let all = fill(&flow);
+        assert_eq!(all.len(), 8);
+        flow.slow_down(Instant::now());
+        // The others of the same crowd were refused as well: that is one request to slow down.
+        flow.slow_down(began);
+        drop(all);
+        let half = fill(&flow);
+        assert_eq!(half.len(), 4);
+        half.into_iter().for_each(Slot::succeeded);
+        assert_eq!(fill(&flow).len(), 5);
+        for _ in 0..100 {
+            fill(&flow).into_iter().for_each(Slot::succeeded);
+        }
+        assert_eq!(fill(&flow).len(), 8);
+    }
+
+    #[test]
+    fn at_least_one_part_is_sent_at_a_time() {
+        let flow = flow(3);
+        for _ in 0..5 {
+            flow.slow_down(Instant::now());
+        }
+        assert_eq!(fill(&flow).len(), 1);
+    }
+
+    proptest! {
+        /// 0 enters, 1 leaves, 2 succeeds, 3 is refused.
+        #[test]
+        fn slots_are_never_lost_and_never_more_than_set(
+            most in 1_usize..10,
+            steps in proptest::collection::vec(0..4, 0..200),
+        ) {
+            let flow = flow(most);
+            let mut slots = Vec::new();
+            for step in steps {
+                match step {
+                    0 => slots.extend(flow.enter().now_or_never()),
+                    1 => drop(slots.pop()),
+                    2 => slots.pop().into_iter().for_each(Slot::succeeded),
+                    _ => flow.slow_down(Instant::now()),
+                }
+                prop_assert!(slots.len() <= most);
+            }
+            slots.clear();
+            let limit = flow.state().limit;
+            prop_assert!((1..=most).contains(&limit));
+            prop_assert_eq!(fill(&flow).len(), limit);
+        }
+    }
+}

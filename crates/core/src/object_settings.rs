@@ -1,0 +1,157 @@
+//! What is said about the objects that a tool creates, beside their bytes: storage class, encryption
+//! and metadata; and the flags for it.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// S3's limit for the names and values of an object's metadata together, in bytes.
+const MAX_METADATA: usize = 2048;
+/// Room in it for our own fields.
+const OUR_METADATA: usize = 128;
+/// Names of metadata that are ours begin so.
+const OUR_NAMES: &str = "lob-";
+
+/// How objects are stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectSettings {
+    /// Storage class of the data files; plan and manifest are always in the standard class, since
+    /// they must be readable at once.
+    pub storage_class: Option<String>,
+    /// Encryption by the server, of every object.
+    pub sse: Option<Encryption>,
+    /// The KMS key, with one of the KMS encryptions.
+    pub sse_kms_key_id: Option<String>,
+    /// User metadata of the data files.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Encryption by the server, named as S3 does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+pub enum Encryption {
+    /// Keys that S3 keeps
+    #[value(name = "AES256")]
+    #[serde(rename = "AES256")]
+    Aes256,
+    /// A key of AWS KMS
+    #[value(name = "aws:kms")]
+    #[serde(rename = "aws:kms")]
+    Kms,
+    /// Two layers with a key of AWS KMS
+    #[value(name = "aws:kms:dsse")]
+    #[serde(rename = "aws:kms:dsse")]
+    KmsDsse,
+}
+
+impl ObjectSettings {
+    /// Whether S3 can take all this.
+    ///
+    /// # Errors
+    /// A KMS key without KMS, metadata that is too large or bears a name that is ours.
+    pub fn check(&self) -> Result<(), Failure> {
+        let kms = matches!(self.sse, Some(Encryption::Kms | Encryption::KmsDsse));
+        if self.sse_kms_key_id.is_some() && !kms {
+            return Err(Failure::usage("--sse-kms-key-id needs --sse aws:kms"));
+        }
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        for (name, value) in &self.metadata {
+            // What a header's name can be (RFC 9110, section 5.6.2).
+            if name.is_empty() || !name.chars().all(token) {
+                return Err(Failure::usage(format!(
+                    "`{name}` cannot be a name of metadata"
+                )));
+            }
+            if name.to_ascii_lowercase().starts_with(OUR_NAMES) {
+                return Err(Failure::usage(format!(
+                    "metadata `{name}` begins with `{OUR_NAMES}`, as only our own does"
+                )));
+            }
+            if value.chars().any(|c| c.is_control() || !c.is_ascii()) {
+                return Err(Failure::usage(format!(
+                    "the value of metadata `{name}` is not plain ASCII"
+                )));
+            }
+        }
+        let size = |(name, value): (&String, &String)| name.len() + value.len();
+        let size: usize = self.metadata.iter().map(size).sum();
+        if size > MAX_METADATA - OUR_METADATA {
+            let limit = MAX_METADATA - OUR_METADATA;
+            return Err(Failure::usage(format!(
+                "--metadata has {size} bytes, more than the {limit} that S3 leaves room for"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The flags for [`ObjectSettings`].
+#[derive(Debug, Clone, Default, Args, Serialize)]
+#[command(next_help_heading = "Objects")]
+pub struct ObjectArgs {
+    /// Storage class of the data files, such as STANDARD_IA [default: the bucket's]
+    #[arg(long, value_name = "CLASS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// Encryption by the server [default: the bucket's]
+    #[arg(long, value_enum, value_name = "KIND")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sse: Option<Encryption>,
+    /// KMS key for `--sse aws:kms` [default: the account's]
+    #[arg(long, value_name = "KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sse_kms_key_id: Option<String>,
+    /// Metadata of the data files; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_table")]
+    pub metadata: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn as_table<S: serde::Serializer>(
+    pairs: &[(String, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_metadata(name: &str, value: &str) -> ObjectSettings {
+        ObjectSettings {
+            metadata: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+            ..ObjectSettings::default()
+        }
+    }
+
+    #[test]
+    fn what_s3_cannot_take_about_an_object_is_wrong_usage() {
+        assert!(ObjectSettings::default().check().is_ok());
+        assert!(with_metadata("team", "research desk").check().is_ok());
+        for (name, value) in [
+            ("", "a"),
+            ("a b", "a"),
+            ("LOB-token", "a"),
+            ("a", "é"),
+            ("a", "b\n"),
+            ("a", &"x".repeat(2000)),
+        ] {
+            assert!(with_metadata(name, value).check().is_err(), "{name:?}");
+        }
+        let mut settings = ObjectSettings {
+            sse_kms_key_id: Some("key".to_owned()),
+            ..ObjectSettings::default()
+        };
+        assert!(settings.check().is_err());
+        settings.sse = Some(Encryption::Kms);
+        assert!(settings.check().is_ok());
+    }
+}

@@ -1,0 +1,150 @@
+//! Learns what an endpoint can do, on the plan: the one object that may be written twice, since all
+//! its writers write the same bytes.
+
+use bytes::Bytes;
+
+use crate::hash::Md5;
+use crate::manifest::Verified;
+use crate::part::{Hashing, PartHasher};
+use crate::store::{
+    Condition, Endpoint, Expected, MultipartAbilities, Store, StoreError, StoreErrorKind,
+    WriteToken,
+};
+
+/// How often an upload of ours may be aborted by another process of the same run.
+const MAX_DISTURBED: u32 = 5;
+
+/// What the endpoint does with the plan at `key`, whose bytes these are. An upload in parts is
+/// tried only if the run will have one.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn probe(
+    store: Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+    multipart: bool,
+) -> Result<Store, StoreError> {
+    let Some(info) = store.head(key).await? else {
+        let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
+        let detail = "it was written and is not there";
+        return Err(StoreError::new(kind, "HeadObject", url, detail));
+    };
+    let endpoint = Endpoint {
+        crc64nvme: info.crc.is_some(),
+        md5_etags: info.etag == Md5::of(plan).to_string(),
+        ..store.endpoint()
+    };
+    let store = store.on(endpoint);
+    let endpoint = Endpoint {
+        conditional_writes: store.honours_conditions(key, plan.clone(), token).await?,
+        ..endpoint
+    };
+    let mut store = store.on(endpoint);
+    store = if multipart {
+        probe_multipart(store, key, plan, token).await?
+    } else {
+        store.on(Endpoint {
+            multipart: None,
+            ..endpoint
+        })
+    };
+    for weakness in store.endpoint().weaknesses() {
+        tracing::warn!("{weakness}");
+    }
+    Ok(store)
+}
+
+/// Tries the whole of a multipart upload, first with CRC64NVME, then without.
+async fn probe_multipart(
+    store: Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+) -> Result<Store, StoreError> {
+    let endpoint = store.endpoint();
+    let with = |full_object_crc64nvme, conditional_completes| Endpoint {
+        multipart: Some(MultipartAbilities {
+            conditional_completes,
+            full_object_crc64nvme,
+        }),
+        ..endpoint
+    };
+    let crc = store.on(with(true, true));
+    match completes_on_condition(&crc, key, plan, token).await {
+        Ok(Some(conditional)) => return Ok(crc.on(with(true, conditional))),
+        Ok(None) => {}
+        Err(error)
+            if matches!(
+                error.kind,
+                StoreErrorKind::Refused | StoreErrorKind::Unsupported
+            ) => {}
+        Err(error) => return Err(error),
+    }
+    let plain = crc.on(with(false, true));
+    let conditional = completes_on_condition(&plain, key, plan, token).await?;
+    Ok(plain.on(with(false, conditional.unwrap_or(false))))
+}
+
+/// Whether Complete refuses to replace the plan; `None` where the server does not promise the CRC
+/// of the whole object although it was asked for.
+async fn completes_on_condition(
+    store: &Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+) -> Result<Option<bool>, StoreError> {
+    let wants_crc = store.endpoint().proof_of_multipart() == Verified::FullObjectCrc;
+    let before = store.head(key).await?.map(|info| info.etag);
+    for _ in 0..MAX_DISTURBED {
+        let upload = store.create_multipart(key, token, false).await?;
+        if wants_crc && !upload.full_object_crc {
+            store.abort_multipart(key, &upload.id).await?;
+            return Ok(None);
+        }
+        let mut hasher = PartHasher::new(Hashing {
+            part_md5: store.endpoint().needs_md5(),
+            ..Hashing::default()
+        });
+        let part = hasher.hash_bytes(plan.clone());
+        let hashes = hasher.finish();
+        let expected = Expected {
+            size: hashes.size,
+            crc: hashes.crc,
+            token,
+            proof: store.endpoint().proof_of_multipart(),
+            etag: None,
+        };
+        let completed = async {
+            let part = store.upload_part(key, &upload.id, 1, part).await?;
+            store
+                .complete_once(key, &upload.id, &[part], &expected, Condition::Absent)
+                .await
+        };
+        let refused = match completed.await {
+            Ok(_) => return Ok(Some(false)),
+            Err(error) => error,
+        };
+        match refused.kind {
+            StoreErrorKind::AlreadyExists => {
+                store.abort_multipart(key, &upload.id).await?;
+                return Ok(Some(true));
+            }
+            StoreErrorKind::NoSuchUpload => {
+                // Either it was completed, and the reply was lost, or another process of this run
+                // aborted it.
+                if store.head(key).await?.map(|info| info.etag) != before {
+                    return Ok(Some(false));
+                }
+            }
+            _ => {
+                store.abort_multipart(key, &upload.id).await?;
+                return Err(refused);
+            }
+        }
+    }
+    let (kind, url) = (StoreErrorKind::Conflict, store.url(key));
+    let detail = "another process aborts the uploads of this run";
+    Err(StoreError::new(kind, "UploadPart", url, detail))
+}

@@ -1,0 +1,116 @@
+//! Values of settings as people write them into one line of text, and as `--show-settings` prints
+//! them.
+
+use figment::value::{Dict, Value};
+
+/// What stands for an absent value.
+const NOT_SET: &str = "(not set)";
+
+/// `text` as the kind of value that the default is; the settings' own types check the rest.
+pub(super) fn of_kind(default: Option<&Value>, text: &str) -> Value {
+    match default {
+        Some(Value::Num(..)) => text.parse::<u64>().ok().map(Value::from),
+        Some(Value::Bool(..)) => yes_or_no(text).map(Value::from),
+        Some(Value::Array(..)) => Some(Value::from(list(text))),
+        Some(Value::Dict(..)) => table(text).map(Value::from),
+        _ => None,
+    }
+    .unwrap_or_else(|| Value::from(text))
+}
+
+/// `value` in the form in which a variable of the environment holds it.
+pub(super) fn shown(value: &Value) -> String {
+    let absent_if_empty = |items: Vec<String>| match items.as_slice() {
+        [] => NOT_SET.to_owned(),
+        items => items.join(","),
+    };
+    match value {
+        Value::String(_, text) => text.clone(),
+        Value::Empty(..) => NOT_SET.to_owned(),
+        Value::Bool(_, value) => value.to_string(),
+        Value::Array(_, items) => absent_if_empty(items.iter().map(shown).collect()),
+        Value::Dict(_, table) => {
+            let pair = |(key, value)| format!("{key}={}", shown(value));
+            absent_if_empty(table.iter().map(pair).collect())
+        }
+        value => value
+            .to_u128()
+            .map(|number| number.to_string())
+            .unwrap_or_else(|| format!("{value:?}")),
+    }
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The texts between commas. A comma inside braces does not separate: it is a glob's own, as in
+/// `{bids,asks}*.parquet`.
+fn list(text: &str) -> Vec<String> {
+    let mut depth = 0_u32;
+    let separates = |c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    let items = text.split(separates);
+    items.map(|item| item.trim().to_owned()).collect()
+}
+
+/// The pairs `NAME=VALUE` between commas; a value has no comma.
+fn table(text: &str) -> Option<Dict> {
+    let pairs = text.split(',').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim().to_owned(), Value::from(value.trim())))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(default: Value, text: &str) -> Value {
+        of_kind(Some(&default), text)
+    }
+
+    #[test]
+    fn a_text_is_read_as_the_kind_that_the_default_is() {
+        assert_eq!(read(Value::from(1_u8), "20"), Value::from(20_u64));
+        assert_eq!(read(Value::from(false), "On"), Value::from(true));
+        assert_eq!(read(Value::from(""), "20"), Value::from("20"));
+        // What is not of the kind stays a text, for the settings' own type to refuse.
+        assert_eq!(read(Value::from(1_u8), "many"), Value::from("many"));
+        let table = Value::from(Dict::new());
+        assert_eq!(read(table, "team"), Value::from("team"));
+    }
+
+    #[test]
+    fn commas_outside_of_braces_separate_the_texts_of_a_list() {
+        let list = |text| read(Value::from(Vec::<String>::new()), text);
+        assert_eq!(list("a*"), Value::from(vec!["a*"]));
+        assert_eq!(list("a*, b/**"), Value::from(vec!["a*", "b/**"]));
+        let braces = "{bids,{asks,trades}}-*,x}y,z";
+        let texts = vec!["{bids,{asks,trades}}-*", "x}y", "z"];
+        assert_eq!(list(braces), Value::from(texts));
+    }
+
+    #[test]
+    fn lists_and_tables_are_shown_as_they_are_read() {
+        let list = Value::from(vec!["{a,b}*", "c"]);
+        assert_eq!(shown(&list), "{a,b}*,c");
+        assert_eq!(read(list.clone(), &shown(&list)), list);
+        let table = read(Value::from(Dict::new()), "team=research, query=a=b");
+        assert_eq!(shown(&table), "query=a=b,team=research");
+        assert_eq!(read(table.clone(), &shown(&table)), table);
+        assert_eq!(shown(&Value::from(Vec::<String>::new())), NOT_SET);
+        assert_eq!(shown(&Value::from(Dict::new())), NOT_SET);
+    }
+}

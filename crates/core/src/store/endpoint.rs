@@ -1,0 +1,144 @@
+//! What an endpoint can do to prove what it stores, and how far a proof can go there.
+//!
+//! S3-compatible servers differ. What one can do is learned in each run (`run/probe.rs`); what it
+//! cannot do is said aloud and stands in the manifest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Verified;
+
+/// What the endpoint can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Whether it honours `If-None-Match` on objects put in one request.
+    pub conditional_writes: bool,
+    /// Whether it keeps the CRC64NVME of objects put in one request.
+    pub crc64nvme: bool,
+    /// Whether its ETags of objects put in one request are the MD5 of their bytes.
+    pub md5_etags: bool,
+    /// What it can do with multipart uploads; absent where the run has none.
+    pub multipart: Option<MultipartAbilities>,
+}
+
+/// What the endpoint can do with multipart uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultipartAbilities {
+    /// Whether it honours `If-None-Match` when an upload is completed.
+    pub conditional_completes: bool,
+    /// Whether it computes the CRC64NVME of the whole object.
+    pub full_object_crc64nvme: bool,
+}
+
+impl Endpoint {
+    /// What S3 and MinIO can do: assumed until the endpoint has shown otherwise.
+    pub const S3: Self = Self {
+        conditional_writes: true,
+        crc64nvme: true,
+        md5_etags: true,
+        multipart: Some(MultipartAbilities {
+            conditional_completes: true,
+            full_object_crc64nvme: true,
+        }),
+    };
+
+    /// How an object put in one request is proved here.
+    pub fn proof_of_put(self) -> Verified {
+        self.proof(self.crc64nvme)
+    }
+
+    /// How an object made of parts is proved here.
+    pub fn proof_of_multipart(self) -> Verified {
+        self.proof(
+            self.multipart
+                .is_some_and(|abilities| abilities.full_object_crc64nvme),
+        )
+    }
+
+    fn proof(self, crc: bool) -> Verified {
+        match (crc, self.md5_etags) {
+            (true, _) => Verified::FullObjectCrc,
+            (false, true) => Verified::PartMd5,
+            (false, false) => Verified::SizeOnly,
+        }
+    }
+
+    /// Whether some object can only be proved by the MD5 of its parts.
+    pub fn needs_md5(self) -> bool {
+        let multipart = self.multipart.map(|_| self.proof_of_multipart());
+        [Some(self.proof_of_put()), multipart].contains(&Some(Verified::PartMd5))
+    }
+
+    /// Whether multipart uploads declare and carry CRC64NVME.
+    pub(super) fn has_full_object_crc(self) -> bool {
+        self.proof_of_multipart() == Verified::FullObjectCrc
+    }
+
+    /// Whether Complete honours its condition.
+    pub(super) fn has_conditional_completes(self) -> bool {
+        self.multipart
+            .is_some_and(|abilities| abilities.conditional_completes)
+    }
+
+    /// What to tell a person, one sentence each.
+    pub fn weaknesses(self) -> Vec<&'static str> {
+        let multipart = self.multipart;
+        let lacks =
+            |ability: fn(MultipartAbilities) -> bool| multipart.is_some_and(|m| !ability(m));
+        let mut told = Vec::new();
+        if !self.conditional_writes || lacks(|m| m.conditional_completes) {
+            told.push(
+                "the server ignores conditions on writes: nothing but care keeps two processes \
+                 from writing to one run",
+            );
+        }
+        if !self.crc64nvme || lacks(|m| m.full_object_crc64nvme) {
+            told.push(match self.md5_etags {
+                true => {
+                    "the server attests no CRC64NVME of whole objects: files are proved by the \
+                     MD5 of their parts"
+                }
+                false => {
+                    "the server attests no checksum at all: files are proved by their size alone"
+                }
+            });
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weaker_guarantee_is_told_and_never_taken_for_a_stronger_one() {
+        assert_eq!(Endpoint::S3.weaknesses(), [""; 0]);
+        assert!(!Endpoint::S3.needs_md5());
+        let no_crc = Endpoint {
+            crc64nvme: false,
+            multipart: None,
+            ..Endpoint::S3
+        };
+        assert_eq!(no_crc.proof_of_put(), Verified::PartMd5);
+        assert!(no_crc.needs_md5());
+        assert_eq!(no_crc.weaknesses().len(), 1);
+        let nothing = Endpoint {
+            conditional_writes: false,
+            md5_etags: false,
+            ..no_crc
+        };
+        assert_eq!(nothing.proof_of_put(), Verified::SizeOnly);
+        assert_eq!(nothing.weaknesses().len(), 2);
+        let parts_only = Endpoint {
+            multipart: Some(MultipartAbilities {
+                conditional_completes: false,
+                full_object_crc64nvme: false,
+            }),
+            ..Endpoint::S3
+        };
+        assert_eq!(parts_only.proof_of_put(), Verified::FullObjectCrc);
+        assert_eq!(parts_only.proof_of_multipart(), Verified::PartMd5);
+        assert!(parts_only.needs_md5());
+        assert_eq!(parts_only.weaknesses().len(), 2);
+    }
+}
