@@ -15,6 +15,7 @@ mod gate;
 mod listing;
 mod multipart;
 mod objects;
+mod random_faults;
 mod request;
 mod storage;
 mod weaknesses;
@@ -30,6 +31,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use self::gate::{Gate, Moment, Verdict};
+pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
 pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 

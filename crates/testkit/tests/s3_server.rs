@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "s3_server/faults.rs"]
+mod faults;
 #[path = "s3_server/weaknesses.rs"]
 mod weaknesses;
 

@@ -4,10 +4,12 @@
 //! so a client that dies leaves its request either executed or untouched, never in between.
 
 use std::convert::Infallible;
-use std::future::pending;
+use std::error::Error as _;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
@@ -50,12 +52,18 @@ pub(crate) async fn accept(listener: TcpListener, front: Front) {
 async fn connection(stream: TcpStream, front: Front) {
     let service = service_fn(move |request| {
         let front = front.clone();
-        async move { front.answer(request).await }
+        async move { front.answer(request).await }.boxed()
     });
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     // A connection that breaks is the client's or the gate's doing: the log tells, nobody else asks.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let cause = ended.as_ref().err().and_then(|error| error.source());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset) {
+        let stream = connection.into_parts().io.into_inner();
+        // Closing a socket that does not linger resets the connection.
+        let _ = stream.set_zero_linger();
+    }
 }
 
 impl Front {
@@ -63,7 +71,7 @@ impl Front {
     async fn answer(&self, request: hyper::Request<Incoming>) -> io::Result<HttpResponse> {
         let (head, body) = request.into_parts();
         let mut seen = Request::from_head(&head);
-        let entry = self.enter(&seen);
+        let entry = self.enter(&mut seen);
 
         let mut body = Body::from(body);
         let received = body.store_all_limited(usize::MAX).await;
@@ -104,21 +112,18 @@ impl Front {
             Verdict::Pass => Ok(None),
             Verdict::Hold => Ok(pending().await),
             Verdict::Disconnect => Err(io::ErrorKind::ConnectionAborted.into()),
-            Verdict::Answer { status, code } => {
-                let code: S3ErrorCode = code
-                    .parse()
-                    .unwrap_or_else(|never: Infallible| match never {});
-                let mut error = S3Error::with_message(code, "the gate of a test says so");
-                error.set_status_code(StatusCode::from_u16(status).map_err(io::Error::other)?);
-                error.to_http_response().map(Some).map_err(io::Error::other)
-            }
+            Verdict::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            Verdict::Answer { status, code } => answer(status, code).map(Some),
+            Verdict::AnswerOk { code } => answer(200, code).map(Some),
         }
     }
 
-    fn enter(&self, seen: &Request) -> usize {
+    fn enter(&self, seen: &mut Request) -> usize {
         let mut log = lock(&self.log);
+        let entry = log.len();
+        seen.number = entry as u64;
         log.push(seen.clone());
-        log.len() - 1
+        entry
     }
 
     fn update(&self, entry: usize, seen: &Request) {
@@ -126,6 +131,16 @@ impl Front {
             logged.clone_from(seen);
         }
     }
+}
+
+/// A reply with an `<Error>` body.
+fn answer(status: u16, code: &str) -> io::Result<HttpResponse> {
+    let code: S3ErrorCode = code
+        .parse()
+        .unwrap_or_else(|never: Infallible| match never {});
+    let mut error = S3Error::with_message(code, "the gate of a test says so");
+    error.set_status_code(StatusCode::from_u16(status).map_err(io::Error::other)?);
+    error.to_http_response().map_err(io::Error::other)
 }
 
 type StdError = Box<dyn std::error::Error + Send + Sync>;

@@ -27,10 +27,18 @@ pub enum Verdict {
     Hold,
     /// Close the connection without a reply: after execution this is a lost reply.
     Disconnect,
+    /// Reset the connection (RST) without a reply.
+    Reset,
     /// Reply with this error instead.
     Answer {
         /// HTTP status.
         status: u16,
+        /// S3 error code of the XML body.
+        code: &'static str,
+    },
+    /// Reply with status 200 and an `<Error>` body, as `CompleteMultipartUpload` does when it fails
+    /// after S3 has begun to answer.
+    AnswerOk {
         /// S3 error code of the XML body.
         code: &'static str,
     },

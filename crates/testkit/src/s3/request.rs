@@ -35,6 +35,8 @@ pub enum Operation {
 /// One HTTP request as the server saw it, with its reply.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// How many requests the server had seen before.
+    pub number: u64,
     /// The operation that was asked for.
     pub operation: Operation,
     /// HTTP method.
@@ -82,6 +84,7 @@ impl Request {
             })
             .collect();
         Self {
+            number: 0,
             operation: operation(head, bucket, key),
             method: head.method.to_string(),
             bucket: bucket.to_owned(),

@@ -1,0 +1,117 @@
+//! A gate that lets a share of all requests go wrong, for soak tests.
+//!
+//! What becomes of a request depends on the seed and the request's number alone, so a run that
+//! failed can be looked at again, as far as the client sends its requests in the same order.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::connection::lock;
+use super::gate::{Gate, Moment, Verdict};
+use super::request::Request;
+
+/// Lets a share of all requests go wrong, each kind of fault as often as the others.
+pub struct RandomFaults {
+    seed: u64,
+    share: f64,
+    counts: Mutex<FaultCounts>,
+}
+
+/// How often [`RandomFaults`] did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts {
+    /// Requests that arrived, with the undisturbed ones.
+    pub requests: u64,
+    /// Answered with 503 `SlowDown` instead of being executed.
+    pub slow_downs: u64,
+    /// Connections that were reset before the request was executed.
+    pub resets: u64,
+    /// Executed, and the connection closed without a reply.
+    pub lost_replies: u64,
+    /// Held for ever before the request was executed.
+    pub stalls: u64,
+    /// Held for ever after the request was executed.
+    pub stalls_after: u64,
+}
+
+impl FaultCounts {
+    /// All faults together.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.slow_downs + self.resets + self.lost_replies + self.stalls + self.stalls_after
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    SlowDown,
+    Reset,
+    LostReply,
+    Stall,
+    StallAfter,
+}
+
+impl RandomFaults {
+    /// Faults for `share` (0 to 1) of all requests.
+    #[must_use]
+    pub fn new(seed: u64, share: f64) -> Self {
+        Self {
+            seed,
+            share: share.clamp(0.0, 1.0),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counts(&self) -> FaultCounts {
+        *lock(&self.counts)
+    }
+
+    fn fault(&self, number: u64) -> Option<Fault> {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        seed[8..16].copy_from_slice(&number.to_le_bytes());
+        let mut random = StdRng::from_seed(seed);
+        if !random.random_bool(self.share) {
+            return None;
+        }
+        Some(match random.random_range(0..8) {
+            0 | 1 => Fault::SlowDown,
+            2 | 3 => Fault::Reset,
+            4 | 5 => Fault::LostReply,
+            6 => Fault::Stall,
+            _ => Fault::StallAfter,
+        })
+    }
+}
+
+#[async_trait]
+impl Gate for RandomFaults {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        let mut counts = lock(&self.counts);
+        if moment == Moment::Arrived {
+            counts.requests += 1;
+        }
+        let (count, verdict) = match (moment, self.fault(request.number)) {
+            (Moment::Arrived, Some(Fault::SlowDown)) => {
+                let (status, code) = (503, "SlowDown");
+                (&mut counts.slow_downs, Verdict::Answer { status, code })
+            }
+            (Moment::Arrived, Some(Fault::Reset)) => (&mut counts.resets, Verdict::Reset),
+            (Moment::Executed, Some(Fault::LostReply)) => {
+                (&mut counts.lost_replies, Verdict::Disconnect)
+            }
+            (Moment::Arrived, Some(Fault::Stall)) => (&mut counts.stalls, Verdict::Hold),
+            (Moment::Executed, Some(Fault::StallAfter)) => {
+                (&mut counts.stalls_after, Verdict::Hold)
+            }
+            _ => return Verdict::Pass,
+        };
+        *count += 1;
+        verdict
+    }
+}
