@@ -6,5 +6,6 @@ pub mod bson_samples;
 mod document_writer;
 pub mod mongo;
 pub mod parquet_files;
+pub mod proxy;
 pub mod s3;
 pub mod split_documents;

@@ -1,0 +1,183 @@
+//! A TCP proxy that breaks the network between a client and any server, while bytes flow.
+//!
+//! It knows nothing of the protocol, so it stands before a testkit server and a real one alike.
+//! S3's signature covers the Host header, which names the proxy on both sides and so stays right.
+
+mod pump;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use self::pump::{Uplink, pump_down, pump_up};
+
+/// What the kernel takes from a client while the proxy reads nothing.
+const RECEIVE_BUFFER: u32 = 16 << 10;
+/// Connections that the kernel may keep until they are accepted.
+const BACKLOG: u32 = 128;
+
+/// What becomes of connections and bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Pass,
+    Refuse,
+    Drop,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    mode: Mode,
+    /// How often all connections were reset: those that began before are to end.
+    resets: u64,
+}
+
+type Control = watch::Receiver<State>;
+
+/// A running proxy. It stops, and all its connections with it, when this is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    state: watch::Sender<State>,
+    uplink: Arc<Mutex<Uplink>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Starts a proxy to `upstream` (`http://host:port` or `host:port`) on the current tokio
+    /// runtime; it passes everything.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be bound.
+    pub fn start(upstream: &str) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        let upstream = upstream.trim_start_matches("http://").trim_end_matches('/');
+        let (state, control) = watch::channel(State {
+            mode: Mode::Pass,
+            resets: 0,
+        });
+        let uplink = Arc::new(Mutex::new(Uplink::new()));
+        let link = Link {
+            upstream: upstream.into(),
+            control,
+            uplink: Arc::clone(&uplink),
+        };
+        Ok(Self {
+            address,
+            state,
+            uplink,
+            task: tokio::spawn(accept(listener, link)),
+        })
+    }
+
+    /// The URL to give to clients.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on everything passes, held bytes and connections first.
+    pub fn pass(&self) {
+        self.state.send_modify(|state| state.mode = Mode::Pass);
+    }
+
+    /// Resets all connections, and each new one as soon as it is made.
+    pub fn refuse(&self) {
+        self.state.send_modify(|state| {
+            state.mode = Mode::Refuse;
+            state.resets += 1;
+        });
+    }
+
+    /// A network that swallows everything: connections stay and say nothing, new ones are not
+    /// accepted, and beyond what the kernel's small buffers take nothing is acknowledged.
+    pub fn drop_all(&self) {
+        self.state.send_modify(|state| state.mode = Mode::Drop);
+    }
+
+    /// Limits what clients send, all connections together, in bytes a second; `None` lifts it.
+    pub fn limit_uplink(&self, bytes_per_second: Option<u64>) {
+        pump::lock(&self.uplink).limit(bytes_per_second);
+    }
+
+    /// Flips the lowest bit of one byte of the next request that begins, whichever connection it
+    /// comes on. `offset` counts from the first byte of its head.
+    pub fn flip_bit(&self, offset: u64) {
+        pump::lock(&self.uplink).flip_at = Some(offset);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What every connection shares.
+#[derive(Clone)]
+struct Link {
+    upstream: Arc<str>,
+    control: Control,
+    uplink: Arc<Mutex<Uplink>>,
+}
+
+async fn accept(listener: TcpListener, mut link: Link) {
+    let mut connections = JoinSet::new();
+    loop {
+        until(&mut link.control, |state| state.mode != Mode::Drop).await;
+        tokio::select! {
+            biased;
+            _ = link.control.changed() => {}
+            accepted = listener.accept() => {
+                if let Ok((client, _)) = accepted {
+                    connections.spawn(connection(client, link.clone()));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(mut client: TcpStream, link: Link) {
+    let mut control = link.control.clone();
+    let born = *control.borrow();
+    let refused = born.mode == Mode::Refuse;
+    let ended = tokio::select! {
+        biased;
+        () = until(&mut control, |state| refused || state.resets != born.resets) => {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+        ended = pass_through(&mut client, &link) => ended,
+    };
+    if ended.is_err() {
+        // Closing a socket that does not linger resets the connection.
+        let _ = client.set_zero_linger();
+    }
+}
+
+async fn pass_through(client: &mut TcpStream, link: &Link) -> io::Result<()> {
+    let mut server = TcpStream::connect(&*link.upstream).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let replied = AtomicBool::new(true);
+    tokio::try_join!(
+        pump_up(from_client, to_server, link, &replied),
+        pump_down(from_server, to_client, link, &replied),
+    )?;
+    Ok(())
+}
+
+/// Waits for a state; also ends when there is no proxy any more.
+async fn until(control: &mut Control, mut reached: impl FnMut(&State) -> bool) {
+    let _ = control.wait_for(|state| reached(state)).await.is_ok();
+}

@@ -1,0 +1,143 @@
+//! The proxy passes bytes as they are, and breaks them off, holds, slows and damages them as told.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use lob_testkit::proxy::Proxy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+/// A server that sends back what it gets, and a proxy before it.
+async fn echo() -> Proxy {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                // The proxy may reset it at any time.
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+                let _ = to.shutdown().await;
+            });
+        }
+    });
+    Proxy::start(&format!("http://{address}/")).unwrap()
+}
+
+async fn connect(proxy: &Proxy) -> TcpStream {
+    let endpoint = proxy.endpoint();
+    TcpStream::connect(endpoint.strip_prefix("http://").unwrap())
+        .await
+        .unwrap()
+}
+
+async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(bytes).await?;
+    let mut reply = vec![0; bytes.len()];
+    stream.read_exact(&mut reply).await?;
+    Ok(reply)
+}
+
+#[tokio::test]
+async fn everything_passes_and_ends_as_it_was_ended() {
+    let proxy = echo().await;
+    let mut stream = connect(&proxy).await;
+    let sent: Vec<u8> = (0..200_000).map(|i| (i % 251) as u8).collect();
+    let (mut from, mut to) = stream.split();
+    let mut got = Vec::new();
+    let (sending, receiving) = tokio::join!(
+        async {
+            to.write_all(&sent).await?;
+            to.shutdown().await
+        },
+        from.read_to_end(&mut got)
+    );
+    sending.unwrap();
+    receiving.unwrap();
+    assert!(got == sent);
+}
+
+#[tokio::test]
+async fn refusing_resets_old_and_new_connections_until_it_passes_again() {
+    let proxy = echo().await;
+    let mut old = connect(&proxy).await;
+    assert_eq!(exchange(&mut old, b"one").await.unwrap(), b"one");
+    proxy.refuse();
+    let error = old.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    let mut new = connect(&proxy).await;
+    let error = new.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    proxy.pass();
+    let mut again = connect(&proxy).await;
+    assert_eq!(exchange(&mut again, b"two").await.unwrap(), b"two");
+}
+
+#[tokio::test]
+async fn connections_end_even_if_refusing_lasted_no_time() {
+    let proxy = echo().await;
+    let mut old = connect(&proxy).await;
+    exchange(&mut old, b"one").await.unwrap();
+    proxy.refuse();
+    proxy.pass();
+    let error = old.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_not_taken_and_flows_when_it_passes_again() {
+    let proxy = echo().await;
+    let mut old = connect(&proxy).await;
+    exchange(&mut old, b"one").await.unwrap();
+    proxy.drop_all();
+    let mut new = connect(&proxy).await;
+    let patience = Duration::from_millis(100);
+    for stream in [&mut old, &mut new] {
+        stream.write_all(b"held").await.unwrap();
+        timeout(patience, stream.read_u8()).await.unwrap_err();
+    }
+    // More than the kernels' buffers hold is never taken.
+    let many = vec![0; 32 << 20];
+    timeout(patience, connect(&proxy).await.write_all(&many))
+        .await
+        .unwrap_err();
+    proxy.pass();
+    for stream in [&mut old, &mut new] {
+        let mut reply = [0; 4];
+        stream.read_exact(&mut reply).await.unwrap();
+        assert_eq!(&reply, b"held");
+    }
+}
+
+#[tokio::test]
+async fn the_uplink_is_as_slow_as_it_is_told_for_all_connections_together() {
+    let proxy = echo().await;
+    proxy.limit_uplink(Some(200_000));
+    let began = Instant::now();
+    let (mut one, mut two) = (connect(&proxy).await, connect(&proxy).await);
+    let bytes = vec![1; 30_000];
+    let (first, second) = tokio::join!(exchange(&mut one, &bytes), exchange(&mut two, &bytes));
+    assert!(first.unwrap() == bytes && second.unwrap() == bytes);
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    proxy.limit_uplink(None);
+    let many = vec![1; 60_000];
+    assert!(exchange(&mut one, &many).await.unwrap() == many);
+}
+
+#[tokio::test]
+async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
+    let proxy = echo().await;
+    let mut stream = connect(&proxy).await;
+    assert_eq!(exchange(&mut stream, b"first").await.unwrap(), b"first");
+    proxy.flip_bit(20_000);
+    let sent = vec![0; 40_000];
+    let mut damaged = sent.clone();
+    damaged[20_000] = 1;
+    // The echo answers while the request is still under way, and the proxy must not be misled.
+    assert!(exchange(&mut stream, &sent).await.unwrap() == damaged);
+    assert!(exchange(&mut stream, &sent).await.unwrap() == sent);
+}
