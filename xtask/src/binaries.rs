@@ -9,7 +9,8 @@ use xshell::{Shell, cmd};
 
 use crate::command;
 
-const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
+/// All of them.
+pub(crate) const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
 
 /// How they are built.
 #[derive(Clone, Copy)]
@@ -18,20 +19,19 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// The binaries by name, built.
+/// The binaries of these tools by name, built.
 pub(crate) async fn build(
     sh: &Shell,
     profile: Profile,
+    tools: &[&str],
 ) -> anyhow::Result<HashMap<String, PathBuf>> {
     let build = match profile {
         // Every member, so that no dependency is built again with other features.
         Profile::Dev => cmd!(sh, "cargo build --workspace --bins --locked"),
         // Nothing else is built in release, and xtask itself would take minutes to link.
         Profile::Release => {
-            cmd!(
-                sh,
-                "cargo build --release --locked -p lob-upload -p lob-export -p lob-import"
-            )
+            let packages = tools.iter().flat_map(|tool| ["-p", tool]);
+            cmd!(sh, "cargo build --release --locked").args(packages)
         }
     };
     println!("$ {build}");
@@ -45,8 +45,8 @@ pub(crate) async fn build(
         Some((message["target"]["name"].as_str()?.to_owned(), path))
     });
     let binaries: HashMap<_, _> = binaries.collect();
-    for tool in TOOLS {
-        ensure!(binaries.contains_key(tool), "the build made no `{tool}`");
+    for tool in tools {
+        ensure!(binaries.contains_key(*tool), "the build made no `{tool}`");
     }
     Ok(binaries)
 }

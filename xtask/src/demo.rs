@@ -25,7 +25,7 @@ const SOURCE: &str = "lob_data";
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     section("Build");
-    let binaries = binaries::build(sh, Profile::Dev).await?;
+    let binaries = binaries::build(sh, Profile::Dev, &binaries::TOOLS).await?;
 
     section("Servers");
     let servers = Servers::open().await?;

@@ -9,6 +9,7 @@
     reason = "a development tool prints directly"
 )]
 
+mod bench;
 mod binaries;
 mod ci;
 mod codegen;
@@ -19,6 +20,7 @@ mod lint;
 mod memory;
 mod minio;
 mod mongod;
+mod peers;
 mod s3_client;
 mod server_process;
 mod services;
@@ -59,9 +61,11 @@ enum Task {
     /// Do what CI does: lint, test, e2e
     Ci,
     /// Install MinIO, MongoDB and Python readers into target/tools
-    Setup,
+    Setup(setup::Args),
     /// Run an S3 and a MongoDB server until Ctrl-C and print how to reach them
     Services(services::Args),
+    /// Compare the cost of a tool with other people's clients against MinIO
+    Bench(bench::Args),
     /// Measure the peak memory of the tools against MinIO and MongoDB
     Memory,
     /// Write the references in docs/reference from the tools' command lines
@@ -98,8 +102,9 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Lint => lint::run(&sh).await,
         Task::E2e => e2e::run(&sh).await,
         Task::Ci => ci::run(&sh).await,
-        Task::Setup => setup::run(&sh).await,
+        Task::Setup(args) => setup::task(&sh, &args).await,
         Task::Services(args) => services::run(&sh, &args).await,
+        Task::Bench(args) => bench::run(&sh, &args).await,
         Task::Memory => memory::run(&sh).await,
         Task::Codegen(args) => codegen::run(&sh, &args),
     }

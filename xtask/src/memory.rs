@@ -28,7 +28,7 @@ const BATCH: usize = 500;
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
-    let binaries = binaries::build(sh, Profile::Release).await?;
+    let binaries = binaries::build(sh, Profile::Release, &binaries::TOOLS).await?;
     let s3 = Minio::start(sh, 0).await?;
     let mongo = Mongod::start(sh, 0).await?;
     let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);

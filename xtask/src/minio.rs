@@ -44,14 +44,33 @@ impl Minio {
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
+
+    /// S3 requests since the start, as the server counts them.
+    pub(crate) async fn requests(&self) -> anyhow::Result<u64> {
+        let reply = get(&self.address, "/minio/metrics/v3/api/requests").await;
+        let reply = reply.context("MinIO's counters cannot be read")?;
+        let counters = reply
+            .lines()
+            .filter(|line| line.starts_with("minio_api_requests_total{"));
+        let counts = counters.map(|line| {
+            let count = line.rsplit(' ').next();
+            let count = count.and_then(|count| count.parse::<u64>().ok());
+            count.with_context(|| format!("MinIO counts `{line}`"))
+        });
+        counts.sum()
+    }
 }
 
 async fn is_ready(address: &str) -> std::io::Result<bool> {
+    let reply = get(address, "/minio/health/ready").await?;
+    Ok(reply.split(' ').nth(1) == Some("200"))
+}
+
+async fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /minio/health/ready HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await?;
-    let status = reply.split(' ').nth(1);
-    Ok(status == Some("200"))
+    Ok(reply)
 }

@@ -6,6 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::command::{self, works};
+use crate::peers;
 use crate::tools::Tools;
 
 /// MinIO publishes no versions for `go install`: this is a commit of its main branch.
@@ -49,6 +50,22 @@ for wheel in wheels.glob("*.whl"):
             os.symlink(library[1], link)
 "#;
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The clients that `bench` compares with as well
+    #[arg(long)]
+    peers: bool,
+}
+
+pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    run(sh).await?;
+    if args.peers {
+        peers::install(sh).await?;
+    }
+    Ok(())
+}
+
+/// Everything but the peers.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let tools = Tools::new(sh);
     minio(sh, &tools).await?;
@@ -61,7 +78,8 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn minio(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+/// MinIO alone.
+pub(crate) async fn minio(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     let minio = tools.minio();
     let starts = || works(cmd!(sh, "{minio} --version"));
     if starts().await {

@@ -1,0 +1,151 @@
+//! The table of a comparison, and its place in docs/PERFORMANCE.md.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::client::Client;
+use super::cost::Cost;
+use super::floor::Floor;
+use crate::peers::Peer;
+
+const BEGIN: &str = "<!-- bench upload: begin -->";
+const END: &str = "<!-- bench upload: end -->";
+
+/// All that was measured.
+pub(crate) struct Report<'a> {
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+    pub(crate) rounds: usize,
+    /// Each client with the median of its rounds, `lob-upload` first.
+    pub(crate) clients: &'a [(&'a Client, Cost)],
+    pub(crate) peers: &'a [Peer],
+    pub(crate) floor: Floor,
+}
+
+impl Report<'_> {
+    /// As Markdown.
+    pub(crate) fn render(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        writeln!(
+            text,
+            "{} files of {} MB, medians of {} rounds; {}.\n",
+            self.files,
+            self.bytes / self.files as u64 / 1_000_000,
+            self.rounds,
+            machine()?,
+        )?;
+        self.costs(&mut text)?;
+        text.push('\n');
+        self.worths(&mut text)?;
+        text.push('\n');
+        self.floor(&mut text)?;
+        Ok(text)
+    }
+
+    /// Figures, and those of `lob-upload` as multiples of each peer's.
+    fn costs(&self, text: &mut String) -> anyhow::Result<()> {
+        text.push_str(
+            "| client | CPU s/GB | user | system | `lob-upload` to it | with MD5 to it | wall s \
+             | `lob-upload` to it | peak MiB | requests a file |\n",
+        );
+        text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+        let ours: Vec<_> = self.ours().collect();
+        for (client, cost) in self.clients {
+            let ratio = |ours: Option<&&Cost>, figure: fn(&Cost) -> f64| match ours {
+                Some(ours) if !client.is_ours() => format!("{:.2}", figure(ours) / figure(cost)),
+                _ => String::new(),
+            };
+            writeln!(
+                text,
+                "| `{}` | {:.2} | {:.2} | {:.2} | {} | {} | {:.2} | {} | {:.0} | {:.1} |",
+                client.name(),
+                self.per_gb(cost.cpu()),
+                self.per_gb(cost.user),
+                self.per_gb(cost.system),
+                ratio(ours.first(), Cost::cpu),
+                ratio(ours.get(1), Cost::cpu),
+                cost.wall,
+                ratio(ours.first(), |cost| cost.wall),
+                cost.peak,
+                cost.requests / self.files as f64,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What was paid for, and by which command.
+    fn worths(&self, text: &mut String) -> anyhow::Result<()> {
+        text.push_str("| client | version | protects the bytes | checksum that the object keeps | command |\n");
+        text.push_str("| --- | --- | --- | --- | --- |\n");
+        for (client, _) in self.clients {
+            let mut peers = self.peers.iter();
+            let peer = peers.find(|peer| peer.program == client.program);
+            writeln!(
+                text,
+                "| `{}` | {} | {} | {} | `{}` |",
+                client.name(),
+                peer.map_or("this one", |peer| &peer.version),
+                client.protection,
+                client.kept,
+                client.command_line(),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn floor(&self, text: &mut String) -> anyhow::Result<()> {
+        let Floor {
+            read,
+            crc,
+            sha256,
+            md5,
+        } = self.floor;
+        text.push_str("| floor | s/GB |\n| --- | --- |\n");
+        let parts = [
+            ("reading a warm file", read),
+            ("CRC64NVME", crc),
+            ("SHA-256", sha256),
+            ("MD5", md5),
+        ];
+        for (name, seconds) in parts {
+            let seconds = self.per_gb(Duration::as_secs_f64(&seconds));
+            writeln!(text, "| {name} | {seconds:.2} |")?;
+        }
+        Ok(())
+    }
+
+    fn ours(&self) -> impl Iterator<Item = &Cost> {
+        let ours = self.clients.iter();
+        ours.filter(|(client, _)| client.is_ours())
+            .map(|(_, cost)| cost)
+    }
+
+    fn per_gb(&self, seconds: f64) -> f64 {
+        seconds / (self.bytes as f64 / 1e9)
+    }
+}
+
+/// Puts the text between its marks.
+pub(crate) fn write(document: &Path, text: &str) -> anyhow::Result<()> {
+    let old = fs::read_to_string(document)?;
+    let parts = old
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) =
+        parts.with_context(|| format!("no `{BEGIN}` and `{END}` in {}", document.display()))?;
+    let new = format!("{before}{BEGIN}\n{text}{END}{after}");
+    Ok(fs::write(document, new)?)
+}
+
+fn machine() -> anyhow::Result<String> {
+    let cores = std::thread::available_parallelism()?;
+    let processor = fs::read_to_string("/proc/cpuinfo")?;
+    let mut lines = processor.lines().filter_map(|line| line.split_once(": "));
+    let model = lines.find(|(name, _)| name.starts_with("model name"));
+    let model = model.map_or("unknown processor", |(_, model)| model);
+    Ok(format!("{cores} cores, {model}"))
+}

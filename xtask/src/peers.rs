@@ -1,0 +1,143 @@
+//! Other people's clients that `bench` compares with: found, or installed by `setup --peers`.
+//!
+//! What `setup` installed comes first, since its versions are the same everywhere, then `PATH`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use xshell::{Shell, cmd};
+
+use crate::command::{self, works};
+use crate::tools::Tools;
+
+/// What is known of a client before it is found.
+struct Source {
+    program: &'static str,
+    /// The argument by which it says its version and nothing else.
+    version_argument: &'static str,
+    /// The Go module and version that it is built from.
+    module: Option<(&'static str, &'static str)>,
+}
+
+const SOURCES: [Source; 4] = [
+    Source {
+        program: "s5cmd",
+        version_argument: "version",
+        module: Some(("github.com/peak/s5cmd/v2", "v2.3.0")),
+    },
+    Source {
+        program: "rclone",
+        version_argument: "--version",
+        module: Some(("github.com/rclone/rclone", "v1.76.0")),
+    },
+    // It publishes no versions for Go: this is a commit of its main branch.
+    Source {
+        program: "mc",
+        version_argument: "--version",
+        module: Some(("github.com/minio/mc", "v0.0.0-20250313080218-cf909e1063a9")),
+    },
+    // It comes with the Python packages of `setup`.
+    Source {
+        program: "aws",
+        version_argument: "--version",
+        module: None,
+    },
+];
+
+/// A client that is there and starts.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) program: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) version: String,
+}
+
+/// Builds the peers that are not in `target/tools` yet.
+pub(crate) async fn install(sh: &Shell) -> anyhow::Result<()> {
+    let folder = Tools::new(sh).binaries();
+    for source in &SOURCES {
+        let Some(module) = source.module else {
+            continue;
+        };
+        let path = folder.join(source.program);
+        if source.starts(sh, &path).await {
+            continue;
+        }
+        if !works(cmd!(sh, "go version")).await {
+            bail!("Go is missing: the peers are built with it; see https://go.dev/doc/install");
+        }
+        build(sh, module, &path).await?;
+    }
+    eprintln!("the peers are in {}", folder.display());
+    Ok(())
+}
+
+/// Builds it as a dependency of an empty module: `go install` of a version also asks for the list
+/// of all versions, which not every module proxy gives.
+async fn build(sh: &Shell, module: (&str, &str), path: &Path) -> anyhow::Result<()> {
+    let (module, version) = module;
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    let require = format!("-require={module}@{version}");
+    command::run(cmd!(sh, "go -C {at} mod init peers")).await?;
+    command::run(cmd!(sh, "go -C {at} mod edit {require}")).await?;
+    command::run(cmd!(sh, "go -C {at} build -mod=mod -o {path} {module}")).await
+}
+
+/// The clients that are in `target/tools` or on `PATH`.
+pub(crate) async fn find(sh: &Shell) -> Vec<Peer> {
+    let tools = Tools::new(sh);
+    let folders = [tools.binaries(), tools.python_folder().join("bin")];
+    let mut peers = Vec::new();
+    for source in &SOURCES {
+        let installed = folders.iter().map(|folder| folder.join(source.program));
+        let on_path = PathBuf::from(source.program);
+        for path in installed.chain([on_path]) {
+            if source.starts(sh, &path).await {
+                let version = source.version(sh, &path).await;
+                peers.push(Peer {
+                    program: source.program,
+                    path,
+                    version,
+                });
+                break;
+            }
+        }
+    }
+    peers
+}
+
+impl Source {
+    async fn starts(&self, sh: &Shell, path: &Path) -> bool {
+        let argument = self.version_argument;
+        works(cmd!(sh, "{path} {argument}")).await
+    }
+
+    /// What Go has written into the binary; where that is nothing, what the client says of itself.
+    /// Clients that are built from their module do not know their own version.
+    async fn version(&self, sh: &Shell, path: &Path) -> String {
+        let built = match self.module {
+            Some((module, _)) => built_version(sh, path, module).await,
+            None => None,
+        };
+        if let Some(version) = built {
+            return version;
+        }
+        let argument = self.version_argument;
+        let said = command::output(cmd!(sh, "{path} {argument}")).await;
+        let said = said.unwrap_or_default();
+        said.lines().next().unwrap_or("unknown").to_owned()
+    }
+}
+
+async fn built_version(sh: &Shell, path: &Path, module: &str) -> Option<String> {
+    let built = command::output(cmd!(sh, "go version -m {path}"))
+        .await
+        .ok()?;
+    // A line is a tab, `mod` or `dep`, the module and its version.
+    let mut lines = built
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let line = lines.find(|line| line.get(2) == Some(&module) && line.len() > 3)?;
+    line[3].starts_with('v').then(|| line[3].to_owned())
+}
