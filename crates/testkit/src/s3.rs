@@ -7,6 +7,7 @@
 //! tampers with what is stored.
 
 mod access;
+mod attributes;
 mod backend;
 mod buckets;
 mod checksum;
@@ -85,6 +86,12 @@ pub struct StoredObject {
     /// CRC64NVME in base64, as HEAD shows it; `None` where the object was stored with another
     /// checksum, or the server keeps none.
     pub crc64nvme: Option<String>,
+    /// Storage class; `None` for `STANDARD`.
+    pub storage_class: Option<String>,
+    /// `AES256` or `aws:kms`, where the client asked for it.
+    pub server_side_encryption: Option<String>,
+    /// The KMS key that the client named.
+    pub kms_key_id: Option<String>,
 }
 
 /// The CRC64NVME of these bytes as S3 writes it, in base64.
@@ -194,15 +201,22 @@ impl S3Server {
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         let storage = self.storage();
         let object = storage.buckets.get(bucket)?.objects.get(key)?;
+        let attributes = object.attributes.clone();
+        let encryption = attributes.encryption;
         Some(StoredObject {
             bytes: object.content.concat().into(),
             etag: object.etag.clone(),
-            metadata: object.attributes.metadata.clone().into_iter().collect(),
+            metadata: attributes.metadata.into_iter().collect(),
             crc64nvme: object
                 .checksum
                 .as_ref()
                 .filter(|checksum| checksum.algorithm == Algorithm::Crc64Nvme)
                 .map(|checksum| checksum.value.clone()),
+            storage_class: attributes
+                .storage_class
+                .map(|class| class.as_str().to_owned()),
+            server_side_encryption: encryption.algorithm.map(|sse| sse.as_str().to_owned()),
+            kms_key_id: encryption.kms_key_id,
         })
     }
 

@@ -15,9 +15,10 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::attributes::{Attributes, Encryption};
 use super::backend::Backend;
 use super::checksum::{Algorithm, Checksum, Kind, verify};
-use super::objects::{attributes, checksum_header, received};
+use super::objects::{checksum_header, received};
 use super::storage::{Object, Part, Upload, md5, size};
 use super::weaknesses::Weaknesses;
 
@@ -35,7 +36,13 @@ impl Backend {
         let algorithm = input.checksum_algorithm.as_ref();
         let declared = Algorithm::declared(algorithm, input.checksum_type.as_ref())?;
         self.weaknesses.check_declared(declared)?;
-        let attributes = attributes(input.metadata, input.content_type)?;
+        let encryption = Encryption {
+            algorithm: input.server_side_encryption,
+            kms_key_id: input.ssekms_key_id,
+        };
+        let (metadata, content_type) = (input.metadata, input.content_type);
+        let attributes = Attributes::new(metadata, content_type, input.storage_class, encryption)?;
+        let encryption = attributes.encryption.clone();
         let mut storage = self.storage();
         let id = storage.new_upload_id();
         let upload = Upload {
@@ -54,6 +61,8 @@ impl Backend {
             upload_id: Some(id),
             checksum_algorithm: declared.map(|(a, _)| ChecksumAlgorithm::from_static(a.name())),
             checksum_type: declared.map(|(_, kind)| ChecksumType::from_static(kind.name())),
+            server_side_encryption: encryption.algorithm,
+            ssekms_key_id: encryption.kms_key_id,
             ..CreateMultipartUploadOutput::default()
         })
     }

@@ -10,16 +10,14 @@ use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use s3s::dto::{
     ChecksumMode, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput, PutObjectOutput, StreamingBlob,
+    HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput, StreamingBlob,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use super::attributes::{Attributes, Encryption};
 use super::backend::Backend;
 use super::checksum::{Checksum, verify};
-use super::storage::{Attributes, Object, md5, size};
-
-/// S3's limit for the names and values of user metadata together.
-const MAX_METADATA_BYTES: usize = 2048;
+use super::storage::{Object, md5, size};
 
 impl Backend {
     pub(crate) async fn put(
@@ -27,7 +25,12 @@ impl Backend {
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let input = request.input;
-        let attributes = attributes(input.metadata, input.content_type)?;
+        let encryption = Encryption {
+            algorithm: input.server_side_encryption,
+            kms_key_id: input.ssekms_key_id,
+        };
+        let (metadata, content_type) = (input.metadata, input.content_type);
+        let attributes = Attributes::new(metadata, content_type, input.storage_class, encryption)?;
         let content = received(input.body, input.content_md5.as_deref()).await?;
         let weaknesses = self.weaknesses;
         let claim = weaknesses.claimed(&request.headers, request.trailing_headers.as_ref())?;
@@ -43,6 +46,8 @@ impl Backend {
         }
         let output = PutObjectOutput {
             e_tag: Some(ETag::Strong(object.etag.clone())),
+            server_side_encryption: object.attributes.encryption.algorithm.clone(),
+            ssekms_key_id: object.attributes.encryption.kms_key_id.clone(),
             ..PutObjectOutput::default()
         };
         let headers = checksum_header(object.checksum.as_ref())?;
@@ -108,6 +113,9 @@ impl Backend {
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(object.modified.into()),
             metadata: Some(object.attributes.metadata.clone()),
+            storage_class: object.attributes.storage_class.clone(),
+            server_side_encryption: object.attributes.encryption.algorithm.clone(),
+            ssekms_key_id: object.attributes.encryption.kms_key_id.clone(),
             ..HeadObjectOutput::default()
         };
         Ok(S3Response::with_headers(output, headers))
@@ -120,25 +128,6 @@ impl Backend {
             .remove(&input.key);
         Ok(DeleteObjectOutput::default())
     }
-}
-
-/// What a client says about a new object, its user metadata within S3's limit.
-pub(crate) fn attributes(
-    metadata: Option<Metadata>,
-    content_type: Option<String>,
-) -> S3Result<Attributes> {
-    let metadata = metadata.unwrap_or_default();
-    let bytes: usize = metadata
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if bytes > MAX_METADATA_BYTES {
-        return Err(s3_error!(MetadataTooLarge, "{bytes} bytes of metadata"));
-    }
-    Ok(Attributes {
-        metadata,
-        content_type,
-    })
 }
 
 /// The whole body, after its payload hash and its Content-MD5 have been checked.

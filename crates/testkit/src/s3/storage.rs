@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
-use s3s::dto::{ETagCondition, Metadata};
+use s3s::dto::ETagCondition;
 use s3s::{S3Result, s3_error};
 use uuid::Uuid;
 
+use super::attributes::Attributes;
 use super::checksum::{Algorithm, Checksum, Kind};
 
 /// Everything that the server holds.
@@ -38,13 +39,6 @@ pub(crate) struct Object {
     pub(crate) checksum: Option<Checksum>,
     pub(crate) attributes: Attributes,
     pub(crate) modified: SystemTime,
-}
-
-/// What a client says about an object beside its bytes.
-#[derive(Clone, Default)]
-pub(crate) struct Attributes {
-    pub(crate) metadata: Metadata,
-    pub(crate) content_type: Option<String>,
 }
 
 /// An open multipart upload.
