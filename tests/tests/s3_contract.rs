@@ -31,6 +31,7 @@ use lob_testkit::s3::{S3Options, S3Server, crc64nvme};
 /// The smallest part that need not be the last.
 const PART: usize = 5 << 20;
 const WRONG_CRC: &str = "AAAAAAAAAAA=";
+const SHA256_OF_HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
 /// A server, an empty bucket on it, and a client.
 struct Server {
@@ -401,6 +402,8 @@ impl Intercept for Forge {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let signed = context.request().headers().get("x-amz-content-sha256");
+        assert_eq!(signed, Some(SHA256_OF_HELLO));
         *context.request_mut().body_mut() = SdkBody::from("hellO");
         Ok(())
     }
@@ -1098,5 +1101,253 @@ async fn objects_are_listed_in_order_in_pages_and_by_folder() {
             token = reply.next_continuation_token;
         }
         assert_eq!(found, expected, "{prefix} {delimiter:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_part_is_listed_with_size_etag_and_crc_in_pages_of_any_size() {
+    let server = Server::start().await;
+    let upload = server.create("k").await;
+    let contents: [&[u8]; 5] = [b"one", b"two", b"three", b"", b"five"];
+    let numbers = [1, 2, 3, 7, 10_000];
+    let mut sent = Vec::new();
+    for (number, bytes) in numbers.into_iter().zip(contents) {
+        let part = upload.part(number, bytes).await;
+        let size = i64::try_from(bytes.len()).ok();
+        sent.push((Some(number), size, part.e_tag, Some(crc64nvme(bytes))));
+    }
+    for page in [1, 2, 4, 5, 1000] {
+        let mut found = Vec::new();
+        let mut marker = None;
+        loop {
+            let list = server
+                .client
+                .list_parts()
+                .bucket(&server.bucket)
+                .key("k")
+                .upload_id(&upload.id)
+                .max_parts(page)
+                .set_part_number_marker(marker);
+            let reply = list.send().await.unwrap();
+            found.extend(reply.parts().iter().map(|part| {
+                let crc = part.checksum_crc64_nvme.clone();
+                (part.part_number, part.size, part.e_tag.clone(), crc)
+            }));
+            if reply.is_truncated() != Some(true) {
+                break;
+            }
+            marker = reply.next_part_number_marker;
+        }
+        assert_eq!(found, sent, "pages of {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_as_prefix_finds_all_its_open_uploads_with_their_time() {
+    let server = Server::start().await;
+    let mut ids = vec![
+        server.create("run/k").await.id,
+        server.create("run/k").await.id,
+    ];
+    server.create("run/k.old").await;
+    let list = server
+        .client
+        .list_multipart_uploads()
+        .bucket(&server.bucket)
+        .prefix("run/k");
+    let reply = list.send().await.unwrap();
+    // MinIO takes the prefix for a whole key; S3 finds the longer key as well.
+    assert_eq!(reply.uploads().len(), server.either(3, 2));
+    let of_key = reply.uploads().iter().filter(|u| u.key() == Some("run/k"));
+    let now = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let mut found: Vec<_> = of_key
+        .map(|upload| {
+            let age = now - upload.initiated().unwrap().secs();
+            assert!((-60..60).contains(&age), "{age}");
+            upload.upload_id().unwrap()
+        })
+        .collect();
+    found.sort_unstable();
+    ids.sort_unstable();
+    assert_eq!(found, ids);
+}
+
+#[tokio::test]
+async fn a_part_is_held_against_the_hash_that_was_signed() {
+    let server = Server::start().await;
+    let upload = server.create("k").await;
+    let part = |sent: &[u8]| {
+        let part = server.client.upload_part().bucket(&server.bucket).key("k");
+        part.upload_id(&upload.id)
+            .part_number(1)
+            .checksum_crc64_nvme(crc64nvme(sent))
+            .body(body(b"hello"))
+            .customize()
+    };
+    // The CRC is that of the forged body, so that only the hash can tell.
+    let forged = part(b"hellO").interceptor(Forge).send().await;
+    assert_eq!(outcome(forged), "400 XAmzContentSHA256Mismatch");
+    assert_eq!(upload.parts(1000).await.unwrap(), [0; 0]);
+    assert_eq!(outcome(part(b"hello").send().await), "ok");
+    assert_eq!(upload.parts(1000).await.unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn storage_class_and_metadata_stay_with_the_object() {
+    let server = Server::start().await;
+    let (client, bucket) = (&server.client, &server.bucket);
+    let put = |key: &str, class: &str| {
+        let put = client.put_object().bucket(bucket).key(key);
+        put.storage_class(class.into())
+            .metadata("token", "t1")
+            .body(body(b"hello"))
+            .send()
+    };
+    assert_eq!(outcome(put("plain", "STANDARD").await), "ok");
+    assert_eq!(outcome(put("put", "REDUCED_REDUNDANCY").await), "ok");
+    assert_eq!(
+        outcome(put("wrong", "COLD").await),
+        "400 InvalidStorageClass"
+    );
+    let create = |class: &str| {
+        let create = client.create_multipart_upload().bucket(bucket).key("parts");
+        create
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .storage_class(class.into())
+            .metadata("token", "t1")
+            .send()
+    };
+    assert_eq!(outcome(create("COLD").await), "400 InvalidStorageClass");
+    let upload = Upload {
+        server: &server,
+        key: "parts".to_owned(),
+        id: create("REDUCED_REDUNDANCY")
+            .await
+            .unwrap()
+            .upload_id
+            .unwrap(),
+    };
+    let parts = [upload.part(1, b"hello").await];
+    assert_eq!(outcome(upload.complete(&parts).send().await), "ok");
+
+    assert!(!server.exists("wrong").await);
+    let reduced = Some("REDUCED_REDUNDANCY");
+    for (key, class) in [("plain", None), ("put", reduced), ("parts", reduced)] {
+        let head = client.head_object().bucket(bucket).key(key);
+        let head = head.send().await.unwrap();
+        assert_eq!(head.storage_class().map(|class| class.as_str()), class);
+        assert_eq!(head.metadata.unwrap()["token"], "t1", "{key}");
+    }
+}
+
+#[tokio::test]
+async fn encryption_at_rest_is_kept_and_shown() {
+    let server = Server::start().await;
+    // MinIO encrypts only behind TLS and with a key server.
+    let Some(testkit) = &server.testkit else {
+        return;
+    };
+    let (client, bucket) = (&server.client, &server.bucket);
+    for (sse, key_id) in [("AES256", None), ("aws:kms", Some("key-1"))] {
+        let key_id = || key_id.map(str::to_owned);
+        let put = client
+            .put_object()
+            .bucket(bucket)
+            .key("put")
+            .server_side_encryption(sse.into())
+            .set_ssekms_key_id(key_id())
+            .body(body(b"hello"));
+        let sent = put.send().await.unwrap();
+        let shown = sent.server_side_encryption.map(|sse| sse.to_string());
+        assert_eq!(
+            (shown.as_deref(), sent.ssekms_key_id),
+            (Some(sse), key_id())
+        );
+
+        let create = client
+            .create_multipart_upload()
+            .bucket(bucket)
+            .key("parts")
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .server_side_encryption(sse.into())
+            .set_ssekms_key_id(key_id());
+        let created = create.send().await.unwrap();
+        let shown = created.server_side_encryption.map(|sse| sse.to_string());
+        assert_eq!(
+            (shown.as_deref(), created.ssekms_key_id),
+            (Some(sse), key_id())
+        );
+        let upload = Upload {
+            server: &server,
+            key: "parts".to_owned(),
+            id: created.upload_id.unwrap(),
+        };
+        let parts = [upload.part(1, b"hello").await];
+        assert_eq!(outcome(upload.complete(&parts).send().await), "ok");
+
+        for key in ["put", "parts"] {
+            let head = client.head_object().bucket(bucket).key(key);
+            let head = head.send().await.unwrap();
+            let shown = head.server_side_encryption.map(|sse| sse.to_string());
+            assert_eq!(
+                (shown.as_deref(), head.ssekms_key_id),
+                (Some(sse), key_id())
+            );
+            let stored = testkit.object(bucket, key).unwrap();
+            assert_eq!(stored.server_side_encryption.as_deref(), Some(sse));
+            assert_eq!(stored.kms_key_id, key_id());
+        }
+    }
+    let put = |sse: &str| {
+        let put = client.put_object().bucket(bucket).key("wrong");
+        put.server_side_encryption(sse.into()).body(body(b"hello"))
+    };
+    assert_eq!(
+        outcome(put("rot13").send().await),
+        "400 InvalidEncryptionAlgorithmError"
+    );
+    assert_eq!(
+        outcome(put("AES256").ssekms_key_id("key-1").send().await),
+        "400 InvalidArgument"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_owner_is_left_alone() {
+    let server = Server::start().await;
+    let (client, bucket) = (&server.client, &server.bucket);
+    let owner = S3Options::default().owner;
+    let refused = server.either("403 AccessDenied", "ok");
+    for (owner, expected) in [(owner.as_str(), "ok"), ("999999999999", refused)] {
+        let put = client.put_object().bucket(bucket).key("k");
+        let put = put.expected_bucket_owner(owner).body(body(b"hello"));
+        assert_eq!(outcome(put.send().await), expected);
+        let get = client.get_object().bucket(bucket).key("k");
+        assert_eq!(
+            outcome(get.expected_bucket_owner(owner).send().await),
+            expected
+        );
+        let list = client.list_objects_v2().bucket(bucket);
+        assert_eq!(
+            outcome(list.expected_bucket_owner(owner).send().await),
+            expected
+        );
+        let uploads = client.list_multipart_uploads().bucket(bucket);
+        assert_eq!(
+            outcome(uploads.expected_bucket_owner(owner).send().await),
+            expected
+        );
+        let create = client.create_multipart_upload().bucket(bucket).key("k");
+        assert_eq!(
+            outcome(create.expected_bucket_owner(owner).send().await),
+            expected
+        );
+        let upload = server.create("parts").await;
+        let parts = [upload.part(1, b"hello").await];
+        let listed = client.list_parts().bucket(bucket).key("parts");
+        let listed = listed.upload_id(&upload.id).expected_bucket_owner(owner);
+        assert_eq!(outcome(listed.send().await), expected);
+        let complete = upload.complete(&parts).expected_bucket_owner(owner);
+        assert_eq!(outcome(complete.send().await), expected);
     }
 }
