@@ -61,6 +61,18 @@ impl S3Settings {
 }
 
 impl S3Settings {
+    /// The bucket.
+    ///
+    /// # Errors
+    /// None is given.
+    pub fn bucket(&self) -> Result<&str, Failure> {
+        match self.bucket.as_str() {
+            "" => Err(Failure::usage("no bucket is given")
+                .with_hint("name it with --bucket or LOB_BUCKET")),
+            bucket => Ok(bucket),
+        }
+    }
+
     /// The folder of runs.
     ///
     /// # Errors

@@ -204,11 +204,7 @@ impl Store {
         sending: Sending,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
-        if settings.bucket.is_empty() {
-            return Err(Failure::usage("no bucket is given")
-                .with_hint("name it with --bucket or LOB_BUCKET")
-                .into());
-        }
+        let bucket = settings.bucket()?.to_owned();
         if settings.connect_timeout.is_zero() || settings.attempt_timeout.is_zero() {
             let zero = "--connect-timeout and --attempt-timeout cannot be zero";
             return Err(Failure::usage(zero).into());
@@ -217,7 +213,7 @@ impl Store {
         let (client, region) = client::build(settings, &sending.flow, metrics).await?;
         let store = Self {
             client,
-            bucket: settings.bucket.clone(),
+            bucket,
             region,
             owner: settings.expected_bucket_owner.clone(),
             attempt_timeout: settings.attempt_timeout,

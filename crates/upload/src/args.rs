@@ -3,13 +3,18 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::failure::Failure;
+use lob_core::object_settings::ObjectArgs;
 use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::settings::HashKind;
 
 /// Upload a directory of Parquet files to S3
 ///
@@ -19,12 +24,27 @@ use serde::Serialize;
 /// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_UPLOAD_` and its name where only this tool is meant.
 #[derive(Debug, Parser, Serialize)]
-#[command(name = "lob-upload", version)]
+#[command(name = "lob-upload", version, disable_help_subcommand = true)]
 pub struct Args {
+    /// What to do instead of an upload.
+    #[command(subcommand)]
+    #[serde(skip)]
+    pub command: Option<Command>,
     /// Directory whose `*.parquet` files are uploaded, with its subdirectories [default: lob_data]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_dir: Option<PathBuf>,
+    /// Upload only files that match this pattern; may be repeated [default: all]
+    ///
+    /// A pattern without `/` is matched against the file name, one with `/` against the whole path
+    /// below the source directory. `*` and `?` do not match `/`, and `**` does.
+    #[arg(long, value_name = "GLOB")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// Leave out files that match this pattern, also where they are included; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
     /// Name of the run [default: the time in UTC, such as 20251115_093000]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +61,18 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,
+    /// Hash in the manifest's `checksum`; SHA-256 is always computed and recorded [default: sha256]
+    #[arg(long, value_enum, value_name = "HASH")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashKind>,
+    /// Publish the run without the files that fail; its manifest lists them with their errors
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_partial: bool,
+    /// Print what would be uploaded, ask S3 nothing and write nothing
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
@@ -49,10 +81,77 @@ pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
     pub parts: PartArgs,
+    /// How objects are stored.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub objects: ObjectArgs,
     /// What every tool has.
     #[command(flatten)]
     #[serde(skip)]
     pub common: CommonArgs,
+}
+
+/// What there is to do with a run beside uploading it.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check that every object of a run is what its manifest says
+    Verify(VerifyArgs),
+    /// List what a run left unfinished: multipart uploads that take space and cost money
+    Cleanup(CleanupArgs),
+}
+
+/// The command line of `lob-upload verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+    /// Download every object as well, and compare its SHA-256
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// The command line of `lob-upload cleanup`.
+#[derive(Debug, clap::Args)]
+pub struct CleanupArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+    /// Abort what is listed
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Args {
+    /// Refuses options of an upload in front of a subcommand, which would have no effect: whoever
+    /// types `--dry-run cleanup RUN --yes` expects one. Behind it the parser refuses them.
+    ///
+    /// # Errors
+    /// Such an option.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let command = match self.command {
+            None => return Ok(()),
+            Some(Command::Verify(_)) => "verify",
+            Some(Command::Cleanup(_)) => "cleanup",
+        };
+        let (typed, shared) = (given(self)?, given(&self.s3)?);
+        match typed.keys().find(|key| !shared.contains_key(*key)) {
+            None => Ok(()),
+            Some(key) => Err(Failure::usage(format!(
+                "--{} is an option of an upload and has no meaning for `{command}`",
+                key.replace('_', "-")
+            ))),
+        }
+    }
+}
+
+/// The options that were typed, by their settings' names.
+fn given(args: &impl Serialize) -> Result<Map<String, Value>, Failure> {
+    match serde_json::to_value(args) {
+        Ok(Value::Object(given)) => Ok(given),
+        Ok(_) => Ok(Map::new()),
+        Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
+    }
 }
 
 impl CommandLine for Args {
@@ -67,8 +166,91 @@ mod tests {
 
     use super::*;
 
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(["lob-upload"].into_iter().chain(line.split_whitespace()))
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_of_an_upload_is_read() {
+        let args = parse(
+            "--include a* --include d/** --exclude {b,c}* --hash md5 --allow-partial --dry-run \
+             --storage-class STANDARD_IA --sse aws:kms --sse-kms-key-id key-1 \
+             --metadata team=research --metadata query=a=b --expected-bucket-owner 111122223333 \
+             --retry-timeout 20m --parts-in-flight 4 --max-bandwidth 50MiB",
+        );
+        let args = args.unwrap();
+        assert!(args.dry_run && args.command.is_none());
+        let settings = serde_json::to_value(&args).unwrap();
+        let expected = serde_json::json!({
+            "include": ["a*", "d/**"],
+            "exclude": ["{b,c}*"],
+            "hash": "md5",
+            "allow_partial": true,
+            "dry_run": true,
+            "storage_class": "STANDARD_IA",
+            "sse": "aws:kms",
+            "sse_kms_key_id": "key-1",
+            "metadata": { "query": "a=b", "team": "research" },
+            "expected_bucket_owner": "111122223333",
+            "retry_timeout": "20m",
+            "parts_in_flight": 4,
+            "max_bandwidth": "50MiB",
+        });
+        assert_eq!(settings, expected);
+        for line in [
+            "--hash sha1",
+            "--metadata team",
+            "--sse none",
+            "verify",
+            "verify a/b",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_s3_stand_on_either_side_of_a_subcommand() {
+        for line in [
+            "--bucket b --json verify run-1 --full",
+            "verify --bucket b run-1 --full --json",
+        ] {
+            let args = parse(line).unwrap();
+            assert!(args.check().is_ok());
+            assert_eq!(args.s3.bucket.as_deref(), Some("b"));
+            assert!(args.common.json);
+            let Some(Command::Verify(verify)) = args.command else {
+                panic!("{line}");
+            };
+            assert!(verify.full && verify.run.to_string() == "run-1");
+        }
+        let args = parse("cleanup run-1 --yes").unwrap();
+        assert!(matches!(args.command, Some(Command::Cleanup(c)) if c.yes));
+    }
+
+    #[test]
+    fn options_of_an_upload_are_refused_with_a_subcommand() {
+        for option in [
+            "--dry-run",
+            "--source-dir d",
+            "--include a*",
+            "--sse AES256",
+        ] {
+            assert!(
+                parse(&format!("cleanup run-1 {option}")).is_err(),
+                "{option}"
+            );
+            let refused = parse(&format!("{option} cleanup run-1")).unwrap().check();
+            let name = option.split(' ').next().unwrap();
+            assert_eq!(
+                refused.unwrap_err().to_string(),
+                format!("{name} is an option of an upload and has no meaning for `cleanup`")
+            );
+            assert!(parse(option).unwrap().check().is_ok());
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! What a run will do, decided before anything is sent: every file with its state and its footer.
 
-use std::fs::File;
-
 use anyhow::Context as _;
 use lob_core::failure::Failure;
 use lob_core::part::PartBudget;
@@ -67,10 +65,11 @@ impl UploadWork {
 
 /// Finds the files, and looks at the state and the footer of each. Blocks.
 pub(crate) fn examine(settings: &Settings, budget: &PartBudget) -> anyhow::Result<Vec<SourceFile>> {
-    let found = source::find(&settings.source_dir)?;
+    let (selection, run_folder) = (settings.selection()?, settings.run_folder()?);
+    let found = source::find(&settings.source_dir, &selection, &run_folder)?;
     let examined = found.into_iter().map(|(relative_path, path)| {
         let named = || format!("`{}` cannot be uploaded", path.display());
-        let file = File::open(&path).with_context(named)?;
+        let file = source::open(&path).with_context(named)?;
         let fingerprint = Fingerprint::of(&file).with_context(named)?;
         let footer = Footer::read(&file)
             .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use lob_core::part::{FileHashes, HashedPart, Hashing, PartBudget, PartHasher};
 
 use crate::freeze::{Freeze, FreezeError};
-use crate::source::SourceFile;
+use crate::source::{self, SourceFile};
 
 /// A file that is being read, in one state from beginning to end.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Reader {
     pub(crate) async fn open(source: &SourceFile) -> anyhow::Result<Self> {
         let (path, fingerprint) = (source.path.clone(), source.fingerprint);
         blocking(move || {
-            let file = File::open(path)?;
+            let file = source::open(&path)?;
             let freeze = Freeze::begin(&file, &fingerprint)?;
             Ok(Self {
                 file,

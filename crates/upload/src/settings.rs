@@ -3,19 +3,30 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
+use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
 use lob_core::part_settings::PartSettings;
-use lob_core::run::RunId;
+use lob_core::run::{RunId, RunLocation};
 use lob_core::s3_settings::S3Settings;
 use serde::{Deserialize, Serialize};
+
+use crate::selection::Selection;
+
+/// Stands for an id that the time will give.
+const GENERATED_ID: &str = "YYYYMMDD_HHMMSS";
 
 /// The settings of `lob-upload`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The directory whose Parquet files are uploaded.
     pub source_dir: PathBuf,
+    /// Patterns of which a file must match one, where there are any.
+    pub include: Vec<String>,
+    /// Patterns of which a file must match none.
+    pub exclude: Vec<String>,
     /// The run's id; without one the time gives it.
     pub run_id: Option<RunId>,
     /// Largest file that is sent in one request.
@@ -24,24 +35,46 @@ pub struct Settings {
     pub concurrency: NonZeroUsize,
     /// The directory of the manifests' local copies.
     pub manifest_dir: PathBuf,
+    /// What the manifest's `checksum` is.
+    pub hash: HashKind,
+    /// Publish the run without the files that fail.
+    pub allow_partial: bool,
     /// How files are cut into parts.
     #[serde(flatten)]
     pub parts: PartSettings,
     /// How S3 is reached.
     #[serde(flatten)]
     pub s3: S3Settings,
+    /// How objects are stored.
+    #[serde(flatten)]
+    pub objects: ObjectSettings,
+}
+
+/// Hashes that the manifest's `checksum` can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum HashKind {
+    /// SHA-256
+    Sha256,
+    /// MD5, as the original has it: computed as well, at more cost than all the rest together
+    Md5,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             source_dir: "lob_data".into(),
+            include: Vec::new(),
+            exclude: Vec::new(),
             run_id: None,
             multipart_threshold: ByteSize::mib(16),
             concurrency: const { NonZeroUsize::new(4).unwrap() },
             manifest_dir: "artifacts/lob_data_uploads".into(),
+            hash: HashKind::Sha256,
+            allow_partial: false,
             parts: PartSettings::defaults(),
             s3: S3Settings::defaults("lob-data"),
+            objects: ObjectSettings::default(),
         }
     }
 }
@@ -58,6 +91,21 @@ impl Settings {
         }
         PartBudget::new(&self.parts)
     }
+
+    /// The files that are meant.
+    pub(crate) fn selection(&self) -> Result<Selection, Failure> {
+        Selection::new(&self.include, &self.exclude)
+    }
+
+    /// What the keys of the run begin with. A generated id is not known before the plan is written;
+    /// what stands for it here is as long.
+    pub(crate) fn run_folder(&self) -> Result<String, Failure> {
+        let prefix = self.s3.runs_folder()?;
+        Ok(match self.run_id.clone() {
+            Some(id) => RunLocation::new(prefix, id).key(""),
+            None => format!("{}{GENERATED_ID}/", prefix.folder()),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -70,5 +118,19 @@ mod tests {
         assert!(settings.budget().is_ok());
         settings.multipart_threshold = ByteSize::mib(65);
         assert!(settings.budget().is_err());
+    }
+
+    #[test]
+    fn the_folder_of_a_run_is_known_but_for_its_time() {
+        let mut settings = Settings::default();
+        let generated = RunId::at(jiff::Timestamp::UNIX_EPOCH).to_string();
+        assert_eq!(GENERATED_ID.len(), generated.len());
+        let folder = settings.run_folder().unwrap();
+        assert_eq!(folder, "lob-data/YYYYMMDD_HHMMSS/");
+        settings.s3.prefix = String::new();
+        settings.run_id = Some("run-1".parse().unwrap());
+        assert_eq!(settings.run_folder().unwrap(), "run-1/");
+        settings.s3.prefix = "..".to_owned();
+        assert!(settings.run_folder().is_err());
     }
 }

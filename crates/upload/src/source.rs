@@ -1,24 +1,31 @@
-//! Which files are uploaded: every regular `*.parquet` file below the source directory, sorted.
+//! Which files are uploaded: every regular `*.parquet` file below the source directory that is
+//! selected, sorted.
 //!
 //! Whatever would make two readers see different files, or a file leave the directory that was
 //! named, is an error that names the path; nothing is left out in silence.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use caseless::Caseless as _;
 use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
+use rustix::fs::OFlags;
 use unicode_normalization::UnicodeNormalization as _;
 use walkdir::WalkDir;
 
 use crate::footer::Footer;
 use crate::freeze::Fingerprint;
+use crate::selection::Selection;
 
 const SUFFIX: &[u8] = b".parquet";
 /// Longest name that a manifest may hold, in bytes.
 const MAX_NAME: usize = 900;
+/// Longest key of S3, in bytes.
+const MAX_KEY: usize = 1024;
 
 /// A file to be uploaded, as it was when the plan was made.
 #[derive(Debug, Clone)]
@@ -33,78 +40,203 @@ pub(crate) struct SourceFile {
     pub(crate) footer: Footer,
 }
 
-/// Why a directory cannot be uploaded.
+/// Why a directory cannot be uploaded. Paths that were found are shown without control characters:
+/// nobody has checked them yet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     #[error("source directory `{}` cannot be read", .0.display())]
     Root(PathBuf, #[source] io::Error),
-    #[error("source directory `{}` cannot be read", .0.display())]
-    Walk(PathBuf, #[source] walkdir::Error),
     #[error("source directory `{}` is not a directory", .0.display())]
     NotADirectory(PathBuf),
     #[error("source directory `{}` holds no `*.parquet` file", .0.display())]
     Empty(PathBuf),
-    #[error("link `{}` cannot be followed", .0.display())]
+    #[error(
+        "source directory `{}` holds {seen} `*.parquet` files, and --include and --exclude select \
+         none of them", .root.display()
+    )]
+    NoneSelected { root: PathBuf, seen: usize },
+    #[error("`{}` cannot be read", escaped(.0))]
+    Unreadable(PathBuf, #[source] io::Error),
+    #[error("link `{}` cannot be followed", escaped(.0))]
     Link(PathBuf, #[source] io::Error),
-    #[error("link `{}` leads out of the source directory", .0.display())]
+    #[error("link `{}` leads back to `{}`, where it is", escaped(.0), escaped(.1))]
+    Loop(PathBuf, PathBuf),
+    #[error("link `{}` leads out of the source directory", escaped(.0))]
     Outside(PathBuf),
-    #[error("`{}` is neither a regular file nor a directory", .0.display())]
+    #[error("`{}` is neither a regular file nor a directory", escaped(.0))]
     Special(PathBuf),
-    #[error("the name of `{}` is not UTF-8", .0.display())]
+    #[error("the name of `{}` is not UTF-8", escaped(.0))]
     NotUtf8(PathBuf),
     #[error("the name `{}` holds a control character", .0.escape_debug())]
     Control(String),
     #[error("the name `{0}` has more than {MAX_NAME} bytes")]
     TooLong(String),
+    #[error("the key `{0}` would have more than S3's {MAX_KEY} bytes")]
+    KeyTooLong(String),
     #[error("`{0}` would stand among the run's own objects")]
     Reserved(String),
     #[error("`{0}` and `{1}` are one name where neither case nor Unicode form counts")]
     SameName(String, String),
 }
 
-/// Finds the files below `root`: relative names and paths, in the order of the names.
-pub(crate) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>, SourceError> {
+/// Finds the selected files below `root`: relative names and paths, in the order of the names.
+/// Their keys will begin with `run_folder`.
+pub(crate) fn find(
+    root: &Path,
+    selection: &Selection,
+    run_folder: &str,
+) -> Result<Vec<(String, PathBuf)>, SourceError> {
+    let Listing { mut files, seen } = list(root, selection)?;
+    if seen == 0 {
+        return Err(SourceError::Empty(root.to_owned()));
+    }
+    if files.is_empty() {
+        let root = root.to_owned();
+        return Err(SourceError::NoneSelected { root, seen });
+    }
+    files.sort();
+    check_names(files.iter().map(|(name, _)| name.as_str()), run_folder)?;
+    Ok(files)
+}
+
+/// The selected files that are there and were not `planned`, in order. What keeps the directory from
+/// being read keeps no run from its commit: the caller warns.
+pub(crate) fn appeared<'a>(
+    root: &Path,
+    selection: &Selection,
+    planned: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<String>, SourceError> {
+    let files = list(root, selection)?.files;
+    let mut names: BTreeSet<String> = files.into_iter().map(|(name, _)| name).collect();
+    for name in planned {
+        names.remove(name);
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Opens a regular file. What was put in its place since it was found, such as a pipe, is refused
+/// and not waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file any more"))
+    }
+}
+
+/// What is below a directory.
+#[derive(Debug, Default)]
+struct Listing {
+    /// The selected files: relative names and paths.
+    files: Vec<(String, PathBuf)>,
+    /// Files that could have been selected.
+    seen: usize,
+}
+
+fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
     let real_root = root.canonicalize();
     let real_root = real_root.map_err(|error| SourceError::Root(root.to_owned(), error))?;
     if !real_root.is_dir() {
         return Err(SourceError::NotADirectory(root.to_owned()));
     }
-    let mut files = Vec::new();
-    for entry in WalkDir::new(root).follow_links(true) {
-        let entry = entry.map_err(|error| SourceError::Walk(root.to_owned(), error))?;
-        let is_directory = entry.file_type().is_dir();
-        if !is_directory && !entry.file_name().as_bytes().ends_with(SUFFIX) {
-            continue;
-        }
-        let path = entry.path();
-        if entry.path_is_symlink() {
-            let target = path.canonicalize();
-            let target = target.map_err(|error| SourceError::Link(path.to_owned(), error))?;
-            if !target.starts_with(&real_root) {
-                return Err(SourceError::Outside(path.to_owned()));
+    let mut listing = Listing::default();
+    let mut entries = WalkDir::new(root).follow_links(true).into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_owned();
+                check_unread(path, error, root, selection)?;
+                continue;
             }
-        }
-        if is_directory {
+        };
+        let path = entry.path();
+        let relative = below(root, path);
+        if entry.file_type().is_dir() {
+            if entry.path_is_symlink() && selection.leaves_out(relative) {
+                entries.skip_current_dir();
+            } else if entry.path_is_symlink() {
+                check_inside(path, &real_root)?;
+            }
             continue;
+        }
+        if !is_parquet(relative) {
+            continue;
+        }
+        listing.seen += 1;
+        if !selection.takes(relative) {
+            continue;
+        }
+        if entry.path_is_symlink() {
+            check_inside(path, &real_root)?;
         }
         if !entry.file_type().is_file() {
             return Err(SourceError::Special(path.to_owned()));
         }
-        let relative = path.strip_prefix(root).unwrap_or(path);
         let Some(name) = relative.to_str() else {
             return Err(SourceError::NotUtf8(path.to_owned()));
         };
-        files.push((name.to_owned(), path.to_owned()));
+        listing.files.push((name.to_owned(), path.to_owned()));
     }
-    if files.is_empty() {
-        return Err(SourceError::Empty(root.to_owned()));
-    }
-    files.sort();
-    check_names(files.iter().map(|(name, _)| name.as_str()))?;
-    Ok(files)
+    Ok(listing)
 }
 
-fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SourceError> {
+/// What cannot be read is an error only where it is, or may hold, a selected file.
+fn check_unread(
+    path: PathBuf,
+    error: walkdir::Error,
+    root: &Path,
+    selection: &Selection,
+) -> Result<(), SourceError> {
+    let relative = below(root, &path);
+    let leads_nowhere = path.is_symlink() && path.metadata().is_err();
+    let is_meant = if leads_nowhere {
+        is_parquet(relative) && selection.takes(relative)
+    } else {
+        !selection.leaves_out(relative)
+    };
+    if !is_meant {
+        return Ok(());
+    }
+    let ancestor = error.loop_ancestor().map(Path::to_owned);
+    Err(match error.into_io_error() {
+        Some(error) if leads_nowhere => SourceError::Link(path, error),
+        Some(error) => SourceError::Unreadable(path, error),
+        None => SourceError::Loop(path, ancestor.unwrap_or_default()),
+    })
+}
+
+fn check_inside(link: &Path, real_root: &Path) -> Result<(), SourceError> {
+    let target = link.canonicalize();
+    let target = target.map_err(|error| SourceError::Link(link.to_owned(), error))?;
+    if target.starts_with(real_root) {
+        Ok(())
+    } else {
+        Err(SourceError::Outside(link.to_owned()))
+    }
+}
+
+fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
+    path.strip_prefix(root).unwrap_or(path)
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(SUFFIX)
+}
+
+fn escaped(path: &Path) -> impl std::fmt::Display {
+    path.to_string_lossy().escape_debug().to_string()
+}
+
+fn check_names<'a>(
+    names: impl Iterator<Item = &'a str>,
+    run_folder: &str,
+) -> Result<(), SourceError> {
     let mut seen: HashMap<String, &str> = HashMap::new();
     for name in names {
         if name.chars().any(char::is_control) {
@@ -112,6 +244,9 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SourceErr
         }
         if name.len() > MAX_NAME {
             return Err(SourceError::TooLong(name.to_owned()));
+        }
+        if run_folder.len() + name.len() > MAX_KEY {
+            return Err(SourceError::KeyTooLong(format!("{run_folder}{name}")));
         }
         let first = name.split('/').next().unwrap_or(name);
         if first == PROGRESS_FOLDER || first == MANIFEST_NAME {
@@ -133,9 +268,12 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
+    use rustix::fs::{FileType, Mode, mknodat};
     use tempfile::TempDir;
 
     use super::*;
+
+    const RUN_FOLDER: &str = "lob-data/run-1/";
 
     fn with(names: &[&str]) -> TempDir {
         let folder = TempDir::new().unwrap();
@@ -147,13 +285,31 @@ mod tests {
         folder
     }
 
+    fn excluding(pattern: &str) -> Selection {
+        Selection::new(&[], &[pattern.to_owned()]).unwrap()
+    }
+
+    fn everything() -> Selection {
+        Selection::new(&[], &[]).unwrap()
+    }
+
+    fn found(root: &Path, selection: &Selection) -> Result<Vec<String>, SourceError> {
+        let found = find(root, selection, RUN_FOLDER)?;
+        Ok(found.into_iter().map(|(name, _)| name).collect())
+    }
+
     fn names(root: &Path) -> Result<Vec<String>, SourceError> {
-        Ok(find(root)?.into_iter().map(|(name, _)| name).collect())
+        found(root, &everything())
     }
 
     fn refused(folder: &TempDir) -> String {
-        let text = find(folder.path()).unwrap_err().to_string();
+        let text = names(folder.path()).unwrap_err().to_string();
         text.replace(folder.path().to_str().unwrap(), "ROOT")
+    }
+
+    fn pipe(path: &Path) {
+        let permissions = Mode::RUSR | Mode::WUSR;
+        mknodat(rustix::fs::CWD, path, FileType::Fifo, permissions, 0).unwrap();
     }
 
     #[test]
@@ -165,54 +321,140 @@ mod tests {
             "a/readme.txt",
             "b.PARQUET2",
         ]);
+        let expected = ["a.parquet", "a/z.parquet", "b.parquet"];
+        assert_eq!(names(folder.path()).unwrap(), expected);
+        // However the directory is named, no name leads out of the run.
+        assert_eq!(names(&folder.path().join("a/../.")).unwrap(), expected);
+        let missing = names(&folder.path().join("missing"));
+        assert!(matches!(missing, Err(SourceError::Root(..))));
+        let file = names(&folder.path().join("b.parquet"));
+        assert!(matches!(file, Err(SourceError::NotADirectory(_))));
+        let empty = names(with(&["a.txt"]).path());
+        assert!(matches!(empty, Err(SourceError::Empty(_))));
+    }
+
+    #[test]
+    fn selected_files_alone_are_found() {
+        let folder = with(&["a.parquet", "d/b.parquet", "_progress/c.parquet", "d/d.txt"]);
+        let selection = excluding("_progress/**");
+        let expected = ["a.parquet", "d/b.parquet"];
+        assert_eq!(found(folder.path(), &selection).unwrap(), expected);
+        let nothing = found(folder.path(), &excluding("*.parquet")).unwrap_err();
         assert_eq!(
-            names(folder.path()).unwrap(),
-            ["a.parquet", "a/z.parquet", "b.parquet"]
+            nothing
+                .to_string()
+                .replace(folder.path().to_str().unwrap(), "ROOT"),
+            "source directory `ROOT` holds 3 `*.parquet` files, and --include and --exclude \
+             select none of them"
         );
-        let missing = folder.path().join("missing");
-        assert!(matches!(find(&missing), Err(SourceError::Root(..))));
-        let file = folder.path().join("b.parquet");
-        assert!(matches!(find(&file), Err(SourceError::NotADirectory(_))));
-        assert!(matches!(
-            find(with(&["a.txt"]).path()),
-            Err(SourceError::Empty(_))
-        ));
     }
 
     #[test]
     fn links_are_followed_inside_the_directory_only() {
         let (folder, other) = (with(&["a/x.parquet"]), with(&["y.parquet"]));
-        symlink("a/x.parquet", folder.path().join("inside.parquet")).unwrap();
-        symlink(
-            other.path().join("y.parquet"),
-            folder.path().join("no-data"),
-        )
-        .unwrap();
-        assert_eq!(
-            names(folder.path()).unwrap(),
-            ["a/x.parquet", "inside.parquet"]
-        );
-        for target in ["y.parquet", ""] {
-            let link = folder.path().join("out.parquet");
-            symlink(other.path().join(target), &link).unwrap();
+        let link = |target: &Path, name: &str| symlink(target, folder.path().join(name)).unwrap();
+        link(Path::new("a/x.parquet"), "inside.parquet");
+        link(Path::new("a"), "b");
+        link(&other.path().join("y.parquet"), "no-data");
+        let expected = ["a/x.parquet", "b/x.parquet", "inside.parquet"];
+        assert_eq!(names(folder.path()).unwrap(), expected);
+        for (target, name) in [
+            ("y.parquet", "out.parquet"),
+            ("", "out.parquet"),
+            ("", "out"),
+        ] {
+            link(&other.path().join(target), name);
             assert_eq!(
                 refused(&folder),
-                "link `ROOT/out.parquet` leads out of the source directory"
+                format!("link `ROOT/{name}` leads out of the source directory")
             );
-            fs::remove_file(link).unwrap();
+            let excluded = [name, &format!("{name}/**")].map(str::to_owned);
+            let selection = Selection::new(&[], &excluded).unwrap();
+            assert_eq!(found(folder.path(), &selection).unwrap(), expected);
+            fs::remove_file(folder.path().join(name)).unwrap();
         }
-        symlink("..", folder.path().join("a/loop")).unwrap();
-        assert!(matches!(find(folder.path()), Err(SourceError::Walk(..))));
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_or_in_a_circle_are_refused_where_a_file_is_meant() {
+        let folder = with(&["a/x.parquet"]);
+        let link = |target: &str, name: &str| symlink(target, folder.path().join(name)).unwrap();
+        link("missing", "a/nothing");
+        link("itself", "a/itself");
+        assert_eq!(names(folder.path()).unwrap(), ["a/x.parquet"]);
+        for name in ["a/y.parquet", "a/z.parquet"] {
+            link(
+                name.strip_prefix("a/y").map_or("z.parquet", |_| "missing"),
+                name,
+            );
+            let expected = format!("link `ROOT/{name}` cannot be followed");
+            assert_eq!(refused(&folder), expected);
+            let without = found(folder.path(), &excluding(name)).unwrap();
+            assert_eq!(without, ["a/x.parquet"]);
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        link("..", "a/loop");
+        assert_eq!(
+            refused(&folder),
+            "link `ROOT/a/loop` leads back to `ROOT`, where it is"
+        );
+        let without = found(folder.path(), &excluding("a/loop/**")).unwrap();
+        assert_eq!(without, ["a/x.parquet"]);
+    }
+
+    #[test]
+    fn hard_links_are_files_of_their_own() {
+        let folder = with(&["a.parquet"]);
+        let second = folder.path().join("b.parquet");
+        fs::hard_link(folder.path().join("a.parquet"), second).unwrap();
+        assert_eq!(names(folder.path()).unwrap(), ["a.parquet", "b.parquet"]);
     }
 
     #[test]
     fn what_is_no_regular_file_is_refused() {
+        let socket = with(&["a.parquet"]);
+        let _socket = UnixListener::bind(socket.path().join("s.parquet")).unwrap();
+        let fifo = with(&["a.parquet"]);
+        pipe(&fifo.path().join("s.parquet"));
+        for folder in [socket, fifo] {
+            assert_eq!(
+                refused(&folder),
+                "`ROOT/s.parquet` is neither a regular file nor a directory"
+            );
+            let without = found(folder.path(), &excluding("s*")).unwrap();
+            assert_eq!(without, ["a.parquet"]);
+        }
+        // Making a device takes privileges; opening one takes none.
+        let device = open(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(device.to_string(), "it is not a regular file any more");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
         let folder = with(&["a.parquet"]);
-        let _socket = UnixListener::bind(folder.path().join("s.parquet")).unwrap();
-        assert_eq!(
-            refused(&folder),
-            "`ROOT/s.parquet` is neither a regular file nor a directory"
-        );
+        let path = folder.path().join("a.parquet");
+        assert!(open(&path).is_ok());
+        fs::remove_file(&path).unwrap();
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        pipe(&path);
+        let refused = open(&path).unwrap_err();
+        assert_eq!(refused.to_string(), "it is not a regular file any more");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_named_unless_it_is_left_out() {
+        let (folder, other) = (with(&["a.parquet"]), with(&[]));
+        // Nobody can read a path above 4,096 bytes, whatever his permissions.
+        let deep = vec!["x".repeat(200); 15].join("/");
+        for root in [&folder, &other] {
+            fs::create_dir_all(root.path().join(&deep)).unwrap();
+        }
+        let below = folder.path().join(&deep).join("below");
+        fs::rename(other.path().join("x".repeat(200)), below).unwrap();
+        let refused = names(folder.path());
+        assert!(matches!(refused, Err(SourceError::Unreadable(..))));
+        let without = found(folder.path(), &excluding("x*/**")).unwrap();
+        assert_eq!(without, ["a.parquet"]);
     }
 
     #[test]
@@ -233,14 +475,36 @@ mod tests {
         ] {
             assert_eq!(refused(&with(&[name])), why);
         }
-        let long = ["x".repeat(200).as_str(); 5].join("/") + ".parquet";
-        assert!(matches!(
-            find(with(&[&long]).path()),
-            Err(SourceError::TooLong(_))
-        ));
         let folder = with(&[]);
-        fs::write(folder.path().join(OsStr::from_bytes(b"\xff.parquet")), "").unwrap();
-        assert!(matches!(find(folder.path()), Err(SourceError::NotUtf8(_))));
+        let name = OsStr::from_bytes(b"\x1b\xff.parquet");
+        fs::write(folder.path().join(name), "").unwrap();
+        assert_eq!(
+            refused(&folder),
+            "the name of `ROOT/\\u{1b}\u{fffd}.parquet` is not UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_name_or_a_key_that_is_too_long_is_refused() {
+        let name = |size: usize| {
+            let folders = ["x".repeat(200).as_str(); 4].join("/");
+            let rest = "y".repeat(size - folders.len() - 9);
+            format!("{folders}/{rest}.parquet")
+        };
+        let folder = with(&[&name(900)]);
+        assert_eq!(names(folder.path()).unwrap(), [name(900)]);
+        let find_below = |run_folder: &str| find(folder.path(), &everything(), run_folder);
+        assert!(find_below(&"p".repeat(124)).is_ok());
+        let key = "p".repeat(125);
+        assert_eq!(
+            find_below(&key).unwrap_err().to_string(),
+            format!(
+                "the key `{key}{}` would have more than S3's 1024 bytes",
+                name(900)
+            )
+        );
+        let too_long = names(with(&[&name(901)]).path());
+        assert!(matches!(too_long, Err(SourceError::TooLong(_))));
     }
 
     #[test]
@@ -252,9 +516,24 @@ mod tests {
             ("\u{e9}.parquet", "E\u{301}.parquet"),
             ("d/x.parquet", "D/x.parquet"),
         ] {
-            let found = find(with(&[a, b]).path());
+            let found = names(with(&[a, b]).path());
             assert!(matches!(found, Err(SourceError::SameName(..))), "{a} {b}");
         }
-        assert!(find(with(&["D/x.parquet", "d/y.parquet"]).path()).is_ok());
+        assert!(names(with(&["D/x.parquet", "d/y.parquet"]).path()).is_ok());
+    }
+
+    #[test]
+    fn selected_files_that_appear_after_the_plan_are_told() {
+        let folder = with(&[
+            "b.parquet",
+            "a.parquet",
+            "d/new.parquet",
+            "left-out.parquet",
+        ]);
+        let planned = ["a.parquet", "gone.parquet"];
+        let appeared = appeared(folder.path(), &excluding("left-out*"), planned).unwrap();
+        assert_eq!(appeared, ["b.parquet", "d/new.parquet"]);
+        let missing = super::appeared(&folder.path().join("missing"), &everything(), planned);
+        assert!(matches!(missing, Err(SourceError::Root(..))));
     }
 }

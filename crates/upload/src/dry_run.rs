@@ -1,0 +1,94 @@
+//! What an upload would do, without a request and without a trace.
+
+use std::fmt::Write as _;
+
+use lob_core::cli::Outcome;
+use lob_core::failure::Failure;
+use lob_core::part::PartBudget;
+use serde::Serialize;
+
+use crate::settings::Settings;
+use crate::source::SourceFile;
+use crate::summary::MIB;
+
+/// Requests of a run beside those of its files: whether the bucket is there, the plan with the probe
+/// of the server's abilities, the manifest.
+const REQUESTS_OF_A_RUN: u64 = 5;
+/// HEAD before the commit.
+const REQUESTS_OF_A_PROOF: u64 = 1;
+/// Create and Complete.
+const REQUESTS_AROUND_PARTS: u64 = 2;
+
+/// What is sent of one file.
+#[derive(Debug, Serialize)]
+struct PlannedFile<'a> {
+    relative_path: &'a str,
+    size_bytes: u64,
+    /// One for a file that goes in one request.
+    parts: u64,
+    requests: u64,
+}
+
+/// The plan for people and for machines.
+///
+/// # Errors
+/// No bucket, or a prefix that is none: the upload would fail as well.
+pub(crate) fn outcome(
+    settings: &Settings,
+    budget: &PartBudget,
+    files: &[SourceFile],
+) -> Result<Outcome, Failure> {
+    let bucket = settings.s3.bucket()?;
+    let run = format!("s3://{bucket}/{}", settings.run_folder()?);
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| planned(settings, budget, file))
+        .collect();
+    let sum = |number: fn(&PlannedFile<'_>) -> u64| files.iter().map(number).sum::<u64>();
+    let (bytes, parts) = (sum(|file| file.size_bytes), sum(|file| file.parts));
+    let requests = sum(|file| file.requests) + REQUESTS_OF_A_RUN;
+
+    let mut text = format!("{:>15}  {:>5}  file\n", "bytes", "parts");
+    for file in &files {
+        let (path, size, parts) = (file.relative_path, file.size_bytes, file.parts);
+        let _ = writeln!(text, "{size:>15}  {parts:>5}  {path}");
+    }
+    let megabytes = bytes as f64 / MIB;
+    let _ = write!(
+        text,
+        "\nrun       {run}\n\
+         files     {}\n\
+         size      {megabytes:.2} MiB\n\
+         parts     {parts}\n\
+         requests  about {requests}, and one for each retry\n\
+         nothing was sent: this was a dry run\n",
+        files.len()
+    );
+    let json = serde_json::json!({
+        "dry_run": true,
+        "run": run,
+        "files": files.len(),
+        "bytes": bytes,
+        "parts": parts,
+        "requests": requests,
+        "planned": files,
+    });
+    Ok(Outcome::new(text, json))
+}
+
+fn planned<'a>(settings: &Settings, budget: &PartBudget, file: &'a SourceFile) -> PlannedFile<'a> {
+    let size_bytes = file.fingerprint.size;
+    let in_one_request = size_bytes <= settings.multipart_threshold.0;
+    let (parts, around) = if in_one_request {
+        (1, 0)
+    } else {
+        let parts = size_bytes.div_ceil(budget.part_size_for(size_bytes));
+        (parts, REQUESTS_AROUND_PARTS)
+    };
+    PlannedFile {
+        relative_path: &file.relative_path,
+        size_bytes,
+        parts,
+        requests: parts + around + REQUESTS_OF_A_PROOF,
+    }
+}
