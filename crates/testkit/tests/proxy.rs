@@ -5,7 +5,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use lob_testkit::proxy::Proxy;
+use lob_testkit::s3::{S3Options, S3Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -140,4 +145,34 @@ async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
     // The echo answers while the request is still under way, and the proxy must not be misled.
     assert!(exchange(&mut stream, &sent).await.unwrap() == damaged);
     assert!(exchange(&mut stream, &sent).await.unwrap() == sent);
+}
+
+#[tokio::test]
+async fn signed_requests_pass_and_damaged_ones_are_refused_by_the_server() {
+    let options = S3Options {
+        buckets: vec!["lob-data".to_owned()],
+        ..S3Options::default()
+    };
+    let server = S3Server::start(options).await.unwrap();
+    let proxy = Proxy::start(&server.endpoint()).unwrap();
+    let keys = Credentials::new(server.access_key(), server.secret_key(), None, None, "test");
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(proxy.endpoint())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(keys)
+        .force_path_style(true)
+        .retry_config(RetryConfig::disabled())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .build();
+    let client = Client::from_conf(config);
+    let put = |key: &str| {
+        let put = client.put_object().bucket("lob-data").key(key);
+        put.body(vec![0; 100_000].into()).send()
+    };
+    put("whole").await.unwrap();
+    proxy.flip_bit(50_000);
+    let refused = put("damaged").await.unwrap_err();
+    assert_eq!(refused.code(), Some("XAmzContentSHA256Mismatch"));
+    assert_eq!(server.keys("lob-data"), ["whole"]);
 }
