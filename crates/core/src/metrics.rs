@@ -94,6 +94,13 @@ impl Metrics {
         self.update(operation, |metrics| metrics.bytes_received += bytes);
     }
 
+    /// Whether an attempt of `operation` was repeated: the first one may have taken effect.
+    pub fn was_repeated(&self, operation: &str) -> bool {
+        let operations = self.operations.lock();
+        let operations = operations.unwrap_or_else(PoisonError::into_inner);
+        operations.get(operation).is_some_and(|o| o.retries > 0)
+    }
+
     /// The counters as they stand now.
     pub fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -16,6 +17,9 @@ use crate::store::{
     Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
     WriteToken, WrittenObject,
 };
+
+/// How long parts that are under way are waited for when a process stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open multipart upload of one object.
 #[derive(Debug)]
@@ -183,10 +187,13 @@ impl MultipartUpload {
         self.target.abort().await;
     }
 
-    /// Leaves the upload open, to be taken up later, when each part that is under way has ended one
-    /// way or the other.
+    /// Leaves the upload open, to be taken up later. Parts that are under way have a moment to
+    /// arrive.
     pub async fn leave(mut self) {
-        while self.in_flight.join_next().await.is_some() {}
+        let arrive = async { while self.in_flight.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN_TIMEOUT, arrive).await.is_err() {
+            tracing::debug!(key = &*self.target.key, "parts under way are given up");
+        }
     }
 }
 

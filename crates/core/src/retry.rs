@@ -22,6 +22,10 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 /// No wait is longer than this.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
+/// More attempts than fit into any time: time is what ends them. Not the largest number, since the
+/// SDK's identity cache adds up the waits of all attempts when it is made.
+const ENOUGH_ATTEMPTS: u32 = 10_000;
+
 /// Retries that may be pending before the bucket is empty: a retry costs 5 tokens, a time-out 10.
 const BUCKET_CAPACITY: usize = 5000;
 /// Tokens that come back each second.
@@ -56,7 +60,7 @@ const TOO_MANY_REQUESTS: u16 = 429;
 /// The SDK's standard strategy, with full jitter; [`gives_up`] ends it.
 pub(crate) fn retry_config() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(u32::MAX)
+        .with_max_attempts(ENOUGH_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF)
 }

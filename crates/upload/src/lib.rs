@@ -3,18 +3,24 @@
 //! The way of the data is in `pipeline`; what each step promises is in the file of its name.
 
 mod args;
+mod cleanup;
+mod confirm;
 mod dry_run;
 mod footer;
 mod freeze;
 mod manifest;
+mod open;
 mod pipeline;
 mod plan;
 mod read;
 mod selection;
 mod send;
+mod send_all;
 mod settings;
 mod source;
 mod summary;
+mod take_up;
+mod verify;
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::resolve;
@@ -22,7 +28,8 @@ use lob_core::settings::resolve;
 pub use args::{Args, CleanupArgs, Command, VerifyArgs};
 pub use settings::{HashKind, Settings};
 
-/// Resolves the settings and uploads what they name.
+/// Resolves the settings and does what was asked for: uploads what they name, unless a command says
+/// otherwise.
 ///
 /// # Errors
 /// Whatever keeps the run from being committed; then there is no manifest.
@@ -30,8 +37,18 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     args.check()?;
     let sources = context.sources("upload", &args, &args.common);
     let resolved = resolve(&Settings::default(), &sources)?;
+    let settings = &resolved.settings;
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    pipeline::upload(&resolved.settings, context).await
+    match args.command {
+        Some(Command::Verify(VerifyArgs { run, full })) => {
+            verify::verify(run, full, settings, context).await
+        }
+        Some(Command::Cleanup(CleanupArgs { run, yes })) => {
+            cleanup::cleanup(run, yes, settings, context).await
+        }
+        None if args.dry_run => pipeline::dry_run(settings, context).await,
+        None => pipeline::upload(settings, context).await,
+    }
 }

@@ -1,152 +1,172 @@
 //! The way of the data: plan, read once and send, commit.
 
-use std::cmp::Reverse;
-use std::time::Instant;
-
 use anyhow::Context as _;
-use futures::StreamExt as _;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{DataFile, UploadManifest, UploadedFile, keep_local_copy};
-use lob_core::object_settings::ObjectSettings;
+use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
-use lob_core::run::{OpenRun, Plan};
-use lob_core::store::{Sending, Store};
+use lob_core::run::{Committed, OpenRun, PLAN_NAME};
 
+use crate::confirm::confirm;
+use crate::dry_run;
 use crate::manifest;
-use crate::plan::{self, TOOL, UploadWork};
-use crate::send::Sender;
+use crate::open::{self, Opened};
+use crate::plan::{Examined, UploadWork};
+use crate::send::is_resumable;
+use crate::send_all::{SentFiles, send_all};
 use crate::settings::Settings;
-use crate::source::SourceFile;
-use crate::summary::{self, MIB};
+use crate::source;
+use crate::summary::{self, Uploaded};
 
 /// Uploads the source directory as one run.
 pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
     let budget = settings.budget()?;
-    let prefix = settings.s3.runs_folder()?;
-    let files = examine(settings, &budget, context).await?;
-    let store = context
-        .interrupt
-        .or(Store::connect(
-            &settings.s3,
-            Sending::new(&settings.parts, ObjectSettings::default()),
-            &context.metrics,
-        ))
-        .await?;
-    let work = UploadWork::new(settings, &files);
-    let requested = settings.run_id.clone();
-    let creating = Plan::create(store.clone(), prefix.clone(), requested, TOOL, work, true);
-    let Some((_, run)) = context.interrupt.or(creating).await? else {
-        let (run, url) = (settings.run_id.as_ref(), store.url(&prefix.folder()));
-        let run = run.map(ToString::to_string).unwrap_or_default();
-        let message = format!("run `{run}` has a plan already below `{url}`");
-        return Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("runs cannot be resumed yet; take another --run-id")
-            .into());
+    let uploaded = match open::open(settings, &budget, context).await? {
+        Opened::Committed(found) => {
+            let bytes = found.manifest.unwrap_or_default();
+            confirm(found.run, &bytes, settings, context).await?
+        }
+        Opened::Unfinished {
+            run,
+            examined,
+            work,
+            resumed,
+        } => {
+            let id = run.location.id().clone();
+            send_and_commit(run, examined, &work, resumed, &budget, settings, context)
+                .await
+                .map_err(|error| with_way_on(error, &id.to_string()))?
+        }
     };
+    Ok(summary::outcome(&uploaded))
+}
 
-    let bytes = files.iter().map(|file| file.fingerprint.size).sum();
-    let count = files.len() as u64;
-    tracing::info!(run = %run.location.id(), files = count, bytes, "the run begins");
+/// Says what [`upload`] would do.
+pub(crate) async fn dry_run(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
+    let budget = settings.budget()?;
+    let files = open::find(settings, context).await?;
+    let examined = open::examine(files, settings, &budget, context).await?;
+    Ok(dry_run::outcome(settings, &budget, &examined.files)?)
+}
+
+async fn send_and_commit(
+    run: OpenRun,
+    examined: Examined,
+    work: &UploadWork,
+    resumed: bool,
+    budget: &PartBudget,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Uploaded> {
+    let id = run.location.id();
+    let bytes = examined
+        .files
+        .iter()
+        .map(|file| file.fingerprint.size)
+        .sum();
+    let count = examined.files.len() as u64;
+    tracing::info!(
+        run = %id, files = count, bytes,
+        "the run begins; should it stop, the same command with `--run-id {id}` resumes it"
+    );
     context.progress.begin(Work {
         bytes: Some(bytes),
         items: Some(count),
         unit: "files",
     });
-    let uploaded = send_all(&files, &run, &budget, settings, context).await?;
+    let sent = send_all(&run, examined, resumed, budget, settings, context).await?;
+    let appeared = appeared(settings, work).await;
+    abort_leftovers(&run, work, resumed, &sent, context).await?;
 
-    let data_files: Vec<DataFile> = uploaded.iter().map(|file| file.file.clone()).collect();
+    let SentFiles {
+        files,
+        failed,
+        kept,
+    } = sent;
+    let data_files: Vec<DataFile> = files.iter().map(|file| file.file.clone()).collect();
     let proved = context.interrupt.or(run.prove(&data_files)).await?;
     let metrics = context.metrics.snapshot();
-    let manifest = manifest::manifest(&run, settings, uploaded, metrics);
-    let committed = run
-        .commit(proved, &manifest, UploadManifest::read)
-        .await?
-        .manifest();
-
-    // From here on nothing can fail the run.
-    let local_copy = keep_local_copy(&settings.manifest_dir, run.location.id(), &committed);
-    let metrics = context.metrics.snapshot();
-    Ok(summary::outcome(
-        &run,
-        &manifest,
-        local_copy.as_deref(),
-        &metrics,
-    ))
+    let manifest = manifest::manifest(&run, settings, files, failed, metrics);
+    match run.commit(proved, &manifest, UploadManifest::read).await? {
+        // From here on nothing can fail the run.
+        Committed::Now(bytes) => Ok(Uploaded {
+            local_copy: keep_local_copy(&settings.manifest_dir, id, &bytes),
+            run,
+            manifest,
+            kept,
+            appeared,
+            was_committed: false,
+            metrics: context.metrics.snapshot(),
+        }),
+        Committed::Before(bytes) => confirm(run, &bytes, settings, context).await,
+    }
 }
 
-async fn examine(
-    settings: &Settings,
-    budget: &PartBudget,
-    context: &Context,
-) -> anyhow::Result<Vec<SourceFile>> {
-    let (settings, budget) = (settings.clone(), budget.clone());
-    let examined = tokio::task::spawn_blocking(move || plan::examine(&settings, &budget));
-    context
-        .interrupt
-        .or(async { examined.await.context("the search for files stopped")? })
-        .await
-}
-
-/// Sends all files, several at once. The first that fails stops the others, and this returns when
-/// each of them has aborted what it had open.
-async fn send_all(
-    files: &[SourceFile],
+/// Aborts uploads of the run's keys that nobody needs: those of a process that was killed, or whose
+/// opening had no answer.
+async fn abort_leftovers(
     run: &OpenRun,
-    budget: &PartBudget,
-    settings: &Settings,
+    work: &UploadWork,
+    resumed: bool,
+    sent: &SentFiles,
     context: &Context,
-) -> anyhow::Result<Vec<UploadedFile>> {
-    let stop = context.interrupt.child();
-    let sender = Sender {
-        run,
-        budget,
-        multipart_threshold: settings.multipart_threshold.0,
-        stop: &stop,
-        progress: &context.progress,
-    };
-    let mut sending = futures::stream::iter(files)
-        .take_while(|_| std::future::ready(!stop.is_raised()))
-        .map(|file| send_one(&sender, file))
-        .buffer_unordered(settings.concurrency.get());
-    let mut uploaded = Vec::with_capacity(files.len());
-    let mut failures: Vec<anyhow::Error> = Vec::new();
-    while let Some(result) = sending.next().await {
-        match result {
-            Ok(file) => uploaded.push(file),
-            Err(failure) => {
-                stop.stop();
-                failures.push(failure);
-            }
-        }
+) -> anyhow::Result<()> {
+    let lost = context.metrics.was_repeated("CreateMultipartUpload");
+    if !(resumed || lost || !sent.failed.is_empty()) {
+        return Ok(());
     }
-    // Files that were merely stopped have nothing to tell.
-    failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
-    failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
-    let mut failures = failures.into_iter();
-    if let Some(gravest) = failures.next() {
-        failures.for_each(|further| tracing::warn!("{further:#}"));
-        return Err(gravest);
+    let names = work.files.iter().map(|file| file.relative_path.clone());
+    let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
+    match context.interrupt.or(run.abort_leftovers(&names)).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "leftover uploads were aborted"),
+        Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
+        Err(error) => tracing::warn!("uploads may stay open: {error:#}"),
     }
-    context.interrupt.check()?;
-    uploaded.sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
-    Ok(uploaded)
+    Ok(())
 }
 
-async fn send_one(sender: &Sender<'_>, file: &SourceFile) -> anyhow::Result<UploadedFile> {
-    let start = Instant::now();
-    let (hashes, object) = sender
-        .send(file)
-        .await
-        .with_context(|| format!("`{}` is not uploaded", file.path.display()))?;
-    let (megabytes, seconds) = (hashes.size as f64 / MIB, start.elapsed().as_secs_f64());
-    tracing::info!(
-        file = file.relative_path,
-        bytes = hashes.size,
-        seconds,
-        "S3 Upload: {megabytes:.2}MB in {seconds:.2}s ({:.2}MB/s)",
-        megabytes / seconds,
+/// Files that came while others were sent: told of, and not part of the run.
+async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
+    let files = work.files.iter().map(|file| file.relative_path.clone());
+    let failed = work.failed.iter().map(|file| file.relative_path.clone());
+    let planned: Vec<String> = files.chain(failed).collect();
+    let settings = settings.clone();
+    let looking = tokio::task::spawn_blocking(move || {
+        let planned = planned.iter().map(String::as_str);
+        source::appeared(&settings.source_dir, &settings.selection()?, planned)
+            .context("the source directory cannot be looked at again")
+    });
+    let appeared = match looking.await {
+        Ok(Ok(appeared)) => appeared,
+        Ok(Err(error)) => {
+            tracing::warn!("{error:#}");
+            Vec::new()
+        }
+        Err(stopped) => {
+            tracing::warn!(%stopped, "the source directory cannot be looked at again");
+            Vec::new()
+        }
+    };
+    for name in &appeared {
+        tracing::warn!(file = name, "not uploaded: it came after the plan was made");
+    }
+    appeared
+}
+
+/// Says how to go on where the same run may still succeed.
+fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
+    if !is_resumable(&error) {
+        return error;
+    }
+    let status = ExitStatus::of(&error);
+    let hint = format!(
+        "the same command with `--run-id {run}` resumes it; `lob-upload cleanup {run} --yes` \
+         gives up what it left"
     );
-    Ok(manifest::uploaded_file(sender.run, file, &hashes, &object))
+    Failure::new(status, format!("run `{run}` is not complete"))
+        .with_hint(hint)
+        .caused_by(error)
+        .into()
 }

@@ -1,32 +1,57 @@
 //! What a run will do, decided before anything is sent: every file with its state and its footer.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use anyhow::Context as _;
-use lob_core::failure::Failure;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::FailedFile;
+use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::footer::Footer;
 use crate::freeze::Fingerprint;
-use crate::settings::Settings;
+use crate::settings::{HashKind, Settings};
 use crate::source::{self, SourceFile};
 
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-upload";
 
 /// The tool's part of the plan in the bucket.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct UploadWork {
-    source_directory: String,
-    #[serde(flatten)]
-    settings: ByteSettings,
-    files: Vec<PlannedFile>,
+    pub(crate) source_directory: String,
+    pub(crate) settings: ByteSettings,
+    pub(crate) files: Vec<PlannedFile>,
+    /// Files that could not be uploaded from the beginning; empty without `--allow-partial`.
+    pub(crate) failed: Vec<FailedFile>,
 }
 
-/// The settings that decide how the bytes are cut, in bytes.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// The settings that decide about the objects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ByteSettings {
     part_size_bytes: u64,
     multipart_threshold_bytes: u64,
+    hash: HashKind,
+    objects: ObjectSettings,
+}
+
+/// A file as the plan has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PlannedFile {
+    pub(crate) relative_path: String,
+    pub(crate) size_bytes: u64,
+    /// Since 1970.
+    pub(crate) modified_nanoseconds: i128,
+    pub(crate) row_count: u64,
+}
+
+/// Files that were looked at: those that can be uploaded, and those that cannot.
+#[derive(Debug, Default)]
+pub(crate) struct Examined {
+    pub(crate) files: Vec<SourceFile>,
+    pub(crate) failed: Vec<FailedFile>,
 }
 
 impl ByteSettings {
@@ -34,22 +59,30 @@ impl ByteSettings {
         Self {
             part_size_bytes: settings.parts.part_size.0,
             multipart_threshold_bytes: settings.multipart_threshold.0,
+            hash: settings.hash,
+            objects: settings.objects.clone(),
+        }
+    }
+
+    /// The first setting that differs, by its flag.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        if self.part_size_bytes != other.part_size_bytes {
+            Some("--part-size")
+        } else if self.multipart_threshold_bytes != other.multipart_threshold_bytes {
+            Some("--multipart-threshold")
+        } else if self.hash != other.hash {
+            Some("--hash")
+        } else if self.objects != other.objects {
+            Some("--storage-class, --sse, --sse-kms-key-id or --metadata")
+        } else {
+            None
         }
     }
 }
 
-#[derive(Debug, Serialize)]
-struct PlannedFile {
-    relative_path: String,
-    size_bytes: u64,
-    /// Since 1970.
-    modified_nanoseconds: i128,
-    row_count: u64,
-}
-
 impl UploadWork {
-    pub(crate) fn new(settings: &Settings, files: &[SourceFile]) -> Self {
-        let files = files.iter().map(|file| PlannedFile {
+    pub(crate) fn new(settings: &Settings, examined: &Examined) -> Self {
+        let files = examined.files.iter().map(|file| PlannedFile {
             relative_path: file.relative_path.clone(),
             size_bytes: file.fingerprint.size,
             modified_nanoseconds: file.fingerprint.modified,
@@ -59,34 +92,140 @@ impl UploadWork {
             source_directory: settings.source_dir.display().to_string(),
             settings: ByteSettings::of(settings),
             files: files.collect(),
+            failed: examined.failed.clone(),
+        }
+    }
+
+    /// Whether a file of the plan is sent in parts.
+    pub(crate) fn has_multipart(&self) -> bool {
+        let threshold = self.settings.multipart_threshold_bytes;
+        self.files.iter().any(|file| file.size_bytes > threshold)
+    }
+
+    /// Refuses settings that would make other objects than the plan's.
+    ///
+    /// # Errors
+    /// The setting that differs.
+    pub(crate) fn check_settings(&self, settings: &Settings) -> Result<(), Failure> {
+        match self.settings.difference(&ByteSettings::of(settings)) {
+            None => Ok(()),
+            Some(flag) => {
+                let message = format!("the run was begun with another {flag}");
+                Err(Failure::new(ExitStatus::Failed, message)
+                    .with_hint("resume it with the same settings, or take another --run-id"))
+            }
         }
     }
 }
 
-/// Finds the files, and looks at the state and the footer of each. Blocks.
-pub(crate) fn examine(settings: &Settings, budget: &PartBudget) -> anyhow::Result<Vec<SourceFile>> {
-    let (selection, run_folder) = (settings.selection()?, settings.run_folder()?);
-    let found = source::find(&settings.source_dir, &selection, &run_folder)?;
-    let examined = found.into_iter().map(|(relative_path, path)| {
-        let named = || format!("`{}` cannot be uploaded", path.display());
-        let file = source::open(&path).with_context(named)?;
-        let fingerprint = Fingerprint::of(&file).with_context(named)?;
-        let footer = Footer::read(&file)
-            .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;
-        let buffer_size = settings.parts.buffer_size;
-        if budget.part_size_for(fingerprint.size) > buffer_size.0 {
-            return Err(Failure::usage(format!(
-                "`{}` needs parts that --buffer-size {buffer_size} cannot hold",
-                path.display()
-            ))
-            .into());
+impl PlannedFile {
+    /// Whether the file is still what was planned.
+    pub(crate) fn is(&self, now: &Fingerprint) -> bool {
+        self.size_bytes == now.size && self.modified_nanoseconds == now.modified
+    }
+}
+
+/// Looks at the state and the footer of each file. Blocks.
+///
+/// # Errors
+/// The first file that cannot be uploaded, unless that is allowed.
+pub(crate) fn examine(
+    found: Vec<(String, PathBuf)>,
+    settings: &Settings,
+    budget: &PartBudget,
+) -> anyhow::Result<Examined> {
+    let mut examined = Examined::default();
+    for (relative_path, path) in found {
+        match examine_one(&relative_path, path, settings, budget) {
+            Ok(file) => examined.files.push(file),
+            Err(error)
+                if settings.allow_partial && ExitStatus::of(&error) == ExitStatus::Failed =>
+            {
+                tracing::warn!("{error:#}");
+                examined.failed.push(FailedFile {
+                    relative_path,
+                    error: format!("{error:#}"),
+                });
+            }
+            Err(error) => return Err(error),
         }
-        Ok(SourceFile {
-            relative_path,
-            path,
-            fingerprint,
-            footer,
-        })
-    });
-    examined.collect()
+    }
+    Ok(examined)
+}
+
+fn examine_one(
+    relative_path: &str,
+    path: PathBuf,
+    settings: &Settings,
+    budget: &PartBudget,
+) -> anyhow::Result<SourceFile> {
+    let named = || format!("`{}` cannot be uploaded", path.display());
+    let file = source::open(&path).with_context(named)?;
+    let fingerprint = Fingerprint::of(&file).with_context(named)?;
+    let footer = Footer::read(&file)
+        .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;
+    let buffer_size = settings.parts.buffer_size;
+    if budget.part_size_for(fingerprint.size) > buffer_size.0 {
+        return Err(Failure::usage(format!(
+            "`{}` needs parts that --buffer-size {buffer_size} cannot hold",
+            path.display()
+        ))
+        .into());
+    }
+    Ok(SourceFile {
+        relative_path: relative_path.to_owned(),
+        path,
+        fingerprint,
+        footer,
+    })
+}
+
+/// The files of a plan that is taken up, as they are now; files that came since are only told of.
+/// Blocks.
+///
+/// # Errors
+/// A file that is gone or has changed, unless that is allowed: what was sent of it is another
+/// file's.
+pub(crate) fn examine_again(
+    work: &UploadWork,
+    found: Vec<(String, PathBuf)>,
+    settings: &Settings,
+    budget: &PartBudget,
+) -> anyhow::Result<Examined> {
+    let mut found: BTreeMap<_, _> = found.into_iter().collect();
+    let mut again = Examined {
+        failed: work.failed.clone(),
+        ..Examined::default()
+    };
+    for failed in &work.failed {
+        found.remove(&failed.relative_path);
+    }
+    for planned in &work.files {
+        let name = &planned.relative_path;
+        let examined = match found.remove(name) {
+            Some(path) => examine(vec![(name.clone(), path)], settings, budget)?,
+            None => Examined::default(),
+        };
+        let file = examined.files.into_iter().next();
+        match file.filter(|file| planned.is(&file.fingerprint)) {
+            Some(file) => again.files.push(file),
+            None => {
+                let message = format!("`{name}` is not what it was when the run was begun");
+                if !settings.allow_partial {
+                    return Err(Failure::new(ExitStatus::Failed, message)
+                        .with_hint("take another --run-id for the files as they are now")
+                        .into());
+                }
+                tracing::warn!("{message}");
+                again.failed.push(FailedFile {
+                    relative_path: name.clone(),
+                    error: message,
+                });
+            }
+        }
+    }
+    for name in found.keys() {
+        tracing::warn!(file = name, "not uploaded: the run was begun without it");
+    }
+    Ok(again)
 }

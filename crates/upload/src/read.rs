@@ -17,11 +17,12 @@ pub(crate) struct Reader {
     file: File,
     freeze: Freeze,
     hasher: PartHasher,
+    left: u64,
 }
 
 impl Reader {
     /// Opens a planned file, if it is still what was planned.
-    pub(crate) async fn open(source: &SourceFile) -> anyhow::Result<Self> {
+    pub(crate) async fn open(source: &SourceFile, hashing: Hashing) -> anyhow::Result<Self> {
         let (path, fingerprint) = (source.path.clone(), source.fingerprint);
         blocking(move || {
             let file = source::open(&path)?;
@@ -29,18 +30,26 @@ impl Reader {
             Ok(Self {
                 file,
                 freeze,
-                hasher: PartHasher::new(Hashing::default()),
+                hasher: PartHasher::new(hashing),
+                left: fingerprint.size,
             })
         })
         .await
     }
 
-    /// Reads and hashes the next `size` bytes, when there is memory for them.
+    /// Bytes that are not read yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads and hashes the next part of `size` bytes, or what is left, when there is memory for
+    /// it.
     pub(crate) async fn part(
         mut self,
         size: u64,
         budget: &PartBudget,
     ) -> anyhow::Result<(Self, HashedPart)> {
+        let size = size.min(self.left);
         let memory = budget.reserve(size).await;
         let mut buffer = budget.buffer(size);
         blocking(move || {
@@ -49,6 +58,7 @@ impl Reader {
                 return Err(FreezeError::Changed("it ended early"));
             }
             let part = self.hasher.hash(buffer, memory);
+            self.left -= size;
             Ok((self, part))
         })
         .await

@@ -1,24 +1,30 @@
-//! Sends one file: small ones in one request, larger ones in parts. An upload that was opened is
-//! completed or aborted, whatever stops it.
+//! Sends one file: small ones in one request, larger ones in parts. What is there already is
+//! proved and kept, so that a run that was stopped goes on where it was.
 
 use std::sync::Arc;
 
 use lob_core::interrupt::Interrupt;
-use lob_core::multipart::MultipartUpload;
-use lob_core::part::{FileHashes, PartBudget};
+use lob_core::multipart::{KeptParts, MultipartUpload};
+use lob_core::part::{FileHashes, Hashing, PartBudget};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
-use lob_core::store::{Condition, WrittenObject};
+use lob_core::store::{Condition, StoreError, StoreErrorKind, WrittenObject};
 
 use crate::read::Reader;
 use crate::source::SourceFile;
+
+/// How often a file is begun anew because another process of the same run had a hand in it.
+const MAX_RESTARTS: u32 = 5;
 
 /// What all files of a run share on their way.
 #[derive(Debug)]
 pub(crate) struct Sender<'a> {
     pub(crate) run: &'a OpenRun,
+    /// Whether an earlier process may have sent something.
+    pub(crate) resumed: bool,
     /// Memory, shared by all files that are sent at once.
     pub(crate) budget: &'a PartBudget,
+    pub(crate) hashing: Hashing,
     /// Largest file that is sent in one request, in bytes.
     pub(crate) multipart_threshold: u64,
     /// Stops every file.
@@ -26,50 +32,138 @@ pub(crate) struct Sender<'a> {
     pub(crate) progress: &'a Arc<dyn Progress>,
 }
 
+/// A file that is in S3.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) hashes: FileHashes,
+    pub(crate) object: WrittenObject,
+    pub(crate) kept: Kept,
+}
+
+/// What was there already, and what it took to prove it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Whole files.
+    pub(crate) files: u64,
+    /// Parts of files that were not whole.
+    pub(crate) parts: u64,
+    /// Bytes of both: read again, and not sent.
+    pub(crate) bytes: u64,
+}
+
+impl Kept {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.parts += other.parts;
+        self.bytes += other.bytes;
+    }
+}
+
+impl From<KeptParts> for Kept {
+    fn from(kept: KeptParts) -> Self {
+        Self {
+            files: 0,
+            parts: kept.parts,
+            bytes: kept.bytes,
+        }
+    }
+}
+
 impl Sender<'_> {
-    /// Reads the file once and sends it.
-    pub(crate) async fn send(
-        &self,
-        file: &SourceFile,
-    ) -> anyhow::Result<(FileHashes, WrittenObject)> {
-        let sent = if file.fingerprint.size <= self.multipart_threshold {
-            self.stop.or(self.in_one_request(file)).await?
+    /// Reads the file once and sends what is not there yet.
+    pub(crate) async fn send(&self, file: &SourceFile) -> anyhow::Result<Sent> {
+        let mut may_be_there = self.resumed;
+        for _ in 0..MAX_RESTARTS {
+            match self.send_once(file, may_be_there).await {
+                Err(error) if begins_anew(&error) => {
+                    tracing::warn!(file = file.relative_path, "begun anew: {error:#}");
+                    may_be_there = true;
+                }
+                done => return self.counted(done),
+            }
+        }
+        self.counted(self.send_once(file, true).await)
+    }
+
+    fn counted(&self, done: anyhow::Result<Sent>) -> anyhow::Result<Sent> {
+        if done.is_ok() {
+            self.progress.advance(0, 1);
+        }
+        done
+    }
+
+    async fn send_once(&self, file: &SourceFile, may_be_there: bool) -> anyhow::Result<Sent> {
+        let key = self.run.key(&file.relative_path);
+        let mut replaced = None;
+        if may_be_there && let Some(there) = self.stop.or(self.run.store.head(&key)).await? {
+            match self.stop.or(self.prove(file, &key, &there)).await? {
+                Some(sent) => return Ok(sent),
+                None => replaced = Some(there.etag),
+            }
+        }
+        let condition = replaced
+            .as_deref()
+            .map_or(Condition::Absent, Condition::Unchanged);
+        if self.is_in_parts(file) {
+            self.in_parts(file, &key, may_be_there, condition).await
         } else {
-            self.in_parts(file).await?
-        };
-        self.progress.advance(0, 1);
-        Ok(sent)
+            self.stop
+                .or(self.in_one_request(file, &key, condition))
+                .await
+        }
+    }
+
+    fn is_in_parts(&self, file: &SourceFile) -> bool {
+        file.fingerprint.size > self.multipart_threshold
     }
 
     async fn in_one_request(
         &self,
         file: &SourceFile,
-    ) -> anyhow::Result<(FileHashes, WrittenObject)> {
-        let size = file.fingerprint.size;
-        let (reader, part) = Reader::open(file).await?.part(size, self.budget).await?;
+        key: &str,
+        condition: Condition<'_>,
+    ) -> anyhow::Result<Sent> {
+        let reader = Reader::open(file, self.hashing).await?;
+        let size = reader.left();
+        let (reader, part) = reader.part(size, self.budget).await?;
         let hashes = reader.finish().await?;
-        let key = self.run.key(&file.relative_path);
-        let object = self
-            .run
-            .store
-            .put_file(&key, part, &hashes, &self.run.token, Condition::Absent)
-            .await?;
+        let (store, token) = (&self.run.store, &self.run.token);
+        let object = store.put_file(key, part, &hashes, token, condition).await?;
         self.progress.advance(size, 0);
-        Ok((hashes, object))
+        Ok(Sent {
+            hashes,
+            object,
+            kept: Kept::default(),
+        })
     }
 
-    async fn in_parts(&self, file: &SourceFile) -> anyhow::Result<(FileHashes, WrittenObject)> {
-        let reader = self.stop.or(Reader::open(file)).await?;
-        let key = self.run.key(&file.relative_path);
+    async fn in_parts(
+        &self,
+        file: &SourceFile,
+        key: &str,
+        may_be_there: bool,
+        condition: Condition<'_>,
+    ) -> anyhow::Result<Sent> {
+        let reader = self.stop.or(Reader::open(file, self.hashing)).await?;
         // Not to be interrupted: an upload whose id nobody knows could not be aborted.
-        let mut upload = MultipartUpload::create(&self.run.store, &key, &self.run.token)
+        let mut upload = self
+            .open_upload(key, may_be_there)
             .await?
             .reporting_to(Arc::clone(self.progress));
-        let parts = self.parts(reader, file.fingerprint.size, &mut upload);
-        match self.stop.or(parts).await {
+        match self.stop.or(self.parts(reader, &mut upload)).await {
             Ok(hashes) => {
-                let object = upload.finish().await?.complete(&hashes).await?;
-                Ok((hashes, object))
+                let kept = upload.kept().into();
+                let parts = upload.finish().await?;
+                let object = parts.complete_on(&hashes, condition).await?;
+                Ok(Sent {
+                    hashes,
+                    object,
+                    kept,
+                })
+            }
+            Err(error) if is_resumable(&error) => {
+                upload.leave().await;
+                Err(error)
             }
             Err(error) => {
                 upload.abort().await;
@@ -81,20 +175,35 @@ impl Sender<'_> {
     async fn parts(
         &self,
         mut reader: Reader,
-        size: u64,
         upload: &mut MultipartUpload,
     ) -> anyhow::Result<FileHashes> {
-        let part_size = self.budget.part_size_for(size);
-        let mut left = size;
-        while left > 0 {
-            let bytes = part_size.min(left);
+        let part_size = self.budget.part_size_for(reader.left());
+        while reader.left() > 0 {
             let part;
-            (reader, part) = reader.part(bytes, self.budget).await?;
+            (reader, part) = reader.part(part_size, self.budget).await?;
             upload.send(part)?;
-            left -= bytes;
         }
         let hashes = reader.finish().await?;
         upload.acknowledged().await?;
         Ok(hashes)
     }
+}
+
+/// Whether the file has to be begun anew: its upload is gone, or another one was faster.
+fn begins_anew(error: &anyhow::Error) -> bool {
+    matches!(
+        store_error(error),
+        Some(StoreErrorKind::NoSuchUpload | StoreErrorKind::Conflict)
+    )
+}
+
+/// Whether the same run may still succeed, so that what was sent is worth keeping.
+pub(crate) fn is_resumable(error: &anyhow::Error) -> bool {
+    lob_core::failure::ExitStatus::of(error).is_interrupt()
+        || store_error(error).is_some_and(StoreErrorKind::may_pass)
+}
+
+pub(crate) fn store_error(error: &anyhow::Error) -> Option<StoreErrorKind> {
+    let mut causes = error.chain();
+    causes.find_map(|cause| Some(cause.downcast_ref::<StoreError>()?.kind))
 }

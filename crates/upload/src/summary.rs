@@ -1,52 +1,105 @@
 //! What a committed upload prints.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use lob_core::cli::Outcome;
 use lob_core::manifest::UploadManifest;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
 
+use crate::send::Kept;
+
 /// Bytes in what the original calls a megabyte.
 pub(crate) const MIB: f64 = 1_048_576.0;
 
+/// A committed upload.
+#[derive(Debug)]
+pub(crate) struct Uploaded {
+    pub(crate) run: OpenRun,
+    pub(crate) manifest: UploadManifest,
+    pub(crate) local_copy: Option<PathBuf>,
+    /// What an earlier process had sent.
+    pub(crate) kept: Kept,
+    /// Files that came while the run was under way, and are not part of it.
+    pub(crate) appeared: Vec<String>,
+    /// Whether the run was committed by an earlier or another process.
+    pub(crate) was_committed: bool,
+    pub(crate) metrics: MetricsSnapshot,
+}
+
 /// The summary, for people and for machines.
-pub(crate) fn outcome(
-    run: &OpenRun,
-    manifest: &UploadManifest,
-    local_copy: Option<&Path>,
-    metrics: &MetricsSnapshot,
-) -> Outcome {
+pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
+    let Uploaded {
+        run,
+        manifest,
+        kept,
+        metrics,
+        ..
+    } = uploaded;
     let id = run.location.id();
     let url = run.store.url(&run.location.manifest_key());
-    let (megabytes, seconds) = (manifest.total_size_mb, metrics.seconds);
+    let bytes: u64 = manifest.files.iter().map(|file| file.file.size_bytes).sum();
+    let seconds = metrics.seconds;
+    let sent = if uploaded.was_committed {
+        0
+    } else {
+        bytes - kept.bytes.min(bytes)
+    };
+    let megabytes = sent as f64 / MIB;
     let speed = megabytes / seconds;
     let retries = metrics.retries();
     let mut text = format!(
         "run       {id}\n\
          files     {}\n\
-         rows      {}\n\
-         uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)\n",
-        manifest.num_files, manifest.total_rows,
+         rows      {}\n",
+        manifest.num_successful, manifest.total_rows,
     );
+    for failed in &manifest.failed {
+        text += &format!("failed    {}: {}\n", failed.relative_path, failed.error);
+    }
+    text += &match uploaded.was_committed {
+        true => format!(
+            "uploaded  before: {:.2} MiB are there as the manifest says\n",
+            manifest.total_size_mb
+        ),
+        false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)\n"),
+    };
+    if *kept != Kept::default() {
+        text += &format!(
+            "resumed   {} files and {} parts were there, {:.2} MiB were read again to prove it\n",
+            kept.files,
+            kept.parts,
+            kept.bytes as f64 / MIB
+        );
+    }
+    if !uploaded.appeared.is_empty() {
+        let count = uploaded.appeared.len();
+        text += &format!("new       {count} files came meanwhile and are not part of the run\n");
+    }
     if retries > 0 {
         text += &format!("retries   {retries}\n");
     }
     text += &format!("manifest  {url}\n");
-    if let Some(path) = local_copy {
+    if let Some(path) = &uploaded.local_copy {
         text += &format!("copy      {}\n", path.display());
     }
-    let bytes: u64 = manifest.files.iter().map(|file| file.file.size_bytes).sum();
     let json = serde_json::json!({
         "run_id": id,
-        "files": manifest.num_files,
+        "files": manifest.num_successful,
+        "failed": manifest.failed,
         "rows": manifest.total_rows,
         "bytes": bytes,
+        "sent_bytes": sent,
+        "kept_files": kept.files,
+        "kept_parts": kept.parts,
+        "read_again_bytes": kept.bytes,
+        "appeared": uploaded.appeared,
+        "was_committed": uploaded.was_committed,
         "seconds": seconds,
         "mib_per_second": speed,
         "retries": retries,
         "manifest": url,
-        "local_copy": local_copy,
+        "local_copy": uploaded.local_copy,
         "metrics": metrics,
     });
     Outcome::new(text, json)

@@ -27,6 +27,10 @@ pub struct UploadManifest {
     pub s3_config: S3Config,
     /// The files, in the order of their paths.
     pub files: Vec<UploadedFile>,
+    /// The files that are not in S3, in the order of their paths; there are none unless that was
+    /// allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedFile>,
     /// Sum of the sizes in MiB.
     pub total_size_mb: f64,
     /// Sum of the rows.
@@ -51,13 +55,22 @@ pub struct UploadedFile {
     pub row_count: u64,
     /// The names of the columns, in the order of the schema.
     pub schema_fields: Vec<String>,
-    /// `sha256:` and the SHA-256.
+    /// `sha256:` and the SHA-256, or `md5:` and the MD5 where the original's form was asked for.
     pub checksum: String,
     /// When the object was complete.
     pub upload_timestamp: jiff::Timestamp,
     /// The object.
     #[serde(flatten)]
     pub file: DataFile,
+}
+
+/// A file that could not be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFile {
+    /// The path below the source directory, with `/`.
+    pub relative_path: String,
+    /// Why.
+    pub error: String,
 }
 
 impl UploadManifest {
@@ -80,6 +93,7 @@ impl UploadManifest {
         }
         sum(manifest.files.iter().map(|file| file.file.size_bytes))?;
         if manifest.files.len() as u64 != manifest.num_successful
+            || manifest.failed.len() as u64 != manifest.num_failed
             || sum([manifest.num_successful, manifest.num_failed])? != manifest.num_files
         {
             return Err(ManifestError::Contradiction("num_files"));

@@ -6,7 +6,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    AppName, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    AppName, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
@@ -22,6 +22,8 @@ use crate::s3_settings::S3Settings;
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
 /// request is not sent into a closing one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// For all that the chain of credentials asks: a profile with SSO, a container, an instance.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
 /// The SDK's 5 seconds kill healthy uploads over slow links (aws-sdk-rust #1146, #1202).
 const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 
@@ -37,7 +39,6 @@ pub(super) async fn build(
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client(settings)?)
-        .retry_config(retry_config())
         .timeout_config(timeouts)
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled()
@@ -64,6 +65,13 @@ pub(super) async fn build(
         // none of its own and never uses aws-chunked, which breaks compatible servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .retry_config(retry_config())
+        // Told, since the SDK would derive it from the number of attempts.
+        .identity_cache(
+            IdentityCache::lazy()
+                .load_timeout(CREDENTIALS_TIMEOUT)
+                .build(),
+        )
         .retry_partition(retry_partition(&settings.bucket))
         .retry_classifier(S3RetryClassifier {
             code_of: error_code,

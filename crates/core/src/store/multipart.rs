@@ -193,7 +193,14 @@ impl Store {
             .await
         {
             Ok(written) => Ok(written),
-            Err(error) => self.settle(key, expected, condition, error).await,
+            Err(error) => {
+                let settled = self.settle(key, expected, condition, error).await?;
+                // If it was another process of the run that made the object, this upload stays.
+                if let Err(error) = self.abort_multipart(key, upload).await {
+                    tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
+                }
+                Ok(settled)
+            }
         }
     }
 

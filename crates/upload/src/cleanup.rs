@@ -1,0 +1,139 @@
+//! `lob-upload cleanup RUN`: what a run left open in the bucket, where it takes space and costs
+//! money without being seen.
+
+use std::fmt::Write as _;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation};
+use lob_core::store::{OpenUpload, Sending, Store, StoreError};
+
+use crate::plan::{TOOL, UploadWork};
+use crate::settings::Settings;
+use crate::summary::MIB;
+
+/// Keys that are asked for at once.
+const KEYS_AT_ONCE: usize = 16;
+
+/// An open upload, and what the server has of it.
+struct Leftover {
+    key: String,
+    upload: OpenUpload,
+    parts: usize,
+    bytes: u64,
+}
+
+/// Lists the open multipart uploads of the plan's keys, and aborts them where `yes` says so.
+///
+/// # Errors
+/// A run without a plan; the store's.
+pub(crate) async fn cleanup(
+    id: RunId,
+    yes: bool,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
+    let store = context.interrupt.or(connecting).await?;
+    let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
+    let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
+    let Some(found) = context.interrupt.or(finding).await? else {
+        let url = store.url(&location.plan_key());
+        let message = format!("run `{id}` has no plan: `{url}` is not there");
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("check --prefix")
+            .into());
+    };
+    let files = found.plan.work.files.into_iter();
+    let names = files.map(|file| file.relative_path);
+    let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
+    let leftovers = context.interrupt.or(leftovers(&found.run, &names)).await?;
+    if yes {
+        for Leftover { key, upload, .. } in &leftovers {
+            let aborting = store.abort_multipart(key, &upload.id);
+            context.interrupt.or(aborting).await?;
+        }
+    }
+    Ok(outcome(
+        &id,
+        &store,
+        &leftovers,
+        yes,
+        found.manifest.is_some(),
+    ))
+}
+
+async fn leftovers(run: &OpenRun, names: &[String]) -> Result<Vec<Leftover>, StoreError> {
+    let found: Vec<Vec<Leftover>> = futures::stream::iter(names)
+        .map(async |name| {
+            let key = run.key(name);
+            let mut found = Vec::new();
+            for upload in run.store.open_uploads(&key).await? {
+                // A server that cannot list parts has them all the same.
+                let parts = run.store.list_parts(&key, &upload.id).await;
+                let parts = parts.unwrap_or_default();
+                found.push(Leftover {
+                    key: key.clone(),
+                    upload,
+                    parts: parts.len(),
+                    bytes: parts.iter().map(|part| part.size).sum(),
+                });
+            }
+            Ok(found)
+        })
+        .buffered(KEYS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn outcome(
+    id: &RunId,
+    store: &Store,
+    leftovers: &[Leftover],
+    aborted: bool,
+    committed: bool,
+) -> Outcome {
+    let mut text = String::new();
+    for leftover in leftovers {
+        let since = leftover.upload.initiated;
+        let _ = writeln!(
+            text,
+            "{}  {} parts, {:.2} MiB, open since {}",
+            store.url(&leftover.key),
+            leftover.parts,
+            leftover.bytes as f64 / MIB,
+            since.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
+        );
+    }
+    let count = leftovers.len();
+    text += &match (count, aborted, committed) {
+        (0, ..) => format!("run `{id}` left no upload open\n"),
+        (_, true, _) => format!("{count} uploads of run `{id}` were aborted\n"),
+        (_, false, true) => format!("{count} uploads of run `{id}` are open; --yes aborts them\n"),
+        (_, false, false) => format!(
+            "{count} uploads of run `{id}` are open; the run is not complete, and \
+             `--run-id {id}` resumes it, or --yes aborts them\n"
+        ),
+    };
+    let uploads: Vec<_> = leftovers
+        .iter()
+        .map(|leftover| {
+            serde_json::json!({
+                "key": leftover.key,
+                "upload_id": leftover.upload.id,
+                "initiated": leftover.upload.initiated,
+                "parts": leftover.parts,
+                "bytes": leftover.bytes,
+            })
+        })
+        .collect();
+    let json = serde_json::json!({
+        "run_id": id,
+        "committed": committed,
+        "aborted": aborted,
+        "uploads": uploads,
+    });
+    Outcome::new(text, json)
+}

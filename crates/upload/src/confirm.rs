@@ -1,0 +1,42 @@
+//! A run that is committed already: checked object by object, and told as a success.
+
+use bytes::Bytes;
+use lob_core::cli::Context;
+use lob_core::failure::Failure;
+use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
+use lob_core::run::OpenRun;
+
+use crate::send::Kept;
+use crate::settings::Settings;
+use crate::summary::Uploaded;
+
+/// Asks the server for every object of the manifest, and keeps the local copy again.
+///
+/// # Errors
+/// An object that is not what the manifest says, exit status 3; the store's.
+pub(crate) async fn confirm(
+    run: OpenRun,
+    bytes: &Bytes,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Uploaded> {
+    let url = run.store.url(&run.location.manifest_key());
+    let manifest = UploadManifest::read(bytes).map_err(|error| {
+        Failure::integrity(format!("manifest `{url}` cannot be read")).caused_by(error)
+    })?;
+    let files: Vec<DataFile> = manifest
+        .files
+        .iter()
+        .map(|file| file.file.clone())
+        .collect();
+    context.interrupt.or(run.prove(&files)).await?;
+    Ok(Uploaded {
+        local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), bytes),
+        run,
+        manifest,
+        kept: Kept::default(),
+        appeared: Vec::new(),
+        was_committed: true,
+        metrics: context.metrics.snapshot(),
+    })
+}

@@ -1,0 +1,178 @@
+//! The begin of a run: a new plan, or one that an earlier process wrote and that is taken up.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::part::PartBudget;
+use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
+use lob_core::store::{Sending, Store};
+
+use crate::plan::{self, Examined, TOOL, UploadWork};
+use crate::settings::Settings;
+use crate::source;
+
+/// A run and what has to be done for it.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// Files have to be sent.
+    Unfinished {
+        run: OpenRun,
+        examined: Examined,
+        work: UploadWork,
+        /// Whether an earlier process may have sent some of them.
+        resumed: bool,
+    },
+    /// The run exists already.
+    Committed(Box<FoundRun<UploadWork>>),
+}
+
+/// Connects, and opens the run that the settings name, or a new one.
+///
+/// # Errors
+/// Files that cannot be uploaded, a plan that is another one's, the store's.
+pub(crate) async fn open(
+    settings: &Settings,
+    budget: &PartBudget,
+    context: &Context,
+) -> anyhow::Result<Opened> {
+    let prefix = settings.s3.runs_folder()?;
+    // Whatever is wrong with the files is said before S3 is asked; only a run that is committed
+    // does not need them any more.
+    let mut found_files = find(settings, context).await;
+    if settings.run_id.is_none() {
+        found_files = Ok(found_files?);
+    }
+    let sending = Sending::new(&settings.parts, settings.objects.clone());
+    let connecting = Store::connect(&settings.s3, sending, &context.metrics);
+    let store = context.interrupt.or(connecting).await?;
+    if let Some(id) = &settings.run_id {
+        let location = RunLocation::new(prefix.clone(), id.clone());
+        let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
+        if let Some(found) = context.interrupt.or(finding).await? {
+            return take_up(found, found_files, settings, budget, context).await;
+        }
+    }
+    let examined = examine(found_files?, settings, budget, context).await?;
+    let work = UploadWork::new(settings, &examined);
+    let creating = Plan::create(
+        store.clone(),
+        prefix.clone(),
+        settings.run_id.clone(),
+        TOOL,
+        work.clone(),
+        work.has_multipart(),
+    );
+    match (context.interrupt.or(creating).await?, &settings.run_id) {
+        (Some((_, run)), _) => Ok(Opened::Unfinished {
+            run,
+            examined,
+            work,
+            resumed: false,
+        }),
+        (None, Some(id)) => {
+            // Another process began the same run just now: the two go on together.
+            let location = RunLocation::new(prefix, id.clone());
+            let finding = FoundRun::find(&store, location, TOOL);
+            let found = context.interrupt.or(finding).await?;
+            let found = found.context("the run's plan was there and is gone")?;
+            let files = find(settings, context).await;
+            take_up(found, files, settings, budget, context).await
+        }
+        (None, None) => anyhow::bail!("no run id could be generated"),
+    }
+}
+
+async fn take_up(
+    found: FoundRun<UploadWork>,
+    files: anyhow::Result<Vec<(String, PathBuf)>>,
+    settings: &Settings,
+    budget: &PartBudget,
+    context: &Context,
+) -> anyhow::Result<Opened> {
+    let work = found.plan.work.clone();
+    let id = found.run.location.id();
+    work.check_settings(settings)
+        .with_context(|| format!("run `{id}` cannot be taken up"))?;
+    if found.manifest.is_some() {
+        check_same_files(&work, files, settings)
+            .with_context(|| format!("run `{id}` is committed"))?;
+        return Ok(Opened::Committed(Box::new(found)));
+    }
+    let (again, files) = (work.clone(), files?);
+    let (settings, budget) = (settings.clone(), budget.clone());
+    let examined = blocking(context, move || {
+        plan::examine_again(&again, files, &settings, &budget)
+    })
+    .await?;
+    tracing::info!(run = %id, "the run is taken up");
+    let taking_up = found.take_up(work.has_multipart());
+    let (_, run) = context.interrupt.or(taking_up).await?;
+    Ok(Opened::Unfinished {
+        run,
+        examined,
+        work,
+        resumed: true,
+    })
+}
+
+/// Refuses files that a committed run does not have: whoever asks for them to be uploaded must not
+/// be told that they are. Files that are gone do not matter: they are in S3.
+fn check_same_files(
+    work: &UploadWork,
+    files: anyhow::Result<Vec<(String, PathBuf)>>,
+    settings: &Settings,
+) -> anyhow::Result<()> {
+    let Ok(files) = files else { return Ok(()) };
+    for (name, path) in files {
+        let failed = work.failed.iter().any(|file| file.relative_path == name);
+        let planned = work.files.iter().find(|file| file.relative_path == name);
+        let same = match planned {
+            Some(planned) => source::open(&path)
+                .and_then(|file| crate::freeze::Fingerprint::of(&file))
+                .is_ok_and(|now| planned.is(&now)),
+            None => failed && settings.allow_partial,
+        };
+        if !same {
+            let message = format!("it does not hold `{name}` as it is now");
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("take another --run-id")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// The files that the settings select. Blocks elsewhere.
+pub(crate) async fn find(
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let settings = settings.clone();
+    blocking(context, move || {
+        let (root, folder) = (&settings.source_dir, settings.run_folder()?);
+        Ok(source::find(root, &settings.selection()?, &folder)?)
+    })
+    .await
+}
+
+/// Looks at the state and the footer of each file. Blocks elsewhere.
+pub(crate) async fn examine(
+    files: Vec<(String, PathBuf)>,
+    settings: &Settings,
+    budget: &PartBudget,
+    context: &Context,
+) -> anyhow::Result<Examined> {
+    let (settings, budget) = (settings.clone(), budget.clone());
+    blocking(context, move || plan::examine(files, &settings, &budget)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let working = tokio::task::spawn_blocking(work);
+    let done = async { working.await.context("the look at the files stopped")? };
+    context.interrupt.or(done).await
+}

@@ -1,0 +1,136 @@
+//! All files of a run, several at once, the largest first: so that the last one to end is short.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::{FailedFile, UploadedFile};
+use lob_core::part::{Hashing, PartBudget};
+use lob_core::run::OpenRun;
+use lob_core::store::StoreErrorKind;
+
+use crate::manifest;
+use crate::plan::Examined;
+use crate::send::{Kept, Sender, store_error};
+use crate::settings::{HashKind, Settings};
+use crate::source::SourceFile;
+use crate::summary::MIB;
+
+/// What became of the files of a run, each kind in the order of their paths.
+#[derive(Debug)]
+pub(crate) struct SentFiles {
+    pub(crate) files: Vec<UploadedFile>,
+    pub(crate) failed: Vec<FailedFile>,
+    pub(crate) kept: Kept,
+}
+
+/// Sends all files. The first that fails stops the others, unless failures are allowed, and this
+/// returns when each of them has let go of what it had open.
+pub(crate) async fn send_all(
+    run: &OpenRun,
+    examined: Examined,
+    resumed: bool,
+    budget: &PartBudget,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<SentFiles> {
+    let stop = context.interrupt.child();
+    let sender = Sender {
+        run,
+        resumed,
+        budget,
+        hashing: Hashing {
+            md5: settings.hash == HashKind::Md5,
+            part_md5: run.store.endpoint().needs_md5(),
+        },
+        multipart_threshold: settings.multipart_threshold.0,
+        stop: &stop,
+        progress: &context.progress,
+    };
+    let Examined { mut files, failed } = examined;
+    files.sort_by_key(|file| Reverse(file.fingerprint.size));
+    let mut sending = futures::stream::iter(&files)
+        .take_while(|_| std::future::ready(!stop.is_raised()))
+        .map(async |file| (file, send_one(&sender, file).await))
+        .buffer_unordered(settings.concurrency.get());
+    let mut sent = SentFiles {
+        files: Vec::with_capacity(files.len()),
+        failed,
+        kept: Kept::default(),
+    };
+    let mut failures: Vec<anyhow::Error> = Vec::new();
+    while let Some((file, result)) = sending.next().await {
+        match result {
+            Ok((uploaded, kept)) => {
+                sent.files.push(uploaded);
+                sent.kept.add(kept);
+            }
+            Err(failure) if settings.allow_partial && is_of_the_file(&failure) => {
+                tracing::warn!("{failure:#}");
+                sent.failed.push(FailedFile {
+                    relative_path: file.relative_path.clone(),
+                    error: format!("{failure:#}"),
+                });
+            }
+            Err(failure) => {
+                stop.stop();
+                failures.push(failure);
+            }
+        }
+    }
+    check(failures)?;
+    context.interrupt.check()?;
+    if sent.files.is_empty() {
+        return Err(Failure::new(ExitStatus::Failed, "every file failed").into());
+    }
+    sent.files
+        .sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
+    sent.failed
+        .sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
+    Ok(sent)
+}
+
+/// The gravest of several failures; files that were merely stopped have nothing to tell.
+fn check(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
+    failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
+    let mut failures = failures.into_iter();
+    match failures.next() {
+        None => Ok(()),
+        Some(gravest) => {
+            failures.for_each(|further| tracing::warn!("{further:#}"));
+            Err(gravest)
+        }
+    }
+}
+
+/// Whether a failure says nothing about the other files.
+fn is_of_the_file(failure: &anyhow::Error) -> bool {
+    let of_the_run = matches!(
+        store_error(failure),
+        Some(StoreErrorKind::NoSuchBucket | StoreErrorKind::Credentials)
+    );
+    ExitStatus::of(failure) == ExitStatus::Failed && !of_the_run
+}
+
+async fn send_one(sender: &Sender<'_>, file: &SourceFile) -> anyhow::Result<(UploadedFile, Kept)> {
+    let start = Instant::now();
+    let sent = sender
+        .send(file)
+        .await
+        .with_context(|| format!("`{}` is not uploaded", file.path.display()))?;
+    let (megabytes, seconds) = (sent.hashes.size as f64 / MIB, start.elapsed().as_secs_f64());
+    tracing::info!(
+        file = file.relative_path,
+        bytes = sent.hashes.size,
+        kept_bytes = sent.kept.bytes,
+        seconds,
+        "S3 Upload: {megabytes:.2}MB in {seconds:.2}s ({:.2}MB/s)",
+        megabytes / seconds,
+    );
+    let uploaded = manifest::uploaded_file(sender.run, file, &sent);
+    Ok((uploaded, sent.kept))
+}

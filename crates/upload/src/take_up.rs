@@ -1,0 +1,163 @@
+//! What an earlier process of the run has left of a file: an object that has to be proved, or an
+//! open upload whose parts are worth keeping.
+
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::Verified;
+use lob_core::multipart::MultipartUpload;
+use lob_core::store::{
+    Expected, ListedPart, ObjectInfo, OpenUpload, StoreError, StoreErrorKind, WrittenObject,
+};
+
+use crate::read::Reader;
+use crate::send::{Kept, Sender, Sent};
+use crate::source::SourceFile;
+
+impl Sender<'_> {
+    /// Reads the file to prove that the object `there` is its; `None` where the endpoint keeps
+    /// nothing that could prove it, so that it has to be sent again.
+    ///
+    /// # Errors
+    /// An object that is not the file's.
+    pub(crate) async fn prove(
+        &self,
+        file: &SourceFile,
+        key: &str,
+        there: &ObjectInfo,
+    ) -> anyhow::Result<Option<Sent>> {
+        let (store, size) = (&self.run.store, file.fingerprint.size);
+        let in_parts = size > self.multipart_threshold;
+        let proof = match in_parts {
+            true => store.endpoint().proof_of_multipart(),
+            false => store.endpoint().proof_of_put(),
+        };
+        let conflict = || {
+            let message = format!("`{}` is another object than the file", store.url(key));
+            Failure::new(ExitStatus::Failed, message)
+                .with_hint("another process wrote it; take another --run-id")
+        };
+        if there.token.as_ref() != Some(&self.run.token) || there.size != size {
+            return Err(conflict().into());
+        }
+        if proof == Verified::SizeOnly {
+            return Ok(None);
+        }
+        let mut reader = Reader::open(file, self.hashing).await?;
+        let part_size = if in_parts {
+            self.budget.part_size_for(size)
+        } else {
+            size
+        };
+        while reader.left() > 0 {
+            (reader, _) = reader.part(part_size, self.budget).await?;
+        }
+        let hashes = reader.finish().await?;
+        let etag = match (proof, in_parts) {
+            (Verified::PartMd5, true) => hashes.etag_of_parts(),
+            (Verified::PartMd5, false) => hashes.etag_of_put(),
+            _ => None,
+        };
+        let expected = Expected {
+            size,
+            crc: hashes.crc,
+            token: &self.run.token,
+            proof,
+            etag: etag.as_deref(),
+        };
+        if expected.is(there) {
+            self.progress.advance(size, 0);
+            return Ok(Some(Sent {
+                hashes,
+                object: WrittenObject {
+                    etag: there.etag.clone(),
+                    version_id: there.version_id.clone(),
+                    verified: proof,
+                },
+                kept: Kept {
+                    files: 1,
+                    parts: 0,
+                    bytes: size,
+                },
+            }));
+        }
+        match proof {
+            // Not every server makes the ETag of a multipart object as S3 does.
+            Verified::PartMd5 if in_parts => Ok(None),
+            _ => Err(conflict().into()),
+        }
+    }
+
+    /// Opens an upload, or takes up the one of which the server has the most parts. Others of the
+    /// same key are aborted.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn open_upload(
+        &self,
+        key: &str,
+        may_be_there: bool,
+    ) -> Result<MultipartUpload, StoreError> {
+        let (store, token) = (&self.run.store, &self.run.token);
+        let open = match may_be_there {
+            true => self.open_uploads(key).await?,
+            false => Vec::new(),
+        };
+        let mut best: Option<(OpenUpload, Vec<ListedPart>)> = None;
+        for upload in open {
+            let Some(parts) = self.listed_parts(key, &upload).await? else {
+                continue;
+            };
+            let worse = match &best {
+                Some((_, most)) if parts.len() <= most.len() => Some((upload, parts)),
+                _ => best.replace((upload, parts)),
+            };
+            if let Some((worse, _)) = worse {
+                store.abort_multipart(key, &worse.id).await?;
+            }
+        }
+        match best {
+            Some((upload, parts)) => {
+                let (count, id) = (parts.len(), upload.id.to_string());
+                tracing::info!(
+                    key,
+                    upload = id,
+                    parts = count,
+                    "an open upload is taken up"
+                );
+                Ok(MultipartUpload::take_up(
+                    store, key, token, upload.id, parts,
+                ))
+            }
+            None => MultipartUpload::create(store, key, token).await,
+        }
+    }
+
+    async fn open_uploads(&self, key: &str) -> Result<Vec<OpenUpload>, StoreError> {
+        match self.run.store.open_uploads(key).await {
+            Err(error) if error.kind == StoreErrorKind::Unsupported => {
+                tracing::warn!(
+                    key,
+                    "the server cannot list open uploads: the file is sent anew, and an upload \
+                     that an earlier process opened stays"
+                );
+                Ok(Vec::new())
+            }
+            open => open,
+        }
+    }
+
+    /// The parts of an upload that is still there; none where the server cannot tell.
+    async fn listed_parts(
+        &self,
+        key: &str,
+        upload: &OpenUpload,
+    ) -> Result<Option<Vec<ListedPart>>, StoreError> {
+        match self.run.store.list_parts(key, &upload.id).await {
+            Err(error) if error.kind == StoreErrorKind::Unsupported => {
+                tracing::warn!(key, "the server cannot list parts: the file is sent anew");
+                Ok(Some(Vec::new()))
+            }
+            Err(error) if error.kind == StoreErrorKind::NoSuchUpload => Ok(None),
+            parts => parts.map(Some),
+        }
+    }
+}

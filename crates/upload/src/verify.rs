@@ -1,0 +1,124 @@
+//! `lob-upload verify RUN`: is everything that the manifest promises still there, and still the same?
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::hash::Sha256Hasher;
+use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, UploadManifest};
+use lob_core::progress::Work;
+use lob_core::run::{OpenRun, RunId, RunLocation};
+use lob_core::store::{Sending, Store, StoreErrorKind};
+
+use crate::settings::Settings;
+
+/// Asks the server for every object of the run; with `full` downloads and hashes each as well.
+///
+/// # Errors
+/// A run that does not exist; objects that are not what the manifest says, exit status 3.
+pub(crate) async fn verify(
+    id: RunId,
+    full: bool,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
+    let store = context.interrupt.or(connecting).await?;
+    let location = RunLocation::new(settings.s3.runs_folder()?, id);
+    let reading = manifest(&store, &location);
+    let manifest = context.interrupt.or(reading).await?;
+    let run = OpenRun {
+        store,
+        location,
+        token: manifest.run.write_token.clone(),
+        started: manifest.run.started,
+    };
+    let files: Vec<DataFile> = manifest
+        .files
+        .iter()
+        .map(|file| file.file.clone())
+        .collect();
+    let bytes: u64 = files.iter().map(|file| file.size_bytes).sum();
+    context.progress.begin(Work {
+        bytes: full.then_some(bytes),
+        items: Some(files.len() as u64),
+        unit: "files",
+    });
+    let mut differing = context.interrupt.or(run.differing(&files)).await?;
+    if full && differing.is_empty() {
+        let hashing = futures::stream::iter(&files)
+            .map(|file| hash_differs(&run, file, context))
+            .buffered(settings.concurrency.get())
+            .try_collect::<Vec<_>>();
+        let hashed = context.interrupt.or(hashing).await?;
+        differing.extend(hashed.into_iter().flatten());
+    }
+    let id = run.location.id();
+    if !differing.is_empty() {
+        let message = format!(
+            "run `{id}` is not what its manifest says:\n{}",
+            differing.join("\n")
+        );
+        return Err(Failure::integrity(message).into());
+    }
+    let how = match full {
+        true => "every byte was read and hashed",
+        false => "size, checksum and token of every object were asked for",
+    };
+    let text = format!(
+        "run       {id}\n\
+         files     {}\n\
+         size      {:.2} MiB\n\
+         verified  {how}\n",
+        files.len(),
+        manifest.total_size_mb
+    );
+    let json = serde_json::json!({
+        "run_id": id,
+        "files": files.len(),
+        "bytes": bytes,
+        "full": full,
+        "verified": true,
+        "metrics": context.metrics.snapshot(),
+    });
+    Ok(Outcome::new(text, json))
+}
+
+async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<UploadManifest> {
+    let (key, id) = (location.manifest_key(), location.id());
+    let bytes = match store.get_small(&key, MAX_MANIFEST_BYTES).await {
+        Err(error) if error.kind == StoreErrorKind::NotFound => {
+            let message = format!("there is no run `{id}`: `{}` is not there", store.url(&key));
+            let hint = "a run exists when its upload is complete; check --prefix";
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint(hint)
+                .into());
+        }
+        bytes => bytes?,
+    };
+    let refused = |error: ManifestError| {
+        Failure::integrity(format!("manifest `{}` is refused", store.url(&key))).caused_by(error)
+    };
+    let manifest = UploadManifest::read(&bytes).map_err(refused)?;
+    if manifest.run_id != *id {
+        return Err(refused(ManifestError::OtherRun(manifest.run_id)).into());
+    }
+    Ok(manifest)
+}
+
+/// Says if the bytes of an object are not those of the manifest.
+async fn hash_differs(
+    run: &OpenRun,
+    file: &DataFile,
+    context: &Context,
+) -> anyhow::Result<Option<String>> {
+    let key = run.key(&file.key);
+    let mut body = run.store.get(&key).await?;
+    let mut hasher = Sha256Hasher::default();
+    while let Some(bytes) = body.next().await? {
+        hasher.update(&bytes);
+        context.progress.advance(bytes.len() as u64, 0);
+    }
+    context.progress.advance(0, 1);
+    let differs = hasher.finish() != file.sha256;
+    Ok(differs.then(|| format!("`{}` has another SHA-256", run.store.url(&key))))
+}
