@@ -38,11 +38,12 @@ pub(crate) async fn open(
     context: &Context,
 ) -> anyhow::Result<Opened> {
     let prefix = settings.s3.runs_folder()?;
-    // Whatever is wrong with the files is said before S3 is asked; only a run that is committed
-    // does not need them any more.
-    let mut found_files = find(settings, context).await;
+    settings.s3.bucket()?;
+    // Whatever is wrong with the files is said before S3 is asked. Only a run that has a plan already
+    // may need none of them, or others than are there now.
+    let mut examined = find_and_examine(settings, budget, context).await;
     if settings.run_id.is_none() {
-        found_files = Ok(found_files?);
+        examined = Ok(examined?);
     }
     let sending = Sending::new(&settings.parts, settings.objects.clone());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
@@ -51,10 +52,10 @@ pub(crate) async fn open(
         let location = RunLocation::new(prefix.clone(), id.clone());
         let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
         if let Some(found) = context.interrupt.or(finding).await? {
-            return take_up(found, found_files, settings, budget, context).await;
+            return take_up(found, settings, budget, context).await;
         }
     }
-    let examined = examine(found_files?, settings, budget, context).await?;
+    let examined = examined?;
     let work = UploadWork::new(settings, &examined);
     let creating = Plan::create(
         store.clone(),
@@ -77,8 +78,7 @@ pub(crate) async fn open(
             let finding = FoundRun::find(&store, location, TOOL);
             let found = context.interrupt.or(finding).await?;
             let found = found.context("the run's plan was there and is gone")?;
-            let files = find(settings, context).await;
-            take_up(found, files, settings, budget, context).await
+            take_up(found, settings, budget, context).await
         }
         (None, None) => anyhow::bail!("no run id could be generated"),
     }
@@ -86,13 +86,13 @@ pub(crate) async fn open(
 
 async fn take_up(
     found: FoundRun<UploadWork>,
-    files: anyhow::Result<Vec<(String, PathBuf)>>,
     settings: &Settings,
     budget: &PartBudget,
     context: &Context,
 ) -> anyhow::Result<Opened> {
     let work = found.plan.work.clone();
     let id = found.run.location.id();
+    let files = find(settings, context).await;
     work.check_settings(settings)
         .with_context(|| format!("run `{id}` cannot be taken up"))?;
     if found.manifest.is_some() {
@@ -145,10 +145,7 @@ fn check_same_files(
 }
 
 /// The files that the settings select. Blocks elsewhere.
-pub(crate) async fn find(
-    settings: &Settings,
-    context: &Context,
-) -> anyhow::Result<Vec<(String, PathBuf)>> {
+async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let settings = settings.clone();
     blocking(context, move || {
         let (root, folder) = (&settings.source_dir, settings.run_folder()?);
@@ -157,13 +154,16 @@ pub(crate) async fn find(
     .await
 }
 
-/// Looks at the state and the footer of each file. Blocks elsewhere.
-pub(crate) async fn examine(
-    files: Vec<(String, PathBuf)>,
+/// Finds the files, and looks at the state and the footer of each. Blocks elsewhere.
+///
+/// # Errors
+/// Files that cannot be uploaded.
+pub(crate) async fn find_and_examine(
     settings: &Settings,
     budget: &PartBudget,
     context: &Context,
 ) -> anyhow::Result<Examined> {
+    let files = find(settings, context).await?;
     let (settings, budget) = (settings.clone(), budget.clone());
     blocking(context, move || plan::examine(files, &settings, &budget)).await
 }

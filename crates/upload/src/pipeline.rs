@@ -10,10 +10,10 @@ use lob_core::run::{Committed, OpenRun, PLAN_NAME};
 
 use crate::confirm::confirm;
 use crate::dry_run;
+use crate::freeze::FreezeError;
 use crate::manifest;
 use crate::open::{self, Opened};
 use crate::plan::{Examined, UploadWork};
-use crate::send::is_resumable;
 use crate::send_all::{SentFiles, send_all};
 use crate::settings::Settings;
 use crate::source;
@@ -45,8 +45,7 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
 /// Says what [`upload`] would do.
 pub(crate) async fn dry_run(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
     let budget = settings.budget()?;
-    let files = open::find(settings, context).await?;
-    let examined = open::examine(files, settings, &budget, context).await?;
+    let examined = open::find_and_examine(settings, &budget, context).await?;
     Ok(dry_run::outcome(settings, &budget, &examined.files)?)
 }
 
@@ -155,18 +154,20 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
     appeared
 }
 
-/// Says how to go on where the same run may still succeed.
+/// Says how to go on: what was sent so far is worth keeping, unless its file is another one by now.
 fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
-    if !is_resumable(&error) {
-        return error;
-    }
-    let status = ExitStatus::of(&error);
-    let hint = format!(
-        "the same command with `--run-id {run}` resumes it; `lob-upload cleanup {run} --yes` \
-         gives up what it left"
-    );
-    Failure::new(status, format!("run `{run}` is not complete"))
-        .with_hint(hint)
-        .caused_by(error)
-        .into()
+    let changed = error.chain().any(|cause| cause.is::<FreezeError>());
+    let way_on = if changed {
+        "take a new --run-id for files that have changed".to_owned()
+    } else {
+        format!("the same command with `--run-id {run}` resumes it")
+    };
+    let hint = format!("{way_on}; `lob-upload cleanup {run} --yes` gives up what it left");
+    Failure::new(
+        ExitStatus::of(&error),
+        format!("run `{run}` is not complete"),
+    )
+    .with_hint(hint)
+    .caused_by(error)
+    .into()
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use lob_core::failure::ExitStatus;
 use lob_core::interrupt::Interrupt;
 use lob_core::multipart::{KeptParts, MultipartUpload};
 use lob_core::part::{FileHashes, Hashing, PartBudget};
@@ -197,10 +198,9 @@ fn begins_anew(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Whether the same run may still succeed, so that what was sent is worth keeping.
-pub(crate) fn is_resumable(error: &anyhow::Error) -> bool {
-    lob_core::failure::ExitStatus::of(error).is_interrupt()
-        || store_error(error).is_some_and(StoreErrorKind::may_pass)
+/// Whether the file may still succeed as it is, so that what was sent of it is worth keeping.
+fn is_resumable(error: &anyhow::Error) -> bool {
+    ExitStatus::of(error).is_interrupt() || store_error(error).is_some_and(StoreErrorKind::may_pass)
 }
 
 pub(crate) fn store_error(error: &anyhow::Error) -> Option<StoreErrorKind> {
