@@ -67,8 +67,9 @@ pub(crate) async fn export(
         "lob-export",
         work,
         true,
+        &context.interrupt,
     );
-    let Some((plan, run)) = context.interrupt.or(created).await? else {
+    let Some((plan, run)) = created.await? else {
         let (run, url) = (settings.run_id.as_ref(), store.url(&prefix.folder()));
         let run = run.map(ToString::to_string).unwrap_or_default();
         let message = format!("run `{run}` has a plan already below `{url}`");

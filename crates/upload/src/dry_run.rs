@@ -11,9 +11,11 @@ use crate::settings::Settings;
 use crate::source::SourceFile;
 use crate::summary::MIB;
 
-/// Requests of a run beside those of its files: whether the bucket is there, the plan with the probe
-/// of the server's abilities, the manifest.
-const REQUESTS_OF_A_RUN: u64 = 5;
+/// Requests of a run beside those of its files: whether bucket and run are there, the plan with the
+/// probe of what the server can do, the manifest.
+const REQUESTS_OF_A_RUN: u64 = 6;
+/// The probe of uploads in parts, where there will be one.
+const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 5;
 /// HEAD before the commit.
 const REQUESTS_OF_A_PROOF: u64 = 1;
 /// Create and Complete.
@@ -46,7 +48,10 @@ pub(crate) fn outcome(
         .collect();
     let sum = |number: fn(&PlannedFile<'_>) -> u64| files.iter().map(number).sum::<u64>();
     let (bytes, parts) = (sum(|file| file.size_bytes), sum(|file| file.parts));
-    let requests = sum(|file| file.requests) + REQUESTS_OF_A_RUN;
+    let mut requests = sum(|file| file.requests) + REQUESTS_OF_A_RUN;
+    if files.iter().any(|file| file.parts > 1) {
+        requests += REQUESTS_OF_A_MULTIPART_PROBE;
+    }
 
     let mut text = format!("{:>15}  {:>5}  file\n", "bytes", "parts");
     for file in &files {

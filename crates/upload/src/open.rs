@@ -64,8 +64,9 @@ pub(crate) async fn open(
         TOOL,
         work.clone(),
         work.has_multipart(),
+        &context.interrupt,
     );
-    match (context.interrupt.or(creating).await?, &settings.run_id) {
+    match (creating.await?, &settings.run_id) {
         (Some((_, run)), _) => Ok(Opened::Unfinished {
             run,
             examined,
@@ -107,8 +108,8 @@ async fn take_up(
     })
     .await?;
     tracing::info!(run = %id, "the run is taken up");
-    let taking_up = found.take_up(work.has_multipart());
-    let (_, run) = context.interrupt.or(taking_up).await?;
+    let taking_up = found.take_up(work.has_multipart(), &context.interrupt);
+    let (_, run) = taking_up.await?;
     Ok(Opened::Unfinished {
         run,
         examined,

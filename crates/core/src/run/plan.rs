@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::probe::probe;
 use super::{OpenRun, Prefix, RunId, RunLocation};
 use crate::failure::{ExitStatus, Failure};
+use crate::interrupt::Interrupt;
 use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
@@ -53,7 +54,7 @@ impl<W: Serialize> Plan<W> {
     /// taken is left to its owner. `multipart` says whether the run will have multipart uploads.
     ///
     /// # Errors
-    /// `None` where the requested id has a plan already; the store's.
+    /// The store's; an interrupt. A requested id that has a plan already is `None`.
     pub async fn create(
         store: Store,
         prefix: Prefix,
@@ -61,6 +62,7 @@ impl<W: Serialize> Plan<W> {
         tool: &str,
         work: W,
         multipart: bool,
+        interrupt: &Interrupt,
     ) -> anyhow::Result<Option<(Self, OpenRun)>> {
         let started = jiff::Timestamp::now();
         let mut plan = Self {
@@ -76,10 +78,11 @@ impl<W: Serialize> Plan<W> {
             let location = RunLocation::new(prefix.clone(), plan.run_id.clone());
             let key = location.plan_key();
             let bytes = Bytes::from(serde_json::to_vec_pretty(&plan)?);
-            match claim(&store, &key, &bytes, &plan.write_token).await? {
+            let claiming = claim(&store, &key, &bytes, &plan.write_token);
+            match interrupt.or(claiming).await? {
                 Some(store) => {
                     let token = plan.write_token.clone();
-                    let store = probe(store, &key, &bytes, &token, multipart).await?;
+                    let store = probe(store, &key, &bytes, &token, multipart, interrupt).await?;
                     let run = OpenRun {
                         store,
                         location,
@@ -195,12 +198,16 @@ impl<W: DeserializeOwned> FoundRun<W> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn take_up(self, multipart: bool) -> Result<(Plan<W>, OpenRun), StoreError> {
+    pub async fn take_up(
+        self,
+        multipart: bool,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Plan<W>, OpenRun)> {
         let Self {
             plan, run, bytes, ..
         } = self;
         let key = run.location.plan_key();
-        let store = probe(run.store, &key, &bytes, &run.token, multipart).await?;
+        let store = probe(run.store, &key, &bytes, &run.token, multipart, interrupt).await?;
         Ok((plan, OpenRun { store, ..run }))
     }
 }

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::hash::Md5;
+use crate::interrupt::Interrupt;
 use crate::manifest::Verified;
 use crate::part::{Hashing, PartHasher};
 use crate::store::{
@@ -15,21 +16,22 @@ use crate::store::{
 const MAX_DISTURBED: u32 = 5;
 
 /// What the endpoint does with the plan at `key`, whose bytes these are. An upload in parts is
-/// tried only if the run will have one.
+/// tried only if the run will have one, and is aborted whatever stops it.
 ///
 /// # Errors
-/// The store's.
+/// The store's; an interrupt.
 pub(super) async fn probe(
     store: Store,
     key: &str,
     plan: &Bytes,
     token: &WriteToken,
     multipart: bool,
-) -> Result<Store, StoreError> {
-    let Some(info) = store.head(key).await? else {
+    interrupt: &Interrupt,
+) -> anyhow::Result<Store> {
+    let Some(info) = interrupt.or(store.head(key)).await? else {
         let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
         let detail = "it was written and is not there";
-        return Err(StoreError::new(kind, "HeadObject", url, detail));
+        return Err(StoreError::new(kind, "HeadObject", url, detail).into());
     };
     let endpoint = Endpoint {
         crc64nvme: info.crc.is_some(),
@@ -37,13 +39,14 @@ pub(super) async fn probe(
         ..store.endpoint()
     };
     let store = store.on(endpoint);
+    let again = store.honours_conditions(key, plan.clone(), token);
     let endpoint = Endpoint {
-        conditional_writes: store.honours_conditions(key, plan.clone(), token).await?,
+        conditional_writes: interrupt.or(again).await?,
         ..endpoint
     };
     let mut store = store.on(endpoint);
     store = if multipart {
-        probe_multipart(store, key, plan, token).await?
+        probe_multipart(store, key, plan, token, interrupt).await?
     } else {
         store.on(Endpoint {
             multipart: None,
@@ -62,7 +65,8 @@ async fn probe_multipart(
     key: &str,
     plan: &Bytes,
     token: &WriteToken,
-) -> Result<Store, StoreError> {
+    interrupt: &Interrupt,
+) -> anyhow::Result<Store> {
     let endpoint = store.endpoint();
     let with = |full_object_crc64nvme, conditional_completes| Endpoint {
         multipart: Some(MultipartAbilities {
@@ -72,18 +76,18 @@ async fn probe_multipart(
         ..endpoint
     };
     let crc = store.on(with(true, true));
-    match completes_on_condition(&crc, key, plan, token).await {
+    match completes_on_condition(&crc, key, plan, token, interrupt).await {
         Ok(Some(conditional)) => return Ok(crc.on(with(true, conditional))),
         Ok(None) => {}
         Err(error)
             if matches!(
-                error.kind,
-                StoreErrorKind::Refused | StoreErrorKind::Unsupported
+                kind_of(&error),
+                Some(StoreErrorKind::Refused | StoreErrorKind::Unsupported)
             ) => {}
         Err(error) => return Err(error),
     }
     let plain = crc.on(with(false, true));
-    let conditional = completes_on_condition(&plain, key, plan, token).await?;
+    let conditional = completes_on_condition(&plain, key, plan, token, interrupt).await?;
     Ok(plain.on(with(false, conditional.unwrap_or(false))))
 }
 
@@ -94,10 +98,13 @@ async fn completes_on_condition(
     key: &str,
     plan: &Bytes,
     token: &WriteToken,
-) -> Result<Option<bool>, StoreError> {
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<bool>> {
     let wants_crc = store.endpoint().proof_of_multipart() == Verified::FullObjectCrc;
     let before = store.head(key).await?.map(|info| info.etag);
     for _ in 0..MAX_DISTURBED {
+        interrupt.check()?;
+        // Not to be interrupted: an upload whose id nobody knows could not be aborted.
         let upload = store.create_multipart(key, token, false).await?;
         if wants_crc && !upload.full_object_crc {
             store.abort_multipart(key, &upload.id).await?;
@@ -122,16 +129,16 @@ async fn completes_on_condition(
                 .complete_once(key, &upload.id, &[part], &expected, Condition::Absent)
                 .await
         };
-        let refused = match completed.await {
+        let refused = match interrupt.or(completed).await {
             Ok(_) => return Ok(Some(false)),
             Err(error) => error,
         };
-        match refused.kind {
-            StoreErrorKind::AlreadyExists => {
+        match kind_of(&refused) {
+            Some(StoreErrorKind::AlreadyExists) => {
                 store.abort_multipart(key, &upload.id).await?;
                 return Ok(Some(true));
             }
-            StoreErrorKind::NoSuchUpload => {
+            Some(StoreErrorKind::NoSuchUpload) => {
                 // Either it was completed, and the reply was lost, or another process of this run
                 // aborted it.
                 if store.head(key).await?.map(|info| info.etag) != before {
@@ -146,5 +153,9 @@ async fn completes_on_condition(
     }
     let (kind, url) = (StoreErrorKind::Conflict, store.url(key));
     let detail = "another process aborts the uploads of this run";
-    Err(StoreError::new(kind, "UploadPart", url, detail))
+    Err(StoreError::new(kind, "UploadPart", url, detail).into())
+}
+
+fn kind_of(error: &anyhow::Error) -> Option<StoreErrorKind> {
+    error.downcast_ref::<StoreError>().map(|error| error.kind)
 }

@@ -1,0 +1,174 @@
+//! `kill -9` of an upload at random moments, on a real server where the environment names one: the
+//! same command finishes the run, and sends nothing that the server already had.
+//!
+//! `LOB_KILLS` and `LOB_KILL_FILE_SIZE` (bytes) make it as long and as large as one likes: 20 kills
+//! of ten files of 100 MB take some minutes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+use lob_tests::servers::Servers;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const FILES: u64 = 10;
+const PREFIX: &str = "lob-data";
+/// What differs between two runs of the same files, by its name anywhere in the manifest.
+const OF_THE_RUN: [&str; 8] = [
+    "run_id",
+    "upload_timestamp",
+    "started",
+    "finished",
+    "write_token",
+    "metrics",
+    "s3_path",
+    "version_id",
+];
+
+fn setting(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
+    let servers = Servers::start().await;
+    let folder = TempDir::new().unwrap();
+    let source = folder.path().join("lob_data");
+    std::fs::create_dir(&source).unwrap();
+    let size = setting("LOB_KILL_FILE_SIZE", 12_000_000);
+    let files: Vec<(String, u64)> = (0..FILES).map(|day| feed(&source, day, size)).collect();
+    let total: u64 = files.iter().map(|(_, size)| size).sum();
+
+    let begin = Instant::now();
+    upload(&servers, &source, "whole").await;
+    let (whole, time) = (manifest(&servers, "whole").await, begin.elapsed());
+
+    let (mut resumed, mut complete) = (0, 0);
+    for kill in 0..setting("LOB_KILLS", 4) {
+        let run = format!("killed-{kill}");
+        let mut child = servers.spawn("lob-upload", &arguments(&source, &run));
+        let random = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+        tokio::time::sleep(time * (random % 1000) / 1000 + Duration::from_millis(1)).await;
+        let _ = child.start_kill();
+        child.wait().await.unwrap();
+
+        let had = held(&servers, &run, &files).await;
+        let result = upload(&servers, &source, &run).await;
+        let operations = &result["metrics"]["operations"];
+        let sent = operations["UploadPart"]["bytes_sent"].as_u64().unwrap_or(0);
+        // The probe of the server sends the plan as a part.
+        let plan = servers
+            .object(&format!("{PREFIX}/{run}/_progress/plan.json"))
+            .await;
+        let plan = plan.len() as u64;
+        assert!(
+            sent <= total - had + plan,
+            "{sent} bytes of {total}, {had} were there"
+        );
+        assert_eq!(manifest(&servers, &run).await, whole, "{run}");
+        for (name, _) in &files {
+            assert_eq!(
+                open_parts(&servers, &format!("{PREFIX}/{run}/{name}")).await,
+                None
+            );
+        }
+        println!("{run}: of {total} bytes {had} were there, {sent} were sent");
+        resumed += u64::from(had > 0 && had < total);
+        complete += u64::from(had == total);
+    }
+    println!("{resumed} runs went on in the middle, {complete} had sent everything");
+}
+
+fn feed(source: &Path, day: u64, size: u64) -> (String, u64) {
+    let name = format!("day_{day:02}.parquet");
+    let feed = ParquetFeed {
+        seed: day,
+        size: FeedSize::Bytes(size),
+        levels: 5,
+    };
+    feed.write(&source.join(&name)).unwrap();
+    let size = source.join(&name).metadata().unwrap().len();
+    (name, size)
+}
+
+fn arguments<'a>(source: &'a Path, run: &'a str) -> [&'a str; 10] {
+    let source = source.to_str().unwrap();
+    [
+        "--run-id",
+        run,
+        "--source-dir",
+        source,
+        "--part-size",
+        "5MiB",
+        "--multipart-threshold",
+        "5MiB",
+        "--json",
+        "--progress=none",
+    ]
+}
+
+async fn upload(servers: &Servers, source: &Path, run: &str) -> Value {
+    let ended = servers.run("lob-upload", &arguments(source, run)).await;
+    serde_json::from_str(&ended.with_status(0).stdout).unwrap()
+}
+
+/// The manifest of a run without what is the run's own.
+async fn manifest(servers: &Servers, run: &str) -> Value {
+    let bytes = servers
+        .object(&format!("{PREFIX}/{run}/manifest.json"))
+        .await;
+    let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
+    without_run(&mut manifest);
+    manifest
+}
+
+fn without_run(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
+            fields.values_mut().for_each(without_run);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_run),
+        _ => {}
+    }
+}
+
+/// Bytes of the files that the server has, in objects or in parts of the open upload that has the
+/// most of them.
+async fn held(servers: &Servers, run: &str, files: &[(String, u64)]) -> u64 {
+    let mut held = 0;
+    for (name, size) in files {
+        let key = format!("{PREFIX}/{run}/{name}");
+        let object = servers.s3.head_object().bucket(&servers.bucket).key(&key);
+        held += match object.send().await {
+            Ok(_) => *size,
+            Err(_) => open_parts(servers, &key).await.unwrap_or(0),
+        };
+    }
+    held
+}
+
+/// Bytes of the parts of the key's open uploads; `None` where there is none.
+async fn open_parts(servers: &Servers, key: &str) -> Option<u64> {
+    let (s3, bucket) = (&servers.s3, &servers.bucket);
+    let open = s3.list_multipart_uploads().bucket(bucket).prefix(key);
+    let open = open.send().await.unwrap();
+    let mut most = None;
+    for upload in open.uploads() {
+        let id = upload.upload_id().unwrap();
+        let parts = s3.list_parts().bucket(bucket).key(key).upload_id(id);
+        let parts = parts.send().await.unwrap();
+        let sizes: BTreeMap<_, _> = parts
+            .parts()
+            .iter()
+            .map(|part| (part.part_number(), part.size().unwrap() as u64))
+            .collect();
+        most = most.max(Some(sizes.values().sum()));
+    }
+    most
+}
