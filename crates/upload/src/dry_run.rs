@@ -15,7 +15,7 @@ use crate::summary::MIB;
 /// probe of what the server can do, the manifest.
 const REQUESTS_OF_A_RUN: u64 = 6;
 /// The probe of uploads in parts, where there will be one.
-const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 5;
+const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 6;
 /// HEAD before the commit.
 const REQUESTS_OF_A_PROOF: u64 = 1;
 /// Create and Complete.
@@ -49,7 +49,8 @@ pub(crate) fn outcome(
     let sum = |number: fn(&PlannedFile<'_>) -> u64| files.iter().map(number).sum::<u64>();
     let (bytes, parts) = (sum(|file| file.size_bytes), sum(|file| file.parts));
     let mut requests = sum(|file| file.requests) + REQUESTS_OF_A_RUN;
-    if files.iter().any(|file| file.parts > 1) {
+    let threshold = settings.multipart_threshold.0;
+    if files.iter().any(|file| file.size_bytes > threshold) {
         requests += REQUESTS_OF_A_MULTIPART_PROBE;
     }
 

@@ -108,20 +108,29 @@ async fn help_tells_every_flag() {
           --path-style
               Address the bucket in the path, not in the host name [default with --endpoint-url]
 
-          --max-attempts <COUNT>
-              Attempts of one S3 request, the first included [default: 10]
+          --expected-bucket-owner <ACCOUNT>
+              Account id that must own the bucket; sent with every request
+
+          --retry-timeout <DURATION>
+              How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
 
           --connect-timeout <DURATION>
               Time-out for an S3 connection to be made [default: 30s]
 
           --attempt-timeout <DURATION>
-              Time-out of one attempt of an S3 request [default: 5m]
+              Time-out of one attempt, beside the time that its body takes at [SIZE]/s [default: 1m]
 
           --part-size <SIZE>
               Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
 
           --buffer-size <SIZE>
               Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
+
+          --parts-in-flight <COUNT>
+              Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
+
+          --max-bandwidth <SIZE>
+              Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
 
     Common:
           --config <FILE>
@@ -242,7 +251,7 @@ async fn every_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     bed.write(
         "lob.toml",
-        "max_attempts = 3\n[export]\nfile_size = '64MiB'\n",
+        "retry_timeout = '5m'\n[export]\nfile_size = '64MiB'\n",
     );
     let mut command = bed.command(&["--show-settings", "--split", "0,2"]);
     command.env(
@@ -252,7 +261,7 @@ async fn every_setting_is_shown_with_its_origin() {
     assert_shown!(command.output().await.unwrap(), @r#"
     exit status: 0
     ----- stdout -----
-    attempt_timeout                  = 5m  # default
+    attempt_timeout                  = 1m  # default
     bucket                           = lob-test  # environment variable `LOB_BUCKET`
     buffer_size                      = 32MiB  # default
     ca_bundle                        = (not set)  # default
@@ -263,9 +272,10 @@ async fn every_setting_is_shown_with_its_origin() {
     connect_timeout                  = 30s  # default
     database                         = raw  # default
     endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    expected_bucket_owner            = (not set)  # default
     file_size                        = 64MiB  # file `lob.toml`
     manifest_dir                     = artifacts/s3_exports  # default
-    max_attempts                     = 3  # file `lob.toml`
+    max_bandwidth                    = (not set)  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default
@@ -273,11 +283,13 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_server_selection_timeout = 15s  # default
     mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
     part_size                        = 8MiB  # default
+    parts_in_flight                  = 8  # default
     path_style                       = false  # default
     prefix                           = processed-splits  # default
     profile                          = (not set)  # default
     read_ahead                       = 16MiB  # default
     region                           = eu-central-1  # environment variable `AWS_REGION`
+    retry_timeout                    = 5m  # file `lob.toml`
     row_group_size                   = 16MiB  # default
     run_id                           = (not set)  # default
     split                            = 0,2  # flag `--split`

@@ -111,14 +111,17 @@ async fn help_tells_every_flag() {
           --path-style
               Address the bucket in the path, not in the host name [default with --endpoint-url]
 
-          --max-attempts <COUNT>
-              Attempts of one S3 request, the first included [default: 10]
+          --expected-bucket-owner <ACCOUNT>
+              Account id that must own the bucket; sent with every request
+
+          --retry-timeout <DURATION>
+              How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
 
           --connect-timeout <DURATION>
               Time-out for an S3 connection to be made [default: 30s]
 
           --attempt-timeout <DURATION>
-              Time-out of one attempt of an S3 request [default: 5m]
+              Time-out of one attempt, beside the time that its body takes at [SIZE]/s [default: 1m]
 
     Common:
           --config <FILE>
@@ -242,7 +245,7 @@ async fn every_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     bed.write(
         "lob.toml",
-        "max_attempts = 3\n[import]\ninsert_workers = 2\n",
+        "retry_timeout = '5m'\n[import]\ninsert_workers = 2\n",
     );
     let mut command = bed.command(&["--show-settings", "--no-replace"]);
     command
@@ -255,17 +258,17 @@ async fn every_setting_is_shown_with_its_origin() {
     assert_shown!(command.output().await.unwrap(), @r#"
     exit status: 0
     ----- stdout -----
-    attempt_timeout                  = 5m  # default
+    attempt_timeout                  = 1m  # default
     bucket                           = lob-test  # environment variable `LOB_BUCKET`
     ca_bundle                        = (not set)  # default
     collection_pattern               = split_{N}_input  # default
     connect_timeout                  = 30s  # default
     database                         = raw  # default
     endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    expected_bucket_owner            = (not set)  # default
     insert_batch_documents           = 10000  # default
     insert_batch_size                = 4MiB  # default
     insert_workers                   = 2  # file `lob.toml`
-    max_attempts                     = 3  # file `lob.toml`
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default
@@ -277,6 +280,7 @@ async fn every_setting_is_shown_with_its_origin() {
     prefix                           = processed-splits  # default
     profile                          = (not set)  # default
     region                           = eu-central-1  # environment variable `AWS_REGION`
+    retry_timeout                    = 5m  # file `lob.toml`
     run_id                           = (not set)  # default
     split                            = all  # default
     spool_dir                        = /spool  # environment variable `LOB_SPOOL_DIR`

@@ -5,10 +5,13 @@
 
 mod bed;
 mod changes;
+mod dry_run;
 mod happy_path;
 mod interrupts;
 mod kills;
 mod memory;
+mod odd_files;
 mod refusals;
 mod replies;
+mod selection;
 mod usage;

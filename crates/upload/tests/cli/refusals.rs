@@ -9,7 +9,7 @@ use crate::bed::{Bed, assert_shown};
 #[tokio::test]
 async fn a_missing_directory_is_named() {
     let bed = Bed::new().await;
-    assert_shown!(bed.upload(&["--source-dir", "nowhere"]).await, @r#"
+    assert_shown!(bed.run(&["--source-dir", "nowhere"]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -23,7 +23,7 @@ async fn a_missing_directory_is_named() {
 async fn an_empty_directory_is_named() {
     let bed = Bed::new().await;
     bed.source("nothing.txt");
-    assert_shown!(bed.upload(&[]).await, @r#"
+    assert_shown!(bed.run(&[]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -37,7 +37,7 @@ async fn a_file_that_is_not_parquet_is_named_before_anything_is_sent() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     std::fs::write(bed.source("b.parquet"), "time,price\n1,2\n").unwrap();
-    assert_shown!(bed.upload(&[]).await, @r#"
+    assert_shown!(bed.run(&[]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -52,7 +52,7 @@ async fn a_parquet_file_that_is_cut_off_is_named_before_anything_is_sent() {
     let bed = Bed::new().await;
     let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
     std::fs::write(bed.source("a.parquet"), &bytes[..bytes.len() - 1]).unwrap();
-    assert_shown!(bed.upload(&[]).await, @r#"
+    assert_shown!(bed.run(&[]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -147,8 +147,9 @@ async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` has a plan already below `s3://lob-test/lob-data/`
-    hint: runs cannot be resumed yet; take another --run-id
+    error: run `run-1` is committed
+      Caused by: it does not hold `a.parquet` as it is now
+    hint: take another --run-id
     "#);
     assert_eq!(
         (
@@ -172,8 +173,10 @@ async fn a_key_that_another_process_took_fails_the_run() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/b.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/b.parquet` is not uploaded
       Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): lob-data/run-1/b.parquet exists [request id [ID]]
+    hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` gives up what it left
     hint: another run or process wrote this object; take a new --run-id
     "#);
     bed.assert_nothing_published();

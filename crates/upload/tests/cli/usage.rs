@@ -15,12 +15,25 @@ async fn help_tells_every_flag() {
     Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_UPLOAD_`
     and its name where only this tool is meant.
 
-    Usage: lob-upload [OPTIONS]
+    Usage: lob-upload [OPTIONS] [COMMAND]
+
+    Commands:
+      verify   Check that every object of a run is what its manifest says
+      cleanup  List what a run left unfinished: multipart uploads that take space and cost money
 
     Options:
           --source-dir <DIR>
               Directory whose `*.parquet` files are uploaded, with its subdirectories [default:
               lob_data]
+
+          --include <GLOB>
+              Upload only files that match this pattern; may be repeated [default: all]
+
+              A pattern without `/` is matched against the file name, one with `/` against the whole
+              path below the source directory. `*` and `?` do not match `/`, and `**` does.
+
+          --exclude <GLOB>
+              Leave out files that match this pattern, also where they are included; may be repeated
 
           --run-id <NAME>
               Name of the run [default: the time in UTC, such as 20251115_093000]
@@ -33,6 +46,21 @@ async fn help_tells_every_flag() {
 
           --manifest-dir <DIR>
               Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
+
+          --hash <HASH>
+              Hash in the manifest's `checksum`; SHA-256 is always computed and recorded [default:
+              sha256]
+
+              Possible values:
+              - sha256: SHA-256
+              - md5:    MD5, as the original has it: computed as well, at more cost than all the rest
+                together
+
+          --allow-partial
+              Publish the run without the files that fail; its manifest lists them with their errors
+
+          --dry-run
+              Print what would be uploaded, ask S3 nothing and write nothing
 
       -h, --help
               Print help (see a summary with '-h')
@@ -62,20 +90,47 @@ async fn help_tells_every_flag() {
           --path-style
               Address the bucket in the path, not in the host name [default with --endpoint-url]
 
-          --max-attempts <COUNT>
-              Attempts of one S3 request, the first included [default: 10]
+          --expected-bucket-owner <ACCOUNT>
+              Account id that must own the bucket; sent with every request
+
+          --retry-timeout <DURATION>
+              How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
 
           --connect-timeout <DURATION>
               Time-out for an S3 connection to be made [default: 30s]
 
           --attempt-timeout <DURATION>
-              Time-out of one attempt of an S3 request [default: 5m]
+              Time-out of one attempt, beside the time that its body takes at 32 KiB/s [default: 1m]
 
           --part-size <SIZE>
               Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
 
           --buffer-size <SIZE>
               Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
+
+          --parts-in-flight <COUNT>
+              Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
+
+          --max-bandwidth <SIZE>
+              Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
+
+    Objects:
+          --storage-class <CLASS>
+              Storage class of the data files, such as STANDARD_IA [default: the bucket's]
+
+          --sse <KIND>
+              Encryption by the server [default: the bucket's]
+
+              Possible values:
+              - AES256:       Keys that S3 keeps
+              - aws:kms:      A key of AWS KMS
+              - aws:kms:dsse: Two layers with a key of AWS KMS
+
+          --sse-kms-key-id <KEY>
+              KMS key for `--sse aws:kms` [default: the account's]
+
+          --metadata <NAME=VALUE>
+              Metadata of the data files; may be repeated
 
     Common:
           --config <FILE>
@@ -174,36 +229,52 @@ async fn every_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     std::fs::write(
         bed.path("lob.toml"),
-        "max_attempts = 3\n[upload]\nconcurrency = 2\n",
+        "retry_timeout = '5m'\n[upload]\nconcurrency = 2\n",
     )
     .unwrap();
-    let args = [
+    let mut command = bed.command(&[
         "--show-settings",
         "--source-dir",
         "feed",
         "--run-id",
         "run-1",
-    ];
-    assert_shown!(bed.run(&args).await, @r#"
+        "--exclude",
+        "old/**",
+        "--exclude",
+        "{x,y}*",
+    ]);
+    command.env("LOB_METADATA", "team=research, desk=x");
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 0
     ----- stdout -----
-    attempt_timeout     = 5m  # default
-    bucket              = lob-test  # environment variable `LOB_BUCKET`
-    buffer_size         = 64MiB  # default
-    ca_bundle           = (not set)  # default
-    concurrency         = 2  # file `lob.toml`
-    connect_timeout     = 30s  # default
-    endpoint_url        = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
-    manifest_dir        = artifacts/lob_data_uploads  # default
-    max_attempts        = 3  # file `lob.toml`
-    multipart_threshold = 5MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
-    part_size           = 5MiB  # environment variable `LOB_PART_SIZE`
-    path_style          = false  # default
-    prefix              = lob-data  # default
-    profile             = (not set)  # default
-    region              = eu-central-1  # environment variable `AWS_REGION`
-    run_id              = run-1  # flag `--run-id`
-    source_dir          = feed  # flag `--source-dir`
+    allow_partial         = false  # default
+    attempt_timeout       = 1m  # default
+    bucket                = lob-test  # environment variable `LOB_BUCKET`
+    buffer_size           = 64MiB  # default
+    ca_bundle             = (not set)  # default
+    concurrency           = 2  # file `lob.toml`
+    connect_timeout       = 30s  # default
+    endpoint_url          = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
+    exclude               = old/**,{x,y}*  # flag `--exclude`
+    expected_bucket_owner = (not set)  # default
+    hash                  = sha256  # default
+    include               = (not set)  # default
+    manifest_dir          = artifacts/lob_data_uploads  # default
+    max_bandwidth         = (not set)  # default
+    metadata              = desk=x,team=research  # environment variable `LOB_METADATA`
+    multipart_threshold   = 5MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
+    part_size             = 5MiB  # environment variable `LOB_PART_SIZE`
+    parts_in_flight       = 8  # default
+    path_style            = false  # default
+    prefix                = lob-data  # default
+    profile               = (not set)  # default
+    region                = eu-central-1  # environment variable `AWS_REGION`
+    retry_timeout         = 5m  # file `lob.toml`
+    run_id                = run-1  # flag `--run-id`
+    source_dir            = feed  # flag `--source-dir`
+    sse                   = (not set)  # default
+    sse_kms_key_id        = (not set)  # default
+    storage_class         = (not set)  # default
     ----- stderr -----
     "#);
 }

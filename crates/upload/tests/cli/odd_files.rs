@@ -1,0 +1,126 @@
+//! Files that are not what they seem, or not any more: named, and never published.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+
+use crate::bed::{Bed, Finished, assert_shown};
+
+/// Uploads a file that is changed when it is planned and not yet opened to be read.
+async fn changed_after_the_plan(change: fn(PathBuf)) -> (Bed, Finished) {
+    let path = Arc::new(OnceLock::<PathBuf>::new());
+    let changed = OnceLock::new();
+    let file = Arc::clone(&path);
+    let bed = Bed::gated(move |moment, request: &Request| {
+        let is_put = request.operation == Operation::PutObject;
+        if moment == Moment::Arrived && is_put && request.key.ends_with("plan.json") {
+            changed.get_or_init(|| change(file.get().unwrap().clone()));
+        }
+        Verdict::Pass
+    })
+    .await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    path.set(bed.source("a.parquet")).unwrap();
+    let finished = bed.upload(&[]).await;
+    bed.assert_nothing_published();
+    (bed, finished)
+}
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_planned_file_is_not_waited_for() {
+    let (_bed, finished) = changed_after_the_plan(|path| {
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    })
+    .await;
+    assert_shown!(finished, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
+      Caused by: it cannot be read
+      Caused by: it is not a regular file any more
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
+    "#);
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_after_the_plan_is_named() {
+    let (_bed, finished) = changed_after_the_plan(|path| fs::remove_file(path).unwrap()).await;
+    assert_shown!(finished, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
+      Caused by: it cannot be read
+      Caused by: No such file or directory (os error 2)
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
+    "#);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_named() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    File::create(bed.source("b.parquet")).unwrap();
+    assert_shown!(bed.run(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `lob_data/b.parquet` is not a whole Parquet file
+      Caused by: it has 0 bytes, fewer than any Parquet file
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_named() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    symlink("missing", bed.source("b.parquet")).unwrap();
+    assert_shown!(bed.run(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: link `lob_data/b.parquet` cannot be followed
+      Caused by: No such file or directory (os error 2)
+    "#);
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_file_with_a_hole_is_uploaded_as_it_reads() {
+    let bed = Bed::new().await;
+    let feed = bed.feed("a.parquet", FeedSize::Rows(10));
+    let mut bytes = feed[..4].to_vec();
+    bytes.resize(1 << 20, 0);
+    bytes.extend(&feed[4..]);
+    let mut file = File::create(bed.source("a.parquet")).unwrap();
+    file.write_all(&feed[..4]).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &feed[4..], 1 << 20).unwrap();
+    drop(file);
+    bed.upload(&[]).await.expect(0);
+    assert!(bed.object("a.parquet").bytes == bytes);
+}
+
+#[tokio::test]
+async fn two_names_of_one_file_are_two_objects() {
+    let bed = Bed::new().await;
+    let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
+    fs::hard_link(bed.source("a.parquet"), bed.source("b.parquet")).unwrap();
+    symlink("a.parquet", bed.source("c.parquet")).unwrap();
+    bed.upload(&["--source-dir", "./lob_data/."])
+        .await
+        .expect(0);
+    for name in ["a.parquet", "b.parquet", "c.parquet"] {
+        assert!(bed.object(name).bytes == bytes, "{name}");
+    }
+}
