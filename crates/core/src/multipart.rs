@@ -30,6 +30,7 @@ pub struct MultipartUpload {
     stored: Vec<StoredPart>,
     /// What the server had when the upload was taken up.
     listed: BTreeMap<u32, ListedPart>,
+    is_taken_up: bool,
     kept: KeptParts,
     progress: Arc<dyn Progress>,
 }
@@ -65,7 +66,7 @@ impl MultipartUpload {
     /// The store's.
     pub async fn create(store: &Store, key: &str, token: &WriteToken) -> Result<Self, StoreError> {
         let upload = store.create_multipart(key, token, true).await?;
-        Ok(Self::of(store, key, token, upload.id, Vec::new()))
+        Ok(Self::of(store, key, token, upload.id))
     }
 
     /// Takes up an upload that is open, with the parts that the server has of it: of the parts that
@@ -77,16 +78,14 @@ impl MultipartUpload {
         upload: UploadId,
         parts: Vec<ListedPart>,
     ) -> Self {
-        Self::of(store, key, token, upload, parts)
+        Self {
+            listed: parts.into_iter().map(|part| (part.number, part)).collect(),
+            is_taken_up: true,
+            ..Self::of(store, key, token, upload)
+        }
     }
 
-    fn of(
-        store: &Store,
-        key: &str,
-        token: &WriteToken,
-        upload: UploadId,
-        parts: Vec<ListedPart>,
-    ) -> Self {
+    fn of(store: &Store, key: &str, token: &WriteToken, upload: UploadId) -> Self {
         let target = Target {
             store: store.clone(),
             key: key.into(),
@@ -98,7 +97,8 @@ impl MultipartUpload {
             sent: 0,
             in_flight: JoinSet::new(),
             stored: Vec::new(),
-            listed: parts.into_iter().map(|part| (part.number, part)).collect(),
+            listed: BTreeMap::new(),
+            is_taken_up: false,
             kept: KeptParts::default(),
             progress: Arc::new(Hidden),
         }
@@ -109,6 +109,11 @@ impl MultipartUpload {
     pub fn reporting_to(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// Whether another process opened the upload.
+    pub fn is_taken_up(&self) -> bool {
+        self.is_taken_up
     }
 
     /// The parts that were kept so far.

@@ -151,11 +151,19 @@ impl Sender<'_> {
             .open_upload(key, may_be_there)
             .await?
             .reporting_to(Arc::clone(self.progress));
+        let is_taken_up = upload.is_taken_up();
+        let unusable = |error: anyhow::Error| match store_error(&error) {
+            Some(StoreErrorKind::Integrity | StoreErrorKind::Refused) if is_taken_up => {
+                error.context(UnusableUpload)
+            }
+            _ => error,
+        };
         match self.stop.or(self.parts(reader, &mut upload)).await {
             Ok(hashes) => {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
-                let object = parts.complete_on(&hashes, condition).await?;
+                let completed = parts.complete_on(&hashes, condition).await;
+                let object = completed.map_err(|error| unusable(error.into()))?;
                 Ok(Sent {
                     hashes,
                     object,
@@ -168,7 +176,7 @@ impl Sender<'_> {
             }
             Err(error) => {
                 upload.abort().await;
-                Err(error)
+                Err(unusable(error))
             }
         }
     }
@@ -190,12 +198,21 @@ impl Sender<'_> {
     }
 }
 
-/// Whether the file has to be begun anew: its upload is gone, or another one was faster.
+/// An upload that an earlier process opened, and that cannot become the object. MinIO leaves such
+/// ones when a client dies while it completes an upload: it is still listed, without its parts, and
+/// has lost its kind of checksum, so that no Complete will ever match.
+#[derive(Debug, thiserror::Error)]
+#[error("the upload that was taken up cannot be used")]
+struct UnusableUpload;
+
+/// Whether the file has to be begun anew: its upload is gone or unusable, or another process was
+/// faster.
 fn begins_anew(error: &anyhow::Error) -> bool {
-    matches!(
-        store_error(error),
-        Some(StoreErrorKind::NoSuchUpload | StoreErrorKind::Conflict)
-    )
+    error.is::<UnusableUpload>()
+        || matches!(
+            store_error(error),
+            Some(StoreErrorKind::NoSuchUpload | StoreErrorKind::Conflict)
+        )
 }
 
 /// Whether the file may still succeed as it is, so that what was sent of it is worth keeping.
