@@ -113,7 +113,7 @@ async fn a_broken_manifest_of_an_upload_is_not_of_the_documented_form() {
         ("/run_id", json!("a/b")),
         ("/format_version", json!(2)),
         ("/tool", json!("lob-export")),
-        ("/num_failed", json!(1)),
+        ("/num_failed", json!(-1)),
         ("/started", json!("yesterday")),
         ("/files", json!([])),
         ("/files/0/key", json!("../escaped.parquet")),
@@ -125,7 +125,9 @@ async fn a_broken_manifest_of_an_upload_is_not_of_the_documented_form() {
         ("/files/0/sha256", json!("0")),
         ("/files/0/crc64nvme", json!("0123456789abcdef")),
         ("/files/0/checksum", json!("0".repeat(64))),
-        ("/files/0/verified", json!("size-only")),
+        ("/files/0/verified", json!("trust-me")),
+        ("/endpoint/multipart", json!(true)),
+        ("/settings/hash", json!("sha1")),
         ("/settings/part_size_bytes", json!(1)),
     ];
     assert_each_breaks(&manifest, &changes);
