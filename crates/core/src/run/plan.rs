@@ -129,13 +129,7 @@ async fn claim(
                 let there = store.head(key).await?.and_then(|info| info.token);
                 return Ok((there.as_ref() == Some(token)).then_some(store));
             }
-            // A server may refuse a request for the header that it does not know.
-            Err(error)
-                if matches!(
-                    error.kind,
-                    StoreErrorKind::Unsupported | StoreErrorKind::Refused
-                ) =>
-            {
+            Err(error) if error.kind.may_be_a_header() => {
                 refused.get_or_insert(error);
             }
             Err(error) => return Err(error),

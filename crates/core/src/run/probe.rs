@@ -8,8 +8,8 @@ use crate::interrupt::Interrupt;
 use crate::manifest::Verified;
 use crate::part::{Hashing, PartHasher};
 use crate::store::{
-    Condition, Endpoint, Expected, MultipartAbilities, Store, StoreError, StoreErrorKind,
-    WriteToken,
+    Condition, Endpoint, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
+    StoreErrorKind, WriteToken,
 };
 
 /// How often an upload of ours may be aborted by another process of the same run.
@@ -28,11 +28,13 @@ pub(super) async fn probe(
     multipart: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Store> {
-    let Some(info) = interrupt.or(store.head(key)).await? else {
-        let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
-        let detail = "it was written and is not there";
-        return Err(StoreError::new(kind, "HeadObject", url, detail).into());
-    };
+    let mut info = interrupt.or(head(&store, key)).await?;
+    if info.etag.contains('-') {
+        interrupt
+            .or(restore(&store, key, plan, token, &info.etag))
+            .await?;
+        info = interrupt.or(head(&store, key)).await?;
+    }
     let endpoint = Endpoint {
         crc64nvme: info.crc.is_some(),
         md5_etags: info.etag == Md5::of(plan).to_string(),
@@ -59,6 +61,40 @@ pub(super) async fn probe(
     Ok(store)
 }
 
+async fn head(store: &Store, key: &str) -> Result<ObjectInfo, StoreError> {
+    store.head(key).await?.ok_or_else(|| {
+        let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
+        StoreError::new(kind, "HeadObject", url, "it was written and is not there")
+    })
+}
+
+/// Puts the plan in one request again, where an earlier probe completed an upload over it: what the
+/// server keeps of parts says nothing about objects put in one request.
+async fn restore(
+    store: &Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+    etag: &str,
+) -> Result<(), StoreError> {
+    let without_crc = store.clone().on(Endpoint {
+        crc64nvme: false,
+        md5_etags: false,
+        ..store.endpoint()
+    });
+    let mut restored = store.replace(key, plan.clone(), token, etag).await;
+    if let Err(error) = &restored
+        && error.kind.may_be_a_header()
+    {
+        restored = without_crc.replace(key, plan.clone(), token, etag).await;
+    }
+    match restored {
+        // Another process of the run was faster.
+        Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(()),
+        restored => restored,
+    }
+}
+
 /// Tries the whole of a multipart upload, first with CRC64NVME, then without.
 async fn probe_multipart(
     store: Store,
@@ -79,11 +115,7 @@ async fn probe_multipart(
     match completes_on_condition(&crc, key, plan, token, interrupt).await {
         Ok(Some(conditional)) => return Ok(crc.on(with(true, conditional))),
         Ok(None) => {}
-        Err(error)
-            if matches!(
-                kind_of(&error),
-                Some(StoreErrorKind::Refused | StoreErrorKind::Unsupported)
-            ) => {}
+        Err(error) if kind_of(&error).is_some_and(StoreErrorKind::may_be_a_header) => {}
         Err(error) => return Err(error),
     }
     let plain = crc.on(with(false, true));

@@ -138,6 +138,25 @@ impl Store {
         }
     }
 
+    /// Puts these bytes in the place of the object that has this `etag`. A lost reply is not settled:
+    /// [`StoreErrorKind::AlreadyExists`] may be told of an own success.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn replace(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        token: &WriteToken,
+        etag: &str,
+    ) -> Result<(), StoreError> {
+        let body = Body {
+            condition: Condition::Unchanged(etag),
+            ..self.hashed(bytes)
+        };
+        self.put_once(key, body, token).await.map(drop)
+    }
+
     async fn put_once(
         &self,
         key: &str,

@@ -71,6 +71,11 @@ impl StoreErrorKind {
         )
     }
 
+    /// Whether the server may have refused the request for a header that it does not know.
+    pub(crate) fn may_be_a_header(self) -> bool {
+        matches!(self, Self::Unsupported | Self::Refused)
+    }
+
     /// Whether the same request may succeed later, so that what was sent so far is worth keeping.
     pub fn may_pass(self) -> bool {
         matches!(
