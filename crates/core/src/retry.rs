@@ -65,16 +65,16 @@ pub(crate) fn retry_config() -> RetryConfig {
         .with_max_backoff(MAX_BACKOFF)
 }
 
-/// Whether a request of `attempt` attempts, begun at `begin`, is not to be repeated although its
-/// last error may pass.
+/// Whether a request of `attempt` attempts, which failed first at `first_failure`, is not to be
+/// repeated although its last error may pass.
 pub(crate) fn gives_up(
-    begin: Instant,
+    first_failure: Instant,
     timeout: Duration,
     attempt: u32,
     code: Option<&str>,
 ) -> bool {
     let damaged = code.is_some_and(|code| DAMAGE_CODES.contains(&code));
-    begin.elapsed() >= timeout || damaged && attempt >= MAX_DAMAGED_ATTEMPTS
+    first_failure.elapsed() >= timeout || damaged && attempt >= MAX_DAMAGED_ATTEMPTS
 }
 
 /// Makes the SDK stop after `attempts`.

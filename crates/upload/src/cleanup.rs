@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation};
-use lob_core::store::{OpenUpload, Sending, Store, StoreError};
+use lob_core::run::{FoundRun, OpenRun, RunId, RunLocation};
+use lob_core::store::{ListedPart, OpenUpload, Sending, Store, StoreError, StoreErrorKind};
 
 use crate::plan::{TOOL, UploadWork};
 use crate::settings::Settings;
@@ -20,8 +20,15 @@ const KEYS_AT_ONCE: usize = 16;
 struct Leftover {
     key: String,
     upload: OpenUpload,
-    parts: usize,
-    bytes: u64,
+    /// Absent where the server cannot list parts: it has them all the same.
+    parts: Option<Vec<ListedPart>>,
+}
+
+impl Leftover {
+    fn bytes(&self) -> Option<u64> {
+        let parts = self.parts.as_ref()?;
+        Some(parts.iter().map(|part| part.size).sum())
+    }
 }
 
 /// Lists the open multipart uploads of the plan's keys, and aborts them where `yes` says so.
@@ -45,9 +52,7 @@ pub(crate) async fn cleanup(
             .with_hint("check --prefix")
             .into());
     };
-    let files = found.plan.work.files.into_iter();
-    let names = files.map(|file| file.relative_path);
-    let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
+    let names = found.plan.work.uploads();
     let leftovers = context.interrupt.or(leftovers(&found.run, &names)).await?;
     if yes {
         for Leftover { key, upload, .. } in &leftovers {
@@ -70,15 +75,15 @@ async fn leftovers(run: &OpenRun, names: &[String]) -> Result<Vec<Leftover>, Sto
             let key = run.key(name);
             let mut found = Vec::new();
             for upload in run.store.open_uploads(&key).await? {
-                // A server that cannot list parts has them all the same.
-                let parts = run.store.list_parts(&key, &upload.id).await;
-                let parts = parts.unwrap_or_default();
-                found.push(Leftover {
-                    key: key.clone(),
-                    upload,
-                    parts: parts.len(),
-                    bytes: parts.iter().map(|part| part.size).sum(),
-                });
+                let parts = match run.store.list_parts(&key, &upload.id).await {
+                    Ok(parts) => Some(parts),
+                    Err(error) if error.kind == StoreErrorKind::Unsupported => None,
+                    // It was completed or aborted just now.
+                    Err(error) if error.kind == StoreErrorKind::NoSuchUpload => continue,
+                    Err(error) => return Err(error),
+                };
+                let key = key.clone();
+                found.push(Leftover { key, upload, parts });
             }
             Ok(found)
         })
@@ -98,12 +103,16 @@ fn outcome(
     let mut text = String::new();
     for leftover in leftovers {
         let since = leftover.upload.initiated;
+        let parts = match (&leftover.parts, leftover.bytes()) {
+            (Some(parts), Some(bytes)) => {
+                format!("{} parts, {:.2} MiB", parts.len(), bytes as f64 / MIB)
+            }
+            _ => "an unknown number of parts".to_owned(),
+        };
         let _ = writeln!(
             text,
-            "{}  {} parts, {:.2} MiB, open since {}",
+            "{}  {parts}, open since {}",
             store.url(&leftover.key),
-            leftover.parts,
-            leftover.bytes as f64 / MIB,
             since.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
         );
     }
@@ -124,8 +133,8 @@ fn outcome(
                 "key": leftover.key,
                 "upload_id": leftover.upload.id,
                 "initiated": leftover.upload.initiated,
-                "parts": leftover.parts,
-                "bytes": leftover.bytes,
+                "parts": leftover.parts.as_ref().map(Vec::len),
+                "bytes": leftover.bytes(),
             })
         })
         .collect();

@@ -6,7 +6,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
-use lob_core::run::{Committed, OpenRun, PLAN_NAME};
+use lob_core::run::{Committed, OpenRun};
 
 use crate::confirm::confirm;
 use crate::dry_run;
@@ -115,9 +115,11 @@ async fn abort_leftovers(
     if !(resumed || lost || !sent.failed.is_empty()) {
         return Ok(());
     }
-    let names = work.files.iter().map(|file| file.relative_path.clone());
-    let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
-    match context.interrupt.or(run.abort_leftovers(&names)).await {
+    match context
+        .interrupt
+        .or(run.abort_leftovers(&work.uploads()))
+        .await
+    {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "leftover uploads were aborted"),
         Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
@@ -168,6 +170,7 @@ fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
         format!("run `{run}` is not complete"),
     )
     .with_hint(hint)
-    .caused_by(error)
+    // The other conversion would hide the type of the error, and its own hint with it.
+    .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
     .into()
 }

@@ -8,6 +8,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::FailedFile;
 use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
+use lob_core::run::PLAN_NAME;
 use serde::{Deserialize, Serialize};
 
 use crate::footer::Footer;
@@ -96,10 +97,24 @@ impl UploadWork {
         }
     }
 
+    /// The files of the plan that are sent in parts.
+    pub(crate) fn in_parts(&self) -> impl Iterator<Item = &PlannedFile> {
+        let threshold = self.settings.multipart_threshold_bytes;
+        self.files
+            .iter()
+            .filter(move |file| file.size_bytes > threshold)
+    }
+
     /// Whether a file of the plan is sent in parts.
     pub(crate) fn has_multipart(&self) -> bool {
-        let threshold = self.settings.multipart_threshold_bytes;
-        self.files.iter().any(|file| file.size_bytes > threshold)
+        self.in_parts().next().is_some()
+    }
+
+    /// The objects that multipart uploads are opened for: the files sent in parts, and the plan, on
+    /// which the endpoint is probed.
+    pub(crate) fn uploads(&self) -> Vec<String> {
+        let files = self.in_parts().map(|file| file.relative_path.clone());
+        files.chain([PLAN_NAME.to_owned()]).collect()
     }
 
     /// Refuses settings that would make other objects than the plan's.
@@ -107,6 +122,11 @@ impl UploadWork {
     /// # Errors
     /// The setting that differs.
     pub(crate) fn check_settings(&self, settings: &Settings) -> Result<(), Failure> {
+        if !self.failed.is_empty() && !settings.allow_partial {
+            let message = "the run was begun with --allow-partial, and files have failed";
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("give --allow-partial again, or take another --run-id"));
+        }
         match self.settings.difference(&ByteSettings::of(settings)) {
             None => Ok(()),
             Some(flag) => {

@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::interceptors::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-    FinalizerInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -28,10 +27,11 @@ pub(super) struct Observer {
     pub(super) retry_timeout: Duration,
 }
 
+/// When a request failed for the first time.
 #[derive(Debug, Clone, Copy)]
-struct RequestStart(Instant);
+struct FirstFailure(Instant);
 
-impl Storable for RequestStart {
+impl Storable for FirstFailure {
     type Storer = StoreReplace<Self>;
 }
 
@@ -47,16 +47,6 @@ impl Storable for AttemptTime {
 impl Intercept for Observer {
     fn name(&self) -> &'static str {
         "lob-tools: metrics"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        bag: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        bag.interceptor_state()
-            .store_put(RequestStart(Instant::now()));
-        Ok(())
     }
 
     fn read_before_attempt(
@@ -122,9 +112,11 @@ impl Intercept for Observer {
         } else {
             tracing::debug!(operation, attempt, error = class, "s3 request refused");
         }
-        let start = bag.load::<RequestStart>().map_or(begin, |start| start.0);
-        let end = gives_up(start, self.retry_timeout, attempt, code);
+        let first = bag.load::<FirstFailure>().copied();
+        let first = first.unwrap_or(FirstFailure(now));
+        let end = gives_up(first.0, self.retry_timeout, attempt, code);
         let state = bag.interceptor_state();
+        state.store_put(first);
         state.store_put(AttemptTime(now));
         if end {
             state.store_put(no_more_than(attempt));
