@@ -1,19 +1,32 @@
 //! A server, a working directory with feed files, and the binary between them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{LazyLock, Mutex};
 
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
-use lob_testkit::s3::{Gate, Operation, Request, S3Options, S3Server};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+use crate::trap::Trap;
 
 pub(crate) const BUCKET: &str = "lob-test";
 /// The folder of the run that [`Bed::upload`] makes.
 pub(crate) const RUN: &str = "lob-data/run-1";
 
+/// A feed's seed and size.
+type FeedKey = (u64, String);
+
+/// Feeds that were made already: making one takes longer than sending it.
+static FEEDS: LazyLock<Mutex<HashMap<FeedKey, Vec<u8>>>> = LazyLock::new(Mutex::default);
+
 pub(crate) struct Bed {
     pub(crate) server: S3Server,
+    /// Set it to hold a request; not on a bed with another gate.
+    pub(crate) trap: Trap,
     folder: TempDir,
 }
 
@@ -44,13 +57,15 @@ impl Bed {
     }
 
     /// A bed on a server of these options.
-    pub(crate) async fn on(options: S3Options) -> Self {
-        let options = S3Options {
-            buckets: vec![BUCKET.to_owned()],
-            ..options
-        };
+    pub(crate) async fn on(mut options: S3Options) -> Self {
+        let trap = Trap::default();
+        options.buckets = vec![BUCKET.to_owned()];
+        options
+            .gate
+            .get_or_insert_with(|| std::sync::Arc::new(trap.clone()));
         Self {
             server: S3Server::start(options).await.unwrap(),
+            trap,
             folder: TempDir::new().unwrap(),
         }
     }
@@ -70,13 +85,18 @@ impl Bed {
     /// Writes a feed file into the source directory and returns its bytes.
     pub(crate) fn feed(&self, name: &str, size: FeedSize) -> Vec<u8> {
         let path = self.source(name);
-        let feed = ParquetFeed {
-            seed: name.len() as u64,
-            size,
-            levels: 2,
-        };
-        feed.write(&path).unwrap();
-        std::fs::read(path).unwrap()
+        let seed = name.len() as u64;
+        let key = (seed, format!("{size:?}"));
+        let made = FEEDS.lock().unwrap().get(&key).cloned();
+        if let Some(bytes) = made {
+            std::fs::write(path, &bytes).unwrap();
+            return bytes;
+        }
+        let levels = 2;
+        ParquetFeed { seed, size, levels }.write(&path).unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        FEEDS.lock().unwrap().insert(key, bytes.clone());
+        bytes
     }
 
     /// Two files of one request each and one of two parts.
@@ -137,7 +157,51 @@ impl Bed {
             .collect()
     }
 
-    pub(crate) fn object(&self, name: &str) -> lob_testkit::s3::StoredObject {
+    /// Starts the upload of `run-1` and kills it at the first request that is `chosen`; `None` if
+    /// it ends before that.
+    pub(crate) async fn kill_at(
+        &self,
+        args: &[&str],
+        chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static,
+    ) -> Option<Request> {
+        let mut catch = self.trap.set(chosen);
+        let mut child = self.start(args);
+        let request = tokio::select! {
+            request = catch.request() => Some(request),
+            _ = child.wait() => None,
+        };
+        let _ = child.start_kill();
+        finish(child).await;
+        request
+    }
+
+    /// The manifest of `run-1`.
+    pub(crate) fn manifest(&self) -> Value {
+        serde_json::from_slice(&self.object("manifest.json").bytes).unwrap()
+    }
+
+    /// The run exists, its objects are these files, and nothing is left open.
+    #[track_caller]
+    pub(crate) fn assert_whole(&self, feeds: &[(String, Vec<u8>)]) {
+        let manifest = self.manifest();
+        assert_eq!(manifest["num_successful"], feeds.len());
+        for (name, bytes) in feeds {
+            assert!(self.object(name).bytes == *bytes, "{name}");
+        }
+        assert_eq!(self.server.open_uploads(BUCKET), []);
+        assert_eq!(self.keys().len(), feeds.len() + 2, "{:?}", self.keys());
+    }
+
+    /// The requests of one operation for the object `name` of `run-1`, from the `from`th on.
+    pub(crate) fn asked(&self, operation: Operation, name: &str, from: usize) -> Vec<Request> {
+        let key = format!("{RUN}/{name}");
+        let requests = self.server.requests().into_iter().skip(from);
+        requests
+            .filter(|request| request.operation == operation && request.key == key)
+            .collect()
+    }
+
+    pub(crate) fn object(&self, name: &str) -> StoredObject {
         self.server
             .object(BUCKET, &format!("{RUN}/{name}"))
             .unwrap()

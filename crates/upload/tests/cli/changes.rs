@@ -1,4 +1,4 @@
-//! Files that change while they are read: the run fails, and what was sent is given up.
+//! Files that change while they are read: the run fails, and what was sent of them is given up.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,7 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::bed::{Bed, Finished, assert_shown, finish};
 
-/// Tells of each request of one operation and lets it pass when the test says so.
+/// Tells of each request of one operation, for the bucket or a data file, and lets it pass when the
+/// test says so.
 struct Door {
     operation: Operation,
     arrived: UnboundedSender<()>,
@@ -23,7 +24,8 @@ struct Door {
 #[async_trait]
 impl Gate for Door {
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
-        if moment == Moment::Arrived && request.operation == self.operation {
+        let own = request.key.is_empty() || request.key.ends_with(".parquet");
+        if moment == Moment::Arrived && request.operation == self.operation && own {
             self.arrived.send(()).unwrap();
             let _ = self.opened.acquire().await.unwrap();
         }
@@ -71,8 +73,10 @@ async fn a_file_that_grows_is_not_uploaded() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/a.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its size differs
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
     "#);
 }
 
@@ -90,8 +94,10 @@ async fn a_file_that_shrinks_is_not_uploaded() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/a.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: it ended early
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
     "#);
 }
 
@@ -107,8 +113,10 @@ async fn a_file_that_is_rewritten_in_place_is_not_uploaded_whatever_its_time() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/a.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its change time differs
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
     "#);
 }
 
@@ -123,8 +131,10 @@ async fn a_file_that_is_replaced_is_not_uploaded() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/a.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its change time differs
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
     "#);
 }
 
@@ -165,8 +175,10 @@ async fn a_file_that_changes_between_plan_and_reading_is_not_uploaded() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `lob_data/a.parquet` is not uploaded
+    error: run `run-1` is not complete
+      Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed after the plan was made: its size differs
+    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` gives up what it left
     "#);
     bed.assert_nothing_published();
 }

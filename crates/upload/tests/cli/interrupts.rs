@@ -1,63 +1,114 @@
-//! Ctrl-C and SIGTERM: open uploads are aborted and nothing is published.
+//! Ctrl-C and SIGTERM: nothing is published, and what can be resumed is kept.
 
 use lob_testkit::parquet_files::FeedSize;
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
-use tokio::sync::mpsc::unbounded_channel;
+use lob_testkit::s3::{Moment, Operation, Request};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
 
-use crate::bed::{Bed, Finished, assert_shown, finish};
+use crate::bed::{BUCKET, Bed, assert_shown, finish};
+use crate::trap::Catch;
 
-/// Sends `signal` while one request of this operation is held for ever.
-async fn interrupted(signal: &str, operation: Operation, size: FeedSize) -> (Bed, Finished) {
-    let (arrived, mut arrivals) = unbounded_channel();
-    let hold = move |moment: Moment, request: &Request| {
-        let data = request.key.ends_with(".parquet") && request.operation == operation;
-        if data && moment == Moment::Arrived {
-            arrived.send(()).unwrap();
-            return Verdict::Hold;
-        }
-        Verdict::Pass
-    };
-    let bed = Bed::gated(hold).await;
+/// An upload of one file, held at its first request of this operation.
+async fn held_at(operation: Operation, size: FeedSize) -> (Bed, Child, Catch) {
+    let bed = Bed::new().await;
     bed.feed("a.parquet", size);
-    let child = bed.start(&[]);
-    arrivals.recv().await.unwrap();
+    let mut catch = bed.trap.set(move |moment: Moment, request: &Request| {
+        let data = request.key.ends_with(".parquet") && request.operation == operation;
+        data && moment == Moment::Arrived
+    });
+    let child = start(&bed);
+    catch.request().await;
+    (bed, child, catch)
+}
+
+/// An upload that says when it stops.
+fn start(bed: &Bed) -> Child {
+    let args = ["--run-id", "run-1", "--log-level", "warn"];
+    bed.command(&args).spawn().unwrap()
+}
+
+/// Sends a signal, and waits until the process has said that it stops.
+async fn interrupt(child: &mut Child, signal: &str) {
+    send(child, signal).await;
+    let stderr = child.stderr.take().unwrap();
+    let mut lines = BufReader::new(stderr).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("once more stops at once") {
+            break;
+        }
+    }
+    child.stderr = Some(lines.into_inner().into_inner());
+}
+
+async fn send(child: &Child, signal: &str) {
     let pid = child.id().unwrap().to_string();
-    let killed = tokio::process::Command::new("kill")
-        .args([signal, &pid])
-        .status()
-        .await
-        .unwrap();
-    assert!(killed.success());
-    let finished = finish(child).await;
-    bed.assert_nothing_published();
-    (bed, finished)
+    let mut kill = tokio::process::Command::new("kill");
+    assert!(kill.args([signal, &pid]).status().await.unwrap().success());
 }
 
 #[tokio::test]
-async fn an_interrupt_aborts_what_is_open() {
-    let size = FeedSize::Bytes(6 << 20);
-    let (bed, finished) = interrupted("-INT", Operation::UploadPart, size).await;
-    assert_shown!(finished, @r#"
+async fn an_interrupt_keeps_the_parts_that_are_under_way() {
+    let (bed, mut child, catch) = held_at(Operation::UploadPart, FeedSize::Bytes(6 << 20)).await;
+    interrupt(&mut child, "-INT").await;
+    catch.release();
+    assert_shown!(finish(child).await, @r"
     exit status: 130
     ----- stdout -----
     ----- stderr -----
-    error: interrupted
-    "#);
-    assert_eq!(
-        bed.operations().last(),
-        Some(&Operation::AbortMultipartUpload)
+    error: run `run-1` is not complete
+      Caused by: interrupted
+    hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` gives up what it left
+    ");
+    assert!(!bed.has_manifest());
+    assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+
+    let before = bed.operations().len();
+    bed.upload(&[]).await.expect(0);
+    assert!(
+        bed.asked(Operation::UploadPart, "a.parquet", before)
+            .is_empty()
     );
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]
 async fn a_termination_has_its_own_status() {
     let size = FeedSize::Bytes(6 << 20);
-    let (_, finished) = interrupted("-TERM", Operation::UploadPart, size).await;
-    finished.expect(143);
+    let (bed, mut child, catch) = held_at(Operation::UploadPart, size).await;
+    interrupt(&mut child, "-TERM").await;
+    catch.release();
+    finish(child).await.expect(143);
+    assert!(!bed.has_manifest());
+}
+
+#[tokio::test]
+async fn a_second_interrupt_stops_at_once() {
+    let size = FeedSize::Bytes(6 << 20);
+    let (bed, mut child, _held) = held_at(Operation::UploadPart, size).await;
+    interrupt(&mut child, "-INT").await;
+    send(&child, "-INT").await;
+    finish(child).await.expect(130);
+    assert!(!bed.has_manifest());
 }
 
 #[tokio::test]
 async fn an_interrupt_does_not_wait_for_a_file_of_one_request() {
-    let (_, finished) = interrupted("-INT", Operation::PutObject, FeedSize::Rows(10)).await;
-    finished.expect(130);
+    let (bed, mut child, _held) = held_at(Operation::PutObject, FeedSize::Rows(10)).await;
+    interrupt(&mut child, "-INT").await;
+    finish(child).await.expect(130);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn an_interrupt_of_the_probe_leaves_nothing_open() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let mut catch = bed.trap.set(|moment: Moment, request: &Request| {
+        moment == Moment::Arrived && request.operation == Operation::UploadPart
+    });
+    let mut child = start(&bed);
+    assert!(catch.request().await.key.ends_with("plan.json"));
+    interrupt(&mut child, "-INT").await;
+    finish(child).await.expect(130);
+    bed.assert_nothing_published();
 }

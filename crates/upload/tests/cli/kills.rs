@@ -1,57 +1,160 @@
-//! `kill -9` at every request, before and after it is executed: a run is whole or does not exist.
+//! `kill -9` at every request, before and after it is executed: a run is whole or does not exist,
+//! and the same command completes it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use lob_testkit::s3::{Moment, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Request};
 use serde_json::Value;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
 
-use crate::bed::{Bed, finish, writes};
+use crate::bed::{Bed, RUN, writes};
+
+/// Beds that are worked on at once.
+const AT_ONCE: usize = 3;
+/// Requests of the rerun at which it is killed as well.
+const SECOND_KILLS: [usize; 4] = [3, 9, 14, 19];
+/// What differs between two runs of the same files, wherever it stands in the manifest.
+const OF_THE_RUN: [&str; 5] = [
+    "upload_timestamp",
+    "started",
+    "finished",
+    "write_token",
+    "metrics",
+];
 
 #[tokio::test]
 async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
-    let undisturbed = Bed::new().await;
-    undisturbed.feeds();
-    undisturbed.upload(&[]).await.expect(0);
-    let requests = undisturbed.operations().len();
-
+    let (requests, whole) = undisturbed().await;
+    let mut beds = JoinSet::new();
     let mut published = 0;
     for position in 0..requests {
         for moment in [Moment::Arrived, Moment::Executed] {
-            published += usize::from(killed_at(position, moment).await);
+            if beds.len() == AT_ONCE {
+                published += usize::from(beds.join_next().await.unwrap().unwrap());
+            }
+            beds.spawn(killed_at(position, moment, whole.clone()));
         }
     }
+    let rest = beds.join_all().await;
+    published += rest.into_iter().filter(|published| *published).count();
     // Only once the manifest was written, which is the last request.
     assert_eq!(published, 1);
 }
 
-/// Kills the process at a request; says whether the run exists then.
-async fn killed_at(position: usize, at: Moment) -> bool {
-    let (reached, mut reaches) = unbounded_channel();
-    let count = Arc::new(AtomicUsize::new(0));
-    let gate = move |moment: Moment, request: &Request| {
-        // Requests are counted as they pass the moment that is looked at.
-        if moment == at && count.fetch_add(1, Ordering::Relaxed) == position {
-            reached.send(writes(request, "manifest.json")).unwrap();
-            return Verdict::Hold;
-        }
-        Verdict::Pass
-    };
-    let bed = Bed::gated(gate).await;
-    let feeds = bed.feeds();
-    let mut child = bed.start(&[]);
-    let at_manifest = reaches.recv().await.unwrap();
-    child.start_kill().unwrap();
-    finish(child).await;
-
-    assert_eq!(bed.has_manifest(), at_manifest && at == Moment::Executed);
-    if bed.has_manifest() {
-        let manifest: Value = serde_json::from_slice(&bed.object("manifest.json").bytes).unwrap();
-        assert_eq!(manifest["num_files"], feeds.len());
-        for (name, bytes) in feeds {
-            assert_eq!(bed.object(&name).bytes, bytes);
+#[tokio::test]
+async fn a_rerun_that_is_killed_as_well_is_completed_by_the_next() {
+    let (requests, whole) = undisturbed().await;
+    let mut beds = JoinSet::new();
+    for second in SECOND_KILLS {
+        for first in (2..requests).step_by(7) {
+            if beds.len() == AT_ONCE {
+                beds.join_next().await.unwrap().unwrap();
+            }
+            beds.spawn(killed_twice(first, second, whole.clone()));
         }
     }
-    bed.has_manifest()
+    beds.join_all().await;
+}
+
+#[tokio::test]
+async fn a_run_killed_after_its_manifest_is_checked_and_not_sent_again() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let committed = |moment: Moment, request: &Request| {
+        moment == Moment::Executed && writes(request, "manifest.json")
+    };
+    bed.kill_at(&[], committed).await.unwrap();
+    let copy = bed.path("artifacts/lob_data_uploads/manifest_run-1.json");
+    assert!(!copy.exists());
+
+    let before = bed.operations().len();
+    bed.upload(&[]).await.expect(0);
+    for request in &bed.server.requests()[before..] {
+        assert!(
+            matches!(request.method.as_str(), "HEAD" | "GET"),
+            "{request:?}"
+        );
+    }
+    bed.assert_whole(&feeds);
+    let copy = std::fs::read(copy).unwrap();
+    assert_eq!(copy, bed.object("manifest.json").bytes);
+}
+
+/// How many requests a run takes that nothing happens to, and its manifest.
+async fn undisturbed() -> (usize, Value) {
+    let bed = Bed::new().await;
+    bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    (bed.operations().len(), of_the_files(bed.manifest()))
+}
+
+/// The `position`th request at this moment.
+fn position(position: usize, at: Moment) -> impl FnMut(Moment, &Request) -> bool + Send + 'static {
+    let mut count = 0;
+    move |moment, _| {
+        count += usize::from(moment == at);
+        moment == at && count == position + 1
+    }
+}
+
+/// Kills the process at a request and runs it again; says whether the run existed before that.
+async fn killed_at(place: usize, at: Moment, whole: Value) -> bool {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let request = bed.kill_at(&[], position(place, at)).await;
+    let request = request.unwrap();
+    let published = bed.has_manifest();
+    assert_eq!(
+        published,
+        writes(&request, "manifest.json") && at == Moment::Executed
+    );
+    completes(&bed, &feeds, &whole, &format!("{at:?} {request:?}")).await;
+    published
+}
+
+async fn killed_twice(first: usize, second: usize, whole: Value) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let mut killed = Vec::new();
+    for place in [first, second] {
+        killed.push(bed.kill_at(&[], position(place, Moment::Executed)).await);
+    }
+    completes(&bed, &feeds, &whole, &format!("{killed:?}")).await;
+}
+
+/// Runs the same command: the run must be as if nothing had been.
+async fn completes(bed: &Bed, feeds: &[(String, Vec<u8>)], whole: &Value, killed: &str) {
+    let before = bed.operations().len();
+    let rerun = bed.upload(&[]).await;
+    let shown = format!("killed at {killed}: {}", rerun.shown());
+    assert_eq!(rerun.status.code(), Some(0), "{shown}");
+    bed.assert_whole(feeds);
+    assert_eq!(of_the_files(bed.manifest()), *whole, "{shown}");
+    // No part that the server had is sent again.
+    let requests = bed.server.requests();
+    let parts = |requests: &[Request]| -> Vec<(String, Option<u16>)> {
+        let parts = requests.iter().filter(|request| {
+            request.operation == Operation::UploadPart && request.status == Some(200)
+        });
+        parts
+            .filter(|part| part.key.starts_with(RUN) && part.key.ends_with(".parquet"))
+            .map(|part| (part.key.clone(), part.part_number))
+            .collect()
+    };
+    let sent = parts(&requests[..before]);
+    let again = parts(&requests[before..]);
+    assert!(!again.iter().any(|part| sent.contains(part)), "{shown}");
+}
+
+fn of_the_files(mut manifest: Value) -> Value {
+    fn remove(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
+                fields.values_mut().for_each(remove);
+            }
+            Value::Array(values) => values.iter_mut().for_each(remove),
+            _ => {}
+        }
+    }
+    remove(&mut manifest);
+    manifest
 }

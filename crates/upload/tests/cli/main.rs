@@ -6,12 +6,16 @@
 mod bed;
 mod changes;
 mod dry_run;
+mod endpoints;
 mod happy_path;
 mod interrupts;
 mod kills;
 mod memory;
 mod odd_files;
+mod processes;
 mod refusals;
 mod replies;
+mod resume;
 mod selection;
+mod trap;
 mod usage;

@@ -2,12 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lob_testkit::s3::{
-    Conditions, Gate, Moment, Operation, Request, S3Options, Verdict, Weaknesses,
-};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
 use serde_json::Value;
 
-use crate::bed::{Bed, writes};
+use crate::bed::{BUCKET, Bed, RUN, writes};
 
 /// Loses the first reply to a request that was executed and is `chosen`.
 fn losing(chosen: impl Fn(&Request) -> bool + Send + Sync + 'static) -> impl Gate {
@@ -24,15 +22,42 @@ fn losing(chosen: impl Fn(&Request) -> bool + Send + Sync + 'static) -> impl Gat
     }
 }
 
-async fn assert_succeeds(bed: Bed) {
+async fn assert_succeeds(bed: Bed) -> Bed {
     let feeds = bed.feeds();
     bed.upload(&[]).await.expect(0);
-    for (name, bytes) in feeds {
-        assert_eq!(bed.object(&name).bytes, bytes, "{name}");
-    }
-    assert!(bed.has_manifest());
-    assert_eq!(bed.server.open_uploads(crate::bed::BUCKET), []);
+    bed.assert_whole(&feeds);
+    bed
 }
+
+/// Gives the first `times` requests that have arrived and are `chosen` this verdict.
+fn answering(
+    verdict: Verdict,
+    times: u32,
+    chosen: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> impl Gate {
+    let seen = AtomicU32::new(0);
+    move |moment: Moment, request: &Request| {
+        let answered = moment == Moment::Arrived
+            && chosen(request)
+            && seen.fetch_add(1, Ordering::Relaxed) < times;
+        if answered {
+            verdict.clone()
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+/// Whether a request is the operation for the file that is sent in parts.
+fn of_big(operation: Operation) -> impl Fn(&Request) -> bool + Send + Sync + 'static {
+    move |request| request.operation == operation && request.key == format!("{RUN}/{BIG}")
+}
+
+const BIG: &str = "2025/big.parquet";
+const CONFLICT: Verdict = Verdict::Answer {
+    status: 409,
+    code: "ConditionalRequestConflict",
+};
 
 #[tokio::test]
 async fn a_lost_reply_to_any_write_is_settled() {
@@ -42,7 +67,35 @@ async fn a_lost_reply_to_any_write_is_settled() {
         "2025/big.parquet",
         "manifest.json",
     ] {
-        assert_succeeds(Bed::gated(losing(move |request| writes(request, name))).await).await;
+        let bed = Bed::gated(losing(move |request| writes(request, name))).await;
+        let bed = assert_succeeds(bed).await;
+        // The repetition is refused for what was done already.
+        let operation = match name {
+            BIG => Operation::CompleteMultipartUpload,
+            _ => Operation::PutObject,
+        };
+        let asked = bed.asked(operation, name, 0);
+        let statuses: Vec<_> = asked.iter().map(|request| request.status).collect();
+        assert_eq!(statuses[..2], [None, Some(412)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_opening_had_no_answer_is_found_and_aborted() {
+    for name in [BIG, "_progress/plan.json"] {
+        let key = format!("{RUN}/{name}");
+        let lost = losing(move |request: &Request| {
+            request.operation == Operation::CreateMultipartUpload && request.key == key
+        });
+        let bed = assert_succeeds(Bed::gated(lost).await).await;
+        assert_eq!(
+            bed.asked(Operation::CreateMultipartUpload, name, 0).len(),
+            2
+        );
+        let aborted = bed.asked(Operation::AbortMultipartUpload, name, 0);
+        let manifest = bed.asked(Operation::PutObject, "manifest.json", 0);
+        let last = aborted.last().unwrap();
+        assert!(last.number < manifest[0].number, "{name}");
     }
 }
 
@@ -77,7 +130,7 @@ async fn requests_to_slow_down_are_obeyed_and_counted() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_refused_for_good_aborts_every_upload() {
+async fn a_part_that_is_refused_for_good_aborts_its_own_upload_alone() {
     let gate = |moment: Moment, request: &Request| {
         if moment == Moment::Executed || request.operation != Operation::UploadPart {
             return Verdict::Pass;
@@ -103,7 +156,11 @@ async fn a_part_that_is_refused_for_good_aborts_every_upload() {
         "{}",
         finished.stderr
     );
-    bed.assert_nothing_published();
+    // The other file can be resumed.
+    assert!(!bed.has_manifest());
+    let open = bed.server.open_uploads(BUCKET);
+    assert_eq!(open.len(), 1);
+    assert!(open[0].0.ends_with("2.parquet"), "{open:?}");
 }
 
 #[tokio::test]
@@ -118,7 +175,7 @@ async fn a_commit_that_nobody_can_tell_of_ends_as_unknown_and_cleans_nothing_up(
     };
     let bed = Bed::gated(gate).await;
     bed.feeds();
-    let finished = bed.upload(&["--max-attempts", "2"]).await.expect(4);
+    let finished = bed.upload(&["--retry-timeout", "200ms"]).await.expect(4);
     assert!(
         finished.stderr.contains("manifest.json"),
         "{}",
@@ -137,9 +194,8 @@ async fn a_commit_that_nobody_can_tell_of_ends_as_unknown_and_cleans_nothing_up(
 async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
     let bed = Bed::new().await;
     bed.feeds();
-    let key = format!("{}/none.parquet", crate::bed::RUN);
-    bed.server
-        .put_raw(crate::bed::BUCKET, &key, &b"another writer's"[..]);
+    let key = format!("{}/none.parquet", RUN);
+    bed.server.put_raw(BUCKET, &key, &b"another writer's"[..]);
     let finished = bed.upload(&[]).await.expect(1);
     assert!(
         finished.stderr.contains("none.parquet"),
@@ -152,22 +208,123 @@ async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
-    let options = S3Options {
-        weaknesses: Weaknesses {
-            conditions: Conditions::Ignored,
-            ..Weaknesses::default()
-        },
-        ..S3Options::default()
+async fn a_put_in_conflict_with_another_is_repeated() {
+    let small = |request: &Request| writes(request, "2025/small.parquet");
+    let bed = assert_succeeds(Bed::gated(answering(CONFLICT, 2, small)).await).await;
+    let puts = bed.asked(Operation::PutObject, "2025/small.parquet", 0);
+    let statuses: Vec<_> = puts.iter().map(|put| put.status).collect();
+    assert_eq!(statuses, [Some(409), Some(409), Some(200)]);
+}
+
+#[tokio::test]
+async fn a_complete_in_conflict_is_never_repeated_but_its_upload_made_anew() {
+    let complete = of_big(Operation::CompleteMultipartUpload);
+    let bed = assert_succeeds(Bed::gated(answering(CONFLICT, 1, complete)).await).await;
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    let ids: Vec<_> = completes.iter().map(|r| r.upload_id.clone()).collect();
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+    let aborted = bed.asked(Operation::AbortMultipartUpload, BIG, 0);
+    assert_eq!(aborted[0].upload_id, ids[0]);
+}
+
+#[tokio::test]
+async fn an_error_in_the_body_of_a_success_is_an_error() {
+    let complete = || of_big(Operation::CompleteMultipartUpload);
+    let failed = Verdict::AnswerOk {
+        code: "InternalError",
     };
-    let bed = Bed::on(options).await;
+    let gate = answering(failed.clone(), 2, complete());
+    let bed = assert_succeeds(Bed::gated(gate).await).await;
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    assert_eq!(completes.len(), 3);
+
+    // The server says that it failed, and has made the object all the same.
+    let chosen = complete();
+    let seen = AtomicU32::new(0);
+    let lying = move |moment: Moment, request: &Request| {
+        let first = moment == Moment::Executed
+            && chosen(request)
+            && seen.fetch_add(1, Ordering::Relaxed) == 0;
+        if first { failed.clone() } else { Verdict::Pass }
+    };
+    assert_succeeds(Bed::gated(lying).await).await;
+
+    let denied = Verdict::AnswerOk {
+        code: "AccessDenied",
+    };
+    let bed = Bed::gated(answering(denied, 1, complete())).await;
     bed.feeds();
-    let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    let finished = bed.upload(&[]).await.expect(1);
     assert!(
-        finished.stderr.contains("ignores conditions"),
+        finished.stderr.contains("AccessDenied"),
         "{}",
         finished.stderr
     );
-    let manifest: Value = serde_json::from_slice(&bed.object("manifest.json").bytes).unwrap();
-    assert_eq!(manifest["endpoint"]["conditional_writes"], false);
+    bed.assert_nothing_published();
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    assert_eq!(completes.len(), 1);
+}
+
+#[tokio::test]
+async fn bytes_that_arrive_damaged_each_time_fail_the_run_as_damage() {
+    let damaged = Verdict::Answer {
+        status: 400,
+        code: "BadDigest",
+    };
+    let first_part = |request: &Request| {
+        of_big(Operation::UploadPart)(request) && request.part_number == Some(1)
+    };
+    let gate = answering(damaged.clone(), u32::MAX, first_part);
+    let bed = Bed::gated(gate).await;
+    bed.feeds();
+    let finished = bed.upload(&[]).await.expect(3);
+    assert!(finished.stderr.contains("BadDigest"), "{}", finished.stderr);
+    let sent = bed.asked(Operation::UploadPart, BIG, 0);
+    let sent = sent.iter().filter(|part| part.part_number == Some(1));
+    assert_eq!(sent.count(), 5);
+    bed.assert_nothing_published();
+
+    // Damage on the way passes.
+    assert_succeeds(Bed::gated(answering(damaged, 4, first_part)).await).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_the_server_forgets_is_begun_anew() {
+    // After one request: the server has lost the upload, and shows it to nobody.
+    let forgotten = |request: &Request| {
+        let of_upload = request.operation == Operation::UploadPart
+            || request.operation == Operation::CompleteMultipartUpload;
+        of_upload && request.key.ends_with(BIG)
+    };
+    let gone = Verdict::Answer {
+        status: 404,
+        code: "NoSuchUpload",
+    };
+    assert_succeeds(Bed::gated(answering(gone, 1, forgotten)).await).await;
+}
+
+#[tokio::test]
+async fn a_completed_upload_that_the_server_does_not_know_any_more_is_settled() {
+    let complete = of_big(Operation::CompleteMultipartUpload);
+    let seen = AtomicU32::new(0);
+    let gate = move |moment: Moment, request: &Request| {
+        let of_complete = complete(request);
+        match (of_complete, moment, seen.load(Ordering::Relaxed)) {
+            (true, Moment::Executed, 0) => {
+                seen.store(1, Ordering::Relaxed);
+                Verdict::Disconnect
+            }
+            (true, Moment::Arrived, 1) => Verdict::Answer {
+                status: 404,
+                code: "NoSuchUpload",
+            },
+            _ => Verdict::Pass,
+        }
+    };
+    let bed = assert_succeeds(Bed::gated(gate).await).await;
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    let statuses: Vec<_> = completes.iter().map(|r| r.status).collect();
+    assert_eq!(statuses, [None, Some(404)]);
+    assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
 }

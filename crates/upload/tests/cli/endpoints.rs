@@ -1,0 +1,320 @@
+//! Servers that can do less than S3: the upload ends well, says what is weaker, and claims no more.
+
+use lob_testkit::s3::{
+    Checksums, Conditions, Moment, Operation, Request, S3Options, StoredObject, Weaknesses,
+};
+use serde_json::{Value, json};
+
+use crate::bed::{BUCKET, Bed, Finished, RUN, writes};
+
+const BIG: &str = "2025/big.parquet";
+const SMALL: &str = "2025/small.parquet";
+const CRC: &str = "full-object-crc64nvme";
+const MD5: &str = "part-md5";
+const SIZE: &str = "size-only";
+
+const NO_CONDITIONS: &str = "the server ignores conditions on writes";
+const NO_CRC: &str = "the server attests no CRC64NVME of whole objects";
+const NO_CHECKSUM: &str = "the server attests no checksum at all";
+const NO_UPLOADS: &str = "the server cannot list open uploads";
+const NO_PARTS: &str = "the server cannot list parts";
+
+/// What an upload to such a server says of it.
+struct Case {
+    weaknesses: Weaknesses,
+    /// Warnings, each told once.
+    told: &'static [&'static str],
+    /// The manifest's `endpoint`: conditions on Put and on Complete, CRCs of Put and of Complete,
+    /// MD5s as ETags.
+    abilities: [bool; 5],
+    /// How a file that is sent in one request and one that is sent in parts are proved.
+    verified: [&'static str; 2],
+}
+
+const STRICT: Weaknesses = Weaknesses {
+    conditions: Conditions::Kept,
+    checksums: Checksums::Kept,
+    no_list_parts: false,
+    no_list_uploads: false,
+    random_etags: false,
+};
+
+impl Case {
+    async fn bed(&self) -> Bed {
+        Bed::on(S3Options {
+            weaknesses: self.weaknesses,
+            ..S3Options::default()
+        })
+        .await
+    }
+
+    /// The warnings of the endpoint, and no other, each once.
+    #[track_caller]
+    fn check_told(&self, finished: &Finished) {
+        for warning in [NO_CONDITIONS, NO_CRC, NO_CHECKSUM] {
+            let times = finished.stderr.matches(warning).count();
+            let expected = usize::from(self.told.contains(&warning));
+            assert_eq!(times, expected, "{warning}\n{}", finished.shown());
+        }
+    }
+
+    #[track_caller]
+    fn check_manifest(&self, bed: &Bed) {
+        let manifest = bed.manifest();
+        let [put, complete, crc, full, md5] = self.abilities;
+        let endpoint = json!({
+            "conditional_writes": put,
+            "crc64nvme": crc,
+            "md5_etags": md5,
+            "multipart": { "conditional_completes": complete, "full_object_crc64nvme": full },
+        });
+        assert_eq!(manifest["endpoint"], endpoint);
+        let files = manifest["files"].as_array().unwrap();
+        let verified: Vec<&Value> = files.iter().map(|file| &file["verified"]).collect();
+        let [one, parts] = self.verified;
+        assert_eq!(verified, [parts, one, one]);
+    }
+
+    /// An upload that nothing happens to, and one that is killed twice.
+    async fn check(&self) {
+        let bed = self.bed().await;
+        let feeds = bed.feeds();
+        let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+        self.check_told(&finished);
+        self.check_manifest(&bed);
+        bed.assert_whole(&feeds);
+
+        let bed = self.bed().await;
+        bed.feeds();
+        let complete = |moment: Moment, request: &Request| {
+            let complete = request.operation == Operation::CompleteMultipartUpload;
+            moment == Moment::Arrived && complete && request.key == format!("{RUN}/{BIG}")
+        };
+        bed.kill_at(&[], complete).await.unwrap();
+        let before = bed.operations().len();
+        let commit = |moment: Moment, request: &Request| {
+            moment == Moment::Arrived && writes(request, "manifest.json")
+        };
+        bed.kill_at(&[], commit).await.unwrap();
+        self.check_parts(&bed, before);
+        let (small, before) = (bed.object(SMALL), bed.operations().len());
+        let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+        self.check_told(&finished);
+        self.check_manifest(&bed);
+        self.check_whole_files(&bed, &small, before);
+        let left = bed.server.open_uploads(BUCKET).len();
+        assert_eq!(left, usize::from(self.weaknesses.no_list_uploads));
+        for (name, bytes) in feeds {
+            assert!(bed.object(&name).bytes == bytes, "{name}");
+        }
+    }
+
+    /// Parts are kept where the server can list and prove them.
+    fn check_parts(&self, bed: &Bed, before: usize) {
+        let weak = self.weaknesses;
+        let kept = !weak.no_list_parts && !weak.no_list_uploads && self.verified[1] != SIZE;
+        let sent = bed.asked(Operation::UploadPart, BIG, before).len();
+        assert_eq!(sent, if kept { 0 } else { 2 });
+    }
+
+    /// Whole files are kept where the server can prove them, and replaced in place where not.
+    fn check_whole_files(&self, bed: &Bed, small: &StoredObject, before: usize) {
+        let puts = bed.asked(Operation::PutObject, SMALL, before);
+        if self.verified[0] == SIZE {
+            assert_eq!(puts.len(), 1);
+            let seen = format!("\"{}\"", small.etag);
+            assert_eq!(puts[0].header("if-match"), Some(seen.as_str()));
+        } else {
+            assert_eq!(puts.len(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
+    Case {
+        weaknesses: Weaknesses {
+            conditions: Conditions::Ignored,
+            ..STRICT
+        },
+        told: &[NO_CONDITIONS],
+        abilities: [false, false, true, true, true],
+        verified: [CRC, CRC],
+    }
+    .check()
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_conditions_on_complete_alone_is_told_of_and_recorded() {
+    Case {
+        weaknesses: Weaknesses {
+            conditions: Conditions::IgnoredOnComplete,
+            ..STRICT
+        },
+        told: &[NO_CONDITIONS],
+        abilities: [true, false, true, true, true],
+        verified: [CRC, CRC],
+    }
+    .check()
+    .await;
+}
+
+#[tokio::test]
+async fn files_are_proved_by_md5_where_the_server_keeps_no_checksums() {
+    for checksums in [Checksums::Ignored, Checksums::Refused] {
+        Case {
+            weaknesses: Weaknesses {
+                checksums,
+                ..STRICT
+            },
+            told: &[NO_CRC],
+            abilities: [true, true, false, false, true],
+            verified: [MD5, MD5],
+        }
+        .check()
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn parts_are_proved_by_md5_where_the_server_has_no_checksum_of_full_objects() {
+    Case {
+        weaknesses: Weaknesses {
+            checksums: Checksums::NoFullObject,
+            ..STRICT
+        },
+        told: &[NO_CRC],
+        abilities: [true, true, true, false, true],
+        verified: [CRC, MD5],
+    }
+    .check()
+    .await;
+}
+
+#[tokio::test]
+async fn etags_that_are_no_md5_do_not_matter_where_there_are_checksums() {
+    Case {
+        weaknesses: Weaknesses {
+            random_etags: true,
+            ..STRICT
+        },
+        told: &[],
+        abilities: [true, true, true, true, false],
+        verified: [CRC, CRC],
+    }
+    .check()
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_proved_is_sent_again_over_what_was_seen() {
+    for checksums in [Checksums::Ignored, Checksums::Refused] {
+        Case {
+            weaknesses: Weaknesses {
+                checksums,
+                random_etags: true,
+                ..STRICT
+            },
+            told: &[NO_CHECKSUM],
+            abilities: [true, true, false, false, false],
+            verified: [SIZE, SIZE],
+        }
+        .check()
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_sent_anew_where_the_server_cannot_list_its_parts() {
+    for (no_list_parts, no_list_uploads) in [(true, false), (false, true), (true, true)] {
+        Case {
+            weaknesses: Weaknesses {
+                no_list_parts,
+                no_list_uploads,
+                ..STRICT
+            },
+            told: &[],
+            abilities: [true; 5],
+            verified: [CRC, CRC],
+        }
+        .check()
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_listed_is_said_in_a_resumed_run() {
+    for (no_list_parts, told) in [(true, NO_PARTS), (false, NO_UPLOADS)] {
+        let bed = Bed::on(S3Options {
+            weaknesses: Weaknesses {
+                no_list_parts,
+                no_list_uploads: !no_list_parts,
+                ..STRICT
+            },
+            ..S3Options::default()
+        })
+        .await;
+        bed.feeds();
+        let part = |moment: Moment, request: &Request| {
+            let part = request.operation == Operation::UploadPart;
+            moment == Moment::Executed && part && request.key.ends_with(BIG)
+        };
+        bed.kill_at(&[], part).await.unwrap();
+        let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+        assert!(finished.stderr.contains(told), "{}", finished.shown());
+    }
+}
+
+#[tokio::test]
+async fn several_weaknesses_at_once_are_all_told() {
+    let no_checksums = Weaknesses {
+        checksums: Checksums::Ignored,
+        ..STRICT
+    };
+    for case in [
+        Case {
+            weaknesses: Weaknesses {
+                conditions: Conditions::Ignored,
+                ..no_checksums
+            },
+            told: &[NO_CONDITIONS, NO_CRC],
+            abilities: [false, false, false, false, true],
+            verified: [MD5, MD5],
+        },
+        Case {
+            weaknesses: Weaknesses {
+                conditions: Conditions::IgnoredOnComplete,
+                ..no_checksums
+            },
+            told: &[NO_CONDITIONS, NO_CRC],
+            abilities: [true, false, false, false, true],
+            verified: [MD5, MD5],
+        },
+        Case {
+            weaknesses: Weaknesses {
+                conditions: Conditions::IgnoredOnComplete,
+                checksums: Checksums::NoFullObject,
+                ..STRICT
+            },
+            told: &[NO_CONDITIONS, NO_CRC],
+            abilities: [true, false, true, false, true],
+            verified: [CRC, MD5],
+        },
+        Case {
+            weaknesses: Weaknesses {
+                conditions: Conditions::Ignored,
+                checksums: Checksums::Refused,
+                no_list_parts: true,
+                no_list_uploads: true,
+                random_etags: true,
+            },
+            told: &[NO_CONDITIONS, NO_CHECKSUM],
+            abilities: [false, false, false, false, false],
+            verified: [SIZE, SIZE],
+        },
+    ] {
+        eprintln!("{:?}", case.weaknesses);
+        case.check().await;
+    }
+}

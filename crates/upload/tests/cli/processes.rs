@@ -1,0 +1,147 @@
+//! Two processes of one run at once: whatever their order, one manifest and the right bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::bed::{Bed, RUN, finish};
+
+const BIG: &str = "2025/big.parquet";
+/// Beds that are worked on at once.
+const AT_ONCE: usize = 3;
+
+/// Holds the requests of one operation for one object until there are two, or one process has ended.
+struct Together {
+    operation: Operation,
+    name: &'static str,
+    at: Moment,
+    seen: AtomicUsize,
+    open: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Gate for Together {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        let chosen = moment == self.at
+            && request.operation == self.operation
+            && request.key == format!("{RUN}/{}", self.name);
+        if chosen {
+            if self.seen.fetch_add(1, Ordering::Relaxed) == 1 {
+                self.open.add_permits(1);
+            }
+            self.open.acquire().await.unwrap().forget();
+            self.open.add_permits(1);
+        }
+        Verdict::Pass
+    }
+}
+
+/// Two processes end well, and the run is whole.
+async fn both_succeed(bed: &Bed, met: &str, open: &Semaphore) {
+    let feeds = &bed.feeds();
+    let process = async || {
+        let finished = finish(bed.start(&[])).await;
+        open.add_permits(1);
+        finished
+    };
+    let (one, other) = tokio::join!(process(), process());
+    for finished in [one, other] {
+        assert_eq!(
+            finished.status.code(),
+            Some(0),
+            "{met}: {}",
+            finished.shown()
+        );
+    }
+    bed.assert_whole(feeds);
+    let commits = bed.asked(Operation::PutObject, "manifest.json", 0);
+    let published = commits.iter().filter(|put| put.status == Some(200));
+    assert_eq!(published.count(), 1);
+    let copy = std::fs::read(bed.path("artifacts/lob_data_uploads/manifest_run-1.json"));
+    assert_eq!(copy.unwrap(), bed.object("manifest.json").bytes);
+}
+
+#[tokio::test]
+async fn two_processes_of_one_run_both_succeed() {
+    let bed = Bed::new().await;
+    both_succeed(&bed, "anywhere", &Semaphore::new(0)).await;
+}
+
+#[tokio::test]
+async fn two_processes_that_meet_at_any_step_both_succeed() {
+    for (operation, name, at) in [
+        // Both see that there is no plan.
+        (
+            Operation::GetObject,
+            "_progress/plan.json",
+            Moment::Executed,
+        ),
+        (Operation::PutObject, "_progress/plan.json", Moment::Arrived),
+        (
+            Operation::CreateMultipartUpload,
+            "_progress/plan.json",
+            Moment::Executed,
+        ),
+        // Two uploads of one object, or one that both take up.
+        (Operation::CreateMultipartUpload, BIG, Moment::Executed),
+        (Operation::UploadPart, BIG, Moment::Arrived),
+        (Operation::CompleteMultipartUpload, BIG, Moment::Arrived),
+        (Operation::PutObject, "none.parquet", Moment::Arrived),
+        (Operation::HeadObject, "none.parquet", Moment::Executed),
+        (Operation::PutObject, "manifest.json", Moment::Arrived),
+    ] {
+        let open = Arc::new(Semaphore::new(0));
+        let together = Together {
+            operation,
+            name,
+            at,
+            seen: AtomicUsize::new(0),
+            open: Arc::clone(&open),
+        };
+        let bed = Bed::gated(together).await;
+        both_succeed(&bed, &format!("{operation:?} of {name}"), &open).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_another_one_overtakes_at_any_request_succeeds() {
+    let requests = {
+        let bed = Bed::new().await;
+        bed.feeds();
+        bed.upload(&[]).await.expect(0);
+        bed.operations().len()
+    };
+    let mut beds = JoinSet::new();
+    for position in 0..requests {
+        if beds.len() == AT_ONCE {
+            beds.join_next().await.unwrap().unwrap();
+        }
+        beds.spawn(overtaken_at(position));
+    }
+    beds.join_all().await;
+}
+
+/// Holds the first process at a request until the second one has done everything.
+async fn overtaken_at(position: usize) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let mut count = 0;
+    let mut held = bed.trap.set(move |moment, _| {
+        count += usize::from(moment == Moment::Arrived);
+        moment == Moment::Arrived && count == position + 1
+    });
+    let slow = bed.start(&[]);
+    let request = held.request().await;
+    let fast = bed.upload(&[]).await;
+    held.release();
+    let slow = finish(slow).await;
+    for finished in [fast, slow] {
+        let shown = finished.shown();
+        assert_eq!(finished.status.code(), Some(0), "{request:?}: {shown}");
+    }
+    bed.assert_whole(&feeds);
+}

@@ -1,0 +1,355 @@
+//! A run that was stopped goes on where it was, whatever has become of the files, of the settings
+//! and of the plan meanwhile.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Moment, Operation, Request};
+use serde_json::Value;
+
+use crate::bed::{BUCKET, Bed, Finished, RUN, finish, writes};
+
+const BIG: &str = "2025/big.parquet";
+const PLAN: &str = "_progress/plan.json";
+
+/// The first request of this operation for the object `name`, before it is executed.
+fn arrival(
+    operation: Operation,
+    name: &'static str,
+) -> impl FnMut(Moment, &Request) -> bool + Send + 'static {
+    move |moment, request| {
+        moment == Moment::Arrived
+            && request.operation == operation
+            && request.key == format!("{RUN}/{name}")
+    }
+}
+
+/// A run whose big file has all its parts and is no object yet.
+async fn killed_before_complete() -> (Bed, Vec<(String, Vec<u8>)>) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let complete = arrival(Operation::CompleteMultipartUpload, BIG);
+    bed.kill_at(&[], complete).await.unwrap();
+    (bed, feeds)
+}
+
+/// A run that lacks nothing but its manifest.
+async fn killed_before_commit() -> (Bed, Vec<(String, Vec<u8>)>) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let commit = arrival(Operation::PutObject, "manifest.json");
+    bed.kill_at(&[], commit).await.unwrap();
+    (bed, feeds)
+}
+
+async fn committed() -> (Bed, Vec<(String, Vec<u8>)>) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    (bed, feeds)
+}
+
+/// Changes a byte in the middle, and nothing that the file's size and time would tell.
+fn forge(path: &Path, offset: u64) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset).unwrap();
+    file.write_all_at(&[!byte[0]], offset).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[track_caller]
+fn assert_says(finished: &Finished, texts: &[&str]) {
+    for text in texts {
+        assert!(finished.stderr.contains(text), "{}", finished.shown());
+    }
+}
+
+#[tokio::test]
+async fn no_part_that_the_server_has_is_sent_again() {
+    let bed = Bed::new().await;
+    let bytes = bed.feed("a.parquet", FeedSize::Bytes(11 << 20));
+    let third = |moment: Moment, request: &Request| {
+        let data = request.key.ends_with("a.parquet");
+        moment == Moment::Arrived && data && request.part_number == Some(3)
+    };
+    bed.kill_at(&["--parts-in-flight", "1"], third)
+        .await
+        .unwrap();
+    let before = bed.operations().len();
+    bed.upload(&[]).await.expect(0);
+    let sent = bed.asked(Operation::UploadPart, "a.parquet", before);
+    let sent: Vec<_> = sent.iter().map(|part| part.part_number).collect();
+    assert_eq!(sent, [Some(3)]);
+    bed.assert_whole(&[("a.parquet".to_owned(), bytes)]);
+}
+
+#[tokio::test]
+async fn the_summary_says_what_was_kept_and_read_again() {
+    let (bed, feeds) = killed_before_complete().await;
+    let big = feeds[0].1.len();
+    let finished = bed.upload(&["--json"]).await.expect(0);
+    let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(result["kept_parts"], 2);
+    let total: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
+    let again = result["read_again_bytes"].as_u64().unwrap();
+    assert!(again >= big as u64);
+    assert_eq!(result["sent_bytes"], total as u64 - again);
+    assert_eq!(result["was_committed"], false);
+
+    let (bed, feeds) = killed_before_commit().await;
+    let finished = bed.upload(&[]).await.expect(0);
+    let line = "resumed   3 files and 0 parts were there, 6.15 MiB were read again to prove it\n";
+    assert!(finished.stdout.contains(line), "{}", finished.shown());
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn the_fullest_of_several_open_uploads_is_taken_up_and_the_others_are_aborted() {
+    for lost_first in [true, false] {
+        let bed = Bed::new().await;
+        let feeds = bed.feeds();
+        let create = arrival(Operation::CreateMultipartUpload, BIG);
+        let complete = arrival(Operation::CompleteMultipartUpload, BIG);
+        if lost_first {
+            // The upload that nobody knows of is the older one.
+            let executed = |moment: Moment, request: &Request| {
+                moment == Moment::Executed
+                    && request.operation == Operation::CreateMultipartUpload
+                    && request.key.ends_with(BIG)
+            };
+            let mut creating = bed.trap.set(executed);
+            let mut child = bed.start(&[]);
+            creating.request().await;
+            let mut completing = bed.trap.set(complete);
+            creating.lose();
+            completing.request().await;
+            child.kill().await.unwrap();
+        } else {
+            // A process that creates its upload late, and dies at once.
+            let mut creating = bed.trap.set(create);
+            let mut late = bed.start(&[]);
+            creating.request().await;
+            bed.kill_at(&[], complete).await.unwrap();
+            let mut sending = bed.trap.set(arrival(Operation::UploadPart, BIG));
+            creating.release();
+            sending.request().await;
+            late.kill().await.unwrap();
+        }
+        let open = bed.server.open_uploads(BUCKET);
+        assert_eq!(open.len(), 2, "{open:?}");
+        let before = bed.operations().len();
+        bed.upload(&[]).await.expect(0);
+        assert!(bed.asked(Operation::UploadPart, BIG, before).is_empty());
+        let taken_up = bed.asked(Operation::CompleteMultipartUpload, BIG, before);
+        let fullest = &open[usize::from(lost_first)].1;
+        assert_eq!(taken_up[0].upload_id.as_ref(), Some(fullest));
+        bed.assert_whole(&feeds);
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_other_bytes_than_the_file_has_now_is_sent_again() {
+    let (bed, mut feeds) = killed_before_complete().await;
+    forge(&bed.source(BIG), 100);
+    feeds[0].1 = std::fs::read(bed.source(BIG)).unwrap();
+    let before = bed.operations().len();
+    bed.upload(&[]).await.expect(0);
+    let sent = bed.asked(Operation::UploadPart, BIG, before);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].part_number, Some(1));
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn an_object_of_other_bytes_than_the_file_has_now_is_a_conflict() {
+    for name in ["2025/small.parquet", BIG] {
+        let (bed, _) = killed_before_commit().await;
+        let object = bed.object(name);
+        forge(&bed.source(name), 100);
+        let finished = bed.upload(&[]).await.expect(1);
+        let conflict = format!("`s3://{BUCKET}/{RUN}/{name}` is another object than the file");
+        assert_says(&finished, &[&conflict, "--run-id"]);
+        assert_eq!(bed.object(name), object);
+        bed.assert_nothing_published();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_what_was_planned_is_a_named_conflict() {
+    let changes: [fn(&Path); 2] = [
+        |path| std::fs::remove_file(path).unwrap(),
+        |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        },
+    ];
+    for change in changes {
+        let (bed, _) = killed_before_complete().await;
+        let before = bed.operations().len();
+        change(&bed.source("none.parquet"));
+        let finished = bed.upload(&[]).await.expect(1);
+        let message = "`none.parquet` is not what it was when the run was begun";
+        assert_says(&finished, &[message, "--run-id"]);
+        // Nothing of the other files is sent or given up for that.
+        let after = &bed.operations()[before..];
+        assert!(!after.contains(&Operation::UploadPart), "{after:?}");
+        assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+        assert!(!bed.has_manifest());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_came_after_the_plan_is_told_of_and_not_taken() {
+    let (bed, feeds) = killed_before_complete().await;
+    bed.feed("2026/new.parquet", FeedSize::Rows(10));
+    let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    assert_says(
+        &finished,
+        &["the run was begun without it", "2026/new.parquet"],
+    );
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
+    let (bed, feeds) = killed_before_complete().await;
+    for (flag, value) in [
+        ("--part-size", "6MiB"),
+        ("--multipart-threshold", "6MiB"),
+        ("--hash", "md5"),
+        ("--storage-class", "STANDARD_IA"),
+        ("--sse", "AES256"),
+        ("--metadata", "a=b"),
+    ] {
+        let before = bed.operations().len();
+        let finished = bed.upload(&[flag, value]).await.expect(1);
+        assert_says(&finished, &["begun with another", flag, "`run-1`"]);
+        let asked = &bed.server.requests()[before..];
+        assert!(
+            asked.iter().all(|request| request.method != "PUT"),
+            "{flag}: {asked:?}"
+        );
+    }
+    // What decides about no byte may differ.
+    bed.upload(&["--concurrency", "1", "--parts-in-flight", "2"])
+        .await
+        .expect(0);
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn a_plan_that_this_tool_did_not_write_is_refused_and_left_as_it_is() {
+    let (bed, _) = killed_before_complete().await;
+    let plan: Value = serde_json::from_slice(&bed.object(PLAN).bytes).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut plan = plan.clone();
+        plan[field] = value;
+        plan.to_string()
+    };
+    for (plan, says) in [
+        ("{".to_owned(), "cannot be read"),
+        ("{}".to_owned(), "cannot be read"),
+        (with("work", Value::Null), "cannot be read"),
+        (with("write_token", "x".into()), "cannot be read"),
+        (with("format_version", 2.into()), "another version"),
+        (with("tool", "lob-export".into()), "is one of lob-export"),
+        (with("run_id", "run-2".into()), "is that of run `run-2`"),
+    ] {
+        let key = format!("{RUN}/{PLAN}");
+        bed.server.put_raw(BUCKET, &key, plan.clone());
+        let finished = bed.upload(&[]).await.expect(1);
+        assert_says(&finished, &["plan.json", says, "--run-id"]);
+        assert_eq!(bed.object(PLAN).bytes, plan);
+        assert!(!bed.has_manifest());
+    }
+}
+
+#[tokio::test]
+async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
+    let (bed, feeds) = committed().await;
+    let copy = bed.path("artifacts/lob_data_uploads/manifest_run-1.json");
+    std::fs::remove_file(&copy).unwrap();
+    let before = bed.operations().len();
+    let finished = bed.upload(&[]).await.expect(0);
+    let line = "uploaded  before: 6.15 MiB are there as the manifest says\n";
+    assert!(finished.stdout.contains(line), "{}", finished.shown());
+    let asked = bed.operations().split_off(before);
+    let heads = asked.iter().filter(|o| **o == Operation::HeadObject);
+    // The manifest is asked for as well.
+    assert_eq!(heads.count(), feeds.len() + 1);
+    let requests = &bed.server.requests()[before..];
+    assert!(
+        requests
+            .iter()
+            .all(|r| r.method == "HEAD" || r.method == "GET")
+    );
+    assert_eq!(
+        std::fs::read(copy).unwrap(),
+        bed.object("manifest.json").bytes
+    );
+    let finished = bed.upload(&["--json"]).await.expect(0);
+    let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(result["was_committed"], true);
+    assert_eq!(result["sent_bytes"], 0);
+}
+
+#[tokio::test]
+async fn a_committed_run_that_lacks_a_file_is_no_success() {
+    let (bed, _) = committed().await;
+    bed.feed("new.parquet", FeedSize::Rows(10));
+    let finished = bed.upload(&[]).await.expect(1);
+    assert_says(&finished, &["committed", "`new.parquet`", "--run-id"]);
+
+    let (bed, _) = committed().await;
+    bed.feed("none.parquet", FeedSize::Rows(10));
+    let finished = bed.upload(&[]).await.expect(1);
+    assert_says(&finished, &["committed", "`none.parquet`", "--run-id"]);
+}
+
+#[tokio::test]
+async fn a_committed_run_whose_object_was_replaced_or_removed_is_damaged() {
+    for replaced in [true, false] {
+        let (bed, _) = committed().await;
+        let key = format!("{RUN}/{BIG}");
+        if replaced {
+            bed.server.put_raw(BUCKET, &key, &b"another writer's"[..]);
+        } else {
+            bed.server.remove(BUCKET, &key);
+        }
+        let finished = bed.upload(&[]).await.expect(3);
+        assert_says(&finished, &[BIG]);
+    }
+}
+
+#[tokio::test]
+async fn a_committed_run_needs_no_local_file() {
+    let (bed, feeds) = committed().await;
+    std::fs::remove_dir_all(bed.path("lob_data")).unwrap();
+    bed.upload(&[]).await.expect(0);
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn an_upload_that_was_given_up_is_made_anew() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let second = |moment: Moment, request: &Request| {
+        let big = request.key.ends_with(BIG);
+        moment == Moment::Arrived && big && request.part_number == Some(2)
+    };
+    let mut sending = bed.trap.set(second);
+    let child = bed.start(&["--parts-in-flight", "1"]);
+    sending.request().await;
+    bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
+    sending.release();
+    finish(child).await.expect(0);
+    bed.assert_whole(&feeds);
+    assert!(writes(
+        bed.server.requests().last().unwrap(),
+        "manifest.json"
+    ));
+}

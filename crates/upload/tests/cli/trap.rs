@@ -1,0 +1,84 @@
+//! A gate that is set while the server runs: it catches one request, and the test says when it
+//! goes on, if ever.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use lob_testkit::s3::{Gate, Moment, Request, Verdict};
+use tokio::sync::oneshot;
+
+/// Lets everything pass until it is set; clones are one trap.
+#[derive(Clone, Default)]
+pub(crate) struct Trap(Arc<Mutex<Option<Bait>>>);
+
+struct Bait {
+    chosen: Box<dyn FnMut(Moment, &Request) -> bool + Send>,
+    caught: oneshot::Sender<Request>,
+    released: oneshot::Receiver<Verdict>,
+}
+
+/// The request that a trap catches.
+pub(crate) struct Catch {
+    caught: oneshot::Receiver<Request>,
+    released: oneshot::Sender<Verdict>,
+}
+
+impl Trap {
+    /// Holds the first request that is `chosen`, and none after it.
+    pub(crate) fn set(
+        &self,
+        chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static,
+    ) -> Catch {
+        let (caught_sender, caught) = oneshot::channel();
+        let (released, released_receiver) = oneshot::channel();
+        *self.0.lock().unwrap() = Some(Bait {
+            chosen: Box::new(chosen),
+            caught: caught_sender,
+            released: released_receiver,
+        });
+        Catch { caught, released }
+    }
+}
+
+impl Catch {
+    /// Waits until the request is held.
+    pub(crate) async fn request(&mut self) -> Request {
+        (&mut self.caught).await.unwrap()
+    }
+
+    /// Lets it go on.
+    pub(crate) fn release(self) {
+        self.end(Verdict::Pass);
+    }
+
+    /// Closes its connection without a reply.
+    pub(crate) fn lose(self) {
+        self.end(Verdict::Disconnect);
+    }
+
+    fn end(self, verdict: Verdict) {
+        // Whoever sent it may be gone.
+        let _ = self.released.send(verdict);
+    }
+}
+
+#[async_trait]
+impl Gate for Trap {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        let bait = {
+            let mut set = self.0.lock().unwrap();
+            let caught = set
+                .as_mut()
+                .is_some_and(|bait| (bait.chosen)(moment, request));
+            if caught { set.take() } else { None }
+        };
+        let Some(bait) = bait else {
+            return Verdict::Pass;
+        };
+        if bait.caught.send(request.clone()).is_err() {
+            // Nobody waits for it any more.
+            return Verdict::Pass;
+        }
+        bait.released.await.unwrap_or(Verdict::Hold)
+    }
+}
