@@ -123,24 +123,15 @@ impl OpenRun {
     /// # Errors
     /// A data file that is not, exit status 3; the store's.
     pub async fn prove(&self, files: &[DataFile]) -> anyhow::Result<Proved> {
-        let differing = self.differing(files).await?;
-        match differing.into_iter().next() {
-            None => Ok(Proved(())),
-            Some(difference) => Err(Failure::integrity(difference).into()),
-        }
-    }
-
-    /// Asks the server for every data file, and says which are not what was sent, and why.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn differing(&self, files: &[DataFile]) -> Result<Vec<String>, StoreError> {
         let asked: Vec<_> = futures::stream::iter(files)
             .map(|file| self.difference(file))
             .buffered(HEADS_AT_ONCE)
             .try_collect()
             .await?;
-        Ok(asked.into_iter().flatten().collect())
+        match asked.into_iter().flatten().next() {
+            None => Ok(Proved(())),
+            Some(difference) => Err(Failure::integrity(difference).into()),
+        }
     }
 
     /// Publishes the run: writes the manifest.
@@ -197,7 +188,11 @@ impl OpenRun {
         Ok(Some(self.store.get_small(&key, MAX_MANIFEST_BYTES).await?))
     }
 
-    async fn difference(&self, file: &DataFile) -> Result<Option<String>, StoreError> {
+    /// Asks the server for a data file, and says why it is not what was sent, if it is not.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn difference(&self, file: &DataFile) -> Result<Option<String>, StoreError> {
         let key = self.key(&file.key);
         let expected = self.expected(file);
         let found = match self.store.head(&key).await? {

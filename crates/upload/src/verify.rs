@@ -7,9 +7,12 @@ use lob_core::hash::Sha256Hasher;
 use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, UploadManifest};
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, RunId, RunLocation};
-use lob_core::store::{Sending, Store, StoreErrorKind};
+use lob_core::store::{Sending, Store, StoreError, StoreErrorKind};
 
 use crate::settings::Settings;
+
+/// Objects that are looked at at once.
+const OBJECTS_AT_ONCE: usize = 16;
 
 /// Asks the server for every object of the run; with `full` downloads and hashes each as well.
 ///
@@ -43,15 +46,12 @@ pub(crate) async fn verify(
         items: Some(files.len() as u64),
         unit: "files",
     });
-    let mut differing = context.interrupt.or(run.differing(&files)).await?;
-    if full && differing.is_empty() {
-        let hashing = futures::stream::iter(&files)
-            .map(|file| hash_differs(&run, file, context))
-            .buffered(settings.concurrency.get())
-            .try_collect::<Vec<_>>();
-        let hashed = context.interrupt.or(hashing).await?;
-        differing.extend(hashed.into_iter().flatten());
-    }
+    let looking = futures::stream::iter(&files)
+        .map(|file| difference(&run, file, full, context))
+        .buffered(OBJECTS_AT_ONCE)
+        .try_collect::<Vec<_>>();
+    let looked = context.interrupt.or(looking).await?;
+    let differing: Vec<String> = looked.into_iter().flatten().collect();
     let id = run.location.id();
     if !differing.is_empty() {
         let message = format!(
@@ -105,12 +105,27 @@ async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<Uploa
     Ok(manifest)
 }
 
+/// Says how an object is not what the manifest says, if it is not.
+async fn difference(
+    run: &OpenRun,
+    file: &DataFile,
+    full: bool,
+    context: &Context,
+) -> Result<Option<String>, StoreError> {
+    let mut difference = run.difference(file).await?;
+    if full && difference.is_none() {
+        difference = hash_differs(run, file, context).await?;
+    }
+    context.progress.advance(0, 1);
+    Ok(difference)
+}
+
 /// Says if the bytes of an object are not those of the manifest.
 async fn hash_differs(
     run: &OpenRun,
     file: &DataFile,
     context: &Context,
-) -> anyhow::Result<Option<String>> {
+) -> Result<Option<String>, StoreError> {
     let key = run.key(&file.key);
     let mut body = run.store.get(&key).await?;
     let mut hasher = Sha256Hasher::default();
@@ -118,7 +133,6 @@ async fn hash_differs(
         hasher.update(&bytes);
         context.progress.advance(bytes.len() as u64, 0);
     }
-    context.progress.advance(0, 1);
     let differs = hasher.finish() != file.sha256;
     Ok(differs.then(|| format!("`{}` has another SHA-256", run.store.url(&key))))
 }
