@@ -1,7 +1,7 @@
 //! What is said about the objects that a tool creates, beside their bytes: storage class, encryption
 //! and metadata; and the flags for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,12 @@ impl ObjectSettings {
             return Err(Failure::usage("--sse-kms-key-id needs --sse aws:kms"));
         }
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let mut names = BTreeSet::new();
         for (name, value) in &self.metadata {
+            // Names become headers, which have no case.
+            if !names.insert(name.to_ascii_lowercase()) {
+                return Err(Failure::usage(format!("metadata `{name}` is given twice")));
+            }
             // What a header's name can be (RFC 9110, section 5.6.2).
             if name.is_empty() || !name.chars().all(token) {
                 return Err(Failure::usage(format!(
@@ -146,6 +151,9 @@ mod tests {
         ] {
             assert!(with_metadata(name, value).check().is_err(), "{name:?}");
         }
+        let mut twice = with_metadata("Team", "a");
+        twice.metadata.insert("team".to_owned(), "b".to_owned());
+        assert!(twice.check().is_err());
         let mut settings = ObjectSettings {
             sse_kms_key_id: Some("key".to_owned()),
             ..ObjectSettings::default()
