@@ -181,7 +181,7 @@ impl StoreError {
             }
             StoreErrorKind::AccessDenied => format!(
                 "the credentials lack the permission `{}` for this key, or, for a key that may \
-                 not exist, `s3:ListBucket`",
+                 not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's",
                 permission(self.operation)
             ),
             StoreErrorKind::Credentials => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
