@@ -183,25 +183,26 @@ impl Store {
         expected: &Expected<'_>,
         condition: Condition<'_>,
     ) -> Result<WrittenObject, StoreError> {
-        if !self.endpoint.has_conditional_completes()
-            && let Some(there) = self.standing_in_the_way(key, condition).await?
-        {
-            return self.judge(key, expected, &there, "CompleteMultipartUpload");
-        }
-        match self
-            .complete_once(key, upload, parts, expected, condition)
-            .await
-        {
-            Ok(written) => Ok(written),
-            Err(error) => {
-                let settled = self.settle(key, expected, condition, error).await?;
-                // If it was another process of the run that made the object, this upload stays.
-                if let Err(error) = self.abort_multipart(key, upload).await {
-                    tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
+        let unconditional = !self.endpoint.has_conditional_completes();
+        let in_the_way = match unconditional {
+            true => self.standing_in_the_way(key, condition).await?,
+            false => None,
+        };
+        let settled = match in_the_way {
+            Some(there) => self.judge(key, expected, &there, "CompleteMultipartUpload")?,
+            None => {
+                let completing = self.complete_once(key, upload, parts, expected, condition);
+                match completing.await {
+                    Ok(written) => return Ok(written),
+                    Err(error) => self.settle(key, expected, condition, error).await?,
                 }
-                Ok(settled)
             }
+        };
+        // If it was another process of the run that made the object, this upload stays.
+        if let Err(error) = self.abort_multipart(key, upload).await {
+            tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
         }
+        Ok(settled)
     }
 
     /// [`Store::complete_multipart`] without a look at what is there, before or after.
