@@ -52,7 +52,9 @@ pub enum StoreErrorKind {
     Unreachable,
     /// A request that changes something had no answer, and asking about it had none either.
     Unknown,
-    /// The server refused the request for another reason, or failed.
+    /// The server failed until the time was up, or something before it did.
+    ServerFailed,
+    /// The server refused the request for another reason.
     Refused,
 }
 
@@ -66,6 +68,7 @@ impl StoreErrorKind {
                 | Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
+                | Self::ServerFailed
                 | Self::Refused
                 | Self::NoSuchUpload
         )
@@ -83,6 +86,7 @@ impl StoreErrorKind {
             Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
+                | Self::ServerFailed
                 | Self::Unknown
                 | Self::Credentials
                 | Self::Conflict
@@ -277,9 +281,12 @@ fn kind_of<E>(
         (_, Some(403)) => K::AccessDenied,
         (_, Some(404)) => K::NotFound,
         (Some("RequestTimeout"), _) | (_, Some(408)) => K::Timeout,
-        (_, Some(_)) => match error {
+        // It also stands in the body of a 200.
+        (Some("InternalError"), _) => K::ServerFailed,
+        (_, Some(status)) => match error {
             // A status arrived, but not the whole body.
             SdkError::ResponseError(_) => K::Unreachable,
+            _ if status >= 500 => K::ServerFailed,
             _ => K::Refused,
         },
         (_, None) => match error {
