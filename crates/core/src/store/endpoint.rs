@@ -92,12 +92,19 @@ impl Endpoint {
             );
         }
         if !self.crc64nvme || lacks(|m| m.full_object_crc64nvme) {
-            told.push(match self.md5_etags {
-                true => {
-                    "the server attests no CRC64NVME of whole objects: files are proved by the \
-                     MD5 of their parts"
+            told.push(match (self.crc64nvme, self.md5_etags) {
+                (true, true) => {
+                    "the server attests no CRC64NVME of files that are sent in parts: they are \
+                     proved by the MD5 of their parts"
                 }
-                false => {
+                (true, false) => {
+                    "the server attests no checksum of files that are sent in parts: they are \
+                     proved by their size alone"
+                }
+                (false, true) => {
+                    "the server attests no CRC64NVME: files are proved by the MD5 of their parts"
+                }
+                (false, false) => {
                     "the server attests no checksum at all: files are proved by their size alone"
                 }
             });
