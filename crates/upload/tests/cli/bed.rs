@@ -6,7 +6,10 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
-use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject};
+use lob_testkit::s3::{
+    Checksums, Conditions, Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject,
+    Weaknesses,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -16,6 +19,15 @@ use crate::trap::Trap;
 pub(crate) const BUCKET: &str = "lob-test";
 /// The folder of the run that [`Bed::upload`] makes.
 pub(crate) const RUN: &str = "lob-data/run-1";
+
+/// A server that lacks nothing.
+pub(crate) const STRICT: Weaknesses = Weaknesses {
+    conditions: Conditions::Kept,
+    checksums: Checksums::Kept,
+    no_list_parts: false,
+    no_list_uploads: false,
+    random_etags: false,
+};
 
 /// A feed's seed and size.
 type FeedKey = (u64, String);

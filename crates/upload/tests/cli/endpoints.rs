@@ -5,7 +5,7 @@ use lob_testkit::s3::{
 };
 use serde_json::{Value, json};
 
-use crate::bed::{BUCKET, Bed, Finished, RUN, writes};
+use crate::bed::{BUCKET, Bed, Finished, RUN, STRICT, writes};
 
 const BIG: &str = "2025/big.parquet";
 const SMALL: &str = "2025/small.parquet";
@@ -14,7 +14,9 @@ const MD5: &str = "part-md5";
 const SIZE: &str = "size-only";
 
 const NO_CONDITIONS: &str = "the server ignores conditions on writes";
-const NO_CRC: &str = "the server attests no CRC64NVME of whole objects";
+const NO_CRC: &str = "the server attests no CRC64NVME: files are proved by the MD5";
+const NO_CRC_OF_PARTS: &str = "the server attests no CRC64NVME of files that are sent in parts";
+const NO_CHECKSUM_OF_PARTS: &str = "the server attests no checksum of files that are sent in parts";
 const NO_CHECKSUM: &str = "the server attests no checksum at all";
 const NO_UPLOADS: &str = "the server cannot list open uploads";
 const NO_PARTS: &str = "the server cannot list parts";
@@ -31,14 +33,6 @@ struct Case {
     verified: [&'static str; 2],
 }
 
-const STRICT: Weaknesses = Weaknesses {
-    conditions: Conditions::Kept,
-    checksums: Checksums::Kept,
-    no_list_parts: false,
-    no_list_uploads: false,
-    random_etags: false,
-};
-
 impl Case {
     async fn bed(&self) -> Bed {
         Bed::on(S3Options {
@@ -51,7 +45,13 @@ impl Case {
     /// The warnings of the endpoint, and no other, each once.
     #[track_caller]
     fn check_told(&self, finished: &Finished) {
-        for warning in [NO_CONDITIONS, NO_CRC, NO_CHECKSUM] {
+        for warning in [
+            NO_CONDITIONS,
+            NO_CRC,
+            NO_CRC_OF_PARTS,
+            NO_CHECKSUM,
+            NO_CHECKSUM_OF_PARTS,
+        ] {
             let times = finished.stderr.matches(warning).count();
             let expected = usize::from(self.told.contains(&warning));
             assert_eq!(times, expected, "{warning}\n{}", finished.shown());
@@ -184,7 +184,7 @@ async fn parts_are_proved_by_md5_where_the_server_has_no_checksum_of_full_object
             checksums: Checksums::NoFullObject,
             ..STRICT
         },
-        told: &[NO_CRC],
+        told: &[NO_CRC_OF_PARTS],
         abilities: [true, true, true, false, true],
         verified: [CRC, MD5],
     }
@@ -297,9 +297,19 @@ async fn several_weaknesses_at_once_are_all_told() {
                 checksums: Checksums::NoFullObject,
                 ..STRICT
             },
-            told: &[NO_CONDITIONS, NO_CRC],
+            told: &[NO_CONDITIONS, NO_CRC_OF_PARTS],
             abilities: [true, false, true, false, true],
             verified: [CRC, MD5],
+        },
+        Case {
+            weaknesses: Weaknesses {
+                checksums: Checksums::NoFullObject,
+                random_etags: true,
+                ..STRICT
+            },
+            told: &[NO_CHECKSUM_OF_PARTS],
+            abilities: [true, true, true, false, false],
+            verified: [CRC, SIZE],
         },
         Case {
             weaknesses: Weaknesses {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{
+    Conditions, Gate, Moment, Operation, Request, S3Options, Verdict, Weaknesses,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::bed::{Bed, RUN, finish};
+use crate::bed::{Bed, RUN, STRICT, finish};
 
 const BIG: &str = "2025/big.parquet";
 /// Beds that are worked on at once.
@@ -120,20 +122,41 @@ async fn a_process_that_another_one_overtakes_at_any_request_succeeds() {
         if beds.len() == AT_ONCE {
             beds.join_next().await.unwrap().unwrap();
         }
-        beds.spawn(overtaken_at(position));
+        let mut count = 0;
+        beds.spawn(overtaken_at(STRICT, move |_| {
+            count += 1;
+            count == position + 1
+        }));
     }
     beds.join_all().await;
 }
 
+#[tokio::test]
+async fn a_process_that_is_overtaken_leaves_no_upload_where_complete_ignores_conditions() {
+    let weak = Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        ..STRICT
+    };
+    let create = |request: &Request| {
+        request.operation == Operation::CreateMultipartUpload && request.key.ends_with(BIG)
+    };
+    overtaken_at(weak, create).await;
+}
+
 /// Holds the first process at a request until the second one has done everything.
-async fn overtaken_at(position: usize) {
-    let bed = Bed::new().await;
+async fn overtaken_at(
+    weaknesses: Weaknesses,
+    mut chosen: impl FnMut(&Request) -> bool + Send + 'static,
+) {
+    let bed = Bed::on(S3Options {
+        weaknesses,
+        ..S3Options::default()
+    })
+    .await;
     let feeds = bed.feeds();
-    let mut count = 0;
-    let mut held = bed.trap.set(move |moment, _| {
-        count += usize::from(moment == Moment::Arrived);
-        moment == Moment::Arrived && count == position + 1
-    });
+    let mut held = bed
+        .trap
+        .set(move |moment, request| moment == Moment::Arrived && chosen(request));
     let slow = bed.start(&[]);
     let request = held.request().await;
     let fast = bed.upload(&[]).await;

@@ -328,3 +328,25 @@ async fn a_completed_upload_that_the_server_does_not_know_any_more_is_settled() 
     assert_eq!(statuses, [None, Some(404)]);
     assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
 }
+
+#[tokio::test]
+async fn a_server_that_fails_for_too_long_keeps_what_it_has() {
+    let failing = Verdict::Answer {
+        status: 500,
+        code: "InternalError",
+    };
+    for operation in [Operation::UploadPart, Operation::CompleteMultipartUpload] {
+        let last = move |request: &Request| {
+            let second = request.part_number.is_none_or(|number| number == 2);
+            second && of_big(operation)(request)
+        };
+        let bed = Bed::gated(answering(failing.clone(), u32::MAX, last)).await;
+        bed.feeds();
+        let finished = bed.upload(&["--retry-timeout", "300ms"]).await.expect(1);
+        let says = &finished.stderr;
+        assert!(says.contains("InternalError"), "{says}");
+        assert!(says.contains("`--run-id run-1` resumes it"), "{says}");
+        assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
+        assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+    }
+}

@@ -353,3 +353,31 @@ async fn an_upload_that_was_given_up_is_made_anew() {
         "manifest.json"
     ));
 }
+
+#[tokio::test]
+async fn a_run_with_a_generated_id_is_resumed_by_the_id_that_it_names() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let mut completing = bed.trap.set(|moment: Moment, request: &Request| {
+        let complete = request.operation == Operation::CompleteMultipartUpload;
+        moment == Moment::Arrived && complete && request.key.ends_with(BIG)
+    });
+    let mut child = bed.command(&[]).spawn().unwrap();
+    completing.request().await;
+    child.start_kill().unwrap();
+    let killed = finish(child).await;
+    let (_, after) = killed.stderr.split_once("with `--run-id ").unwrap();
+    let id = after.split('`').next().unwrap();
+    let before = bed.operations().len();
+    bed.run(&["--run-id", id]).await.expect(0);
+    let requests = &bed.server.requests()[before..];
+    let parts = requests
+        .iter()
+        .filter(|r| r.operation == Operation::UploadPart && r.key.ends_with(BIG));
+    assert_eq!(parts.count(), 0);
+    for (name, bytes) in feeds {
+        let object = bed.server.object(BUCKET, &format!("lob-data/{id}/{name}"));
+        assert!(object.unwrap().bytes == bytes, "{name}");
+    }
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+}
