@@ -3,19 +3,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attributes;
 mod bed;
 mod changes;
+mod cleanup;
 mod dry_run;
 mod endpoints;
+mod flow;
 mod happy_path;
 mod interrupts;
 mod kills;
 mod memory;
+mod network;
 mod odd_files;
+mod partial;
 mod processes;
 mod refusals;
 mod replies;
 mod resume;
 mod selection;
+mod soak;
 mod trap;
 mod usage;
+mod verify;

@@ -1,0 +1,248 @@
+//! How many requests are under way, in which order and at which pace, and what protects their bytes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, Verdict, crc64nvme};
+use sha2::Digest as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
+
+use crate::bed::{BUCKET, Bed, finish};
+
+fn is_data(request: &Request) -> bool {
+    let sends = matches!(
+        request.operation,
+        Operation::PutObject | Operation::UploadPart
+    );
+    sends && request.key.ends_with(".parquet")
+}
+
+#[tokio::test]
+async fn the_largest_files_go_first() {
+    let bed = Bed::new().await;
+    for (name, rows) in [("a", 10), ("b", 3000), ("c", 100), ("d", 1000)] {
+        bed.feed(&format!("{name}.parquet"), FeedSize::Rows(rows));
+    }
+    bed.feed("e.parquet", FeedSize::Bytes(6 << 20));
+    bed.upload(&["--concurrency", "1"]).await.expect(0);
+    let mut order: Vec<_> = bed.server.requests().into_iter().filter(is_data).collect();
+    order.dedup_by(|a, b| a.key == b.key);
+    let order: Vec<_> = order.iter().map(|r| r.key.rsplit('/').next()).collect();
+    let names = ["e", "b", "d", "c", "a"].map(|name| format!("{name}.parquet"));
+    assert_eq!(order, names.each_ref().map(|name| Some(name.as_str())));
+}
+
+/// Lets one write of data through whenever as many as expected are there, or all that will come.
+struct Crowd {
+    expected: usize,
+    total: usize,
+    seen: watch::Sender<Seen>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    arrived: usize,
+    waiting: usize,
+    most: usize,
+}
+
+#[async_trait]
+impl Gate for Crowd {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        if moment == Moment::Executed || !is_data(request) {
+            return Verdict::Pass;
+        }
+        self.seen.send_modify(|seen| {
+            seen.arrived += 1;
+            seen.waiting += 1;
+            seen.most = seen.most.max(seen.waiting);
+        });
+        let mut looking = self.seen.subscribe();
+        let mut passed = false;
+        while !passed {
+            let full = |seen: &Seen| seen.waiting >= self.expected || seen.arrived == self.total;
+            looking.wait_for(full).await.unwrap();
+            self.seen.send_if_modified(|seen| {
+                passed = full(seen);
+                seen.waiting -= usize::from(passed);
+                passed
+            });
+        }
+        Verdict::Pass
+    }
+}
+
+/// How many writes of data are there at most, where `expected` are waited for.
+async fn crowd(files: &[FeedSize], total: usize, expected: usize, args: &[&str]) -> usize {
+    let gate = Arc::new(Crowd {
+        expected,
+        total,
+        seen: watch::Sender::default(),
+    });
+    let asked: Arc<dyn Gate> = Arc::clone(&gate) as _;
+    let bed = Bed::on(S3Options {
+        gate: Some(asked),
+        ..S3Options::default()
+    })
+    .await;
+    let mut bytes = Vec::new();
+    for (number, size) in files.iter().enumerate() {
+        let name = format!("{number:02}.parquet");
+        bytes.push((name.clone(), bed.feed(&name, *size)));
+    }
+    bed.upload(args).await.expect(0);
+    for (name, bytes) in bytes {
+        assert!(bed.object(&name).bytes == bytes, "{name}");
+    }
+    let seen = *gate.seen.borrow();
+    assert_eq!(seen.arrived, total);
+    seen.most
+}
+
+#[tokio::test]
+async fn parts_in_flight_are_as_many_as_set_over_all_files() {
+    let files = [FeedSize::Bytes(11 << 20), FeedSize::Bytes(16 << 20)];
+    let args = ["--parts-in-flight", "3", "--buffer-size", "64MiB"];
+    assert_eq!(crowd(&files, 7, 3, &args).await, 3);
+}
+
+#[tokio::test]
+async fn parts_in_flight_are_no_more_than_fit_into_the_buffer() {
+    let files = [FeedSize::Bytes(11 << 20), FeedSize::Bytes(16 << 20)];
+    let args = ["--parts-in-flight", "8", "--buffer-size", "10MiB"];
+    assert_eq!(crowd(&files, 7, 2, &args).await, 2);
+}
+
+#[tokio::test]
+async fn files_of_one_request_count_as_parts() {
+    let files = [FeedSize::Rows(10); 20];
+    let args = ["--parts-in-flight", "3", "--concurrency", "8"];
+    assert_eq!(crowd(&files, 20, 3, &args).await, 3);
+    let args = ["--parts-in-flight", "8", "--concurrency", "5"];
+    assert_eq!(crowd(&files, 20, 5, &args).await, 5);
+}
+
+/// Lets the test say what becomes of each write of data.
+struct Asking(Mutex<UnboundedSender<oneshot::Sender<Verdict>>>);
+
+#[async_trait]
+impl Gate for Asking {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        if moment == Moment::Executed || !is_data(request) {
+            return Verdict::Pass;
+        }
+        let (answer, answered) = oneshot::channel();
+        // When the test has seen enough, everything passes.
+        let _ = self.0.lock().unwrap().send(answer);
+        answered.await.unwrap_or(Verdict::Pass)
+    }
+}
+
+/// The writes of data that wait for an answer, in the order of their arrival.
+struct Waiting {
+    arrivals: UnboundedReceiver<oneshot::Sender<Verdict>>,
+    held: VecDeque<oneshot::Sender<Verdict>>,
+}
+
+impl Waiting {
+    /// Waits until so many are there, and checks that there are no more.
+    async fn are(&mut self, count: usize) {
+        while self.held.len() < count {
+            self.held.push_back(self.arrivals.recv().await.unwrap());
+        }
+        while let Ok(more) = self.arrivals.try_recv() {
+            self.held.push_back(more);
+        }
+        assert_eq!(self.held.len(), count);
+    }
+
+    fn answer(&mut self, verdict: Verdict) {
+        self.held.pop_front().unwrap().send(verdict).unwrap();
+    }
+}
+
+/// The server asks once to slow down while eight files are under way.
+async fn slowed_down_by(status: u16, code: &'static str) {
+    let (sender, arrivals) = unbounded_channel();
+    let bed = Bed::gated(Asking(Mutex::new(sender))).await;
+    for number in 0..40 {
+        bed.feed(&format!("{number:02}.parquet"), FeedSize::Rows(10));
+    }
+    let child = bed.start(&["--parts-in-flight", "8", "--concurrency", "16"]);
+    let mut waiting = Waiting {
+        arrivals,
+        held: VecDeque::new(),
+    };
+    waiting.are(8).await;
+    waiting.answer(Verdict::Answer { status, code });
+    // It is sent again; what was under way already goes on.
+    waiting.are(8).await;
+    // Four of them end and are not followed by others; four successes make room for a fifth, five
+    // for a sixth, and so on.
+    let steps = [
+        &[7, 6, 5, 5][..],
+        &[5, 5, 5, 5, 6],
+        &[6, 6, 6, 6, 6, 7],
+        &[7, 7, 7, 7, 7, 7, 8],
+        &[8, 8, 8],
+    ];
+    for count in steps.concat() {
+        waiting.answer(Verdict::Pass);
+        waiting.are(count).await;
+    }
+    drop(waiting);
+    finish(child).await.expect(0);
+    let files = bed.manifest()["num_successful"].clone();
+    assert_eq!(files, 40);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_it_gets_half_as_much_at_once_and_then_one_more_at_a_time() {
+    slowed_down_by(503, "SlowDown").await;
+    slowed_down_by(429, "TooManyRequests").await;
+}
+
+#[tokio::test]
+async fn a_file_of_one_request_is_signed_with_its_own_sha_256_and_parts_carry_their_crc() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    let requests = bed.server.requests();
+    for (name, bytes) in feeds {
+        let mut sent = 0;
+        for request in requests
+            .iter()
+            .filter(|r| is_data(r) && r.key.ends_with(&name))
+        {
+            let begin = sent;
+            sent += usize::try_from(request.request_bytes).unwrap();
+            let signed = request.header("x-amz-content-sha256");
+            let (expected, body) = match request.operation {
+                Operation::PutObject => (hex::encode(sha2::Sha256::digest(&bytes)), &bytes[..]),
+                _ => ("UNSIGNED-PAYLOAD".to_owned(), &bytes[begin..sent]),
+            };
+            assert_eq!(signed, Some(expected.as_str()), "{name}");
+            let crc = request.header("x-amz-checksum-crc64nvme");
+            assert_eq!(crc, Some(crc64nvme(body).as_str()), "{name}");
+        }
+        assert_eq!(sent, bytes.len(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_sent_in_a_second_than_is_allowed() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let begin = Instant::now();
+    bed.upload(&["--max-bandwidth", "4MiB"]).await.expect(0);
+    // 6.1 MiB, of which the first slice goes at once.
+    assert!(begin.elapsed() >= Duration::from_millis(1400));
+    for (name, bytes) in feeds {
+        assert!(bed.object(&name).bytes == bytes, "{name}");
+    }
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+}

@@ -1,0 +1,241 @@
+//! Networks that go away, slow down, damage bytes or close connections: the upload goes on.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::proxy::Proxy;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use serde_json::Value;
+use tokio::process::Child;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::sleep;
+
+use crate::bed::{BUCKET, Bed, Finished, finish, writes};
+
+/// How long the network is away in one way.
+const OUTAGE: Duration = Duration::from_secs(3);
+/// A process that gives an attempt up soon, so that a test need not wait.
+const IMPATIENT: [&str; 4] = ["--attempt-timeout", "1s", "--connect-timeout", "1s"];
+
+/// A bed, and the network before its server.
+struct Remote {
+    bed: Bed,
+    proxy: Arc<OnceLock<Proxy>>,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Remote {
+    /// `disturb` sees every request at both moments, and the proxy.
+    async fn new(disturb: impl Fn(Moment, &Request, &Proxy) + Send + Sync + 'static) -> Self {
+        let proxy = Arc::new(OnceLock::<Proxy>::new());
+        let disturbed = Arc::clone(&proxy);
+        let bed = Bed::gated(move |moment: Moment, request: &Request| {
+            disturb(moment, request, disturbed.get().unwrap());
+            Verdict::Pass
+        })
+        .await;
+        let started = Proxy::start(&bed.server.endpoint()).unwrap();
+        assert!(proxy.set(started).is_ok());
+        let files = bed.feeds();
+        Self { bed, proxy, files }
+    }
+
+    fn proxy(&self) -> &Proxy {
+        self.proxy.get().unwrap()
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let endpoint = self.proxy().endpoint();
+        let common = ["--run-id", "run-1", "--json", "--endpoint-url", &endpoint];
+        self.bed.command(&[&common, args].concat()).spawn().unwrap()
+    }
+
+    async fn upload(&self, args: &[&str]) -> Finished {
+        finish(self.start(args)).await
+    }
+
+    /// The run is whole; its result is returned.
+    fn published(&self, finished: Finished) -> (Value, String) {
+        let finished = finished.expect(0);
+        for (name, bytes) in &self.files {
+            assert!(self.bed.object(name).bytes == *bytes, "{name}");
+        }
+        assert!(self.bed.has_manifest());
+        assert_eq!(self.bed.server.open_uploads(BUCKET), []);
+        let result = serde_json::from_str(&finished.stdout).unwrap();
+        (result, finished.stderr)
+    }
+}
+
+/// Does something to the network at the first request that is `chosen`, and tells of it.
+fn once(
+    chosen: impl Fn(Moment, &Request) -> bool + Send + Sync + 'static,
+    act: impl Fn(&Proxy) + Send + Sync + 'static,
+) -> (
+    impl Fn(Moment, &Request, &Proxy) + Send + Sync + 'static,
+    UnboundedReceiver<()>,
+) {
+    let (done, dones) = unbounded_channel();
+    let happened = Mutex::new(false);
+    let disturb = move |moment: Moment, request: &Request, proxy: &Proxy| {
+        let mut happened = happened.lock().unwrap();
+        if !*happened && chosen(moment, request) {
+            *happened = true;
+            act(proxy);
+            done.send(()).unwrap();
+        }
+    };
+    (disturb, dones)
+}
+
+fn first_part(moment: Moment, request: &Request) -> bool {
+    let part = request.operation == Operation::UploadPart && request.key.ends_with(".parquet");
+    moment == Moment::Arrived && part
+}
+
+#[tokio::test]
+async fn a_network_that_goes_away_and_comes_back_is_survived() {
+    let (disturb, mut away) = once(first_part, Proxy::refuse);
+    let remote = Remote::new(disturb).await;
+    let child = remote.start(&IMPATIENT);
+    away.recv().await.unwrap();
+    sleep(OUTAGE).await;
+    remote.proxy().drop_all();
+    sleep(OUTAGE).await;
+    remote.proxy().pass();
+    let (result, log) = remote.published(finish(child).await);
+    let parts = &result["metrics"]["operations"]["UploadPart"];
+    assert!(parts["retries"].as_u64().unwrap() >= 4, "{parts}");
+    for told in ["s3 request failed", "s3 request is repeated", "waited="] {
+        assert!(log.contains(told), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_link_that_moves_is_left_alone() {
+    let remote = Remote::new(|_, _, _| ()).await;
+    remote.proxy().limit_uplink(Some(3 << 20));
+    let (result, log) = remote.published(remote.upload(&[]).await);
+    assert_eq!(result["retries"], 0, "{log}");
+}
+
+#[tokio::test]
+async fn the_time_of_an_attempt_grows_with_its_body() {
+    let remote = Remote::new(|_, _, _| ()).await;
+    remote.proxy().limit_uplink(Some(3 << 19));
+    let begin = Instant::now();
+    let (result, log) = remote.published(remote.upload(&IMPATIENT).await);
+    assert_eq!(result["retries"], 0, "{log}");
+    // Each of the two parts was under way for longer than an attempt without a body may take.
+    assert!(begin.elapsed() > Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn bytes_that_are_damaged_on_the_way_are_refused_and_sent_again() {
+    for (name, size, operation, code) in [
+        (
+            "big.parquet",
+            FeedSize::Bytes(6 << 20),
+            "UploadPart",
+            "BadDigest",
+        ),
+        (
+            "small.parquet",
+            FeedSize::Rows(1000),
+            "PutObject",
+            "XAmzContentSHA256Mismatch",
+        ),
+    ] {
+        let begins = move |moment: Moment, request: &Request| match request.operation {
+            // The next request is the first part.
+            Operation::CreateMultipartUpload => {
+                moment == Moment::Executed && request.key.ends_with(name)
+            }
+            // The second put of the plan is the last request before the file's.
+            _ => {
+                operation == "PutObject"
+                    && moment == Moment::Executed
+                    && request.status == Some(412)
+            }
+        };
+        let (disturb, _damaged) = once(begins, |proxy| proxy.flip_bit(50_000));
+        let mut remote = Remote::new(disturb).await;
+        std::fs::remove_dir_all(remote.bed.path("lob_data")).unwrap();
+        remote.files = vec![(name.to_owned(), remote.bed.feed(name, size))];
+        let (result, log) = remote.published(remote.upload(&[]).await);
+        let metrics = &result["metrics"]["operations"][operation];
+        assert_eq!(metrics["errors"][code], 1, "{metrics} {log}");
+        assert_eq!(metrics["retries"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_stays_away_ends_the_run_in_time_and_says_what_to_do() {
+    let (disturb, _away) = once(first_part, Proxy::refuse);
+    let remote = Remote::new(disturb).await;
+    let begin = Instant::now();
+    let args = [&IMPATIENT[..], &["--retry-timeout", "2s"]].concat();
+    let finished = remote.upload(&args).await.expect(1);
+    let elapsed = begin.elapsed();
+    assert!((2..10).contains(&elapsed.as_secs()), "{elapsed:?}");
+    for told in ["--endpoint-url", "--run-id run-1"] {
+        assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    }
+    assert!(!remote.bed.has_manifest());
+
+    // What was sent is kept for the next process.
+    remote.proxy().pass();
+    remote.published(remote.upload(&[]).await);
+}
+
+#[tokio::test]
+async fn a_network_that_is_gone_at_the_commit_leaves_an_unknown_outcome() {
+    let commits = |moment: Moment, request: &Request| {
+        moment == Moment::Executed && writes(request, "manifest.json")
+    };
+    let (disturb, _away) = once(commits, Proxy::refuse);
+    let remote = Remote::new(disturb).await;
+    let begin = Instant::now();
+    let args = [&IMPATIENT[..], &["--retry-timeout", "1s"]].concat();
+    let finished = remote.upload(&args).await.expect(4);
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    let told = finished.stderr.contains("nothing was cleaned up");
+    assert!(told, "{}", finished.stderr);
+
+    remote.proxy().pass();
+    let (result, _) = remote.published(remote.upload(&[]).await);
+    assert_eq!(result["was_committed"], true);
+}
+
+/// Ends the connection once for each operation, as it is used again.
+fn breaking(verdict: Verdict) -> impl Gate {
+    let broken = Mutex::new(BTreeSet::new());
+    move |moment: Moment, request: &Request| {
+        if moment == Moment::Arrived && broken.lock().unwrap().insert(request.operation) {
+            verdict.clone()
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closes_as_it_is_used_again_is_made_anew() {
+    for verdict in [Verdict::Disconnect, Verdict::Reset] {
+        let bed = Bed::gated(breaking(verdict)).await;
+        let feeds = bed.feeds();
+        let finished = bed.upload(&["--json"]).await.expect(0);
+        for (name, bytes) in feeds {
+            assert!(bed.object(&name).bytes == bytes, "{name}");
+        }
+        assert_eq!(bed.server.open_uploads(BUCKET), []);
+        let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+        let operations = result["metrics"]["operations"].as_object().unwrap();
+        for (operation, metrics) in operations {
+            assert_eq!(metrics["errors"]["transport"], 1, "{operation}");
+        }
+        bed.run(&["verify", "run-1", "--full"]).await.expect(0);
+    }
+}

@@ -1,0 +1,226 @@
+//! `--allow-partial`: files that fail are listed in the manifest with their errors, and a failure
+//! of the whole run is still one.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use serde_json::Value;
+
+use crate::bed::{BUCKET, Bed};
+
+const IN_PARTS: FeedSize = FeedSize::Bytes(6 << 20);
+const SMALL: FeedSize = FeedSize::Rows(10);
+
+/// Answers every request that is `chosen` with this error.
+fn refusing(
+    status: u16,
+    code: &'static str,
+    chosen: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> impl Gate {
+    move |moment: Moment, request: &Request| match moment {
+        Moment::Arrived if chosen(request) => Verdict::Answer { status, code },
+        _ => Verdict::Pass,
+    }
+}
+
+fn sends(request: &Request, name: &str) -> bool {
+    let sends = matches!(
+        request.operation,
+        Operation::PutObject | Operation::UploadPart
+    );
+    sends && request.key.ends_with(name)
+}
+
+/// The paths and the errors of the files that the manifest does not hold.
+fn failed(bed: &Bed) -> Vec<(String, String)> {
+    let manifest = bed.manifest();
+    let failed = manifest["failed"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    failed
+        .map(|file| (text(&file["relative_path"]), text(&file["error"])))
+        .collect()
+}
+
+/// Every way in which a file can fail, beside files that do not.
+struct Mixed {
+    bed: Bed,
+    good: Vec<(&'static str, Vec<u8>)>,
+}
+
+async fn mixed() -> Mixed {
+    let source = std::sync::Arc::new(OnceLock::<std::path::PathBuf>::new());
+    let (folder, changed) = (std::sync::Arc::clone(&source), OnceLock::new());
+    let gate = move |moment: Moment, request: &Request| {
+        if moment == Moment::Executed {
+            return Verdict::Pass;
+        }
+        if request.key.ends_with("plan.json") && request.operation == Operation::PutObject {
+            changed.get_or_init(|| change(folder.get().unwrap()));
+        }
+        let part = request.part_number.unwrap_or(2);
+        if sends(request, "refused.parquet") && part == 2 {
+            let (status, code) = (403, "AccessDenied");
+            return Verdict::Answer { status, code };
+        }
+        Verdict::Pass
+    };
+    let bed = Bed::gated(gate).await;
+    fs::write(bed.source("broken.parquet"), "time,price\n1,2\n").unwrap();
+    bed.feed("changed.parquet", IN_PARTS);
+    bed.feed("gone.parquet", SMALL);
+    bed.feed("in-parts-refused.parquet", IN_PARTS);
+    bed.feed("refused.parquet", SMALL);
+    let good = [("d/good.parquet", SMALL), ("large.parquet", IN_PARTS)];
+    let good = good.map(|(name, size)| (name, bed.feed(name, size))).into();
+    let folder = bed.source("any").parent().unwrap().to_owned();
+    source.set(folder).unwrap();
+    Mixed { bed, good }
+}
+
+fn change(source: &Path) {
+    fs::remove_file(source.join("gone.parquet")).unwrap();
+    let path = source.join("changed.parquet");
+    let length = fs::metadata(&path).unwrap().len();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(length + 1).unwrap();
+}
+
+#[tokio::test]
+async fn a_run_is_published_without_the_files_that_fail_and_lists_them() {
+    let Mixed { bed, good } = mixed().await;
+    let finished = bed.upload(&["--allow-partial", "--json"]).await.expect(0);
+    let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let manifest = bed.manifest();
+    for (field, number) in [("num_files", 7), ("num_successful", 2), ("num_failed", 5)] {
+        assert_eq!(manifest[field], number, "{field}");
+    }
+    let files = manifest["files"].as_array().unwrap().iter();
+    let files: Vec<_> = files.map(|file| file["relative_path"].as_str()).collect();
+    assert_eq!(files, [Some("d/good.parquet"), Some("large.parquet")]);
+    let failed = failed(&bed);
+    let expected = [
+        ("broken.parquet", "it does not begin with `PAR1`"),
+        ("changed.parquet", "its size differs"),
+        ("gone.parquet", "No such file"),
+        ("in-parts-refused.parquet", "AccessDenied"),
+        ("refused.parquet", "AccessDenied"),
+    ];
+    for ((path, error), (name, why)) in failed.iter().zip(expected) {
+        assert_eq!(path, name);
+        assert!(error.contains(why), "{error}");
+    }
+    assert_eq!(failed.len(), expected.len());
+    assert_eq!(result["failed"], manifest["failed"]);
+
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(
+        bed.keys(),
+        [
+            "_progress/plan.json",
+            "d/good.parquet",
+            "large.parquet",
+            "manifest.json"
+        ]
+    );
+    for (name, bytes) in good {
+        assert!(bed.object(name).bytes == bytes, "{name}");
+    }
+    bed.run(&["verify", "run-1", "--full"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn nothing_is_published_where_partial_runs_are_not_allowed() {
+    let Mixed { bed, .. } = mixed().await;
+    let finished = bed.upload(&[]).await.expect(1);
+    assert!(finished.stderr.contains("broken"), "{}", finished.stderr);
+    assert_eq!(bed.keys(), [""; 0]);
+    fs::remove_file(bed.source("broken.parquet")).unwrap();
+    bed.upload(&[]).await.expect(1);
+    assert!(!bed.has_manifest());
+    bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_run_of_which_every_file_fails_does_not_exist() {
+    let refused = |request: &Request| sends(request, ".parquet");
+    let bed = Bed::gated(refusing(403, "AccessDenied", refused)).await;
+    bed.feeds();
+    let finished = bed.upload(&["--allow-partial"]).await.expect(1);
+    assert!(
+        finished.stderr.contains("every file failed"),
+        "{}",
+        finished.stderr
+    );
+    bed.assert_nothing_published();
+
+    let bed = Bed::new().await;
+    fs::write(bed.source("a.parquet"), "time,price\n1,2\n").unwrap();
+    bed.upload(&["--allow-partial"]).await.expect(1);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_failure_of_the_whole_run_is_none_of_a_file() {
+    for (status, code) in [
+        (404, "NoSuchBucket"),
+        (403, "InvalidAccessKeyId"),
+        (400, "ExpiredToken"),
+    ] {
+        let refused = |request: &Request| sends(request, "small.parquet");
+        let bed = Bed::gated(refusing(status, code, refused)).await;
+        bed.feeds();
+        let finished = bed.upload(&["--allow-partial"]).await.expect(1);
+        assert!(finished.stderr.contains(code), "{}", finished.stderr);
+        assert!(!bed.has_manifest(), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
+    let refused = |request: &Request| {
+        request.operation == Operation::UploadPart
+            && request.key.ends_with("big.parquet")
+            && request.part_number == Some(2)
+    };
+    let bed = Bed::gated(refusing(503, "SlowDown", refused)).await;
+    bed.feeds();
+    let args = ["--allow-partial", "--retry-timeout", "500ms"];
+    bed.upload(&args).await.expect(0);
+    let failed = failed(&bed);
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].0, "2025/big.parquet");
+    assert!(failed[0].1.contains("SlowDown"), "{failed:?}");
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    // Who asks again is told the same.
+    let again = bed.upload(&args).await.expect(0);
+    assert!(again.stdout.contains("SlowDown"), "{}", again.stdout);
+}
+
+#[tokio::test]
+async fn a_run_that_is_taken_up_is_published_without_what_has_changed_since() {
+    let refuses = std::sync::Arc::new(AtomicBool::new(true));
+    let still = std::sync::Arc::clone(&refuses);
+    let refused =
+        move |request: &Request| still.load(Ordering::Relaxed) && sends(request, "small.parquet");
+    let bed = Bed::gated(refusing(403, "AccessDenied", refused)).await;
+    let feeds = bed.feeds();
+    bed.upload(&[]).await.expect(1);
+    refuses.store(false, Ordering::Relaxed);
+    bed.feed("none.parquet", SMALL);
+    bed.upload(&[]).await.expect(1);
+    assert!(!bed.has_manifest());
+    bed.upload(&["--allow-partial"]).await.expect(0);
+    let failed = failed(&bed);
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].0, "none.parquet");
+    assert!(failed[0].1.contains("when the run was begun"), "{failed:?}");
+    for (name, bytes) in &feeds[..2] {
+        assert!(bed.object(name).bytes == bytes, "{name}");
+    }
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+}

@@ -1,0 +1,164 @@
+//! `lob-upload verify`: whatever is not what the manifest says any more is named, object by object.
+
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::Operation;
+use serde_json::Value;
+
+use crate::bed::{BUCKET, Bed, RUN, assert_shown};
+
+/// A bed with a committed run of three files.
+async fn uploaded() -> (Bed, Vec<(String, Vec<u8>)>) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    (bed, feeds)
+}
+
+fn key(name: &str) -> String {
+    format!("{RUN}/{name}")
+}
+
+#[tokio::test]
+async fn a_run_is_verified_by_asking_and_no_data_is_downloaded() {
+    let (bed, _) = uploaded().await;
+    let before = bed.operations().len();
+    assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run       run-1
+    files     3
+    size      6.15 MiB
+    verified  size, checksum and token of every object were asked for
+    ----- stderr -----
+    [TIME]  INFO 0 B moved, 3 of 3 files done, 0 B/s
+    "#);
+    use Operation::{GetObject, HeadBucket, HeadObject};
+    let asked = &bed.server.requests()[before..];
+    let operations: Vec<_> = asked.iter().map(|request| request.operation).collect();
+    let heads = [HeadObject; 3];
+    assert_eq!(operations, [&[HeadBucket, GetObject][..], &heads].concat());
+    assert_eq!(asked[1].key, key("manifest.json"));
+}
+
+#[tokio::test]
+async fn a_full_verification_reads_every_byte() {
+    let (bed, feeds) = uploaded().await;
+    let before = bed.operations().len();
+    let finished = bed.run(&["verify", "run-1", "--full", "--json"]).await;
+    let result: Value = serde_json::from_str(&finished.expect(0).stdout).unwrap();
+    let bytes: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
+    for (field, value) in [
+        ("run_id", Value::from("run-1")),
+        ("files", 3.into()),
+        ("bytes", bytes.into()),
+        ("full", true.into()),
+        ("verified", true.into()),
+    ] {
+        assert_eq!(result[field], value, "{field}");
+    }
+    let received = &result["metrics"]["operations"]["GetObject"]["bytes_received"];
+    let manifest = bed.object("manifest.json").bytes.len();
+    assert_eq!(*received, bytes + manifest);
+    let asked = &bed.server.requests()[before..];
+    for (name, _) in feeds {
+        let is_read = |operation| {
+            let mut asked = asked.iter();
+            asked.any(|request| request.operation == operation && request.key == key(&name))
+        };
+        assert!(
+            is_read(Operation::GetObject) && is_read(Operation::HeadObject),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
+    let (bed, _) = uploaded().await;
+    assert!(
+        bed.server
+            .corrupt(BUCKET, &key("2025/big.parquet"), 12_345_678)
+    );
+    bed.run(&["verify", "run-1"]).await.expect(0);
+    let args = ["--log-level", "error", "verify", "run-1", "--full"];
+    assert_shown!(bed.run(&args).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not what its manifest says:
+    `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256
+    "#);
+}
+
+#[tokio::test]
+async fn every_object_that_is_another_one_or_gone_is_named() {
+    let (bed, _) = uploaded().await;
+    bed.server
+        .put_raw(BUCKET, &key("2025/small.parquet"), "another's");
+    bed.server.remove(BUCKET, &key("none.parquet"));
+    assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    [TIME]  INFO 0 B moved, 3 of 3 files done, 0 B/s
+    error: run `run-1` is not what its manifest says:
+    `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
+    `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is not there
+    "#);
+}
+
+#[tokio::test]
+async fn an_object_of_equal_bytes_that_the_run_did_not_write_is_told() {
+    let (bed, feeds) = uploaded().await;
+    let (name, bytes) = feeds.into_iter().last().unwrap();
+    bed.server.remove(BUCKET, &key(&name));
+    bed.server.put_raw(BUCKET, &key(&name), bytes);
+    let finished = bed.run(&["verify", "run-1"]).await.expect(3);
+    assert!(finished.stderr.contains(&name), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_by_a_full_verification() {
+    let (bed, _) = uploaded().await;
+    bed.server.remove(BUCKET, &key("none.parquet"));
+    assert!(bed.server.corrupt(BUCKET, &key("2025/small.parquet"), 0));
+    let finished = bed.run(&["verify", "run-1", "--full"]).await.expect(3);
+    for name in ["none.parquet", "2025/small.parquet"] {
+        assert!(finished.stderr.contains(name), "{}", finished.stderr);
+    }
+    assert!(!finished.stderr.contains("big"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_exist_is_told_with_a_hint() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no run `run-1`: `s3://lob-test/lob-data/run-1/manifest.json` is not there
+    hint: a run exists when its upload is complete; check --prefix
+    "#);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed.upload(&[]).await.expect(0);
+    let manifest = bed.object("manifest.json").bytes;
+    let elsewhere = "lob-data/run-2/manifest.json";
+    bed.server.put_raw(BUCKET, elsewhere, manifest.clone());
+    assert_shown!(bed.run(&["verify", "run-2"]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: manifest `s3://lob-test/lob-data/run-2/manifest.json` is refused
+      Caused by: the manifest is that of another run, `run-1`
+    "#);
+    let half = manifest.slice(..manifest.len() / 2);
+    bed.server.put_raw(BUCKET, &key("manifest.json"), half);
+    let finished = bed.run(&["verify", "run-1"]).await.expect(3);
+    let told = finished.stderr.contains("manifest.json` is refused");
+    assert!(told, "{}", finished.stderr);
+}
