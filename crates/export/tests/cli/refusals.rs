@@ -140,7 +140,7 @@ async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` has a plan already below `s3://lob-test/processed-splits/`
-    hint: runs cannot be resumed yet; take another --run-id
+    hint: exports cannot be resumed yet; take another --run-id
     "#);
     assert_eq!(objects(), before);
 }

@@ -214,7 +214,12 @@ fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
         "write_token": "0123456789abcdef0123456789abcdef",
         "started": time,
         "finished": time,
-        "endpoint": { "conditional_writes": true },
+        "endpoint": {
+            "conditional_writes": true,
+            "crc64nvme": true,
+            "md5_etags": true,
+            "multipart": { "conditional_completes": true, "full_object_crc64nvme": true },
+        },
         "settings": {},
         "metrics": { "seconds": 1.0, "peak_memory_bytes": null, "operations": {} },
     })
