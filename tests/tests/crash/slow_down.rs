@@ -55,11 +55,13 @@ async fn two_requests_to_slow_down_for_each_operation_are_obeyed_and_counted() {
     let export = [&arguments("r1")[..], &["--json"]].concat();
     let exported = servers.run("lob-export", &export).await.with_status(0);
     let operations = [
+        "AbortMultipartUpload",
         "CompleteMultipartUpload",
         "CreateMultipartUpload",
         "HeadBucket",
         "HeadObject",
         "ListObjectsV2",
+        "ListParts",
         "PutObject",
         "UploadPart",
     ];
