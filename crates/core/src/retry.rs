@@ -58,11 +58,12 @@ const TRANSIENT_STATUSES: [u16; 3] = [408, 499, 520];
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// The SDK's standard strategy, with full jitter; [`gives_up`] ends it.
-pub(crate) fn retry_config() -> RetryConfig {
+/// No wait is longer than the whole `timeout`, or the end would come long after it.
+pub(crate) fn retry_config(timeout: Duration) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(ENOUGH_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF)
-        .with_max_backoff(MAX_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF.min(timeout))
 }
 
 /// Whether a request of `attempt` attempts, which failed first at `first_failure`, is not to be
@@ -79,7 +80,7 @@ pub(crate) fn gives_up(
 
 /// Makes the SDK stop after `attempts`.
 pub(crate) fn no_more_than(attempts: u32) -> RetryConfig {
-    retry_config().with_max_attempts(attempts)
+    retry_config(MAX_BACKOFF).with_max_attempts(attempts)
 }
 
 /// How long to wait after a download broke for the `breaks`th time in a row.

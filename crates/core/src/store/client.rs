@@ -65,7 +65,7 @@ pub(super) async fn build(
         // none of its own and never uses aws-chunked, which breaks compatible servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .retry_config(retry_config())
+        .retry_config(retry_config(settings.retry_timeout))
         // Told, since the SDK would derive it from the number of attempts.
         .identity_cache(
             IdentityCache::lazy()
