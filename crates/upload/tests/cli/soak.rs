@@ -93,43 +93,48 @@ async fn every_run_under_faults_completes_with_the_right_bytes() {
     assert!(faults * 100 > requests * 3, "{faults} of {requests}");
 }
 
-/// A change of a file, and what the file holds after it.
-type Change = fn(&Path, &mut Vec<u8>);
+/// Changes the file that holds these bytes, and returns what it holds then.
+type Change = fn(&Path, Vec<u8>) -> Vec<u8>;
 
-fn append(path: &Path, bytes: &mut Vec<u8>) {
+fn append(path: &Path, mut bytes: Vec<u8>) -> Vec<u8> {
     let file = File::options().write(true).open(path).unwrap();
     file.write_all_at(b"more", bytes.len() as u64).unwrap();
     bytes.extend(b"more");
+    bytes
 }
 
-fn truncate(path: &Path, bytes: &mut Vec<u8>) {
+fn truncate(path: &Path, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(bytes.len() - 1_000_000);
     let file = File::options().write(true).open(path).unwrap();
     file.set_len(bytes.len() as u64).unwrap();
+    bytes
 }
 
-fn replace(path: &Path, bytes: &mut Vec<u8>) {
-    rewritten(bytes);
+fn replace(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
+    let bytes = with_other_values(bytes);
     let other = path.with_extension("other");
-    fs::write(&other, bytes).unwrap();
+    fs::write(&other, &bytes).unwrap();
     fs::rename(other, path).unwrap();
+    bytes
 }
 
 /// As a program does that hides its traces: the same size, and the old time.
-fn rewrite_in_place(path: &Path, bytes: &mut Vec<u8>) {
-    rewritten(bytes);
+fn rewrite_in_place(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
+    let bytes = with_other_values(bytes);
     let file = File::options().write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
-    file.write_all_at(bytes, 0).unwrap();
+    file.write_all_at(&bytes, 0).unwrap();
     file.set_modified(modified).unwrap();
+    bytes
 }
 
-/// Other values in each part, in a file that is Parquet all the same.
-fn rewritten(bytes: &mut [u8]) {
+/// Another value here and there in each part, in a file that is Parquet all the same.
+fn with_other_values(mut bytes: Vec<u8>) -> Vec<u8> {
     let values = 1000..bytes.len() - 500_000;
     for byte in bytes[values].iter_mut().step_by(1_000_000) {
         *byte ^= 1;
     }
+    bytes
 }
 
 /// Uploads a file of three parts that changes after `pause`; says whether it was published.
@@ -137,10 +142,9 @@ async fn while_changing(change: Change, pause: Duration) -> bool {
     let bed = Bed::new().await;
     let before = bed.feed("a.parquet", FeedSize::Bytes(11 << 20));
     let path: PathBuf = bed.source("a.parquet");
-    let mut after = before.clone();
     let child = bed.start(&["--buffer-size", "10MiB"]);
     tokio::time::sleep(pause).await;
-    change(&path, &mut after);
+    let after = change(&path, before.clone());
     let finished = crate::bed::finish(child).await;
     if finished.status.success() {
         let published = bed.object("a.parquet").bytes;
