@@ -1,11 +1,11 @@
 //! `kill -9` at every request, before and after it is executed: a run is whole or does not exist,
 //! and the same command completes it.
 
-use lob_testkit::s3::{Moment, Operation, Request};
+use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, S3Options, Weaknesses};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::bed::{Bed, RUN, writes};
+use crate::bed::{Bed, RUN, STRICT, writes};
 
 /// Beds that are worked on at once.
 const AT_ONCE: usize = 3;
@@ -22,7 +22,7 @@ const OF_THE_RUN: [&str; 5] = [
 
 #[tokio::test]
 async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
-    let (requests, whole) = undisturbed().await;
+    let (requests, whole) = undisturbed(STRICT).await;
     let mut beds = JoinSet::new();
     let mut published = 0;
     for position in 0..requests {
@@ -30,7 +30,7 @@ async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
             if beds.len() == AT_ONCE {
                 published += usize::from(beds.join_next().await.unwrap().unwrap());
             }
-            beds.spawn(killed_at(position, moment, whole.clone()));
+            beds.spawn(killed_at(STRICT, position, moment, whole.clone()));
         }
     }
     let rest = beds.join_all().await;
@@ -40,8 +40,26 @@ async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_killed_on_a_weaker_server_is_completed_as_well() {
+    let weak = Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        checksums: Checksums::Ignored,
+        ..STRICT
+    };
+    let (requests, whole) = undisturbed(weak).await;
+    let mut beds = JoinSet::new();
+    for position in (3..requests).step_by(3) {
+        if beds.len() == AT_ONCE {
+            beds.join_next().await.unwrap().unwrap();
+        }
+        beds.spawn(killed_at(weak, position, Moment::Executed, whole.clone()));
+    }
+    beds.join_all().await;
+}
+
+#[tokio::test]
 async fn a_rerun_that_is_killed_as_well_is_completed_by_the_next() {
-    let (requests, whole) = undisturbed().await;
+    let (requests, whole) = undisturbed(STRICT).await;
     let mut beds = JoinSet::new();
     for second in SECOND_KILLS {
         for first in (2..requests).step_by(7) {
@@ -78,9 +96,17 @@ async fn a_run_killed_after_its_manifest_is_checked_and_not_sent_again() {
     assert_eq!(copy, bed.object("manifest.json").bytes);
 }
 
+async fn bed(weaknesses: Weaknesses) -> Bed {
+    Bed::on(S3Options {
+        weaknesses,
+        ..S3Options::default()
+    })
+    .await
+}
+
 /// How many requests a run takes that nothing happens to, and its manifest.
-async fn undisturbed() -> (usize, Value) {
-    let bed = Bed::new().await;
+async fn undisturbed(weaknesses: Weaknesses) -> (usize, Value) {
+    let bed = bed(weaknesses).await;
     bed.feeds();
     bed.upload(&[]).await.expect(0);
     (bed.operations().len(), of_the_files(bed.manifest()))
@@ -96,8 +122,8 @@ fn position(position: usize, at: Moment) -> impl FnMut(Moment, &Request) -> bool
 }
 
 /// Kills the process at a request and runs it again; says whether the run existed before that.
-async fn killed_at(place: usize, at: Moment, whole: Value) -> bool {
-    let bed = Bed::new().await;
+async fn killed_at(weaknesses: Weaknesses, place: usize, at: Moment, whole: Value) -> bool {
+    let bed = bed(weaknesses).await;
     let feeds = bed.feeds();
     let request = bed.kill_at(&[], position(place, at)).await;
     let request = request.unwrap();

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 #[derive(Clone, Default)]
 pub(crate) struct Trap(Arc<Mutex<Option<Bait>>>);
 
+type Choice = dyn FnMut(Moment, &Request) -> bool + Send;
+
 struct Bait {
-    chosen: Box<dyn FnMut(Moment, &Request) -> bool + Send>,
+    chosen: Box<Choice>,
     caught: oneshot::Sender<Request>,
     released: oneshot::Receiver<Verdict>,
 }
