@@ -25,7 +25,7 @@ pub(crate) enum Opened {
         resumed: bool,
     },
     /// The run exists already.
-    Committed(Box<FoundRun<UploadWork>>),
+    Committed(FoundRun<UploadWork>),
 }
 
 /// Connects, and opens the run that the settings name, or a new one.
@@ -99,7 +99,7 @@ async fn take_up(
     if found.manifest.is_some() {
         check_same_files(&work, files, settings)
             .with_context(|| format!("run `{id}` is committed"))?;
-        return Ok(Opened::Committed(Box::new(found)));
+        return Ok(Opened::Committed(found));
     }
     let (again, files) = (work.clone(), files?);
     let (settings, budget) = (settings.clone(), budget.clone());
