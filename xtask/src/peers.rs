@@ -126,7 +126,9 @@ impl Source {
         let argument = self.version_argument;
         let said = command::output(cmd!(sh, "{path} {argument}")).await;
         let said = said.unwrap_or_default();
-        said.lines().next().unwrap_or("unknown").to_owned()
+        let mut words = said.split_whitespace();
+        let version = words.find(|word| word.contains(|c: char| c.is_ascii_digit()));
+        version.unwrap_or("unknown").to_owned()
     }
 }
 

@@ -67,8 +67,9 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
 
     let folder = tempfile::tempdir_in(sh.current_dir().join("target"))?;
     let source = folder.path().join("files");
+    require_space(sh, folder.path(), clients.len(), args).await?;
     let files = write_files(&source, args)?;
-    let floor = floor::measure(&files)?;
+    let floor = floor::measure(sh, &files).await?;
     let minio = Minio::start(sh, 0).await?;
     let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
     let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
@@ -102,11 +103,38 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
         rounds: args.rounds,
         clients: &clients,
         peers: &peers,
-        floor,
+        floor: &floor,
     };
     let text = report.render()?;
     println!("\n{text}");
     report::write(&sh.current_dir().join(DOCUMENT), &text)
+}
+
+/// Nothing is removed between rounds, since MinIO keeps what is deleted for minutes.
+async fn require_space(
+    sh: &Shell,
+    folder: &Path,
+    clients: usize,
+    args: &Args,
+) -> anyhow::Result<()> {
+    let uploads = (clients * args.rounds) as u64;
+    let needed = (uploads + 1) * args.files as u64 * args.file_size.0 / 10 * 11;
+    let df = cmd!(sh, "df --block-size=1 --output=avail {folder}");
+    let free = command::output(df).await?;
+    let free = free
+        .lines()
+        .nth(1)
+        .and_then(|free| free.trim().parse().ok());
+    let free: u64 = free.context("`df` says nothing of free space")?;
+    let gb = |bytes| bytes / 1_000_000_000;
+    ensure!(
+        free > needed,
+        "{} GB are needed in {}, {} are free: fewer --rounds or --files take less",
+        gb(needed),
+        folder.display(),
+        gb(free),
+    );
+    Ok(())
 }
 
 fn write_files(folder: &Path, args: &Args) -> anyhow::Result<Vec<PathBuf>> {
