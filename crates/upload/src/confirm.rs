@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lob_core::cli::Context;
-use lob_core::failure::Failure;
+use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
 use lob_core::run::OpenRun;
 
@@ -24,6 +24,12 @@ pub(crate) async fn confirm(
     let manifest = UploadManifest::read(bytes).map_err(|error| {
         Failure::integrity(format!("manifest `{url}` cannot be read")).caused_by(error)
     })?;
+    if !manifest.failed.is_empty() && !settings.allow_partial {
+        let message = format!("{} files of the run have failed", manifest.failed.len());
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("give --allow-partial again, or take another --run-id")
+            .into());
+    }
     let files: Vec<DataFile> = manifest
         .files
         .iter()

@@ -130,9 +130,7 @@ fn check_same_files(
         let failed = work.failed.iter().any(|file| file.relative_path == name);
         let planned = work.files.iter().find(|file| file.relative_path == name);
         let same = match planned {
-            Some(planned) => source::open(&path)
-                .and_then(|file| crate::freeze::Fingerprint::of(&file))
-                .is_ok_and(|now| planned.is(&now)),
+            Some(planned) => plan::fingerprint(&path).is_some_and(|now| planned.is(&now)),
             None => failed && settings.allow_partial,
         };
         if !same {

@@ -1,7 +1,7 @@
 //! What a run will do, decided before anything is sent: every file with its state and its footer.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use lob_core::failure::{ExitStatus, Failure};
@@ -173,6 +173,11 @@ pub(crate) fn examine(
     Ok(examined)
 }
 
+/// The state of a file, if it is one and can be opened. Blocks.
+pub(crate) fn fingerprint(path: &Path) -> Option<Fingerprint> {
+    Fingerprint::of(&source::open(path).ok()?).ok()
+}
+
 fn examine_one(
     relative_path: &str,
     path: PathBuf,
@@ -222,13 +227,15 @@ pub(crate) fn examine_again(
     }
     for planned in &work.files {
         let name = &planned.relative_path;
-        let examined = match found.remove(name) {
-            Some(path) => examine(vec![(name.clone(), path)], settings, budget)?,
-            None => Examined::default(),
-        };
-        let file = examined.files.into_iter().next();
-        match file.filter(|file| planned.is(&file.fingerprint)) {
-            Some(file) => again.files.push(file),
+        let as_planned = found
+            .remove(name)
+            .filter(|path| fingerprint(path).is_some_and(|now| planned.is(&now)));
+        match as_planned {
+            Some(path) => {
+                let examined = examine(vec![(name.clone(), path)], settings, budget)?;
+                again.files.extend(examined.files);
+                again.failed.extend(examined.failed);
+            }
             None => {
                 let message = format!("`{name}` is not what it was when the run was begun");
                 if !settings.allow_partial {

@@ -107,12 +107,11 @@ fn check(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether a failure says nothing about the other files.
+/// Whether a failure says nothing about the other files, and would be the same the next time. A
+/// network that stays away is no reason to publish what is there: the run can be resumed.
 fn is_of_the_file(failure: &anyhow::Error) -> bool {
-    let of_the_run = matches!(
-        store_error(failure),
-        Some(StoreErrorKind::NoSuchBucket | StoreErrorKind::Credentials)
-    );
+    let of_the_run = store_error(failure)
+        .is_some_and(|kind| kind.may_pass() || kind == StoreErrorKind::NoSuchBucket);
     ExitStatus::of(failure) == ExitStatus::Failed && !of_the_run
 }
 

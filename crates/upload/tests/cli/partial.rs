@@ -180,25 +180,38 @@ async fn a_failure_of_the_whole_run_is_none_of_a_file() {
     }
 }
 
+fn second_part(request: &Request) -> bool {
+    request.operation == Operation::UploadPart
+        && request.key.ends_with("big.parquet")
+        && request.part_number == Some(2)
+}
+
 #[tokio::test]
 async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
-    let refused = |request: &Request| {
-        request.operation == Operation::UploadPart
-            && request.key.ends_with("big.parquet")
-            && request.part_number == Some(2)
-    };
-    let bed = Bed::gated(refusing(503, "SlowDown", refused)).await;
+    let bed = Bed::gated(refusing(403, "AccessDenied", second_part)).await;
     bed.feeds();
-    let args = ["--allow-partial", "--retry-timeout", "500ms"];
+    let args = ["--allow-partial"];
     bed.upload(&args).await.expect(0);
     let failed = failed(&bed);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].0, "2025/big.parquet");
-    assert!(failed[0].1.contains("SlowDown"), "{failed:?}");
+    assert!(failed[0].1.contains("AccessDenied"), "{failed:?}");
     assert_eq!(bed.server.open_uploads(BUCKET), []);
-    // Who asks again is told the same.
+    // Who asks again is told the same, and who allows no failures is not told of a success.
     let again = bed.upload(&args).await.expect(0);
-    assert!(again.stdout.contains("SlowDown"), "{}", again.stdout);
+    assert!(again.stdout.contains("AccessDenied"), "{}", again.stdout);
+    let again = bed.upload(&[]).await.expect(1);
+    assert!(again.stderr.contains("--allow-partial"), "{}", again.stderr);
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_no_failure_of_a_file() {
+    let bed = Bed::gated(refusing(503, "SlowDown", second_part)).await;
+    bed.feeds();
+    let args = ["--allow-partial", "--retry-timeout", "500ms"];
+    let failed = bed.upload(&args).await.expect(1);
+    assert!(failed.stderr.contains("resumes it"), "{}", failed.stderr);
+    assert!(!bed.has_manifest());
 }
 
 #[tokio::test]
