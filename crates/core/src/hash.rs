@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
