@@ -114,7 +114,8 @@ impl OpenRun {
             crc: file.crc64nvme,
             token: &self.token,
             proof: file.verified,
-            etag: (!file.etag.is_empty()).then_some(&file.etag),
+            // Where a CRC proves more, or an ETag nothing, equal bytes may have been put again.
+            etag: (file.verified == Verified::PartMd5).then_some(&file.etag),
         }
     }
 
@@ -181,9 +182,13 @@ impl OpenRun {
     /// The store's.
     pub(crate) async fn manifest(&self) -> Result<Option<Bytes>, StoreError> {
         let key = self.location.manifest_key();
-        let info = self.store.head(&key).await?;
-        if info.and_then(|info| info.token).as_ref() != Some(&self.token) {
+        let Some(info) = self.store.head(&key).await? else {
             return Ok(None);
+        };
+        if info.token.as_ref() != Some(&self.token) {
+            let (kind, url) = (StoreErrorKind::AlreadyExists, self.store.url(&key));
+            let detail = "another run wrote it";
+            return Err(StoreError::new(kind, "HeadObject", url, detail));
         }
         Ok(Some(self.store.get_small(&key, MAX_MANIFEST_BYTES).await?))
     }
@@ -197,6 +202,9 @@ impl OpenRun {
         let expected = self.expected(file);
         let found = match self.store.head(&key).await? {
             Some(info) if expected.is(&info) => return Ok(None),
+            Some(info) if info.token.as_ref() != Some(&self.token) => {
+                "another process wrote what is there"
+            }
             Some(ObjectInfo { crc: None, .. }) if file.verified == Verified::FullObjectCrc => {
                 "the server keeps no CRC64NVME of it"
             }

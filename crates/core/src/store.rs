@@ -47,6 +47,8 @@ const TOKEN_FIELD: &str = "lob-token";
 /// Bytes per second that each request moves at least, or it is given up and tried again: a link
 /// that is slower in sum is left to fewer requests (`flow`).
 const SLOWEST_RATE: u64 = 32 << 10;
+/// No attempt takes longer, however slow the pace that is set: a week.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A random number that marks everything that one run wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,8 +276,10 @@ impl Store {
             .as_ref()
             .map(|bandwidth| bandwidth.time_for(size, self.sending.parts_in_flight));
         // At a set pace others may go first: twice the time that it takes on average.
-        let body = slowest.max(paced.unwrap_or_default() * 2);
-        self.attempt_timeout + body
+        let body = slowest.max(paced.unwrap_or_default().saturating_mul(2));
+        self.attempt_timeout
+            .saturating_add(body)
+            .min(LONGEST_ATTEMPT)
     }
 
     /// A request body of these bytes, at the pace that is set.

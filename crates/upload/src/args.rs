@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Name of the run [default: the time in UTC, such as 20251115_093000]
+    /// Name of the run; one that was stopped is resumed [default: the time in UTC]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,

@@ -55,9 +55,20 @@ pub(crate) async fn cleanup(
     let names = found.plan.work.uploads();
     let leftovers = context.interrupt.or(leftovers(&found.run, &names)).await?;
     if yes {
+        let mut failed = None;
         for Leftover { key, upload, .. } in &leftovers {
             let aborting = store.abort_multipart(key, &upload.id);
-            context.interrupt.or(aborting).await?;
+            match context.interrupt.or(aborting).await {
+                Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
+                Err(error) => {
+                    tracing::warn!("{error:#}");
+                    failed = Some(error);
+                }
+                Ok(()) => {}
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error.context("not every upload was aborted"));
         }
     }
     Ok(outcome(
@@ -66,6 +77,7 @@ pub(crate) async fn cleanup(
         &leftovers,
         yes,
         found.manifest.is_some(),
+        &location.key(""),
     ))
 }
 
@@ -99,6 +111,7 @@ fn outcome(
     leftovers: &[Leftover],
     aborted: bool,
     committed: bool,
+    folder: &str,
 ) -> Outcome {
     let mut text = String::new();
     for leftover in leftovers {
@@ -126,6 +139,10 @@ fn outcome(
              `--run-id {id}` resumes it, or --yes aborts them\n"
         ),
     };
+    if !committed {
+        let folder = store.url(folder);
+        text += &format!("objects that were complete stay below `{folder}`\n");
+    }
     let uploads: Vec<_> = leftovers
         .iter()
         .map(|leftover| {

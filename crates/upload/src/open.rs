@@ -11,7 +11,7 @@ use lob_core::store::{Sending, Store};
 
 use crate::plan::{self, Examined, TOOL, UploadWork};
 use crate::settings::Settings;
-use crate::source;
+use crate::source::{self, SourceError};
 
 /// A run and what has to be done for it.
 #[derive(Debug)]
@@ -101,10 +101,21 @@ async fn take_up(
             .with_context(|| format!("run `{id}` is committed"))?;
         return Ok(Opened::Committed(found));
     }
-    let (again, files) = (work.clone(), files?);
-    let (settings, budget) = (settings.clone(), budget.clone());
+    let everything = Settings {
+        include: Vec::new(),
+        exclude: Vec::new(),
+        ..settings.clone()
+    };
+    // What was left out when the run was begun may be what cannot be listed.
+    let (selected, there) = match (files, find(&everything, context).await) {
+        (Ok(selected), Ok(there)) => (selected, there),
+        (Ok(selected), Err(_)) => (selected.clone(), selected),
+        (Err(_), Ok(there)) => (Vec::new(), there),
+        (Err(error), Err(_)) => return Err(error),
+    };
+    let (again, settings, budget) = (work.clone(), settings.clone(), budget.clone());
     let examined = blocking(context, move || {
-        plan::examine_again(&again, files, &settings, &budget)
+        plan::examine_again(&again, there, &selected, &settings, &budget)
     })
     .await?;
     tracing::info!(run = %id, "the run is taken up");
@@ -125,7 +136,15 @@ fn check_same_files(
     files: anyhow::Result<Vec<(String, PathBuf)>>,
     settings: &Settings,
 ) -> anyhow::Result<()> {
-    let Ok(files) = files else { return Ok(()) };
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => {
+            let nothing = error
+                .downcast_ref::<SourceError>()
+                .is_some_and(SourceError::is_nothing_there);
+            return if nothing { Ok(()) } else { Err(error) };
+        }
+    };
     for (name, path) in files {
         let failed = work.failed.iter().any(|file| file.relative_path == name);
         let planned = work.files.iter().find(|file| file.relative_path == name);

@@ -45,6 +45,7 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
 /// Says what [`upload`] would do.
 pub(crate) async fn dry_run(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
     let budget = settings.budget()?;
+    settings.objects.check()?;
     let examined = open::find_and_examine(settings, &budget, context).await?;
     Ok(dry_run::outcome(settings, &budget, &examined.files)?)
 }
@@ -164,7 +165,8 @@ fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };
-    let hint = format!("{way_on}; `lob-upload cleanup {run} --yes` gives up what it left");
+    let hint =
+        format!("{way_on}; `lob-upload cleanup {run} --yes` aborts the uploads that it left open");
     Failure::new(
         ExitStatus::of(&error),
         format!("run `{run}` is not complete"),

@@ -205,29 +205,27 @@ fn examine_one(
     })
 }
 
-/// The files of a plan that is taken up, as they are now; files that came since are only told of.
-/// Blocks.
+/// The files of a plan that is taken up, as they are now, whatever is selected by now; selected files
+/// that came since are only told of. Blocks.
 ///
 /// # Errors
 /// A file that is gone or has changed, unless that is allowed: what was sent of it is another
 /// file's.
 pub(crate) fn examine_again(
     work: &UploadWork,
-    found: Vec<(String, PathBuf)>,
+    there: Vec<(String, PathBuf)>,
+    selected: &[(String, PathBuf)],
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
-    let mut found: BTreeMap<_, _> = found.into_iter().collect();
+    let mut there: BTreeMap<_, _> = there.into_iter().collect();
     let mut again = Examined {
         failed: work.failed.clone(),
         ..Examined::default()
     };
-    for failed in &work.failed {
-        found.remove(&failed.relative_path);
-    }
     for planned in &work.files {
         let name = &planned.relative_path;
-        let as_planned = found
+        let as_planned = there
             .remove(name)
             .filter(|path| fingerprint(path).is_some_and(|now| planned.is(&now)));
         match as_planned {
@@ -251,7 +249,10 @@ pub(crate) fn examine_again(
             }
         }
     }
-    for name in found.keys() {
+    let came = |name: &String| {
+        there.contains_key(name) && !work.failed.iter().any(|f| f.relative_path == *name)
+    };
+    for (name, _) in selected.iter().filter(|(name, _)| came(name)) {
         tracing::warn!(file = name, "not uploaded: the run was begun without it");
     }
     Ok(again)

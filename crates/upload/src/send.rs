@@ -146,7 +146,6 @@ impl Sender<'_> {
         condition: Condition<'_>,
     ) -> anyhow::Result<Sent> {
         let reader = self.stop.or(Reader::open(file, self.hashing)).await?;
-        // Not to be interrupted: an upload whose id nobody knows could not be aborted.
         let mut upload = self
             .open_upload(key, may_be_there)
             .await?

@@ -79,6 +79,17 @@ pub(crate) enum SourceError {
     SameName(String, String),
 }
 
+impl SourceError {
+    /// Whether there is nothing to be uploaded, and nothing else wrong.
+    pub(crate) fn is_nothing_there(&self) -> bool {
+        match self {
+            Self::Root(_, error) => error.kind() == io::ErrorKind::NotFound,
+            Self::Empty(_) | Self::NoneSelected { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// Finds the selected files below `root`: relative names and paths, in the order of the names.
 /// Their keys will begin with `run_folder`.
 pub(crate) fn find(

@@ -59,7 +59,7 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     }
     text += &match uploaded.was_committed {
         true => format!(
-            "uploaded  before: {:.2} MiB are there as the manifest says\n",
+            "uploaded  nothing: the run is complete, its {:.2} MiB are there as the manifest says\n",
             manifest.total_size_mb
         ),
         false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)\n"),

@@ -95,15 +95,16 @@ impl Sender<'_> {
         &self,
         key: &str,
         may_be_there: bool,
-    ) -> Result<MultipartUpload, StoreError> {
+    ) -> anyhow::Result<MultipartUpload> {
         let (store, token) = (&self.run.store, &self.run.token);
         let open = match may_be_there {
-            true => self.open_uploads(key).await?,
+            true => self.stop.or(self.open_uploads(key)).await?,
             false => Vec::new(),
         };
         let mut best: Option<(OpenUpload, Vec<ListedPart>)> = None;
         for upload in open {
-            let Some(parts) = self.listed_parts(key, &upload).await? else {
+            let listing = self.listed_parts(key, &upload);
+            let Some(parts) = self.stop.or(listing).await? else {
                 continue;
             };
             let worse = match &best {
@@ -127,7 +128,8 @@ impl Sender<'_> {
                     store, key, token, upload.id, parts,
                 ))
             }
-            None => MultipartUpload::create(store, key, token).await,
+            // Not to be interrupted: an upload whose id nobody knows could not be aborted.
+            None => Ok(MultipartUpload::create(store, key, token).await?),
         }
     }
 

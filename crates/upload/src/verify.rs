@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256Hasher;
+use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, UploadManifest};
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, RunId, RunLocation};
@@ -64,7 +64,7 @@ pub(crate) async fn verify(
         true => "every byte was read and hashed",
         false => "size, checksum and token of every object were asked for",
     };
-    let text = format!(
+    let mut text = format!(
         "run       {id}\n\
          files     {}\n\
          size      {:.2} MiB\n\
@@ -72,8 +72,13 @@ pub(crate) async fn verify(
         files.len(),
         manifest.total_size_mb
     );
+    if manifest.num_failed > 0 {
+        let failed = manifest.num_failed;
+        text += &format!("failed    {failed} files that the run was published without\n");
+    }
     let json = serde_json::json!({
         "run_id": id,
+        "failed": manifest.num_failed,
         "files": files.len(),
         "bytes": bytes,
         "full": full,
@@ -87,8 +92,18 @@ async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<Uploa
     let (key, id) = (location.manifest_key(), location.id());
     let bytes = match store.get_small(&key, MAX_MANIFEST_BYTES).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
-            let message = format!("there is no run `{id}`: `{}` is not there", store.url(&key));
-            let hint = "a run exists when its upload is complete; check --prefix";
+            let is_begun = store.head(&location.plan_key()).await?.is_some();
+            let (message, hint) = if is_begun {
+                (
+                    format!("run `{id}` is not complete"),
+                    format!("the command that began it resumes it with `--run-id {id}`"),
+                )
+            } else {
+                (
+                    format!("there is no run `{id}`: `{}` is not there", store.url(&key)),
+                    "check the name of the run and --prefix".to_owned(),
+                )
+            };
             return Err(Failure::new(ExitStatus::Failed, message)
                 .with_hint(hint)
                 .into());
@@ -127,12 +142,30 @@ async fn hash_differs(
     context: &Context,
 ) -> Result<Option<String>, StoreError> {
     let key = run.key(&file.key);
-    let mut body = run.store.get(&key).await?;
+    let url = run.store.url(&key);
+    match hash(run, &key, context).await {
+        Ok(sha256) if sha256 == file.sha256 => Ok(None),
+        Ok(_) => Ok(Some(format!("`{url}` has another SHA-256"))),
+        Err(error)
+            if matches!(
+                error.kind,
+                StoreErrorKind::NotFound | StoreErrorKind::Integrity
+            ) =>
+        {
+            Ok(Some(format!(
+                "`{url}` went away or changed while it was read"
+            )))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn hash(run: &OpenRun, key: &str, context: &Context) -> Result<Sha256, StoreError> {
+    let mut body = run.store.get(key).await?;
     let mut hasher = Sha256Hasher::default();
     while let Some(bytes) = body.next().await? {
         hasher.update(&bytes);
         context.progress.advance(bytes.len() as u64, 0);
     }
-    let differs = hasher.finish() != file.sha256;
-    Ok(differs.then(|| format!("`{}` has another SHA-256", run.store.url(&key))))
+    Ok(hasher.finish())
 }

@@ -12,6 +12,8 @@ use crate::minio::Minio;
 /// One upload, or the median of several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
+    /// CPU seconds, as a figure of its own: its median is not the sum of the others'.
+    pub(crate) cpu: f64,
     /// CPU seconds outside of the kernel.
     pub(crate) user: f64,
     /// CPU seconds in the kernel.
@@ -25,11 +27,6 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// CPU seconds.
-    pub(crate) fn cpu(&self) -> f64 {
-        self.user + self.system
-    }
-
     /// Each figure's own median.
     pub(crate) fn median(costs: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| {
@@ -40,6 +37,7 @@ impl Cost {
             f64::midpoint(figures[low], figures[high])
         };
         Self {
+            cpu: of(|cost| cost.cpu),
             user: of(|cost| cost.user),
             system: of(|cost| cost.system),
             wall: of(|cost| cost.wall),
@@ -73,6 +71,7 @@ pub(crate) async fn measure(
     let figures = figures.with_context(|| format!("`/usr/bin/time` wrote `{report}`"))?;
     ensure!(figures.len() == 4, "`/usr/bin/time` wrote `{report}`");
     Ok(Cost {
+        cpu: figures[0] + figures[1],
         user: figures[0],
         system: figures[1],
         wall: figures[2],

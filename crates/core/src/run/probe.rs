@@ -29,7 +29,12 @@ pub(super) async fn probe(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Store> {
     let mut info = interrupt.or(head(&store, key)).await?;
-    if info.etag.contains('-') {
+    if info.token.as_ref() != Some(token) {
+        let (kind, url) = (StoreErrorKind::AlreadyExists, store.url(key));
+        let detail = "another run wrote its plan there";
+        return Err(StoreError::new(kind, "HeadObject", url, detail).into());
+    }
+    if is_of_parts(&info.etag) {
         interrupt
             .or(restore(&store, key, plan, token, &info.etag))
             .await?;
@@ -61,6 +66,12 @@ pub(super) async fn probe(
     Ok(store)
 }
 
+/// Whether an ETag is that of an object made of parts, as S3 forms it.
+fn is_of_parts(etag: &str) -> bool {
+    etag.rsplit_once('-')
+        .is_some_and(|(_, parts)| !parts.is_empty() && parts.chars().all(|c| c.is_ascii_digit()))
+}
+
 async fn head(store: &Store, key: &str) -> Result<ObjectInfo, StoreError> {
     store.head(key).await?.ok_or_else(|| {
         let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
@@ -89,8 +100,12 @@ async fn restore(
         restored = without_crc.replace(key, plan.clone(), token, etag).await;
     }
     match restored {
-        // Another process of the run was faster.
-        Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(()),
+        // Another process of the run was faster, or there is no way: then less can be proved.
+        Err(error)
+            if error.kind == StoreErrorKind::AlreadyExists || error.kind.may_be_a_header() =>
+        {
+            Ok(())
+        }
         restored => restored,
     }
 }

@@ -49,7 +49,8 @@ impl Bandwidth {
     /// The least time in which `bytes` can be sent when `parts` share the link.
     pub(super) fn time_for(&self, bytes: u64, parts: usize) -> Duration {
         let per_second = f64::from(self.per_second.get());
-        Duration::from_secs_f64(bytes as f64 * parts as f64 / per_second)
+        let seconds = bytes as f64 * parts as f64 / per_second;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
     /// A body of these bytes at this pace; a retry begins anew.

@@ -275,6 +275,16 @@ impl Store {
             // (API reference of `AbortMultipartUpload`).
             match self.list_parts(key, upload).await {
                 Ok(parts) if !parts.is_empty() => {}
+                Err(error)
+                    if !matches!(
+                        error.kind,
+                        StoreErrorKind::NoSuchUpload
+                            | StoreErrorKind::Unsupported
+                            | StoreErrorKind::AccessDenied
+                    ) =>
+                {
+                    return Err(error);
+                }
                 // Gone, or there is no way to look.
                 _ => return Ok(()),
             }

@@ -57,17 +57,16 @@ async fn an_interrupt_keeps_the_parts_that_are_under_way() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: interrupted
-    hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` gives up what it left
+    hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     ");
     assert!(!bed.has_manifest());
     assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
 
     let before = bed.operations().len();
     bed.upload(&[]).await.expect(0);
-    assert!(
-        bed.asked(Operation::UploadPart, "a.parquet", before)
-            .is_empty()
-    );
+    // The part that was held is there; the other one may not have begun when the signal came.
+    let again = bed.asked(Operation::UploadPart, "a.parquet", before);
+    assert!(again.len() <= 1, "{again:?}");
     assert_eq!(bed.server.open_uploads(BUCKET), []);
 }
 

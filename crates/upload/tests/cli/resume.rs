@@ -275,7 +275,8 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
     std::fs::remove_file(&copy).unwrap();
     let before = bed.operations().len();
     let finished = bed.upload(&[]).await.expect(0);
-    let line = "uploaded  before: 6.15 MiB are there as the manifest says\n";
+    let line =
+        "uploaded  nothing: the run is complete, its 6.15 MiB are there as the manifest says\n";
     assert!(finished.stdout.contains(line), "{}", finished.shown());
     let asked = bed.operations().split_off(before);
     let heads = asked.iter().filter(|o| **o == Operation::HeadObject);

@@ -36,7 +36,7 @@ async fn help_tells_every_flag() {
               Leave out files that match this pattern, also where they are included; may be repeated
 
           --run-id <NAME>
-              Name of the run [default: the time in UTC, such as 20251115_093000]
+              Name of the run; one that was stopped is resumed [default: the time in UTC]
 
           --multipart-threshold <SIZE>
               Largest file that is sent in one request; larger ones are sent in parts [default: 16MiB]

@@ -137,7 +137,7 @@ async fn a_run_that_does_not_exist_is_told_with_a_hint() {
     ----- stdout -----
     ----- stderr -----
     error: there is no run `run-1`: `s3://lob-test/lob-data/run-1/manifest.json` is not there
-    hint: a run exists when its upload is complete; check --prefix
+    hint: check the name of the run and --prefix
     "#);
 }
 
