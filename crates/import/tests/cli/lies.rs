@@ -39,7 +39,7 @@ async fn a_manifest_without_a_field_is_refused() {
     ----- stderr -----
     error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
       Caused by: the manifest is not of the form that this tool reads
-      Caused by: missing field `splits` at line 1 column 554
+      Caused by: missing field `splits` at line 1 column 660
     "#);
 }
 
