@@ -215,6 +215,15 @@ async fn a_file_that_came_after_the_plan_is_told_of_and_not_taken() {
 }
 
 #[tokio::test]
+async fn a_run_is_resumed_whole_whatever_is_selected_by_now() {
+    let (bed, feeds) = killed_before_commit().await;
+    let args = ["--exclude", "2025/**", "--allow-partial"];
+    bed.upload(&args).await.expect(0);
+    bed.assert_whole(&feeds);
+    assert_eq!(bed.manifest()["num_failed"], 0);
+}
+
+#[tokio::test]
 async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
     let (bed, feeds) = killed_before_complete().await;
     for (flag, value) in [
@@ -309,6 +318,16 @@ async fn a_committed_run_that_lacks_a_file_is_no_success() {
     bed.feed("none.parquet", FeedSize::Rows(10));
     let finished = bed.upload(&[]).await.expect(1);
     assert_says(&finished, &["committed", "`none.parquet`", "--run-id"]);
+}
+
+#[tokio::test]
+async fn a_committed_run_whose_directory_cannot_be_listed_is_no_success() {
+    let (bed, _) = committed().await;
+    let outside = bed.path("elsewhere.parquet");
+    std::fs::write(&outside, "").unwrap();
+    std::os::unix::fs::symlink(&outside, bed.source("link.parquet")).unwrap();
+    let finished = bed.upload(&[]).await.expect(1);
+    assert_says(&finished, &["committed", "link.parquet"]);
 }
 
 #[tokio::test]
