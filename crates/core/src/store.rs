@@ -14,6 +14,7 @@ mod error_code;
 mod multipart;
 mod observe;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::manifest::Verified;
 use crate::metrics::Metrics;
-use crate::object_settings::ObjectSettings;
+use crate::object_settings::{Encryption, ObjectSettings};
 use crate::part_settings::PartSettings;
 use crate::s3_settings::S3Settings;
 
@@ -288,6 +289,28 @@ impl Store {
             Some(bandwidth) => bandwidth.body(bytes),
             None => ByteStream::from(bytes),
         }
+    }
+
+    /// The user metadata of an object: the write token, and for a data file what the settings say.
+    fn metadata(&self, token: &WriteToken, is_data: bool) -> HashMap<String, String> {
+        let own = (TOKEN_FIELD.to_owned(), token.to_string());
+        let set = self.sending.objects.metadata.iter().filter(|_| is_data);
+        let set = set.map(|(name, value)| (name.clone(), value.clone()));
+        set.chain([own]).collect()
+    }
+
+    /// The storage class of an object; plan and manifest are in the standard one.
+    fn storage_class(&self, is_data: bool) -> Option<StorageClass> {
+        let class = self.sending.objects.storage_class.as_deref();
+        class.filter(|_| is_data).map(Into::into)
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.sending.objects.sse.map(|sse| match sse {
+            Encryption::Aes256 => ServerSideEncryption::Aes256,
+            Encryption::Kms => ServerSideEncryption::AwsKms,
+            Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
+        })
     }
 
     /// The bucket's name.

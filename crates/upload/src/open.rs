@@ -41,10 +41,10 @@ pub(crate) async fn open(
     settings.s3.bucket()?;
     // Whatever is wrong with the files is said before S3 is asked. Only a run that has a plan already
     // may need none of them, or others than are there now.
-    let mut examined = find_and_examine(settings, budget, context).await;
-    if settings.run_id.is_none() {
-        examined = Ok(examined?);
-    }
+    let examined = match settings.run_id {
+        None => Some(find_and_examine(settings, budget, context).await?),
+        Some(_) => None,
+    };
     let sending = Sending::new(&settings.parts, settings.objects.clone());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     let store = context.interrupt.or(connecting).await?;
@@ -55,7 +55,10 @@ pub(crate) async fn open(
             return take_up(found, settings, budget, context).await;
         }
     }
-    let examined = examined?;
+    let examined = match examined {
+        Some(examined) => examined,
+        None => find_and_examine(settings, budget, context).await?,
+    };
     let work = UploadWork::new(settings, &examined);
     let creating = Plan::create(
         store.clone(),
@@ -93,10 +96,10 @@ async fn take_up(
 ) -> anyhow::Result<Opened> {
     let work = found.plan.work.clone();
     let id = found.run.location.id();
-    let files = find(settings, context).await;
     work.check_settings(settings)
         .with_context(|| format!("run `{id}` cannot be taken up"))?;
     if found.manifest.is_some() {
+        let files = find(settings, context).await;
         check_same_files(&work, files, settings)
             .with_context(|| format!("run `{id}` is committed"))?;
         return Ok(Opened::Committed(found));
@@ -106,16 +109,14 @@ async fn take_up(
         exclude: Vec::new(),
         ..settings.clone()
     };
-    // What was left out when the run was begun may be what cannot be listed.
-    let (selected, there) = match (files, find(&everything, context).await) {
-        (Ok(selected), Ok(there)) => (selected, there),
-        (Ok(selected), Err(_)) => (selected.clone(), selected),
-        (Err(_), Ok(there)) => (Vec::new(), there),
-        (Err(error), Err(_)) => return Err(error),
+    let there = match find(&everything, context).await {
+        Ok(there) => there,
+        // What was left out when the run was begun may be what cannot be listed.
+        Err(_) => find(settings, context).await?,
     };
     let (again, settings, budget) = (work.clone(), settings.clone(), budget.clone());
     let examined = blocking(context, move || {
-        plan::examine_again(&again, there, &selected, &settings, &budget)
+        plan::examine_again(&again, there, &settings, &budget)
     })
     .await?;
     tracing::info!(run = %id, "the run is taken up");

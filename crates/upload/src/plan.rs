@@ -214,7 +214,6 @@ fn examine_one(
 pub(crate) fn examine_again(
     work: &UploadWork,
     there: Vec<(String, PathBuf)>,
-    selected: &[(String, PathBuf)],
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
@@ -249,10 +248,11 @@ pub(crate) fn examine_again(
             }
         }
     }
-    let came = |name: &String| {
-        there.contains_key(name) && !work.failed.iter().any(|f| f.relative_path == *name)
-    };
-    for (name, _) in selected.iter().filter(|(name, _)| came(name)) {
+    let selection = settings.selection()?;
+    for failed in &work.failed {
+        there.remove(&failed.relative_path);
+    }
+    for name in there.keys().filter(|name| selection.takes(name.as_ref())) {
         tracing::warn!(file = name, "not uploaded: the run was begun without it");
     }
     Ok(again)

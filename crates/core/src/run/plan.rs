@@ -115,29 +115,37 @@ async fn claim(
     if store.head(key).await?.is_some() {
         return Ok(None);
     }
-    let mut refused = None;
-    for crc64nvme in [true, false] {
-        let store = store.clone().on(Endpoint {
-            crc64nvme,
-            md5_etags: crc64nvme,
-            ..Endpoint::S3
-        });
-        match store.put_new(key, plan.clone(), token).await {
-            Ok(_) => return Ok(Some(store)),
-            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
-                // An endpoint without checksums cannot settle a lost reply; the token can.
-                let there = store.head(key).await?.and_then(|info| info.token);
-                return Ok((there.as_ref() == Some(token)).then_some(store));
+    let bare = store.clone().on(Endpoint {
+        crc64nvme: false,
+        md5_etags: false,
+        ..Endpoint::S3
+    });
+    match claim_on(store.clone(), key, plan, token).await {
+        // Perhaps for the header; if not, that is what is told.
+        Err(refused) if refused.kind.may_be_a_header() => {
+            match claim_on(bare, key, plan, token).await {
+                Err(error) if error.kind.may_be_a_header() => Err(refused),
+                claimed => claimed,
             }
-            Err(error) if error.kind.may_be_a_header() => {
-                refused.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
         }
+        claimed => claimed,
     }
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(None),
+}
+
+async fn claim_on(
+    store: Store,
+    key: &str,
+    plan: &Bytes,
+    token: &WriteToken,
+) -> Result<Option<Store>, StoreError> {
+    match store.put_new(key, plan.clone(), token).await {
+        Ok(_) => Ok(Some(store)),
+        Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
+            // An endpoint without checksums cannot settle a lost reply; the token can.
+            let there = store.head(key).await?.and_then(|info| info.token);
+            Ok((there.as_ref() == Some(token)).then_some(store))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -8,17 +8,13 @@ use aws_runtime::auth::PayloadSigningOverride;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
-use aws_sdk_s3::types::ServerSideEncryption;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
 
-use super::{
-    Expected, ObjectInfo, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken, WrittenObject,
-};
+use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
 use crate::crc::Crc;
 use crate::hash::{Md5, Sha256};
 use crate::manifest::Verified;
-use crate::object_settings::Encryption;
 use crate::part::{FileHashes, HashedPart};
 
 /// On what a write depends.
@@ -165,7 +161,6 @@ impl Store {
     ) -> Result<WrittenObject, StoreError> {
         let size = body.bytes.len() as u64;
         let verified = self.endpoint.proof_of_put();
-        let objects = &self.sending.objects;
         let mut request = self
             .client
             .put_object()
@@ -173,8 +168,9 @@ impl Store {
             .key(key)
             .set_expected_bucket_owner(self.owner.clone())
             .set_server_side_encryption(self.encryption())
-            .set_ssekms_key_id(objects.sse_kms_key_id.clone())
-            .metadata(TOKEN_FIELD, token.to_string());
+            .set_ssekms_key_id(self.sending.objects.sse_kms_key_id.clone())
+            .set_storage_class(self.storage_class(body.is_data))
+            .set_metadata(Some(self.metadata(token, body.is_data)));
         request = match body.condition {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
@@ -184,12 +180,6 @@ impl Store {
             (_, Some(md5)) => request.content_md5(md5.to_base64()),
             (_, None) => request,
         };
-        if body.is_data {
-            request = request.set_storage_class(objects.storage_class.as_deref().map(Into::into));
-            for (name, value) in &objects.metadata {
-                request = request.metadata(name, value);
-            }
-        }
         let output = request
             .body(self.body(body.bytes))
             .customize()
@@ -209,14 +199,6 @@ impl Store {
             etag,
             version_id: output.version_id().map(str::to_owned),
             verified,
-        })
-    }
-
-    pub(super) fn encryption(&self) -> Option<ServerSideEncryption> {
-        self.sending.objects.sse.map(|sse| match sse {
-            Encryption::Aes256 => ServerSideEncryption::Aes256,
-            Encryption::Kms => ServerSideEncryption::AwsKms,
-            Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
         })
     }
 

@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUploa
 use serde::{Deserialize, Serialize};
 
 use super::conditional::{Condition, SignedPayload};
-use super::{Expected, Store, StoreError, StoreErrorKind, TOKEN_FIELD, WriteToken, WrittenObject};
+use super::{Expected, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
 use crate::crc::Crc;
 use crate::part::HashedPart;
 
@@ -78,7 +78,6 @@ impl Store {
         token: &WriteToken,
         is_data: bool,
     ) -> Result<CreatedUpload, StoreError> {
-        let objects = &self.sending.objects;
         let mut request = self
             .client
             .create_multipart_upload()
@@ -86,14 +85,9 @@ impl Store {
             .key(key)
             .set_expected_bucket_owner(self.owner.clone())
             .set_server_side_encryption(self.encryption())
-            .set_ssekms_key_id(objects.sse_kms_key_id.clone())
-            .metadata(TOKEN_FIELD, token.to_string());
-        if is_data {
-            request = request.set_storage_class(objects.storage_class.as_deref().map(Into::into));
-            for (name, value) in &objects.metadata {
-                request = request.metadata(name, value);
-            }
-        }
+            .set_ssekms_key_id(self.sending.objects.sse_kms_key_id.clone())
+            .set_storage_class(self.storage_class(is_data))
+            .set_metadata(Some(self.metadata(token, is_data)));
         if self.endpoint.has_full_object_crc() {
             request = request
                 .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
