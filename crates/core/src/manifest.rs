@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
 pub use local_copy::keep_local_copy;
-pub use reading::{MAX_MANIFEST_BYTES, ManifestError};
+pub use reading::{MAX_DEFINITION_BYTES, MAX_MANIFEST_BYTES, ManifestError};
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 
 use crate::crc::Crc;

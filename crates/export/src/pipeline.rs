@@ -222,6 +222,8 @@ fn describe(
                 kind,
             })
             .collect(),
+        indexes: Vec::new(),
+        options: None,
         consistency: Consistency::Live,
         files: entries,
     })

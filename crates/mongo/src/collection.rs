@@ -11,8 +11,8 @@ use crate::error::{Error, Result, code};
 use crate::id::invalid;
 use crate::server::Database;
 
-/// How many collections to list in one further reply; the first has as many as fit.
-const LISTED: u32 = 1000;
+/// How many collections or indexes to list in one further reply; the first has as many as fit.
+pub(crate) const LISTED: u32 = 1000;
 
 /// An ordinary collection as it was found by name.
 #[derive(Debug, Clone)]
@@ -115,8 +115,8 @@ impl Collection {
 pub(crate) struct Listed {
     pub(crate) name: String,
     kind: String,
-    uuid: Option<Uuid>,
-    collated: bool,
+    pub(crate) uuid: Option<Uuid>,
+    pub(crate) options: Document,
 }
 
 impl Listed {
@@ -126,12 +126,12 @@ impl Listed {
             Some(Bson::Binary(binary)) => Uuid::from_slice(&binary.bytes).ok(),
             _ => None,
         };
-        let options = entry.get_document("options").ok();
+        let options = entry.get_document("options").cloned();
         Some(Self {
             name: entry.get_str("name").ok()?.to_owned(),
             kind: entry.get_str("type").unwrap_or("collection").to_owned(),
             uuid,
-            collated: options.is_some_and(|options| options.contains_key("collation")),
+            options: options.unwrap_or_default(),
         })
     }
 
@@ -145,7 +145,7 @@ impl Listed {
                 database: database.clone(),
                 name: self.name,
                 uuid: self.uuid,
-                collated: self.collated,
+                collated: self.options.contains_key("collation"),
             }),
         }
     }

@@ -9,7 +9,9 @@ mod batch;
 mod collection;
 mod command;
 mod connection_string;
+mod definition;
 mod error;
+mod extended_json;
 mod failure;
 mod id;
 mod id_order;
@@ -26,6 +28,7 @@ mod write_settings;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};
 pub use collection::Collection;
+pub use definition::Definition;
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;
 pub use sample::{Sample, SampleSize};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{ManifestError, Names, check_version, parse, sum};
+use super::reading::{ManifestError, Names, check_definition, check_version, parse, sum};
 use super::{DataFile, RunFacts, S3Config};
 use crate::run::RunId;
 
@@ -64,6 +64,13 @@ pub struct ExportedSplit {
     pub residual_rows: u64,
     /// The columns of every data file of the split.
     pub columns: Vec<SplitColumn>,
+    /// The indexes of the collection, each as the server lists it, in canonical extended JSON: as
+    /// text, because the order of its fields counts.
+    #[serde(default)]
+    pub indexes: Vec<String>,
+    /// The options of the collection, in the same form, where it has any.
+    #[serde(default)]
+    pub options: Option<String>,
     /// What moment the documents are of.
     pub consistency: Consistency,
     /// The data files, in the order of their documents.
@@ -156,6 +163,6 @@ impl ExportedSplit {
         if sum(self.role_distribution.values().copied())? != self.num_documents {
             return Err(ManifestError::Contradiction("role_distribution"));
         }
-        Ok(())
+        check_definition(&self.indexes, self.options.as_deref())
     }
 }

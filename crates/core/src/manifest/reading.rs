@@ -10,6 +10,10 @@ use super::FORMAT_VERSION;
 pub const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Largest number of data files in one manifest.
 const MAX_FILES: usize = 1_000_000;
+/// Most indexes of one collection, as in MongoDB.
+const MAX_INDEXES: usize = 64;
+/// Largest text of one index, or of a collection's options, in bytes.
+pub const MAX_DEFINITION_BYTES: usize = 1 << 20;
 /// Largest size of one name; S3 allows 1,024 bytes for the whole key.
 const MAX_NAME: usize = 900;
 
@@ -34,6 +38,9 @@ pub enum ManifestError {
     /// A copy of another run's manifest.
     #[error("the manifest is that of another run, `{0}`")]
     OtherRun(crate::run::RunId),
+    /// More or larger than anything that a collection has.
+    #[error("the manifest has more or larger `{0}` than a collection can have")]
+    Excess(&'static str),
     /// Numbers that do not add up.
     #[error("the manifest contradicts itself in `{0}`")]
     Contradiction(&'static str),
@@ -77,6 +84,21 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Bounds the texts that define a collection; what they say is for its reader to check.
+pub(super) fn check_definition(
+    indexes: &[String],
+    options: Option<&str>,
+) -> Result<(), ManifestError> {
+    let is_large = |text: &str| text.len() > MAX_DEFINITION_BYTES;
+    if indexes.len() > MAX_INDEXES || indexes.iter().any(|index| is_large(index)) {
+        return Err(ManifestError::Excess("indexes"));
+    }
+    if options.is_some_and(is_large) {
+        return Err(ManifestError::Excess("options"));
+    }
+    Ok(())
+}
+
 pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> Result<u64, ManifestError> {
     let sum = numbers.into_iter().try_fold(0_u64, u64::checked_add);
     sum.filter(|&sum| i64::try_from(sum).is_ok())
@@ -114,6 +136,21 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn indexes_and_options_are_bounded() {
+        let (small, large) = ("{}".to_owned(), "x".repeat(MAX_DEFINITION_BYTES + 1));
+        assert!(check_definition(&vec![small.clone(); MAX_INDEXES], Some(&small)).is_ok());
+        for indexes in [
+            vec![small.clone(); MAX_INDEXES + 1],
+            vec![small, large.clone()],
+        ] {
+            let refused = check_definition(&indexes, None);
+            assert!(matches!(refused, Err(ManifestError::Excess("indexes"))));
+        }
+        let refused = check_definition(&[], Some(&large));
+        assert!(matches!(refused, Err(ManifestError::Excess("options"))));
     }
 
     #[test]
