@@ -18,7 +18,7 @@ use lob_core::progress::Work;
 use lob_core::run::{OpenRun, Plan, Proved};
 use lob_core::statistics::Statistics;
 use lob_core::store::{Sending, Store};
-use lob_mongo::{Scan, ScanOptions, Server};
+use lob_mongo::{Scan, ScanOptions, ScanRange, Server};
 
 use crate::plan::{ExportPlan, PlannedSplit, SplitPlan, plan_splits};
 use crate::record::CompletedFile;
@@ -149,10 +149,12 @@ async fn export_split(
     budget: &PartBudget,
     context: &Context,
 ) -> anyhow::Result<Vec<CompletedFile>> {
-    let mut scan = split.collection.scan(ScanOptions {
+    let options = ScanOptions {
+        at: None,
         queue: settings.read_ahead,
         mean_document_size: split.plan.mean_document_size,
-    });
+    };
+    let mut scan = split.collection.scan(ScanRange::default(), options);
     let mut writer = SplitWriter::new(run, &split.plan, byte_settings, budget, context);
     let written = write_documents(&mut scan, &mut writer, context).await;
     if written.is_err() {

@@ -148,6 +148,36 @@ pub enum Error {
         /// The `_id` before it.
         previous: String,
     },
+    /// A bounded scan returned what is outside of its bounds: it is not known what else it returns.
+    #[error("`{namespace}` was read outside of the range that was asked for, at {id}")]
+    OutOfRange {
+        /// Database and collection.
+        namespace: String,
+        /// The `_id` outside of the range.
+        id: String,
+    },
+    /// The collection has an order of its own, in which no range can be told from another.
+    #[error("`{namespace}` has a collation, so it cannot be read in ranges")]
+    Indivisible {
+        /// Database and collection.
+        namespace: String,
+    },
+    /// Two scans of this server cannot be made to read at the same time of its history.
+    #[error("MongoDB at {hosts} cannot read from a snapshot")]
+    NoSnapshots {
+        /// The hosts of the connection string.
+        hosts: String,
+        /// What the server said.
+        source: Cause,
+    },
+    /// The server has forgotten its history at the time of the snapshot.
+    #[error("the snapshot of `{namespace}` is gone, so what is left cannot be read any more")]
+    SnapshotGone {
+        /// Database and collection.
+        namespace: String,
+        /// What the server said.
+        source: Refusal,
+    },
     /// The scan lost its cursor, and cannot be taken up again at this `_id`.
     #[error("the scan of `{namespace}` was interrupted and cannot go on after `_id` {id}")]
     CannotResume {

@@ -27,7 +27,9 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidUri { .. } | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
-            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } => ExitStatus::Integrity,
+            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
+                ExitStatus::Integrity
+            }
             Self::OutcomeUnknown { .. } => ExitStatus::Unknown,
             _ => ExitStatus::Failed,
         }
@@ -64,6 +66,13 @@ impl Error {
                 "choose other splits with --split, or copy it into an ordinary collection".into()
             }
             Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
+            Self::NoSnapshots { .. } => "leave out --snapshot, or read from a replica set of \
+                MongoDB 5.0 or newer"
+                .into(),
+            Self::SnapshotGone { .. } => "this run cannot be resumed: raise \
+                `minSnapshotHistoryWindowInSeconds` on the server above the time that an export \
+                takes, then begin a new run"
+                .into(),
             Self::WriteConcern { .. } => "check the members of the replica set, or choose another \
                 --write-concern or a longer --write-concern-timeout"
                 .into(),
@@ -90,7 +99,14 @@ impl Error {
     }
 }
 
-const READS: [&str; 5] = ["find", "getMore", "aggregate", "count", "listCollections"];
+const READS: [&str; 6] = [
+    "find",
+    "getMore",
+    "aggregate",
+    "count",
+    "collStats",
+    "listCollections",
+];
 
 /// The privilege action that MongoDB asks for `command`.
 fn privilege(command: &str) -> &str {

@@ -1,12 +1,16 @@
 //! The `_id` of a document, exactly as its bytes are.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bson::raw::CStr;
 use bson::spec::ElementType;
 use bson::{Bson, RawDocument, RawDocumentBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Cause, Error, Result};
+use crate::id_order::compare;
 
 /// A BSON value where it lies in its document. Values are never decoded to strings, since strings
 /// in MongoDB need not be UTF-8.
@@ -54,8 +58,10 @@ pub(crate) fn invalid(source: impl fmt::Display) -> Error {
     }
 }
 
-/// An `_id` that outlives its document.
-#[derive(Clone, PartialEq)]
+/// An `_id` that outlives its document. Serialised it is the hexadecimal digits of the BSON document
+/// `{_id: …}`, since no other text form tells all types and bytes apart.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DocumentId(RawDocumentBuf);
 
 impl DocumentId {
@@ -65,6 +71,15 @@ impl DocumentId {
     /// [`Error::InvalidDocument`] if it has none.
     pub fn of(document: &RawDocument) -> Result<Self> {
         Self::new(id_of(document)?)
+    }
+
+    pub(crate) fn value(&self) -> Result<Value<'_>> {
+        id_of(&self.0)
+    }
+
+    /// How this `_id` and another one are ordered, or `None` if that is not known.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        compare(self.value().ok()?, other.value().ok()?)
     }
 
     pub(crate) fn new(value: Value<'_>) -> Result<Self> {
@@ -82,6 +97,27 @@ impl DocumentId {
     /// A document whose only field is this `_id`: its exact BSON type and bytes.
     pub fn as_document(&self) -> &RawDocument {
         &self.0
+    }
+}
+
+impl TryFrom<String> for DocumentId {
+    type Error = Error;
+
+    fn try_from(digits: String) -> Result<Self> {
+        let bytes = hex::decode(digits).map_err(invalid)?;
+        let document = RawDocumentBuf::from_bytes(bytes).map_err(invalid)?;
+        let id = Self::of(&document)?;
+        if id.0 == document {
+            Ok(id)
+        } else {
+            Err(invalid("it has more than an `_id`"))
+        }
+    }
+}
+
+impl From<DocumentId> for String {
+    fn from(id: DocumentId) -> Self {
+        hex::encode(id.0.as_bytes())
     }
 }
 
@@ -119,6 +155,18 @@ mod tests {
             assert_eq!(DocumentId::of(&document).unwrap().as_document(), &*id);
         }
         assert!(DocumentId::of(&rawdoc! { "a": 1 }).is_err());
+    }
+
+    #[test]
+    fn an_id_is_written_as_its_bytes_and_reads_back() {
+        let id = DocumentId::of(&rawdoc! { "_id": 1.0, "a": 2 }).unwrap();
+        let digits = "\"12000000015f696400000000000000f03f00\"";
+        assert_eq!(serde_json::to_string(&id).unwrap(), digits);
+        assert_eq!(serde_json::from_str::<DocumentId>(digits).unwrap(), id);
+        let two = hex::encode(rawdoc! { "_id": 1, "a": 2 }.as_bytes());
+        for wrong in ["", "12", "zz", &digits[1..30], &two] {
+            assert!(DocumentId::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -58,7 +58,9 @@ impl Collection {
                 "batchSize": i64::from(BATCH_DOCUMENTS),
             };
             self.database.pin(&mut body, self.uuid());
-            sample.documents = self.collect("find", body, size.limit).await?;
+            sample.documents = self
+                .collect("find", body, BATCH_DOCUMENTS, size.limit)
+                .await?;
         }
         if size.random > 0 && !sample.documents.is_empty() {
             let body = rawdoc! {
@@ -66,7 +68,8 @@ impl Collection {
                 "pipeline": [{ "$sample": { "size": i64::from(size.random) } }],
                 "cursor": { "batchSize": i64::from(BATCH_DOCUMENTS) },
             };
-            match self.collect("aggregate", body, size.limit).await {
+            let random = self.collect("aggregate", body, BATCH_DOCUMENTS, size.limit);
+            match random.await {
                 Ok(random) => sample.documents.extend(random),
                 Err(Error::Refused { source, .. }) if !source.is_transient() => {
                     let namespace = self.namespace();
@@ -79,16 +82,17 @@ impl Collection {
     }
 
     /// The documents of a cursor until they have `limit` bytes together.
-    async fn collect(
+    pub(crate) async fn collect(
         &self,
         name: &'static str,
         body: RawDocumentBuf,
+        batch_documents: u32,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
         let command = Command::new(name, self.namespace());
         let server = &self.database.server;
         let documents = server
-            .retry(|| self.collect_once(&command, body.clone(), limit))
+            .retry(|| self.collect_once(&command, body.clone(), batch_documents, limit))
             .await;
         documents.map_err(|e| match e.code() {
             Some(code::COLLECTION_UUID_MISMATCH) => Error::Replaced {
@@ -102,11 +106,12 @@ impl Collection {
         &self,
         command: &Command,
         body: RawDocumentBuf,
+        batch_documents: u32,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
         let mut cursor = self
             .database
-            .open_cursor(command, body, BATCH_DOCUMENTS)
+            .open_cursor(command, body, batch_documents)
             .await?;
         let mut collected = Vec::new();
         let mut size = 0;

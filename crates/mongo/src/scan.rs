@@ -1,8 +1,8 @@
-//! Reads a whole collection once, in `_id` order, as raw bytes, and proves that it was whole.
+//! Reads a range of a collection once, in `_id` order, as raw bytes, and proves that it was whole.
 //!
 //! A task of its own pulls replies ahead of the consumer through a queue that is bounded in bytes.
-//! What must never happen is that anything looks like the end of the collection: the end is the
-//! success of that task, after the last reply and after the collection was found to be the same.
+//! What must never happen is that anything looks like the end of the range: the end is the success
+//! of that task, after the last reply and after the collection was found to be the same.
 
 mod pull;
 mod sequence;
@@ -17,13 +17,27 @@ use self::pull::Puller;
 use crate::collection::Collection;
 use crate::command::documents;
 use crate::error::{Cause, Error, Result};
+use crate::id::DocumentId;
+use crate::ranges::IdRange;
+use crate::snapshot::SnapshotTime;
 
 /// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
 const REPLY: ByteSize = ByteSize::mib(4);
 
-/// How a scan shares out memory.
+/// What to scan. The default is the whole collection.
+#[derive(Debug, Clone, Default)]
+pub struct ScanRange {
+    /// The documents to return.
+    pub range: IdRange,
+    /// The last `_id` that an earlier scan of the same range returned; this one goes on after it.
+    pub after: Option<DocumentId>,
+}
+
+/// How to scan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions {
+    /// The time to read at; without it documents are returned as they are when their turn comes.
+    pub at: Option<SnapshotTime>,
     /// How many bytes of documents may wait for the consumer or be held by it. One reply more is
     /// on its way.
     pub queue: ByteSize,
@@ -71,16 +85,16 @@ pub struct Scan {
 }
 
 impl Collection {
-    /// Starts to read every document in `_id` order. Where the server gives collections no UUID,
+    /// Starts to read the documents of a range in `_id` order. Where the server gives collections no UUID,
     /// another collection that takes the name meanwhile goes unnoticed, which is said in a warning.
-    pub fn scan(&self, options: ScanOptions) -> Scan {
+    pub fn scan(&self, part: ScanRange, options: ScanOptions) -> Scan {
         if self.uuid().is_none() {
             let namespace = self.namespace();
             tracing::warn!(%namespace, "it has no UUID: it is known by its name only");
         }
         let (sender, batches) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
-        task.spawn(Puller::new(self, options, sender).pull());
+        task.spawn(Puller::new(self, part, options, sender).pull());
         Scan {
             namespace: self.namespace(),
             batches,
@@ -91,7 +105,7 @@ impl Collection {
 }
 
 impl Scan {
-    /// The next documents, or `None` when all documents of the collection have been returned.
+    /// The next documents, or `None` when all documents of the range have been returned.
     ///
     /// # Errors
     /// Anything that kept the scan from being whole; from then on every call is an error.
@@ -121,6 +135,7 @@ mod tests {
     fn a_reply_is_bounded_by_the_queue_and_by_its_own_limit() {
         let documents = |queue, mean_document_size| {
             ScanOptions {
+                at: None,
                 queue,
                 mean_document_size,
             }

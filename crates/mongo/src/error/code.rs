@@ -12,9 +12,13 @@ pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
 /// The collection of a running query was dropped or renamed.
 pub(crate) const QUERY_PLAN_KILLED: i32 = 175;
 pub(crate) const CURSOR_KILLED: i32 = 237;
+pub(crate) const SNAPSHOT_TOO_OLD: i32 = 239;
+pub(crate) const SNAPSHOT_UNAVAILABLE: i32 = 246;
 pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
 pub(crate) const OBJECT_TOO_LARGE: i32 = 10334;
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
+/// `min` is not below `max`.
+pub(crate) const BOUNDS_IN_DISORDER: i32 = 51175;
 
 /// The codes of a server that stops, starts or changes its role, and of the network between
 /// servers (the retryable codes of the driver specifications).

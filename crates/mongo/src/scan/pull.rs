@@ -3,23 +3,29 @@
 
 use std::sync::Arc;
 
+use bson::raw::cstr;
 use bson::{RawBson, RawDocumentBuf, rawdoc};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::sequence::Sequence;
-use super::{DocumentBatch, ScanOptions};
+use super::{DocumentBatch, ScanOptions, ScanRange};
 use crate::collection::Collection;
 use crate::command::{Command, documents};
 use crate::error::{Cause, Error, Result, code};
+use crate::id::DocumentId;
+use crate::ranges::IdRange;
 use crate::retry::report;
+use crate::snapshot::{SnapshotTime, expired};
 
 /// What the queue counts in, since a semaphore counts in 32 bits.
 const QUEUE_UNIT: u64 = 1024;
 
 pub(super) struct Puller {
     collection: Collection,
+    range: IdRange,
     sequence: Sequence,
+    at: Option<SnapshotTime>,
     batch_documents: u32,
     queue: Arc<Semaphore>,
     queue_units: u32,
@@ -29,13 +35,16 @@ pub(super) struct Puller {
 impl Puller {
     pub(super) fn new(
         collection: &Collection,
+        part: ScanRange,
         options: ScanOptions,
         sender: mpsc::UnboundedSender<DocumentBatch>,
     ) -> Self {
         let queue_units = (options.queue.as_u64() / QUEUE_UNIT).clamp(1, u32::MAX.into());
         Self {
             collection: collection.clone(),
-            sequence: Sequence::new(collection.namespace(), collection.is_collated()),
+            range: part.range.clone(),
+            sequence: Sequence::new(collection.namespace(), collection.is_collated(), part),
+            at: options.at,
             batch_documents: options.batch_documents(),
             queue: Arc::new(Semaphore::new(queue_units as usize)),
             queue_units: queue_units as u32,
@@ -51,7 +60,7 @@ impl Puller {
             let lost = match self.pull_one_cursor().await {
                 Ok(()) => return self.collection.check_identity().await,
                 Err(e) if is_lost_cursor(&e) => e,
-                Err(e) => return Err(e),
+                Err(e) => return Err(expired(e, self.collection.namespace())),
             };
             if self.sequence.last() != before.as_ref() {
                 pauses = self.collection.database.server.pauses();
@@ -65,30 +74,34 @@ impl Puller {
     }
 
     async fn pull_one_cursor(&mut self) -> Result<()> {
-        self.sequence.reopen()?;
+        self.sequence.begin()?;
+        let IdRange { from, to } = self.range.clone();
+        let min = self.sequence.last().cloned().or(from);
+        let Some(min) = min else {
+            return self.pull_query(rawdoc! {}, None, to).await;
+        };
         let largest = rawdoc! { "_id": RawBson::MaxKey };
-        let resumed_at = self
-            .sequence
-            .last()
-            .map(|last| last.as_document().to_owned());
-        match resumed_at {
-            None => self.pull_query(rawdoc! {}, None).await,
-            Some(last) if last == largest => Ok(()),
-            Some(last) => {
-                self.pull_query(rawdoc! {}, Some(last)).await?;
-                // A scan with `min` and without `max` ends before MaxKey.
-                self.pull_query(largest, None).await
-            }
+        let is_largest = min.as_document() == &*largest;
+        let is_last = to.is_none();
+        // A bound that nothing can be above is refused.
+        if !is_largest {
+            self.pull_query(rawdoc! {}, Some(min), to).await?;
         }
+        if is_last {
+            // A scan with `min` and without `max` ends before MaxKey.
+            self.pull_query(largest, None, None).await?;
+        }
+        Ok(())
     }
 
     async fn pull_query(
         &mut self,
         filter: RawDocumentBuf,
-        min: Option<RawDocumentBuf>,
+        min: Option<DocumentId>,
+        max: Option<DocumentId>,
     ) -> Result<()> {
         let find = Command::new("find", self.collection.namespace());
-        let mut cursor = self.open(&find, filter, min).await?;
+        let mut cursor = self.open(&find, filter, min, max).await?;
         let database = self.collection.database.clone();
         while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
             self.hand_on(reply).await?;
@@ -100,7 +113,8 @@ impl Puller {
         &self,
         find: &Command,
         filter: RawDocumentBuf,
-        min: Option<RawDocumentBuf>,
+        min: Option<DocumentId>,
+        max: Option<DocumentId>,
     ) -> Result<RawBatchCursor> {
         let collection = &self.collection;
         let mut body = rawdoc! {
@@ -110,8 +124,13 @@ impl Puller {
             "hint": { "_id": 1 },
             "batchSize": i64::from(self.batch_documents),
         };
-        if let Some(min) = min {
-            body.append(bson::raw::cstr!("min"), min);
+        for (name, bound) in [(cstr!("min"), min), (cstr!("max"), max)] {
+            if let Some(bound) = bound {
+                body.append(name, bound.as_document().to_owned());
+            }
+        }
+        if let Some(at) = self.at {
+            at.pin(&mut body);
         }
         let database = &collection.database;
         database.pin(&mut body, collection.uuid());

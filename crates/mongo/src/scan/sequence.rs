@@ -8,26 +8,30 @@ use std::cmp::Ordering;
 
 use bson::RawDocument;
 
+use super::ScanRange;
 use crate::error::{Error, Result};
 use crate::id::{DocumentId, Value, id_of};
 use crate::id_order::compare;
+use crate::ranges::IdRange;
 
-/// How far a scan has come.
+/// How far a scan of a range has come.
 #[derive(Debug)]
 pub(crate) struct Sequence {
     namespace: String,
     is_collated: bool,
+    range: IdRange,
     last: Option<DocumentId>,
     /// The next document is the first of a cursor that was opened at `last`.
     is_reopened: bool,
 }
 
 impl Sequence {
-    pub(crate) fn new(namespace: String, is_collated: bool) -> Self {
+    pub(crate) fn new(namespace: String, is_collated: bool, part: ScanRange) -> Self {
         Self {
             namespace,
             is_collated,
-            last: None,
+            range: part.range,
+            last: part.after,
             is_reopened: false,
         }
     }
@@ -37,11 +41,16 @@ impl Sequence {
         self.last.as_ref()
     }
 
-    /// Says that the next document comes from a cursor that was opened at the last `_id`.
-    pub(crate) fn reopen(&mut self) -> Result<()> {
+    /// Says that the next document comes from a new cursor, opened at the last `_id` if there is
+    /// one.
+    pub(crate) fn begin(&mut self) -> Result<()> {
         self.is_reopened = self.last.is_some();
-        if self.is_reopened && self.is_collated {
+        if self.is_collated && self.is_reopened {
             Err(self.cannot_resume())
+        } else if self.is_collated && self.range != IdRange::default() {
+            Err(Error::Indivisible {
+                namespace: self.namespace.clone(),
+            })
         } else {
             Ok(())
         }
@@ -54,18 +63,23 @@ impl Sequence {
         documents: impl Iterator<Item = Result<&'a RawDocument>>,
     ) -> Result<usize> {
         let before = self.last.clone();
-        let before = before
-            .as_ref()
-            .map(|id| id_of(id.as_document()))
-            .transpose()?;
+        let before = before.as_ref().map(DocumentId::value).transpose()?;
+        let range = self.range.clone();
+        let from = range.from.as_ref().map(DocumentId::value).transpose()?;
+        let to = range.to.as_ref().map(DocumentId::value).transpose()?;
         let mut previous = before;
         let mut seen = 0;
         for document in documents {
             let id = id_of(document?)?;
-            if let Some(previous) = previous
-                && self.is_seen(previous, id)?
-            {
-                seen += 1;
+            match previous {
+                Some(previous) if self.is_seen(previous, id)? => seen += 1,
+                None if from.is_some_and(|from| is_below(id, from)) => {
+                    return Err(self.out_of_range(id));
+                }
+                _ => {}
+            }
+            if to.is_some_and(|to| !is_below(id, to) && compare(id, to).is_some()) {
+                return Err(self.out_of_range(id));
             }
             self.is_reopened = false;
             previous = Some(id);
@@ -86,6 +100,7 @@ impl Sequence {
         match compare(previous, id) {
             Some(Ordering::Less) => Ok(false),
             Some(Ordering::Equal) if self.is_reopened => Ok(true),
+            None if previous == id && self.is_reopened => Ok(true),
             // There is no telling, or the server starts elsewhere because it ignores `min`.
             _ if self.is_reopened => Err(self.cannot_resume()),
             None if previous != id => Ok(false),
@@ -94,6 +109,14 @@ impl Sequence {
                 id: DocumentId::new(id)?.to_string(),
                 previous: DocumentId::new(previous)?.to_string(),
             }),
+        }
+    }
+
+    fn out_of_range(&self, id: Value<'_>) -> Error {
+        let id = DocumentId::new(id);
+        Error::OutOfRange {
+            namespace: self.namespace.clone(),
+            id: id.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 
@@ -108,6 +131,10 @@ impl Sequence {
             id,
         }
     }
+}
+
+fn is_below(id: Value<'_>, bound: Value<'_>) -> bool {
+    compare(id, bound) == Some(Ordering::Less)
 }
 
 #[cfg(test)]
@@ -128,7 +155,7 @@ mod tests {
     }
 
     fn sequence() -> Sequence {
-        Sequence::new("raw.split_1_input".into(), false)
+        Sequence::new("raw.split_1_input".into(), false, ScanRange::default())
     }
 
     #[test]
@@ -151,12 +178,12 @@ mod tests {
         for (again, seen) in [(vec![7, 8], 1), (vec![8, 9], 0), (vec![7], 1)] {
             let mut sequence = sequence();
             advance(&mut sequence, [5, 7]).unwrap();
-            sequence.reopen().unwrap();
+            sequence.begin().unwrap();
             assert_eq!(advance(&mut sequence, again).unwrap(), seen);
         }
         let mut twice = sequence();
         advance(&mut twice, [7]).unwrap();
-        twice.reopen().unwrap();
+        twice.begin().unwrap();
         assert!(matches!(
             advance(&mut twice, [7, 7]),
             Err(Error::OutOfOrder { .. })
@@ -167,29 +194,81 @@ mod tests {
     fn a_server_that_starts_again_at_the_beginning_is_found_out() {
         let mut sequence = sequence();
         advance(&mut sequence, [5, 7]).unwrap();
-        sequence.reopen().unwrap();
+        sequence.begin().unwrap();
         let error = advance(&mut sequence, [5, 7]).unwrap_err();
         assert!(matches!(error, Error::CannotResume { id, .. } if id == "7"));
     }
 
     #[test]
     fn a_collation_has_an_order_of_its_own_and_is_not_resumed() {
-        let mut sequence = Sequence::new("raw.split_1_input".into(), true);
-        sequence.reopen().unwrap();
+        let mut sequence = Sequence::new("raw.split_1_input".into(), true, ScanRange::default());
+        sequence.begin().unwrap();
         assert_eq!(advance(&mut sequence, ["b", "A", "c"]).unwrap(), 0);
-        assert!(matches!(sequence.reopen(), Err(Error::CannotResume { .. })));
+        assert!(matches!(sequence.begin(), Err(Error::CannotResume { .. })));
     }
 
     #[test]
-    fn an_unknown_order_is_taken_as_it_comes_but_not_resumed() {
+    fn an_unknown_order_is_taken_as_it_comes_and_resumed_at_the_very_same_id() {
         let decimal = |text: &str| Bson::Decimal128(text.parse().unwrap());
         let mut sequence = sequence();
-        assert_eq!(
-            advance(&mut sequence, [decimal("1"), decimal("2")]).unwrap(),
-            0
-        );
-        sequence.reopen().unwrap();
-        let error = advance(&mut sequence, [decimal("2"), decimal("3")]).unwrap_err();
+        let first = [decimal("1"), decimal("2")];
+        assert_eq!(advance(&mut sequence, first).unwrap(), 0);
+        sequence.begin().unwrap();
+        let again = [decimal("2"), decimal("3")];
+        assert_eq!(advance(&mut sequence, again).unwrap(), 1);
+        sequence.begin().unwrap();
+        let error = advance(&mut sequence, [decimal("4")]).unwrap_err();
         assert!(matches!(error, Error::CannotResume { .. }));
+    }
+
+    #[test]
+    fn a_document_outside_of_the_range_is_an_error() {
+        let id = |id: i32| DocumentId::of(&bson::rawdoc! { "_id": id }).unwrap();
+        let range = IdRange {
+            from: Some(id(5)),
+            to: Some(id(9)),
+        };
+        for (ids, is_inside) in [
+            (vec![5, 8], true),
+            (vec![4], false),
+            (vec![6, 9], false),
+            (vec![12], false),
+        ] {
+            let part = ScanRange {
+                range: range.clone(),
+                after: None,
+            };
+            let mut sequence = Sequence::new("raw.split_1_input".into(), false, part);
+            sequence.begin().unwrap();
+            match advance(&mut sequence, ids) {
+                Ok(_) => assert!(is_inside),
+                Err(e) => assert!(matches!(e, Error::OutOfRange { .. }) && !is_inside, "{e}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_scan_goes_on_after_what_an_earlier_one_returned() {
+        let after = Some(DocumentId::of(&bson::rawdoc! { "_id": 7_i64 }).unwrap());
+        for (ids, seen) in [(vec![7, 8], 1), (vec![8, 9], 0)] {
+            let part = ScanRange {
+                after: after.clone(),
+                ..<_>::default()
+            };
+            let mut sequence = Sequence::new("raw.split_1_input".into(), false, part);
+            sequence.begin().unwrap();
+            assert_eq!(advance(&mut sequence, ids).unwrap(), seen);
+        }
+    }
+
+    #[test]
+    fn a_collation_has_no_ranges() {
+        let range = IdRange {
+            from: None,
+            to: Some(DocumentId::of(&bson::rawdoc! { "_id": 1 }).unwrap()),
+        };
+        let part = ScanRange { range, after: None };
+        let mut sequence = Sequence::new("raw.split_1_input".into(), true, part);
+        assert!(matches!(sequence.begin(), Err(Error::Indivisible { .. })));
     }
 }

@@ -13,7 +13,7 @@ use lob_core::byte_size::ByteSize;
 use lob_core::redact::Secret;
 use lob_mongo::{
     BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,
-    Server, WriteSettings,
+    ScanRange, Server, WriteSettings,
 };
 use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
 
@@ -106,13 +106,21 @@ pub(crate) fn settings(uri: &str) -> MongoSettings {
 /// Small replies, so that a scan takes many.
 pub(crate) fn small_replies() -> ScanOptions {
     ScanOptions {
+        at: None,
         queue: ByteSize::kib(1),
         mean_document_size: ByteSize::b(100),
     }
 }
 
 pub(crate) async fn read(collection: &Collection) -> lob_mongo::Result<Vec<RawDocumentBuf>> {
-    let mut scan = collection.scan(small_replies());
+    read_part(collection, ScanRange::default()).await
+}
+
+pub(crate) async fn read_part(
+    collection: &Collection,
+    part: ScanRange,
+) -> lob_mongo::Result<Vec<RawDocumentBuf>> {
+    let mut scan = collection.scan(part, small_replies());
     let mut documents = Vec::new();
     while let Some(batch) = scan.next().await? {
         for document in batch.documents()? {

@@ -7,6 +7,7 @@ mod connect;
 mod definition;
 mod fixture;
 mod insert;
+mod ranges;
 mod scan;
 mod splits;
 mod swap;

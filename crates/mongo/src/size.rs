@@ -1,0 +1,39 @@
+//! How large a collection is by the server's own books: for planning and progress, never as a proof.
+
+use bson::rawdoc;
+use lob_core::byte_size::ByteSize;
+
+use crate::collection::{Collection, number};
+use crate::command::Command;
+use crate::error::Result;
+
+/// What the server believes of a collection. It is wrong after a crash, and while others write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CollectionSize {
+    /// How many documents there are.
+    pub documents: u64,
+    /// What they take together as BSON, uncompressed.
+    pub bytes: ByteSize,
+}
+
+impl Collection {
+    /// Asks for the size of the collection; one that does not exist has none.
+    ///
+    /// # Errors
+    /// A server that does not answer, or does not tell.
+    pub async fn size(&self) -> Result<CollectionSize> {
+        let command = Command::new("collStats", self.namespace());
+        let body = rawdoc! { "collStats": self.name() };
+        let server = &self.database.server;
+        let reply = server
+            .retry(|| self.database.run(&command, body.clone()))
+            .await?;
+        let number = |field| {
+            number(&reply, field).ok_or_else(|| command.invalid_reply("a size is not a number"))
+        };
+        Ok(CollectionSize {
+            documents: number("count")?,
+            bytes: ByteSize::b(number("size")?),
+        })
+    }
+}

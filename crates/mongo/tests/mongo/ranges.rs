@@ -1,0 +1,136 @@
+//! Ranges together hold every document once, and each can be resumed on its own.
+
+use bson::RawDocumentBuf;
+use lob_core::byte_size::ByteSize;
+use lob_mongo::{Collection, DocumentId, Error, IdRange, RangeSize, ScanRange};
+use lob_testkit::bson_samples::one_of_each_id_type;
+use lob_testkit::mongo::MongoOptions;
+
+use crate::fixture::{Fixture, numbered, raw, read_part};
+
+async fn read_all(collection: &Collection, ranges: &[IdRange]) -> Vec<RawDocumentBuf> {
+    let mut documents = Vec::new();
+    for range in ranges {
+        let part = ScanRange {
+            range: range.clone(),
+            after: None,
+        };
+        documents.extend(read_part(collection, part).await.unwrap());
+    }
+    documents
+}
+
+#[tokio::test]
+async fn ranges_leave_no_gap_and_hold_every_document_once() {
+    let fixture = Fixture::new().await;
+    let documents = numbered(997);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    for count in [1, 2, 7, 100, 2000] {
+        let ranges = collection.ranges(RangeSize::Count(count)).await.unwrap();
+        assert_eq!(ranges.len(), count.min(997) as usize);
+        assert_eq!(ranges[0].from, None);
+        assert_eq!(ranges[ranges.len() - 1].to, None);
+        for two in ranges.windows(2) {
+            assert!(two[0].to.is_some() && two[0].to == two[1].from);
+        }
+        assert_eq!(read_all(&collection, &ranges).await, documents);
+    }
+    let size = collection.size().await.unwrap();
+    let bytes: usize = documents.iter().map(|d| d.as_bytes().len()).sum();
+    assert_eq!(
+        (size.documents, size.bytes),
+        (997, ByteSize::b(bytes as u64))
+    );
+    let tenth = RangeSize::Bytes(ByteSize::b(bytes as u64 / 10 + 1));
+    assert_eq!(collection.ranges(tenth).await.unwrap().len(), 10);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn mixed_ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_from() {
+    let fixture = Fixture::new().await;
+    let samples = one_of_each_id_type();
+    let documents: Vec<_> = samples.into_iter().map(|sample| sample.document).collect();
+    let collection = fixture.collection("split_1_input", &documents).await;
+
+    let ranges = collection.ranges(RangeSize::Count(1000)).await.unwrap();
+    assert!(ranges.len() > 12, "{ranges:?}");
+    assert_eq!(read_all(&collection, &ranges).await, documents);
+
+    for range in ranges.iter().chain([&IdRange::default()]) {
+        let whole = read_all(&collection, std::slice::from_ref(range)).await;
+        for (i, last) in whole.iter().enumerate() {
+            let part = ScanRange {
+                range: range.clone(),
+                after: Some(DocumentId::of(last).unwrap()),
+            };
+            let rest = read_part(&collection, part).await.unwrap();
+            assert_eq!(rest, whole[i + 1..], "after {last:?}");
+        }
+    }
+    // Any type can bound a range.
+    for bound in documents.iter().skip(1) {
+        let bound = Some(DocumentId::of(bound).unwrap());
+        let before = IdRange {
+            from: None,
+            to: bound.clone(),
+        };
+        let after = IdRange {
+            from: bound,
+            to: None,
+        };
+        assert_eq!(read_all(&collection, &[before, after]).await, documents);
+    }
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_bounds_and_a_collation_give_one_range() {
+    let fixture = Fixture::with(MongoOptions {
+        ignore_bounds: true,
+        ..<_>::default()
+    })
+    .await;
+    let collection = fixture.collection("split_1_input", &numbered(100)).await;
+    assert!(!collection.is_divisible().await.unwrap());
+    let ranges = collection.ranges(RangeSize::Count(4)).await.unwrap();
+    assert_eq!(ranges, [IdRange::default()]);
+
+    let part = ScanRange {
+        range: IdRange {
+            from: Some(DocumentId::of(&raw(bson::doc! { "_id": 50 })).unwrap()),
+            to: None,
+        },
+        after: None,
+    };
+    let error = read_part(&collection, part).await.unwrap_err();
+    assert!(matches!(error, Error::OutOfRange { .. }), "{error}");
+
+    let fixture = Fixture::new().await;
+    let collation = bson::doc! { "create": "split_1_input", "collation": { "locale": "de" } };
+    fixture.driver.run_command(collation).await.unwrap();
+    let collection = fixture.find("split_1_input").await;
+    assert!(!collection.is_divisible().await.unwrap());
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn an_empty_collection_is_one_range_and_divisible() {
+    let fixture = Fixture::new().await;
+    let collection = fixture.collection("split_1_input", &[]).await;
+    let ranges = collection.ranges(RangeSize::Count(4)).await.unwrap();
+    assert_eq!(ranges, [IdRange::default()]);
+    assert!(collection.is_divisible().await.unwrap());
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn bounds_are_probed_at_the_smallest_id_of_any_type() {
+    let fixture = Fixture::new().await;
+    for (i, sample) in one_of_each_id_type().into_iter().enumerate() {
+        let name = format!("split_{i}_input");
+        let collection = fixture.collection(&name, &[sample.document]).await;
+        assert!(collection.is_divisible().await.unwrap(), "{}", sample.name);
+    }
+    fixture.close().await;
+}
