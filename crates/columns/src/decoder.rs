@@ -59,7 +59,7 @@ impl Values {
     }
 }
 
-fn typed<A: Clone + 'static>(array: &dyn Array) -> Option<A> {
+pub(crate) fn typed<A: Clone + 'static>(array: &dyn Array) -> Option<A> {
     array.as_any().downcast_ref::<A>().cloned()
 }
 
@@ -165,12 +165,12 @@ fn write_document(
 }
 
 /// Leaves room for the length.
-fn open(document: &mut Vec<u8>) -> usize {
+pub(crate) fn open(document: &mut Vec<u8>) -> usize {
     document.extend_from_slice(&[0; 4]);
     document.len() - 4
 }
 
-fn close(start: usize, document: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn close(start: usize, document: &mut Vec<u8>) -> Option<()> {
     document.push(0);
     if document.len() > MAX_DOCUMENT_BYTES {
         return None;

@@ -7,7 +7,7 @@ use polars_parquet::write::KeyValue;
 
 use crate::{columns::Columns, shape::Shape};
 
-const VERSION_KEY: &str = "lob.format_version";
+pub(crate) const VERSION_KEY: &str = "lob.format_version";
 const COLUMNS_KEY: &str = "lob.columns";
 const SHAPES_KEY: &str = "lob.shapes";
 const VERSION: &str = "1";

@@ -8,7 +8,8 @@
 //! The way out: [`ColumnsProposal`] observes sample documents and gives [`Columns`]; an
 //! [`Encoder`] takes documents and gives row groups; [`RowGroup::encode`] does the heavy work and
 //! can run on several threads; a [`ParquetWriter`] puts the result in order. The way back is a
-//! [`Reader`]. Nothing here does I/O of its own.
+//! [`Reader`], or a [`LegacyReader`] for what the original's Spark wrote. Nothing here does I/O of
+//! its own.
 
 mod codec;
 mod columns;
@@ -34,5 +35,5 @@ pub use footer::{Footer, InvalidFooter};
 pub use parquet_writer::{ParquetWriter, WriteError};
 pub use proposal::ColumnsProposal;
 pub use raw::{BsonType, Element, Elements, MalformedBson};
-pub use reader::{ReadError, Reader};
+pub use reader::{LegacyIds, LegacyReader, ReadError, Reader};
 pub use row_group::{EncodedRowGroup, MAX_ROW_GROUP_BYTES, RowGroup};

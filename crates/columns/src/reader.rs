@@ -6,6 +6,7 @@
 //! hash first and the documents' digest afterwards.
 
 mod checks;
+mod legacy;
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
@@ -19,9 +20,11 @@ use polars_arrow::{
 };
 use polars_parquet::{
     parquet::read::{PageReader, deserialize_metadata},
-    read::{BasicDecompressor, ColumnChunkMetadata, column_iter_to_arrays},
+    read::{BasicDecompressor, ColumnChunkMetadata, RowGroupMetadata, column_iter_to_arrays},
     write::FileMetadata,
 };
+
+pub use legacy::{LegacyIds, LegacyReader};
 
 use crate::{
     columns::Columns,
@@ -49,6 +52,14 @@ pub enum ReadError {
     /// The Parquet library cannot decode it.
     #[error("damaged Parquet file: {0}")]
     Damaged(String),
+    /// A column of a legacy file that cannot be made BSON again.
+    #[error("column `{}` {problem}", .column.escape_debug())]
+    Column {
+        /// The top-level column.
+        column: String,
+        /// What is wrong with it, for a person.
+        problem: String,
+    },
     /// A row is not what its shape says.
     #[error("row {row} of a row group does not match its shape")]
     Row {
@@ -72,15 +83,13 @@ impl<R: Read + Seek> Reader<R> {
     /// # Errors
     /// The source fails, or does not hold a whole data file of ours.
     pub fn open(mut source: R) -> Result<Self, ReadError> {
-        let (bytes, data_end) = checks::footer(&mut source)?;
-        let metadata = guard(|| deserialize_metadata(bytes.into()).map_err(|e| e.to_string()))?;
+        let metadata = read_footer(&mut source)?;
         let key_values = metadata.key_value_metadata.as_deref().unwrap_or_default();
         let (columns, shapes) = footer::read(key_values)?;
         let schema = parquet_schema(&columns).map_err(ReadError::Damaged)?;
         if metadata.schema_descr.fields() != schema.fields() {
             return Err(ReadError::Unsound("the schema is not that of its columns"));
         }
-        checks::row_groups(&metadata, data_end)?;
         let bind = |(position, shape): (usize, &Shape)| {
             shape
                 .bind(columns.root())
@@ -129,27 +138,47 @@ impl<R: Read + Seek> Reader<R> {
         let own = [ArrowDataType::Int32, ArrowDataType::BinaryView];
         let of_fields = self.columns.root().list().iter();
         let types = of_fields.map(|column| arrow_type(&column.column_type, View::Decoder));
-        let mut chunks = row_group.parquet_columns();
-        let mut arrays: Vec<Box<dyn Array>> = Vec::new();
-        for (dtype, parquet_type) in types.chain(own).zip(self.metadata.schema_descr.fields()) {
-            let name = parquet_type.name();
-            let is_here = |chunk: &ColumnChunkMetadata| {
-                chunk
-                    .descriptor()
-                    .path_in_schema
-                    .first()
-                    .is_some_and(|root| *root == *name)
-            };
-            let (here, rest) = chunks.split_at(chunks.iter().take_while(|c| is_here(c)).count());
-            chunks = rest;
-            let field = Field::new(name.into(), dtype, true);
-            arrays.extend(read_column(&mut self.source, here, field)?);
-        }
+        let names = self.metadata.schema_descr.fields().iter();
+        let fields = names
+            .zip(types.chain(own))
+            .map(|(parquet_type, dtype)| Field::new(parquet_type.name().into(), dtype, true));
+        let arrays = read_columns(&mut self.source, row_group, fields)?;
         let shapes = Arc::clone(&self.shapes);
         Documents::new(&arrays, rows, &self.columns, shapes).ok_or(ReadError::Unsound(
             "a column does not have its type or its rows",
         ))
     }
+}
+
+/// Reads the footer, and checks what it claims.
+fn read_footer<R: Read + Seek>(source: &mut R) -> Result<FileMetadata, ReadError> {
+    let (bytes, data_end) = checks::footer(source)?;
+    let metadata = guard(|| deserialize_metadata(bytes.into()).map_err(|e| e.to_string()))?;
+    checks::row_groups(&metadata, data_end)?;
+    Ok(metadata)
+}
+
+/// Reads the top-level columns of a row group, all of them in the file's order.
+fn read_columns<R: Read + Seek>(
+    source: &mut R,
+    row_group: &RowGroupMetadata,
+    fields: impl Iterator<Item = Field>,
+) -> Result<Vec<Box<dyn Array>>, ReadError> {
+    let mut chunks = row_group.parquet_columns();
+    let mut arrays = Vec::new();
+    for field in fields {
+        let is_here = |chunk: &ColumnChunkMetadata| {
+            chunk
+                .descriptor()
+                .path_in_schema
+                .first()
+                .is_some_and(|root| *root == field.name)
+        };
+        let (here, rest) = chunks.split_at(chunks.iter().take_while(|c| is_here(c)).count());
+        chunks = rest;
+        arrays.extend(read_column(source, here, field)?);
+    }
+    Ok(arrays)
 }
 
 /// Reads the chunks of all leaves of a top-level column.

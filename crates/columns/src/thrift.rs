@@ -288,6 +288,8 @@ pub(crate) struct PageHeader {
     pub(crate) uncompressed_bytes: usize,
     pub(crate) is_dictionary: bool,
     pub(crate) values: usize,
+    /// The CRC-32 of the page as it stands in the file, where the writer took one.
+    pub(crate) crc: Option<u32>,
 }
 
 /// The header that `bytes` start with; none if it is not that of a dictionary or of a data page of
@@ -295,11 +297,14 @@ pub(crate) struct PageHeader {
 pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let [mut page_type, mut uncompressed, mut compressed] = [-1_i64; 3];
     let (mut data_values, mut dictionary_values) = (-1, -1);
+    let mut crc = None;
     let mut walk = Walk::new(bytes, |path: &[i64], seen: Seen| {
         match (path, seen) {
             ([1], Seen::I32(value)) => page_type = value,
             ([2], Seen::I32(value)) => uncompressed = value,
             ([3], Seen::I32(value)) => compressed = value,
+            // Thrift has signed integers alone.
+            ([4], Seen::I32(value)) => crc = i32::try_from(value).ok().map(i32::cast_unsigned),
             ([5, 1], Seen::I32(value)) => data_values = value,
             ([7, 1], Seen::I32(value)) => dictionary_values = value,
             _ => {}
@@ -319,6 +324,7 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
         uncompressed_bytes: usize::try_from(uncompressed).ok()?,
         is_dictionary: page_type == 2,
         values: usize::try_from(values).ok()?,
+        crc,
     })
 }
 

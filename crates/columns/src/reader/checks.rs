@@ -9,6 +9,7 @@ use std::{
     ops::Range,
 };
 
+use crc_fast::crc32_iso_hdlc;
 use polars_parquet::read::{ColumnChunkMetadata, FileMetadata};
 
 use super::{MAX_FOOTER_BYTES, ReadError, read_range};
@@ -124,15 +125,21 @@ pub(super) fn chunk_range(chunk: &ColumnChunkMetadata) -> Result<Range<u64>, Rea
         ))
 }
 
-/// Checks that the pages of a chunk fill it and claim no more than the footer does.
+/// Checks that the pages of a chunk fill it, claim no more than the footer does, and have their CRC
+/// where the writer took one: Spark does.
 pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), ReadError> {
     let (mut rest, mut values, mut uncompressed) = (bytes, 0_usize, 0_usize);
     while !rest.is_empty() {
         let header = page_header(rest).ok_or(ReadError::Unsound("a page has no valid header"))?;
         let page_bytes = header.header_bytes.saturating_add(header.compressed_bytes);
-        rest = rest
-            .get(page_bytes..)
+        let (page, after) = rest
+            .split_at_checked(page_bytes)
             .ok_or(ReadError::Unsound("a page ends outside its chunk"))?;
+        rest = after;
+        let body = &page[header.header_bytes..];
+        if header.crc.is_some_and(|crc| crc != crc32_iso_hdlc(body)) {
+            return Err(ReadError::Unsound("a page does not have its CRC"));
+        }
         uncompressed = uncompressed
             .saturating_add(header.header_bytes)
             .saturating_add(header.uncompressed_bytes);

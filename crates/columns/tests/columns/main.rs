@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod legacy;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod support;

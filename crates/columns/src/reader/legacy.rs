@@ -1,0 +1,161 @@
+//! Reading what Spark wrote for the original's export.
+//!
+//! Such a file has columns and nothing that says what the documents were, so they come back as
+//! Spark's own connector would write them: each column a field, `_id` first, a null where there is
+//! none, numbers and times by the column's type. An `_id` of 24 hexadecimal digits was an ObjectId,
+//! as the original made it text. Whatever Spark does not write for documents is refused by name.
+//!
+//! Nothing but the CRCs of its pages, where it has them, protects the bytes of such a file.
+
+mod schema;
+mod values;
+
+use std::io::{Read, Seek};
+
+use polars_arrow::array::Array;
+use polars_parquet::write::FileMetadata;
+
+use self::{schema::Column, values::Filled};
+use super::{ReadError, read_columns, read_footer};
+use crate::{
+    decoder::{close, open},
+    footer::VERSION_KEY,
+    raw::MAX_DOCUMENT_BYTES,
+};
+
+/// The field that the server asks for, and keeps first.
+const ID: &str = "_id";
+
+/// What becomes of an `_id` of 24 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegacyIds {
+    /// The ObjectId that it was.
+    ObjectId,
+    /// The string that it is.
+    String,
+}
+
+/// Reads the documents of one data file of the original.
+#[derive(Debug)]
+pub struct LegacyReader<R> {
+    source: R,
+    metadata: FileMetadata,
+    /// In the file's order.
+    columns: Vec<Column>,
+    /// Which of them is `_id`.
+    id: usize,
+    ids: LegacyIds,
+}
+
+impl<R: Read + Seek> LegacyReader<R> {
+    /// Reads and checks the footer.
+    ///
+    /// # Errors
+    /// The source fails, or does not hold a whole Parquet file with columns that Spark writes for
+    /// documents.
+    pub fn open(mut source: R, ids: LegacyIds) -> Result<Self, ReadError> {
+        let metadata = read_footer(&mut source)?;
+        let mut key_values = metadata.key_value_metadata.iter().flatten();
+        if key_values.any(|pair| pair.key == VERSION_KEY) {
+            return Err(ReadError::Unsound("lob-export wrote it, not the original"));
+        }
+        let columns = schema::columns(metadata.schema_descr.fields())?;
+        let id = columns.iter().position(|column| column.name == ID);
+        let id = id.ok_or(ReadError::Unsound("it has no column `_id`"))?;
+        Ok(Self {
+            source,
+            metadata,
+            columns,
+            id,
+            ids,
+        })
+    }
+
+    /// The number of documents.
+    pub fn rows(&self) -> u64 {
+        self.metadata.num_rows as u64
+    }
+
+    /// The number of row groups.
+    pub fn row_groups(&self) -> usize {
+        self.metadata.row_groups.len()
+    }
+
+    /// The documents of a row group, from 0. The row group's columns are in memory while the
+    /// iterator lives; after an error it ends.
+    ///
+    /// # Errors
+    /// The source fails, or the row group is damaged or is not there.
+    pub fn read_row_group(
+        &mut self,
+        index: usize,
+    ) -> Result<impl Iterator<Item = Result<Vec<u8>, ReadError>> + Send + use<R>, ReadError> {
+        let row_group = self.metadata.row_groups.get(index);
+        let row_group = row_group.ok_or(ReadError::Unsound("there is no such row group"))?;
+        let rows = row_group.num_rows();
+        let fields = self.columns.iter().map(Column::field);
+        let arrays = read_columns(&mut self.source, row_group, fields)?;
+        let is_whole =
+            arrays.len() == self.columns.len() && arrays.iter().all(|array| array.len() == rows);
+        let fill = |(column, array): (&Column, &Box<dyn Array>)| {
+            Some(Field {
+                name: column.name.clone(),
+                values: Filled::new(array.as_ref(), &column.kind)?,
+            })
+        };
+        let fields = self.columns.iter().zip(&arrays).map(fill);
+        let fields: Option<Vec<_>> = fields.collect();
+        let mut fields = fields.filter(|_| is_whole).ok_or(ReadError::Unsound(
+            "a column does not have its type or its rows",
+        ))?;
+        fields[..=self.id].rotate_right(1);
+        if self.ids == LegacyIds::ObjectId {
+            fields[0].values.were_object_ids();
+        }
+        let mut failed = false;
+        let documents = (0..rows).map(move |row| document(&fields, row));
+        Ok(
+            documents
+                .take_while(move |document| !std::mem::replace(&mut failed, document.is_err())),
+        )
+    }
+}
+
+/// A column of a row group, with its values.
+#[derive(Debug)]
+struct Field {
+    name: String,
+    values: Filled,
+}
+
+fn document(fields: &[Field], row: usize) -> Result<Vec<u8>, ReadError> {
+    let mut document = Vec::new();
+    let start = open(&mut document);
+    for field in fields {
+        let written = field
+            .values
+            .write(field.name.as_bytes(), row, &mut document);
+        written.map_err(|refused| ReadError::Column {
+            column: field.name.chars().take(80).collect(),
+            problem: refused.0.to_owned(),
+        })?;
+    }
+    close(start, &mut document).ok_or(ReadError::Row { row })?;
+    Ok(document)
+}
+
+/// A value that has no place in a document.
+#[derive(Debug)]
+struct Refused(&'static str);
+
+impl Refused {
+    const TOO_LARGE: Self = Self("makes a document that is too large");
+
+    /// One value is as large as a row group at most; all of a document must be no larger.
+    fn if_too_large(document: &[u8]) -> Result<(), Self> {
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(Self::TOO_LARGE);
+        }
+        Ok(())
+    }
+}
