@@ -2,8 +2,13 @@
 
 mod client;
 mod cost;
+mod export;
 mod floor;
+mod import;
 mod report;
+mod scale;
+mod transfer;
+mod transfer_report;
 mod upload;
 
 use xshell::Shell;
@@ -18,10 +23,19 @@ pub(crate) struct Args {
 enum Bench {
     /// Upload the same files with lob-upload and with each peer that is found
     Upload(upload::Args),
+    /// Export the same collection with lob-export and with each peer that is found
+    Export(transfer::Args),
+    /// Import the same collection with lob-import and with each peer that is found
+    Import(transfer::Args),
+    /// Export and import small and large collections: time, and memory over time
+    Scale(scale::Args),
 }
 
 pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     match &args.bench {
         Bench::Upload(args) => upload::run(sh, args).await,
+        Bench::Export(args) => export::run(sh, args).await,
+        Bench::Import(args) => import::run(sh, args).await,
+        Bench::Scale(args) => scale::run(sh, args).await,
     }
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use xshell::Cmd;
 
 /// Shows the command with these environment variables, and runs it with them.
@@ -59,6 +59,13 @@ pub(crate) async fn errors(command: Cmd<'_>) -> anyhow::Result<String> {
         output.status
     );
     Ok(errors)
+}
+
+/// Starts the command; what it prints is shown as it comes.
+pub(crate) fn start(command: Cmd<'_>) -> anyhow::Result<Child> {
+    let shown = command.to_string();
+    let started = killable(command).spawn();
+    started.with_context(|| format!("`{shown}` cannot be started"))
 }
 
 /// Whether the command can be started and succeeds; what it prints is lost.

@@ -16,6 +16,7 @@ mod codegen;
 mod command;
 mod demo;
 mod e2e;
+mod fill;
 mod lint;
 mod memory;
 mod minio;

@@ -6,25 +6,19 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use bson::raw::{RawArrayBuf, cstr};
-use bson::rawdoc;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
-use lob_testkit::split_documents::SplitDocuments;
 use mongodb::Client;
 use xshell::{Shell, cmd};
 
 use crate::binaries::{self, Profile};
 use crate::minio::{self, Minio};
 use crate::mongod::Mongod;
-use crate::{command, s3_client, setup};
+use crate::{command, fill, s3_client, setup};
 
 const BUCKET: &str = "memory";
 /// Input in MB, 10^6 bytes.
 const SIZES: [u64; 2] = [200, 1000];
 const FILE_BYTES: u64 = 100_000_000;
-const FEATURES: usize = 768;
-/// Documents of one insert command of this task.
-const BATCH: usize = 500;
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
@@ -92,7 +86,8 @@ impl Measure<'_> {
         let upload = self.peak("lob-upload", &arguments).await?;
         std::fs::remove_dir_all(&source)?;
 
-        self.load(&run, size * 1_000_000).await?;
+        let client = Client::with_uri_str(self.mongo.uri()).await?;
+        fill::fill(&client, &run, fill::documents_in(size * 1_000_000)).await?;
         let arguments = ["--run-id", &run, "--database", &run];
         let export = self.peak("lob-export", &arguments).await?;
         let restored = format!("{run}_restored");
@@ -103,25 +98,6 @@ impl Measure<'_> {
             ("lob-export", export),
             ("lob-import", import),
         ])
-    }
-
-    /// Fills one split collection with `bytes` of documents.
-    async fn load(&self, database: &str, bytes: u64) -> anyhow::Result<()> {
-        let client = Client::with_uri_str(self.mongo.uri()).await?;
-        let mut documents = SplitDocuments::new(1, FEATURES);
-        let mut loaded = 0;
-        while loaded < bytes {
-            let mut batch = RawArrayBuf::new();
-            documents
-                .by_ref()
-                .take(BATCH)
-                .for_each(|document| batch.push(document));
-            loaded += batch.as_bytes().len() as u64;
-            let mut insert = rawdoc! { "insert": "split_0_input" };
-            insert.append(cstr!("documents"), batch);
-            client.database(database).run_raw_command(insert).await?;
-        }
-        Ok(())
     }
 
     async fn peak(&self, tool: &str, arguments: &[&str]) -> anyhow::Result<f64> {

@@ -1,5 +1,7 @@
 //! A MinIO of our own: the real S3 server that the tests are held against.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,7 +17,7 @@ pub(crate) const SECRET_KEY: &str = "lob-secret-key";
 /// Runs until it is dropped.
 pub(crate) struct Minio {
     address: String,
-    _process: ServerProcess,
+    process: ServerProcess,
 }
 
 impl Minio {
@@ -35,14 +37,16 @@ impl Minio {
         process
             .wait_until(async || is_ready(&address).await.unwrap_or(false))
             .await?;
-        Ok(Self {
-            address,
-            _process: process,
-        })
+        Ok(Self { address, process })
     }
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where its data is.
+    pub(crate) fn data(&self) -> &Path {
+        self.process.data()
     }
 
     /// S3 requests since the start, as the server counts them.

@@ -1,5 +1,7 @@
 //! A MongoDB of our own, as a replica set of one: snapshots, retryable writes and majority need it.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use bson::{Document, doc};
 use mongodb::Client;
@@ -11,7 +13,7 @@ use crate::tools::Tools;
 /// Runs until it is dropped.
 pub(crate) struct Mongod {
     address: String,
-    _process: ServerProcess,
+    process: ServerProcess,
 }
 
 impl Mongod {
@@ -48,14 +50,21 @@ impl Mongod {
         process
             .wait_until(async || is_primary(&client).await)
             .await?;
-        Ok(Self {
-            address,
-            _process: process,
-        })
+        Ok(Self { address, process })
     }
 
     pub(crate) fn uri(&self) -> String {
         format!("mongodb://{}/?replicaSet=rs0", self.address)
+    }
+
+    /// Where its data is.
+    pub(crate) fn data(&self) -> &Path {
+        self.process.data()
+    }
+
+    /// CPU seconds since the start.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        self.process.cpu()
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! What `setup` installed comes first, since its versions are the same everywhere, then `PATH`.
 
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -19,7 +21,7 @@ struct Source {
     module: Option<(&'static str, &'static str)>,
 }
 
-const SOURCES: [Source; 4] = [
+const SOURCES: [Source; 6] = [
     Source {
         program: "s5cmd",
         version_argument: "version",
@@ -42,7 +44,19 @@ const SOURCES: [Source; 4] = [
         version_argument: "--version",
         module: None,
     },
+    // MongoDB's own downloads have both of them; they come by no package client.
+    Source {
+        program: "mongodump",
+        version_argument: "--version",
+        module: None,
+    },
+    Source {
+        program: "mongorestore",
+        version_argument: "--version",
+        module: None,
+    },
 ];
+const DATABASE_TOOLS: &str = "https://www.mongodb.com/docs/database-tools/";
 
 /// A client that is there and starts.
 #[derive(Debug)]
@@ -68,7 +82,11 @@ pub(crate) async fn install(sh: &Shell) -> anyhow::Result<()> {
         }
         build(sh, module, &path).await?;
     }
+    python::install(sh).await?;
     eprintln!("the peers are in {}", folder.display());
+    if find(sh, &["mongodump", "mongorestore"]).await.len() < 2 {
+        eprintln!("mongodump and mongorestore are missing; {DATABASE_TOOLS} has them");
+    }
     Ok(())
 }
 
@@ -84,12 +102,13 @@ async fn build(sh: &Shell, module: (&str, &str), path: &Path) -> anyhow::Result<
     command::run(cmd!(sh, "go -C {at} build -mod=mod -o {path} {module}")).await
 }
 
-/// The clients that are in `target/tools` or on `PATH`.
-pub(crate) async fn find(sh: &Shell) -> Vec<Peer> {
+/// Those of the clients that are there.
+pub(crate) async fn find(sh: &Shell, programs: &[&str]) -> Vec<Peer> {
     let tools = Tools::new(sh);
     let folders = [tools.binaries(), tools.python_folder().join("bin")];
     let mut peers = Vec::new();
-    for source in &SOURCES {
+    let wanted = |source: &&Source| programs.contains(&source.program);
+    for source in SOURCES.iter().filter(wanted) {
         let installed = folders.iter().map(|folder| folder.join(source.program));
         let on_path = PathBuf::from(source.program);
         for path in installed.chain([on_path]) {
@@ -103,6 +122,16 @@ pub(crate) async fn find(sh: &Shell) -> Vec<Peer> {
                 break;
             }
         }
+    }
+    peers.extend(python::find(sh, programs).await);
+    let missing = programs
+        .iter()
+        .filter(|program| !peers.iter().any(|peer| peer.program == **program));
+    for program in missing {
+        eprintln!(
+            "`{program}` is left out: it is neither on PATH nor in target/tools; \
+             `cargo xtask setup --peers` installs it, or says where it is to be had"
+        );
     }
     peers
 }
@@ -126,9 +155,9 @@ impl Source {
         let argument = self.version_argument;
         let said = command::output(cmd!(sh, "{path} {argument}")).await;
         let said = said.unwrap_or_default();
-        let mut words = said.split_whitespace();
+        let mut words = said.lines().next().unwrap_or_default().split_whitespace();
         let version = words.find(|word| word.contains(|c: char| c.is_ascii_digit()));
-        version.unwrap_or("unknown").to_owned()
+        version.unwrap_or("not told").to_owned()
     }
 }
 

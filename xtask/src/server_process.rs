@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use xshell::Cmd;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is asked meanwhile.
 const POLL: Duration = Duration::from_millis(100);
+/// In which the kernel counts CPU time for programs, on every processor that MongoDB runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
 /// Lines of the log that are shown when it does not start.
 const LOG_LINES: usize = 10;
 
@@ -25,7 +27,7 @@ pub(crate) struct ServerProcess {
     child: Child,
     log: PathBuf,
     /// Removed after [`Drop`] has ended the process: fields are dropped later.
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl ServerProcess {
@@ -51,7 +53,7 @@ impl ServerProcess {
             name,
             child,
             log,
-            _data: data,
+            data,
         })
     }
 
@@ -72,6 +74,21 @@ impl ServerProcess {
             tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+
+    /// Where its data is.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// CPU seconds since its start, as the kernel counts them for all its threads.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name of the program, in parentheses, may have spaces in it.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: Result<Vec<f64>, _> = ticks.map(str::parse).collect();
+        Ok(ticks?.iter().sum::<f64>() / TICKS_PER_SECOND)
     }
 
     fn end_of_log(&self) -> String {

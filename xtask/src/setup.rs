@@ -2,6 +2,8 @@
 //!
 //! A tool that is there and starts is left alone, so this can be run any number of times.
 
+use std::path::Path;
+
 use anyhow::{bail, ensure};
 use xshell::{Shell, cmd};
 
@@ -101,15 +103,7 @@ async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     if starts().await {
         return Ok(());
     }
-    require_pip(sh).await?;
-    let folder = tools.python_folder();
-    // Without pip, which some systems keep apart: theirs can install into the new environment.
-    command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
-    let install = cmd!(
-        sh,
-        "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
-    );
-    command::run(install.args(PYTHON_PACKAGES)).await?;
+    python_environment(sh, &tools.python_folder(), &PYTHON_PACKAGES).await?;
     ensure!(
         starts().await,
         "`{}` does not import its packages",
@@ -118,7 +112,25 @@ async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn mongodb(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+/// A virtual environment with these packages.
+pub(crate) async fn python_environment(
+    sh: &Shell,
+    folder: &Path,
+    packages: &[&str],
+) -> anyhow::Result<()> {
+    require_pip(sh).await?;
+    // Without pip, which some systems keep apart: theirs can install into the new environment.
+    command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
+    let python = folder.join("bin/python");
+    let install = cmd!(
+        sh,
+        "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
+    );
+    command::run(install.args(packages)).await
+}
+
+/// MongoDB alone.
+pub(crate) async fn mongodb(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     let mongod = tools.mongod();
     let (name, value) = tools.mongod_environment();
     let starts = || works(cmd!(sh, "{mongod} --version").env(name, &value));

@@ -1,6 +1,7 @@
 //! Where `setup` puts what `e2e` needs: all below `target/tools`, nothing outside the workspace.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -56,6 +57,27 @@ impl Tools {
 
     pub(crate) fn python(&self) -> PathBuf {
         self.python_folder().join("bin/python")
+    }
+
+    /// The virtual environment with the peers that are Python packages.
+    pub(crate) fn peers_python_folder(&self) -> PathBuf {
+        self.folder.join("peers-py")
+    }
+
+    pub(crate) fn peers_python(&self) -> PathBuf {
+        self.peers_python_folder().join("bin/python")
+    }
+
+    /// Where Spark puts the packages that it fetches.
+    pub(crate) fn spark_packages(&self) -> PathBuf {
+        self.folder.join("spark-packages")
+    }
+
+    /// What Spark has fetched.
+    pub(crate) fn spark_jars(&self) -> Vec<PathBuf> {
+        let jars = fs::read_dir(self.spark_packages().join("jars"));
+        let jars = jars.into_iter().flatten().flatten();
+        jars.map(|jar| jar.path()).collect()
     }
 
     /// Where a server's log is kept after it has ended.

@@ -1,15 +1,19 @@
 //! What one command costs, as the kernel and the server count it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::command;
-use crate::minio::Minio;
 
-/// One upload, or the median of several.
+/// How often memory is looked at.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// One run of a client, or the median of several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     /// CPU seconds, as a figure of its own: its median is not the sum of the others'.
@@ -22,8 +26,8 @@ pub(crate) struct Cost {
     pub(crate) wall: f64,
     /// Largest resident memory in MiB.
     pub(crate) peak: f64,
-    /// Requests that the server counted.
-    pub(crate) requests: f64,
+    /// What the server counted meanwhile: requests of MinIO, CPU seconds of MongoDB.
+    pub(crate) server: f64,
 }
 
 impl Cost {
@@ -42,31 +46,69 @@ impl Cost {
             system: of(|cost| cost.system),
             wall: of(|cost| cost.wall),
             peak: of(|cost| cost.peak),
-            requests: of(|cost| cost.requests),
+            server: of(|cost| cost.server),
         }
     }
 }
 
-/// Runs the command to its end.
+/// Runs the command to its end; `counted` asks the server for its count.
 pub(crate) async fn measure(
     sh: &Shell,
-    minio: &Minio,
+    counted: impl AsyncFn() -> anyhow::Result<f64>,
     program: &Path,
     arguments: &[String],
     environment: &[(&str, OsString)],
 ) -> anyhow::Result<Cost> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("time");
-    let before = minio.requests().await?;
+    let before = counted().await?;
+    command::errors(timed(sh, &report, program, arguments, environment)).await?;
+    let server = counted().await? - before;
+    read(&report, server)
+}
+
+/// Runs the command to its end, and looks again and again how much memory is resident, in MiB.
+pub(crate) async fn measure_memory(
+    sh: &Shell,
+    program: &Path,
+    arguments: &[String],
+    environment: &[(&str, OsString)],
+) -> anyhow::Result<(Cost, Vec<f64>)> {
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("time");
+    let command = timed(sh, &report, program, arguments, environment);
+    let mut running = command::start(command)?;
+    let time = running.id().context("it has ended")?;
+    let mut ticks = tokio::time::interval(INTERVAL);
+    let mut samples = Vec::new();
+    let status = loop {
+        tokio::select! {
+            status = running.wait() => break status?,
+            // Nothing is there to be looked at before it has begun, and when it has ended.
+            _ = ticks.tick() => samples.extend(resident(time)),
+        }
+    };
+    ensure!(status.success(), "`{}` failed: {status}", program.display());
+    Ok((read(&report, 0.0)?, samples))
+}
+
+fn timed<'a>(
+    sh: &'a Shell,
+    report: &Path,
+    program: &Path,
+    arguments: &[String],
+    environment: &[(&str, OsString)],
+) -> Cmd<'a> {
     let command = cmd!(
         sh,
         "/usr/bin/time --format '%U %S %e %M' --output {report} {program} {arguments...}"
     );
-    let variables = environment.iter().map(|(name, value)| (name, value));
-    command::errors(command.envs(variables)).await?;
-    let requests = minio.requests().await? - before;
+    command.envs(environment.iter().map(|(name, value)| (name, value)))
+}
 
-    let report = std::fs::read_to_string(&report)?;
+/// What `/usr/bin/time` has written.
+fn read(report: &Path, server: f64) -> anyhow::Result<Cost> {
+    let report = fs::read_to_string(report)?;
     let figures: Result<Vec<f64>, _> = report.split_whitespace().map(str::parse).collect();
     let figures = figures.with_context(|| format!("`/usr/bin/time` wrote `{report}`"))?;
     ensure!(figures.len() == 4, "`/usr/bin/time` wrote `{report}`");
@@ -76,6 +118,17 @@ pub(crate) async fn measure(
         system: figures[1],
         wall: figures[2],
         peak: figures[3] / 1024.0,
-        requests: requests as f64,
+        server,
     })
+}
+
+/// Resident memory of the one process that `/usr/bin/time` has started.
+fn resident(time: u32) -> Option<f64> {
+    let child = fs::read_to_string(format!("/proc/{time}/task/{time}/children")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{}/status", child.trim())).ok()?;
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = resident.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
 }

@@ -2,17 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use xshell::Shell;
 
 use super::client::Client;
 use super::cost::Cost;
 use crate::peers::Peer;
 
-const BEGIN: &str = "<!-- bench upload: begin -->";
-const END: &str = "<!-- bench upload: end -->";
+const DOCUMENT: &str = "docs/PERFORMANCE.md";
 
 /// All that was measured.
 pub(crate) struct Report<'a> {
@@ -71,7 +70,7 @@ impl Report<'_> {
                 cost.wall,
                 ratio(ours.first(), |cost| cost.wall),
                 cost.peak,
-                cost.requests / self.files as f64,
+                cost.server / self.files as f64,
             )?;
         }
         Ok(())
@@ -117,19 +116,23 @@ impl Report<'_> {
     }
 }
 
-/// Puts the text between its marks.
-pub(crate) fn write(document: &Path, text: &str) -> anyhow::Result<()> {
-    let old = fs::read_to_string(document)?;
+/// Puts the text between the marks of this benchmark.
+pub(crate) fn write(sh: &Shell, bench: &str, text: &str) -> anyhow::Result<()> {
+    let (begin, end) = (
+        format!("<!-- bench {bench}: begin -->"),
+        format!("<!-- bench {bench}: end -->"),
+    );
+    let old = sh.read_file(DOCUMENT)?;
     let parts = old
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        .split_once(&begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
     let (before, after) =
-        parts.with_context(|| format!("no `{BEGIN}` and `{END}` in {}", document.display()))?;
-    let new = format!("{before}{BEGIN}\n{text}{END}{after}");
-    Ok(fs::write(document, new)?)
+        parts.with_context(|| format!("no `{begin}` and `{end}` in {DOCUMENT}"))?;
+    Ok(sh.write_file(DOCUMENT, format!("{before}{begin}\n{text}{end}{after}"))?)
 }
 
-fn machine() -> anyhow::Result<String> {
+/// What it was measured on.
+pub(crate) fn machine() -> anyhow::Result<String> {
     let cores = std::thread::available_parallelism()?;
     let processor = fs::read_to_string("/proc/cpuinfo")?;
     let mut lines = processor.lines().filter_map(|line| line.split_once(": "));

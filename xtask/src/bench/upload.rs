@@ -24,7 +24,6 @@ use crate::minio::{self, Minio};
 use crate::tools::Tools;
 use crate::{command, peers, s3_client, setup};
 
-const DOCUMENT: &str = "docs/PERFORMANCE.md";
 const LEVELS: usize = 10;
 
 #[derive(clap::Args)]
@@ -44,7 +43,10 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     ensure!(args.files > 0 && args.rounds > 0, "nothing to measure");
     setup::minio(sh, &Tools::new(sh)).await?;
     let binaries = binaries::build(sh, Profile::Release, &["lob-upload"]).await?;
-    let peers = peers::find(sh).await;
+    let mut names: Vec<_> = CLIENTS.iter().map(|client| client.program).collect();
+    names.retain(|name| *name != "lob-upload");
+    names.dedup();
+    let peers = peers::find(sh, &names).await;
     let mut programs: HashMap<&str, PathBuf> = peers
         .iter()
         .map(|peer| (peer.program, peer.path.clone()))
@@ -52,17 +54,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     programs.insert("lob-upload", binaries["lob-upload"].clone());
     let clients: Vec<_> = CLIENTS
         .iter()
-        .filter(|client| {
-            let found = programs.contains_key(client.program);
-            if !found {
-                eprintln!(
-                    "`{}` is left out: it is neither on PATH nor in target/tools; \
-                     `cargo xtask setup --peers` installs it",
-                    client.name()
-                );
-            }
-            found
-        })
+        .filter(|client| programs.contains_key(client.program))
         .collect();
 
     let folder = tempfile::tempdir_in(sh.current_dir().join("target"))?;
@@ -107,7 +99,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     };
     let text = report.render()?;
     println!("\n{text}");
-    report::write(&sh.current_dir().join(DOCUMENT), &text)
+    report::write(sh, "upload", &text)
 }
 
 /// Nothing is removed between rounds, since MinIO keeps what is deleted for minutes.
@@ -181,7 +173,8 @@ impl Bench<'_> {
         let program = &self.programs[client.program];
         command::finish(cmd!(self.sh, "sync")).await?;
         let environment = self.environment();
-        let cost = cost::measure(self.sh, &self.minio, program, &arguments, &environment).await?;
+        let requests = async || anyhow::Ok(self.minio.requests().await? as f64);
+        let cost = cost::measure(self.sh, requests, program, &arguments, &environment).await?;
         println!(
             "round {} of {}: {:.2} s, CPU {:.2} s user and {:.2} s system, {:.0} MiB",
             round + 1,

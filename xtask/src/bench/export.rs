@@ -1,0 +1,107 @@
+//! `bench export`: the same collection of the same MongoDB, by each client in turn.
+
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+use lob_core::manifest::ExportManifest;
+use xshell::Shell;
+
+use super::transfer::{Args, BUCKET, Bench, Client, Format, PREFIX, SOURCE, Servers};
+use crate::fill::COLLECTION;
+
+const LOB_EXPORT: Client = Client {
+    name: "lob-export",
+    program: "lob-export",
+    arguments: "--database source --run-id RUN --progress none",
+    servers: Servers::Real,
+    format: Format::Run,
+    does: "compressed Parquet to S3, proved",
+};
+
+/// `lob-export` as it is by default comes first: it is what all others are compared with.
+pub(super) const CLIENTS: [Client; 6] = [
+    LOB_EXPORT,
+    Client {
+        name: "lob-export, test servers",
+        servers: Servers::Doubles,
+        ..LOB_EXPORT
+    },
+    Client {
+        name: "mongodump",
+        program: "mongodump",
+        arguments: "--quiet --uri=URI --db=source --out=DIR/RUN",
+        servers: Servers::Real,
+        format: Format::Dump,
+        does: "BSON as it comes to the disk",
+    },
+    Client {
+        name: "pymongo and pyarrow",
+        program: "pymongo",
+        arguments: "SCRIPTS/pymongo_export.py URI source split_0_input DIR/RUN",
+        servers: Servers::Real,
+        format: Format::Parquet,
+        does: "zstd Parquet to the disk",
+    },
+    Client {
+        name: "PyMongoArrow",
+        program: "pymongoarrow",
+        arguments: "SCRIPTS/pymongoarrow_export.py URI source split_0_input DIR/RUN",
+        servers: Servers::Real,
+        format: Format::Parquet,
+        does: "zstd Parquet to the disk",
+    },
+    Client {
+        name: "PySpark",
+        program: "pyspark",
+        arguments: "--master local[*] --driver-memory 4g --jars JARS SCRIPTS/spark_export.py \
+                    URI source split_0_input DIR/RUN",
+        servers: Servers::Real,
+        format: Format::Parquet,
+        does: "snappy Parquet to the disk",
+    },
+];
+const PEERS: [&str; 4] = ["mongodump", "pymongo", "pymongoarrow", "pyspark"];
+
+pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    let bench = Bench::open(sh, args, &["lob-export"], &PEERS).await?;
+    let finish = async |client: &Client, run: &str| check(&bench, client, run).await;
+    bench.compare("export", &CLIENTS, finish).await
+}
+
+/// Looks for all documents where the client has put them, and removes what is on disk.
+async fn check(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<()> {
+    let folder = bench.folder(run);
+    match client.format {
+        Format::Run => return check_manifest(bench, client, run).await,
+        Format::Dump => {
+            let dump = folder.join(SOURCE).join(format!("{COLLECTION}.bson"));
+            let (size, bytes) = (fs::metadata(dump)?.len(), bench.filled.bytes);
+            ensure!(size == bytes, "{size} of {bytes} bytes");
+        }
+        Format::Parquet => bench.check_rows(&folder).await?,
+    }
+    let removed = if folder.is_dir() {
+        fs::remove_dir_all(&folder)
+    } else {
+        fs::remove_file(&folder)
+    };
+    Ok(removed?)
+}
+
+/// The manifest has the digest of what was filled in.
+async fn check_manifest(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<()> {
+    let s3 = &bench.place(client.servers).s3;
+    let get = s3.get_object().bucket(BUCKET);
+    let get = get
+        .key(format!("{PREFIX}/{run}/manifest.json"))
+        .send()
+        .await;
+    let manifest = get.context("no manifest")?.body.collect().await?;
+    let manifest = ExportManifest::read(&manifest.into_bytes())?;
+    let [split] = &manifest.splits[..] else {
+        anyhow::bail!("not one split");
+    };
+    let (found, filled) = (split.digest.to_string(), bench.filled.digest.to_string());
+    ensure!(found == filled, "digest {found} instead of {filled}");
+    Ok(())
+}
