@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+pub mod faults;
 pub mod python;
 pub mod servers;
 pub mod tool;

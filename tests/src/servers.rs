@@ -63,10 +63,15 @@ fn unique(what: &str) -> String {
 impl Servers {
     /// The real servers that the environment names, else the doubles.
     pub async fn start() -> Self {
+        Self::start_with(Gates::default()).await
+    }
+
+    /// The same; `gates` decide about the requests of the doubles.
+    pub async fn start_with(gates: Gates) -> Self {
         let name = |suffix: &str| env::var(format!("LOB_E2E_{suffix}")).ok();
         let (Some(s3_endpoint), Some(mongodb_uri)) = (name("S3_ENDPOINT"), name("MONGODB_URI"))
         else {
-            return Self::doubles(Gates::default()).await;
+            return Self::doubles(gates).await;
         };
         let (access_key, secret_key) = (name("S3_ACCESS_KEY"), name("S3_SECRET_KEY"));
         let keys = (access_key.unwrap(), secret_key.unwrap());

@@ -3,18 +3,19 @@
 //! It knows nothing of the protocol, so it stands before a testkit server and a real one alike.
 //! S3's signature covers the Host header, which names the proxy on both sides and so stays right.
 
+mod breaks;
 mod pump;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use self::pump::{Uplink, pump_down, pump_up};
+use self::breaks::Breaks;
+use self::pump::{Exchange, Uplink, pump_down, pump_up};
 
 /// What the kernel takes from a client while the proxy reads nothing.
 const RECEIVE_BUFFER: u32 = 16 << 10;
@@ -113,6 +114,18 @@ impl Proxy {
     pub fn flip_bit(&self, offset: u64) {
         pump::lock(&self.uplink).flip_at = Some(offset);
     }
+
+    /// From now on breaks a share (0 to 1) of all requests by resetting their connections, some
+    /// before the server has them and some before the client has the reply.
+    pub fn break_requests(&self, seed: u64, share: f64) {
+        pump::lock(&self.uplink).breaks = Some(Breaks::new(seed, share));
+    }
+
+    /// Breaks no more requests; returns how many it has broken.
+    pub fn mend(&self) -> u64 {
+        let breaks = pump::lock(&self.uplink).breaks.take();
+        breaks.map_or(0, |breaks| breaks.count())
+    }
 }
 
 impl Drop for Proxy {
@@ -169,10 +182,10 @@ async fn pass_through(client: &mut TcpStream, link: &Link) -> io::Result<()> {
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let replied = AtomicBool::new(true);
+    let exchange = Exchange::default();
     tokio::try_join!(
-        pump_up(from_client, to_server, link, &replied),
-        pump_down(from_server, to_client, link, &replied),
+        pump_up(from_client, to_server, link, &exchange),
+        pump_down(from_server, to_client, link, &exchange),
     )?;
     Ok(())
 }

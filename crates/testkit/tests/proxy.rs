@@ -148,6 +148,33 @@ async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_broken_request_never_arrives_or_loses_its_reply_and_a_mended_network_breaks_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::start(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    proxy.break_requests(1, 1.0);
+    let mut arrived = 0;
+    for _ in 0..20 {
+        let mut client = connect(&proxy).await;
+        let (mut server, _) = listener.accept().await.unwrap();
+        client.write_all(b"request").await.unwrap();
+        if server.read_exact(&mut [0; 7]).await.is_ok() {
+            arrived += 1;
+            server.write_all(b"reply").await.unwrap();
+        }
+        let error = client.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+    assert!((1..20).contains(&arrived), "{arrived}");
+    assert_eq!(proxy.mend(), 20);
+    let mut client = connect(&proxy).await;
+    let (mut server, _) = listener.accept().await.unwrap();
+    client.write_all(b"request").await.unwrap();
+    server.read_exact(&mut [0; 7]).await.unwrap();
+    server.write_all(b"reply").await.unwrap();
+    client.read_exact(&mut [0; 5]).await.unwrap();
+}
+
+#[tokio::test]
 async fn signed_requests_pass_and_damaged_ones_are_refused_by_the_server() {
     let options = S3Options {
         buckets: vec!["lob-data".to_owned()],

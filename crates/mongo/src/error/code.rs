@@ -21,9 +21,25 @@ pub(crate) const DUPLICATE_KEY: i32 = 11000;
 pub(crate) const BOUNDS_IN_DISORDER: i32 = 51175;
 
 /// The codes of a server that stops, starts or changes its role, and of the network between
-/// servers (the retryable codes of the driver specifications).
-const TRANSIENT: [i32; 14] = [
-    6, 7, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+/// servers (the retryable codes of the driver specifications); and those of a cursor that is lost,
+/// since the query can be made again.
+const TRANSIENT: [i32; 16] = [
+    6,
+    7,
+    CURSOR_NOT_FOUND,
+    89,
+    91,
+    134,
+    189,
+    CURSOR_KILLED,
+    262,
+    9001,
+    10058,
+    10107,
+    11600,
+    11602,
+    13435,
+    13436,
 ];
 
 /// Those of them that a server answers before it does anything: it is not the primary.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until};
 
+use super::breaks::{Break, Breaks};
 use super::{Control, Link, Mode, until};
 
 const CHUNK: usize = 16 << 10;
@@ -20,6 +21,17 @@ pub(super) struct Uplink {
     free_at: Instant,
     /// The byte of the next request to damage.
     pub(super) flip_at: Option<u64>,
+    /// Which requests are broken.
+    pub(super) breaks: Option<Breaks>,
+}
+
+/// How far the two directions of a connection are, as each must know of the other.
+#[derive(Default)]
+pub(super) struct Exchange {
+    /// A request is under way: what the client sends belongs to it until the server answers.
+    is_requested: AtomicBool,
+    /// The reply to it is lost.
+    loses_reply: AtomicBool,
 }
 
 impl Uplink {
@@ -28,6 +40,7 @@ impl Uplink {
             bytes_per_second: None,
             free_at: Instant::now(),
             flip_at: None,
+            breaks: None,
         }
     }
 
@@ -56,12 +69,12 @@ impl Uplink {
     }
 }
 
-/// From the client to the server. `replied` tells that the next bytes begin a request.
+/// From the client to the server.
 pub(super) async fn pump_up(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     link: &Link,
-    replied: &AtomicBool,
+    exchange: &Exchange,
 ) -> io::Result<()> {
     let mut control = link.control.clone();
     let mut buffer = vec![0; CHUNK];
@@ -72,8 +85,14 @@ pub(super) async fn pump_up(
         if bytes.is_empty() {
             return to.shutdown().await;
         }
-        if replied.swap(false, Ordering::Relaxed) {
-            flip_in = flip_in.or_else(|| lock(&link.uplink).flip_at.take());
+        if !exchange.is_requested.swap(true, Ordering::Relaxed) {
+            let mut uplink = lock(&link.uplink);
+            flip_in = flip_in.or_else(|| uplink.flip_at.take());
+            match uplink.breaks.as_mut().and_then(Breaks::decide) {
+                Some(Break::Request) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Some(Break::Reply) => exchange.loses_reply.store(true, Ordering::Relaxed),
+                None => {}
+            }
         }
         let passed = lock(&link.uplink).pay(bytes.len());
         sleep_until(passed).await;
@@ -96,7 +115,7 @@ pub(super) async fn pump_down(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     link: &Link,
-    replied: &AtomicBool,
+    exchange: &Exchange,
 ) -> io::Result<()> {
     let mut control = link.control.clone();
     let mut buffer = vec![0; CHUNK];
@@ -105,7 +124,10 @@ pub(super) async fn pump_down(
         if bytes.is_empty() {
             return to.shutdown().await;
         }
-        replied.store(true, Ordering::Relaxed);
+        if exchange.loses_reply.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        exchange.is_requested.store(false, Ordering::Relaxed);
         to.write_all(bytes).await?;
     }
 }

@@ -1,0 +1,196 @@
+//! Servers on which a share of all requests goes wrong while the tools run, and none of those that
+//! the test makes itself.
+//!
+//! The doubles are asked at each request. Before a real S3 server stands a proxy that breaks
+//! connections, and a real MongoDB has a fail point, which is set off again and again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bson::{Document, doc};
+use lob_testkit::proxy::Proxy;
+use lob_testkit::s3;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::JoinSet;
+
+use crate::servers::{Gates, Servers};
+
+/// What the tools call themselves to MongoDB.
+const APP_NAME: &str = "lob-tools";
+/// How long a real MongoDB waits for the commands of one fault before it is told another one.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The faults of one test's servers. At first there are none.
+pub struct Faults {
+    seed: u64,
+    share: f64,
+    place: Place,
+}
+
+/// How many requests went wrong.
+#[derive(Debug)]
+pub struct FaultCounts {
+    /// Of the S3 server.
+    pub s3: u64,
+    /// Of the MongoDB server.
+    pub mongo: u64,
+}
+
+enum Place {
+    Doubles(Arc<OfDoubles>),
+    Real { s3: Proxy, mongo: FailPoint },
+}
+
+struct OfDoubles {
+    is_on: AtomicBool,
+    s3: s3::RandomFaults,
+}
+
+#[async_trait]
+impl s3::Gate for OfDoubles {
+    async fn decide(&self, moment: s3::Moment, request: &s3::Request) -> s3::Verdict {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return s3::Verdict::Pass;
+        }
+        self.s3.decide(moment, request).await
+    }
+}
+
+impl Servers {
+    /// The real servers that the environment names, else the doubles, and their faults: `share` (0
+    /// to 1) of all requests of S3, and `find`, `getMore` and `insert` of MongoDB.
+    pub async fn with_faults(seed: u64, share: f64) -> (Self, Faults) {
+        let of_doubles = Arc::new(OfDoubles {
+            is_on: AtomicBool::new(false),
+            s3: s3::RandomFaults::new(seed, share),
+        });
+        let mut servers = Self::start_with(Gates {
+            s3: Some(Arc::clone(&of_doubles) as _),
+            mongo: None,
+        })
+        .await;
+        let place = if servers.doubles.is_some() {
+            Place::Doubles(of_doubles)
+        } else {
+            let s3 = Proxy::start(&servers.s3_endpoint).unwrap();
+            servers.s3_endpoint = s3.endpoint();
+            // After an error of a server that changes its role, a client waits for this.
+            servers.mongodb_uri += "&heartbeatFrequencyMS=500";
+            let mongo = FailPoint::new(servers.mongo.clone());
+            Place::Real { s3, mongo }
+        };
+        (servers, Faults { seed, share, place })
+    }
+}
+
+impl Faults {
+    /// Requests go wrong from now on.
+    pub async fn begin(&mut self) {
+        match &mut self.place {
+            Place::Doubles(doubles) => doubles.is_on.store(true, Ordering::Relaxed),
+            Place::Real { s3, mongo } => {
+                s3.break_requests(self.seed, self.share);
+                mongo.begin(self.seed, self.share).await;
+            }
+        }
+    }
+
+    /// Everything goes well from now on.
+    pub async fn end(&mut self) -> FaultCounts {
+        match &mut self.place {
+            Place::Doubles(doubles) => {
+                doubles.is_on.store(false, Ordering::Relaxed);
+                FaultCounts {
+                    s3: doubles.s3.counts().faults(),
+                    mongo: 0,
+                }
+            }
+            Place::Real { s3, mongo } => FaultCounts {
+                s3: s3.mend(),
+                mongo: mongo.end().await,
+            },
+        }
+    }
+}
+
+/// MongoDB's own way to fail, of which a server has one for all.
+struct FailPoint {
+    admin: mongodb::Database,
+    /// How often it had failed before it began.
+    before: u64,
+    task: JoinSet<()>,
+}
+
+impl FailPoint {
+    fn new(client: mongodb::Client) -> Self {
+        Self {
+            admin: client.database("admin"),
+            before: 0,
+            task: JoinSet::new(),
+        }
+    }
+
+    async fn begin(&mut self, seed: u64, share: f64) {
+        self.before = set(&self.admin, doc! { "mode": "off" }).await;
+        let (admin, mut count) = (self.admin.clone(), self.before);
+        let mut random = StdRng::seed_from_u64(seed);
+        // Commands are skipped, since on new connections MongoDB's chance is always the same.
+        let most = (4.0 / share) as i32;
+        self.task.spawn(async move {
+            loop {
+                let skip = doc! { "skip": random.random_range(0..most) };
+                let fault = doc! { "mode": skip, "data": any_fault(&mut random) };
+                count = count.max(set(&admin, fault).await);
+                let failed = doc! {
+                    "waitForFailPoint": "failCommand",
+                    "timesEntered": i64::try_from(count).unwrap() + 1,
+                    "maxTimeMS": PATIENCE.as_millis() as i64,
+                };
+                // An error says that it has not failed yet.
+                let _ = admin.run_command(failed).await.is_ok();
+            }
+        });
+    }
+
+    async fn end(&mut self) -> u64 {
+        self.task.shutdown().await;
+        set(&self.admin, doc! { "mode": "off" }).await - self.before
+    }
+}
+
+/// Sets the fail point; returns how often it has failed since the server started.
+async fn set(admin: &mongodb::Database, how: Document) -> u64 {
+    let mut command = doc! { "configureFailPoint": "failCommand" };
+    command.extend(how);
+    let reply = admin.run_command(command).await.unwrap();
+    u64::try_from(reply.get_i32("count").unwrap()).unwrap()
+}
+
+fn any_fault(random: &mut StdRng) -> Document {
+    let (mut fault, commands) = match random.random_range(0..9) {
+        0..3 => (
+            doc! { "closeConnection": true },
+            &["find", "getMore", "insert"][..],
+        ),
+        // The server shuts down, is interrupted by an election, is no primary any more.
+        code @ 3..7 => {
+            let code = [91, 11602, 10107, 189][code - 3];
+            (
+                doc! { "errorCode": code },
+                &["find", "getMore", "insert"][..],
+            )
+        }
+        // The cursor is not there any more.
+        7 => (doc! { "errorCode": 43 }, &["getMore"][..]),
+        // Executed, and nobody knows whether it will last.
+        _ => {
+            let error = doc! { "code": 91, "errmsg": "shutting down" };
+            (doc! { "writeConcernError": error }, &["insert"][..])
+        }
+    };
+    fault.extend(doc! { "failCommands": commands, "appName": APP_NAME });
+    fault
+}
