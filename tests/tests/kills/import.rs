@@ -1,0 +1,61 @@
+//! At every moment of an import that is killed and started again, a target is the old collection or
+//! the new one.
+
+use bson::{RawDocumentBuf, rawdoc};
+use lob_tests::servers::Servers;
+
+use crate::watch::{Target, Watch};
+use crate::{
+    EXPORT, IMPORT, SPLITS, assert_holds, fill, killed_and_repeated, moments, undisturbed,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new_one() {
+    let servers = Servers::start().await;
+    let splits = fill(&servers).await;
+    let export = [&["--run-id", "r1"][..], &EXPORT].concat();
+    servers.run("lob-export", &export).await.with_status(0);
+    let old: Vec<_> = (0..30).map(old).collect();
+    put_in_place(&servers, "whole", &old).await;
+    let time = undisturbed(&servers, "lob-import", &arguments("whole_{N}")).await;
+    let collections = servers.collections(&servers.database).await;
+
+    for (kill, moment) in moments(time).into_iter().enumerate() {
+        let name = format!("killed_{kill}");
+        put_in_place(&servers, &name, &old).await;
+        let targets = splits.iter().enumerate().map(|(split, new)| Target {
+            name: format!("{name}_{split}"),
+            old: old.clone(),
+            new: new.clone(),
+        });
+        let watch = Watch::start(&servers, targets.collect()).await;
+        let pattern = format!("{name}_{{N}}");
+        killed_and_repeated(&servers, "lob-import", &arguments(&pattern), moment).await;
+        watch.end().await;
+        assert_holds(&servers, &name, &splits).await;
+        for split in 0..SPLITS {
+            let target = format!("{name}_{split}");
+            let database = servers.mongo.database(&servers.database);
+            let collection = database.collection::<RawDocumentBuf>(&target);
+            collection.drop().await.unwrap();
+        }
+        let left = servers.collections(&servers.database).await;
+        assert_eq!(left, collections, "killed after {moment:?}");
+    }
+}
+
+fn arguments(pattern: &str) -> Vec<&str> {
+    let run = ["--run-id", "r1", "--collection-pattern", pattern];
+    [&run[..], &IMPORT].concat()
+}
+
+fn old(id: i32) -> RawDocumentBuf {
+    rawdoc! { "_id": id, "old": true }
+}
+
+/// Puts old collections where the targets will be.
+async fn put_in_place(servers: &Servers, name: &str, old: &[RawDocumentBuf]) {
+    for split in 0..SPLITS {
+        servers.insert(&format!("{name}_{split}"), old).await;
+    }
+}
