@@ -23,6 +23,7 @@ mod index;
 mod insert;
 mod number;
 mod order;
+mod random_faults;
 mod wire;
 
 use std::io;
@@ -37,6 +38,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use self::gate::{Command, Gate, Moment, Verdict};
+pub use self::random_faults::{FaultCounts, RandomFaults};
 
 use self::catalog::{Entry, Namespace};
 use self::connection::{Shared, serve};

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bson::raw::RawDocumentBuf;
 use bson::{doc, rawdoc};
 use futures::TryStreamExt;
-use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
+use lob_testkit::mongo::{
+    Command, FaultCounts, Gate, Moment, MongoOptions, MongoServer, RandomFaults, Verdict,
+};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::Hint;
 use mongodb::{Client, Collection};
@@ -292,4 +294,52 @@ fn a_stopped_server_refuses_connections() {
     assert!(connect().is_ok());
     drop(server);
     assert!(connect().is_err());
+}
+
+/// What a gate does to the first 2,000 commands of a run.
+async fn faults_of(seed: u64, share: f64, name: &str) -> (Vec<Verdict>, FaultCounts) {
+    let faults = RandomFaults::new(seed, share).on(&["getMore", "delete"]);
+    let mut verdicts = Vec::new();
+    for number in 0..2000 {
+        let command = Command {
+            number,
+            name: name.to_owned(),
+            database: "db".to_owned(),
+            collection: None,
+            documents: 0,
+            batch_size: None,
+            arguments: rawdoc! {},
+            reply_bytes: 0,
+        };
+        let mut verdict = faults.decide(Moment::Arrived, &command).await;
+        if verdict == Verdict::Pass {
+            verdict = faults.decide(Moment::Executed, &command).await;
+        }
+        verdicts.push(verdict);
+    }
+    (verdicts, faults.counts())
+}
+
+#[tokio::test]
+async fn random_faults_are_a_share_of_the_chosen_commands_and_the_same_for_a_seed() {
+    let (first, counts) = faults_of(7, 0.2, "getMore").await;
+    assert_eq!(faults_of(7, 0.2, "getMore").await, (first.clone(), counts));
+    assert_ne!(faults_of(8, 0.2, "getMore").await.0, first);
+
+    let disturbed = first.iter().filter(|v| **v != Verdict::Pass).count() as u64;
+    assert_eq!((counts.commands, counts.faults()), (2000, disturbed));
+    assert!((300..500).contains(&disturbed), "{disturbed}");
+    for kind in [
+        counts.refusals,
+        counts.interruptions,
+        counts.disconnects,
+        counts.lost_replies,
+    ] {
+        assert!((50..150).contains(&kind), "{counts:?}");
+    }
+    let lost_cursor = Verdict::Answer { code: 43 };
+    assert!(first.contains(&lost_cursor));
+    assert!(!faults_of(7, 0.2, "delete").await.0.contains(&lost_cursor));
+    assert_eq!(faults_of(7, 0.2, "find").await.1, FaultCounts::default());
+    assert_eq!(faults_of(7, 0.0, "getMore").await.1.faults(), 0);
 }

@@ -27,16 +27,22 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        match std::env::var("LOB_E2E_MONGODB_URI") {
-            Ok(uri) => Self::on(&uri, None).await,
-            Err(_) => Self::with(MongoOptions::default()).await,
+        match real_server() {
+            Some(uri) => Self::on(&settings(&uri), None).await,
+            None => Self::with(MongoOptions::default()).await,
         }
     }
 
     /// On the testkit's server, with what it is told to do.
     pub(crate) async fn with(options: MongoOptions) -> Self {
         let testkit = MongoServer::start(options).unwrap();
-        Self::on(&testkit.uri(), Some(testkit)).await
+        Self::on(&settings(&testkit.uri()), Some(testkit)).await
+    }
+
+    /// The same, for a client that is as patient as the tools are by default.
+    pub(crate) async fn patient(options: MongoOptions) -> Self {
+        let testkit = MongoServer::start(options).unwrap();
+        Self::on(&patient_settings(&testkit.uri()), Some(testkit)).await
     }
 
     pub(crate) async fn with_gate(gate: impl Gate) -> Self {
@@ -47,10 +53,10 @@ impl Fixture {
         .await
     }
 
-    async fn on(uri: &str, testkit: Option<MongoServer>) -> Self {
+    async fn on(settings: &MongoSettings, testkit: Option<MongoServer>) -> Self {
         let name = format!("lob_mongo_{}", ObjectId::new());
-        let server = Server::connect(&settings(uri)).await.unwrap();
-        let driver = mongodb::Client::with_uri_str(uri)
+        let server = Server::connect(settings).await.unwrap();
+        let driver = mongodb::Client::with_uri_str(settings.mongodb_uri.expose())
             .await
             .unwrap()
             .database(&name);
@@ -90,6 +96,17 @@ impl Fixture {
     /// Removes the database from a server that outlives the test.
     pub(crate) async fn close(self) {
         self.driver.drop().await.unwrap();
+    }
+}
+
+fn real_server() -> Option<String> {
+    std::env::var("LOB_E2E_MONGODB_URI").ok()
+}
+
+fn patient_settings(uri: &str) -> MongoSettings {
+    MongoSettings {
+        mongodb_uri: Secret::new(uri),
+        ..<_>::default()
     }
 }
 

@@ -1,9 +1,10 @@
 //! A scan returns every document once, unchanged and in order, or it fails.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lob_mongo::{Error, ScanRange};
-use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
+use lob_testkit::mongo::{Command, Moment, MongoOptions, RandomFaults, Verdict};
 
 use crate::fixture::{
     Fixture, disconnect, every_id, hard_to_keep, numbered, raw, read, small_replies,
@@ -95,7 +96,7 @@ async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
     assert_eq!(read(&collection).await.unwrap(), documents);
 
     let gate = disconnect("getMore", Moment::Arrived, 1);
-    let gate = Some(std::sync::Arc::new(gate) as _);
+    let gate = Some(Arc::new(gate) as _);
     let fixture = Fixture::with(MongoOptions { gate, ..options() }).await;
     let collection = fixture.collection("split_1_input", &documents).await;
     let error = read(&collection).await.unwrap_err();
@@ -167,6 +168,24 @@ async fn a_server_that_stays_away_ends_the_scan_with_an_error() {
     let collection = fixture.collection("split_1_input", &numbered(100)).await;
     let error = read(&collection).await.unwrap_err();
     assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn scans_under_random_faults_are_whole() {
+    let mut disturbed = 0;
+    for seed in 0..2 {
+        let faults = Arc::new(RandomFaults::new(seed, 0.1).on(&["find", "getMore"]));
+        let fixture = Fixture::patient(MongoOptions {
+            gate: Some(Arc::clone(&faults) as _),
+            ..<_>::default()
+        })
+        .await;
+        let documents = numbered(400);
+        let collection = fixture.collection("split_1_input", &documents).await;
+        assert_eq!(read(&collection).await.unwrap(), documents);
+        disturbed += faults.counts().faults();
+    }
+    assert!(disturbed > 10, "{disturbed}");
 }
 
 #[tokio::test]

@@ -85,8 +85,10 @@ async fn answer(shared: &Shared, message: &Message) -> Option<Vec<u8>> {
     };
     let position = {
         let mut log = shared.log();
+        let position = log.len();
+        command.number = position as u64;
         log.push(command.clone());
-        log.len() - 1
+        position
     };
     if let Some(instead) = settle(shared, Moment::Arrived, &command).await {
         return instead;
@@ -154,6 +156,7 @@ fn describe(message: &Message) -> Option<Command> {
         }
     }
     Some(Command {
+        number: 0,
         name,
         database,
         collection,

@@ -10,6 +10,8 @@ use bson::RawDocumentBuf;
 /// A command as it arrived, for gates and for assertions after a run.
 #[derive(Clone, Debug)]
 pub struct Command {
+    /// Counts the commands of the server from 0, in the order of arrival.
+    pub number: u64,
     /// The command's name as sent, such as `find`.
     pub name: String,
     /// The database it was sent to.

@@ -1,0 +1,143 @@
+//! A gate that lets a share of some commands go wrong, for soak tests.
+//!
+//! What becomes of a command depends on the seed and the command's number alone, so a run that
+//! failed can be looked at again, as far as the client sends its commands in the same order.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::gate::{Command, Gate, Moment, Verdict};
+
+/// Commands that the data passes through.
+const DATA_COMMANDS: [&str; 3] = ["find", "getMore", "insert"];
+/// Of a server that stops or changes its role, whether it has executed the command or not.
+const INTERRUPTIONS: [i32; 4] = [91, 189, 11600, 11602];
+/// Of a server that is not the primary, so has not executed anything.
+const NOT_PRIMARY: i32 = 10107;
+const CURSOR_NOT_FOUND: i32 = 43;
+
+/// Lets a share of all commands of some names go wrong, each kind of fault as often as the others.
+pub struct RandomFaults {
+    seed: u64,
+    share: f64,
+    commands: Vec<String>,
+    counts: Mutex<FaultCounts>,
+}
+
+/// How often [`RandomFaults`] did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts {
+    /// Commands of the chosen names that arrived, with the undisturbed ones.
+    pub commands: u64,
+    /// Answered with a transient error instead of being executed.
+    pub refusals: u64,
+    /// Executed, and answered with a transient error.
+    pub interruptions: u64,
+    /// Connections that were closed before the command was executed.
+    pub disconnects: u64,
+    /// Executed, and the connection closed without a reply.
+    pub lost_replies: u64,
+}
+
+impl FaultCounts {
+    /// All faults together.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.refusals + self.interruptions + self.disconnects + self.lost_replies
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Refusal { code: i32 },
+    Interruption { code: i32 },
+    Disconnect,
+    LostReply,
+}
+
+impl RandomFaults {
+    /// Faults for `share` (0 to 1) of all `find`, `getMore` and `insert` commands.
+    #[must_use]
+    pub fn new(seed: u64, share: f64) -> Self {
+        Self {
+            seed,
+            share: share.clamp(0.0, 1.0),
+            commands: DATA_COMMANDS.map(str::to_owned).into(),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// The same for commands of these names instead.
+    #[must_use]
+    pub fn on(mut self, commands: &[&str]) -> Self {
+        self.commands = commands.iter().map(|&name| name.to_owned()).collect();
+        self
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counts(&self) -> FaultCounts {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FaultCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, command: &Command) -> Option<Fault> {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        seed[8..16].copy_from_slice(&command.number.to_le_bytes());
+        let mut random = StdRng::from_seed(seed);
+        if !random.random_bool(self.share) {
+            return None;
+        }
+        let code = INTERRUPTIONS.choose(&mut random).copied().unwrap_or(91);
+        Some(match random.random_range(0..4) {
+            0 => Fault::Refusal {
+                code: match random.random_range(0..3) {
+                    0 => NOT_PRIMARY,
+                    1 if command.name == "getMore" => CURSOR_NOT_FOUND,
+                    _ => code,
+                },
+            },
+            1 => Fault::Interruption { code },
+            2 => Fault::Disconnect,
+            _ => Fault::LostReply,
+        })
+    }
+}
+
+#[async_trait]
+impl Gate for RandomFaults {
+    async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
+        if !self.commands.contains(&command.name) {
+            return Verdict::Pass;
+        }
+        let mut counts = self.lock();
+        if moment == Moment::Arrived {
+            counts.commands += 1;
+        }
+        let (count, verdict) = match (moment, self.fault(command)) {
+            (Moment::Arrived, Some(Fault::Refusal { code })) => {
+                (&mut counts.refusals, Verdict::Answer { code })
+            }
+            (Moment::Executed, Some(Fault::Interruption { code })) => {
+                (&mut counts.interruptions, Verdict::Answer { code })
+            }
+            (Moment::Arrived, Some(Fault::Disconnect)) => {
+                (&mut counts.disconnects, Verdict::Disconnect)
+            }
+            (Moment::Executed, Some(Fault::LostReply)) => {
+                (&mut counts.lost_replies, Verdict::Disconnect)
+            }
+            _ => return Verdict::Pass,
+        };
+        *count += 1;
+        verdict
+    }
+}
