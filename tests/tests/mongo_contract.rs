@@ -539,6 +539,28 @@ async fn a_scan_with_min_does_not_find_the_id_max_key() {
 }
 
 #[tokio::test]
+async fn nothing_is_below_the_smallest_id_and_ids_can_be_read_alone() {
+    let subject = Subject::new().await;
+    let id = ObjectId::from_bytes([1; 12]);
+    let documents = [doc! { "_id": "a", "x": 1 }, doc! { "_id": id, "x": 1 }];
+    subject.insert("c", &documents).await;
+    let ids = doc! {
+        "find": "c",
+        "projection": { "_id": 1 },
+        "sort": { "_id": 1 },
+        "hint": { "_id": 1 },
+        "limit": 1,
+        "singleBatch": true,
+    };
+    let smallest = first_batch(&subject.run(raw(&ids)).await);
+    assert_eq!(smallest, [doc! { "_id": "a" }]);
+    let mut below = ids;
+    below.insert("max", smallest[0].clone());
+    assert_eq!(first_batch(&subject.run(raw(&below)).await), []);
+    subject.drop().await;
+}
+
+#[tokio::test]
 async fn bounds_that_make_no_sense_are_refused() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(2)).await;
@@ -936,6 +958,16 @@ async fn a_sample_holds_different_documents_of_the_collection() {
     let mut all = first_batch(&sample(1000).await);
     all.sort_by_key(|document| document.get_i32("_id").unwrap());
     assert_eq!(all, numbered(300));
+    subject.insert("long", &[doc! { "_id": 1, "x": 2 }]).await;
+    let ids = doc! {
+        "aggregate": "long",
+        "pipeline": [{ "$sample": { "size": 5_i64 } }, { "$project": { "_id": 1 } }],
+        "cursor": { "batchSize": 1000_i64 },
+    };
+    assert_eq!(
+        first_batch(&subject.run(raw(&ids)).await),
+        [doc! { "_id": 1 }]
+    );
     let command = rawdoc! { "aggregate": "c", "pipeline": [] };
     assert_eq!(subject.refusal(command).await, 9);
     subject.drop().await;
@@ -1065,6 +1097,35 @@ async fn documents_are_deleted_by_equality() {
     );
     assert_eq!(delete(doc! {}, 0).await.get_i32("n").unwrap(), 3);
     assert_eq!(subject.stored("c").await.len(), 0);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_document_is_replaced_by_another_of_its_id() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(3)).await;
+    let update = |query: Document, replacement: Document| {
+        raw(&doc! { "update": "c", "updates": [{ "q": query, "u": replacement }] })
+    };
+    for (query, replacement, changed) in [
+        (doc! { "_id": 1 }, doc! { "x": 1 }, 1),
+        (doc! { "_id": 2 }, doc! { "x": 1, "_id": 2 }, 1),
+        (doc! { "_id": 1 }, doc! { "x": 1 }, 1),
+        (doc! { "_id": 7 }, doc! { "x": 1 }, 0),
+    ] {
+        let reply = subject.run(update(query, replacement)).await;
+        let number = |name| reply.get_i32(name).unwrap();
+        assert_eq!((number("n"), number("nModified")), (changed, changed));
+    }
+    let expected = [
+        doc! { "_id": 0 },
+        doc! { "_id": 1, "x": 1 },
+        doc! { "_id": 2, "x": 1 },
+    ];
+    assert_eq!(
+        subject.stored("c").await,
+        expected.map(|d| raw(&d).into_bytes())
+    );
     subject.drop().await;
 }
 

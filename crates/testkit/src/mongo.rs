@@ -24,6 +24,7 @@ mod insert;
 mod number;
 mod order;
 mod random_faults;
+mod update;
 mod wire;
 
 use std::io;

@@ -170,10 +170,5 @@ impl Puller {
 /// True if a new cursor may go on where the old one ended. Opening it tells whether the collection
 /// is still the same.
 fn is_lost_cursor(error: &Error) -> bool {
-    const LOST: [i32; 3] = [
-        code::CURSOR_NOT_FOUND,
-        code::CURSOR_KILLED,
-        code::QUERY_PLAN_KILLED,
-    ];
-    error.is_transient() || error.code().is_some_and(|code| LOST.contains(&code))
+    error.is_transient() || error.code() == Some(code::QUERY_PLAN_KILLED)
 }

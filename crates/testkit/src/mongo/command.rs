@@ -17,6 +17,7 @@ use super::handshake;
 use super::index;
 use super::insert;
 use super::number;
+use super::update;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
 
@@ -175,6 +176,7 @@ impl Server {
             }
             "insert" => insert::insert(catalog, &namespace(&arguments)?, arguments),
             "delete" => delete::delete(catalog, &namespace(&arguments)?, arguments),
+            "update" => update::update(catalog, &namespace(&arguments)?, arguments),
             "create" => collections::create(catalog, &namespace(&arguments)?, arguments),
             "drop" => collections::drop_collection(catalog, &namespace(&arguments)?, arguments),
             "renameCollection" => collections::rename(catalog, arguments),

@@ -117,7 +117,10 @@ fn duplicate(namespace: &Namespace, document: &[u8]) -> Failure {
 
 /// The document as the server keeps it: `_id` first, and the current time in place of each
 /// top-level zero timestamp but that of `_id`. One that is already so is kept as it is.
-fn stored_form(document: Bytes, keep_zero_timestamps: bool) -> Result<(Key, Bytes), Failure> {
+pub(crate) fn stored_form(
+    document: Bytes,
+    keep_zero_timestamps: bool,
+) -> Result<(Key, Bytes), Failure> {
     if document.len() > MAX_DOCUMENT_BYTES {
         let message = format!(
             "object to insert too large. size in bytes: {}",
