@@ -66,6 +66,14 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_replace: bool,
+    /// Keep a target collection that exists as `{target}__lob_previous_{UUID}`
+    ///
+    /// This takes two renames, and between them there is no target: it is the one option with such
+    /// a gap. A process that dies in it leaves both collections under other names, and the same
+    /// command again puts the new one in its place.
+    #[arg(long, conflicts_with = "no_replace")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_previous: bool,
     /// Insert commands that are under way at once [default: 4]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,7 +20,7 @@ pub(crate) fn decode(
     file: &ExportedFile,
     limits: BatchLimits,
     batches: &Sender<InsertBatch>,
-) -> anyhow::Result<Digest> {
+) -> anyhow::Result<()> {
     let key = &file.file.key;
     let unreadable = |error: ReadError| {
         let message = format!("`{key}` cannot be decoded");
@@ -53,14 +53,14 @@ pub(crate) fn decode(
             if let Some(batch) = builder.push(document).map_err(Failure::from)?
                 && batches.blocking_send(batch).is_err()
             {
-                return Ok(digest);
+                return Ok(());
             }
         }
     }
     if let Some(batch) = builder.finish()
         && batches.blocking_send(batch).is_err()
     {
-        return Ok(digest);
+        return Ok(());
     }
     if digest.to_string() != file.digest {
         let message = format!(
@@ -69,5 +69,5 @@ pub(crate) fn decode(
         );
         return Err(Failure::integrity(message).into());
     }
-    Ok(digest)
+    Ok(())
 }

@@ -6,6 +6,7 @@ mod args;
 mod decode;
 mod fetch;
 mod load;
+mod open;
 mod pipeline;
 mod runs;
 mod settings;

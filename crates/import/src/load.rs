@@ -5,13 +5,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
-use lob_columns::Digest;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
 use lob_core::manifest::{ExportedFile, ExportedSplit};
 use lob_core::run::RunLocation;
 use lob_core::store::Store;
-use lob_mongo::{BatchLimits, InsertBatch, Staging};
+use lob_mongo::{BatchLimits, Entries, FinishedFile, InsertBatch, Staging};
 use tokio::sync::mpsc;
 
 use crate::fetch::{VerifiedFile, fetch};
@@ -24,13 +23,15 @@ const WAITING_BATCHES: usize = 2;
 pub(crate) struct Loader<'a> {
     pub(crate) store: &'a Store,
     pub(crate) run: &'a RunLocation,
+    pub(crate) entries: &'a Entries,
     pub(crate) settings: &'a ImportSettings,
     pub(crate) limits: BatchLimits,
     pub(crate) context: &'a Context,
 }
 
 impl Loader<'_> {
-    /// Fills `staging` with the documents of `split` and proves that they are all there.
+    /// Fills `staging` with the documents of these data files of `split`, and proves that all of
+    /// the split are there then.
     ///
     /// # Errors
     /// Anything that is not what the manifest says, exit status 3; servers that fail.
@@ -38,9 +39,9 @@ impl Loader<'_> {
         &self,
         split: &ExportedSplit,
         staging: &Staging,
+        left: &[&ExportedFile],
     ) -> anyhow::Result<()> {
-        let (mut digest, mut inserted) = (Digest::default(), 0_u64);
-        let mut files = split.files.iter();
+        let mut files = left.iter().copied();
         let mut next = match files.next() {
             Some(file) => Some((file, self.fetch(file).await?)),
             None => None,
@@ -53,35 +54,40 @@ impl Loader<'_> {
                 }
             };
             // Both to their ends, so that no insert is under way when staging is dropped.
-            let (fetched, inserted_now) =
-                tokio::join!(following, self.insert(file, verified, staging));
-            let (file_digest, file_inserted) = inserted_now?;
+            let (fetched, inserted) = tokio::join!(following, self.insert(file, verified, staging));
+            self.note(file, inserted?, staging).await?;
             next = fetched?;
-            digest.merge(file_digest);
-            inserted += file_inserted;
-        }
-        let differs = |what: &str, found: String, expected: String| {
-            let collection = staging.name();
-            Failure::integrity(format!(
-                "{what} in `{collection}`: {found}, the manifest says {expected}"
-            ))
-        };
-        if digest.to_string() != split.digest {
-            return Err(differs(
-                "digest of the documents",
-                digest.to_string(),
-                split.digest.clone(),
-            )
-            .into());
         }
         let counted = staging.count().await.map_err(Failure::from)?;
-        for (what, found) in [("documents acknowledged", inserted), ("documents", counted)] {
-            if found != split.num_documents {
-                let (found, expected) = (found.to_string(), split.num_documents.to_string());
-                return Err(differs(what, found, expected).into());
-            }
+        if counted != split.num_documents {
+            let (name, expected) = (staging.name(), split.num_documents);
+            let message = format!("documents in `{name}`: {counted}, the manifest says {expected}");
+            return Err(Failure::integrity(message).into());
         }
         Ok(())
+    }
+
+    /// Notes that a data file is in staging, if all its documents were acknowledged.
+    async fn note(
+        &self,
+        file: &ExportedFile,
+        acknowledged: u64,
+        staging: &Staging,
+    ) -> anyhow::Result<()> {
+        let (key, rows) = (&file.file.key, file.rows);
+        if acknowledged != rows {
+            let message = format!(
+                "documents of `{key}` that are acknowledged: {acknowledged}, the manifest says {rows}"
+            );
+            return Err(Failure::integrity(message).into());
+        }
+        let finished = FinishedFile {
+            key: key.clone(),
+            documents: rows,
+            digest: file.digest.clone(),
+        };
+        let noted = self.entries.add_file(staging, &finished).await;
+        Ok(noted.map_err(Failure::from)?)
     }
 
     async fn fetch(&self, file: &ExportedFile) -> anyhow::Result<VerifiedFile> {
@@ -103,7 +109,7 @@ impl Loader<'_> {
         file: &ExportedFile,
         verified: VerifiedFile,
         staging: &Staging,
-    ) -> anyhow::Result<(Digest, u64)> {
+    ) -> anyhow::Result<u64> {
         let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
         let (limits, decoded) = (self.limits, file.clone());
         let decoder = tokio::task::spawn_blocking(move || {
@@ -131,8 +137,8 @@ impl Loader<'_> {
         }
         drop(inserting);
         drop(batches);
-        let digest = decoder.await?;
-        // A failed insert stops the decoder early: it is the one to tell of.
-        Ok((digest?, inserted?))
+        // A failed insert stops the decoder early, and without an error.
+        decoder.await??;
+        Ok(inserted?)
     }
 }

@@ -3,20 +3,17 @@
 use anyhow::Context as _;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256;
 use lob_core::manifest::ExportedSplit;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
 use lob_core::store::{Sending, Store};
-use lob_mongo::{BatchLimits, Database, ExistingTarget, Server, Staging};
+use lob_mongo::{BatchLimits, Entries, Server};
 
 use crate::load::Loader;
+use crate::open::{OpenSplit, State, open};
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
-
-/// Hexadecimal digits of the manifest's hash in the name of a staging collection.
-const STAGING_DIGITS: usize = 8;
 
 /// A finished import.
 #[derive(Debug)]
@@ -34,6 +31,12 @@ pub(crate) struct ImportedSplit {
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
     pub(crate) digest: String,
+    /// The name under which the collection before it is kept.
+    pub(crate) previous: Option<String>,
+    /// Data files, of all, that an earlier process had put there.
+    pub(crate) kept_files: usize,
+    /// Whether an earlier process had put it into its place.
+    pub(crate) was_in_place: bool,
 }
 
 /// Imports the run that `settings` name, or the latest.
@@ -56,81 +59,27 @@ pub(crate) async fn import(
     };
     let (store, run, database) = context.interrupt.or(chosen).await?;
     let splits = select(&run, &settings.split)?;
-    let looked = look_at_targets(&database, settings, &splits);
-    context.interrupt.or(looked).await?;
-    tracing::info!(run = %run.location.id(), splits = splits.len(), "importing");
-    let files = || splits.iter().flat_map(|split| &split.files);
-    context.progress.begin(Work {
-        bytes: Some(files().map(|file| file.file.size_bytes).sum()),
-        items: Some(splits.iter().map(|split| split.num_documents).sum()),
-        unit: "documents",
-    });
+    let entries = Entries::new(&database, &settings.write);
+    let opening = open(&entries, settings, &run.manifest_hash, &splits);
+    let opened = context.interrupt.or(opening).await?;
 
-    // Fetch, decode, insert, check.
     let loader = Loader {
         store: &store,
         run: &run.location,
+        entries: &entries,
         settings,
         limits,
         context,
     };
-    let mut staged: Vec<Staged<'_>> = Vec::new();
-    let loaded = stage_all(&loader, &database, &run, &splits, &mut staged).await;
-    // The last moment at which an interrupt leaves every target as it was.
-    let loaded = loaded.and_then(|()| Ok(context.interrupt.check()?));
-    if let Err(error) = loaded {
-        drop_staging(&staged, &error).await;
-        return Err(error);
-    }
-
-    // Swap.
-    let existing = if settings.no_replace {
-        ExistingTarget::Refuse
-    } else {
-        ExistingTarget::Replace
+    let imported = match stage_and_swap(&loader, opened).await {
+        Ok(splits) => splits,
+        Err(error) => return Err(with_way_on(error, run.location.id())),
     };
-    let mut imported = Vec::new();
-    for (position, split) in staged.iter().enumerate() {
-        let swapped = split.staging.swap_into(&split.target, existing).await;
-        if let Err(error) = swapped.map_err(|error| anyhow::Error::from(Failure::from(error))) {
-            drop_staging(&staged[position..], &error).await;
-            let done = position > 0;
-            return Err(error.context(format!(
-                "failed to put `{}` in place{}",
-                split.target,
-                if done {
-                    format!(", {position} splits before it are in theirs")
-                } else {
-                    String::new()
-                },
-            )));
-        }
-        imported.push(ImportedSplit {
-            split_id: split.split.split_id,
-            target: split.target.clone(),
-            documents: split.split.num_documents,
-            bytes: split
-                .split
-                .files
-                .iter()
-                .map(|file| file.file.size_bytes)
-                .sum(),
-            digest: split.split.digest.clone(),
-        });
-    }
-    let run_id = run.location.id().clone();
     Ok(Imported {
-        run_id,
-        database: settings.database.clone(),
+        run_id: run.location.id().clone(),
+        database: database.name().to_owned(),
         splits: imported,
     })
-}
-
-/// A split in its staging collection.
-struct Staged<'a> {
-    split: &'a ExportedSplit,
-    target: String,
-    staging: Staging,
 }
 
 /// The splits of the manifest that are asked for.
@@ -158,76 +107,123 @@ fn select<'a>(
         .collect())
 }
 
-/// Before anything is fetched: a target that exists is refused, or will be replaced; a view cannot
-/// be. The swap refuses once more.
-async fn look_at_targets(
-    database: &Database,
-    settings: &ImportSettings,
-    splits: &[&ExportedSplit],
-) -> anyhow::Result<()> {
-    for split in splits {
-        let target = settings.collection_pattern.name(split.split_id);
-        let existing = database.collection(&target).await;
-        let Some(existing) = existing.map_err(Failure::from)? else {
-            continue;
-        };
-        let namespace = existing.namespace();
-        if settings.no_replace {
-            return Err(Failure::from(lob_mongo::Error::TargetExists { namespace }).into());
-        }
-        tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
-    }
-    Ok(())
-}
-
-async fn stage_all<'a>(
+async fn stage_and_swap(
     loader: &Loader<'_>,
-    database: &Database,
-    run: &ChosenRun,
-    splits: &[&'a ExportedSplit],
-    staged: &mut Vec<Staged<'a>>,
-) -> anyhow::Result<()> {
-    let settings = loader.settings;
-    for &split in splits {
-        let target = settings.collection_pattern.name(split.split_id);
-        let name = staging_name(&target, &run.manifest_hash);
-        let staging = Staging::create(database, &name, &settings.write).await;
-        let staging = staging.map_err(Failure::from)?;
-        staged.push(Staged {
-            split,
-            target: target.clone(),
-            staging: staging.clone(),
-        });
-        let load = async {
-            let loaded = loader.load(split, &staging).await;
-            loaded.with_context(|| {
-                format!("failed to import split {} for `{target}`", split.split_id)
-            })
-        };
-        loader.context.interrupt.or(load).await?;
+    mut opened: Vec<OpenSplit<'_>>,
+) -> anyhow::Result<Vec<ImportedSplit>> {
+    let context = loader.context;
+    tracing::info!(run = %loader.run.id(), splits = opened.len(), "importing");
+    let left = || opened.iter().flat_map(OpenSplit::left);
+    context.progress.begin(Work {
+        bytes: Some(left().map(|file| file.file.size_bytes).sum()),
+        items: Some(left().map(|file| file.rows).sum()),
+        unit: "documents",
+    });
+
+    // Fetch, decode, insert, check.
+    for position in 0..opened.len() {
+        let loaded = stage(loader, &mut opened[position]).await;
+        // The last moment at which an interrupt leaves every target as it was.
+        let loaded = loaded.and_then(|()| Ok(context.interrupt.check()?));
+        if let Err(error) = loaded {
+            if ExitStatus::of(&error) == ExitStatus::Integrity {
+                give_up(loader.entries, &opened).await;
+            }
+            return Err(error);
+        }
     }
-    Ok(())
+
+    // Swap.
+    let mut imported = Vec::new();
+    for split in &opened {
+        let done = imported.len();
+        let swapped = swap(split, loader.settings).await;
+        imported.push(swapped.with_context(|| {
+            let before = match done {
+                0 => String::new(),
+                _ => format!(", {done} splits before it are in theirs"),
+            };
+            format!("failed to put `{}` in place{before}", split.target)
+        })?);
+    }
+    let stagings: Vec<_> = opened.iter().filter_map(OpenSplit::uuid).collect();
+    let forgotten = loader.entries.forget(&stagings).await;
+    forgotten
+        .map_err(Failure::from)
+        .context("every split is in its place, but that stands unfinished in the database")?;
+    Ok(imported)
 }
 
-/// The name of the collection that takes the place of `target` after an import of this manifest.
-fn staging_name(target: &str, manifest_hash: &Sha256) -> String {
-    let digits: String = manifest_hash
-        .to_string()
-        .chars()
-        .take(STAGING_DIGITS)
-        .collect();
-    format!("{target}__lob_{digits}")
+/// Fills the staging of a split and proves it, unless the split is in its place, or another process
+/// puts it there meanwhile.
+async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Result<()> {
+    let State::Staged(staging, left) = &opened.state else {
+        return Ok(());
+    };
+    let loading = loader.load(opened.split, staging, left);
+    let Err(error) = loader.context.interrupt.or(loading).await else {
+        return Ok(());
+    };
+    if !ExitStatus::of(&error).is_interrupt()
+        && let Ok(true) = staging.is_at(&opened.target).await
+    {
+        tracing::info!("`{}` is in its place, by another process", opened.target);
+        opened.state = State::InPlace(staging.uuid());
+        return Ok(());
+    }
+    let (id, target) = (opened.split.split_id, &opened.target);
+    Err(error.context(format!("failed to import split {id} for `{target}`")))
 }
 
-/// Nothing of a failed import stays, unless nobody knows what the server did.
-async fn drop_staging(staged: &[Staged<'_>], error: &anyhow::Error) {
-    if ExitStatus::of(error) == ExitStatus::Unknown {
-        return;
+async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Result<ImportedSplit> {
+    let split = opened.split;
+    let previous = match &opened.state {
+        State::InPlace(_) => None,
+        State::Staged(staging, _) => {
+            let swapped = staging.swap_into(&opened.target, settings.existing_target());
+            swapped.await.map_err(Failure::from)?
+        }
+    };
+    Ok(ImportedSplit {
+        split_id: split.split_id,
+        target: opened.target.clone(),
+        documents: split.num_documents,
+        bytes: split.files.iter().map(|file| file.file.size_bytes).sum(),
+        digest: split.digest.clone(),
+        previous,
+        kept_files: split.files.len() - opened.left().len(),
+        was_in_place: matches!(opened.state, State::InPlace(_)),
+    })
+}
+
+/// Nothing of what is not what it should be stays: it would be taken up again.
+async fn give_up(entries: &Entries, opened: &[OpenSplit<'_>]) {
+    let stagings: Vec<_> = opened.iter().filter_map(OpenSplit::uuid).collect();
+    // In this order: staging without entries is dropped by whoever finds it.
+    if let Err(error) = entries.forget(&stagings).await {
+        tracing::warn!(%error, "entries in the database are left over");
     }
-    for split in staged {
-        let name = split.staging.name();
-        if let Err(error) = split.staging.drop().await {
+    for split in opened {
+        if let State::Staged(staging, _) = &split.state
+            && let Err(error) = staging.drop().await
+        {
+            let name = staging.name();
             tracing::warn!(collection = name, %error, "a staging collection is left over");
         }
     }
+}
+
+/// Says how to go on, unless nothing was kept.
+fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
+    let status = ExitStatus::of(&error);
+    if status == ExitStatus::Integrity {
+        return error;
+    }
+    Failure::new(status, format!("the import of run `{run}` is not complete"))
+        .with_hint(format!(
+            "the same command with `--run-id {run}` goes on with it"
+        ))
+        // The other conversion would hide the type of the error, and its own hint with it.
+        .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
+        .into()
 }

@@ -1,9 +1,10 @@
 //! Which runs there are, and the manifest of the one to import.
 
 use bytes::Bytes;
+use lob_columns::{Digest, InvalidDigest};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportManifest, MAX_MANIFEST_BYTES, ManifestError};
+use lob_core::manifest::{ExportManifest, ExportedSplit, MAX_MANIFEST_BYTES, ManifestError};
 use lob_core::run::{Prefix, RunId, RunLocation, committed_runs};
 use lob_core::store::{Store, StoreError, StoreErrorKind};
 
@@ -46,11 +47,26 @@ pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<L
 /// The manifest of run `id`.
 fn read(id: &RunId, bytes: &[u8]) -> Result<ExportManifest, ManifestError> {
     let manifest = ExportManifest::read(bytes)?;
-    if manifest.run_id == *id {
-        Ok(manifest)
-    } else {
-        Err(ManifestError::OtherRun(manifest.run_id))
+    if manifest.run_id != *id {
+        return Err(ManifestError::OtherRun(manifest.run_id));
     }
+    if !manifest.splits.iter().all(digests_add_up) {
+        return Err(ManifestError::Contradiction("digest"));
+    }
+    Ok(manifest)
+}
+
+/// Whether the digests of the data files, which are compared with what is decoded, are together
+/// that of the split.
+fn digests_add_up(split: &ExportedSplit) -> bool {
+    let mut sum = Digest::default();
+    for file in &split.files {
+        match file.digest.parse() {
+            Ok(digest) => sum.merge(digest),
+            Err(InvalidDigest) => return false,
+        }
+    }
+    sum.to_string() == split.digest
 }
 
 /// The run `id`, or the one with the latest time in its manifest.

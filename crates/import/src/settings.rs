@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
 use lob_core::split_selection::SplitSelection;
-use lob_mongo::{CollectionPattern, MongoSettings, WriteSettings};
+use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
 use serde::{Deserialize, Serialize};
 
 /// The settings of an import.
@@ -22,6 +22,8 @@ pub(crate) struct ImportSettings {
     pub(crate) collection_pattern: CollectionPattern,
     /// Fail where a target exists.
     pub(crate) no_replace: bool,
+    /// Keep a target that exists under another name.
+    pub(crate) keep_previous: bool,
     /// Insert commands that are under way at once.
     pub(crate) insert_workers: InsertWorkers,
     /// Folder for data files while they are checked.
@@ -35,6 +37,17 @@ pub(crate) struct ImportSettings {
     /// How S3 is reached.
     #[serde(flatten)]
     pub(crate) s3: S3Settings,
+}
+
+impl ImportSettings {
+    /// What becomes of a target that exists.
+    pub(crate) fn existing_target(&self) -> ExistingTarget {
+        match (self.no_replace, self.keep_previous) {
+            (true, _) => ExistingTarget::Refuse,
+            (false, true) => ExistingTarget::Keep,
+            (false, false) => ExistingTarget::Replace,
+        }
+    }
 }
 
 /// How many insert commands are under way at once: 1 to 64.
@@ -82,6 +95,7 @@ pub(crate) fn defaults() -> ImportSettings {
         database: "raw".to_owned(),
         collection_pattern: CollectionPattern::default(),
         no_replace: false,
+        keep_previous: false,
         insert_workers: InsertWorkers(4),
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),

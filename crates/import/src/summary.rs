@@ -28,6 +28,14 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             "  {}: {} documents, digest {}",
             split.target, split.documents, split.digest
         );
+        if split.was_in_place {
+            let _ = writeln!(text, "    was in its place by an import that did not end");
+        } else if split.kept_files > 0 {
+            let _ = writeln!(text, "    {} data files were there", split.kept_files);
+        }
+        if let Some(previous) = &split.previous {
+            let _ = writeln!(text, "    the collection before it is `{previous}` now");
+        }
     }
     text.push_str(&metrics.retries_line());
     let json = json!({
@@ -40,6 +48,9 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             "collection": split.target,
             "documents": split.documents,
             "digest": split.digest,
+            "kept_files": split.kept_files,
+            "was_in_place": split.was_in_place,
+            "previous": split.previous,
         })).collect::<Vec<_>>(),
         "metrics": metrics,
     });

@@ -86,6 +86,12 @@ impl Collection {
         }
     }
 
+    /// True if the collection of this name is this one; its own name may be another by now.
+    pub(crate) async fn has_name(&self, name: &str) -> Result<bool> {
+        let found = self.database.collection(name).await?;
+        Ok(found.is_some_and(|found| found.uuid.is_some() && found.uuid == self.uuid))
+    }
+
     /// Drops exactly this collection; if it is gone already, or its name stands for another, that
     /// is success as well.
     ///

@@ -84,9 +84,9 @@ impl Error {
             Self::SwapLost { .. } => "someone else renamed or dropped a collection meanwhile: see \
                 what is there, then run it again"
                 .into(),
-            Self::OutcomeUnknown { .. } => "when the server answers again, run the same command: \
-                it drops what this run has left over and starts again"
-                .into(),
+            Self::OutcomeUnknown { .. } => {
+                "when the server answers again, run the same command".into()
+            }
             Self::InvalidBatchLimits { .. } => {
                 "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
                     .into()

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::collection::Collection;
 use crate::command::Command;
+use crate::entries::{Entries, FinishedFile, SplitImport};
 use crate::error::{Error, Result, code};
 use crate::server::Database;
 use crate::write_settings::WriteSettings;
@@ -22,62 +23,69 @@ pub struct Staging {
     pub(crate) keeps_zero_timestamps: bool,
 }
 
+/// What an import finds where its staging should be.
+#[derive(Debug)]
+pub enum Opened {
+    /// Staging, and the data files that an earlier process, or another one, has put into it.
+    Staging(Staging, Vec<FinishedFile>),
+    /// The target is what was staging of this import: the swap took place.
+    InPlace(Collection),
+}
+
 impl Staging {
-    /// Creates the collection empty, without indexes, validator or collation. A leftover of the
-    /// same name is dropped first.
+    /// Takes up the staging of `import`, or creates it empty. A collection of its name that is not
+    /// empty, and that no entry says to be staging, is dropped first.
     ///
     /// # Errors
-    /// [`Error::NoUuid`] if the server gives collections none, a view of that name, or a server
-    /// that does not answer or does not allow it. Nothing is left over then, unless the server is
-    /// away.
-    pub async fn create(database: &Database, name: &str, settings: &WriteSettings) -> Result<Self> {
+    /// [`Error::NoUuid`] if the server gives collections none, a view of one of the names, or a
+    /// server that does not answer or does not allow it.
+    pub async fn open(
+        entries: &Entries,
+        import: &SplitImport,
+        settings: &WriteSettings,
+    ) -> Result<Opened> {
+        let database = &entries.database;
         let write_concern = settings.write_concern_document();
-        if let Some(leftover) = database.collection(name).await? {
-            leftover.drop(&write_concern).await?;
-        }
-        let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
-        let command = Command::new("create", database.namespace(name));
-        let created = database
-            .server
-            .retry(|| async {
-                let reply = database.run(&command, body.clone()).await?;
-                command.check_write_concern(&reply)
-            })
-            .await;
-        // The name exists after our own lost reply, or because of another import of the same
-        // manifest: it writes the very same documents.
-        let staging = match created {
-            Err(e) if e.code() != Some(code::NAMESPACE_EXISTS) => Err(e),
-            _ => Self::find(database, name, write_concern.clone()).await,
+        let found = database.collection(&import.staging).await?;
+        let is_empty = match &found {
+            Some(found) => found.exact_count().await? == 0,
+            None => true,
         };
-        if let Err(e) = &staging
-            && !e.is_transient()
-            && let Ok(Some(half_made)) = database.collection(name).await
-            && let Err(error) = half_made.drop(&write_concern).await
+        // Asked after the count: who fills staging has said before that it is.
+        let recorded = entries.stagings(import).await?;
+        let is_recorded = |found: &Collection| found.uuid().is_some_and(|u| recorded.contains(&u));
+        if let Some(target) = database.collection(&import.target).await?
+            && is_recorded(&target)
         {
-            tracing::warn!(%error, "staging may be left over");
+            return Ok(Opened::InPlace(target));
         }
-        staging
-    }
-
-    /// Takes the collection that was created and learns how to write to it.
-    async fn find(database: &Database, name: &str, write_concern: RawDocumentBuf) -> Result<Self> {
-        let Some(collection) = database.collection(name).await? else {
-            return Err(Error::Replaced {
-                namespace: database.namespace(name),
-            });
+        let collection = match found {
+            Some(staging) if is_empty || is_recorded(&staging) => staging,
+            found => {
+                if let Some(leftover) = found {
+                    leftover.drop(&write_concern).await?;
+                }
+                create(database, &import.staging, &write_concern).await?
+            }
         };
-        if collection.uuid().is_none() {
-            return Err(Error::NoUuid {
-                namespace: collection.namespace(),
-            });
+        let Some(uuid) = collection.uuid() else {
+            let namespace = collection.namespace();
+            collection.drop(&write_concern).await?;
+            return Err(Error::NoUuid { namespace });
+        };
+        if !is_recorded(&collection) {
+            entries.add_staging(uuid, import).await?;
         }
+        // What is neither staging nor at the target was dropped by somebody.
+        let gone: Vec<_> = recorded.into_iter().filter(|old| *old != uuid).collect();
+        entries.forget(&gone).await?;
         let keeps_zero_timestamps = knows_zero_timestamps(&collection).await?;
-        Ok(Self {
+        let staging = Self {
             collection,
             write_concern,
             keeps_zero_timestamps,
-        })
+        };
+        Ok(Opened::Staging(staging, entries.files(uuid).await?))
     }
 
     /// The collection's name.
@@ -98,6 +106,14 @@ impl Staging {
         self.collection.exact_count().await
     }
 
+    /// True if it has taken the place of `target`.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn is_at(&self, target: &str) -> Result<bool> {
+        self.collection.has_name(target).await
+    }
+
     /// Drops it; after a swap this leaves the target alone.
     ///
     /// # Errors
@@ -105,6 +121,33 @@ impl Staging {
     pub async fn drop(&self) -> Result<()> {
         self.collection.drop(&self.write_concern).await
     }
+}
+
+/// Creates a collection without indexes, validator or collation.
+async fn create(
+    database: &Database,
+    name: &str,
+    write_concern: &RawDocumentBuf,
+) -> Result<Collection> {
+    let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
+    let command = Command::new("create", database.namespace(name));
+    let created = database
+        .server
+        .retry(|| async {
+            let reply = database.run(&command, body.clone()).await?;
+            command.check_write_concern(&reply)
+        })
+        .await;
+    match created {
+        // After our own lost reply, or because of another import of the same manifest: it writes
+        // the very same documents.
+        Err(e) if e.code() == Some(code::NAMESPACE_EXISTS) => {}
+        created => created?,
+    }
+    let created = database.collection(name).await?;
+    created.ok_or_else(|| Error::Replaced {
+        namespace: database.namespace(name),
+    })
 }
 
 /// Asks by an insert of no documents: MongoDB refuses their number, but only after it has read the

@@ -1,11 +1,13 @@
 //! Puts staging in the target's place by one `renameCollection`: at every instant the target is
-//! the old collection or the new one.
+//! the old collection or the new one. Only where the old one is to be kept are there two, with a
+//! gap between them.
 //!
-//! A rename keeps the collection's UUID. So when the reply is lost, the UUID at the target's name
-//! tells whether it took place.
+//! A rename keeps the collection's UUID. So when the reply is lost, the UUID at the new name tells
+//! whether it took place.
 
-use bson::rawdoc;
+use bson::{RawDocumentBuf, rawdoc};
 
+use crate::collection::Collection;
 use crate::command::Command;
 use crate::error::{Error, Result, code};
 use crate::retry::report;
@@ -18,32 +20,75 @@ pub enum ExistingTarget {
     Replace,
     /// It stays, and the swap fails.
     Refuse,
+    /// It is renamed first, so that for a moment there is no collection of the target's name.
+    Keep,
 }
 
-/// Where the collection that was staging is now.
+/// Where a collection that is being renamed is now.
 enum Place {
-    Staging,
-    Target,
+    OldName,
+    NewName,
     Elsewhere,
 }
 
 impl Staging {
-    /// Renames staging to `target`.
+    /// Renames staging to `target`; that it has this name already is success. Returns the name
+    /// under which the old collection is kept, if there was one to be kept.
     ///
     /// # Errors
     /// [`Error::TargetExists`] where it must not be replaced, [`Error::SwapLost`] if someone else
     /// renamed or dropped one of the two, [`Error::OutcomeUnknown`] if the server does not come
     /// back within the retries or does not confirm the write concern.
-    pub async fn swap_into(&self, target: &str, existing: ExistingTarget) -> Result<()> {
+    pub async fn swap_into(
+        &self,
+        target: &str,
+        existing: ExistingTarget,
+    ) -> Result<Option<String>> {
+        let kept = match existing {
+            ExistingTarget::Keep => self.move_away(target).await?,
+            ExistingTarget::Replace | ExistingTarget::Refuse => None,
+        };
+        let drop_target = existing == ExistingTarget::Replace;
+        self.collection
+            .rename(target, drop_target, &self.write_concern)
+            .await?;
+        Ok(kept)
+    }
+
+    /// Renames what has the target's name to one that its UUID makes its own.
+    async fn move_away(&self, target: &str) -> Result<Option<String>> {
         let database = &self.collection.database;
+        let old = database.collection(target).await?;
+        let Some(old) = old.filter(|old| old.uuid() != self.uuid()) else {
+            return Ok(None);
+        };
+        let uuid = old.uuid().unwrap_or_default().simple().to_string();
+        let name = format!("{target}__lob_previous_{}", &uuid[..8]);
+        match old.rename(&name, false, &self.write_concern).await {
+            // Another process of the same import moved it, and has put staging there since.
+            Err(Error::SwapLost { .. }) if self.is_at(target).await? => Ok(None),
+            moved => moved.map(|()| Some(name)),
+        }
+    }
+}
+
+impl Collection {
+    /// Gives exactly this collection another name.
+    async fn rename(
+        &self,
+        to: &str,
+        drop_target: bool,
+        write_concern: &RawDocumentBuf,
+    ) -> Result<()> {
+        let database = &self.database;
         let mut body = rawdoc! {
-            "renameCollection": self.collection.namespace(),
-            "to": database.namespace(target),
-            "dropTarget": existing == ExistingTarget::Replace,
-            "writeConcern": self.write_concern.clone(),
+            "renameCollection": self.namespace(),
+            "to": database.namespace(to),
+            "dropTarget": drop_target,
+            "writeConcern": write_concern.clone(),
         };
         database.pin(&mut body, self.uuid());
-        let command = Command::new("renameCollection", database.namespace(target));
+        let command = Command::new("renameCollection", database.namespace(to));
         let admin = database.server.database("admin");
         let mut pauses = database.server.pauses();
         loop {
@@ -51,29 +96,26 @@ impl Staging {
                 Ok(reply) => {
                     let replicated = command.check_write_concern(&reply);
                     replicated.map_err(|e| command.outcome_unknown(e))?;
-                    let swapped = self.check_swapped(target).await;
-                    return swapped.map_err(|e| match e {
-                        Error::SwapLost { .. } => e,
-                        e => command.outcome_unknown(e),
-                    });
+                    let place = self.place(to).await;
+                    return match place.map_err(|e| command.outcome_unknown(e))? {
+                        Place::NewName => Ok(()),
+                        Place::OldName | Place::Elsewhere => Err(self.lost(to)),
+                    };
                 }
                 Err(e) if e.is_transient() || is_about_names(&e) => e,
                 Err(e) => return Err(e),
             };
-            match self
-                .place(target)
-                .await
-                .map_err(|e| command.outcome_unknown(e))?
-            {
-                Place::Target => return Ok(()),
-                Place::Elsewhere => return Err(self.swap_lost(target)),
-                Place::Staging if failure.code() == Some(code::NAMESPACE_EXISTS) => {
+            let place = self.place(to).await;
+            match place.map_err(|e| command.outcome_unknown(e))? {
+                Place::NewName => return Ok(()),
+                Place::Elsewhere => return Err(self.lost(to)),
+                Place::OldName if failure.code() == Some(code::NAMESPACE_EXISTS) => {
                     return Err(Error::TargetExists {
-                        namespace: database.namespace(target),
+                        namespace: database.namespace(to),
                     });
                 }
-                Place::Staging if !failure.is_transient() => return Err(failure),
-                Place::Staging => {}
+                Place::OldName if !failure.is_transient() => return Err(failure),
+                Place::OldName => {}
             }
             let Some(pause) = pauses.next() else {
                 return Err(command.outcome_unknown(failure));
@@ -83,41 +125,19 @@ impl Staging {
         }
     }
 
-    async fn check_swapped(&self, target: &str) -> Result<()> {
-        match self.place(target).await? {
-            Place::Target => Ok(()),
-            Place::Staging | Place::Elsewhere => Err(self.swap_lost(target)),
-        }
-    }
-
-    async fn place(&self, target: &str) -> Result<Place> {
-        let database = &self.collection.database;
-        let is_this = |found: &crate::collection::Collection| {
-            found.uuid().is_some() && found.uuid() == self.uuid()
-        };
-        if database
-            .collection(self.name())
-            .await?
-            .as_ref()
-            .is_some_and(is_this)
-        {
-            return Ok(Place::Staging);
-        }
-        let at_target = database
-            .collection(target)
-            .await?
-            .as_ref()
-            .is_some_and(is_this);
-        Ok(if at_target {
-            Place::Target
+    async fn place(&self, to: &str) -> Result<Place> {
+        Ok(if self.has_name(self.name()).await? {
+            Place::OldName
+        } else if self.has_name(to).await? {
+            Place::NewName
         } else {
             Place::Elsewhere
         })
     }
 
-    fn swap_lost(&self, target: &str) -> Error {
+    fn lost(&self, to: &str) -> Error {
         Error::SwapLost {
-            namespace: self.collection.database.namespace(target),
+            namespace: self.database.namespace(to),
         }
     }
 }

@@ -7,13 +7,15 @@ use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
 use lob_core::crc::Crc;
 use lob_core::hash::Sha256;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
-use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::s3::{Operation, S3Options, S3Server};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 pub(crate) const BUCKET: &str = "lob-test";
+/// Data files of each split.
+const FILES: usize = 2;
 
 pub(crate) struct Bed {
     pub(crate) s3: S3Server,
@@ -34,11 +36,16 @@ impl Bed {
         let folder = format!("processed-splits/{run}");
         let mut splits = Vec::new();
         for (split, count) in [(0, 30), (1, 20)] {
-            let file = data_file(SplitDocuments::new(split, 4).take(count));
-            let key = format!("split_{split}.parquet/part-00000-00000.parquet");
-            splits.push(file.split(split, &key));
-            self.s3
-                .put_raw(BUCKET, &format!("{folder}/{key}"), file.bytes);
+            let documents: Vec<_> = SplitDocuments::new(split, 4).take(count).collect();
+            let mut files = Vec::new();
+            for (sequence, documents) in documents.chunks(count / FILES).enumerate() {
+                let key = format!("split_{split}.parquet/part-00000-{sequence:05}.parquet");
+                let file = data_file(key, documents);
+                let key = format!("{folder}/{}", file.key);
+                self.s3.put_raw(BUCKET, &key, file.bytes.clone());
+                files.push(file);
+            }
+            splits.push(split_of(split, &files));
         }
         let manifest = manifest(run, time, splits);
         self.put_manifest(run, &manifest.to_string());
@@ -74,11 +81,45 @@ impl Bed {
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {
         assert_eq!(self.collections(), ["split_0_input"]);
+        self.assert_target_untouched();
+    }
+
+    /// The target is as `put_old` made it.
+    #[track_caller]
+    pub(crate) fn assert_target_untouched(&self) {
         let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
         assert_eq!(
             self.mongo.documents("raw", "split_0_input"),
             Some(vec![old])
         );
+    }
+
+    /// Both targets are those of the run, and there is nothing else.
+    #[track_caller]
+    pub(crate) fn assert_imported(&self) {
+        assert_eq!(self.collections(), ["split_0_input", "split_1_input"]);
+        for (split, count) in [(0, 30), (1, 20)] {
+            let mut expected: Vec<_> = SplitDocuments::new(split, 4)
+                .take(count)
+                .map(RawDocumentBuf::into_bytes)
+                .collect();
+            let found = self.mongo.documents("raw", &format!("split_{split}_input"));
+            let mut found = found.unwrap();
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected);
+        }
+    }
+
+    /// The data files that were asked for, such as `split_0.parquet/part-00000-00000.parquet`.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        let requests = self.s3.requests().into_iter();
+        let gets = requests.filter(|request| request.operation == Operation::GetObject);
+        let names = gets.filter_map(|request| {
+            let name = request.key.strip_prefix("processed-splits/run-1/")?;
+            name.ends_with(".parquet").then(|| name.to_owned())
+        });
+        names.collect()
     }
 
     /// Empty servers.
@@ -135,21 +176,21 @@ impl Bed {
 
 /// A data file of one row group, and what a manifest says of it.
 struct DataFile {
+    key: String,
     bytes: Vec<u8>,
     rows: u64,
     digest: Digest,
 }
 
-fn data_file(documents: impl Iterator<Item = RawDocumentBuf>) -> DataFile {
-    let documents: Vec<_> = documents.collect();
+fn data_file(key: String, documents: &[RawDocumentBuf]) -> DataFile {
     let (mut proposal, mut digest) = (ColumnsProposal::new(), Digest::default());
-    for document in &documents {
+    for document in documents {
         proposal.observe(document.as_bytes()).unwrap();
         digest.add(document.as_bytes());
     }
     let columns = proposal.finish();
     let mut encoder = Encoder::new(&columns);
-    for document in &documents {
+    for document in documents {
         encoder.push(document.as_bytes()).unwrap();
     }
     let mut writer = ParquetWriter::new(Vec::new(), &columns).unwrap();
@@ -158,6 +199,7 @@ fn data_file(documents: impl Iterator<Item = RawDocumentBuf>) -> DataFile {
         .write(row_group.encode(Compression::Auto).unwrap())
         .unwrap();
     DataFile {
+        key,
         bytes: writer.finish(encoder.finish()).unwrap(),
         rows: documents.len() as u64,
         digest,
@@ -165,35 +207,42 @@ fn data_file(documents: impl Iterator<Item = RawDocumentBuf>) -> DataFile {
 }
 
 impl DataFile {
-    /// The split that has this one data file.
-    fn split(&self, number: u64, key: &str) -> Value {
+    fn entry(&self) -> Value {
         json!({
-            "split_id": number,
-            "collection": format!("split_{number}_input"),
-            "s3_path": "s3://elsewhere/",
-            "num_documents": self.rows,
-            "role_distribution": { "train": self.rows },
-            "schema_fields": ["_id"],
-            "feature_length": 4,
-            "checksum": "md5:0",
+            "key": self.key,
+            "size_bytes": self.bytes.len(),
+            "sha256": Sha256::of(&self.bytes),
+            "crc64nvme": Crc::of(&self.bytes),
+            "etag": "0",
+            "version_id": null,
+            "verified": "full-object-crc64nvme",
+            "rows": self.rows,
             "digest": self.digest,
             "residual_rows": 0,
-            "columns": [],
-            "consistency": "live",
-            "files": [{
-                "key": key,
-                "size_bytes": self.bytes.len(),
-                "sha256": Sha256::of(&self.bytes),
-                "crc64nvme": Crc::of(&self.bytes),
-                "etag": "0",
-                "version_id": null,
-                "verified": "full-object-crc64nvme",
-                "rows": self.rows,
-                "digest": self.digest,
-                "residual_rows": 0,
-            }],
         })
     }
+}
+
+/// The split that has these data files.
+fn split_of(number: u64, files: &[DataFile]) -> Value {
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
+    let mut digest = Digest::default();
+    files.iter().for_each(|file| digest.merge(file.digest));
+    json!({
+        "split_id": number,
+        "collection": format!("split_{number}_input"),
+        "s3_path": "s3://elsewhere/",
+        "num_documents": rows,
+        "role_distribution": { "train": rows },
+        "schema_fields": ["_id"],
+        "feature_length": 4,
+        "checksum": "md5:0",
+        "digest": digest,
+        "residual_rows": 0,
+        "columns": [],
+        "consistency": "live",
+        "files": files.iter().map(DataFile::entry).collect::<Vec<_>>(),
+    })
 }
 
 fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {

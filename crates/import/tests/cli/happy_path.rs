@@ -47,7 +47,15 @@ async fn json_has_the_same_facts_for_machines() {
         "splits",
     ];
     assert_eq!(keys(&result), expected);
-    let expected = ["collection", "digest", "documents", "split_id"];
+    let expected = [
+        "collection",
+        "digest",
+        "documents",
+        "kept_files",
+        "previous",
+        "split_id",
+        "was_in_place",
+    ];
     assert_eq!(keys(&result["splits"][0]), expected);
     assert_eq!(
         (&result["documents"], &result["database"]),

@@ -124,13 +124,34 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
 }
 
 #[tokio::test]
-async fn a_digest_that_lies_is_found_after_the_last_document() {
+async fn digests_that_do_not_add_up_are_refused() {
     let digest = "0".repeat(32);
     assert_shown!(with_manifest(|m| m["splits"][1]["digest"] = digest.into()).await, @r#"
     exit status: 3
     ----- stdout -----
     ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the manifest contradicts itself in `digest`
+    "#);
+}
+
+#[tokio::test]
+async fn a_digest_that_lies_is_found_after_the_last_document() {
+    let lie = |manifest: &mut serde_json::Value| {
+        let split = &mut manifest["splits"][1];
+        let digests = [
+            split["files"][0]["digest"].take(),
+            split["files"][1]["digest"].take(),
+        ];
+        let [first, second] = digests;
+        split["files"][0]["digest"] = second;
+        split["files"][1]["digest"] = first;
+    };
+    assert_shown!(with_manifest(lie).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
     error: failed to import split 1 for `split_1_input`
-      Caused by: digest of the documents in `split_1_input__lob_[HASH]`: [DIGEST], the manifest says [DIGEST]
+      Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
     "#);
 }

@@ -6,5 +6,6 @@ mod bed;
 mod happy_path;
 mod lies;
 mod refusals;
+mod resume;
 mod secrets;
 mod usage;

@@ -157,10 +157,14 @@ async fn a_folder_that_takes_no_files_is_named() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: failed to import split 0 for `split_0_input`
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 0 for `split_0_input`
       Caused by: no data file can be kept in `/nowhere/spool`
       Caused by: No such file or directory (os error 2)
+    hint: the same command with `--run-id run-1` goes on with it
     hint: --spool-dir names a folder with room for a data file or two
     "#);
-    bed.assert_untouched();
+    bed.assert_target_untouched();
+    bed.import(&[]).await;
+    bed.assert_imported();
 }

@@ -40,6 +40,13 @@ async fn help_tells_every_flag() {
           --no-replace
               Fail where a target collection exists, instead of replacing it
 
+          --keep-previous
+              Keep a target collection that exists as `{target}__lob_previous_{UUID}`
+
+              This takes two renames, and between them there is no target: it is the one option with
+              such a gap. A process that dies in it leaves both collections under other names, and the
+              same command again puts the new one in its place.
+
           --insert-workers <COUNT>
               Insert commands that are under way at once [default: 4]
 
@@ -269,6 +276,7 @@ async fn every_setting_is_shown_with_its_origin() {
     insert_batch_documents           = 10000  # default
     insert_batch_size                = 4MiB  # default
     insert_workers                   = 2  # file `lob.toml`
+    keep_previous                    = false  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default

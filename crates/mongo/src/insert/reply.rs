@@ -62,7 +62,7 @@ impl WriteErrors {
 
 impl Refusal {
     /// Reads an entry of `writeErrors`, or a `writeConcernError`.
-    fn read(error: &Document) -> Self {
+    pub(crate) fn read(error: &Document) -> Self {
         Self {
             code: error.get_i32("code").unwrap_or_default(),
             name: error.get_str("codeName").unwrap_or_default().to_owned(),

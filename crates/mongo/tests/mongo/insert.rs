@@ -2,33 +2,23 @@
 
 use bson::{RawDocumentBuf, doc};
 use lob_core::failure::ExitStatus;
-use lob_mongo::{Error, Staging, WriteSettings};
+use lob_mongo::{Entries, Error, Staging, WriteSettings};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
-use crate::fixture::{Fixture, batch, disconnect, every_id, first, hard_to_keep, numbered, raw};
-
-const NAME: &str = "split_1_input__lob_0badcafe";
-
-async fn staging(fixture: &Fixture) -> Staging {
-    Staging::create(&fixture.database, NAME, &WriteSettings::default())
-        .await
-        .unwrap()
-}
+use crate::fixture::{Fixture, batch, disconnect, every_id, hard_to_keep, numbered, raw};
+use crate::imports::{STAGING, import_of};
 
 #[tokio::test]
 async fn documents_are_stored_byte_for_byte() {
     let fixture = Fixture::new().await;
-    let staging = staging(&fixture).await;
-    for documents in [hard_to_keep(), every_id()] {
-        let empty = Staging::create(&fixture.database, NAME, &WriteSettings::default()).await;
-        let empty = empty.unwrap();
-        assert_ne!(empty.uuid(), staging.uuid());
+    for (manifest, documents) in [("a", hard_to_keep()), ("b", every_id())] {
+        let (empty, _) = fixture.staging_of(&import_of(manifest)).await;
         assert_eq!(
             empty.insert(&batch(&documents)).await.unwrap(),
             documents.len() as u64
         );
         assert_eq!(empty.count().await.unwrap(), documents.len() as u64);
-        assert_eq!(fixture.contents(NAME).await, documents);
+        assert_eq!(fixture.contents(STAGING).await, documents);
     }
     fixture.close().await;
 }
@@ -44,7 +34,7 @@ async fn an_id_that_is_not_utf_8_is_read_back_after_a_lost_reply() {
         RawDocumentBuf::from_bytes(bytes).unwrap(),
         raw(doc! { "_id": 1 }),
     ];
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 2);
     assert_eq!(staging.count().await.unwrap(), 2);
 }
@@ -54,11 +44,11 @@ async fn a_document_of_16_mebibytes_is_stored() {
     let fixture = Fixture::new().await;
     let frame = raw(doc! { "_id": 1, "text": "" }).as_bytes().len();
     let document = raw(doc! { "_id": 1, "text": "x".repeat(16 * 1024 * 1024 - frame) });
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     staging.insert(&batch([&document])).await.unwrap();
     // Again, as after a lost reply: it is compared with what is stored.
     staging.insert(&batch([&document])).await.unwrap();
-    assert!(fixture.contents(NAME).await == [document]);
+    assert!(fixture.contents(STAGING).await == [document]);
     fixture.close().await;
 }
 
@@ -66,7 +56,7 @@ async fn a_document_of_16_mebibytes_is_stored() {
 async fn a_hundred_thousand_documents_fit_into_one_command() {
     let fixture = Fixture::new().await;
     let documents: Vec<RawDocumentBuf> = (0..100_000).map(|i| raw(doc! { "_id": i })).collect();
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 100_000);
     assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 100_000);
     assert_eq!(staging.count().await.unwrap(), 100_000);
@@ -79,9 +69,9 @@ async fn a_lost_reply_is_settled_whether_or_not_the_insert_took_effect() {
         // The first insert is the one that asks what the server knows.
         let fixture = Fixture::with_gate(second_insert(moment, Verdict::Disconnect)).await;
         let documents = numbered(50);
-        let staging = staging(&fixture).await;
+        let staging = fixture.staging().await;
         assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 50);
-        assert_eq!(fixture.contents(NAME).await, documents);
+        assert_eq!(fixture.contents(STAGING).await, documents);
     }
 }
 
@@ -92,22 +82,30 @@ async fn a_server_that_changes_its_role_is_asked_again() {
         let fixture = Fixture::with_gate(gate).await;
         let documents = numbered(50);
         assert_eq!(
-            staging(&fixture)
+            fixture
+                .staging()
                 .await
                 .insert(&batch(&documents))
                 .await
                 .unwrap(),
             50
         );
-        assert_eq!(fixture.contents(NAME).await, documents);
+        assert_eq!(fixture.contents(STAGING).await, documents);
     }
+}
+
+/// Whether documents are inserted into staging.
+fn is_insert(command: &Command) -> bool {
+    command.name == "insert"
+        && command.documents > 0
+        && command.collection.as_deref() == Some(STAGING)
 }
 
 /// The verdict for the first insert that has documents.
 fn second_insert(moment: Moment, verdict: Verdict) -> impl Fn(Moment, &Command) -> Verdict {
     let once = std::sync::atomic::AtomicBool::new(true);
     move |at, command| {
-        let hit = at == moment && command.name == "insert" && command.documents > 0;
+        let hit = at == moment && is_insert(command);
         if hit && once.swap(false, std::sync::atomic::Ordering::SeqCst) {
             verdict
         } else {
@@ -119,7 +117,7 @@ fn second_insert(moment: Moment, verdict: Verdict) -> impl Fn(Moment, &Command) 
 #[tokio::test]
 async fn an_insert_that_is_never_answered_has_an_unknown_outcome() {
     let fixture = Fixture::with_gate(|at: Moment, command: &Command| {
-        let hit = at == Moment::Executed && command.name == "insert" && command.documents > 0;
+        let hit = at == Moment::Executed && is_insert(command);
         if hit {
             Verdict::Disconnect
         } else {
@@ -127,7 +125,8 @@ async fn an_insert_that_is_never_answered_has_an_unknown_outcome() {
         }
     })
     .await;
-    let error = staging(&fixture)
+    let error = fixture
+        .staging()
         .await
         .insert(&batch(&numbered(3)))
         .await
@@ -145,7 +144,7 @@ async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_
         (11602, ExitStatus::Unknown),
     ] {
         let fixture = Fixture::with_gate(move |at: Moment, command: &Command| {
-            let hit = at == Moment::Arrived && command.name == "insert" && command.documents > 0;
+            let hit = at == Moment::Arrived && is_insert(command);
             if hit {
                 Verdict::Answer { code }
             } else {
@@ -153,7 +152,7 @@ async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_
             }
         })
         .await;
-        let staging = staging(&fixture).await;
+        let staging = fixture.staging().await;
         let error = staging.insert(&batch(&numbered(3))).await.unwrap_err();
         assert_eq!(error.exit_status(), status, "{code}: {error:?}");
     }
@@ -162,7 +161,7 @@ async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_
 #[tokio::test]
 async fn a_stored_document_that_differs_is_an_error_and_an_equal_one_is_not() {
     let fixture = Fixture::new().await;
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     let mut documents = numbered(10);
     staging.insert(&batch(&documents[..5])).await.unwrap();
     assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 10);
@@ -180,7 +179,7 @@ async fn a_stored_document_that_differs_is_an_error_and_an_equal_one_is_not() {
 #[tokio::test]
 async fn a_document_that_the_server_refuses_fails_the_batch() {
     let fixture = Fixture::new().await;
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     let two_ids = raw(doc! { "_id": 2, "x": 3 });
     let mut bytes = raw(doc! { "_id": 1, "_iz": 3 }).into_bytes();
     let at = bytes.windows(3).position(|name| name == b"_iz").unwrap();
@@ -207,20 +206,27 @@ async fn a_document_that_the_server_refuses_fails_the_batch() {
 #[tokio::test]
 async fn a_late_insert_does_not_bring_a_dropped_staging_back_to_life() {
     let fixture = Fixture::new().await;
-    let old = staging(&fixture).await;
+    let old = fixture.staging().await;
     old.drop().await.unwrap();
     let error = old.insert(&batch(&numbered(1))).await.unwrap_err();
     assert!(matches!(error, Error::Replaced { .. }), "{error:?}");
-    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+    assert!(
+        fixture
+            .database
+            .collection(STAGING)
+            .await
+            .unwrap()
+            .is_none()
+    );
 
-    let new = staging(&fixture).await;
+    let new = fixture.staging().await;
     assert!(matches!(
         old.insert(&batch(&numbered(1))).await,
         Err(Error::Replaced { .. })
     ));
     old.drop().await.unwrap();
     assert_eq!(new.count().await.unwrap(), 0);
-    assert_eq!(fixture.find(NAME).await.uuid(), new.uuid());
+    assert_eq!(fixture.find(STAGING).await.uuid(), new.uuid());
     fixture.close().await;
 }
 
@@ -228,50 +234,54 @@ async fn a_late_insert_does_not_bring_a_dropped_staging_back_to_life() {
 async fn a_lost_reply_of_create_and_drop_is_settled() {
     for name in ["create", "drop"] {
         let fixture = Fixture::with_gate(disconnect(name, Moment::Executed, 1)).await;
-        let staging = staging(&fixture).await;
+        let staging = fixture.staging().await;
         staging.drop().await.unwrap();
         staging.drop().await.unwrap();
-        assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+        assert!(
+            fixture
+                .database
+                .collection(STAGING)
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
-}
-
-#[tokio::test]
-async fn a_staging_that_could_not_be_asked_is_not_left_over() {
-    let gate = first("insert", Moment::Arrived, 1, Verdict::Answer { code: 13 });
-    let fixture = Fixture::with_gate(gate).await;
-    let staging = Staging::create(&fixture.database, NAME, &WriteSettings::default()).await;
-    let error = staging.unwrap_err();
-    assert!(matches!(error, Error::Unauthorized { .. }), "{error:?}");
-    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_server_that_may_overwrite_zero_timestamps_gets_none() {
     // An unknown field, and a refusal that says nothing of fields, in answer to the insert that asks.
     for code in [40415, 20] {
-        let gate = first("insert", Moment::Arrived, 1, Verdict::Answer { code });
+        let gate = move |at: Moment, command: &Command| {
+            let asks = command.name == "insert" && command.documents == 0;
+            if asks && at == Moment::Arrived {
+                Verdict::Answer { code }
+            } else {
+                Verdict::Pass
+            }
+        };
         let fixture = Fixture::with_gate(gate).await;
-        let staging = staging(&fixture).await;
+        let staging = fixture.staging().await;
         let error = staging
             .insert(&batch(&hard_to_keep()[..1]))
             .await
             .unwrap_err();
         assert!(matches!(error, Error::ZeroTimestamp { .. }), "{error:?}");
         staging.insert(&batch(&hard_to_keep()[1..4])).await.unwrap();
-        assert_eq!(fixture.contents(NAME).await, hard_to_keep()[1..4]);
+        assert_eq!(fixture.contents(STAGING).await, hard_to_keep()[1..4]);
     }
 }
 
 #[tokio::test]
 async fn every_write_says_how_durable_it_must_be_and_which_collection_it_means() {
     let fixture = Fixture::with(MongoOptions::default()).await;
-    let staging = staging(&fixture).await;
+    let staging = fixture.staging().await;
     staging.insert(&batch(&numbered(2))).await.unwrap();
     staging.drop().await.unwrap();
     let commands = fixture.testkit().commands();
     let writes: Vec<_> = commands
         .iter()
-        .filter(|c| c.name == "drop" || (c.name == "insert" && c.documents > 0))
+        .filter(|c| c.name == "drop" || is_insert(c))
         .collect();
     assert_eq!(writes.len(), 2);
     for write in writes {
@@ -284,20 +294,19 @@ async fn every_write_says_how_durable_it_must_be_and_which_collection_it_means()
 }
 
 #[tokio::test]
-async fn a_write_concern_that_cannot_be_satisfied_is_named_and_leaves_no_staging() {
+async fn a_write_concern_that_cannot_be_satisfied_is_named() {
     let fixture = Fixture::with(MongoOptions::default()).await;
     let settings = WriteSettings {
         write_concern: "3".parse().unwrap(),
         ..<_>::default()
     };
-    let error = Staging::create(&fixture.database, NAME, &settings)
-        .await
-        .unwrap_err();
+    let entries = Entries::new(&fixture.database, &settings);
+    let opened = Staging::open(&entries, &import_of("manifest"), &settings).await;
+    let error = opened.unwrap_err();
     assert!(
         error
             .to_string()
             .starts_with("the write concern of `create`"),
         "{error}"
     );
-    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
 }

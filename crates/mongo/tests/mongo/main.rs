@@ -5,7 +5,9 @@
 
 mod connect;
 mod definition;
+mod entries;
 mod fixture;
+mod imports;
 mod insert;
 mod ranges;
 mod scan;

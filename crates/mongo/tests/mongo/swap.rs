@@ -1,19 +1,14 @@
 //! A swap replaces the target whole, or leaves it alone.
 
 use lob_core::failure::ExitStatus;
-use lob_mongo::{Error, ExistingTarget, Staging, WriteSettings};
+use lob_mongo::{Error, ExistingTarget, Opened, Staging};
 use lob_testkit::mongo::{Command, Moment, Verdict};
 
 use crate::fixture::{Fixture, batch, disconnect, numbered};
-
-const NAME: &str = "split_1_input__lob_0badcafe";
-const TARGET: &str = "split_1_input";
+use crate::imports::{STAGING, TARGET, import_of};
 
 async fn filled(fixture: &Fixture) -> Staging {
-    let settings = WriteSettings::default();
-    let staging = Staging::create(&fixture.database, NAME, &settings)
-        .await
-        .unwrap();
+    let staging = fixture.staging().await;
     staging.insert(&batch(&numbered(20))).await.unwrap();
     staging
 }
@@ -21,7 +16,14 @@ async fn filled(fixture: &Fixture) -> Staging {
 async fn assert_swapped(fixture: &Fixture, staging: &Staging) {
     assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
     assert_eq!(fixture.contents(TARGET).await, numbered(20));
-    assert!(fixture.database.collection(NAME).await.unwrap().is_none());
+    assert!(
+        fixture
+            .database
+            .collection(STAGING)
+            .await
+            .unwrap()
+            .is_none()
+    );
     staging.drop().await.unwrap();
     assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
 }
@@ -98,13 +100,68 @@ async fn another_collection_of_stagings_name_is_never_swapped_in() {
     let fixture = Fixture::new().await;
     fixture.collection(TARGET, &numbered(3)).await;
     let staging = filled(&fixture).await;
-    fixture.driver.collection::<()>(NAME).drop().await.unwrap();
-    fixture.collection(NAME, &numbered(1)).await;
+    fixture
+        .driver
+        .collection::<()>(STAGING)
+        .drop()
+        .await
+        .unwrap();
+    fixture.collection(STAGING, &numbered(1)).await;
     let error = staging
         .swap_into(TARGET, ExistingTarget::Replace)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::SwapLost { .. }), "{error:?}");
     assert_eq!(fixture.contents(TARGET).await, numbered(3));
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_kept_gets_another_name() {
+    for moment in [Moment::Arrived, Moment::Executed] {
+        for lost in 1..=2 {
+            let gate = disconnect("renameCollection", moment, lost);
+            let fixture = Fixture::with_gate(gate).await;
+            let before = fixture.collection(TARGET, &numbered(3)).await;
+            let staging = filled(&fixture).await;
+            let kept = staging
+                .swap_into(TARGET, ExistingTarget::Keep)
+                .await
+                .unwrap();
+            let kept = kept.unwrap();
+            assert!(kept.starts_with("split_1_input__lob_previous_"), "{kept}");
+            assert_eq!(fixture.find(&kept).await.uuid(), before.uuid());
+            assert_eq!(fixture.contents(&kept).await, numbered(3));
+            assert_swapped(&fixture, &staging).await;
+            // Again, as by another process of the same import.
+            let kept = staging
+                .swap_into(TARGET, ExistingTarget::Keep)
+                .await
+                .unwrap();
+            assert_eq!(kept, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_swap_that_took_place_is_known_until_its_entries_are_removed() {
+    let fixture = Fixture::new().await;
+    let import = import_of("manifest");
+    let staging = filled(&fixture).await;
+    staging
+        .swap_into(TARGET, ExistingTarget::Replace)
+        .await
+        .unwrap();
+    let opened = fixture.open(&import).await.unwrap();
+    assert!(matches!(opened, Opened::InPlace(target) if target.uuid() == staging.uuid()));
+    let other = fixture.open(&import_of("other")).await.unwrap();
+    assert!(matches!(other, Opened::Staging(..)));
+    fixture
+        .entries()
+        .forget(&[staging.uuid().unwrap()])
+        .await
+        .unwrap();
+    let opened = fixture.open(&import).await.unwrap();
+    assert!(matches!(opened, Opened::Staging(..)), "{opened:?}");
     fixture.close().await;
 }

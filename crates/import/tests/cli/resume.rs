@@ -1,0 +1,311 @@
+//! An import that ended early is taken up by the same command, and nothing is fetched twice.
+
+use std::process::Output;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, Verdict};
+use tokio::process::Child;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::bed::{Bed, assert_shown, text};
+
+/// Lets some commands of a kind pass, and holds the others until it is opened.
+struct Trap {
+    is_meant: fn(&Command) -> bool,
+    passes: Semaphore,
+    held: mpsc::UnboundedSender<()>,
+    /// What becomes of those that are held, once that is known.
+    fate: watch::Sender<Option<Verdict>>,
+}
+
+impl Trap {
+    fn new(
+        is_meant: fn(&Command) -> bool,
+        passes: usize,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
+        let (held, holds) = mpsc::unbounded_channel();
+        let trap = Self {
+            is_meant,
+            passes: Semaphore::new(passes),
+            held,
+            fate: watch::Sender::new(None),
+        };
+        (Arc::new(trap), holds)
+    }
+
+    fn open(&self, fate: Verdict) {
+        self.fate.send_replace(Some(fate));
+    }
+}
+
+#[async_trait]
+impl Gate for Trap {
+    async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
+        let mut fate = self.fate.subscribe();
+        let is_open = fate.borrow().is_some();
+        if is_open || moment != Moment::Arrived || !(self.is_meant)(command) {
+            return Verdict::Pass;
+        }
+        if let Ok(pass) = self.passes.try_acquire() {
+            pass.forget();
+            return Verdict::Pass;
+        }
+        let _ = self.held.send(());
+        let fate = fate.wait_for(Option::is_some).await.unwrap();
+        fate.unwrap_or(Verdict::Pass)
+    }
+}
+
+fn is_insert(command: &Command) -> bool {
+    let collection = command.collection.as_deref().unwrap_or_default();
+    command.name == "insert"
+        && command.documents > 0
+        && collection.contains("__lob_")
+        && collection != "__lob_progress"
+}
+
+fn is_rename(command: &Command) -> bool {
+    command.name == "renameCollection"
+}
+
+async fn bed(trap: &Arc<Trap>) -> Bed {
+    let bed = Bed::with(MongoOptions {
+        gate: Some(Arc::clone(trap) as Arc<dyn Gate>),
+        ..MongoOptions::default()
+    })
+    .await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    bed
+}
+
+/// An import that is stopped where it has sent `passes` such commands, and its servers.
+async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) -> (Bed, Output) {
+    let (trap, mut holds) = Trap::new(is_meant, passes);
+    let bed = bed(&trap).await;
+    bed.put_old();
+    let args = ["--run-id", "run-1", "--log-level", "error"];
+    let child = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    send(&child, signal).await;
+    let output = child.wait_with_output().await.unwrap();
+    trap.open(Verdict::Disconnect);
+    (bed, output)
+}
+
+async fn send(child: &Child, signal: &str) {
+    let pid = child.id().unwrap().to_string();
+    let mut kill = tokio::process::Command::new("kill");
+    assert!(kill.args([signal, &pid]).status().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twice() {
+    // One insert for each of the four data files: the third is held.
+    let (bed, output) = stopped(is_insert, 2, "-INT").await;
+    assert_shown!(output, @r#"
+    exit status: 130
+    ----- stdout -----
+    ----- stderr -----
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 1 for `split_1_input`
+      Caused by: interrupted
+    hint: the same command with `--run-id run-1` goes on with it
+    "#);
+    bed.assert_target_untouched();
+    let before = bed.fetched().len();
+    assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
+      split_0_input: 30 documents, digest [DIGEST]
+        2 data files were there
+      split_1_input: 20 documents, digest [DIGEST]
+    ----- stderr -----
+    [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
+    [TIME]  INFO `split_0_input` is taken up: 2 of 2 data files are there
+    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO [SIZE] of [SIZE] moved, 20 of 20 documents done, [SIZE]/s
+    "#);
+    let again = &bed.fetched()[before..];
+    let expected = [
+        "split_1.parquet/part-00000-00000.parquet",
+        "split_1.parquet/part-00000-00001.parquet",
+    ];
+    assert_eq!(again, expected);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn an_import_killed_between_two_swaps_knows_the_first() {
+    let (bed, _) = stopped(is_rename, 1, "-KILL").await;
+    let before = bed.fetched().len();
+    let targets = |bed: &Bed| bed.mongo.collections("raw");
+    let first = targets(&bed)[1].clone();
+    assert_eq!(first.0, "split_0_input");
+    assert_shown!(bed.run(&["--run-id", "run-1", "--no-replace"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
+      split_0_input: 30 documents, digest [DIGEST]
+        was in its place by an import that did not end
+      split_1_input: 20 documents, digest [DIGEST]
+        2 data files were there
+    ----- stderr -----
+    [TIME]  INFO `split_0_input` is in its place, by an import that did not end
+    [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there
+    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO 0 B of [SIZE] moved, 0 of 0 documents done, [SIZE]/s
+    "#);
+    assert_eq!(bed.fetched().len(), before);
+    assert_eq!(targets(&bed)[0], first);
+    bed.assert_imported();
+    // What is done is forgotten: the same run can be imported again.
+    bed.import(&[]).await;
+    assert_eq!(bed.fetched().len(), before + 4);
+    assert_ne!(targets(&bed)[0], first);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn an_import_killed_after_the_last_swap_is_done_already() {
+    let (bed, _) = stopped(|command| command.name == "delete", 0, "-KILL").await;
+    let before = bed.fetched().len();
+    let targets = bed.mongo.collections("raw");
+    let output = bed.import(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(bed.fetched().len(), before);
+    assert_eq!(bed.mongo.collections("raw"), targets[1..]);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn two_imports_of_one_run_at_once_do_no_harm() {
+    // Both come to such a command before either goes on.
+    for (is_meant, passes) in [
+        (is_insert as fn(&Command) -> bool, 0),
+        (is_insert, 3),
+        (is_rename, 0),
+        (is_rename, 1),
+        (|command: &Command| command.name == "create", 0),
+        (|command: &Command| command.name == "create", 1),
+        (|command: &Command| command.name == "delete", 0),
+    ] {
+        let (trap, mut holds) = Trap::new(is_meant, passes);
+        let bed = bed(&trap).await;
+        bed.put_old();
+        let args = ["--run-id", "run-1", "--log-level", "error"];
+        let first = bed.command(&args).spawn().unwrap();
+        holds.recv().await.unwrap();
+        let second = bed.command(&args).spawn().unwrap();
+        holds.recv().await.unwrap();
+        trap.open(Verdict::Pass);
+        for import in [first, second] {
+            let output = import.wait_with_output().await.unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{passes} {}",
+                text(&output.stderr)
+            );
+        }
+        bed.assert_imported();
+    }
+}
+
+#[tokio::test]
+async fn a_data_file_that_is_damaged_leaves_nothing_to_be_taken_up() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    let last = "processed-splits/run-1/split_1.parquet/part-00000-00001.parquet";
+    assert!(bed.s3.corrupt("lob-test", last, 1000));
+    assert_eq!(bed.import(&[]).await.status.code(), Some(3));
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
+    let (trap, mut holds) = Trap::new(
+        |command| {
+            command.name == "count" && {
+                let name = command.collection.as_deref().unwrap_or_default();
+                name.starts_with("split_0_input__lob_")
+            }
+        },
+        0,
+    );
+    let bed = bed(&trap).await;
+    let args = ["--run-id", "run-1", "--log-level", "error"];
+    let child = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    let staging = bed
+        .collections()
+        .into_iter()
+        .find(|name| name.starts_with("split_0_input__lob_"));
+    let stranger = bson::rawdoc! { "_id": "stranger" };
+    bed.mongo
+        .load("raw", &staging.unwrap(), [stranger])
+        .unwrap();
+    trap.open(Verdict::Pass);
+    let output = child.wait_with_output().await.unwrap();
+    assert_shown!(output, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: documents in `split_0_input__lob_[HASH]`: 31, the manifest says 30
+    "#);
+    assert_eq!(bed.collections(), [""; 0]);
+    bed.import(&[]).await;
+    assert_eq!(bed.fetched().len(), 2 + 4);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_target_that_exists_can_be_kept() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    let output = bed.import(&["--keep-previous"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let previous = bed
+        .collections()
+        .into_iter()
+        .find(|name| name.contains("previous"));
+    let previous = previous.unwrap();
+    let line = format!("    the collection before it is `{previous}` now\n");
+    assert!(
+        text(&output.stdout).contains(&line),
+        "{}",
+        text(&output.stdout)
+    );
+    let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
+    assert_eq!(bed.mongo.documents("raw", &previous), Some(vec![old]));
+    assert_eq!(bed.collections().len(), 3);
+}
+
+#[tokio::test]
+async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
+    let (trap, mut holds) = Trap::new(is_rename, 1);
+    let bed = bed(&trap).await;
+    bed.put_old();
+    let args = [
+        "--run-id",
+        "run-1",
+        "--log-level",
+        "error",
+        "--keep-previous",
+    ];
+    let mut child = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    child.kill().await.unwrap();
+    trap.open(Verdict::Disconnect);
+    assert!(!bed.collections().contains(&"split_0_input".to_owned()));
+    let output = bed.import(&["--keep-previous"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let names = bed.collections();
+    assert!(
+        names[1].starts_with("split_0_input__lob_previous_"),
+        "{names:?}"
+    );
+    assert_eq!((names.len(), names[0].as_str()), (3, "split_0_input"));
+}

@@ -1,0 +1,106 @@
+//! What an import has done is known to the next process, and to that of the same import alone.
+
+use lob_mongo::FinishedFile;
+use lob_testkit::mongo::Moment;
+
+use crate::fixture::{Fixture, batch, disconnect, numbered};
+use crate::imports::{STAGING, TARGET, import_of};
+
+fn file(key: &str) -> FinishedFile {
+    FinishedFile {
+        key: key.to_owned(),
+        documents: 20,
+        digest: "0".repeat(32),
+    }
+}
+
+#[tokio::test]
+async fn a_staging_is_taken_up_with_the_data_files_that_are_in_it() {
+    let fixture = Fixture::new().await;
+    let import = import_of("manifest");
+    let (staging, finished) = fixture.staging_of(&import).await;
+    assert_eq!(finished, []);
+    staging.insert(&batch(&numbered(20))).await.unwrap();
+    let entries = fixture.entries();
+    for key in ["a", "b", "b"] {
+        entries.add_file(&staging, &file(key)).await.unwrap();
+    }
+    let (again, mut finished) = fixture.staging_of(&import).await;
+    finished.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(
+        (again.uuid(), finished),
+        (staging.uuid(), vec![file("a"), file("b")])
+    );
+    assert_eq!(again.count().await.unwrap(), 20);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn entries_of_another_staging_say_nothing() {
+    let fixture = Fixture::new().await;
+    let import = import_of("manifest");
+    let old = fixture.staging().await;
+    let entries = fixture.entries();
+    entries.add_file(&old, &file("a")).await.unwrap();
+    old.drop().await.unwrap();
+    let (new, finished) = fixture.staging_of(&import).await;
+    assert_ne!(new.uuid(), old.uuid());
+    assert_eq!(finished, []);
+    // Those of the one that is gone are removed on the way.
+    entries.forget(&[new.uuid().unwrap()]).await.unwrap();
+    let names = fixture.driver.list_collection_names().await.unwrap();
+    assert_eq!(names, [STAGING]);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_collection_of_stagings_name_that_no_entry_names_is_dropped_unless_it_is_empty() {
+    let fixture = Fixture::new().await;
+    let stranger = fixture.collection(STAGING, &numbered(3)).await;
+    let staging = fixture.staging().await;
+    assert_ne!(staging.uuid(), stranger.uuid());
+    staging.drop().await.unwrap();
+    let empty = fixture.collection(STAGING, &[]).await;
+    assert_eq!(fixture.staging().await.uuid(), empty.uuid());
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_of_an_entry_is_settled() {
+    for name in ["insert", "delete", "find"] {
+        for moment in [Moment::Arrived, Moment::Executed] {
+            let fixture = Fixture::with_gate(disconnect(name, moment, 1)).await;
+            let staging = fixture.staging().await;
+            let entries = fixture.entries();
+            entries.add_file(&staging, &file("a")).await.unwrap();
+            let (_, finished) = fixture.staging_of(&import_of("manifest")).await;
+            assert_eq!(finished, [file("a")]);
+            entries.forget(&[staging.uuid().unwrap()]).await.unwrap();
+            let left = fixture.driver.list_collection_names().await.unwrap();
+            assert_eq!(left, [STAGING]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_processes_of_one_import_share_a_staging() {
+    let fixture = Fixture::new().await;
+    let import = import_of("manifest");
+    let ((one, _), (two, _)) =
+        tokio::join!(fixture.staging_of(&import), fixture.staging_of(&import));
+    assert_eq!(one.uuid(), two.uuid());
+    let documents = numbered(20);
+    let all = batch(&documents);
+    let (first, second) = tokio::join!(one.insert(&all), two.insert(&all));
+    assert_eq!((first.unwrap(), second.unwrap()), (20, 20));
+    assert_eq!(one.count().await.unwrap(), 20);
+    one.swap_into(TARGET, lob_mongo::ExistingTarget::Replace)
+        .await
+        .unwrap();
+    assert!(two.is_at(TARGET).await.unwrap());
+    two.swap_into(TARGET, lob_mongo::ExistingTarget::Replace)
+        .await
+        .unwrap();
+    assert_eq!(fixture.contents(TARGET).await, documents);
+    fixture.close().await;
+}

@@ -1,0 +1,40 @@
+//! The collections and the entries of an import in these tests.
+
+use lob_mongo::{Entries, FinishedFile, Opened, SplitImport, Staging, WriteSettings};
+
+use crate::fixture::Fixture;
+
+pub(crate) const STAGING: &str = "split_1_input__lob_0badcafe";
+pub(crate) const TARGET: &str = "split_1_input";
+
+/// An import of a run with this manifest.
+pub(crate) fn import_of(manifest: &str) -> SplitImport {
+    SplitImport {
+        manifest: manifest.to_owned(),
+        target: TARGET.to_owned(),
+        staging: STAGING.to_owned(),
+    }
+}
+
+impl Fixture {
+    pub(crate) fn entries(&self) -> Entries {
+        Entries::new(&self.database, &WriteSettings::default())
+    }
+
+    pub(crate) async fn open(&self, import: &SplitImport) -> lob_mongo::Result<Opened> {
+        Staging::open(&self.entries(), import, &WriteSettings::default()).await
+    }
+
+    /// The staging of an import, and what is in it.
+    pub(crate) async fn staging_of(&self, import: &SplitImport) -> (Staging, Vec<FinishedFile>) {
+        match self.open(import).await.unwrap() {
+            Opened::Staging(staging, finished) => (staging, finished),
+            Opened::InPlace(target) => panic!("`{}` is in its place", target.name()),
+        }
+    }
+
+    /// The staging of one and the same import.
+    pub(crate) async fn staging(&self) -> Staging {
+        self.staging_of(&import_of("manifest")).await.0
+    }
+}
