@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bson::{Document, doc};
 use lob_testkit::proxy::Proxy;
-use lob_testkit::s3;
+use lob_testkit::{mongo, s3};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
@@ -47,6 +47,7 @@ enum Place {
 struct OfDoubles {
     is_on: AtomicBool,
     s3: s3::RandomFaults,
+    mongo: mongo::RandomFaults,
 }
 
 #[async_trait]
@@ -59,26 +60,37 @@ impl s3::Gate for OfDoubles {
     }
 }
 
+#[async_trait]
+impl mongo::Gate for OfDoubles {
+    async fn decide(&self, moment: mongo::Moment, command: &mongo::Command) -> mongo::Verdict {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return mongo::Verdict::Pass;
+        }
+        self.mongo.decide(moment, command).await
+    }
+}
+
 impl Servers {
     /// The real servers that the environment names, else the doubles, and their faults: `share` (0
-    /// to 1) of all requests of S3, and `find`, `getMore` and `insert` of MongoDB.
+    /// to 1) of all requests of S3, and of all `find`, `getMore` and `insert` of MongoDB.
     pub async fn with_faults(seed: u64, share: f64) -> (Self, Faults) {
         let of_doubles = Arc::new(OfDoubles {
             is_on: AtomicBool::new(false),
             s3: s3::RandomFaults::new(seed, share),
+            mongo: mongo::RandomFaults::new(seed, share),
         });
         let mut servers = Self::start_with(Gates {
             s3: Some(Arc::clone(&of_doubles) as _),
-            mongo: None,
+            mongo: Some(Arc::clone(&of_doubles) as _),
         })
         .await;
+        // After an error of a server that changes its role, a client waits for this.
+        servers.mongodb_uri += "&heartbeatFrequencyMS=500";
         let place = if servers.doubles.is_some() {
             Place::Doubles(of_doubles)
         } else {
             let s3 = Proxy::start(&servers.s3_endpoint).unwrap();
             servers.s3_endpoint = s3.endpoint();
-            // After an error of a server that changes its role, a client waits for this.
-            servers.mongodb_uri += "&heartbeatFrequencyMS=500";
             let mongo = FailPoint::new(servers.mongo.clone());
             Place::Real { s3, mongo }
         };
@@ -105,7 +117,7 @@ impl Faults {
                 doubles.is_on.store(false, Ordering::Relaxed);
                 FaultCounts {
                     s3: doubles.s3.counts().faults(),
-                    mongo: 0,
+                    mongo: doubles.mongo.counts().faults(),
                 }
             }
             Place::Real { s3, mongo } => FaultCounts {

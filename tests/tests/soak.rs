@@ -109,5 +109,5 @@ async fn every_export_and_import_under_faults_completes_with_the_right_documents
     let s3: u64 = faults.iter().map(|counts| counts.s3).sum();
     let mongo: u64 = faults.iter().map(|counts| counts.mongo).sum();
     println!("{s3} requests of S3 and {mongo} of MongoDB went wrong in {runs} runs");
-    assert!(s3 + mongo > 2 * runs);
+    assert!(s3 > 0 && mongo > 0);
 }

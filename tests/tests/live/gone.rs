@@ -1,0 +1,62 @@
+//! A collection that is dropped or replaced while it is exported: the export fails and publishes
+//! nothing, and so does the same command afterwards.
+
+use std::time::Duration;
+
+use lob_testkit::proxy::Proxy;
+use lob_tests::servers::Servers;
+use lob_tests::tool::Ended;
+
+use crate::{EXPORT, document};
+
+const PLAN: &str = "processed-splits/r1/_progress/plan.json";
+const MANIFEST: &str = "processed-splits/r1/manifest.json";
+/// Bytes a second while the collection is still there: too few for any data file.
+const SLOW: u64 = 20_000;
+
+/// An export that has begun and cannot come far before `change` is done.
+async fn changed_meanwhile(servers: &mut Servers, change: impl AsyncFnOnce(&Servers)) {
+    let documents: Vec<_> = (0..4000).map(|id| document(id, 9)).collect();
+    servers.insert("split_0_input", &documents).await;
+    let proxy = Proxy::start(&servers.s3_endpoint).unwrap();
+    let direct = std::mem::replace(&mut servers.s3_endpoint, proxy.endpoint());
+    proxy.limit_uplink(Some(SLOW));
+    let child = servers.spawn("lob-export", &EXPORT);
+    while !servers.keys().await.iter().any(|key| key == PLAN) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    servers.s3_endpoint = direct;
+    change(servers).await;
+    proxy.limit_uplink(None);
+    let ended = Ended::from(child.wait_with_output().await.unwrap());
+    let stderr = ended.with_status(1).stderr;
+    let namespace = format!("{}.split_0_input", servers.database);
+    assert!(stderr.contains(&namespace), "{stderr}");
+    servers.run("lob-export", &EXPORT).await.with_status(1);
+    assert!(!servers.keys().await.iter().any(|key| key == MANIFEST));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_is_dropped_during_an_export_fails_it_and_nothing_is_published() {
+    let mut servers = Servers::start().await;
+    changed_meanwhile(&mut servers, async |servers| {
+        let database = servers.mongo.database(&servers.database);
+        let collection = database.collection::<bson::Document>("split_0_input");
+        collection.drop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_an_import_replaces_during_an_export_fails_it() {
+    let mut servers = Servers::start().await;
+    let others: Vec<_> = (0..50).map(|id| document(-1 - id, 1)).collect();
+    servers.insert("split_0_input", &others).await;
+    let export = ["--run-id", "other"];
+    servers.run("lob-export", &export).await.with_status(0);
+    changed_meanwhile(&mut servers, async |servers| {
+        let import = ["--run-id", "other"];
+        servers.run("lob-import", &import).await.with_status(0);
+    })
+    .await;
+}
