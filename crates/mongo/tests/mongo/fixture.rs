@@ -16,6 +16,7 @@ use lob_mongo::{
     ScanRange, Server, WriteSettings,
 };
 use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A server and a database that nothing else uses.
 pub(crate) struct Fixture {
@@ -23,14 +24,37 @@ pub(crate) struct Fixture {
     pub(crate) driver: mongodb::Database,
     /// Absent when the tests run on a server that is named from outside.
     testkit: Option<MongoServer>,
+    /// Of the real server, so that who disturbs it is alone.
+    _turn: Option<SemaphorePermit<'static>>,
 }
+
+/// As many tests as may use the real server at once; one that disturbs it takes all turns. A test
+/// that took two at a time would wait for itself.
+const TURNS: u32 = 1000;
+static REAL_SERVER: Semaphore = Semaphore::const_new(TURNS as usize);
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
         match real_server() {
-            Some(uri) => Self::on(&settings(&uri), None).await,
+            Some(uri) => {
+                let turn = REAL_SERVER.acquire().await.unwrap();
+                Self {
+                    _turn: Some(turn),
+                    ..Self::on(&settings(&uri), None).await
+                }
+            }
             None => Self::with(MongoOptions::default()).await,
         }
+    }
+
+    /// Alone on a real server, and as patient as the tools are; `None` where no server is named.
+    pub(crate) async fn alone() -> Option<Self> {
+        let uri = real_server()?;
+        let turn = REAL_SERVER.acquire_many(TURNS).await.unwrap();
+        Some(Self {
+            _turn: Some(turn),
+            ..Self::on(&patient_settings(&uri), None).await
+        })
     }
 
     /// On the testkit's server, with what it is told to do.
@@ -64,6 +88,7 @@ impl Fixture {
             database: server.database(&name),
             driver,
             testkit,
+            _turn: None,
         }
     }
 
@@ -93,10 +118,48 @@ impl Fixture {
         self.testkit.as_ref().unwrap()
     }
 
+    /// Lets a real server fail a fifth of the commands of these names on a collection: with
+    /// `errorCode`, or by `closeConnection`.
+    pub(crate) async fn fail(
+        &self,
+        collection: &str,
+        commands: &[&str],
+        fault: Document,
+    ) -> FailPoint {
+        let mut data = fault;
+        data.insert("failCommands", commands);
+        data.insert("namespace", format!("{}.{collection}", self.driver.name()));
+        let mode = doc! { "activationProbability": 0.2 };
+        let admin = self.driver.client().database("admin");
+        let before = fail_command(&admin, doc! { "mode": mode, "data": data }).await;
+        FailPoint { admin, before }
+    }
+
     /// Removes the database from a server that outlives the test.
     pub(crate) async fn close(self) {
         self.driver.drop().await.unwrap();
     }
+}
+
+/// A real server that fails commands.
+pub(crate) struct FailPoint {
+    admin: mongodb::Database,
+    /// How often it has failed any before.
+    before: i32,
+}
+
+impl FailPoint {
+    /// Ends it, and says how often it happened.
+    pub(crate) async fn end(self) -> i32 {
+        fail_command(&self.admin, doc! { "mode": "off" }).await - self.before
+    }
+}
+
+async fn fail_command(admin: &mongodb::Database, options: Document) -> i32 {
+    let mut command = doc! { "configureFailPoint": "failCommand" };
+    command.extend(options);
+    let reply = admin.run_command(command).await.unwrap();
+    reply.get_i32("count").unwrap()
 }
 
 fn real_server() -> Option<String> {
@@ -137,7 +200,15 @@ pub(crate) async fn read_part(
     collection: &Collection,
     part: ScanRange,
 ) -> lob_mongo::Result<Vec<RawDocumentBuf>> {
-    let mut scan = collection.scan(part, small_replies());
+    read_with(collection, part, small_replies()).await
+}
+
+pub(crate) async fn read_with(
+    collection: &Collection,
+    part: ScanRange,
+    options: ScanOptions,
+) -> lob_mongo::Result<Vec<RawDocumentBuf>> {
+    let mut scan = collection.scan(part, options);
     let mut documents = Vec::new();
     while let Some(batch) = scan.next().await? {
         for document in batch.documents()? {

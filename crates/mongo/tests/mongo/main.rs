@@ -1,5 +1,6 @@
 //! What this crate promises, on the testkit's server by default and on the server named by
-//! `LOB_E2E_MONGODB_URI` where that is set. Faults are always shown on the testkit's server.
+//! `LOB_E2E_MONGODB_URI` where that is set. Faults are shown on the testkit's server, and those that
+//! a real server can be made to have also there.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -9,7 +10,10 @@ mod entries;
 mod fixture;
 mod imports;
 mod insert;
+mod interruptions;
+mod live;
 mod ranges;
 mod scan;
+mod snapshot;
 mod splits;
 mod swap;

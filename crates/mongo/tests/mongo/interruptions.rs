@@ -1,0 +1,66 @@
+//! A real server that interrupts scans. What it can be made to do shows on the testkit's server in
+//! `scan.rs`; here it is shown that a real one does nothing else.
+
+use bson::doc;
+
+use crate::fixture::{Fixture, numbered, read, small_replies};
+
+#[tokio::test]
+async fn errors_and_closed_connections_of_a_real_server_are_survived() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let documents = numbered(60);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    for fault in [
+        doc! { "errorCode": 43 },
+        doc! { "errorCode": 91 },
+        doc! { "errorCode": 189 },
+        doc! { "errorCode": 11602 },
+        doc! { "closeConnection": true },
+    ] {
+        for command in ["find", "getMore"] {
+            let mut failures = 0;
+            // They come at random: as many scans as it takes.
+            for _ in 0..50 {
+                let point = fixture
+                    .fail(collection.name(), &[command], fault.clone())
+                    .await;
+                assert_eq!(read(&collection).await.unwrap(), documents);
+                failures += point.end().await;
+                if failures > 0 {
+                    break;
+                }
+            }
+            assert!(failures > 0, "no {fault} on {command}");
+        }
+    }
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_primary_that_steps_down_is_waited_for() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let documents = numbered(400);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    let mut scan = collection.scan(<_>::default(), small_replies());
+    let first = scan.next().await.unwrap().unwrap();
+    let mut found: Vec<_> = first
+        .documents()
+        .unwrap()
+        .map(|d| d.unwrap().to_owned())
+        .collect();
+    drop(first);
+    let admin = fixture.driver.client().database("admin");
+    let step_down = doc! { "replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 0, "force": true };
+    admin.run_command(step_down).await.unwrap();
+
+    assert_eq!(read(&collection).await.unwrap(), documents);
+    while let Some(batch) = scan.next().await.unwrap() {
+        found.extend(batch.documents().unwrap().map(|d| d.unwrap().to_owned()));
+    }
+    assert_eq!(found, documents);
+    fixture.close().await;
+}

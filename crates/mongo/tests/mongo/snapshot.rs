@@ -1,0 +1,110 @@
+//! Scans at a moment of the past return the documents as they were, or say that they cannot.
+
+use bson::{RawDocumentBuf, doc};
+use lob_mongo::{Error, RangeSize, ScanOptions, ScanRange, SnapshotTime};
+use lob_testkit::mongo::{Moment, MongoOptions, Verdict};
+
+use crate::fixture::{Fixture, first, numbered, raw, read, read_with, small_replies};
+
+fn at(time: SnapshotTime) -> ScanOptions {
+    ScanOptions {
+        at: Some(time),
+        ..small_replies()
+    }
+}
+
+#[tokio::test]
+async fn every_range_is_read_as_it_was_at_the_time_of_the_snapshot() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let documents = numbered(200);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    let ranges = collection.ranges(RangeSize::Count(4)).await.unwrap();
+    let time = collection.snapshot_time().await.unwrap();
+
+    let written = fixture.driver.collection::<RawDocumentBuf>("split_1_input");
+    let changed = doc! { "$set": { "text": "changed" } };
+    written
+        .update_many(doc! { "_id": { "$mod": [3, 0] } }, changed)
+        .await
+        .unwrap();
+    written
+        .delete_many(doc! { "_id": { "$mod": [5, 0] } })
+        .await
+        .unwrap();
+    written
+        .insert_many((200..300).map(|id| raw(doc! { "_id": id })))
+        .await
+        .unwrap();
+
+    // A cursor that is lost is opened again at the same time.
+    let lost = fixture
+        .fail(
+            "split_1_input",
+            &["find", "getMore"],
+            doc! { "errorCode": 43 },
+        )
+        .await;
+    let mut found = Vec::new();
+    for range in ranges {
+        let part = ScanRange { range, after: None };
+        found.extend(read_with(&collection, part, at(time)).await.unwrap());
+    }
+    assert!(lost.end().await > 0);
+    assert_eq!(found, documents);
+    assert_eq!(read(&collection).await.unwrap().len(), 200 - 40 + 100);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_the_server_has_forgotten_is_an_error_at_once() {
+    let collection;
+    let fixture;
+    match Fixture::alone().await {
+        Some(real) => {
+            collection = real.collection("split_1_input", &numbered(10)).await;
+            fixture = real;
+        }
+        None => {
+            let forgotten = first("find", Moment::Arrived, 1, Verdict::Answer { code: 239 });
+            fixture = Fixture::with_gate(forgotten).await;
+            collection = fixture.collection("split_1_input", &numbered(10)).await;
+        }
+    }
+    let long_ago = SnapshotTime {
+        seconds: 1,
+        increment: 1,
+    };
+    let scan = read_with(&collection, ScanRange::default(), at(long_ago));
+    let error = scan.await.unwrap_err();
+    assert!(matches!(error, Error::SnapshotGone { .. }), "{error:?}");
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("minSnapshotHistoryWindowInSeconds")
+    );
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_server_without_snapshots_says_so() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let collection = fixture.collection("split_1_input", &numbered(1)).await;
+    let error = collection.snapshot_time().await.unwrap_err();
+    assert!(matches!(error, Error::NoSnapshots { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("--snapshot"));
+}
+
+#[test]
+fn a_snapshot_time_is_written_and_read_back() {
+    let time = SnapshotTime {
+        seconds: 1_795_276_523,
+        increment: 1018,
+    };
+    assert_eq!(time.to_string(), "Timestamp(1795276523, 1018)");
+    let text = serde_json::to_string(&time).unwrap();
+    assert_eq!(text, r#"{"seconds":1795276523,"increment":1018}"#);
+    assert_eq!(serde_json::from_str::<SnapshotTime>(&text).unwrap(), time);
+}
