@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Cause, Error, Result};
 use crate::id_order::compare;
 
+/// Levels of nesting in an `_id` that is shown: BSON libraries overflow the stack at some thousands.
+const SHOWN_LEVELS: usize = 20;
+
 /// A BSON value where it lies in its document. Values are never decoded to strings, since strings
 /// in MongoDB need not be UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +124,30 @@ impl From<DocumentId> for String {
     }
 }
 
+/// Whether the value can be taken apart by recursion. Code with scope is not worth the trouble.
+fn is_shallow(value: Value<'_>, levels: usize) -> bool {
+    match value.kind {
+        ElementType::EmbeddedDocument | ElementType::Array => {
+            let Ok(document) = RawDocument::from_bytes(value.bytes) else {
+                return false;
+            };
+            let is_shallow = |value| levels > 0 && is_shallow(value, levels - 1);
+            fields(document).all(|field| field.is_ok_and(|(_, value)| is_shallow(value)))
+        }
+        ElementType::JavaScriptCodeWithScope => false,
+        _ => true,
+    }
+}
+
 /// The value as MongoDB's shell writes it, or nearly so; for messages.
 impl fmt::Display for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self
+            .value()
+            .is_ok_and(|value| is_shallow(value, SHOWN_LEVELS))
+        {
+            return f.write_str("(not shown)");
+        }
         let value = self.0.iter_elements().next().and_then(Result::ok);
         let value = value.and_then(|value| value.value_utf8_lossy().ok());
         match value.and_then(|value| Bson::try_from(value).ok()) {
@@ -167,6 +191,21 @@ mod tests {
         for wrong in ["", "12", "zz", &digits[1..30], &two] {
             assert!(DocumentId::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_id_of_any_depth_is_read_and_compared_and_shown() {
+        let mut bytes = rawdoc! { "a": 1 }.into_bytes();
+        for _ in 0..5_000 {
+            let length = (bytes.len() + 8) as i32;
+            bytes = [&length.to_le_bytes()[..], b"\x03a\0", &bytes, b"\0"].concat();
+        }
+        let length = (bytes.len() + 10) as i32;
+        let document = [&length.to_le_bytes()[..], b"\x03_id\0", &bytes, b"\0"].concat();
+        let id = DocumentId::try_from(hex::encode(document)).unwrap();
+        assert_eq!(id.compare(&id), None);
+        assert_eq!(id.to_string(), "(not shown)");
+        assert_eq!(id, DocumentId::try_from(String::from(id.clone())).unwrap());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use bson::RawDocumentBuf;
 use lob_core::byte_size::ByteSize;
-use lob_mongo::{Collection, DocumentId, Error, IdRange, RangeSize, ScanRange};
+use lob_mongo::{Collection, DocumentId, Error, IdRange, RangeSize, ScanOptions, ScanRange};
 use lob_testkit::bson_samples::one_of_each_id_type;
-use lob_testkit::mongo::MongoOptions;
+use lob_testkit::mongo::{Moment, MongoOptions, Verdict};
 
-use crate::fixture::{Fixture, numbered, raw, read_part};
+use crate::fixture::{Fixture, first, numbered, raw, read_part, read_with, small_replies};
 
 async fn read_all(collection: &Collection, ranges: &[IdRange]) -> Vec<RawDocumentBuf> {
     let mut documents = Vec::new();
@@ -44,6 +44,52 @@ async fn ranges_leave_no_gap_and_hold_every_document_once() {
     let tenth = RangeSize::Bytes(ByteSize::b(bytes as u64 / 10 + 1));
     assert_eq!(collection.ranges(tenth).await.unwrap().len(), 10);
     fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_large_collection_is_cut_evenly_by_a_sample_of_its_ids() {
+    const DOCUMENTS: usize = 60_000;
+    let fixture = Fixture::new().await;
+    let documents: Vec<_> = (0..DOCUMENTS as i32)
+        .map(|id| raw(bson::doc! { "_id": id }))
+        .collect();
+    let collection = fixture.collection("split_1_input", &documents).await;
+    let ranges = collection.ranges(RangeSize::Count(8)).await.unwrap();
+    assert_eq!(ranges.len(), 8);
+    let mut found = Vec::new();
+    for range in ranges {
+        let part = ScanRange { range, after: None };
+        let options = ScanOptions {
+            queue: ByteSize::mib(1),
+            ..small_replies()
+        };
+        let documents = read_with(&collection, part, options).await.unwrap();
+        let share = documents.len() * 8;
+        assert!((DOCUMENTS / 2..DOCUMENTS * 2).contains(&share), "{share}");
+        found.extend(documents);
+    }
+    assert!(found == documents);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_gives_no_sample_is_read_in_one_range() {
+    let refused = first(
+        "aggregate",
+        Moment::Arrived,
+        1,
+        Verdict::Answer { code: 40324 },
+    );
+    let fixture = Fixture::with_gate(refused).await;
+    let documents = (0..60_000).map(|id| raw(bson::doc! { "_id": id }));
+    let name = fixture.database.name().to_owned();
+    fixture
+        .testkit()
+        .load(&name, "split_1_input", documents)
+        .unwrap();
+    let collection = fixture.find("split_1_input").await;
+    let ranges = collection.ranges(RangeSize::Count(8)).await.unwrap();
+    assert_eq!(ranges, [IdRange::default()]);
 }
 
 #[tokio::test]
