@@ -190,3 +190,49 @@ fn between(bounds: Vec<DocumentId>) -> Vec<IdRange> {
     ranges.push(IdRange { from, to: None });
     ranges
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, Decimal128, doc};
+
+    use super::*;
+
+    fn bounds(ids: Vec<Bson>) -> Vec<String> {
+        let document = |id| RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap();
+        let ids = in_order(ids.into_iter().map(document).collect()).unwrap();
+        ids.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn bounds_are_in_order_and_none_is_doubtful() {
+        let decimal = "2.5".parse::<Decimal128>().unwrap();
+        let ids = vec![
+            Bson::MaxKey,
+            "b".into(),
+            3.into(),
+            decimal.into(),
+            doc! { "a": decimal }.into(),
+            "a".into(),
+            3_i64.into(),
+            3.0.into(),
+            1.into(),
+            Bson::MinKey,
+            Bson::Null,
+        ];
+        assert_eq!(bounds(ids), ["null", "1", "3", "\"a\"", "\"b\""]);
+    }
+
+    #[test]
+    fn bounds_are_chosen_evenly() {
+        let id = |id: i32| DocumentId::of(&rawdoc! { "_id": id }).unwrap();
+        let chosen = |ids: i32, count| {
+            let ids = evenly((1..=ids).map(id).collect(), count);
+            ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(99, 4), ["25", "50", "75"]);
+        assert_eq!(chosen(3, 4), ["1", "2", "3"]);
+        assert_eq!(chosen(2, 4), ["1", "2"]);
+        assert_eq!(chosen(4, 4), ["1", "2", "3"]);
+        assert!(chosen(9, 1).is_empty() && chosen(0, 4).is_empty());
+    }
+}
