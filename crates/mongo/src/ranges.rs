@@ -52,8 +52,9 @@ pub enum RangeSize {
 }
 
 impl Collection {
-    /// Ranges that hold every document, without gaps and in order. It is one range where the server
-    /// cannot cut the collection or ignores bounds, which is said in a warning.
+    /// Ranges that hold every document, without gaps and in order. It is one range where the
+    /// collection is not [divisible](Self::is_divisible), or the server cannot choose where to cut,
+    /// which is said in a warning.
     ///
     /// # Errors
     /// A server that does not answer.
@@ -64,7 +65,7 @@ impl Collection {
             RangeSize::Bytes(bytes) => size.bytes.as_u64().div_ceil(bytes.as_u64().max(1)),
         };
         let count = count.min(size.documents).clamp(1, MOST_RANGES);
-        if count == 1 || !self.is_divisible().await? {
+        if count == 1 || self.obstacle().await?.is_some() {
             return Ok(vec![IdRange::default()]);
         }
         let ids = match self.some_ids(count, size.documents).await {
@@ -85,16 +86,22 @@ impl Collection {
     /// # Errors
     /// A server that does not answer.
     pub async fn is_divisible(&self) -> Result<bool> {
-        let namespace = self.namespace();
-        if self.is_collated() {
-            tracing::warn!(%namespace, "it has a collation, so it is read in one piece");
-            return Ok(false);
+        let obstacle = self.obstacle().await?;
+        if let Some(obstacle) = obstacle {
+            let namespace = self.namespace();
+            tracing::warn!(%namespace, "{obstacle}, so it is read in one piece");
         }
-        let honoured = self.honours_bounds().await?;
-        if !honoured {
-            tracing::warn!(%namespace, "the server ignores bounds, so it is read in one piece");
-        }
-        Ok(honoured)
+        Ok(obstacle.is_none())
+    }
+
+    async fn obstacle(&self) -> Result<Option<&'static str>> {
+        Ok(if self.is_collated() {
+            Some("it has a collation")
+        } else if !self.honours_bounds().await? {
+            Some("the server ignores bounds")
+        } else {
+            None
+        })
     }
 
     /// Asks for what is below the smallest `_id`: a server that returns anything else has ignored
