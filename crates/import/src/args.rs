@@ -10,7 +10,7 @@ use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
-use crate::settings::InsertWorkers;
+use crate::settings::{Check, InsertWorkers};
 
 /// Import an export from S3 into MongoDB split collections
 ///
@@ -74,6 +74,14 @@ pub struct Flags {
     #[arg(long, conflicts_with = "no_replace")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_previous: bool,
+    /// Build no index but the one on `_id`
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_indexes: bool,
+    /// How the server's documents are checked before a target is replaced [default: standard]
+    #[arg(long, value_enum, value_name = "KIND")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// Insert commands that are under way at once [default: 4]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 //! `pipeline` is the way of the data; the other files are its stations.
 
 mod args;
+mod check;
 mod decode;
 mod fetch;
 mod load;

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use lob_core::failure::Failure;
 use lob_core::hash::Sha256;
 use lob_core::manifest::{ExportedFile, ExportedSplit};
-use lob_mongo::{Entries, Error, ExistingTarget, FinishedFile, Opened, SplitImport, Staging};
-use uuid::Uuid;
+use lob_mongo::{
+    Blueprint, Definition, Entries, Error, ExistingTarget, FinishedFile, Opened, SplitImport,
+    Staging,
+};
 
 use crate::settings::ImportSettings;
 
@@ -19,34 +21,12 @@ const STAGING_DIGITS: usize = 8;
 pub(crate) struct OpenSplit<'a> {
     pub(crate) split: &'a ExportedSplit,
     pub(crate) target: String,
-    pub(crate) state: State<'a>,
-}
-
-/// How far a split is.
-#[derive(Debug)]
-pub(crate) enum State<'a> {
-    /// In staging, without these data files.
-    Staged(Staging, Vec<&'a ExportedFile>),
-    /// An earlier process, or another one, has put it into its place.
-    InPlace(Option<Uuid>),
-}
-
-impl<'a> OpenSplit<'a> {
+    pub(crate) blueprint: Blueprint,
+    pub(crate) staging: Staging,
+    /// Whether staging is at the target, put there by an earlier process or by another one.
+    pub(crate) is_in_place: bool,
     /// The data files that are still to be fetched.
-    pub(crate) fn left(&self) -> &[&'a ExportedFile] {
-        match &self.state {
-            State::Staged(_, left) => left,
-            State::InPlace(_) => &[],
-        }
-    }
-
-    /// The UUID of staging, which it keeps in its place.
-    pub(crate) fn uuid(&self) -> Option<Uuid> {
-        match &self.state {
-            State::Staged(staging, _) => staging.uuid(),
-            State::InPlace(uuid) => *uuid,
-        }
-    }
+    pub(crate) left: Vec<&'a ExportedFile>,
 }
 
 /// Looks at every target and opens the staging of every split. Before any is created, a target
@@ -57,31 +37,51 @@ pub(crate) async fn open<'a>(
     manifest_hash: &Sha256,
     splits: &[&'a ExportedSplit],
 ) -> anyhow::Result<Vec<OpenSplit<'a>>> {
-    let imports: Vec<_> = splits
-        .iter()
-        .map(|split| {
-            let target = settings.collection_pattern.name(split.split_id);
-            split_import(target, manifest_hash)
-        })
-        .collect();
-    for import in &imports {
-        look_at_target(entries, settings, import).await?;
+    let mut planned = Vec::new();
+    for &split in splits {
+        let target = settings.collection_pattern.name(split.split_id);
+        let import = split_import(target, manifest_hash);
+        let blueprint = blueprint(split, settings).map_err(Failure::from)?;
+        look_at_target(entries, settings, &import).await?;
+        planned.push((split, import, blueprint));
     }
     let mut opened = Vec::new();
-    for (split, import) in splits.iter().zip(imports) {
-        let state = match Staging::open(entries, &import, &settings.write).await {
-            Ok(Opened::InPlace(target)) => State::InPlace(target.uuid()),
-            Ok(Opened::Staging(staging, finished)) => State::Staged(staging, left(split, finished)),
-            Err(error) => return Err(Failure::from(error).into()),
+    for (split, import, blueprint) in planned {
+        let found = Staging::open(entries, &import, &blueprint, &settings.write).await;
+        let (staging, is_in_place, left) = match found.map_err(Failure::from)? {
+            Opened::InPlace(staging) => (staging, true, Vec::new()),
+            Opened::Staging(staging, finished) => (staging, false, left(split, finished)),
         };
         opened.push(OpenSplit {
             split,
             target: import.target,
-            state,
+            blueprint,
+            staging,
+            is_in_place,
+            left,
         });
     }
     tell(&opened);
     Ok(opened)
+}
+
+/// What the collection is built from.
+fn blueprint(split: &ExportedSplit, settings: &ImportSettings) -> Result<Blueprint, Error> {
+    let indexes = if settings.no_indexes {
+        Vec::new()
+    } else {
+        split.indexes.clone()
+    };
+    let blueprint = Blueprint::read(&Definition {
+        indexes,
+        options: split.options.clone(),
+    })?;
+    if !blueprint.left_out().is_empty() {
+        let options = blueprint.left_out().join(", ");
+        let id = split.split_id;
+        tracing::warn!("split {id} had options that are not set: {options}");
+    }
+    Ok(blueprint)
 }
 
 /// The staging collection has the name of the manifest's hash: it is of this import alone.
@@ -138,15 +138,11 @@ fn left(split: &ExportedSplit, finished: Vec<FinishedFile>) -> Vec<&ExportedFile
 fn tell(opened: &[OpenSplit<'_>]) {
     for split in opened {
         let (target, files) = (&split.target, split.split.files.len());
-        let there = files - split.left().len();
-        match split.state {
-            State::InPlace(_) => {
-                tracing::info!("`{target}` is in its place, by an import that did not end");
-            }
-            State::Staged(..) if there > 0 => {
-                tracing::info!("`{target}` is taken up: {there} of {files} data files are there");
-            }
-            State::Staged(..) => {}
+        let there = files - split.left.len();
+        if split.is_in_place {
+            tracing::info!("`{target}` is in its place, by an import that did not end");
+        } else if there > 0 {
+            tracing::info!("`{target}` is taken up: {there} of {files} data files are there");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The way of the data: choose the run -> fetch -> decode -> insert -> check -> swap.
+//! The way of the data: choose the run -> fetch -> decode -> insert -> check -> index -> swap.
 
 use anyhow::Context as _;
 use lob_core::cli::Context;
@@ -9,9 +9,11 @@ use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
 use lob_core::store::{Sending, Store};
 use lob_mongo::{BatchLimits, Entries, Server};
+use uuid::Uuid;
 
+use crate::check::check;
 use crate::load::Loader;
-use crate::open::{OpenSplit, State, open};
+use crate::open::{OpenSplit, open};
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
 
@@ -111,27 +113,26 @@ async fn stage_and_swap(
     loader: &Loader<'_>,
     mut opened: Vec<OpenSplit<'_>>,
 ) -> anyhow::Result<Vec<ImportedSplit>> {
-    let context = loader.context;
+    let interrupt = &loader.context.interrupt;
     tracing::info!(run = %loader.run.id(), splits = opened.len(), "importing");
-    let left = || opened.iter().flat_map(OpenSplit::left);
-    context.progress.begin(Work {
+    let left = || opened.iter().flat_map(|split| &split.left);
+    loader.context.progress.begin(Work {
         bytes: Some(left().map(|file| file.file.size_bytes).sum()),
         items: Some(left().map(|file| file.rows).sum()),
         unit: "documents",
     });
 
-    // Fetch, decode, insert, check.
+    // Fetch, decode, insert, check, build indexes.
     for position in 0..opened.len() {
-        let loaded = stage(loader, &mut opened[position]).await;
-        // The last moment at which an interrupt leaves every target as it was.
-        let loaded = loaded.and_then(|()| Ok(context.interrupt.check()?));
-        if let Err(error) = loaded {
+        if let Err(error) = stage(loader, &mut opened[position]).await {
             if ExitStatus::of(&error) == ExitStatus::Integrity {
                 give_up(loader.entries, &opened).await;
             }
             return Err(error);
         }
     }
+    // The last moment at which an interrupt leaves every target as it was.
+    interrupt.check()?;
 
     // Swap.
     let mut imported = Vec::new();
@@ -146,43 +147,69 @@ async fn stage_and_swap(
             format!("failed to put `{}` in place{before}", split.target)
         })?);
     }
-    let stagings: Vec<_> = opened.iter().filter_map(OpenSplit::uuid).collect();
-    let forgotten = loader.entries.forget(&stagings).await;
+    for split in &opened {
+        let building = build_expiring(split);
+        let built = interrupt.or(building).await;
+        built.with_context(|| format!("`{}` is in its place, but not complete", split.target))?;
+    }
+    let forgotten = loader.entries.forget(&uuids(&opened)).await;
     forgotten
         .map_err(Failure::from)
-        .context("every split is in its place, but that stands unfinished in the database")?;
+        .context("every split is in its place, but stands as unfinished in the database")?;
     Ok(imported)
 }
 
-/// Fills the staging of a split and proves it, unless the split is in its place, or another process
-/// puts it there meanwhile.
+/// Fills the staging of a split, proves it and builds its indexes, unless the split is in its
+/// place, or another process puts it there meanwhile.
 async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Result<()> {
-    let State::Staged(staging, left) = &opened.state else {
+    if opened.is_in_place {
         return Ok(());
+    }
+    let staging = async {
+        loader.load(&opened.staging, &opened.left).await?;
+        check(opened.split, &opened.staging, loader.settings.check).await?;
+        build_indexes(opened).await
     };
-    let loading = loader.load(opened.split, staging, left);
-    let Err(error) = loader.context.interrupt.or(loading).await else {
+    let Err(error) = loader.context.interrupt.or(staging).await else {
         return Ok(());
     };
     if !ExitStatus::of(&error).is_interrupt()
-        && let Ok(true) = staging.is_at(&opened.target).await
+        && let Ok(true) = opened.staging.is_at(&opened.target).await
     {
         tracing::info!("`{}` is in its place, by another process", opened.target);
-        opened.state = State::InPlace(staging.uuid());
+        opened.is_in_place = true;
         return Ok(());
     }
     let (id, target) = (opened.split.split_id, &opened.target);
     Err(error.context(format!("failed to import split {id} for `{target}`")))
 }
 
+async fn build_indexes(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
+    let count = opened.blueprint.indexes();
+    if count > 0 {
+        tracing::info!("building {count} indexes for `{}`", opened.target);
+    }
+    let built = opened.staging.build_indexes(&opened.blueprint).await;
+    Ok(built.map_err(Failure::from)?)
+}
+
+async fn build_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
+    let (target, blueprint) = (&opened.target, &opened.blueprint);
+    let count = blueprint.expiring();
+    if count > 0 {
+        tracing::info!("building {count} indexes of `{target}` by which documents expire");
+    }
+    let built = opened.staging.build_expiring_at(target, blueprint).await;
+    Ok(built.map_err(Failure::from)?)
+}
+
 async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Result<ImportedSplit> {
-    let split = opened.split;
-    let previous = match &opened.state {
-        State::InPlace(_) => None,
-        State::Staged(staging, _) => {
-            let swapped = staging.swap_into(&opened.target, settings.existing_target());
-            swapped.await.map_err(Failure::from)?
-        }
+    let (split, existing) = (opened.split, settings.existing_target());
+    let previous = if opened.is_in_place {
+        None
+    } else {
+        let swapped = opened.staging.swap_into(&opened.target, existing).await;
+        swapped.map_err(Failure::from)?
     };
     Ok(ImportedSplit {
         split_id: split.split_id,
@@ -191,26 +218,29 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
         bytes: split.files.iter().map(|file| file.file.size_bytes).sum(),
         digest: split.digest.clone(),
         previous,
-        kept_files: split.files.len() - opened.left().len(),
-        was_in_place: matches!(opened.state, State::InPlace(_)),
+        kept_files: split.files.len() - opened.left.len(),
+        was_in_place: opened.is_in_place,
     })
 }
 
 /// Nothing of what is not what it should be stays: it would be taken up again.
 async fn give_up(entries: &Entries, opened: &[OpenSplit<'_>]) {
-    let stagings: Vec<_> = opened.iter().filter_map(OpenSplit::uuid).collect();
     // In this order: staging without entries is dropped by whoever finds it.
-    if let Err(error) = entries.forget(&stagings).await {
+    if let Err(error) = entries.forget(&uuids(opened)).await {
         tracing::warn!(%error, "entries in the database are left over");
     }
-    for split in opened {
-        if let State::Staged(staging, _) = &split.state
-            && let Err(error) = staging.drop().await
-        {
-            let name = staging.name();
+    for split in opened.iter().filter(|split| !split.is_in_place) {
+        if let Err(error) = split.staging.drop().await {
+            let name = split.staging.name();
             tracing::warn!(collection = name, %error, "a staging collection is left over");
         }
     }
+}
+
+/// By these the entries are known.
+fn uuids(opened: &[OpenSplit<'_>]) -> Vec<Uuid> {
+    let uuids = opened.iter().filter_map(|split| split.staging.uuid());
+    uuids.collect()
 }
 
 /// Says how to go on, unless nothing was kept.

@@ -24,6 +24,10 @@ pub(crate) struct ImportSettings {
     pub(crate) no_replace: bool,
     /// Keep a target that exists under another name.
     pub(crate) keep_previous: bool,
+    /// Leave the indexes of the run out.
+    pub(crate) no_indexes: bool,
+    /// How far the server is asked for what it has.
+    pub(crate) check: Check,
     /// Insert commands that are under way at once.
     pub(crate) insert_workers: InsertWorkers,
     /// Folder for data files while they are checked.
@@ -37,6 +41,18 @@ pub(crate) struct ImportSettings {
     /// How S3 is reached.
     #[serde(flatten)]
     pub(crate) s3: S3Settings,
+}
+
+/// How far the server is asked for what it has, before a target is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    /// It counts the documents by the index on `_id`
+    Standard,
+    /// It says how many there should be, and counts them if that is another number
+    Estimated,
+    /// It counts them, and all are read back and compared by their digest
+    Full,
 }
 
 impl ImportSettings {
@@ -96,6 +112,8 @@ pub(crate) fn defaults() -> ImportSettings {
         collection_pattern: CollectionPattern::default(),
         no_replace: false,
         keep_previous: false,
+        no_indexes: false,
+        check: Check::Standard,
         insert_workers: InsertWorkers(4),
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),

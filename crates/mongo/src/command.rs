@@ -43,6 +43,18 @@ impl Database {
             .await
     }
 
+    /// Sends a command once that may take hours, such as one that builds indexes. It is given no
+    /// time: to give up would end what it does.
+    pub(crate) async fn run_to_its_end(
+        &self,
+        command: &Command,
+        body: RawDocumentBuf,
+    ) -> Result<Document> {
+        let Command { name, namespace } = command;
+        let reply = self.driver().run_raw_command(body).await;
+        reply.map_err(|e| Error::from_driver(&e, name, namespace, self.server.hosts()))
+    }
+
     /// Sends a command that answers with a cursor, which reads from where the connection string
     /// says (`readPreference`). `batch_documents` bounds each further reply; the command's own
     /// `batchSize` bounds the first.
@@ -53,6 +65,7 @@ impl Database {
         batch_documents: u32,
     ) -> Result<RawBatchCursor> {
         let from = self.driver().selection_criteria().cloned();
+        let from = from.filter(|_| !self.server.reads_primary);
         self.open_cursor_on(from, command, body, batch_documents)
             .await
     }

@@ -240,6 +240,20 @@ pub enum Error {
         /// What it said about the first of them.
         source: Refusal,
     },
+    /// What a manifest says of indexes or options makes no sense.
+    #[error("the indexes or options of the exported collection cannot be read: {reason}")]
+    InvalidDefinition {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server does not build an index.
+    #[error("the server does not build the indexes of `{namespace}`")]
+    IndexRefused {
+        /// Database and collection.
+        namespace: String,
+        /// What it said.
+        source: Refusal,
+    },
     /// Another document is stored under an `_id` of the batch.
     #[error("`{namespace}` already holds a different document with `_id` {id}")]
     DifferentDocument {

@@ -76,6 +76,14 @@ impl Error {
             Self::WriteConcern { .. } => "check the members of the replica set, or choose another \
                 --write-concern or a longer --write-concern-timeout"
                 .into(),
+            Self::InvalidDefinition { .. } => {
+                "use the version that wrote the run, or leave the indexes out with --no-indexes"
+                    .into()
+            }
+            Self::IndexRefused { .. } => {
+                "mend it where the run comes from, or leave the indexes out with --no-indexes"
+                    .into()
+            }
             Self::TargetExists { .. } => {
                 "leave out --no-replace to replace it, or choose another --database or \
                  --collection-pattern"
@@ -113,6 +121,8 @@ fn privilege(command: &str) -> &str {
     match command {
         "getMore" | "aggregate" | "count" => "find",
         "create" => "createCollection",
+        "createIndexes" => "createIndex",
+        "delete" => "remove",
         "drop" => "dropCollection",
         "renameCollection" => "renameCollectionSameDB",
         other => other,

@@ -147,6 +147,9 @@ impl Staging {
         if self.keeps_zero_timestamps {
             body.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
         }
+        if self.bypasses_validation {
+            body.append(bson::raw::cstr!("bypassDocumentValidation"), true);
+        }
         self.collection.database.pin(&mut body, self.uuid());
         body.append(bson::raw::cstr!("writeConcern"), self.write_concern.clone());
         body.append(bson::raw::cstr!("documents"), &batch.documents);

@@ -6,6 +6,7 @@
 //! of the connection string.
 
 mod batch;
+mod blueprint;
 mod collection;
 mod command;
 mod connection_string;
@@ -16,6 +17,7 @@ mod extended_json;
 mod failure;
 mod id;
 mod id_order;
+mod indexes;
 mod insert;
 mod ranges;
 mod retry;
@@ -31,6 +33,7 @@ mod swap;
 mod write_settings;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};
+pub use blueprint::Blueprint;
 pub use collection::Collection;
 pub use definition::Definition;
 pub use entries::{Entries, FinishedFile, SplitImport};

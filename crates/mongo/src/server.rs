@@ -22,6 +22,8 @@ pub struct Server {
     pub(crate) operation_timeout: Duration,
     pub(crate) retry_timeout: Duration,
     pub(crate) takes_collection_uuid: bool,
+    /// True to read what was written last, whatever the connection string says.
+    pub(crate) reads_primary: bool,
     hosts: Arc<str>,
 }
 
@@ -41,6 +43,7 @@ impl Server {
             operation_timeout: settings.mongodb_operation_timeout,
             retry_timeout: settings.mongodb_retry_timeout,
             takes_collection_uuid: false,
+            reads_primary: false,
             hosts,
         };
         server.takes_collection_uuid = server.wire_version().await? >= WIRE_VERSION_6_0;

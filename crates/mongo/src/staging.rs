@@ -5,14 +5,26 @@
 //! hit another collection of the same name.
 
 use bson::{RawDocumentBuf, rawdoc};
+use lob_core::byte_size::ByteSize;
 use uuid::Uuid;
 
+use crate::blueprint::Blueprint;
 use crate::collection::Collection;
 use crate::command::Command;
 use crate::entries::{Entries, FinishedFile, SplitImport};
 use crate::error::{Error, Result, code};
+use crate::id::invalid;
+use crate::sample::SampleSize;
+use crate::scan::{Scan, ScanOptions, ScanRange};
 use crate::server::Database;
 use crate::write_settings::WriteSettings;
+
+/// What is looked at to learn how large documents are.
+const SAMPLE: SampleSize = SampleSize {
+    first: 16,
+    random: 16,
+    limit: ByteSize::mib(4),
+};
 
 /// A collection that only this import writes to.
 #[derive(Debug, Clone)]
@@ -21,6 +33,8 @@ pub struct Staging {
     pub(crate) write_concern: RawDocumentBuf,
     /// True if the server can be told to leave zero Timestamps alone.
     pub(crate) keeps_zero_timestamps: bool,
+    /// True if the documents need not pass the collection's validator.
+    pub(crate) bypasses_validation: bool,
 }
 
 /// What an import finds where its staging should be.
@@ -28,8 +42,8 @@ pub struct Staging {
 pub enum Opened {
     /// Staging, and the data files that an earlier process, or another one, has put into it.
     Staging(Staging, Vec<FinishedFile>),
-    /// The target is what was staging of this import: the swap took place.
-    InPlace(Collection),
+    /// What was staging of this import is at the target: the swap took place.
+    InPlace(Staging),
 }
 
 impl Staging {
@@ -42,6 +56,7 @@ impl Staging {
     pub async fn open(
         entries: &Entries,
         import: &SplitImport,
+        blueprint: &Blueprint,
         settings: &WriteSettings,
     ) -> Result<Opened> {
         let database = &entries.database;
@@ -54,18 +69,24 @@ impl Staging {
         // Asked after the count: who fills staging has said before that it is.
         let recorded = entries.stagings(import).await?;
         let is_recorded = |found: &Collection| found.uuid().is_some_and(|u| recorded.contains(&u));
+        let staging = |collection, keeps_zero_timestamps| Self {
+            collection,
+            write_concern: write_concern.clone(),
+            keeps_zero_timestamps,
+            bypasses_validation: blueprint.has_validator(),
+        };
         if let Some(target) = database.collection(&import.target).await?
             && is_recorded(&target)
         {
-            return Ok(Opened::InPlace(target));
+            return Ok(Opened::InPlace(staging(target, false)));
         }
         let collection = match found {
-            Some(staging) if is_empty || is_recorded(&staging) => staging,
+            Some(found) if is_empty || is_recorded(&found) => found,
             found => {
                 if let Some(leftover) = found {
                     leftover.drop(&write_concern).await?;
                 }
-                create(database, &import.staging, &write_concern).await?
+                create(database, &import.staging, blueprint, &write_concern).await?
             }
         };
         let Some(uuid) = collection.uuid() else {
@@ -80,11 +101,7 @@ impl Staging {
         let gone: Vec<_> = recorded.into_iter().filter(|old| *old != uuid).collect();
         entries.forget(&gone).await?;
         let keeps_zero_timestamps = knows_zero_timestamps(&collection).await?;
-        let staging = Self {
-            collection,
-            write_concern,
-            keeps_zero_timestamps,
-        };
+        let staging = staging(collection, keeps_zero_timestamps);
         Ok(Opened::Staging(staging, entries.files(uuid).await?))
     }
 
@@ -106,12 +123,43 @@ impl Staging {
         self.collection.exact_count().await
     }
 
+    /// How many documents there are by the server's own books, which a crash makes wrong.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn estimated_count(&self) -> Result<u64> {
+        self.collection.estimated_count().await
+    }
+
+    /// Starts to read it back, from the primary, whatever the connection string says. `queue` is
+    /// how many bytes of documents may wait.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn scan(&self, queue: ByteSize) -> Result<Scan> {
+        let mut collection = self.collection.clone();
+        collection.database.server.reads_primary = true;
+        let sample = collection.sample(SAMPLE).await?;
+        let options = ScanOptions {
+            at: None,
+            queue,
+            mean_document_size: sample.mean_document_size(),
+        };
+        Ok(collection.scan(ScanRange::default(), options))
+    }
+
     /// True if it has taken the place of `target`.
     ///
     /// # Errors
     /// A server that does not answer.
     pub async fn is_at(&self, target: &str) -> Result<bool> {
-        self.collection.has_name(target).await
+        Ok(self.at(target).await?.is_some())
+    }
+
+    /// The collection under the name of `target`, if it has taken that place.
+    pub(crate) async fn at(&self, target: &str) -> Result<Option<Collection>> {
+        let found = self.collection.database.collection(target).await?;
+        Ok(found.filter(|found| found.uuid().is_some() && found.uuid() == self.uuid()))
     }
 
     /// Drops it; after a swap this leaves the target alone.
@@ -123,13 +171,18 @@ impl Staging {
     }
 }
 
-/// Creates a collection without indexes, validator or collation.
+/// Creates a collection without indexes.
 async fn create(
     database: &Database,
     name: &str,
+    blueprint: &Blueprint,
     write_concern: &RawDocumentBuf,
 ) -> Result<Collection> {
-    let body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
+    let mut body = rawdoc! { "create": name, "writeConcern": write_concern.clone() };
+    for option in &blueprint.raw_options()? {
+        let (name, value) = option.map_err(invalid)?;
+        body.append(name, value);
+    }
     let command = Command::new("create", database.namespace(name));
     let created = database
         .server

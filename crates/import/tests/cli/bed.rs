@@ -1,17 +1,20 @@
 //! Two servers, a working directory, and the binary between them.
 
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
 use lob_core::crc::Crc;
 use lob_core::hash::Sha256;
-use lob_testkit::mongo::{MongoOptions, MongoServer};
+use lob_testkit::mongo::{Gate, MongoOptions, MongoServer};
 use lob_testkit::s3::{Operation, S3Options, S3Server};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::trap::Trap;
 
 pub(crate) const BUCKET: &str = "lob-test";
 /// Data files of each split.
@@ -27,6 +30,17 @@ impl Bed {
     /// A committed run `run-1` of two splits, of 30 and 20 documents, and empty databases.
     pub(crate) async fn new() -> Self {
         let bed = Self::with(MongoOptions::default()).await;
+        bed.publish("run-1", "2025-11-15T09:30:00Z");
+        bed
+    }
+
+    /// The same, with a trap in front of MongoDB.
+    pub(crate) async fn with_trap(trap: &Arc<Trap>) -> Self {
+        let bed = Self::with(MongoOptions {
+            gate: Some(Arc::clone(trap) as Arc<dyn Gate>),
+            ..MongoOptions::default()
+        })
+        .await;
         bed.publish("run-1", "2025-11-15T09:30:00Z");
         bed
     }

@@ -4,8 +4,10 @@
 
 mod bed;
 mod happy_path;
+mod indexes;
 mod lies;
 mod refusals;
 mod resume;
 mod secrets;
+mod trap;
 mod usage;

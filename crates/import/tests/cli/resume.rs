@@ -1,61 +1,12 @@
 //! An import that ended early is taken up by the same command, and nothing is fetched twice.
 
 use std::process::Output;
-use std::sync::Arc;
 
-use async_trait::async_trait;
-use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, Verdict};
+use lob_testkit::mongo::{Command, Verdict};
 use tokio::process::Child;
-use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::bed::{Bed, assert_shown, text};
-
-/// Lets some commands of a kind pass, and holds the others until it is opened.
-struct Trap {
-    is_meant: fn(&Command) -> bool,
-    passes: Semaphore,
-    held: mpsc::UnboundedSender<()>,
-    /// What becomes of those that are held, once that is known.
-    fate: watch::Sender<Option<Verdict>>,
-}
-
-impl Trap {
-    fn new(
-        is_meant: fn(&Command) -> bool,
-        passes: usize,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
-        let (held, holds) = mpsc::unbounded_channel();
-        let trap = Self {
-            is_meant,
-            passes: Semaphore::new(passes),
-            held,
-            fate: watch::Sender::new(None),
-        };
-        (Arc::new(trap), holds)
-    }
-
-    fn open(&self, fate: Verdict) {
-        self.fate.send_replace(Some(fate));
-    }
-}
-
-#[async_trait]
-impl Gate for Trap {
-    async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
-        let mut fate = self.fate.subscribe();
-        let is_open = fate.borrow().is_some();
-        if is_open || moment != Moment::Arrived || !(self.is_meant)(command) {
-            return Verdict::Pass;
-        }
-        if let Ok(pass) = self.passes.try_acquire() {
-            pass.forget();
-            return Verdict::Pass;
-        }
-        let _ = self.held.send(());
-        let fate = fate.wait_for(Option::is_some).await.unwrap();
-        fate.unwrap_or(Verdict::Pass)
-    }
-}
+use crate::trap::Trap;
 
 fn is_insert(command: &Command) -> bool {
     let collection = command.collection.as_deref().unwrap_or_default();
@@ -69,20 +20,10 @@ fn is_rename(command: &Command) -> bool {
     command.name == "renameCollection"
 }
 
-async fn bed(trap: &Arc<Trap>) -> Bed {
-    let bed = Bed::with(MongoOptions {
-        gate: Some(Arc::clone(trap) as Arc<dyn Gate>),
-        ..MongoOptions::default()
-    })
-    .await;
-    bed.publish("run-1", "2025-11-15T09:30:00Z");
-    bed
-}
-
 /// An import that is stopped where it has sent `passes` such commands, and its servers.
 async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) -> (Bed, Output) {
     let (trap, mut holds) = Trap::new(is_meant, passes);
-    let bed = bed(&trap).await;
+    let bed = Bed::with_trap(&trap).await;
     bed.put_old();
     let args = ["--run-id", "run-1", "--log-level", "error"];
     let child = bed.command(&args).spawn().unwrap();
@@ -192,7 +133,7 @@ async fn two_imports_of_one_run_at_once_do_no_harm() {
         (|command: &Command| command.name == "delete", 0),
     ] {
         let (trap, mut holds) = Trap::new(is_meant, passes);
-        let bed = bed(&trap).await;
+        let bed = Bed::with_trap(&trap).await;
         bed.put_old();
         let args = ["--run-id", "run-1", "--log-level", "error"];
         let first = bed.command(&args).spawn().unwrap();
@@ -234,7 +175,7 @@ async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
         },
         0,
     );
-    let bed = bed(&trap).await;
+    let bed = Bed::with_trap(&trap).await;
     let args = ["--run-id", "run-1", "--log-level", "error"];
     let child = bed.command(&args).spawn().unwrap();
     holds.recv().await.unwrap();
@@ -286,7 +227,7 @@ async fn a_target_that_exists_can_be_kept() {
 #[tokio::test]
 async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
     let (trap, mut holds) = Trap::new(is_rename, 1);
-    let bed = bed(&trap).await;
+    let bed = Bed::with_trap(&trap).await;
     bed.put_old();
     let args = [
         "--run-id",

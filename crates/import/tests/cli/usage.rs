@@ -47,6 +47,17 @@ async fn help_tells_every_flag() {
               such a gap. A process that dies in it leaves both collections under other names, and the
               same command again puts the new one in its place.
 
+          --no-indexes
+              Build no index but the one on `_id`
+
+          --check <KIND>
+              How the server's documents are checked before a target is replaced [default: standard]
+
+              Possible values:
+              - standard:  It counts the documents by the index on `_id`
+              - estimated: It says how many there should be, and counts them if that is another number
+              - full:      It counts them, and all are read back and compared by their digest
+
           --insert-workers <COUNT>
               Insert commands that are under way at once [default: 4]
 
@@ -268,6 +279,7 @@ async fn every_setting_is_shown_with_its_origin() {
     attempt_timeout                  = 1m  # default
     bucket                           = lob-test  # environment variable `LOB_BUCKET`
     ca_bundle                        = (not set)  # default
+    check                            = standard  # default
     collection_pattern               = split_{N}_input  # default
     connect_timeout                  = 30s  # default
     database                         = raw  # default
@@ -283,6 +295,7 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_retry_timeout            = 30s  # default
     mongodb_server_selection_timeout = 15s  # default
     mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
+    no_indexes                       = false  # default
     no_replace                       = true  # flag `--no-replace`
     path_style                       = false  # default
     prefix                           = processed-splits  # default

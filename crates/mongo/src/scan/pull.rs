@@ -81,15 +81,14 @@ impl Puller {
             return self.pull_query(rawdoc! {}, None, to).await;
         };
         let largest = rawdoc! { "_id": RawBson::MaxKey };
-        let is_last_range = to.is_none();
+        let is_largest = min.as_document() == &*largest;
+        let is_last = to.is_none();
         // A bound that nothing can be above is refused.
-        if *min.as_document() != *largest {
+        if !is_largest {
             self.pull_query(rawdoc! {}, Some(min), to).await?;
         }
-        let last = self.sequence.last().map(DocumentId::as_document);
-        if is_last_range && last != Some(&*largest) {
-            // A scan with `min` and without `max` ends before MaxKey, unless `_id` is no index but
-            // the order of the collection itself.
+        if is_last {
+            // A scan with `min` and without `max` ends before MaxKey.
             self.pull_query(largest, None, None).await?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The collections and the entries of an import in these tests.
 
-use lob_mongo::{Entries, FinishedFile, Opened, SplitImport, Staging, WriteSettings};
+use lob_mongo::{Blueprint, Entries, FinishedFile, Opened, SplitImport, Staging, WriteSettings};
 
 use crate::fixture::Fixture;
 
@@ -22,7 +22,17 @@ impl Fixture {
     }
 
     pub(crate) async fn open(&self, import: &SplitImport) -> lob_mongo::Result<Opened> {
-        Staging::open(&self.entries(), import, &WriteSettings::default()).await
+        self.open_as(import, &Blueprint::default()).await
+    }
+
+    /// The same, built from a blueprint.
+    pub(crate) async fn open_as(
+        &self,
+        import: &SplitImport,
+        blueprint: &Blueprint,
+    ) -> lob_mongo::Result<Opened> {
+        let settings = WriteSettings::default();
+        Staging::open(&self.entries(), import, blueprint, &settings).await
     }
 
     /// The staging of an import, and what is in it.

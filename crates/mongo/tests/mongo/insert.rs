@@ -2,7 +2,7 @@
 
 use bson::{RawDocumentBuf, doc};
 use lob_core::failure::ExitStatus;
-use lob_mongo::{Entries, Error, Staging, WriteSettings};
+use lob_mongo::{Blueprint, Entries, Error, Staging, WriteSettings};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, batch, disconnect, every_id, hard_to_keep, numbered, raw};
@@ -301,7 +301,8 @@ async fn a_write_concern_that_cannot_be_satisfied_is_named() {
         ..<_>::default()
     };
     let entries = Entries::new(&fixture.database, &settings);
-    let opened = Staging::open(&entries, &import_of("manifest"), &settings).await;
+    let blueprint = Blueprint::default();
+    let opened = Staging::open(&entries, &import_of("manifest"), &blueprint, &settings).await;
     let error = opened.unwrap_err();
     assert!(
         error

@@ -9,6 +9,7 @@ mod definition;
 mod entries;
 mod fixture;
 mod imports;
+mod indexes;
 mod insert;
 mod interruptions;
 mod live;

@@ -153,7 +153,7 @@ async fn a_swap_that_took_place_is_known_until_its_entries_are_removed() {
         .await
         .unwrap();
     let opened = fixture.open(&import).await.unwrap();
-    assert!(matches!(opened, Opened::InPlace(target) if target.uuid() == staging.uuid()));
+    assert!(matches!(opened, Opened::InPlace(there) if there.uuid() == staging.uuid()));
     let other = fixture.open(&import_of("other")).await.unwrap();
     assert!(matches!(other, Opened::Staging(..)));
     fixture

@@ -15,7 +15,15 @@ pub(crate) fn create(
 ) -> Result<Outcome, Failure> {
     let mut options = DocumentWriter::new();
     let mut kind = None;
-    for name in ["viewOn", "pipeline", "timeseries", "collation", "validator"] {
+    for name in [
+        "viewOn",
+        "pipeline",
+        "timeseries",
+        "collation",
+        "validator",
+        "validationLevel",
+        "validationAction",
+    ] {
         if let Some(value) = arguments.take(name) {
             options.element(value.kind, name, value.bytes);
             kind = kind.or(match name {

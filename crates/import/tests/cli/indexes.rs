@@ -1,0 +1,184 @@
+//! Indexes and options of the exported collection, and how the server's documents are checked.
+
+use lob_testkit::mongo::{Command, Verdict};
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, assert_shown, text};
+use crate::trap::Trap;
+
+const BY_ROLE: &str =
+    r#"{"v":{"$numberInt":"2"},"key":{"role":{"$numberInt":"1"}},"name":"role","unique":true}"#;
+const BY_TIME: &str = r#"{"key":{"timestamp":1,"role":-1},"name":"time"}"#;
+const EXPIRING: &str = r#"{"key":{"timestamp":1},"name":"old","expireAfterSeconds":1e9}"#;
+
+/// A run whose first split has these indexes.
+async fn with_indexes(indexes: &[&str]) -> Bed {
+    let bed = Bed::new().await;
+    with_definition(&bed, json!(indexes), json!(null));
+    bed
+}
+
+fn with_definition(bed: &Bed, indexes: Value, options: Value) {
+    let mut manifest = bed.manifest();
+    manifest["splits"][0]["indexes"] = indexes;
+    manifest["splits"][0]["options"] = options;
+    bed.put_manifest("run-1", &manifest.to_string());
+}
+
+/// The names of the commands that build indexes or rename, with the collection that they mean.
+fn built(bed: &Bed) -> Vec<String> {
+    let commands = bed.mongo.commands().into_iter();
+    let meant = commands.filter(|c| ["createIndexes", "renameCollection"].contains(&&*c.name));
+    let shown = meant.map(|c| {
+        let collection = c.collection.unwrap_or_default();
+        let digits = collection.find("__lob_").map(|at| at + "__lob_".len());
+        let shown = digits.map_or(collection.as_str(), |end| &collection[..end]);
+        format!("{} {shown}", c.name)
+    });
+    shown.collect()
+}
+
+#[tokio::test]
+async fn indexes_are_built_before_the_swap_and_those_that_expire_documents_after_it() {
+    let bed = with_indexes(&[BY_TIME, EXPIRING]).await;
+    let output = bed.import(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let expected = [
+        "createIndexes split_0_input__lob_",
+        "renameCollection split_0_input__lob_",
+        "renameCollection split_1_input__lob_",
+        "createIndexes split_0_input",
+    ];
+    assert_eq!(built(&bed), expected);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has_done() {
+    let bed = with_indexes(&[BY_ROLE]).await;
+    bed.put_old();
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 0 for `split_0_input`
+      Caused by: the server does not build the indexes of `raw.split_0_input__lob_[HASH]`
+      Caused by: E11000 duplicate key error collection: raw.split_0_input__lob_[HASH] index: role (code 11000, DuplicateKey)
+    hint: the same command with `--run-id run-1` goes on with it
+    hint: mend it where the run comes from, or leave the indexes out with --no-indexes
+    "#);
+    bed.assert_target_untouched();
+    let fetched = bed.fetched().len();
+    let output = bed.import(&["--no-indexes"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // The two data files of the other split.
+    assert_eq!(bed.fetched().len(), fetched + 2);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_definition_that_asks_for_something_else_is_refused_before_anything_begins() {
+    let bed = with_indexes(&[r#"{"key":{"a":1},"name":"a","drop":"split_1_input"}"#]).await;
+    bed.put_old();
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: the indexes or options of the exported collection cannot be read: `drop` is no field of an index
+    hint: use the version that wrote the run, or leave the indexes out with --no-indexes
+    "#);
+    bed.assert_untouched();
+    let output = bed.import(&["--no-indexes"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn options_are_set_and_those_that_are_not_are_told() {
+    let bed = Bed::new().await;
+    let options = r#"{"validator":{"z":{"$exists":true}},"capped":true,"size":4096}"#;
+    with_definition(&bed, json!([]), json!(options));
+    let args = ["--run-id", "run-1", "--log-level", "warn"];
+    let output = bed.run(&args).await;
+    assert_eq!(output.status.code(), Some(0));
+    let told = "split 0 had options that are not set: capped, size\n";
+    assert!(
+        text(&output.stderr).ends_with(told),
+        "{}",
+        text(&output.stderr)
+    );
+    let commands = bed.mongo.commands();
+    let bypass = |command: &&Command| {
+        let bypass = command.arguments.get_bool("bypassDocumentValidation");
+        command.name == "insert" && bypass.is_ok_and(|bypass| bypass)
+    };
+    // The data files of the first split alone.
+    assert_eq!(commands.iter().filter(bypass).count(), 2);
+    let created = commands.iter().filter(|command| command.name == "create");
+    let validators: Vec<_> = created
+        .map(|command| command.arguments.get_document("validator").is_ok())
+        .collect();
+    assert_eq!(validators, [true, false]);
+}
+
+fn is_last_count(command: &Command) -> bool {
+    let collection = command.collection.as_deref().unwrap_or_default();
+    command.name == "count" && collection.starts_with("split_0_input__lob_")
+}
+
+#[tokio::test]
+async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
+    let (trap, mut holds) = Trap::new(is_last_count, 0);
+    let bed = Bed::with_trap(&trap).await;
+    let args = [
+        "--run-id",
+        "run-1",
+        "--log-level",
+        "error",
+        "--check",
+        "full",
+    ];
+    let child = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    let staging = bed
+        .collections()
+        .into_iter()
+        .find(|name| name.starts_with("split_0_input__"));
+    let staging = staging.unwrap();
+    let first = bed.mongo.documents("raw", &staging).unwrap().swap_remove(0);
+    let first = bson::RawDocumentBuf::from_bytes(first).unwrap();
+    let id = first.get("_id").unwrap().unwrap();
+    let mut changed = bson::RawDocumentBuf::new();
+    changed.append(bson::raw::cstr!("_id"), id);
+    bed.mongo.load("raw", &staging, [changed]).unwrap();
+    trap.open(Verdict::Pass);
+    assert_shown!(child.wait_with_output().await.unwrap(), @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], the manifest says [DIGEST]
+    "#);
+    assert_eq!(bed.collections(), [""; 0]);
+}
+
+/// The counts that an import asks for, and whether each is exact.
+async fn counts(kind: &str) -> Vec<bool> {
+    let bed = Bed::new().await;
+    let output = bed.import(&["--check", kind]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    bed.assert_imported();
+    let commands = bed.mongo.commands().into_iter();
+    let counts = commands
+        .filter(|c| c.name == "count" && { c.collection.as_deref() != Some("__lob_progress") });
+    counts
+        .map(|c| c.arguments.get_str("hint").is_ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_server_counts_by_its_index_or_says_what_it_believes() {
+    assert_eq!(counts("standard").await, [true, true]);
+    assert_eq!(counts("estimated").await, [false, false]);
+    assert_eq!(counts("full").await, [true, true]);
+}

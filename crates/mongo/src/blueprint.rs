@@ -1,0 +1,217 @@
+//! What a collection is built from: the definition in a manifest, which nobody trusts.
+//!
+//! Only fields that are known end in a command, so that nothing else can be asked of the server,
+//! and what is not rebuilt is told.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+
+use crate::definition::Definition;
+use crate::error::{Error, Result};
+use crate::extended_json::read;
+use crate::id::invalid;
+
+/// The fields of an index that are passed on.
+const INDEX_FIELDS: [&str; 18] = [
+    "v",
+    "key",
+    "name",
+    "unique",
+    "sparse",
+    "expireAfterSeconds",
+    "hidden",
+    "partialFilterExpression",
+    "collation",
+    "weights",
+    "default_language",
+    "language_override",
+    "textIndexVersion",
+    "2dsphereIndexVersion",
+    "bits",
+    "min",
+    "max",
+    "wildcardProjection",
+];
+/// The fields of an index that say nothing any more, and that newer servers refuse.
+const FORMER_FIELDS: [&str; 2] = ["ns", "background"];
+/// The options of a collection that are passed on.
+const OPTIONS: [&str; 4] = [
+    "collation",
+    "validator",
+    "validationLevel",
+    "validationAction",
+];
+
+/// A collection to be created, and its indexes beside that on `_id`.
+#[derive(Debug, Clone, Default)]
+pub struct Blueprint {
+    /// The options with which it is created.
+    pub(crate) options: Document,
+    /// Indexes to be built before it is used.
+    pub(crate) indexes: Vec<Document>,
+    /// Indexes that remove documents after a time, to be built when it is in its place.
+    pub(crate) expiring: Vec<Document>,
+    /// The names of options that are not rebuilt.
+    left_out: Vec<String>,
+}
+
+impl Blueprint {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidDefinition`] for what is no index or no options.
+    pub fn read(definition: &Definition) -> Result<Self> {
+        let mut blueprint = Self::default();
+        if let Some(text) = &definition.options {
+            for (name, value) in parse(text)? {
+                if OPTIONS.contains(&name.as_str()) {
+                    blueprint.options.insert(name, value);
+                } else {
+                    blueprint.left_out.push(name);
+                }
+            }
+        }
+        let is_collated = blueprint.options.contains_key("collation");
+        for text in &definition.indexes {
+            let Some(index) = index(parse(text)?, is_collated)? else {
+                continue;
+            };
+            if index.contains_key("expireAfterSeconds") {
+                blueprint.expiring.push(index);
+            } else {
+                blueprint.indexes.push(index);
+            }
+        }
+        Ok(blueprint)
+    }
+
+    /// How many indexes are built before the collection is used.
+    pub fn indexes(&self) -> usize {
+        self.indexes.len()
+    }
+
+    /// How many indexes are built when it is in its place.
+    pub fn expiring(&self) -> usize {
+        self.expiring.len()
+    }
+
+    /// The names of the options that the collection had and does not get.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// The options as they stand in a command.
+    pub(crate) fn raw_options(&self) -> Result<RawDocumentBuf> {
+        RawDocumentBuf::try_from(&self.options).map_err(invalid)
+    }
+
+    /// True if inserts must say that they bypass the validator: the documents were there before it
+    /// here, as they may have been where they come from.
+    pub(crate) fn has_validator(&self) -> bool {
+        self.options.contains_key("validator")
+    }
+}
+
+fn parse(text: &str) -> Result<Document> {
+    read(text).map_err(|error| Error::InvalidDefinition {
+        reason: error.to_string(),
+    })
+}
+
+/// The index to be built; that on `_id` is there already.
+fn index(listed: Document, is_collated: bool) -> Result<Option<Document>> {
+    let invalid = |reason: String| Error::InvalidDefinition { reason };
+    let mut index = Document::new();
+    for (name, value) in listed {
+        if INDEX_FIELDS.contains(&name.as_str()) {
+            index.insert(name, value);
+        } else if !FORMER_FIELDS.contains(&name.as_str()) && name != "clustered" {
+            return Err(invalid(format!("`{name}` is no field of an index")));
+        }
+    }
+    let Ok(key) = index.get_document("key") else {
+        return Err(invalid("an index has no key".to_owned()));
+    };
+    let is_number =
+        |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+    if key.len() == 1 && key.get("_id").is_some_and(is_number) {
+        return Ok(None);
+    }
+    if index.get_str("name").is_err() {
+        return Err(invalid("an index has no name".to_owned()));
+    }
+    // Without a collation of its own it would get that of the collection, which it did not have.
+    if is_collated && !index.contains_key("collation") {
+        index.insert("collation", doc! { "locale": "simple" });
+    }
+    Ok(Some(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(indexes: &[&str], options: Option<&str>) -> Result<Blueprint> {
+        Blueprint::read(&Definition {
+            indexes: indexes.iter().map(|&index| index.to_owned()).collect(),
+            options: options.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn indexes_keep_the_order_of_their_fields_and_expire_last() {
+        let id = r#"{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}"#;
+        let two =
+            r#"{"ns":"a.b","key":{"z":{"$numberInt":"1"},"a":{"$numberInt":"-1"}},"name":"two"}"#;
+        let ttl = r#"{"key":{"t":1},"name":"ttl","expireAfterSeconds":{"$numberInt":"60"}}"#;
+        let blueprint = of(&[id, two, ttl], None).unwrap();
+        let two = doc! { "key": { "z": 1, "a": -1 }, "name": "two" };
+        let ttl = doc! { "key": { "t": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
+        assert_eq!(
+            (&blueprint.indexes, &blueprint.expiring),
+            (&vec![two], &vec![ttl])
+        );
+    }
+
+    #[test]
+    fn options_that_are_not_rebuilt_are_named() {
+        let options = r#"{"capped":true,"validator":{"a":{"$exists":true}},"size":4096}"#;
+        let blueprint = of(&[], Some(options)).unwrap();
+        assert_eq!(blueprint.left_out(), ["capped", "size"]);
+        assert_eq!(
+            blueprint.options,
+            doc! { "validator": { "a": { "$exists": true } } }
+        );
+        assert!(blueprint.has_validator());
+    }
+
+    #[test]
+    fn an_index_of_a_collated_collection_keeps_its_own_order() {
+        let options = Some(r#"{"collation":{"locale":"de"}}"#);
+        let plain = r#"{"key":{"a":1},"name":"plain"}"#;
+        let own = r#"{"key":{"b":1},"name":"own","collation":{"locale":"fr"}}"#;
+        let indexes = of(&[plain, own], options).unwrap().indexes;
+        let locale = |index: &Document| index.get_document("collation").unwrap().clone();
+        assert_eq!(locale(&indexes[0]), doc! { "locale": "simple" });
+        assert_eq!(locale(&indexes[1]), doc! { "locale": "fr" });
+    }
+
+    #[test]
+    fn what_is_no_index_is_refused() {
+        for index in [
+            r#"{"key":{"a":1},"name":"a","storageEngine":{}}"#,
+            r#"{"key":{"a":1},"name":"a","dropTarget":true}"#,
+            r#"{"key":{"a":1}}"#,
+            r#"{"key":5,"name":"a"}"#,
+            r#"{"name":"a"}"#,
+            r#"["a"]"#,
+            "{",
+        ] {
+            let refused = of(&[index], None);
+            assert!(
+                matches!(refused, Err(Error::InvalidDefinition { .. })),
+                "{index}"
+            );
+        }
+        assert!(of(&[], Some("[]")).is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! Builds indexes: all of a call, or none.
+
+use bson::{Bson, Document, RawDocumentBuf, rawdoc};
+
+use crate::blueprint::Blueprint;
+use crate::collection::Collection;
+use crate::command::Command;
+use crate::error::{Error, Result};
+use crate::id::invalid;
+use crate::staging::Staging;
+
+impl Staging {
+    /// Builds the indexes of `blueprint` but those by which documents expire: they would do so
+    /// here. It takes as long as it takes.
+    ///
+    /// # Errors
+    /// [`Error::IndexRefused`] if the documents violate one, or the server does not take it; a
+    /// server that goes away.
+    pub async fn build_indexes(&self, blueprint: &Blueprint) -> Result<()> {
+        let indexes = &blueprint.indexes;
+        self.collection.build(indexes, &self.write_concern).await
+    }
+
+    /// Builds the indexes by which documents expire, when staging is at `target`.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] if it is not there; as [`Staging::build_indexes`].
+    pub async fn build_expiring_at(&self, target: &str, blueprint: &Blueprint) -> Result<()> {
+        if blueprint.expiring.is_empty() {
+            return Ok(());
+        }
+        let at_target = self.at(target).await?;
+        let target = at_target.ok_or_else(|| Error::Replaced {
+            namespace: self.collection.database.namespace(target),
+        })?;
+        let indexes = &blueprint.expiring;
+        target.build(indexes, &self.write_concern).await
+    }
+}
+
+impl Collection {
+    /// One that is there already is success, and so is one that another process builds: the server
+    /// waits for it.
+    async fn build(&self, indexes: &[Document], write_concern: &RawDocumentBuf) -> Result<()> {
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        // The command takes no UUID, and would create the collection.
+        self.check_identity().await?;
+        let indexes = Bson::from(indexes.to_vec());
+        let mut body = rawdoc! { "createIndexes": self.name() };
+        let indexes = bson::RawBson::try_from(indexes).map_err(invalid)?;
+        body.append(bson::raw::cstr!("indexes"), indexes);
+        body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
+        let command = Command::new("createIndexes", self.namespace());
+        let database = &self.database;
+        let once = async || {
+            let reply = database.run_to_its_end(&command, body.clone()).await?;
+            command.check_write_concern(&reply)
+        };
+        match database.server.retry(once).await {
+            Err(Error::Refused {
+                namespace, source, ..
+            }) if !source.is_transient() => Err(Error::IndexRefused { namespace, source }),
+            built => built,
+        }
+    }
+}

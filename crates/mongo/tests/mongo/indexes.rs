@@ -1,0 +1,100 @@
+//! What a collection had beside its documents is there again after an import, or the import fails.
+
+use bson::{Document, doc};
+use lob_mongo::{Blueprint, Definition, Error, ExistingTarget, Opened, Staging};
+
+use crate::fixture::{Fixture, batch, numbered};
+use crate::imports::{TARGET, import_of};
+
+const SOURCE: &str = "split_0_input";
+
+/// A collection with these options and indexes, as an export finds it.
+async fn source(fixture: &Fixture, options: Document, indexes: Vec<Document>) -> Definition {
+    let mut create = doc! { "create": SOURCE };
+    create.extend(options);
+    fixture.driver.run_command(create).await.unwrap();
+    let build = doc! { "createIndexes": SOURCE, "indexes": indexes };
+    fixture.driver.run_command(build).await.unwrap();
+    fixture.find(SOURCE).await.definition().await.unwrap()
+}
+
+/// A staging of 20 documents that is built from a definition.
+async fn filled(fixture: &Fixture, blueprint: &Blueprint) -> Staging {
+    let opened = fixture.open_as(&import_of("manifest"), blueprint).await;
+    let Opened::Staging(staging, _) = opened.unwrap() else {
+        panic!("it is in its place")
+    };
+    staging.insert(&batch(&numbered(20))).await.unwrap();
+    staging
+}
+
+#[tokio::test]
+async fn indexes_are_as_they_were_and_documents_expire_when_they_are_in_their_place() {
+    let fixture = Fixture::new().await;
+    let indexes = vec![
+        doc! { "key": { "z": 1, "a": -1_i64, "m": 1.0 }, "name": "three" },
+        doc! { "key": { "text": 1, "_id": 1 }, "name": "unique", "unique": true },
+        doc! { "key": { "t": 1 }, "name": "expiring", "expireAfterSeconds": 60, "sparse": true },
+    ];
+    let definition = source(&fixture, doc! {}, indexes).await;
+    let blueprint = Blueprint::read(&definition).unwrap();
+    assert_eq!((blueprint.indexes(), blueprint.expiring()), (2, 1));
+    let staging = filled(&fixture, &blueprint).await;
+    // Again, as after a lost reply or by another process.
+    for _ in 0..2 {
+        staging.build_indexes(&blueprint).await.unwrap();
+    }
+    let early = staging.build_expiring_at(TARGET, &blueprint).await;
+    assert!(matches!(early, Err(Error::Replaced { .. })), "{early:?}");
+    let swapped = staging.swap_into(TARGET, ExistingTarget::Replace).await;
+    swapped.unwrap();
+    let target = fixture.find(TARGET).await;
+    assert_eq!(target.definition().await.unwrap().indexes.len(), 3);
+    for _ in 0..2 {
+        staging.build_expiring_at(TARGET, &blueprint).await.unwrap();
+    }
+    assert_eq!(target.definition().await.unwrap(), definition);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_unique_index_that_documents_violate_is_refused_and_staging_stays() {
+    let fixture = Fixture::new().await;
+    let indexes = vec![
+        doc! { "key": { "a": 1 }, "name": "good" },
+        doc! { "key": { "text": 1 }, "name": "violated", "unique": true },
+    ];
+    let definition = source(&fixture, doc! {}, indexes).await;
+    let blueprint = Blueprint::read(&definition).unwrap();
+    let staging = filled(&fixture, &blueprint).await;
+    let error = staging.build_indexes(&blueprint).await.unwrap_err();
+    assert!(matches!(error, Error::IndexRefused { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("--no-indexes"));
+    assert_eq!(staging.count().await.unwrap(), 20);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_validator_is_set_and_refuses_no_document_that_was_there() {
+    let fixture = Fixture::new().await;
+    let options = doc! {
+        "validator": { "z": { "$exists": true }, "a": 1 },
+        "validationLevel": "strict",
+        "validationAction": "error",
+    };
+    let definition = source(
+        &fixture,
+        options,
+        vec![doc! { "key": { "a": 1 }, "name": "a" }],
+    )
+    .await;
+    let blueprint = Blueprint::read(&definition).unwrap();
+    assert_eq!(blueprint.left_out(), [""; 0]);
+    let staging = filled(&fixture, &blueprint).await;
+    staging.build_indexes(&blueprint).await.unwrap();
+    let swapped = staging.swap_into(TARGET, ExistingTarget::Replace).await;
+    swapped.unwrap();
+    let target = fixture.find(TARGET).await;
+    assert_eq!(target.definition().await.unwrap(), definition);
+    fixture.close().await;
+}
