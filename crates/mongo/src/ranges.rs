@@ -52,8 +52,9 @@ pub enum RangeSize {
 }
 
 impl Collection {
-    /// Ranges that hold every document, without gaps and in order. It is one range where the server
-    /// cannot cut the collection or ignores bounds, which is said in a warning.
+    /// Ranges that hold every document, without gaps and in order. It is one range where the
+    /// collection is not [divisible](Self::is_divisible), or the server cannot choose where to cut,
+    /// which is said in a warning.
     ///
     /// # Errors
     /// A server that does not answer.
@@ -64,7 +65,7 @@ impl Collection {
             RangeSize::Bytes(bytes) => size.bytes.as_u64().div_ceil(bytes.as_u64().max(1)),
         };
         let count = count.min(size.documents).clamp(1, MOST_RANGES);
-        if count == 1 || !self.is_divisible().await? {
+        if count == 1 || self.obstacle().await?.is_some() {
             return Ok(vec![IdRange::default()]);
         }
         let ids = match self.some_ids(count, size.documents).await {
@@ -85,16 +86,22 @@ impl Collection {
     /// # Errors
     /// A server that does not answer.
     pub async fn is_divisible(&self) -> Result<bool> {
-        let namespace = self.namespace();
-        if self.is_collated() {
-            tracing::warn!(%namespace, "it has a collation, so it is read in one piece");
-            return Ok(false);
+        let obstacle = self.obstacle().await?;
+        if let Some(obstacle) = obstacle {
+            let namespace = self.namespace();
+            tracing::warn!(%namespace, "{obstacle}, so it is read in one piece");
         }
-        let honoured = self.honours_bounds().await?;
-        if !honoured {
-            tracing::warn!(%namespace, "the server ignores bounds, so it is read in one piece");
-        }
-        Ok(honoured)
+        Ok(obstacle.is_none())
+    }
+
+    async fn obstacle(&self) -> Result<Option<&'static str>> {
+        Ok(if self.is_collated() {
+            Some("it has a collation")
+        } else if !self.honours_bounds().await? {
+            Some("the server ignores bounds")
+        } else {
+            None
+        })
     }
 
     /// Asks for what is below the smallest `_id`: a server that returns anything else has ignored
@@ -189,4 +196,50 @@ fn between(bounds: Vec<DocumentId>) -> Vec<IdRange> {
     }
     ranges.push(IdRange { from, to: None });
     ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, Decimal128, doc};
+
+    use super::*;
+
+    fn bounds(ids: Vec<Bson>) -> Vec<String> {
+        let document = |id| RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap();
+        let ids = in_order(ids.into_iter().map(document).collect()).unwrap();
+        ids.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn bounds_are_in_order_and_none_is_doubtful() {
+        let decimal = "2.5".parse::<Decimal128>().unwrap();
+        let ids = vec![
+            Bson::MaxKey,
+            "b".into(),
+            3.into(),
+            decimal.into(),
+            doc! { "a": decimal }.into(),
+            "a".into(),
+            3_i64.into(),
+            3.0.into(),
+            1.into(),
+            Bson::MinKey,
+            Bson::Null,
+        ];
+        assert_eq!(bounds(ids), ["null", "1", "3", "\"a\"", "\"b\""]);
+    }
+
+    #[test]
+    fn bounds_are_chosen_evenly() {
+        let id = |id: i32| DocumentId::of(&rawdoc! { "_id": id }).unwrap();
+        let chosen = |ids: i32, count| {
+            let ids = evenly((1..=ids).map(id).collect(), count);
+            ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(99, 4), ["25", "50", "75"]);
+        assert_eq!(chosen(3, 4), ["1", "2", "3"]);
+        assert_eq!(chosen(2, 4), ["1", "2"]);
+        assert_eq!(chosen(4, 4), ["1", "2", "3"]);
+        assert!(chosen(9, 1).is_empty() && chosen(0, 4).is_empty());
+    }
 }

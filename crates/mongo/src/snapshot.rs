@@ -67,7 +67,9 @@ impl Collection {
             .retry(|| self.database.run(&command, body.clone()))
             .await;
         let reply = match reply {
-            Err(Error::Refused { source, .. }) => return Err(none(Cause::new(source))),
+            Err(Error::Refused { source, .. }) if !source.is_transient() => {
+                return Err(none(Cause::new(source)));
+            }
             reply => reply?,
         };
         let cursor = reply.get_document("cursor").ok();

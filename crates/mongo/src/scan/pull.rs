@@ -81,14 +81,15 @@ impl Puller {
             return self.pull_query(rawdoc! {}, None, to).await;
         };
         let largest = rawdoc! { "_id": RawBson::MaxKey };
-        let is_largest = min.as_document() == &*largest;
-        let is_last = to.is_none();
+        let is_last_range = to.is_none();
         // A bound that nothing can be above is refused.
-        if !is_largest {
+        if *min.as_document() != *largest {
             self.pull_query(rawdoc! {}, Some(min), to).await?;
         }
-        if is_last {
-            // A scan with `min` and without `max` ends before MaxKey.
+        let last = self.sequence.last().map(DocumentId::as_document);
+        if is_last_range && last != Some(&*largest) {
+            // A scan with `min` and without `max` ends before MaxKey, unless `_id` is no index but
+            // the order of the collection itself.
             self.pull_query(largest, None, None).await?;
         }
         Ok(())

@@ -2,8 +2,9 @@
 //! `scan.rs`; here it is shown that a real one does nothing else.
 
 use bson::doc;
+use lob_mongo::ScanOptions;
 
-use crate::fixture::{Fixture, numbered, read, small_replies};
+use crate::fixture::{Fixture, numbered, read, read_with, small_replies};
 
 #[tokio::test]
 async fn errors_and_closed_connections_of_a_real_server_are_survived() {
@@ -45,6 +46,7 @@ async fn a_primary_that_steps_down_is_waited_for() {
     };
     let documents = numbered(400);
     let collection = fixture.collection("split_1_input", &documents).await;
+    let at = Some(collection.snapshot_time().await.unwrap());
     let mut scan = collection.scan(<_>::default(), small_replies());
     let first = scan.next().await.unwrap().unwrap();
     let mut found: Vec<_> = first
@@ -58,6 +60,12 @@ async fn a_primary_that_steps_down_is_waited_for() {
     admin.run_command(step_down).await.unwrap();
 
     assert_eq!(read(&collection).await.unwrap(), documents);
+    let options = ScanOptions {
+        at,
+        ..small_replies()
+    };
+    let before = read_with(&collection, <_>::default(), options).await;
+    assert_eq!(before.unwrap(), documents);
     while let Some(batch) = scan.next().await.unwrap() {
         found.extend(batch.documents().unwrap().map(|d| d.unwrap().to_owned()));
     }

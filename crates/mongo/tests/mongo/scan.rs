@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lob_mongo::{Error, ScanRange};
+use lob_mongo::{DocumentId, Error, IdRange, ScanRange};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, RandomFaults, Verdict};
 
 use crate::fixture::{
-    Fixture, disconnect, every_id, hard_to_keep, numbered, raw, read, small_replies,
+    Fixture, disconnect, every_id, hard_to_keep, numbered, raw, read, read_part, small_replies,
 };
 
 #[tokio::test]
@@ -85,6 +85,33 @@ fn decimal_id(i: i32) -> bson::Decimal128 {
 }
 
 #[tokio::test]
+async fn a_clustered_collection_is_read_as_any_other() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let clustered = bson::doc! {
+        "create": "split_1_input",
+        "clusteredIndex": { "key": { "_id": 1 }, "unique": true },
+    };
+    fixture.driver.run_command(clustered).await.unwrap();
+    let documents = every_id();
+    let written = fixture
+        .driver
+        .collection::<bson::RawDocumentBuf>("split_1_input");
+    written.insert_many(&documents).await.unwrap();
+    let collection = fixture.find("split_1_input").await;
+    for (i, last) in documents.iter().enumerate() {
+        let part = ScanRange {
+            after: Some(DocumentId::of(last).unwrap()),
+            ..<_>::default()
+        };
+        let rest = read_part(&collection, part).await.unwrap();
+        assert_eq!(rest, documents[i + 1..], "after {last:?}");
+    }
+    fixture.close().await;
+}
+
+#[tokio::test]
 async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
     let documents = numbered(100);
     let options = || MongoOptions {
@@ -105,11 +132,26 @@ async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
 
 #[tokio::test]
 async fn a_collection_that_is_dropped_or_replaced_meanwhile_is_an_error_and_not_an_end() {
-    for replace in [false, true] {
+    let bound = |id: i32| DocumentId::of(&bson::rawdoc! { "_id": id }).ok();
+    let part = IdRange {
+        from: bound(10),
+        to: bound(190),
+    };
+    let whole = IdRange::default();
+    for (replace, range) in [
+        (false, &whole),
+        (true, &whole),
+        (false, &part),
+        (true, &part),
+    ] {
         let fixture = Fixture::new().await;
         let documents = numbered(200);
         let collection = fixture.collection("split_1_input", &documents).await;
-        let mut scan = collection.scan(ScanRange::default(), small_replies());
+        let part = ScanRange {
+            range: range.clone(),
+            after: None,
+        };
+        let mut scan = collection.scan(part, small_replies());
         let first = scan.next().await.unwrap().unwrap();
         fixture
             .driver
