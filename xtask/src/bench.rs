@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a tool costs beside other people's clients that do the same.
 
 mod client;
+mod columns;
 mod cost;
 mod export;
 mod floor;
@@ -27,6 +28,8 @@ enum Bench {
     Export(transfer::Args),
     /// Import the same collection with lob-import and with each peer that is found
     Import(transfer::Args),
+    /// Encode documents as columns and decode them, in memory
+    Columns,
     /// Export and import small and large collections: time, and memory over time
     Scale(scale::Args),
 }
@@ -36,6 +39,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
         Bench::Upload(args) => upload::run(sh, args).await,
         Bench::Export(args) => export::run(sh, args).await,
         Bench::Import(args) => import::run(sh, args).await,
+        Bench::Columns => columns::run(sh).await,
         Bench::Scale(args) => scale::run(sh, args).await,
     }
 }

@@ -46,24 +46,19 @@ impl Codec {
             _ => Self::Bytes(BytesCodec::of(bson_type, column_type)?),
         })
     }
-
-    pub(crate) fn bson_type(self) -> BsonType {
-        match self {
-            Self::Double => BsonType::Double,
-            Self::Int32 | Self::Int32AsDouble => BsonType::Int32,
-            Self::Int64 | Self::Int64AsDouble => BsonType::Int64,
-            Self::Bool => BsonType::Bool,
-            Self::Date => BsonType::Date,
-            Self::Bytes(BytesCodec::String) => BsonType::String,
-            Self::Bytes(BytesCodec::ObjectId) => BsonType::ObjectId,
-            Self::Bytes(BytesCodec::Decimal128) => BsonType::Decimal128,
-            Self::Bytes(BytesCodec::Binary(_)) => BsonType::Binary,
-            Self::Bytes(BytesCodec::Raw(bson_type)) => bson_type,
-        }
-    }
 }
 
 impl BytesCodec {
+    pub(crate) fn bson_type(self) -> BsonType {
+        match self {
+            Self::String => BsonType::String,
+            Self::ObjectId => BsonType::ObjectId,
+            Self::Decimal128 => BsonType::Decimal128,
+            Self::Binary(_) => BsonType::Binary,
+            Self::Raw(bson_type) => bson_type,
+        }
+    }
+
     fn of(bson_type: BsonType, column_type: &ColumnType) -> Option<Self> {
         Some(match (column_type, bson_type) {
             (ColumnType::String, BsonType::String) => Self::String,

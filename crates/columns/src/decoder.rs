@@ -4,7 +4,7 @@
 //! shape, the value in its column. The columns are untrusted: a value that is missing or not of its
 //! kind is an error.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use polars_arrow::{
     array::{Array, BinaryViewArray, BooleanArray, ListArray, PrimitiveArray, StructArray},
@@ -15,6 +15,7 @@ use polars_arrow::{
 use crate::{
     codec::{Codec, double_as_int64},
     columns::{ColumnType, Columns},
+    number_runs,
     raw::{ArrayKey, MAX_DOCUMENT_BYTES, body},
     reader::ReadError,
     shape::{BoundField, BoundValue},
@@ -214,8 +215,10 @@ fn write_list(
 ) -> Option<()> {
     let start = open(document);
     let at = |index: usize| usize::try_from(*offsets.as_slice().get(index)?).ok();
-    let mut key = ArrayKey::first();
-    for index in at(row)?..at(row + 1)? {
+    let (from, to) = (at(row)?, at(row + 1)?);
+    let written = write_numbers(code, element, elements, from..to, document)?;
+    let mut key = ArrayKey::at(written);
+    for index in from + written..to {
         document.push(code);
         document.extend_from_slice(key.bytes());
         document.push(0);
@@ -227,6 +230,28 @@ fn write_list(
         key.advance();
     }
     close(start, document)
+}
+
+/// Writes the leading elements of an array of plain numbers, whose layout is known in advance: how
+/// many.
+fn write_numbers(
+    code: u8,
+    element: &BoundValue,
+    elements: &Values,
+    range: Range<usize>,
+    document: &mut Vec<u8>,
+) -> Option<usize> {
+    match (element, elements) {
+        (BoundValue::Scalar(Codec::Double), Values::Double(array)) if array.null_count() == 0 => {
+            let values = array.values().get(range)?;
+            Some(number_runs::write(code, values, f64::to_le_bytes, document))
+        }
+        (BoundValue::Scalar(Codec::Int64), Values::Int64(array)) if array.null_count() == 0 => {
+            let values = array.values().get(range)?;
+            Some(number_runs::write(code, values, i64::to_le_bytes, document))
+        }
+        _ => Some(0),
+    }
 }
 
 fn write_scalar(codec: Codec, column: &Values, row: usize, document: &mut Vec<u8>) -> Option<()> {

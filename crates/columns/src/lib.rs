@@ -18,6 +18,7 @@ mod decoder;
 mod digest;
 mod encoder;
 mod footer;
+mod number_runs;
 mod parquet_writer;
 mod proposal;
 mod raw;

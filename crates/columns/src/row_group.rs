@@ -9,8 +9,8 @@ use polars_arrow::array::Array;
 use polars_parquet::{
     parquet::error::ParquetError,
     write::{
-        CompressedPage, CompressionOptions, Compressor, Encoding, Page, ParquetType,
-        StatisticsOptions, Version, WriteOptions, array_to_columns, compress, to_parquet_leaves,
+        CompressedPage, CompressionOptions, Encoding, Page, ParquetType, StatisticsOptions,
+        Version, WriteOptions, array_to_columns, compress, to_parquet_leaves,
     },
 };
 
@@ -145,19 +145,28 @@ fn encode_column(
 /// Compresses the pages of a column chunk one by one; by `auto` its first page decides whether it
 /// is worth the time. A dictionary always is.
 fn compress_chunk(
-    mut pages: impl Iterator<Item = Result<Page, ParquetError>>,
+    pages: impl Iterator<Item = Result<Page, ParquetError>>,
     compression: Compression,
 ) -> Result<Vec<CompressedPage>, ParquetError> {
     let mut options = compression.options();
-    let first = pages.next().transpose()?;
-    if let (Compression::Auto, Some(Page::Data(page))) = (compression, &first) {
-        let compressed = compress(Page::Data(page.clone()), Vec::new(), options)?;
-        if page_bytes(&compressed) > page.buffer().len() / 10 * 9 {
-            options = CompressionOptions::Uncompressed;
-        }
+    let mut compressed = Vec::new();
+    for page in pages {
+        let page = page?;
+        let is_trial = compression == Compression::Auto && compressed.is_empty();
+        let whole = match &page {
+            Page::Data(page) if is_trial => Some(page.clone()),
+            _ => None,
+        };
+        let page = compress(page, Vec::new(), options)?;
+        compressed.push(match whole {
+            Some(whole) if page_bytes(&page) > whole.buffer().len() / 10 * 9 => {
+                options = CompressionOptions::Uncompressed;
+                compress(Page::Data(whole), Vec::new(), options)?
+            }
+            _ => page,
+        });
     }
-    let pages = first.map(Ok).into_iter().chain(pages);
-    Iterator::collect(Compressor::new(pages, options, Vec::new()))
+    Ok(compressed)
 }
 
 fn page_bytes(page: &CompressedPage) -> usize {

@@ -44,42 +44,59 @@ impl Builder {
         }
     }
 
-    /// Puts a scalar at a row that has none yet; false, and nothing is put, if it does not come
-    /// back the same.
-    pub(crate) fn put(&mut self, codec: Codec, at: usize, value: &[u8]) -> bool {
+    /// Puts the scalar that `bytes` begin with at a row that has none yet, and gives back what follows
+    /// it; none, and nothing is put, if it does not come back the same.
+    pub(crate) fn take<'a>(
+        &mut self,
+        codec: Codec,
+        at: usize,
+        bytes: &'a [u8],
+    ) -> Option<&'a [u8]> {
         match (self, codec) {
-            (Self::Double(values), Codec::Double) => fixed(value)
-                .map(|bytes| values.put(at, f64::from_le_bytes(bytes)))
-                .is_some(),
-            (Self::Double(values), Codec::Int32AsDouble) => fixed(value)
-                .map(|bytes| values.put(at, i32::from_le_bytes(bytes).into()))
-                .is_some(),
+            (Self::Double(values), Codec::Double) => {
+                let (value, rest) = bytes.split_first_chunk()?;
+                values.put(at, f64::from_le_bytes(*value));
+                Some(rest)
+            }
+            (Self::Double(values), Codec::Int32AsDouble) => {
+                let (value, rest) = bytes.split_first_chunk()?;
+                values.put(at, i32::from_le_bytes(*value).into());
+                Some(rest)
+            }
             (Self::Double(values), Codec::Int64AsDouble) => {
-                let double =
-                    fixed(value).and_then(|bytes| int64_as_double(i64::from_le_bytes(bytes)));
-                double.map(|double| values.put(at, double)).is_some()
+                let (value, rest) = bytes.split_first_chunk()?;
+                values.put(at, int64_as_double(i64::from_le_bytes(*value))?);
+                Some(rest)
             }
-            (Self::Int64(values), Codec::Int32) => fixed(value)
-                .map(|bytes| values.put(at, i32::from_le_bytes(bytes).into()))
-                .is_some(),
-            (Self::Int64(values), Codec::Int64) => fixed(value)
-                .map(|bytes| values.put(at, i64::from_le_bytes(bytes)))
-                .is_some(),
+            (Self::Int64(values), Codec::Int32) => {
+                let (value, rest) = bytes.split_first_chunk()?;
+                values.put(at, i32::from_le_bytes(*value).into());
+                Some(rest)
+            }
+            (Self::Int64(values), Codec::Int64) => {
+                let (value, rest) = bytes.split_first_chunk()?;
+                values.put(at, i64::from_le_bytes(*value));
+                Some(rest)
+            }
             (Self::Int64(values), Codec::Date) => {
-                let date = fixed(value)
-                    .map(i64::from_le_bytes)
-                    .filter(|date| is_readable_date(*date));
-                date.map(|date| values.put(at, date)).is_some()
+                let (value, rest) = bytes.split_first_chunk()?;
+                let date = i64::from_le_bytes(*value);
+                is_readable_date(date).then(|| values.put(at, date))?;
+                Some(rest)
             }
-            (Self::Bool(values), Codec::Bool) => match value {
-                [byte @ (0 | 1)] => {
+            (Self::Bool(values), Codec::Bool) => match bytes {
+                [byte @ (0 | 1), rest @ ..] => {
                     values.put(at, *byte == 1);
-                    true
+                    Some(rest)
                 }
-                _ => false,
+                _ => None,
             },
-            (Self::Bytes(bytes), Codec::Bytes(codec)) => bytes.put(codec, at, value),
-            _ => false,
+            (Self::Bytes(values), Codec::Bytes(codec)) => {
+                let len = codec.bson_type().value_len(bytes).ok()?;
+                let (value, rest) = bytes.split_at(len);
+                values.put(codec, at, value).then_some(rest)
+            }
+            _ => None,
         }
     }
 
@@ -146,8 +163,4 @@ impl Builder {
             _ => Err("a builder is not of its column's type".into()),
         }
     }
-}
-
-fn fixed<const LEN: usize>(value: &[u8]) -> Option<[u8; LEN]> {
-    value.try_into().ok()
 }

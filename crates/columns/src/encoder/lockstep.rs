@@ -4,11 +4,10 @@
 //! to its column: no lookup, no allocation, no document in between. Whatever differs ends the walk;
 //! the caller then undoes the row.
 
-use std::sync::LazyLock;
-
 use super::builder::{Builder, ListBuilder, StructBuilder};
 use crate::{
     codec::Codec,
+    number_runs,
     raw::{ArrayKey, BsonType, body},
     shape::{BoundField, BoundValue},
 };
@@ -44,10 +43,7 @@ fn value<'a>(
 ) -> Option<&'a [u8]> {
     match (shape, column) {
         (BoundValue::Valueless, _) => Some(bytes),
-        (BoundValue::Scalar(codec), Some(column)) => {
-            let (value, rest) = bytes.split_at(codec.bson_type().value_len(bytes).ok()?);
-            column.put(*codec, at, value).then_some(rest)
-        }
+        (BoundValue::Scalar(codec), Some(column)) => column.take(*codec, at, bytes),
         (BoundValue::Document(fields), column) => {
             let (value, rest) = bytes.split_at(BsonType::Document.value_len(bytes).ok()?);
             let columns = match column {
@@ -108,89 +104,16 @@ fn copy_numbers<'a>(
 ) -> Option<(usize, &'a [u8])> {
     match (element, elements) {
         (BoundValue::Scalar(Codec::Double), Builder::Double(values)) => {
-            copy_runs(code, values.starting_at(start), bytes, f64::from_le_bytes)
+            number_runs::read(code, values.starting_at(start), bytes, f64::from_le_bytes)
         }
         (BoundValue::Scalar(Codec::Int64), Builder::Int64(values)) => {
-            copy_runs(code, values.starting_at(start), bytes, i64::from_le_bytes)
+            number_runs::read(code, values.starting_at(start), bytes, i64::from_le_bytes)
         }
         (BoundValue::Scalar(Codec::Int32), Builder::Int64(values)) => {
-            copy_runs(code, values.starting_at(start), bytes, |bytes| {
+            number_runs::read(code, values.starting_at(start), bytes, |bytes| {
                 i32::from_le_bytes(bytes).into()
             })
         }
         _ => Some((0, bytes)),
     }
-}
-
-fn copy_runs<'a, T, const WIDTH: usize>(
-    code: u8,
-    values: &mut Vec<T>,
-    bytes: &'a [u8],
-    read: fn([u8; WIDTH]) -> T,
-) -> Option<(usize, &'a [u8])> {
-    let mut rest = copy_run::<T, 1, WIDTH>(code, values, bytes, read)?;
-    rest = copy_run::<T, 2, WIDTH>(code, values, rest, read)?;
-    rest = copy_run::<T, 3, WIDTH>(code, values, rest, read)?;
-    rest = copy_run::<T, 4, WIDTH>(code, values, rest, read)?;
-    Some((elements_in::<WIDTH>(bytes.len() - rest.len()), rest))
-}
-
-/// Keys of up to this many digits stand in [`KEYS`].
-const KEY_DIGITS: u32 = 4;
-
-/// Each key with its zero.
-static KEYS: LazyLock<Vec<[u8; KEY_DIGITS as usize + 1]>> = LazyLock::new(|| {
-    let key = |number| {
-        let mut bytes = [0; KEY_DIGITS as usize + 1];
-        let key = ArrayKey::at(number);
-        bytes[..key.bytes().len()].copy_from_slice(key.bytes());
-        bytes
-    };
-    (0..10_usize.pow(KEY_DIGITS)).map(key).collect()
-});
-
-/// Copies the elements whose keys have `DIGITS` digits, or as many of them as there are.
-fn copy_run<'a, T, const DIGITS: usize, const WIDTH: usize>(
-    code: u8,
-    values: &mut Vec<T>,
-    bytes: &'a [u8],
-    read: fn([u8; WIDTH]) -> T,
-) -> Option<&'a [u8]> {
-    let stride = DIGITS + 2 + WIDTH;
-    let first = if DIGITS == 1 {
-        0
-    } else {
-        10_usize.pow(DIGITS as u32 - 1)
-    };
-    let end = 10_usize.pow(DIGITS as u32);
-    let (run, rest) = bytes.split_at((bytes.len() / stride).min(end - first) * stride);
-    let mut same = true;
-    values.extend(
-        run.chunks_exact(stride)
-            .zip(&KEYS[first..end])
-            .map(|(element, key)| {
-                same &= element[0] == code && element[1..DIGITS + 2] == key[..DIGITS + 1];
-                let mut value = [0; WIDTH];
-                value.copy_from_slice(&element[DIGITS + 2..]);
-                read(value)
-            }),
-    );
-    same.then_some(rest)
-}
-
-/// The number of elements that take `len` bytes from the array's start.
-fn elements_in<const WIDTH: usize>(mut len: usize) -> usize {
-    let mut count = 0;
-    for digits in 1..=KEY_DIGITS {
-        let run = if digits == 1 {
-            10
-        } else {
-            9 * 10_usize.pow(digits - 1)
-        };
-        let stride = digits as usize + 2 + WIDTH;
-        let here = (len / stride).min(run);
-        count += here;
-        len -= here * stride;
-    }
-    count
 }

@@ -41,7 +41,7 @@ fn fill_value(
             fill_list(element_type, list, at, element.value)
         }
         (_, column, bson_type) => Codec::of(bson_type, column_type)
-            .is_some_and(|codec| column.put(codec, at, element.value)),
+            .is_some_and(|codec| column.take(codec, at, element.value).is_some()),
     }
 }
 

@@ -1,0 +1,17 @@
+//! `bench columns`: encoding and decoding alone, in memory, beside zstd's own speed.
+//!
+//! The measuring is a benchmark of lob-columns, built for release; here its tables get their place.
+
+use xshell::{Shell, cmd};
+
+use super::report::{machine, write};
+use crate::command;
+
+pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    let bench = cmd!(sh, "cargo bench --locked -p lob-columns --bench columns");
+    let tables = command::output(bench).await?;
+    print!("{tables}");
+    let machine = machine()?;
+    let text = format!("One thread, best of 5 rounds, CPU s/GB of BSON; {machine}.\n\n{tables}");
+    write(sh, "columns", &text)
+}
