@@ -19,6 +19,7 @@ mod objects;
 mod random_faults;
 mod request;
 mod storage;
+mod trap;
 mod weaknesses;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 pub use self::gate::{Gate, Moment, Verdict};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
+pub use self::trap::{Catch, Trap};
 pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 
 use self::access::Access;

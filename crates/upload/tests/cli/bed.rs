@@ -8,13 +8,11 @@ use std::sync::{LazyLock, Mutex};
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 use lob_testkit::s3::{
     Checksums, Conditions, Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject,
-    Weaknesses,
+    Trap, Weaknesses,
 };
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-
-use crate::trap::Trap;
 
 pub(crate) const BUCKET: &str = "lob-test";
 /// The folder of the run that [`Bed::upload`] makes.

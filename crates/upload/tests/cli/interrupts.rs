@@ -1,12 +1,11 @@
 //! Ctrl-C and SIGTERM: nothing is published, and what can be resumed is kept.
 
 use lob_testkit::parquet_files::FeedSize;
-use lob_testkit::s3::{Moment, Operation, Request};
+use lob_testkit::s3::{Catch, Moment, Operation, Request};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
 use crate::bed::{BUCKET, Bed, assert_shown, finish};
-use crate::trap::Catch;
 
 /// An upload of one file, held at its first request of this operation.
 async fn held_at(operation: Operation, size: FeedSize) -> (Bed, Child, Catch) {

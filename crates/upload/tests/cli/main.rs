@@ -23,6 +23,5 @@ mod replies;
 mod resume;
 mod selection;
 mod soak;
-mod trap;
 mod usage;
 mod verify;

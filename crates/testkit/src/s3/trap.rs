@@ -4,12 +4,15 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use lob_testkit::s3::{Gate, Moment, Request, Verdict};
 use tokio::sync::oneshot;
+
+use super::connection::lock;
+use super::gate::{Gate, Moment, Verdict};
+use super::request::Request;
 
 /// Lets everything pass until it is set; clones are one trap.
 #[derive(Clone, Default)]
-pub(crate) struct Trap(Arc<Mutex<Option<Bait>>>);
+pub struct Trap(Arc<Mutex<Option<Bait>>>);
 
 type Choice = dyn FnMut(Moment, &Request) -> bool + Send;
 
@@ -20,20 +23,18 @@ struct Bait {
 }
 
 /// The request that a trap catches.
-pub(crate) struct Catch {
+#[derive(Debug)]
+pub struct Catch {
     caught: oneshot::Receiver<Request>,
     released: oneshot::Sender<Verdict>,
 }
 
 impl Trap {
     /// Holds the first request that is `chosen`, and none after it.
-    pub(crate) fn set(
-        &self,
-        chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static,
-    ) -> Catch {
+    pub fn set(&self, chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static) -> Catch {
         let (caught_sender, caught) = oneshot::channel();
         let (released, released_receiver) = oneshot::channel();
-        *self.0.lock().unwrap() = Some(Bait {
+        *lock(&self.0) = Some(Bait {
             chosen: Box::new(chosen),
             caught: caught_sender,
             released: released_receiver,
@@ -43,18 +44,21 @@ impl Trap {
 }
 
 impl Catch {
-    /// Waits until the request is held.
-    pub(crate) async fn request(&mut self) -> Request {
-        (&mut self.caught).await.unwrap()
+    /// Waits until the request is held: for ever, if the trap is set again before.
+    pub async fn request(&mut self) -> Request {
+        match (&mut self.caught).await {
+            Ok(request) => request,
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Lets it go on.
-    pub(crate) fn release(self) {
+    pub fn release(self) {
         self.end(Verdict::Pass);
     }
 
     /// Closes its connection without a reply.
-    pub(crate) fn lose(self) {
+    pub fn lose(self) {
         self.end(Verdict::Disconnect);
     }
 
@@ -68,7 +72,7 @@ impl Catch {
 impl Gate for Trap {
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
         let bait = {
-            let mut set = self.0.lock().unwrap();
+            let mut set = lock(&self.0);
             let caught = set
                 .as_mut()
                 .is_some_and(|bait| (bait.chosen)(moment, request));
