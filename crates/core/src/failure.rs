@@ -4,6 +4,7 @@
 //! Libraries have error types of their own; where one of them decides about the exit status it
 //! travels as a [`Failure`] inside the error chain, and [`ExitStatus::of`] finds it there.
 
+use std::cmp::Reverse;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -36,7 +37,7 @@ impl ExitStatus {
     }
 
     /// Which of several failures is to be told: the greatest.
-    pub fn gravity(self) -> u8 {
+    fn gravity(self) -> u8 {
         match self {
             Self::Unknown => 2,
             Self::Integrity => 1,
@@ -54,6 +55,24 @@ impl ExitStatus {
             failure.or_else(|| Some(cause.downcast_ref::<StoreError>()?.kind.exit_status()))
         };
         error.chain().find_map(status).unwrap_or(Self::Failed)
+    }
+}
+
+/// Of the failures of works that went on at once the gravest, if any; the others are warned of.
+/// Works that were merely stopped have nothing to tell.
+///
+/// # Errors
+/// The gravest.
+pub fn gravest(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
+    failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
+    let mut failures = failures.into_iter();
+    match failures.next() {
+        None => Ok(()),
+        Some(gravest) => {
+            failures.for_each(|further| tracing::warn!("{further:#}"));
+            Err(gravest)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::part::{FileHashes, HashedPart};
+use crate::part::{Contents, HashedPart};
 use crate::progress::{Hidden, Progress};
 use crate::store::{
     Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
@@ -203,6 +203,25 @@ impl MultipartUpload {
 }
 
 impl FinishedParts {
+    /// The upload of a process that recorded its parts when all were acknowledged.
+    pub fn recorded(
+        store: &Store,
+        key: &str,
+        token: &WriteToken,
+        upload: UploadId,
+        parts: Vec<StoredPart>,
+    ) -> Self {
+        Self {
+            target: Target {
+                store: store.clone(),
+                key: key.into(),
+                upload: Arc::new(upload),
+                token: token.clone(),
+            },
+            stored: parts,
+        }
+    }
+
     /// The server's name for the upload.
     pub fn upload_id(&self) -> &UploadId {
         &self.target.upload
@@ -217,8 +236,8 @@ impl FinishedParts {
     ///
     /// # Errors
     /// As [`FinishedParts::complete_on`].
-    pub async fn complete(self, file: &FileHashes) -> Result<WrittenObject, StoreError> {
-        self.complete_on(file, Condition::Absent).await
+    pub async fn complete(self, contents: Contents) -> Result<WrittenObject, StoreError> {
+        self.complete_on(contents, Condition::Absent).await
     }
 
     /// Makes the object out of the parts, under `condition`. If that fails for good, the upload is
@@ -228,13 +247,13 @@ impl FinishedParts {
     /// As [`Store::complete_multipart`].
     pub async fn complete_on(
         self,
-        file: &FileHashes,
+        contents: Contents,
         condition: Condition<'_>,
     ) -> Result<WrittenObject, StoreError> {
         let Self { target, stored } = self;
         let expected = Expected {
-            size: file.size,
-            crc: file.crc,
+            size: contents.size,
+            crc: contents.crc,
             token: &target.token,
             proof: target.store.endpoint().proof_of_multipart(),
             etag: None,

@@ -195,7 +195,24 @@ pub struct FileHashes {
     part_md5s: Vec<Md5>,
 }
 
+/// By what the server's copy of some bytes is known to be theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents {
+    /// Size in bytes.
+    pub size: u64,
+    /// CRC64NVME of all bytes.
+    pub crc: Crc,
+}
+
 impl FileHashes {
+    /// What the server can be asked for.
+    pub fn contents(&self) -> Contents {
+        Contents {
+            size: self.size,
+            crc: self.crc,
+        }
+    }
+
     /// The ETag of the file in one request, as S3 makes it; known where the MD5 of parts is.
     pub fn etag_of_put(&self) -> Option<String> {
         match self.part_md5s[..] {

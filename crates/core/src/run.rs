@@ -3,6 +3,7 @@
 //! A run exists if and only if its manifest does. The plan is written before anything else and
 //! claims the run id; the manifest is written after everything else was proved.
 
+mod attest;
 mod id;
 mod plan;
 mod probe;
@@ -10,6 +11,7 @@ mod probe;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
+pub use attest::{Attested, Claim};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use plan::{FoundRun, Plan};
 

@@ -1,19 +1,24 @@
 //! What was typed.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use lob_columns::Compression;
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::failure::Failure;
 use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use crate::number_or::{All, Auto, NumberOr};
 use crate::settings::ChecksumKind;
+use crate::worker::Worker;
 
 /// Export MongoDB split collections to Parquet on S3
 ///
@@ -21,17 +26,87 @@ use crate::settings::ChecksumKind;
 /// and polars read as one table, and from which lob-import brings back every document byte for byte.
 /// The manifest of the run is written last: a run without one does not exist.
 ///
+/// Several processes can share a run: one plans it, any number work, and one commits it.
+///
 /// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_EXPORT_` and its name where only this tool is meant.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lob-export", version)]
+#[command(name = "lob-export", version, disable_help_subcommand = true)]
+#[command(mut_args(|arg| arg.global(true)))]
 pub struct Args {
+    /// What to do instead of a whole export.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The flags that are settings.
     #[command(flatten)]
     pub flags: Flags,
     /// The flags that every tool has.
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// The steps of an export, for several processes that share a run, and what there is to do beside.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Plan a run: its splits, their columns and ranges
+    Plan,
+    /// Export the ranges of a planned run that are this worker's
+    ///
+    /// What is exported already is left as it is, so a worker that was stopped is started again.
+    /// Slurm array jobs, Kubernetes Indexed Jobs and AWS Batch array jobs say by themselves which
+    /// worker this is.
+    Work,
+    /// Commit a planned run of which every range is exported
+    Commit,
+    /// List what a run left unfinished: multipart uploads that take space and cost money
+    Cleanup(CleanupArgs),
+}
+
+/// The command line of `lob-export cleanup`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CleanupArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+    /// Abort what is listed
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Args {
+    /// Refuses options that have no meaning for a subcommand: whoever types them expects one.
+    ///
+    /// # Errors
+    /// Such an option.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let (command, keeps): (_, fn(&str) -> bool) = match self.command {
+            None => ("an export", |key| !["worker", "workers"].contains(&key)),
+            Some(Command::Work) => return Ok(()),
+            Some(Command::Plan) => ("plan", |key| !["worker", "workers", "jobs"].contains(&key)),
+            Some(Command::Commit) => ("commit", |key| {
+                !["worker", "workers", "jobs", "read_ahead"].contains(&key)
+            }),
+            Some(Command::Cleanup(_)) => ("cleanup", |_| false),
+        };
+        let (typed, shared) = (given(&self.flags)?, given(&self.flags.s3)?);
+        let mut typed = typed.keys().map(String::as_str);
+        match typed.find(|key| !shared.contains_key(*key) && !keeps(key)) {
+            None => Ok(()),
+            Some(key) => Err(Failure::usage(format!(
+                "--{} has no meaning for `{command}`",
+                key.replace('_', "-")
+            ))),
+        }
+    }
+}
+
+/// The options that were typed, by their settings' names.
+fn given(args: &impl Serialize) -> Result<Map<String, Value>, Failure> {
+    match serde_json::to_value(args) {
+        Ok(Value::Object(given)) => Ok(given),
+        Ok(_) => Ok(Map::new()),
+        Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
+    }
 }
 
 impl CommandLine for Args {
@@ -55,7 +130,7 @@ pub struct Flags {
     #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
-    /// Name of the run [default: the time in UTC, such as 20251115_093000]
+    /// Name of the run; one that was stopped is resumed [default: the time in UTC]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
@@ -72,15 +147,44 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group_size: Option<ByteSize>,
-    /// Bytes of documents that are read ahead [default: 16MiB]
+    /// Ranges of `_id` that each split is cut into: `auto` or a number [default: auto]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<NumberOr<Auto>>,
+    /// Size of the documents of one range where their number is `auto` [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range_size: Option<ByteSize>,
+    /// Read all documents as they are at the time of the plan, whatever changes meanwhile
+    ///
+    /// Only a replica set or a cluster can do this, and only for as long as it keeps its history
+    /// (`minSnapshotHistoryWindowInSeconds`, five minutes by default).
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
+    /// Ranges that this process exports at once; each takes memory of its own for --read-ahead and
+    /// for eight times --row-group-size [default: one for every two cores]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Which of N workers this is, as `K/N`, counted from 0 [default: what an array job says, else
+    /// the only one]
+    #[arg(long, value_name = "K/N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Worker>,
+    /// How many workers there are, where the array job does not say so (Kubernetes)
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<NonZeroU32>,
+    /// Bytes of documents that are read ahead, of each range [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,
     /// Documents by which the columns of a split are chosen: as many from its start and as many at
-    /// random [default: 1000]
+    /// random, or `all`, which reads the whole collection before it is exported [default: 1000]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub columns_sample: Option<u32>,
+    pub columns_sample: Option<NumberOr<All>>,
     /// What the manifest's `checksum` is made of [default: statistics]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,7 +27,6 @@ const ENCODERS: usize = 2;
 
 /// A data file that takes documents.
 pub(crate) struct DataFile {
-    name: String,
     settings: ByteSettings,
     encoder: Encoder,
     digest: Digest,
@@ -40,7 +39,6 @@ pub(crate) struct DataFile {
 /// A data file whose parts are all acknowledged, and which is not an object yet.
 #[derive(Debug)]
 pub(crate) struct WrittenFile {
-    pub(crate) name: String,
     pub(crate) residual_rows: u64,
     pub(crate) digest: Digest,
     pub(crate) statistics: Statistics,
@@ -52,7 +50,7 @@ impl DataFile {
     /// Opens the upload of an empty data file; `name` is relative to the run's folder.
     pub(crate) async fn open(
         run: &OpenRun,
-        name: String,
+        name: &str,
         columns: &Columns,
         settings: &ByteSettings,
         budget: &PartBudget,
@@ -66,8 +64,7 @@ impl DataFile {
             statistics: StatisticsBuilder::default(),
             encoding: VecDeque::new(),
             writer: ParquetWriter::new(sink.clone(), columns)?,
-            sender: PartSender::open(run, &run.key(&name), sink, budget, progress).await?,
-            name,
+            sender: PartSender::open(run, &run.key(name), sink, budget, progress).await?,
         })
     }
 
@@ -130,7 +127,6 @@ impl DataFile {
     /// the upload is aborted.
     pub(crate) async fn close(self, interrupt: &Interrupt) -> anyhow::Result<WrittenFile> {
         let Self {
-            name,
             encoder,
             digest,
             statistics,
@@ -146,7 +142,6 @@ impl DataFile {
         let (hashes, parts) = sender.finish(interrupt).await?;
         let statistics = statistics.finish();
         Ok(WrittenFile {
-            name,
             residual_rows,
             digest,
             statistics,

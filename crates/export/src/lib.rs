@@ -3,26 +3,37 @@
 //! `pipeline` is the way of the data; the other files are its stations.
 
 mod args;
+mod chain;
+mod cleanup;
+mod commit;
+mod confirm;
 mod data_file;
+mod number_or;
+mod open;
 mod part_sink;
 mod pipeline;
 mod plan;
+mod range;
+mod range_writer;
 mod record;
 mod settings;
-mod split_writer;
 mod statistics;
 mod summary;
+mod work;
+mod worker;
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::resolve;
 
-pub use args::Args;
+pub use args::{Args, CleanupArgs, Command};
 
-/// The command: resolves the settings, exports, and says what was done.
+/// The command: resolves the settings and does what was asked for: exports what they name, unless a
+/// command says otherwise.
 ///
 /// # Errors
 /// Settings that are wrong, servers that fail, collections that cannot be exported.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+    args.check()?;
     let sources = context.sources("export", &args.flags, &args.common);
     let resolved = resolve(&settings::defaults(), &sources)?;
     if args.flags.mongo.has_password() {
@@ -31,6 +42,13 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    let exported = pipeline::export(&resolved.settings, context).await?;
-    Ok(summary::outcome(&exported))
+    match args.command {
+        None => pipeline::export(&resolved, context).await,
+        Some(Command::Plan) => pipeline::plan(&resolved, context).await,
+        Some(Command::Work) => pipeline::work(&resolved, context).await,
+        Some(Command::Commit) => pipeline::commit_alone(&resolved, context).await,
+        Some(Command::Cleanup(CleanupArgs { run, yes })) => {
+            cleanup::cleanup(run, yes, &resolved.settings, context).await
+        }
+    }
 }

@@ -1,22 +1,33 @@
-//! What an export will do: its splits, each with the columns of all its data files.
+//! What an export will do: its splits, each with the columns of all its data files and the ranges
+//! that it is cut into.
 
 use anyhow::Context as _;
 use lob_columns::{Columns, ColumnsProposal};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_mongo::{Collection, Database, SampleSize};
+use lob_mongo::{
+    Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions, ScanRange, SnapshotTime,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{ByteSettings, ExportSettings};
+use crate::number_or::NumberOr;
+use crate::settings::PlannedSettings;
 
+/// The tool's name in plans and manifests.
+pub(crate) const TOOL: &str = "lob-export";
 /// Bytes of documents of each kind, the first and the random, by which columns are chosen.
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
+/// Documents of each kind by which only the size of documents is learned.
+const SIZE_SAMPLE: u32 = 100;
+/// Documents that wait while all are read to choose the columns.
+const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
 /// The export's own part of the plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ExportPlan {
-    pub(crate) database: String,
-    pub(crate) settings: ByteSettings,
+    pub(crate) settings: PlannedSettings,
+    /// The moment that all documents are of; each its own where it is absent.
+    pub(crate) snapshot: Option<SnapshotTime>,
     pub(crate) splits: Vec<SplitPlan>,
 }
 
@@ -27,57 +38,127 @@ pub(crate) struct SplitPlan {
     pub(crate) collection: String,
     /// The collection's UUID, where the server gives it one.
     pub(crate) uuid: Option<String>,
+    /// Documents, as the server estimates: for the progress alone.
+    pub(crate) estimated_documents: u64,
     /// The mean size of the sampled documents.
     pub(crate) mean_document_size: ByteSize,
     /// The columns of every data file.
     pub(crate) columns: Columns,
+    /// Indexes and options of the collection, as the manifest has them.
+    pub(crate) indexes: Vec<String>,
+    pub(crate) options: Option<String>,
+    /// Whether a part of it can be scanned alone.
+    pub(crate) is_divisible: bool,
+    /// Gapless, from unbounded to unbounded.
+    pub(crate) ranges: Vec<IdRange>,
 }
 
-/// A split with the collection that holds it.
-pub(crate) struct PlannedSplit {
-    pub(crate) collection: Collection,
-    pub(crate) plan: SplitPlan,
-    /// Documents, as the server estimates: for the progress alone.
-    pub(crate) estimated_documents: u64,
+impl SplitPlan {
+    /// The numbers of the ranges are those below this one.
+    pub(crate) fn range_count(&self) -> u32 {
+        u32::try_from(self.ranges.len()).unwrap_or(u32::MAX)
+    }
 }
 
-/// Finds the splits and chooses their columns.
-pub(crate) async fn plan_splits(
+/// Finds the splits, cuts them into ranges and chooses their columns.
+pub(crate) async fn plan(
     database: &Database,
-    settings: &ExportSettings,
-) -> anyhow::Result<Vec<PlannedSplit>> {
+    settings: PlannedSettings,
+) -> anyhow::Result<ExportPlan> {
     let splits = database
         .splits(&settings.collection_pattern, settings.split.numbers())
         .await;
-    let mut planned = Vec::new();
-    for split in splits.map_err(Failure::from)? {
-        let collection = split.collection;
-        let size = SampleSize {
-            first: settings.columns_sample,
-            random: settings.columns_sample,
-            limit: SAMPLE_LIMIT,
-        };
-        let sample = collection.sample(size).await.map_err(Failure::from)?;
-        let mut proposal = ColumnsProposal::new();
-        for document in &sample.documents {
-            let namespace = || format!("a document of `{}` is malformed", collection.namespace());
-            proposal
-                .observe(document.as_bytes())
-                .with_context(namespace)?;
+    let splits = splits.map_err(Failure::from)?;
+    let snapshot = match splits.first().filter(|_| settings.snapshot) {
+        Some(split) => {
+            let time = split.collection.snapshot_time().await;
+            Some(time.map_err(Failure::from)?)
         }
-        let plan = SplitPlan {
-            split_id: split.split,
-            collection: collection.name().to_owned(),
-            uuid: collection.uuid().map(|uuid| uuid.to_string()),
-            mean_document_size: sample.mean_document_size(),
-            columns: proposal.finish(),
-        };
-        let estimated_documents = collection.estimated_count().await.map_err(Failure::from)?;
-        planned.push(PlannedSplit {
-            collection,
-            plan,
-            estimated_documents,
-        });
+        None => None,
+    };
+    let mut planned = Vec::with_capacity(splits.len());
+    for split in splits {
+        planned.push(plan_split(split.split, &split.collection, &settings, snapshot).await?);
     }
-    Ok(planned)
+    Ok(ExportPlan {
+        settings,
+        snapshot,
+        splits: planned,
+    })
+}
+
+async fn plan_split(
+    split_id: u32,
+    collection: &Collection,
+    settings: &PlannedSettings,
+    snapshot: Option<SnapshotTime>,
+) -> anyhow::Result<SplitPlan> {
+    let count = match settings.columns_sample {
+        NumberOr::Number(count) => count.get(),
+        NumberOr::Word(_) => SIZE_SAMPLE,
+    };
+    let size = SampleSize {
+        first: count,
+        random: count,
+        limit: SAMPLE_LIMIT,
+    };
+    let sample = collection.sample(size).await.map_err(Failure::from)?;
+    let mean_document_size = sample.mean_document_size();
+    let mut proposal = ColumnsProposal::new();
+    for document in &sample.documents {
+        observe(&mut proposal, collection, document.as_bytes())?;
+    }
+    if let NumberOr::Word(_) = settings.columns_sample {
+        let options = ScanOptions {
+            queue: READ_AHEAD,
+            mean_document_size,
+            at: snapshot,
+        };
+        observe_all(&mut proposal, collection, options).await?;
+    }
+    let wanted = match settings.ranges {
+        NumberOr::Number(count) => RangeSize::Count(count.get()),
+        NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
+    };
+    let definition = collection.definition().await.map_err(Failure::from)?;
+    Ok(SplitPlan {
+        split_id,
+        collection: collection.name().to_owned(),
+        uuid: collection.uuid().map(|uuid| uuid.to_string()),
+        estimated_documents: collection.estimated_count().await.map_err(Failure::from)?,
+        mean_document_size,
+        columns: proposal.finish(),
+        indexes: definition.indexes,
+        options: definition.options,
+        is_divisible: collection.is_divisible().await.map_err(Failure::from)?,
+        ranges: collection.ranges(wanted).await.map_err(Failure::from)?,
+    })
+}
+
+/// Reads the whole collection before it is exported, for columns that leave nothing out.
+async fn observe_all(
+    proposal: &mut ColumnsProposal,
+    collection: &Collection,
+    options: ScanOptions,
+) -> anyhow::Result<()> {
+    let namespace = collection.namespace();
+    tracing::info!(%namespace, "all documents are read once to choose the columns, and then again");
+    let mut scan = collection.scan(ScanRange::default(), options);
+    while let Some(batch) = scan.next().await.map_err(Failure::from)? {
+        for document in batch.documents()? {
+            let document = document.map_err(Failure::from)?;
+            observe(proposal, collection, document.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn observe(
+    proposal: &mut ColumnsProposal,
+    collection: &Collection,
+    document: &[u8],
+) -> anyhow::Result<()> {
+    proposal
+        .observe(document)
+        .with_context(|| format!("a document of `{}` is malformed", collection.namespace()))
 }

@@ -1,46 +1,65 @@
 //! The record of a data file: written when all its parts are acknowledged, and before they become
 //! an object. So an object that no record describes cannot exist.
 
-use bson::RawDocument;
 use bytes::Bytes;
 use lob_columns::Digest;
 use lob_core::crc::Crc;
+use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
-use lob_core::manifest::DataFile;
-use lob_core::run::{OpenRun, PROGRESS_FOLDER};
+use lob_core::manifest::{ExportedSplit, Verified};
+use lob_core::multipart::FinishedParts;
+use lob_core::part::Contents;
+use lob_core::run::{Claim, OpenRun, PROGRESS_FOLDER};
 use lob_core::statistics::Statistics;
-use lob_core::store::{StoredPart, UploadId};
+use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
+use lob_mongo::DocumentId;
 use serde::{Deserialize, Serialize};
 
 use crate::data_file::WrittenFile;
 
 /// The version of the record's form.
 const FORMAT_VERSION: u32 = 1;
+/// Largest record that is read: 10,000 parts and field names of every document take a few MiB.
+const MAX_RECORD_BYTES: u64 = 64 << 20;
+
+/// Which data file of which range of which split: what names it and its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) split_id: u32,
+    pub(crate) range: u32,
+    pub(crate) sequence: u32,
+}
+
+/// The documents of a range that one record covers: from where the record before it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Interval {
+    /// The documents after this `_id`; from the range's own bound where it is absent.
+    pub(crate) after: Option<DocumentId>,
+    /// The last document's `_id`; absent where there are no documents.
+    pub(crate) last: Option<DocumentId>,
+    /// Whether the range ends here.
+    pub(crate) range_ends: bool,
+}
 
 /// What one record says: which documents, and in which data file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) format_version: u32,
-    pub(crate) split_id: u32,
-    pub(crate) range: u32,
-    pub(crate) sequence: u32,
-    /// The documents after this `_id`; from the range's start where it is absent.
-    pub(crate) after: Option<Id>,
-    /// The last document's `_id`; absent where there are no documents.
-    pub(crate) last: Option<Id>,
-    /// Whether the range ends here.
-    pub(crate) range_ends: bool,
+    format_version: u32,
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    #[serde(flatten)]
+    pub(crate) interval: Interval,
+    /// What the data file is, the newest description first; none where a range ended with nothing
+    /// left. There is more than one where an upload was lost, and the documents were scanned again.
+    pub(crate) descriptions: Vec<Description>,
+}
+
+/// What a data file holds, and the upload that makes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
     pub(crate) statistics: Statistics,
     pub(crate) digest: Digest,
     pub(crate) residual_rows: u64,
-    /// Absent where a range ended with nothing left.
-    pub(crate) file: Option<RecordedFile>,
-}
-
-/// The data file of a record, and the upload that makes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RecordedFile {
-    pub(crate) key: String,
     pub(crate) size_bytes: u64,
     pub(crate) sha256: Sha256,
     pub(crate) crc64nvme: Crc,
@@ -48,29 +67,42 @@ pub(crate) struct RecordedFile {
     pub(crate) parts: Vec<StoredPart>,
 }
 
-/// An `_id` of any type: the hexadecimal digits of the BSON document `{_id: …}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Id(String);
-
-impl Id {
-    pub(crate) fn of(document: &RawDocument) -> lob_mongo::Result<Self> {
-        let id = lob_mongo::DocumentId::of(document)?;
-        Ok(Self(hex::encode(id.as_document().as_bytes())))
-    }
+/// A record in S3.
+#[derive(Debug, Clone)]
+pub(crate) struct StandingRecord {
+    pub(crate) record: Record,
+    pub(crate) etag: String,
 }
 
-/// Which data file of which range of which split: what names it and its record.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) split_id: u32,
-    pub(crate) range: u32,
-    pub(crate) sequence: u32,
+/// Who wrote the record that stands.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// This process.
+    Ours(StandingRecord),
+    /// Another process of the run: its record counts.
+    Others,
 }
 
 impl Place {
+    /// The first data file of a range.
+    pub(crate) fn first(split_id: u32, range: u32) -> Self {
+        Self {
+            split_id,
+            range,
+            sequence: 0,
+        }
+    }
+
+    pub(crate) fn next(self) -> Self {
+        Self {
+            sequence: self.sequence.saturating_add(1),
+            ..self
+        }
+    }
+
     /// The data file's name below the run's folder.
     pub(crate) fn file_name(self) -> String {
-        let folder = lob_core::manifest::ExportedSplit::folder(self.split_id);
+        let folder = ExportedSplit::folder(self.split_id);
         format!(
             "{folder}part-{:05}-{:05}.parquet",
             self.range, self.sequence
@@ -87,67 +119,160 @@ impl Place {
     }
 }
 
-impl Record {
-    /// The record of a written data file.
-    pub(crate) fn of_file(
-        place: Place,
-        file: &WrittenFile,
-        after: Option<Id>,
-        last: Option<Id>,
-        range_ends: bool,
-    ) -> Self {
+impl Description {
+    pub(crate) fn of(file: &WrittenFile) -> Self {
         Self {
             statistics: file.statistics.clone(),
             digest: file.digest,
             residual_rows: file.residual_rows,
-            file: Some(RecordedFile {
-                key: file.name.clone(),
-                size_bytes: file.hashes.size,
-                sha256: file.hashes.sha256,
-                crc64nvme: file.hashes.crc,
-                upload_id: file.parts.upload_id().clone(),
-                parts: file.parts.parts().to_vec(),
-            }),
-            ..Self::of_end(place, after, last, range_ends)
+            size_bytes: file.hashes.size,
+            sha256: file.hashes.sha256,
+            crc64nvme: file.hashes.crc,
+            upload_id: file.parts.upload_id().clone(),
+            parts: file.parts.parts().to_vec(),
         }
     }
 
-    /// The record of a range that ended with nothing left.
-    pub(crate) fn of_nothing(place: Place, after: Option<Id>) -> Self {
-        Self::of_end(place, after, None, true)
-    }
-
-    fn of_end(place: Place, after: Option<Id>, last: Option<Id>, range_ends: bool) -> Self {
-        Self {
-            format_version: FORMAT_VERSION,
-            split_id: place.split_id,
-            range: place.range,
-            sequence: place.sequence,
-            after,
-            last,
-            range_ends,
-            statistics: Statistics::default(),
-            digest: Digest::default(),
-            residual_rows: 0,
-            file: None,
+    pub(crate) fn contents(&self) -> Contents {
+        Contents {
+            size: self.size_bytes,
+            crc: self.crc64nvme,
         }
-    }
-
-    /// Writes the record, which must not exist yet.
-    pub(crate) async fn put(&self, run: &OpenRun, place: Place) -> anyhow::Result<()> {
-        let bytes = Bytes::from(serde_json::to_vec_pretty(self)?);
-        run.store
-            .put_new(&run.key(&place.record_name()), bytes, &run.token)
-            .await?;
-        Ok(())
     }
 }
 
-/// A data file with its record and its object: what the commit adds up.
-#[derive(Debug, Clone)]
-pub(crate) struct CompletedFile {
-    pub(crate) statistics: Statistics,
-    pub(crate) digest: Digest,
-    pub(crate) residual_rows: u64,
-    pub(crate) object: DataFile,
+impl Record {
+    pub(crate) fn new(place: Place, interval: Interval, description: Option<Description>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            place,
+            interval,
+            descriptions: description.into_iter().collect(),
+        }
+    }
+
+    /// The same documents in another data file; what was said before may still prove true.
+    pub(crate) fn described_anew(&self, description: Description) -> Self {
+        let mut anew = self.clone();
+        anew.descriptions.insert(0, description);
+        anew
+    }
+
+    /// What the data file of this record may be.
+    pub(crate) fn claim(&self) -> Claim {
+        let candidates = self.descriptions.iter().map(Description::contents);
+        Claim {
+            name: self.place.file_name(),
+            candidates: candidates.collect(),
+        }
+    }
+
+    /// The upload that makes the data file, ready to be completed.
+    pub(crate) fn upload(&self, run: &OpenRun) -> Option<(FinishedParts, Contents)> {
+        let description = self.descriptions.first()?;
+        let upload = FinishedParts::recorded(
+            &run.store,
+            &run.key(&self.place.file_name()),
+            &run.token,
+            description.upload_id.clone(),
+            description.parts.clone(),
+        );
+        Some((upload, description.contents()))
+    }
+
+    /// Gives up the upload that was to make the data file.
+    pub(crate) async fn abort(&self, run: &OpenRun) -> Result<(), StoreError> {
+        match self.descriptions.first() {
+            Some(description) => {
+                let key = run.key(&self.place.file_name());
+                run.store
+                    .abort_multipart(&key, &description.upload_id)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The record of this place, if there is one.
+    ///
+    /// # Errors
+    /// One that this version cannot read, exit status 3; the store's.
+    pub(crate) async fn read(
+        run: &OpenRun,
+        place: Place,
+    ) -> anyhow::Result<Option<StandingRecord>> {
+        let key = run.key(&place.record_name());
+        let reading = run.store.get_small_with_etag(&key, MAX_RECORD_BYTES);
+        let (bytes, etag) = match reading.await {
+            Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let refused = || {
+            Failure::integrity(format!(
+                "the record `{}` cannot be used",
+                run.store.url(&key)
+            ))
+        };
+        let record: Self =
+            serde_json::from_slice(&bytes).map_err(|error| refused().caused_by(error))?;
+        if record.format_version != FORMAT_VERSION || record.place != place {
+            return Err(refused().into());
+        }
+        Ok(Some(StandingRecord { record, etag }))
+    }
+
+    /// Writes the record where there must be none, or over `seen`. If another process was faster,
+    /// its record stands. Where this fails nobody may know whether the record is there: then its
+    /// upload must not be aborted.
+    pub(crate) async fn put(
+        self,
+        run: &OpenRun,
+        seen: Option<&StandingRecord>,
+    ) -> anyhow::Result<Claimed> {
+        let key = run.key(&self.place.record_name());
+        let bytes = Bytes::from(serde_json::to_vec_pretty(&self)?);
+        let put = match seen {
+            None => run.store.put_new(&key, bytes, &run.token).await,
+            Some(seen) => {
+                run.store
+                    .put_over(&key, bytes, &run.token, &seen.etag)
+                    .await
+            }
+        };
+        // A size alone does not tell our record from another's.
+        let is_proved = run.store.endpoint().proof_of_put() != Verified::SizeOnly;
+        match put {
+            Ok(object) if is_proved => Ok(Claimed::Ours(StandingRecord {
+                record: self,
+                etag: object.etag,
+            })),
+            Ok(_) => self.whose(run).await,
+            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
+                self.whose(run).await.map_err(|unanswered| {
+                    let url = run.store.url(&key);
+                    let message = format!("whether the record `{url}` is ours is not known");
+                    let cause = unanswered.reallocate_into_boxed_dyn_error_without_backtrace();
+                    Failure::new(ExitStatus::Unknown, message)
+                        .caused_by(cause)
+                        .into()
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads what stands there: our own upload's id is our own lost reply.
+    async fn whose(&self, run: &OpenRun) -> anyhow::Result<Claimed> {
+        let upload = |record: &Self| record.descriptions.first().map(|d| d.upload_id.clone());
+        match Self::read(run, self.place).await? {
+            Some(standing) if upload(&standing.record) == upload(self) => {
+                Ok(Claimed::Ours(standing))
+            }
+            Some(_) => Ok(Claimed::Others),
+            None => {
+                let url = run.store.url(&run.key(&self.place.record_name()));
+                Err(Failure::integrity(format!("the record `{url}` went away")).into())
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Everything that shapes an export, resolved.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
@@ -11,6 +12,9 @@ use lob_core::s3_settings::S3Settings;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoSettings};
 use serde::{Deserialize, Serialize};
+
+use crate::number_or::{All, Auto, NumberOr};
+use crate::worker::Worker;
 
 /// The settings of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,10 +33,22 @@ pub(crate) struct ExportSettings {
     pub(crate) file_size: ByteSize,
     /// Size in memory at which a row group ends.
     pub(crate) row_group_size: ByteSize,
-    /// Documents that wait to be encoded.
+    /// Ranges of each split.
+    pub(crate) ranges: NumberOr<Auto>,
+    /// Bytes of documents of one range, where their number is not set.
+    pub(crate) range_size: ByteSize,
+    /// Whether all documents are read as they are at one moment.
+    pub(crate) snapshot: bool,
+    /// Documents that wait to be encoded, of each range.
     pub(crate) read_ahead: ByteSize,
     /// Documents from the start, and as many at random, by which columns are chosen.
-    pub(crate) columns_sample: u32,
+    pub(crate) columns_sample: NumberOr<All>,
+    /// Ranges that this process exports at once; one for every two cores where it is absent.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Which share of the run this process takes; all of it where it is absent.
+    pub(crate) worker: Option<Worker>,
+    /// How many workers there are, where an array job does not say so.
+    pub(crate) workers: Option<NonZeroU32>,
     /// What the manifest's `checksum` is made of.
     pub(crate) checksum: ChecksumKind,
     /// Folder for the local copy of the manifest.
@@ -68,8 +84,14 @@ pub(crate) fn defaults() -> ExportSettings {
         compression: Compression::Auto,
         file_size: ByteSize::mib(256),
         row_group_size: ByteSize::mib(16),
+        ranges: NumberOr::Word(Auto),
+        range_size: ByteSize::gib(1),
+        snapshot: false,
         read_ahead: ByteSize::mib(16),
-        columns_sample: 1000,
+        columns_sample: NumberOr::Number(const { NonZeroU32::new(1000).unwrap() }),
+        jobs: None,
+        worker: None,
+        workers: None,
         checksum: ChecksumKind::Statistics,
         manifest_dir: PathBuf::from("artifacts/s3_exports"),
         mongo: MongoSettings::default(),
@@ -91,12 +113,27 @@ pub(crate) struct ByteSettings {
     pub(crate) part_size: ByteSize,
 }
 
+/// The settings that decide what a run holds: they are frozen in its plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PlannedSettings {
+    pub(crate) database: String,
+    pub(crate) collection_pattern: CollectionPattern,
+    pub(crate) split: SplitSelection,
+    pub(crate) ranges: NumberOr<Auto>,
+    pub(crate) range_size: ByteSize,
+    pub(crate) snapshot: bool,
+    pub(crate) columns_sample: NumberOr<All>,
+    pub(crate) checksum: ChecksumKind,
+    #[serde(flatten)]
+    pub(crate) bytes: ByteSettings,
+}
+
 impl ExportSettings {
-    /// The settings that shape the bytes of the data files.
+    /// The settings that a plan freezes.
     ///
     /// # Errors
     /// Sizes that readers or memory could not take.
-    pub(crate) fn byte_settings(&self) -> Result<ByteSettings, Failure> {
+    pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
         let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
             let size = self.row_group_size;
@@ -113,14 +150,43 @@ impl ExportSettings {
                 self.file_size, self.parts.part_size
             )));
         }
-        if self.columns_sample == 0 {
-            return Err(Failure::usage("--columns-sample 0 would leave no columns"));
+        if self.range_size.0 == 0 {
+            return Err(Failure::usage(
+                "--range-size 0 would need ranges without end",
+            ));
         }
-        Ok(ByteSettings {
-            compression: self.compression,
-            file_size: self.file_size,
-            row_group_size: self.row_group_size,
-            part_size: self.parts.part_size,
+        Ok(PlannedSettings {
+            database: self.database.clone(),
+            collection_pattern: self.collection_pattern.clone(),
+            split: self.split.clone(),
+            ranges: self.ranges,
+            range_size: self.range_size,
+            snapshot: self.snapshot,
+            columns_sample: self.columns_sample,
+            checksum: self.checksum,
+            bytes: ByteSettings {
+                compression: self.compression,
+                file_size: self.file_size,
+                row_group_size: self.row_group_size,
+                part_size: self.parts.part_size,
+            },
         })
+    }
+}
+
+impl PlannedSettings {
+    /// The first setting in which `other` differs, of those that `counts` names.
+    ///
+    /// # Errors
+    /// Settings that are not JSON, which no settings are.
+    pub(crate) fn difference(
+        &self,
+        other: &Self,
+        counts: impl Fn(&str) -> bool,
+    ) -> serde_json::Result<Option<String>> {
+        let (ours, others) = (serde_json::to_value(self)?, serde_json::to_value(other)?);
+        let names = ours.as_object().into_iter().flat_map(|ours| ours.keys());
+        let mut different = names.filter(|name| ours[*name] != others[*name] && counts(name));
+        Ok(different.next().map(|name| name.replace('_', "-")))
     }
 }

@@ -161,7 +161,7 @@ impl Sender<'_> {
             Ok(hashes) => {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
-                let completed = parts.complete_on(&hashes, condition).await;
+                let completed = parts.complete_on(hashes.contents(), condition).await;
                 let object = completed.map_err(|error| unusable(error.into()))?;
                 Ok(Sent {
                     hashes,

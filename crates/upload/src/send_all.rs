@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::Context;
-use lob_core::failure::{ExitStatus, Failure};
+use lob_core::failure::{ExitStatus, Failure, gravest};
 use lob_core::manifest::{FailedFile, UploadedFile};
 use lob_core::part::{Hashing, PartBudget};
 use lob_core::run::OpenRun;
@@ -81,7 +81,7 @@ pub(crate) async fn send_all(
             }
         }
     }
-    check(failures)?;
+    gravest(failures)?;
     context.interrupt.check()?;
     if sent.files.is_empty() {
         return Err(Failure::new(ExitStatus::Failed, "every file failed").into());
@@ -91,20 +91,6 @@ pub(crate) async fn send_all(
     sent.failed
         .sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
     Ok(sent)
-}
-
-/// The gravest of several failures; files that were merely stopped have nothing to tell.
-fn check(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
-    failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
-    failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
-    let mut failures = failures.into_iter();
-    match failures.next() {
-        None => Ok(()),
-        Some(gravest) => {
-            failures.for_each(|further| tracing::warn!("{further:#}"));
-            Err(gravest)
-        }
-    }
 }
 
 /// Whether a failure says nothing about the other files, and would be the same the next time. A

@@ -71,6 +71,8 @@ pub struct ExportedSplit {
     /// The options of the collection, in the same form, where it has any.
     #[serde(default)]
     pub options: Option<String>,
+    /// How many ranges of `_id` it was cut into.
+    pub ranges: u32,
     /// What moment the documents are of.
     pub consistency: Consistency,
     /// The data files, in the order of their documents.
@@ -93,6 +95,13 @@ pub struct SplitColumn {
 pub enum Consistency {
     /// Each document as it was when the scan passed it.
     Live,
+    /// All documents as they were at one moment of the server's cluster time.
+    Snapshot {
+        /// Seconds since 1970.
+        seconds: u32,
+        /// Counts the operations of that second.
+        increment: u32,
+    },
 }
 
 /// One data file of a split.

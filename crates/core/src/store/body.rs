@@ -52,6 +52,19 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Refused`] where it is larger than `limit` bytes.
     pub async fn get_small(&self, key: &str, limit: u64) -> Result<Bytes, StoreError> {
+        let (bytes, _) = self.get_small_with_etag(key, limit).await?;
+        Ok(bytes)
+    }
+
+    /// The whole of a small object and its ETag, by which it can be replaced.
+    ///
+    /// # Errors
+    /// As [`Store::get_small`].
+    pub async fn get_small_with_etag(
+        &self,
+        key: &str,
+        limit: u64,
+    ) -> Result<(Bytes, String), StoreError> {
         let mut body = self.get(key).await?;
         if body.size > limit {
             let detail = format!("{} bytes are more than the {limit} allowed", body.size);
@@ -67,7 +80,7 @@ impl Store {
         while let Some(chunk) = body.next().await? {
             bytes.extend_from_slice(&chunk);
         }
-        Ok(bytes.freeze())
+        Ok((bytes.freeze(), body.etag))
     }
 
     async fn get_from(

@@ -54,6 +54,24 @@ impl Store {
         self.put(key, body, token).await
     }
 
+    /// Puts these bytes in the place of the object that has this `etag`.
+    ///
+    /// # Errors
+    /// As [`Store::put_new`], where another object than the one that was seen stands there.
+    pub async fn put_over(
+        &self,
+        key: &str,
+        body: Bytes,
+        token: &WriteToken,
+        etag: &str,
+    ) -> Result<WrittenObject, StoreError> {
+        let body = Body {
+            condition: Condition::Unchanged(etag),
+            ..self.hashed(body)
+        };
+        self.put(key, body, token).await
+    }
+
     /// [`Store::put_new`] for a data file of one part, whose memory is free again afterwards.
     ///
     /// # Errors

@@ -3,43 +3,75 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use bson::RawDocument;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
-use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject, Trap};
 use lob_testkit::split_documents::SplitDocuments;
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 pub(crate) const BUCKET: &str = "lob-test";
+/// The folder of the run that [`Bed::export`] makes.
+pub(crate) const RUN: &str = "processed-splits/run-1";
+/// Several ranges and data files of the few documents that a bed has.
+pub(crate) const SMALL: [&str; 6] = [
+    "--ranges",
+    "3",
+    "--file-size",
+    "1KiB",
+    "--row-group-size",
+    "400B",
+];
 
 pub(crate) struct Bed {
     pub(crate) s3: S3Server,
     pub(crate) mongo: MongoServer,
+    /// Set it to hold a request; not on a bed with another gate.
+    pub(crate) trap: Trap,
     folder: TempDir,
 }
 
 impl Bed {
     /// Two splits of 30 and 20 documents in the database `raw`.
     pub(crate) async fn new() -> Self {
-        let bed = Self::with(MongoOptions::default()).await;
-        for (split, count) in [(0, 30), (1, 20)] {
-            let documents = SplitDocuments::new(split, 4).take(count);
-            let collection = format!("split_{split}_input");
-            bed.mongo.load("raw", &collection, documents).unwrap();
-        }
-        bed
+        Self::with(MongoOptions::default()).await.loaded()
+    }
+
+    /// [`Bed::new`] on an S3 server that asks `gate` about each request.
+    pub(crate) async fn gated(gate: impl Gate) -> Self {
+        Self::on(Some(Arc::new(gate)), MongoOptions::default())
+            .await
+            .loaded()
     }
 
     /// Empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
+        Self::on(None, mongo).await
+    }
+
+    fn loaded(self) -> Self {
+        for (split, count) in [(0, 30), (1, 20)] {
+            let documents = SplitDocuments::new(split, 4).take(count);
+            let collection = format!("split_{split}_input");
+            self.mongo.load("raw", &collection, documents).unwrap();
+        }
+        self
+    }
+
+    async fn on(gate: Option<Arc<dyn Gate>>, mongo: MongoOptions) -> Self {
+        let trap = Trap::default();
         let options = S3Options {
             buckets: vec![BUCKET.to_owned()],
+            gate: Some(gate.unwrap_or_else(|| Arc::new(trap.clone()))),
             ..S3Options::default()
         };
         Self {
             s3: S3Server::start(options).await.unwrap(),
             mongo: MongoServer::start(mongo).unwrap(),
+            trap,
             folder: TempDir::new().unwrap(),
         }
     }
@@ -82,6 +114,78 @@ impl Bed {
             .await
     }
 
+    /// Starts the binary as the run `run-1`, logging what went wrong alone.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let args = [args, &["--run-id", "run-1", "--log-level", "error"]].concat();
+        self.command(&args).spawn().unwrap()
+    }
+
+    /// Starts the binary as [`Bed::start`] does and kills it at the first request that is `chosen`;
+    /// `None` if it ends before that.
+    pub(crate) async fn kill_at(
+        &self,
+        args: &[&str],
+        chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static,
+    ) -> Option<Request> {
+        let mut catch = self.trap.set(chosen);
+        let mut child = self.start(args);
+        let request = tokio::select! {
+            request = catch.request() => Some(request),
+            _ = child.wait() => None,
+        };
+        let _ = child.start_kill();
+        child.wait().await.unwrap();
+        request
+    }
+
+    /// The manifest of `run-1`, without what differs between two runs of the same documents.
+    #[track_caller]
+    pub(crate) fn manifest(&self) -> Value {
+        let mut manifest: Value =
+            serde_json::from_slice(&self.object("manifest.json").bytes).unwrap();
+        let fields = manifest.as_object_mut().unwrap();
+        for of_the_run in [
+            "export_timestamp",
+            "started",
+            "finished",
+            "write_token",
+            "metrics",
+        ] {
+            assert!(fields.remove(of_the_run).is_some(), "{of_the_run}");
+        }
+        manifest
+    }
+
+    /// The object `name` of `run-1`.
+    #[track_caller]
+    pub(crate) fn object(&self, name: &str) -> StoredObject {
+        self.s3.object(BUCKET, &format!("{RUN}/{name}")).unwrap()
+    }
+
+    /// The run exists and is what `manifest` says, each split's folder holds what is listed and
+    /// nothing else, and nothing is left open.
+    #[track_caller]
+    pub(crate) fn assert_whole(&self, manifest: &Value) {
+        assert_eq!(self.manifest(), *manifest);
+        let splits = manifest["splits"].as_array().unwrap().iter();
+        let listed: Vec<String> = splits
+            .flat_map(|split| split["files"].as_array().unwrap())
+            .map(|file| format!("{RUN}/{}", file["key"].as_str().unwrap()))
+            .collect();
+        let keys = self.s3.keys(BUCKET);
+        let there = keys.into_iter().filter(|key| key.ends_with(".parquet"));
+        assert_eq!(there.collect::<Vec<_>>(), listed);
+        assert_eq!(self.s3.open_uploads(BUCKET), []);
+    }
+
+    /// The requests of one operation, from the `from`th request on, whose key ends with `end`.
+    pub(crate) fn asked(&self, operation: Operation, end: &str, from: usize) -> Vec<Request> {
+        let requests = self.s3.requests().into_iter().skip(from);
+        requests
+            .filter(|request| request.operation == operation && request.key.ends_with(end))
+            .collect()
+    }
+
     /// Runs a command on the MongoDB server, for what `load` cannot make.
     pub(crate) fn mongo_command(&self, command: &RawDocument) {
         let uri = self.mongo.uri();
@@ -113,6 +217,13 @@ impl Bed {
     pub(crate) fn assert_nothing_written(&self) {
         assert_eq!(self.s3.keys(BUCKET), [""; 0]);
     }
+}
+
+/// Ends with success, or fails the test with all that was said.
+#[track_caller]
+pub(crate) fn succeeded(output: Output) -> Output {
+    assert!(output.status.success(), "{}", shown(&output));
+    output
 }
 
 /// An address that nothing listens at.

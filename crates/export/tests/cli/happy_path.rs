@@ -16,7 +16,7 @@ async fn a_summary_names_every_split_and_the_manifest() {
       split_1_input: 20 documents in 1 files, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
-    [TIME]  INFO exporting run=run-1 splits=2
+    [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO [SIZE] moved, 50 of 50 documents done, [SIZE]/s
     "#);
     let keys = bed.s3.keys(BUCKET);
@@ -69,6 +69,7 @@ async fn json_has_the_same_facts_for_machines() {
             "metrics",
             "run_id",
             "splits",
+            "was_committed",
         ]
     );
     assert_eq!(
@@ -79,6 +80,7 @@ async fn json_has_the_same_facts_for_machines() {
             "digest",
             "documents",
             "files",
+            "ranges",
             "residual_rows",
             "split_id",
         ]

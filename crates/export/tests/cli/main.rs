@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bed;
+mod cleanup;
 mod happy_path;
 mod refusals;
+mod resume;
 mod secrets;
 mod usage;
+mod workers;

@@ -126,23 +126,29 @@ async fn a_view_is_refused() {
 }
 
 #[tokio::test]
-async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
+async fn a_server_without_snapshots_is_told_before_anything_is_written() {
     let bed = Bed::new().await;
-    assert!(bed.export(&[]).await.status.success());
-    let objects = || {
-        let keys = bed.s3.keys(BUCKET).into_iter();
-        keys.map(|key| bed.s3.object(BUCKET, &key))
-            .collect::<Vec<_>>()
-    };
-    let before = objects();
-    assert_shown!(bed.export(&["--split", "0"]).await, @r#"
+    assert_shown!(bed.export(&["--snapshot"]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` has a plan already below `s3://lob-test/processed-splits/`
-    hint: exports cannot be resumed yet; take another --run-id
+    error: MongoDB at [SERVER] cannot read from a snapshot
+      Caused by: the test server does not support this read concern (code 238, NotImplemented)
+    hint: leave out --snapshot, or read from a replica set of MongoDB 5.0 or newer
     "#);
-    assert_eq!(objects(), before);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn an_option_without_a_meaning_for_the_command_is_wrong_usage() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["cleanup", "run-1", "--jobs", "2"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --jobs has no meaning for `cleanup`
+    "#);
+    bed.assert_nothing_written();
 }
 
 #[tokio::test]
@@ -157,8 +163,10 @@ async fn an_object_that_nobody_recorded_fails_the_run() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/split_1.parquet/x.parquet` belongs to no record of this run
-    hint: something else writes to this run; take another --run-id
+    error: run `run-1` is not complete
+      Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/x.parquet` belongs to no record of this run
+    hint: the same command with `--run-id run-1` resumes it
+    hint: something else writes to this run: remove it, or take another --run-id
     "#);
     bed.assert_nothing_published();
 }
@@ -172,8 +180,10 @@ async fn a_data_file_that_another_process_wrote_fails_the_run() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: failed to export `raw.split_0_input`
-      Caused by: CompleteMultipartUpload of `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` failed: PreconditionFailed (412): processed-splits/run-1/split_0.parquet/part-00000-00000.parquet exists [request id [ID]]
+    error: run `run-1` is not complete
+      Caused by: failed to export `raw.split_0_input`
+      Caused by: HeadObject of `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` failed: another object is there
+    hint: take another --run-id
     hint: another run or process wrote this object; take a new --run-id
     "#);
     bed.assert_nothing_published();

@@ -13,10 +13,18 @@ async fn help_tells_every_flag() {
     polars read as one table, and from which lob-import brings back every document byte for byte. The
     manifest of the run is written last: a run without one does not exist.
 
+    Several processes can share a run: one plans it, any number work, and one commits it.
+
     Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_EXPORT_`
     and its name where only this tool is meant.
 
-    Usage: lob-export [OPTIONS]
+    Usage: lob-export [OPTIONS] [COMMAND]
+
+    Commands:
+      plan     Plan a run: its splits, their columns and ranges
+      work     Export the ranges of a planned run that are this worker's
+      commit   Commit a planned run of which every range is exported
+      cleanup  List what a run left unfinished: multipart uploads that take space and cost money
 
     Options:
           --database <NAME>
@@ -29,7 +37,7 @@ async fn help_tells_every_flag() {
               Splits to export, such as `0,2,5` [default: all]
 
           --run-id <NAME>
-              Name of the run [default: the time in UTC, such as [RUN]]
+              Name of the run; one that was stopped is resumed [default: the time in UTC]
 
           --compression <NAME>
               Compression of Parquet pages: `auto`, `zstd[:LEVEL]`, `lz4`, `snappy` or `none` [default:
@@ -41,12 +49,36 @@ async fn help_tells_every_flag() {
           --row-group-size <SIZE>
               Size in memory of one row group; about eight of them are held at once [default: 16MiB]
 
+          --ranges <COUNT>
+              Ranges of `_id` that each split is cut into: `auto` or a number [default: auto]
+
+          --range-size <SIZE>
+              Size of the documents of one range where their number is `auto` [default: 1GiB]
+
+          --snapshot
+              Read all documents as they are at the time of the plan, whatever changes meanwhile
+
+              Only a replica set or a cluster can do this, and only for as long as it keeps its history
+              (`minSnapshotHistoryWindowInSeconds`, five minutes by default).
+
+          --jobs <COUNT>
+              Ranges that this process exports at once; each takes memory of its own for --read-ahead
+              and for eight times --row-group-size [default: one for every two cores]
+
+          --worker <K/N>
+              Which of N workers this is, as `K/N`, counted from 0 [default: what an array job says,
+              else the only one]
+
+          --workers <N>
+              How many workers there are, where the array job does not say so (Kubernetes)
+
           --read-ahead <SIZE>
-              Bytes of documents that are read ahead [default: 16MiB]
+              Bytes of documents that are read ahead, of each range [default: 16MiB]
 
           --columns-sample <COUNT>
               Documents by which the columns of a split are chosen: as many from its start and as many
-              at random [default: 1000]
+              at random, or `all`, which reads the whole collection before it is exported [default:
+              1000]
 
           --checksum <KIND>
               What the manifest's `checksum` is made of [default: statistics]
@@ -274,6 +306,7 @@ async fn every_setting_is_shown_with_its_origin() {
     endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
     expected_bucket_owner            = (not set)  # default
     file_size                        = 64MiB  # file `lob.toml`
+    jobs                             = (not set)  # default
     manifest_dir                     = artifacts/s3_exports  # default
     max_bandwidth                    = (not set)  # default
     mongodb_connect_timeout          = 10s  # default
@@ -287,12 +320,17 @@ async fn every_setting_is_shown_with_its_origin() {
     path_style                       = false  # default
     prefix                           = processed-splits  # default
     profile                          = (not set)  # default
+    range_size                       = 1GiB  # default
+    ranges                           = auto  # default
     read_ahead                       = 16MiB  # default
     region                           = eu-central-1  # environment variable `AWS_REGION`
     retry_timeout                    = 5m  # file `lob.toml`
     row_group_size                   = 16MiB  # default
     run_id                           = (not set)  # default
+    snapshot                         = false  # default
     split                            = 0,2  # flag `--split`
+    worker                           = (not set)  # default
+    workers                          = (not set)  # default
     ----- stderr -----
     "#);
 }

@@ -1,0 +1,92 @@
+//! Which of several descriptions an object is: for data files that were described before they
+//! became objects, and perhaps more than once.
+
+use super::{OpenRun, Proved};
+use crate::failure::Failure;
+use crate::part::Contents;
+use crate::store::{Expected, StoreError, StoreErrorKind, WrittenObject};
+
+/// What an object is said to be.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its name below the run's folder.
+    pub name: String,
+    /// What it may be.
+    pub candidates: Vec<Contents>,
+}
+
+/// An object that is what was claimed.
+#[derive(Debug)]
+pub struct Attested {
+    /// The position of the candidate that it is.
+    pub candidate: usize,
+    /// What the server says of it.
+    pub object: WrittenObject,
+    proved: Proved,
+}
+
+impl Proved {
+    /// The proof of a run whose data files are exactly these.
+    pub fn of(attested: impl IntoIterator<Item = Attested>) -> Self {
+        attested
+            .into_iter()
+            .fold(Self(()), |_, attested| attested.proved)
+    }
+}
+
+impl OpenRun {
+    /// Asks the server which of its candidates an object in parts is; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::AlreadyExists`] where it is something else; the store's.
+    pub async fn identify(&self, claim: &Claim) -> Result<Option<Attested>, StoreError> {
+        let key = self.key(&claim.name);
+        let Some(there) = self.store.head(&key).await? else {
+            return Ok(None);
+        };
+        let proof = self.store.endpoint().proof_of_multipart();
+        let is_there = |contents: &Contents| {
+            let expected = Expected {
+                size: contents.size,
+                crc: contents.crc,
+                token: &self.token,
+                proof,
+                etag: None,
+            };
+            expected.is(&there)
+        };
+        match claim.candidates.iter().position(is_there) {
+            Some(candidate) => Ok(Some(Attested {
+                candidate,
+                object: WrittenObject {
+                    etag: there.etag,
+                    version_id: there.version_id,
+                    verified: proof,
+                },
+                proved: Proved(()),
+            })),
+            None => {
+                let (kind, url) = (StoreErrorKind::AlreadyExists, self.store.url(&key));
+                let detail = "another object is there";
+                Err(StoreError::new(kind, "HeadObject", url, detail))
+            }
+        }
+    }
+
+    /// [`OpenRun::identify`] for the commit, which needs every object.
+    ///
+    /// # Errors
+    /// An object that is something else, exit status 3; the store's.
+    pub async fn attest(&self, claim: &Claim) -> anyhow::Result<Option<Attested>> {
+        match self.identify(claim).await {
+            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
+                let url = self.store.url(&self.key(&claim.name));
+                let message = format!(
+                    "`{url}` is not what was recorded: it has another size, CRC64NVME or write token"
+                );
+                Err(Failure::integrity(message).into())
+            }
+            attested => Ok(attested?),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `lob-export cleanup RUN`: what a run left open in the bucket, where it takes space and costs
+//! money without being seen.
+
+use std::fmt::Write as _;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation};
+use lob_core::store::{OpenUpload, Sending, Store, UploadId};
+
+use crate::chain::Chain;
+use crate::plan::{ExportPlan, TOOL};
+use crate::settings::ExportSettings;
+
+/// Ranges that are asked for at once.
+const RANGES_AT_ONCE: usize = 16;
+
+/// An open upload that no record names.
+struct Leftover {
+    key: String,
+    upload: OpenUpload,
+}
+
+/// Lists the open multipart uploads of the run that no record names, and aborts them where `yes`
+/// says so.
+///
+/// # Errors
+/// A run without a plan; the store's.
+pub(crate) async fn cleanup(
+    id: RunId,
+    yes: bool,
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
+    let store = context.interrupt.or(connecting).await?;
+    let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
+    let finding = FoundRun::<ExportPlan>::find(&store, location.clone(), TOOL);
+    let Some(found) = context.interrupt.or(finding).await? else {
+        let url = store.url(&location.plan_key());
+        let message = format!("run `{id}` has no plan: `{url}` is not there");
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("check --prefix")
+            .into());
+    };
+    let looking = leftovers(&found.run, &found.plan.work);
+    let leftovers = context.interrupt.or(looking).await?;
+    if yes {
+        let mut failed = None;
+        for Leftover { key, upload } in &leftovers {
+            let aborting = store.abort_multipart(key, &upload.id);
+            match context.interrupt.or(aborting).await {
+                Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
+                Err(error) => {
+                    tracing::warn!("{error:#}");
+                    failed = Some(error);
+                }
+                Ok(()) => {}
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error.context("not every upload was aborted"));
+        }
+    }
+    Ok(outcome(
+        &id,
+        &store,
+        &leftovers,
+        yes,
+        found.manifest.is_some(),
+    ))
+}
+
+async fn leftovers(run: &OpenRun, plan: &ExportPlan) -> anyhow::Result<Vec<Leftover>> {
+    let ranges = plan
+        .splits
+        .iter()
+        .flat_map(|split| (0..split.range_count()).map(move |number| (split.split_id, number)));
+    let of_ranges: Vec<Vec<Leftover>> = futures::stream::iter(ranges)
+        .map(|(split_id, number)| of_range(run, split_id, number))
+        .buffered(RANGES_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut found: Vec<Leftover> = of_ranges.into_iter().flatten().collect();
+    found.append(&mut of_object(run, PLAN_NAME, &[]).await?);
+    Ok(found)
+}
+
+/// The keys of a range's uploads are those of its records, and the one that comes next.
+async fn of_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Result<Vec<Leftover>> {
+    let mut chain = Chain::of(split_id, number);
+    let mut found = Vec::new();
+    while let Some(standing) = chain.read_on(run).await? {
+        let record = standing.record;
+        let named: Vec<UploadId> = record
+            .descriptions
+            .into_iter()
+            .map(|d| d.upload_id)
+            .collect();
+        found.append(&mut of_object(run, &record.place.file_name(), &named).await?);
+    }
+    if !chain.is_complete {
+        found.append(&mut of_object(run, &chain.next.file_name(), &[]).await?);
+    }
+    Ok(found)
+}
+
+async fn of_object(run: &OpenRun, name: &str, named: &[UploadId]) -> anyhow::Result<Vec<Leftover>> {
+    let key = run.key(name);
+    let open = run.store.open_uploads(&key).await?;
+    let unnamed = open
+        .into_iter()
+        .filter(|upload| !named.contains(&upload.id));
+    let found = unnamed.map(|upload| Leftover {
+        key: key.clone(),
+        upload,
+    });
+    Ok(found.collect())
+}
+
+fn outcome(
+    id: &RunId,
+    store: &Store,
+    leftovers: &[Leftover],
+    aborted: bool,
+    committed: bool,
+) -> Outcome {
+    let mut text = String::new();
+    for Leftover { key, upload } in leftovers {
+        let since = match upload.initiated {
+            Some(time) => time.to_string(),
+            None => "an unknown time".to_owned(),
+        };
+        let _ = writeln!(text, "{}  open since {since}", store.url(key));
+    }
+    let count = leftovers.len();
+    text += &match (count, aborted) {
+        (0, _) => format!("run `{id}` left no upload open that no record names\n"),
+        (_, true) => format!("{count} uploads of run `{id}` were aborted\n"),
+        (_, false) => format!(
+            "{count} uploads of run `{id}` are open that no record names, perhaps those of a \
+             process that works on it; --yes aborts them\n"
+        ),
+    };
+    if !committed {
+        text += &format!("the run is not complete: `--run-id {id}` resumes it\n");
+    }
+    let uploads: Vec<_> = leftovers
+        .iter()
+        .map(|Leftover { key, upload }| {
+            serde_json::json!({
+                "key": key,
+                "upload_id": upload.id,
+                "initiated": upload.initiated,
+            })
+        })
+        .collect();
+    let json = serde_json::json!({
+        "run_id": id,
+        "committed": committed,
+        "aborted": aborted,
+        "uploads": uploads,
+    });
+    Outcome::new(text, json)
+}

@@ -1,0 +1,295 @@
+//! The commit: proves that all of the plan was exported, by the records alone, and writes the
+//! manifest.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_columns::Digest;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::{
+    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
+    SplitColumn, keep_local_copy,
+};
+use lob_core::metrics::MetricsSnapshot;
+use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
+use lob_core::statistics::Statistics;
+
+use crate::chain::Chain;
+use crate::confirm::confirm;
+use crate::open::Unfinished;
+use crate::plan::{ExportPlan, SplitPlan, TOOL};
+use crate::range::scan_failure;
+use crate::record::Place;
+use crate::settings::{ChecksumKind, ExportSettings};
+use crate::work::collections;
+
+/// Ranges whose records are read at once.
+const RANGES_AT_ONCE: usize = 16;
+
+/// A committed export.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    pub(crate) manifest: ExportManifest,
+    pub(crate) manifest_url: String,
+    pub(crate) local_copy: Option<PathBuf>,
+    /// Whether the run was committed by an earlier or another process.
+    pub(crate) was_committed: bool,
+    /// What this process cost.
+    pub(crate) metrics: MetricsSnapshot,
+}
+
+/// A range as its records tell it.
+struct RecordedRange {
+    number: u32,
+    chain: Chain,
+    /// Whether every data file is an object.
+    has_all_objects: bool,
+    statistics: Statistics,
+    digest: Digest,
+    files: Vec<ExportedFile>,
+    attested: Vec<Attested>,
+}
+
+/// Publishes the run.
+///
+/// # Errors
+/// Ranges that are not complete; collections that are not the planned ones any more; objects that
+/// nobody recorded or that are not what was recorded; the servers'.
+pub(crate) async fn commit(
+    unfinished: &Unfinished,
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Exported> {
+    let Unfinished { run, plan, .. } = unfinished;
+    let (exported, proved) = context.interrupt.or(prove(unfinished, context)).await?;
+    let manifest = ExportManifest {
+        run_id: run.location.id().clone(),
+        export_timestamp: run.started,
+        pipeline_stage: ExportManifest::PIPELINE_STAGE,
+        database: plan.settings.database.clone(),
+        num_splits: exported.len() as u64,
+        format: "parquet".to_owned(),
+        compression: plan.settings.bytes.compression.to_string(),
+        s3_config: S3Config::of(run),
+        total_documents: exported.iter().map(|split| split.num_documents).sum(),
+        splits: exported,
+        run: RunFacts::of(
+            run,
+            TOOL,
+            serde_json::to_value(&plan.settings.bytes)?,
+            context.metrics.snapshot(),
+        ),
+    };
+    match run.commit(proved, &manifest, ExportManifest::read).await? {
+        // From here on nothing can fail the run.
+        Committed::Now(bytes) => Ok(Exported {
+            manifest_url: run.store.url(&run.location.manifest_key()),
+            local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),
+            was_committed: false,
+            metrics: context.metrics.snapshot(),
+            manifest,
+        }),
+        Committed::Before(bytes) => confirm(run, &bytes, settings, context).await,
+    }
+}
+
+/// The chains of records are whole, the collections are still the planned ones, the folders hold
+/// what is recorded and nothing else, and the server has every data file.
+async fn prove(
+    unfinished: &Unfinished,
+    context: &Context,
+) -> anyhow::Result<(Vec<ExportedSplit>, Proved)> {
+    let Unfinished {
+        run,
+        plan,
+        database,
+        is_resumed,
+    } = unfinished;
+    let mut splits = Vec::with_capacity(plan.splits.len());
+    for split in &plan.splits {
+        splits.push(recorded(run, split).await?);
+    }
+    check_complete(run, plan, &splits)?;
+    collections(database, plan).await.map_err(scan_failure)?;
+    if *is_resumed || context.metrics.was_repeated("CreateMultipartUpload") {
+        abort_leftovers(run, &splits).await;
+    }
+    let (mut exported, mut attested) = (Vec::with_capacity(splits.len()), Vec::new());
+    for (split, mut ranges) in plan.splits.iter().zip(splits) {
+        ranges
+            .iter_mut()
+            .for_each(|range| attested.append(&mut range.attested));
+        let described = describe(run, plan, split, ranges);
+        check_folder(run, &described).await?;
+        exported.push(described);
+    }
+    Ok((exported, Proved::of(attested)))
+}
+
+async fn recorded(run: &OpenRun, split: &SplitPlan) -> anyhow::Result<Vec<RecordedRange>> {
+    futures::stream::iter(0..split.range_count())
+        .map(|number| recorded_range(run, split.split_id, number))
+        .buffered(RANGES_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+async fn recorded_range(
+    run: &OpenRun,
+    split_id: u32,
+    number: u32,
+) -> anyhow::Result<RecordedRange> {
+    let mut range = RecordedRange {
+        number,
+        chain: Chain::of(split_id, number),
+        has_all_objects: true,
+        statistics: Statistics::default(),
+        digest: Digest::default(),
+        files: Vec::new(),
+        attested: Vec::new(),
+    };
+    while let Some(standing) = range.chain.read_on(run).await? {
+        let claim = standing.record.claim();
+        if claim.candidates.is_empty() {
+            continue;
+        }
+        let attested = run.attest(&claim).await?;
+        let described = attested.and_then(|attested| {
+            let mut descriptions = standing.record.descriptions.into_iter();
+            Some((descriptions.nth(attested.candidate)?, attested))
+        });
+        let Some((description, attested)) = described else {
+            range.has_all_objects = false;
+            continue;
+        };
+        range.files.push(ExportedFile {
+            rows: description.statistics.num_documents,
+            digest: description.digest.to_string(),
+            residual_rows: description.residual_rows,
+            file: DataFile {
+                key: claim.name,
+                size_bytes: description.size_bytes,
+                sha256: description.sha256,
+                crc64nvme: description.crc64nvme,
+                etag: attested.object.etag.clone(),
+                version_id: attested.object.version_id.clone(),
+                verified: attested.object.verified,
+            },
+        });
+        range.digest.merge(description.digest);
+        range.statistics.append(description.statistics);
+        range.attested.push(attested);
+    }
+    Ok(range)
+}
+
+fn check_complete(
+    run: &OpenRun,
+    plan: &ExportPlan,
+    splits: &[Vec<RecordedRange>],
+) -> Result<(), Failure> {
+    let mut incomplete = Vec::new();
+    for (split, ranges) in plan.splits.iter().zip(splits) {
+        let missing: Vec<String> = ranges
+            .iter()
+            .filter(|range| !(range.chain.is_complete && range.has_all_objects))
+            .map(|range| range.number.to_string())
+            .collect();
+        if !missing.is_empty() {
+            let (count, missing) = (ranges.len(), missing.join(", "));
+            incomplete.push(format!("`{}`: {missing} of {count}", split.collection));
+        }
+    }
+    if incomplete.is_empty() {
+        return Ok(());
+    }
+    let id = run.location.id();
+    let message = format!("ranges are not exported yet: {}", incomplete.join("; "));
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint(format!("`lob-export work --run-id {id}` exports them")))
+}
+
+/// Aborts uploads that nobody needs, now that every data file is there: those of a process that was
+/// killed, or that another one overtook, or whose opening had no answer.
+async fn abort_leftovers(run: &OpenRun, splits: &[Vec<RecordedRange>]) {
+    let chains = splits.iter().flatten().map(|range| &range.chain);
+    let names = chains.flat_map(Chain::places).map(Place::file_name);
+    let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
+    match run.abort_leftovers(&names).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "leftover uploads were aborted"),
+        Err(error) => tracing::warn!("uploads may stay open: {error:#}"),
+    }
+}
+
+/// The split as the manifest tells it, added up from what was recorded.
+fn describe(
+    run: &OpenRun,
+    plan: &ExportPlan,
+    split: &SplitPlan,
+    ranges: Vec<RecordedRange>,
+) -> ExportedSplit {
+    let (mut statistics, mut digest) = (Statistics::default(), Digest::default());
+    let mut files = Vec::new();
+    for range in ranges {
+        digest.merge(range.digest);
+        statistics.append(range.statistics);
+        files.extend(range.files);
+    }
+    let etags: Vec<_> = files.iter().map(|file| file.file.etag.as_str()).collect();
+    let checksum = match plan.settings.checksum {
+        ChecksumKind::Etag if !etags.is_empty() => format!("etag:{}", etags.join(",")),
+        _ => statistics.checksum(),
+    };
+    let columns = split.columns.list().map(|(name, kind)| SplitColumn {
+        name: name.to_owned(),
+        kind,
+    });
+    ExportedSplit {
+        split_id: split.split_id,
+        collection: split.collection.clone(),
+        s3_path: run
+            .store
+            .url(&run.key(&ExportedSplit::folder(split.split_id))),
+        num_documents: statistics.num_documents,
+        role_distribution: statistics.roles_by_json_key(),
+        feature_length: statistics.feature_length,
+        checksum,
+        schema_fields: statistics.schema_fields.into_iter().collect(),
+        digest: digest.to_string(),
+        residual_rows: files.iter().map(|file| file.residual_rows).sum(),
+        columns: columns.collect(),
+        indexes: split.indexes.clone(),
+        options: split.options.clone(),
+        ranges: split.range_count(),
+        consistency: plan
+            .snapshot
+            .map_or(Consistency::Live, |time| Consistency::Snapshot {
+                seconds: time.seconds,
+                increment: time.increment,
+            }),
+        files,
+    }
+}
+
+/// A stranger in a split's folder would be read as a part of the table.
+async fn check_folder(run: &OpenRun, split: &ExportedSplit) -> anyhow::Result<()> {
+    let recorded: HashSet<String> = split
+        .files
+        .iter()
+        .map(|file| run.key(&file.file.key))
+        .collect();
+    let folder = run.key(&ExportedSplit::folder(split.split_id));
+    for (key, _) in run.store.list(&folder, None).await? {
+        if !recorded.contains(&key) {
+            let url = run.store.url(&key);
+            let message = format!("`{url}` belongs to no record of this run");
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("something else writes to this run: remove it, or take another --run-id")
+                .into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! A run that is committed already: checked object by object, and told as a success.
+
+use bytes::Bytes;
+use lob_core::cli::Context;
+use lob_core::failure::Failure;
+use lob_core::manifest::{DataFile, ExportManifest, keep_local_copy};
+use lob_core::run::OpenRun;
+
+use crate::commit::Exported;
+use crate::settings::ExportSettings;
+
+/// Asks the server for every object of the manifest, and keeps the local copy again.
+///
+/// # Errors
+/// An object that is not what the manifest says, exit status 3; the store's.
+pub(crate) async fn confirm(
+    run: &OpenRun,
+    bytes: &Bytes,
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Exported> {
+    let manifest_url = run.store.url(&run.location.manifest_key());
+    let manifest = ExportManifest::read(bytes).map_err(|error| {
+        Failure::integrity(format!("manifest `{manifest_url}` cannot be read")).caused_by(error)
+    })?;
+    let files = manifest.splits.iter().flat_map(|split| &split.files);
+    let files: Vec<DataFile> = files.map(|file| file.file.clone()).collect();
+    context.interrupt.or(run.prove(&files)).await?;
+    Ok(Exported {
+        manifest_url,
+        local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), bytes),
+        was_committed: true,
+        metrics: context.metrics.snapshot(),
+        manifest,
+    })
+}

@@ -1,0 +1,181 @@
+//! The begin of a run: a new plan, or one that is there already and is taken up.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::object_settings::ObjectSettings;
+use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
+use lob_core::settings::Resolved;
+use lob_core::store::{Sending, Store};
+use lob_mongo::{Database, Server};
+
+use crate::plan::{self, ExportPlan, TOOL};
+use crate::settings::ExportSettings;
+
+/// A run, what it is to hold, and where that comes from.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// Documents may have to be exported.
+    Unfinished(Unfinished),
+    /// The run exists already.
+    Committed {
+        run: OpenRun,
+        plan: ExportPlan,
+        manifest: Bytes,
+    },
+}
+
+/// A run without a manifest.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub(crate) run: OpenRun,
+    pub(crate) plan: ExportPlan,
+    pub(crate) database: Database,
+    /// Whether an earlier or another process may have exported some of it.
+    pub(crate) is_resumed: bool,
+}
+
+/// Opens the run that the settings name, or a new one.
+///
+/// # Errors
+/// Collections that cannot be exported, a plan that is another one's, the servers'.
+pub(crate) async fn open(
+    settings: &Resolved<ExportSettings>,
+    context: &Context,
+) -> anyhow::Result<Opened> {
+    let ExportSettings { run_id, s3, .. } = &settings.settings;
+    let planned = settings.settings.planned()?;
+    let (store, prefix) = (
+        connect(&settings.settings, context).await?,
+        s3.runs_folder()?,
+    );
+    if let Some(opened) = find(&store, settings, context).await? {
+        return Ok(opened);
+    }
+    let database = database(&settings.settings, &planned.database, context).await?;
+    let plan = context.interrupt.or(plan::plan(&database, planned)).await?;
+    let creating = Plan::create(
+        store.clone(),
+        prefix,
+        run_id.clone(),
+        TOOL,
+        plan.clone(),
+        true,
+        &context.interrupt,
+    );
+    match creating.await? {
+        Some((_, run)) => Ok(Opened::Unfinished(Unfinished {
+            run,
+            plan,
+            database,
+            is_resumed: false,
+        })),
+        // Another process began the same run just now: the two go on together.
+        None => find(&store, settings, context)
+            .await?
+            .context("the run's plan was there and is gone"),
+    }
+}
+
+/// Opens a run that has a plan.
+///
+/// # Errors
+/// As [`open`]; a run without a plan.
+pub(crate) async fn open_planned(
+    settings: &Resolved<ExportSettings>,
+    context: &Context,
+) -> anyhow::Result<Opened> {
+    let Some(id) = &settings.settings.run_id else {
+        return Err(Failure::usage("no run is named")
+            .with_hint("name the planned run with --run-id or LOB_RUN_ID")
+            .into());
+    };
+    let store = connect(&settings.settings, context).await?;
+    let location = RunLocation::new(settings.settings.s3.runs_folder()?, id.clone());
+    find(&store, settings, context).await?.ok_or_else(|| {
+        let url = store.url(&location.plan_key());
+        let message = format!("run `{id}` has no plan: `{url}` is not there");
+        Failure::new(ExitStatus::Failed, message)
+            .with_hint(format!(
+                "check --prefix, or plan it: `lob-export plan --run-id {id}`"
+            ))
+            .into()
+    })
+}
+
+async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
+    let sending = Sending::new(&settings.parts, ObjectSettings::default());
+    let connecting = Store::connect(&settings.s3, sending, &context.metrics);
+    context.interrupt.or(connecting).await
+}
+
+async fn database(
+    settings: &ExportSettings,
+    name: &str,
+    context: &Context,
+) -> anyhow::Result<Database> {
+    let connecting = async {
+        Server::connect(&settings.mongo)
+            .await
+            .map_err(Failure::from)
+    };
+    Ok(context.interrupt.or(connecting).await?.database(name))
+}
+
+/// The run that the settings name, if it has a plan.
+async fn find(
+    store: &Store,
+    settings: &Resolved<ExportSettings>,
+    context: &Context,
+) -> anyhow::Result<Option<Opened>> {
+    let Some(id) = &settings.settings.run_id else {
+        return Ok(None);
+    };
+    let location = RunLocation::new(settings.settings.s3.runs_folder()?, id.clone());
+    let finding = FoundRun::<ExportPlan>::find(store, location, TOOL);
+    let Some(mut found) = context.interrupt.or(finding).await? else {
+        return Ok(None);
+    };
+    check_settings(&found.plan.work, settings)
+        .with_context(|| format!("run `{id}` cannot be taken up"))?;
+    if let Some(manifest) = found.manifest.take() {
+        return Ok(Some(Opened::Committed {
+            run: found.run,
+            plan: found.plan.work,
+            manifest,
+        }));
+    }
+    let name = found.plan.work.settings.database.clone();
+    let database = database(&settings.settings, &name, context).await?;
+    let (plan, run) = found.take_up(true, &context.interrupt).await?;
+    Ok(Some(Opened::Unfinished(Unfinished {
+        run,
+        plan: plan.work,
+        database,
+        is_resumed: true,
+    })))
+}
+
+/// A run goes on as it was planned. What is not set follows the plan; what is set to something else
+/// is refused, since whoever set it expects it.
+fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> anyhow::Result<()> {
+    let set: BTreeSet<&str> = settings
+        .origins
+        .iter()
+        .filter(|origin| origin.origin != "default")
+        .map(|origin| origin.key.as_str())
+        .collect();
+    let ours = settings.settings.planned()?;
+    match plan.settings.difference(&ours, |key| set.contains(key))? {
+        None => Ok(()),
+        Some(flag) => {
+            let message = format!("the run was planned with another --{flag}");
+            Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("take it up with the same settings, or take another --run-id")
+                .into())
+        }
+    }
+}

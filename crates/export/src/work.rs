@@ -1,0 +1,138 @@
+//! The ranges of a run, several at once.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use futures::StreamExt as _;
+use lob_core::byte_size::ByteSize;
+use lob_core::cli::Context;
+use lob_core::failure::{ExitStatus, gravest};
+use lob_core::part::PartBudget;
+use lob_core::progress::Work;
+use lob_core::run::OpenRun;
+use lob_mongo::{Collection, Database, Error, SnapshotTime};
+
+use crate::plan::{ExportPlan, SplitPlan};
+use crate::range::{Range, Tally};
+use crate::settings::ByteSettings;
+use crate::worker::Worker;
+
+/// What all ranges of a run share on their way.
+pub(crate) struct Export {
+    pub(crate) run: OpenRun,
+    pub(crate) splits: Vec<(SplitPlan, Collection)>,
+    pub(crate) settings: ByteSettings,
+    pub(crate) snapshot: Option<SnapshotTime>,
+    /// Memory of parts, shared by all ranges.
+    pub(crate) budget: PartBudget,
+    /// Documents that wait, of each range.
+    pub(crate) read_ahead: ByteSize,
+    pub(crate) context: Context,
+}
+
+/// The collections of the plan's splits.
+///
+/// # Errors
+/// One that is not there any more, or is another one by now; a server that does not answer.
+pub(crate) async fn collections(
+    database: &Database,
+    plan: &ExportPlan,
+) -> lob_mongo::Result<Vec<Collection>> {
+    let mut collections = Vec::new();
+    for split in &plan.splits {
+        let found = database.collection(&split.collection).await?;
+        let same = found.filter(|found| found.uuid().map(|u| u.to_string()) == split.uuid);
+        collections.push(same.ok_or_else(|| Error::Replaced {
+            namespace: format!("{}.{}", database.name(), split.collection),
+        })?);
+    }
+    Ok(collections)
+}
+
+/// How many ranges to export at once where nobody says: each keeps about two cores busy.
+pub(crate) fn default_jobs() -> NonZeroUsize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Exports the ranges that are this worker's. The first that fails stops the others, and this
+/// returns when each of them has let go of what it had open.
+pub(crate) async fn work(
+    mut export: Export,
+    worker: Worker,
+    jobs: NonZeroUsize,
+) -> anyhow::Result<Tally> {
+    let interrupt = export.context.interrupt.clone();
+    let stop = interrupt.child();
+    export.context.interrupt = stop.clone();
+    let ranges: Vec<(usize, u32)> = positions(&export.splits)
+        .enumerate()
+        .filter(|(position, _)| worker.takes(*position))
+        .map(|(_, range)| range)
+        .collect();
+    export.context.progress.begin(Work {
+        bytes: None,
+        items: Some(documents(&export.splits, &ranges)),
+        unit: "documents",
+    });
+    let export = Arc::new(export);
+    let mut exporting = futures::stream::iter(ranges)
+        .take_while(|_| std::future::ready(!stop.is_raised()))
+        .map(|(split, number)| tokio::spawn(export_one(Arc::clone(&export), split, number)))
+        .buffer_unordered(jobs.get());
+    let mut tally = Tally::default();
+    let mut failures: Vec<anyhow::Error> = Vec::new();
+    while let Some(done) = exporting.next().await {
+        match done.map_err(Into::into).flatten() {
+            Ok(exported) => tally.add(exported),
+            Err(failure) => {
+                stop.stop();
+                failures.push(failure);
+            }
+        }
+    }
+    gravest(failures)?;
+    interrupt.check()?;
+    Ok(tally)
+}
+
+/// All ranges of all splits, as positions of splits and numbers of ranges.
+fn positions(splits: &[(SplitPlan, Collection)]) -> impl Iterator<Item = (usize, u32)> {
+    let numbered = splits.iter().enumerate();
+    numbered.flat_map(|(position, (split, _))| {
+        (0..split.range_count()).map(move |number| (position, number))
+    })
+}
+
+/// About how many documents these ranges have.
+fn documents(splits: &[(SplitPlan, Collection)], ranges: &[(usize, u32)]) -> u64 {
+    let of_range = |&(split, _): &(usize, u32)| {
+        let (split, _) = splits.get(split)?;
+        Some(split.estimated_documents / u64::from(split.range_count().max(1)))
+    };
+    ranges.iter().filter_map(of_range).sum()
+}
+
+async fn export_one(export: Arc<Export>, split: usize, number: u32) -> anyhow::Result<Tally> {
+    let Some((split, collection)) = export.splits.get(split) else {
+        return Ok(Tally::default());
+    };
+    let range = Range {
+        export: &export,
+        split,
+        collection,
+        number,
+    };
+    let exported = range.export().await;
+    exported.map_err(|error| {
+        if ExitStatus::of(&error).is_interrupt() {
+            return error;
+        }
+        let namespace = collection.namespace();
+        error.context(match split.range_count() {
+            1 => format!("failed to export `{namespace}`"),
+            count => format!("failed to export range {number} of {count} of `{namespace}`"),
+        })
+    })
+}

@@ -1,0 +1,74 @@
+//! `lob-export cleanup`: uploads that no record names are listed, and aborted only with `--yes`.
+
+use lob_testkit::s3::{Moment, Operation, Request};
+
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown, succeeded};
+use crate::workers::undisturbed;
+
+/// Kills an export when `operation` for the second data file of the first range arrives.
+async fn killed_at(operation: Operation) -> Bed {
+    let bed = Bed::new().await;
+    let chosen = move |moment: Moment, request: &Request| {
+        let is_second = request
+            .key
+            .ends_with("split_0.parquet/part-00000-00001.parquet");
+        moment == Moment::Arrived && request.operation == operation && is_second
+    };
+    bed.kill_at(&SMALL, chosen).await.unwrap();
+    bed
+}
+
+#[tokio::test]
+async fn open_uploads_that_no_record_names_are_aborted_only_where_that_is_asked_for() {
+    let whole = undisturbed().await;
+    let bed = killed_at(Operation::UploadPart).await;
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
+    assert_shown!(bed.run(&["cleanup", "run-1"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet  open since [TIME]
+    1 uploads of run `run-1` are open that no record names, perhaps those of a process that works on it; --yes aborts them
+    the run is not complete: `--run-id run-1` resumes it
+    ----- stderr -----
+    "#);
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
+    assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet  open since [TIME]
+    1 uploads of run `run-1` were aborted
+    the run is not complete: `--run-id run-1` resumes it
+    ----- stderr -----
+    "#);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn an_upload_that_a_record_names_is_kept() {
+    let whole = undisturbed().await;
+    let bed = killed_at(Operation::CompleteMultipartUpload).await;
+    assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run `run-1` left no upload open that no record names
+    the run is not complete: `--run-id run-1` resumes it
+    ----- stderr -----
+    "#);
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn a_run_that_was_never_planned_has_nothing_to_clean_up() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["cleanup", "run-1"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` is not there
+    hint: check --prefix
+    "#);
+}

@@ -1,0 +1,235 @@
+//! Exports that are taken up: what is recorded is completed, what is lost is scanned again, and what
+//! is committed is confirmed.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bson::rawdoc;
+use lob_testkit::bson_samples::one_of_each_id_type;
+use lob_testkit::mongo::MongoOptions;
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::split_documents::SplitDocuments;
+
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, shown, succeeded};
+use crate::workers::undisturbed;
+
+const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
+const FIRST_RECORD: &str = "_progress/split_0/00000-00000.json";
+
+fn is(request: &Request, operation: Operation, name: &str) -> bool {
+    request.operation == operation && request.key == format!("{RUN}/{name}")
+}
+
+#[tokio::test]
+async fn a_record_without_its_object_completes_that_upload() {
+    let whole = undisturbed().await;
+    let bed = Bed::new().await;
+    let completing = |moment: Moment, request: &Request| {
+        moment == Moment::Arrived && is(request, Operation::CompleteMultipartUpload, FIRST)
+    };
+    let killed = bed.kill_at(&SMALL, completing).await.unwrap();
+    let before = bed.s3.requests().len();
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+    let completed = bed.asked(Operation::CompleteMultipartUpload, FIRST, before);
+    assert_eq!(completed.len(), 1);
+    assert_eq!(completed[0].upload_id, killed.upload_id);
+    assert!(bed.asked(Operation::UploadPart, FIRST, before).is_empty());
+}
+
+#[tokio::test]
+async fn documents_whose_upload_is_lost_are_scanned_again_and_recorded_anew() {
+    let whole = undisturbed().await;
+    let refused = AtomicUsize::new(0);
+    // The server has forgotten the upload when it is to be completed.
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let completes = is(request, Operation::CompleteMultipartUpload, FIRST);
+        if moment == Moment::Arrived && completes && refused.fetch_add(1, Ordering::Relaxed) == 0 {
+            let (status, code) = (404, "NoSuchUpload");
+            return Verdict::Answer { status, code };
+        }
+        Verdict::Pass
+    })
+    .await;
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+    let puts = bed.asked(Operation::PutObject, FIRST_RECORD, 0);
+    assert_eq!(puts.len(), 2);
+    assert!(puts[1].header("if-match").is_some());
+    let record = bed.object(FIRST_RECORD).bytes;
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let descriptions = record["descriptions"].as_array().unwrap();
+    assert_eq!(descriptions.len(), 2);
+    // The documents are the same, and so is the file.
+    assert_eq!(descriptions[0]["sha256"], descriptions[1]["sha256"]);
+    assert_ne!(descriptions[0]["upload_id"], descriptions[1]["upload_id"]);
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_is_made_again_by_a_resumed_run() {
+    let whole = undisturbed().await;
+    let bed = Bed::new().await;
+    let committing = |moment: Moment, request: &Request| {
+        moment == Moment::Arrived && is(request, Operation::PutObject, "manifest.json")
+    };
+    bed.kill_at(&SMALL, committing).await.unwrap();
+    assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn the_record_of_another_process_counts_and_our_upload_is_aborted() {
+    let whole = undisturbed().await;
+    let bed = Bed::new().await;
+    let mut recording = bed.trap.set(|moment, request| {
+        moment == Moment::Arrived && is(request, Operation::PutObject, FIRST_RECORD)
+    });
+    let slow = bed.start(&SMALL);
+    recording.request().await;
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+    recording.release();
+    succeeded(slow.wait_with_output().await.unwrap());
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_a_record_is_told_from_the_record_of_another_process() {
+    let whole = undisturbed().await;
+    let lost = AtomicUsize::new(0);
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let records = is(request, Operation::PutObject, FIRST_RECORD);
+        if moment == Moment::Executed && records && lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Verdict::Disconnect;
+        }
+        Verdict::Pass
+    })
+    .await;
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&whole);
+    assert_eq!(
+        bed.asked(Operation::CreateMultipartUpload, FIRST, 0).len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_aborted_where_nobody_knows_whether_the_record_stands() {
+    let bed = Bed::gated(|moment: Moment, request: &Request| {
+        let records = request.key == format!("{RUN}/{FIRST_RECORD}");
+        let writes = request.operation == Operation::PutObject;
+        match moment {
+            Moment::Executed if records && writes => Verdict::Disconnect,
+            Moment::Arrived if records && request.operation == Operation::HeadObject => {
+                Verdict::Answer {
+                    status: 500,
+                    code: "InternalError",
+                }
+            }
+            _ => Verdict::Pass,
+        }
+    })
+    .await;
+    let output = bed.export(&["--retry-timeout", "1s"]).await;
+    assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
+    let open = bed.s3.open_uploads(BUCKET);
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert!(
+        bed.s3
+            .keys(BUCKET)
+            .contains(&format!("{RUN}/{FIRST_RECORD}"))
+    );
+}
+
+#[tokio::test]
+async fn a_run_is_resumed_as_it_was_planned() {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    for (flag, value) in [
+        ("--ranges", "4"),
+        ("--file-size", "2KiB"),
+        ("--compression", "snappy"),
+        ("--split", "0"),
+        ("--part-size", "16MiB"),
+        ("--checksum", "etag"),
+        ("--database", "other"),
+    ] {
+        let output = bed.export(&[flag, value]).await;
+        let shown = shown(&output);
+        assert_eq!(output.status.code(), Some(1), "{shown}");
+        let told = format!("the run was planned with another {flag}");
+        assert!(shown.contains(&told), "{shown}");
+    }
+    // What is not said follows the plan.
+    succeeded(bed.export(&[]).await);
+    assert_eq!(bed.manifest()["splits"][0]["ranges"], 3);
+}
+
+#[tokio::test]
+async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&[]).await);
+    let before = bed.s3.requests().len();
+    for command in [&[][..], &["commit"], &["work"]] {
+        succeeded(bed.export(command).await);
+    }
+    for request in &bed.s3.requests()[before..] {
+        assert!(
+            matches!(request.method.as_str(), "HEAD" | "GET"),
+            "{request:?}"
+        );
+    }
+    assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: it is not there
+    "#);
+}
+
+#[tokio::test]
+async fn a_collection_that_is_replaced_before_the_run_goes_on_is_an_error() {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&["plan"]).await);
+    bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
+    let documents = SplitDocuments::new(7, 4).take(3);
+    bed.mongo.load("raw", "split_1_input", documents).unwrap();
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: the run cannot be resumed
+      Caused by: `raw.split_1_input` was dropped or replaced by another collection meanwhile
+    hint: take another --run-id
+    hint: run it again when nothing else changes the collection
+    "#);
+    bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn every_type_of_id_is_exported_once_over_many_ranges() {
+    let bed = Bed::with(MongoOptions::default()).await;
+    let samples = one_of_each_id_type();
+    let count = samples.len();
+    let documents = samples.into_iter().map(|sample| sample.document);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    succeeded(bed.export(&["--ranges", "1"]).await);
+    let whole = bed.manifest();
+    let args = [
+        "--run-id",
+        "run-2",
+        "--ranges",
+        "50",
+        "--log-level",
+        "error",
+    ];
+    succeeded(bed.run(&args).await);
+    let key = "processed-splits/run-2/manifest.json";
+    let cut = bed.s3.object(BUCKET, key).unwrap().bytes;
+    let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
+    assert!(cut["splits"][0]["ranges"].as_u64().unwrap() > 10, "{cut:#}");
+    assert_eq!(cut["total_documents"], count);
+    assert_eq!(cut["splits"][0]["digest"], whole["splits"][0]["digest"]);
+}

@@ -1,0 +1,135 @@
+//! Several processes that share a run: whoever does what, each document is exported once and the
+//! manifest is that of one process.
+
+use lob_testkit::s3::{Moment, Operation};
+use serde_json::Value;
+
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, succeeded, text};
+
+/// The manifest of one process that nothing disturbs.
+pub(crate) async fn undisturbed() -> Value {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&SMALL).await);
+    let manifest = bed.manifest();
+    for split in manifest["splits"].as_array().unwrap() {
+        assert_eq!(split["ranges"], 3);
+        assert!(split["files"].as_array().unwrap().len() > 3, "{split:#}");
+    }
+    manifest
+}
+
+async fn planned() -> Bed {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    bed
+}
+
+#[tokio::test]
+async fn a_plan_says_what_workers_have_to_be_told() {
+    let bed = Bed::new().await;
+    let plan = [&SMALL[..], &["plan"]].concat();
+    succeeded(bed.export(&plan).await);
+    // Once more does no harm.
+    assert_shown!(bed.export(&plan).await, @r#"
+        exit status: 0
+        ----- stdout -----
+        run run-1: 6 ranges of 2 splits
+          split_0_input: about 30 documents in 3 ranges
+          split_1_input: about 20 documents in 3 ranges
+        work      lob-export work --run-id run-1 --worker K/N, for each K from 0 to N-1
+        commit    lob-export commit --run-id run-1
+        ----- stderr -----
+        "#);
+    assert_eq!(bed.s3.keys(BUCKET), [format!("{RUN}/_progress/plan.json")]);
+}
+
+#[tokio::test]
+async fn two_workers_make_the_same_manifest_as_one_process() {
+    let whole = undisturbed().await;
+    let bed = planned().await;
+    let (one, two) = tokio::join!(
+        bed.export(&["work", "--worker", "0/2"]),
+        bed.export(&["work", "--worker", "1/2"]),
+    );
+    for worker in [one, two] {
+        let worker = succeeded(worker);
+        assert!(text(&worker.stdout).contains("3 ranges are exported"));
+    }
+    succeeded(bed.export(&["commit"]).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn workers_on_the_same_range_by_mistake_export_each_document_once() {
+    let whole = undisturbed().await;
+    let bed = planned().await;
+    let workers = ["0/2", "1/2", "1/2"].map(async |worker| {
+        let args = ["work", "--worker", worker, "--jobs", "3"];
+        succeeded(bed.export(&args).await)
+    });
+    futures::future::join_all(workers).await;
+    succeeded(bed.export(&["commit"]).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_midway_is_started_again() {
+    let whole = undisturbed().await;
+    let bed = planned().await;
+    succeeded(bed.export(&["work", "--worker", "0/2"]).await);
+    let mut records = 0;
+    let killed = bed.kill_at(&["work", "--worker", "1/2"], move |moment, request| {
+        let is_record = request.operation == Operation::PutObject && request.key.ends_with(".json");
+        records += usize::from(is_record && moment == Moment::Executed);
+        records == 2
+    });
+    assert!(killed.await.is_some());
+    assert_shown!(bed.export(&["commit"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: ranges are not exported yet: `split_0_input`: 1 of 3; `split_1_input`: 0, 2 of 3
+    hint: `lob-export work --run-id run-1` exports them
+    "#);
+    succeeded(bed.export(&["work", "--worker", "1/2"]).await);
+    succeeded(bed.export(&["commit"]).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn an_array_job_says_which_worker_a_process_is() {
+    let whole = undisturbed().await;
+    let bed = planned().await;
+    for number in ["1", "2", "3"] {
+        let mut command = bed.command(&["work", "--run-id", "run-1", "--json"]);
+        command
+            .env("SLURM_ARRAY_TASK_ID", number)
+            .env("SLURM_ARRAY_TASK_COUNT", "3")
+            .env("SLURM_ARRAY_TASK_MIN", "1");
+        let output = succeeded(command.output().await.unwrap());
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["ranges"], 2);
+    }
+    succeeded(bed.export(&["commit"]).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn workers_and_commits_need_a_plan() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["work"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` is not there
+    hint: check --prefix, or plan it: `lob-export plan --run-id run-1`
+    "#);
+    assert_shown!(bed.run(&["commit"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no run is named
+    hint: name the planned run with --run-id or LOB_RUN_ID
+    "#);
+    bed.assert_nothing_written();
+}
