@@ -1,4 +1,4 @@
-//! Python with pymongo, pyarrow, DuckDB and polars: readers that are not ours to trust.
+//! Python with pymongo, pyarrow, DuckDB, polars and PySpark: readers that are not ours to trust.
 
 use std::process::Command;
 
@@ -15,4 +15,11 @@ pub fn run(script: &str, arguments: &[&str]) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Runs a script that needs Spark, if `LOB_E2E_SPARK` says that it is there: `cargo xtask e2e` sets
+/// it where it finds Java, and says aloud where it does not.
+pub fn run_with_spark(script: &str, arguments: &[&str]) -> Option<String> {
+    std::env::var_os("LOB_E2E_SPARK")?;
+    run(script, arguments)
 }

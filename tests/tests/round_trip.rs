@@ -4,8 +4,6 @@
 
 #[path = "round_trip/integrity.rs"]
 mod integrity;
-#[path = "round_trip/readers.rs"]
-mod readers;
 
 use bson::RawDocumentBuf;
 use lob_testkit::bson_samples;

