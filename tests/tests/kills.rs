@@ -1,4 +1,4 @@
-//! `kill -9` of imports at random moments, on real servers where the environment names
+//! `kill -9` of exports and imports at random moments, on real servers where the environment names
 //! some: the same command finishes the work, and every document is there once, byte for byte.
 //!
 //! `LOB_KILLS` and `LOB_KILL_DOCUMENTS` (in each of two splits) make it as long and as large as one
@@ -6,10 +6,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kills/export.rs"]
+mod export;
 #[path = "kills/import.rs"]
 mod import;
 #[path = "kills/watch.rs"]
 mod watch;
+#[path = "kills/workers.rs"]
+mod workers;
 
 use std::env;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,7 +28,9 @@ const FEATURES: usize = 100;
 const SPLITS: usize = 2;
 
 /// Many data files, of some parts each where there are many documents.
-const EXPORT: [&str; 8] = [
+const EXPORT: [&str; 10] = [
+    "--ranges",
+    "4",
     "--file-size",
     "300KiB",
     "--row-group-size",
@@ -73,22 +79,19 @@ async fn undisturbed(servers: &Servers, tool: &str, arguments: &[&str]) -> Durat
     begin.elapsed()
 }
 
-/// Starts a tool, kills it after some time and starts the same command again.
-async fn killed_and_repeated(
-    servers: &Servers,
-    tool: &str,
-    arguments: &[&str],
-    moment: Duration,
-) -> String {
+/// Starts a tool and kills it after some time; it may be done by then.
+async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
     let mut child = servers.spawn(tool, arguments);
     tokio::time::sleep(moment).await;
-    // It may be done.
     let _ = child.start_kill().is_ok();
     child.wait().await.unwrap();
+}
+
+/// The command that was killed does what it should when it is given again.
+async fn repeat(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
     let ended = servers.run(tool, arguments).await;
     let (status, stderr) = (ended.status, ended.stderr);
     assert_eq!(status, Some(0), "killed after {moment:?}\n{stderr}");
-    ended.stdout
 }
 
 /// The collections `{name}_{N}` hold these documents.
@@ -98,4 +101,13 @@ async fn assert_holds(servers: &Servers, name: &str, splits: &[Vec<RawDocumentBu
         let found = servers.documents(&servers.database, &name).await;
         assert!(&found == documents, "`{name}` is not what was exported");
     }
+}
+
+/// An import of the run brings back these documents.
+async fn assert_imports(servers: &Servers, run: &str, splits: &[Vec<RawDocumentBuf>]) {
+    let pattern = format!("{run}_{{N}}");
+    let import = ["--run-id", run, "--collection-pattern", &pattern];
+    let import = [&import[..], &IMPORT].concat();
+    servers.run("lob-import", &import).await.with_status(0);
+    assert_holds(servers, run, splits).await;
 }

@@ -17,9 +17,11 @@ use lob_tests::servers::Servers;
 use crate::writers::{DOCUMENTS, Life, write};
 
 /// Many ranges, and as little read ahead as can be, so that the scan lasts as long as the export.
-const EXPORT: [&str; 8] = [
+const EXPORT: [&str; 10] = [
     "--run-id",
     "r1",
+    "--ranges",
+    "8",
     "--read-ahead",
     "16KiB",
     "--file-size",

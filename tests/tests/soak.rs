@@ -22,9 +22,11 @@ const ORDINARY_RUNS: u64 = 4;
 const SHARE: f64 = 0.05;
 
 /// Many data files of split 0, and one of two parts of split 1.
-const EXPORT: [&str; 16] = [
+const EXPORT: [&str; 18] = [
     "--run-id",
     "r1",
+    "--ranges",
+    "3",
     "--file-size",
     "60KiB",
     "--row-group-size",

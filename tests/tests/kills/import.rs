@@ -5,9 +5,7 @@ use bson::{RawDocumentBuf, rawdoc};
 use lob_tests::servers::Servers;
 
 use crate::watch::{Target, Watch};
-use crate::{
-    EXPORT, IMPORT, SPLITS, assert_holds, fill, killed_and_repeated, moments, undisturbed,
-};
+use crate::{EXPORT, IMPORT, SPLITS, assert_holds, fill, kill, moments, repeat, undisturbed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new_one() {
@@ -18,10 +16,10 @@ async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new
     let old: Vec<_> = (0..30).map(old).collect();
     put_in_place(&servers, "whole", &old).await;
     let time = undisturbed(&servers, "lob-import", &arguments("whole_{N}")).await;
-    let collections = servers.collections(&servers.database).await;
+    let collections = ["split_0_input", "split_1_input", "whole_0", "whole_1"];
 
-    for (kill, moment) in moments(time).into_iter().enumerate() {
-        let name = format!("killed_{kill}");
+    for (number, moment) in moments(time).into_iter().enumerate() {
+        let name = format!("killed_{number}");
         put_in_place(&servers, &name, &old).await;
         let targets = splits.iter().enumerate().map(|(split, new)| Target {
             name: format!("{name}_{split}"),
@@ -30,7 +28,8 @@ async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new
         });
         let watch = Watch::start(&servers, targets.collect()).await;
         let pattern = format!("{name}_{{N}}");
-        killed_and_repeated(&servers, "lob-import", &arguments(&pattern), moment).await;
+        kill(&servers, "lob-import", &arguments(&pattern), moment).await;
+        repeat(&servers, "lob-import", &arguments(&pattern), moment).await;
         watch.end().await;
         assert_holds(&servers, &name, &splits).await;
         for split in 0..SPLITS {

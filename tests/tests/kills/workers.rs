@@ -1,0 +1,46 @@
+//! Workers that share a run, one of them too many and one of them killed, export what one process
+//! exports.
+
+use lob_tests::servers::Servers;
+use lob_tests::tool::Ended;
+
+use crate::export::{arguments, assert_is_whole, manifest};
+use crate::{assert_imports, fill, moments, undisturbed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_process_does() {
+    let servers = Servers::start().await;
+    let splits = fill(&servers).await;
+    let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
+    let whole = manifest(&servers, "whole").await;
+
+    for (number, moment) in moments(time).into_iter().enumerate() {
+        let run = format!("shared-{number}");
+        let plan = [&arguments(&run)[..], &["plan"]].concat();
+        servers.run("lob-export", &plan).await.with_status(0);
+        // The third was given the number of the first.
+        let work = ["0/2", "1/2", "0/2"].map(|worker| {
+            let work = ["work", "--worker", worker];
+            [&arguments(&run)[..], &work].concat()
+        });
+        let mut workers = work
+            .each_ref()
+            .map(|work| servers.spawn("lob-export", work));
+        tokio::time::sleep(moment).await;
+        let _ = workers[number % 3].start_kill().is_ok();
+        for (place, worker) in workers.into_iter().enumerate() {
+            let ended = worker.wait_with_output().await.unwrap();
+            if place == number % 3 {
+                let again = servers.run("lob-export", &work[place]).await;
+                again.with_status(0);
+            } else {
+                Ended::from(ended).with_status(0);
+            }
+        }
+        let commit = [&arguments(&run)[..], &["commit"]].concat();
+        servers.run("lob-export", &commit).await.with_status(0);
+        assert_eq!(manifest(&servers, &run).await, whole, "{run}, {moment:?}");
+        assert_is_whole(&servers, &run).await;
+        assert_imports(&servers, &run, &splits).await;
+    }
+}
