@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bson::RawDocument;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
-use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject, Trap};
+use lob_testkit::s3::{
+    Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject, Trap, Weaknesses,
+};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,14 +44,25 @@ impl Bed {
 
     /// [`Bed::new`] on an S3 server that asks `gate` about each request.
     pub(crate) async fn gated(gate: impl Gate) -> Self {
-        Self::on(Some(Arc::new(gate)), MongoOptions::default())
-            .await
-            .loaded()
+        let s3 = S3Options {
+            gate: Some(Arc::new(gate)),
+            ..S3Options::default()
+        };
+        Self::on(s3, MongoOptions::default()).await.loaded()
+    }
+
+    /// [`Bed::new`] on an S3 server that lacks something.
+    pub(crate) async fn weak(weaknesses: Weaknesses) -> Self {
+        let s3 = S3Options {
+            weaknesses,
+            ..S3Options::default()
+        };
+        Self::on(s3, MongoOptions::default()).await.loaded()
     }
 
     /// Empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
-        Self::on(None, mongo).await
+        Self::on(S3Options::default(), mongo).await
     }
 
     fn loaded(self) -> Self {
@@ -61,15 +74,12 @@ impl Bed {
         self
     }
 
-    async fn on(gate: Option<Arc<dyn Gate>>, mongo: MongoOptions) -> Self {
+    async fn on(mut s3: S3Options, mongo: MongoOptions) -> Self {
         let trap = Trap::default();
-        let options = S3Options {
-            buckets: vec![BUCKET.to_owned()],
-            gate: Some(gate.unwrap_or_else(|| Arc::new(trap.clone()))),
-            ..S3Options::default()
-        };
+        s3.buckets = vec![BUCKET.to_owned()];
+        s3.gate.get_or_insert_with(|| Arc::new(trap.clone()));
         Self {
-            s3: S3Server::start(options).await.unwrap(),
+            s3: S3Server::start(s3).await.unwrap(),
             mongo: MongoServer::start(mongo).unwrap(),
             trap,
             folder: TempDir::new().unwrap(),
@@ -154,6 +164,15 @@ impl Bed {
             assert!(fields.remove(of_the_run).is_some(), "{of_the_run}");
         }
         manifest
+    }
+
+    /// What the manifest says of all splits, whatever the server says of their objects.
+    #[track_caller]
+    pub(crate) fn totals(&self) -> Vec<Value> {
+        let manifest = self.manifest();
+        let splits = manifest["splits"].as_array().unwrap().iter();
+        let total = |split: &Value| serde_json::json!([split["num_documents"], split["digest"]]);
+        splits.map(total).collect()
     }
 
     /// The object `name` of `run-1`.

@@ -4,6 +4,8 @@
 
 mod bed;
 mod cleanup;
+mod documents;
+mod endpoints;
 mod happy_path;
 mod refusals;
 mod resume;

@@ -1,11 +1,12 @@
 //! Exports that are taken up: what is recorded is completed, what is lost is scanned again, and what
 //! is committed is confirmed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::rawdoc;
 use lob_testkit::bson_samples::one_of_each_id_type;
-use lob_testkit::mongo::MongoOptions;
+use lob_testkit::mongo::{self, Command, MongoOptions};
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use lob_testkit::split_documents::SplitDocuments;
 
@@ -232,4 +233,90 @@ async fn every_type_of_id_is_exported_once_over_many_ranges() {
     assert!(cut["splits"][0]["ranges"].as_u64().unwrap() > 10, "{cut:#}");
     assert_eq!(cut["total_documents"], count);
     assert_eq!(cut["splits"][0]["digest"], whole["splits"][0]["digest"]);
+}
+
+#[tokio::test]
+async fn a_data_file_whose_upload_was_aborted_under_way_is_begun_anew() {
+    let whole = undisturbed().await;
+    let bed = Bed::new().await;
+    let mut sending = bed.trap.set(|moment, request| {
+        moment == Moment::Arrived && is(request, Operation::UploadPart, FIRST)
+    });
+    let export = bed.start(&SMALL);
+    sending.request().await;
+    succeeded(bed.run(&["cleanup", "run-1", "--yes"]).await);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
+    sending.release();
+    succeeded(export.wait_with_output().await.unwrap());
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn a_collection_that_can_only_be_read_in_one_piece_is_not_resumed_within() {
+    let bed = Bed::with(MongoOptions {
+        ignore_bounds: true,
+        ..MongoOptions::default()
+    })
+    .await;
+    let documents = SplitDocuments::new(0, 4).take(30);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let second = "split_0.parquet/part-00000-00001.parquet";
+    let chosen = move |moment: Moment, request: &Request| {
+        moment == Moment::Arrived && is(request, Operation::UploadPart, second)
+    };
+    bed.kill_at(&SMALL, chosen).await.unwrap();
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: failed to export `raw.split_0_input`
+      Caused by: the run cannot be resumed
+      Caused by: `raw.split_0_input` can only be read in one piece
+    hint: take another --run-id
+    "#);
+    assert!(
+        !bed.s3
+            .keys(BUCKET)
+            .contains(&format!("{RUN}/manifest.json"))
+    );
+}
+
+#[tokio::test]
+async fn an_export_of_a_forgotten_snapshot_says_that_it_cannot_be_resumed() {
+    // The scan of a range, not what the plan asks for.
+    let is_scan = |command: &Command| {
+        let asks = |field| {
+            command
+                .arguments
+                .get(field)
+                .is_ok_and(|value| value.is_some())
+        };
+        command.name == "find" && asks("hint") && !asks("projection")
+    };
+    let bed = Bed::with(MongoOptions {
+        gate: Some(Arc::new(move |moment, command: &Command| {
+            if moment == mongo::Moment::Arrived && is_scan(command) {
+                return mongo::Verdict::Answer { code: 239 };
+            }
+            mongo::Verdict::Pass
+        })),
+        ..MongoOptions::default()
+    })
+    .await;
+    let documents = SplitDocuments::new(0, 4).take(30);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: failed to export `raw.split_0_input`
+      Caused by: the run cannot be resumed
+      Caused by: the snapshot of `raw.split_0_input` is gone, so what is left cannot be read any more
+      Caused by: answered by the gate of the test server (code 239, Location239)
+    hint: take another --run-id
+    hint: this run cannot be resumed: raise `minSnapshotHistoryWindowInSeconds` on the server above the time that an export takes, then begin a new run
+    "#);
+    bed.assert_nothing_published();
 }

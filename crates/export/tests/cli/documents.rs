@@ -1,0 +1,83 @@
+//! Documents out of the ordinary: very large, very wide, or unlike those that the columns were
+//! chosen by.
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, RawDocumentBuf, rawdoc};
+use lob_testkit::mongo::MongoOptions;
+
+use crate::bed::{Bed, shown, succeeded, text};
+
+async fn export(documents: Vec<RawDocumentBuf>, args: &[&str]) -> serde_json::Value {
+    let bed = Bed::with(MongoOptions::default()).await;
+    let count = documents.len();
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    succeeded(bed.export(args).await);
+    let manifest = bed.manifest();
+    assert_eq!(manifest["total_documents"], count);
+    manifest
+}
+
+#[tokio::test]
+async fn a_document_of_16_mb_is_exported_whatever_is_read_ahead() {
+    let large = |id: i32| {
+        let subtype = BinarySubtype::Generic;
+        let bytes = vec![id as u8; (16 << 20) - 100];
+        rawdoc! { "_id": id, "bytes": Binary { subtype, bytes } }
+    };
+    let small = ["--read-ahead", "1MiB", "--row-group-size", "1MiB"];
+    let args = [
+        &small[..],
+        &["--part-size", "5MiB", "--buffer-size", "10MiB"],
+    ]
+    .concat();
+    export((0..3).map(large).collect(), &args).await;
+}
+
+#[tokio::test]
+async fn documents_of_10000_fields_are_exported() {
+    let wide = |id: i32| {
+        let mut document = rawdoc! { "_id": id };
+        for field in 0..10_000 {
+            let name = bson::raw::CString::try_from(format!("f{field}")).unwrap();
+            document.append(name, f64::from(field * id));
+        }
+        document
+    };
+    let manifest = export((0..20).map(wide).collect(), &[]).await;
+    let split = &manifest["splits"][0];
+    assert_eq!(split["columns"].as_array().unwrap().len(), 10_001);
+    assert_eq!(split["residual_rows"], 0);
+}
+
+/// Each document but the first has a field of its own.
+fn unlike() -> Vec<RawDocumentBuf> {
+    let document = |id: i32| {
+        let mut document = rawdoc! { "_id": id };
+        if id > 0 {
+            let name = bson::raw::CString::try_from(format!("f{id}")).unwrap();
+            document.append(name, id);
+        }
+        document
+    };
+    (0..100).map(document).collect()
+}
+
+#[tokio::test]
+async fn rows_without_columns_of_their_own_are_counted_with_the_way_to_have_them() {
+    let bed = Bed::with(MongoOptions::default()).await;
+    bed.mongo.load("raw", "split_0_input", unlike()).unwrap();
+    let output = succeeded(bed.export(&["--columns-sample", "1"]).await);
+    let told = " of them also as whole documents: a larger --columns-sample gives them columns\n";
+    assert!(text(&output.stdout).contains(told), "{}", shown(&output));
+    let residual = bed.manifest()["splits"][0]["residual_rows"].clone();
+    // One of them may have been in the sample.
+    assert!(residual == 98 || residual == 99, "{residual}");
+}
+
+#[tokio::test]
+async fn all_documents_together_give_columns_to_every_field() {
+    let manifest = export(unlike(), &["--columns-sample", "all"]).await;
+    let split = &manifest["splits"][0];
+    assert_eq!(split["residual_rows"], 0);
+    assert_eq!(split["columns"].as_array().unwrap().len(), 100);
+}

@@ -1,0 +1,60 @@
+//! Servers that lack what S3 has: what is recorded is told from what another process recorded all
+//! the same, and a run is resumed.
+
+use futures::future::join_all;
+use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, Weaknesses};
+
+use crate::bed::{Bed, SMALL, succeeded};
+
+const KEPT: Weaknesses = Weaknesses {
+    conditions: Conditions::Kept,
+    checksums: Checksums::Kept,
+    no_list_parts: false,
+    no_list_uploads: false,
+    random_etags: false,
+};
+
+#[tokio::test]
+async fn an_export_that_is_killed_on_a_weaker_server_is_completed_as_well() {
+    let weaknesses = [
+        Weaknesses {
+            conditions: Conditions::IgnoredOnComplete,
+            ..KEPT
+        },
+        Weaknesses {
+            checksums: Checksums::Ignored,
+            ..KEPT
+        },
+        Weaknesses {
+            checksums: Checksums::Ignored,
+            random_etags: true,
+            ..KEPT
+        },
+    ];
+    join_all(weaknesses.map(killed_and_completed)).await;
+}
+
+async fn killed_and_completed(weak: Weaknesses) {
+    let whole = {
+        let bed = Bed::weak(weak).await;
+        succeeded(bed.export(&SMALL).await);
+        bed.totals()
+    };
+    for (operation, nth) in [
+        (Operation::PutObject, 5),
+        (Operation::CompleteMultipartUpload, 3),
+        (Operation::CompleteMultipartUpload, 6),
+    ] {
+        for moment in [Moment::Arrived, Moment::Executed] {
+            let bed = Bed::weak(weak).await;
+            let mut count = 0;
+            let killed = bed.kill_at(&SMALL, move |at: Moment, request: &Request| {
+                count += usize::from(at == moment && request.operation == operation);
+                count == nth && at == moment
+            });
+            assert!(killed.await.is_some());
+            succeeded(bed.export(&SMALL).await);
+            assert_eq!(bed.totals(), whole, "{weak:?} {operation:?} {moment:?}");
+        }
+    }
+}
