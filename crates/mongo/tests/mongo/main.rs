@@ -11,6 +11,7 @@ mod fixture;
 mod imports;
 mod indexes;
 mod insert;
+mod interrupted_inserts;
 mod interruptions;
 mod live;
 mod ranges;
