@@ -30,7 +30,7 @@ impl Mongod {
         let command = cmd!(
             sh,
             "{mongod} --dbpath {folder} --port {port} --bind_ip 127.0.0.1 --replSet rs0
-             --wiredTigerCacheSizeGB 1 --setParameter enableTestCommands=1"
+             --wiredTigerCacheSizeGB 1 --oplogSize 1024 --setParameter enableTestCommands=1"
         )
         .env(name, value);
         let log = tools.log("mongod");

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
+use bson::doc;
 use lob_core::byte_size::ByteSize;
 use mongodb::Client;
 use tempfile::TempDir;
@@ -130,7 +131,10 @@ impl<'a> Scale<'a> {
         fill::fill(&self.mongo, "source", fill::documents_in(size.0)).await?;
         self.settle().await?;
         let export = self.measure("lob-export", "source", size).await?;
-        // Room for what comes back.
+        // Room for what comes back: without a history of it, what is dropped is removed.
+        let admin = self.mongo.database("admin");
+        let forget = doc! { "setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0 };
+        admin.run_command(forget).await?;
         self.mongo.database("source").drop().await?;
         self.settle().await?;
         let import = self.measure("lob-import", "restored", size).await?;
@@ -140,7 +144,7 @@ impl<'a> Scale<'a> {
 
     /// Waits until nothing is left to be written, and says what is on disk.
     async fn settle(&self) -> anyhow::Result<()> {
-        let flush = bson::doc! { "fsync": 1 };
+        let flush = doc! { "fsync": 1 };
         self.mongo.database("admin").run_command(flush).await?;
         command::finish(cmd!(self.sh, "sync")).await?;
         for (name, folder) in [
