@@ -321,6 +321,13 @@ fn every_promise_names_tests_that_exist() {
     none("docs/SEMANTICS.md:", breaches);
 }
 
+#[test]
+fn the_script_that_is_shown_is_the_one_that_is_run() {
+    let page = fs::read_to_string(root().join("docs/OPERATIONS.md")).unwrap();
+    let script = fs::read_to_string(root().join("docs/slurm/export.sbatch")).unwrap();
+    assert!(page.contains(&format!("```bash\n{script}```\n")));
+}
+
 /// The items of the form `1. …` with the lines that follow until the next item, heading or rule.
 fn numbered(text: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();

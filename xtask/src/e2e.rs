@@ -4,6 +4,9 @@
 //! version. Nothing is skipped in silence: what is missing fails, and without Java the last line
 //! says that nothing was read with Spark.
 
+mod slurm;
+mod slurm_cluster;
+
 use std::env;
 
 use xshell::{Shell, cmd};
@@ -20,6 +23,22 @@ const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
 const PYTHON: &str = "LOB_E2E_PYTHON";
 const SPARK: &str = "LOB_E2E_SPARK";
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// An export as a Slurm array job on this machine instead; installs Slurm where need be
+    #[arg(long)]
+    slurm: bool,
+}
+
+pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    if args.slurm {
+        slurm::run(sh).await
+    } else {
+        run(sh).await
+    }
+}
+
+/// The tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
     let python = Tools::new(sh).python();

@@ -58,7 +58,7 @@ enum Task {
     /// Check format, clippy, rustdoc and generated references
     Lint,
     /// Run the tests against MinIO and MongoDB, or the servers named in the environment
-    E2e,
+    E2e(e2e::Args),
     /// Do what CI does: lint, test, e2e
     Ci,
     /// Install MinIO, MongoDB and Python readers into target/tools
@@ -101,7 +101,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo => demo::run(&sh).await,
         Task::Test => test::run(&sh).await,
         Task::Lint => lint::run(&sh).await,
-        Task::E2e => e2e::run(&sh).await,
+        Task::E2e(args) => e2e::task(&sh, &args).await,
         Task::Ci => ci::run(&sh).await,
         Task::Setup(args) => setup::task(&sh, &args).await,
         Task::Services(args) => services::run(&sh, &args).await,
