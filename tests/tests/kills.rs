@@ -61,11 +61,14 @@ async fn fill(servers: &Servers) -> Vec<Vec<RawDocumentBuf>> {
     splits
 }
 
-/// How many kills there are, each at a moment of work that takes `whole`.
-fn moments(whole: Duration) -> Vec<Duration> {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let seed = setting("LOB_KILL_SEED").unwrap_or(now);
-    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {whole:?}");
+/// The seed of the moments: that of an earlier run, or one of its own, for the test to print.
+fn seed() -> u64 {
+    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    setting("LOB_KILL_SEED").unwrap_or_else(now)
+}
+
+/// As many moments as there are kills, each in the course of work that takes `whole`.
+fn moments(seed: u64, whole: Duration) -> Vec<Duration> {
     let mut random = StdRng::seed_from_u64(seed);
     let kills = setting("LOB_KILLS").unwrap_or(4);
     let moment = |_| whole.mul_f64(random.random());

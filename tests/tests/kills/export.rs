@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lob_tests::servers::Servers;
 use serde_json::Value;
 
-use crate::{EXPORT, assert_imports, fill, kill, moments, repeat, undisturbed};
+use crate::{EXPORT, assert_imports, fill, kill, moments, repeat, seed, undisturbed};
 
 /// What differs between two runs of the same documents, by its name anywhere in the manifest.
 const OF_THE_RUN: [&str; 9] = [
@@ -29,8 +29,10 @@ async fn an_export_killed_at_random_moments_and_repeated_is_the_undisturbed_one(
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
+    let seed = seed();
+    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {time:?}");
     let mut resumed = 0;
-    for (number, moment) in moments(time).into_iter().enumerate() {
+    for (number, moment) in moments(seed, time).into_iter().enumerate() {
         let run = format!("killed-{number}");
         kill(&servers, "lob-export", &arguments(&run), moment).await;
         let had = objects(&servers, &run).await;

@@ -5,7 +5,7 @@ use lob_tests::servers::Servers;
 use lob_tests::tool::Ended;
 
 use crate::export::{arguments, assert_is_whole, manifest};
-use crate::{assert_imports, fill, moments, undisturbed};
+use crate::{assert_imports, fill, moments, seed, undisturbed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_process_does() {
@@ -14,7 +14,9 @@ async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_proc
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
-    for (number, moment) in moments(time).into_iter().enumerate() {
+    let seed = seed();
+    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {time:?}");
+    for (number, moment) in moments(seed, time).into_iter().enumerate() {
         let run = format!("shared-{number}");
         let plan = [&arguments(&run)[..], &["plan"]].concat();
         servers.run("lob-export", &plan).await.with_status(0);
