@@ -15,6 +15,7 @@ use lob_core::manifest::{
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::statistics::Statistics;
+use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::chain::Chain;
 use crate::confirm::confirm;
@@ -150,12 +151,21 @@ async fn recorded_range(
         files: Vec::new(),
         attested: Vec::new(),
     };
-    while let Some(standing) = range.chain.read_on(run).await? {
-        let claim = standing.record.claim();
-        if claim.candidates.is_empty() {
+    while let Some(mut standing) = range.chain.read_on(run).await? {
+        if standing.record.descriptions.is_empty() {
             continue;
         }
-        let attested = run.attest(&claim).await?;
+        let name = standing.record.place.file_name();
+        let attested = match standing.identify(run).await {
+            Err(error) if is_another_object(&error) => {
+                let url = run.store.url(&run.key(&name));
+                let message = format!(
+                    "`{url}` is not what was recorded: it has another size, CRC64NVME or write token"
+                );
+                return Err(Failure::integrity(message).into());
+            }
+            attested => attested?,
+        };
         let described = attested.and_then(|attested| {
             let mut descriptions = standing.record.descriptions.into_iter();
             Some((descriptions.nth(attested.candidate)?, attested))
@@ -169,7 +179,7 @@ async fn recorded_range(
             digest: description.digest.to_string(),
             residual_rows: description.residual_rows,
             file: DataFile {
-                key: claim.name,
+                key: name,
                 size_bytes: description.size_bytes,
                 sha256: description.sha256,
                 crc64nvme: description.crc64nvme,
@@ -183,6 +193,11 @@ async fn recorded_range(
         range.attested.push(attested);
     }
     Ok(range)
+}
+
+fn is_another_object(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<StoreError>();
+    error.is_some_and(|error| error.kind == StoreErrorKind::AlreadyExists)
 }
 
 fn check_complete(

@@ -82,6 +82,8 @@ impl Range<'_> {
                     return Err(error);
                 }
                 tracing::warn!("a data file is begun anew: {error:#}");
+                // The last record may have no object yet.
+                chain = Chain::of(self.split.split_id, self.number);
             }
         }
     }
@@ -102,13 +104,12 @@ impl Range<'_> {
         let run = &self.export.run;
         let mut restarts = 0;
         loop {
-            let claim = standing.record.claim();
+            if !std::mem::take(&mut is_new) && standing.identify(run).await?.is_some() {
+                return Ok(());
+            }
             let Some((upload, contents)) = standing.record.upload(run) else {
                 return Ok(());
             };
-            if !std::mem::take(&mut is_new) && run.identify(&claim).await?.is_some() {
-                return Ok(());
-            }
             let lost = match upload.complete(contents).await {
                 Ok(_) => return Ok(()),
                 Err(error) if is_lost(error.kind) => error,
@@ -116,7 +117,7 @@ impl Range<'_> {
             };
             // What another process may be completing just now ends here, one way or the other.
             standing.record.abort(run).await?;
-            if run.identify(&claim).await?.is_some() {
+            if standing.identify(run).await?.is_some() {
                 return Ok(());
             }
             restarts += 1;
@@ -214,7 +215,8 @@ impl Range<'_> {
     }
 
     fn scan(&self, range: IdRange, after: Option<DocumentId>) -> anyhow::Result<Scan> {
-        if after.is_some() && !self.split.is_divisible {
+        let is_whole = after.is_none() && range == IdRange::default();
+        if !is_whole && !self.split.is_divisible {
             let namespace = self.collection.namespace();
             let message = format!("`{namespace}` can only be read in one piece");
             let failure = Failure::new(ExitStatus::Failed, message);

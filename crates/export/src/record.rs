@@ -9,7 +9,7 @@ use lob_core::hash::Sha256;
 use lob_core::manifest::{ExportedSplit, Verified};
 use lob_core::multipart::FinishedParts;
 use lob_core::part::Contents;
-use lob_core::run::{Claim, OpenRun, PROGRESS_FOLDER};
+use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
 use lob_core::statistics::Statistics;
 use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
 use lob_mongo::DocumentId;
@@ -141,6 +141,27 @@ impl Description {
     }
 }
 
+impl StandingRecord {
+    /// Asks the server whether the data file is an object, and which of the descriptions is its.
+    /// Where another process has replaced the record meanwhile, the one that stands now counts.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::AlreadyExists`] where the object is something else; the store's.
+    pub(crate) async fn identify(&mut self, run: &OpenRun) -> anyhow::Result<Option<Attested>> {
+        loop {
+            let another = match run.identify(&self.record.claim()).await {
+                Err(error) if error.kind == StoreErrorKind::AlreadyExists => error,
+                identified => return Ok(identified?),
+            };
+            let now = Record::read(run, self.record.place).await?;
+            match now.filter(|now| now.etag != self.etag) {
+                Some(now) => *self = now,
+                None => return Err(another.into()),
+            }
+        }
+    }
+}
+
 impl Record {
     pub(crate) fn new(place: Place, interval: Interval, description: Option<Description>) -> Self {
         Self {
@@ -242,23 +263,23 @@ impl Record {
         // A size alone does not tell our record from another's.
         let is_proved = run.store.endpoint().proof_of_put() != Verified::SizeOnly;
         match put {
-            Ok(object) if is_proved => Ok(Claimed::Ours(StandingRecord {
-                record: self,
-                etag: object.etag,
-            })),
-            Ok(_) => self.whose(run).await,
-            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
-                self.whose(run).await.map_err(|unanswered| {
-                    let url = run.store.url(&key);
-                    let message = format!("whether the record `{url}` is ours is not known");
-                    let cause = unanswered.reallocate_into_boxed_dyn_error_without_backtrace();
-                    Failure::new(ExitStatus::Unknown, message)
-                        .caused_by(cause)
-                        .into()
-                })
+            Ok(object) if is_proved => {
+                return Ok(Claimed::Ours(StandingRecord {
+                    record: self,
+                    etag: object.etag,
+                }));
             }
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind != StoreErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {}
         }
+        self.whose(run).await.map_err(|unanswered| {
+            let url = run.store.url(&key);
+            let message = format!("whether the record `{url}` is ours is not known");
+            let cause = unanswered.reallocate_into_boxed_dyn_error_without_backtrace();
+            Failure::new(ExitStatus::Unknown, message)
+                .caused_by(cause)
+                .into()
+        })
     }
 
     /// Reads what stands there: our own upload's id is our own lost reply.

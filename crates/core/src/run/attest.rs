@@ -2,7 +2,6 @@
 //! became objects, and perhaps more than once.
 
 use super::{OpenRun, Proved};
-use crate::failure::Failure;
 use crate::part::Contents;
 use crate::store::{Expected, StoreError, StoreErrorKind, WrittenObject};
 
@@ -70,23 +69,6 @@ impl OpenRun {
                 let detail = "another object is there";
                 Err(StoreError::new(kind, "HeadObject", url, detail))
             }
-        }
-    }
-
-    /// [`OpenRun::identify`] for the commit, which needs every object.
-    ///
-    /// # Errors
-    /// An object that is something else, exit status 3; the store's.
-    pub async fn attest(&self, claim: &Claim) -> anyhow::Result<Option<Attested>> {
-        match self.identify(claim).await {
-            Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
-                let url = self.store.url(&self.key(&claim.name));
-                let message = format!(
-                    "`{url}` is not what was recorded: it has another size, CRC64NVME or write token"
-                );
-                Err(Failure::integrity(message).into())
-            }
-            attested => Ok(attested?),
         }
     }
 }

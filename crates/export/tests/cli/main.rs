@@ -7,6 +7,7 @@ mod cleanup;
 mod documents;
 mod endpoints;
 mod happy_path;
+mod lost_uploads;
 mod refusals;
 mod resume;
 mod secrets;

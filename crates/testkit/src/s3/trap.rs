@@ -62,6 +62,11 @@ impl Catch {
         self.end(Verdict::Disconnect);
     }
 
+    /// Answers it with this error instead.
+    pub fn answer(self, status: u16, code: &'static str) {
+        self.end(Verdict::Answer { status, code });
+    }
+
     fn end(self, verdict: Verdict) {
         // Whoever sent it may be gone.
         let _ = self.released.send(verdict);

@@ -1,0 +1,120 @@
+//! Uploads that are lost after their record was written: the documents are scanned again, whatever
+//! has become of them meanwhile and whoever else does the same.
+
+use bson::{RawDocumentBuf, rawdoc};
+use lob_testkit::mongo::MongoOptions;
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::split_documents::SplitDocuments;
+
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, shown, succeeded};
+
+const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
+
+fn is(request: &Request, operation: Operation, name: &str) -> bool {
+    request.operation == operation && request.key == format!("{RUN}/{name}")
+}
+
+fn completes(moment: Moment, request: &Request) -> bool {
+    moment == Moment::Arrived && is(request, Operation::CompleteMultipartUpload, FIRST)
+}
+
+/// Gives the document with the smallest `_id` another value.
+fn change_first(bed: &Bed) {
+    let first = SplitDocuments::new(0, 4).next().unwrap();
+    let id = first.get("_id").unwrap().unwrap();
+    let id = bson::RawBson::from(id);
+    let mut changed = RawDocumentBuf::new();
+    changed.append(bson::raw::cstr!("_id"), id.clone());
+    changed.append(
+        bson::raw::cstr!("changed"),
+        "a text that no other document has",
+    );
+    bed.mongo_command(&rawdoc! {
+        "update": "split_0_input",
+        "updates": [{ "q": { "_id": id }, "u": changed }],
+        "$db": "raw",
+    });
+}
+
+#[tokio::test]
+async fn a_worker_whose_upload_is_lost_each_time_does_not_claim_success() {
+    let bed = Bed::gated(|moment: Moment, request: &Request| {
+        if completes(moment, request) {
+            let (status, code) = (404, "NoSuchUpload");
+            return Verdict::Answer { status, code };
+        }
+        Verdict::Pass
+    })
+    .await;
+    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    let output = bed.export(&["work"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+}
+
+#[tokio::test]
+async fn a_process_that_another_one_overtakes_with_changed_documents_goes_on() {
+    let bed = Bed::new().await;
+    let mut overtaken = bed.trap.set(completes);
+    let slow = bed.start(&SMALL);
+    overtaken.request().await;
+    change_first(&bed);
+    let mut lost = bed.trap.set(completes);
+    let fast = bed.start(&SMALL);
+    lost.request().await;
+    lost.answer(404, "NoSuchUpload");
+    succeeded(fast.wait_with_output().await.unwrap());
+    let manifest = bed.manifest();
+    overtaken.release();
+    succeeded(slow.wait_with_output().await.unwrap());
+    bed.assert_whole(&manifest);
+}
+
+#[tokio::test]
+async fn a_commit_that_sees_a_record_replaced_takes_the_one_that_stands() {
+    let bed = Bed::new().await;
+    let committing = |moment: Moment, request: &Request| {
+        moment == Moment::Arrived && is(request, Operation::PutObject, "manifest.json")
+    };
+    bed.kill_at(&SMALL, committing).await.unwrap();
+    assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
+    change_first(&bed);
+    let mut asking = bed.trap.set(|moment, request| {
+        moment == Moment::Arrived && is(request, Operation::HeadObject, FIRST)
+    });
+    let commit = bed.start(&["commit"]);
+    asking.request().await;
+    succeeded(bed.export(&["work"]).await);
+    asking.release();
+    succeeded(commit.wait_with_output().await.unwrap());
+    bed.assert_whole(&bed.manifest());
+}
+
+#[tokio::test]
+async fn a_collection_that_can_only_be_read_in_one_piece_is_not_scanned_again_within() {
+    let bed = Bed::with(MongoOptions {
+        ignore_bounds: true,
+        ..MongoOptions::default()
+    })
+    .await;
+    let documents = SplitDocuments::new(0, 4).take(30);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let mut lost = bed.trap.set(completes);
+    let export = bed.start(&SMALL);
+    lost.request().await;
+    lost.answer(404, "NoSuchUpload");
+    assert_shown!(export.wait_with_output().await.unwrap(), @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not complete
+      Caused by: failed to export `raw.split_0_input`
+      Caused by: the run cannot be resumed
+      Caused by: `raw.split_0_input` can only be read in one piece
+    hint: take another --run-id
+    "#);
+    assert!(
+        !bed.s3
+            .keys(BUCKET)
+            .contains(&format!("{RUN}/manifest.json"))
+    );
+}
