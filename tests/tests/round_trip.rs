@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "round_trip/definition.rs"]
+mod definition;
 #[path = "round_trip/ids.rs"]
 mod ids;
 #[path = "round_trip/integrity.rs"]
