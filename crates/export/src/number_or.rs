@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A number, or the word of `W`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,15 +67,33 @@ enum Written {
     Text(String),
 }
 
+impl Written {
+    fn into_text(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
 impl<W: Word> TryFrom<Written> for NumberOr<W> {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        match written {
-            Written::Number(number) => number.to_string().parse(),
-            Written::Text(text) => text.parse(),
-        }
+        written.into_text().parse()
     }
+}
+
+/// A number that is not set by default: a variable of the environment gives it as a text, since no
+/// default says that it is a number.
+pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    let written = Option::<Written>::deserialize(deserializer)?;
+    let number = written.map(|written| written.into_text().parse());
+    number.transpose().map_err(de::Error::custom)
 }
 
 impl<W: Word> From<NumberOr<W>> for String {

@@ -13,7 +13,7 @@ use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::number_or::{All, Auto, NumberOr};
+use crate::number_or::{self, All, Auto, NumberOr};
 use crate::worker::Worker;
 
 /// The settings of an export.
@@ -44,10 +44,12 @@ pub(crate) struct ExportSettings {
     /// Documents from the start, and as many at random, by which columns are chosen.
     pub(crate) columns_sample: NumberOr<All>,
     /// Ranges that this process exports at once; one for every two cores where it is absent.
+    #[serde(deserialize_with = "number_or::optional")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Which share of the run this process takes; all of it where it is absent.
     pub(crate) worker: Option<Worker>,
     /// How many workers there are, where an array job does not say so.
+    #[serde(deserialize_with = "number_or::optional")]
     pub(crate) workers: Option<NonZeroU32>,
     /// What the manifest's `checksum` is made of.
     pub(crate) checksum: ChecksumKind,
