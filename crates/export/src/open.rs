@@ -139,6 +139,7 @@ async fn find(
     let Some(mut found) = context.interrupt.or(finding).await? else {
         return Ok(None);
     };
+    found.plan.work.check()?;
     check_settings(&found.plan.work, settings)
         .with_context(|| format!("run `{id}` cannot be taken up"))?;
     if let Some(manifest) = found.manifest.take() {

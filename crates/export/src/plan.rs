@@ -1,6 +1,8 @@
 //! What an export will do: its splits, each with the columns of all its data files and the ranges
 //! that it is cut into.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use lob_columns::{Columns, ColumnsProposal};
 use lob_core::byte_size::ByteSize;
@@ -53,7 +55,36 @@ pub(crate) struct SplitPlan {
     pub(crate) ranges: Vec<IdRange>,
 }
 
+impl ExportPlan {
+    /// A plan is read from a bucket, and a commit proves no more than that all of it was exported.
+    ///
+    /// # Errors
+    /// A split twice; ranges that are not gapless from unbounded to unbounded.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let mut numbers = BTreeSet::new();
+        let broken = self
+            .splits
+            .iter()
+            .find(|split| !numbers.insert(split.split_id) || !split.is_gapless());
+        match broken {
+            None => Ok(()),
+            Some(split) => Err(Failure::integrity(format!(
+                "the ranges of split {} in the plan do not hold every document once",
+                split.split_id
+            ))),
+        }
+    }
+}
+
 impl SplitPlan {
+    fn is_gapless(&self) -> bool {
+        let (first, last) = (self.ranges.first(), self.ranges.last());
+        let follows = |two: &[IdRange]| matches!(two, [a, b] if a.to.is_some() && a.to == b.from);
+        first.is_some_and(|first| first.from.is_none())
+            && last.is_some_and(|last| last.to.is_none())
+            && self.ranges.windows(2).all(follows)
+    }
+
     /// The numbers of the ranges are those below this one.
     pub(crate) fn range_count(&self) -> u32 {
         u32::try_from(self.ranges.len()).unwrap_or(u32::MAX)
@@ -161,4 +192,56 @@ fn observe(
     proposal
         .observe(document)
         .with_context(|| format!("a document of `{}` is malformed", collection.namespace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+    use lob_mongo::DocumentId;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_whose_ranges_leave_a_gap_is_refused() {
+        let id = |id: i32| Some(DocumentId::of(&rawdoc! { "_id": id }).unwrap());
+        let split = |split_id, bounds: &[(Option<i32>, Option<i32>)]| SplitPlan {
+            split_id,
+            collection: format!("split_{split_id}_input"),
+            uuid: None,
+            estimated_documents: 0,
+            mean_document_size: ByteSize::b(0),
+            columns: ColumnsProposal::new().finish(),
+            indexes: Vec::new(),
+            options: None,
+            is_divisible: true,
+            ranges: bounds
+                .iter()
+                .map(|(from, to)| IdRange {
+                    from: from.and_then(id),
+                    to: to.and_then(id),
+                })
+                .collect(),
+        };
+        let check = |splits| {
+            let settings = crate::settings::defaults().planned().unwrap();
+            let plan = ExportPlan {
+                settings,
+                snapshot: None,
+                splits,
+            };
+            plan.check()
+        };
+        let whole = [(None, Some(1)), (Some(1), Some(2)), (Some(2), None)];
+        check(vec![split(0, &whole), split(1, &[(None, None)])]).unwrap();
+        check(vec![split(0, &whole), split(0, &whole)]).unwrap_err();
+        for broken in [
+            &[][..],
+            &whole[1..],
+            &whole[..2],
+            &[whole[0], whole[2]],
+            &[(None, None), (None, None)],
+        ] {
+            check(vec![split(0, broken)]).unwrap_err();
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::store::{
     StoreErrorKind, WriteToken,
 };
 
-/// How often an upload of ours may be aborted by another process of the same run.
+/// How often another process of the same run may get in the way of an upload of ours.
 const MAX_DISTURBED: u32 = 5;
 
 /// What the endpoint does with the plan at `key`, whose bytes these are. An upload in parts is
@@ -192,6 +192,8 @@ async fn completes_on_condition(
                     return Ok(Some(false));
                 }
             }
+            // Another process of this run writes the plan just now.
+            Some(StoreErrorKind::Conflict) => store.abort_multipart(key, &upload.id).await?,
             _ => {
                 store.abort_multipart(key, &upload.id).await?;
                 return Err(refused);
@@ -199,7 +201,7 @@ async fn completes_on_condition(
         }
     }
     let (kind, url) = (StoreErrorKind::Conflict, store.url(key));
-    let detail = "another process aborts the uploads of this run";
+    let detail = "another process gets in the way of the uploads of this run";
     Err(StoreError::new(kind, "UploadPart", url, detail).into())
 }
 

@@ -1,7 +1,9 @@
 //! Several processes that share a run: whoever does what, each document is exported once and the
 //! manifest is that of one process.
 
-use lob_testkit::s3::{Moment, Operation};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, succeeded, text};
@@ -132,4 +134,21 @@ async fn workers_and_commits_need_a_plan() {
     hint: name the planned run with --run-id or LOB_RUN_ID
     "#);
     bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn workers_that_try_the_endpoint_at_the_same_moment_do_not_fail() {
+    let refused = AtomicUsize::new(0);
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let tries = request.operation == Operation::CompleteMultipartUpload
+            && request.key.ends_with("/_progress/plan.json");
+        if moment == Moment::Arrived && tries && refused.fetch_add(1, Ordering::Relaxed) < 2 {
+            let (status, code) = (409, "ConditionalRequestConflict");
+            return Verdict::Answer { status, code };
+        }
+        Verdict::Pass
+    })
+    .await;
+    succeeded(bed.export(&SMALL).await);
+    bed.assert_whole(&undisturbed().await);
 }
