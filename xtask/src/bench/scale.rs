@@ -28,8 +28,9 @@ const BUCKET: &str = "scale";
 const TOOLS: [&str; 2] = ["lob-export", "lob-import"];
 /// Parts of a run whose memory is told.
 const PARTS: usize = 10;
-/// Disk for each byte of documents: two collections, one run, MongoDB's log of operations.
-const DISK: u64 = 3;
+/// Disk for each byte of documents: one collection at a time and one run, neither of them smaller
+/// than half and larger than all of it.
+const DISK: u64 = 2;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
