@@ -22,7 +22,8 @@ use crate::settings::ByteSettings;
 use crate::statistics::StatisticsBuilder;
 
 /// Row groups that are encoded at once. A constant: when a row group is cut, the file's size is
-/// that of all but the last so many, whatever the machine.
+/// that of all but the last so many, whatever the machine. A further one waits as it is, because
+/// encoding takes as much memory again.
 const ENCODERS: usize = 2;
 
 /// A data file that takes documents.
@@ -89,15 +90,15 @@ impl DataFile {
 
     /// Starts to encode the pending documents, and sends on what is encoded by now.
     pub(crate) async fn cut_row_group(&mut self) -> anyhow::Result<()> {
+        while self.encoding.len() >= ENCODERS {
+            self.write_next().await?;
+        }
         let row_group = self.encoder.take_row_group();
         let compression = self.settings.compression;
         self.encoding
             .push_back(tokio::task::spawn_blocking(move || {
                 row_group.encode(compression)
             }));
-        while self.encoding.len() > ENCODERS {
-            self.write_next().await?;
-        }
         Ok(())
     }
 
