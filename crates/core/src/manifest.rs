@@ -4,6 +4,7 @@
 //! is untrusted input: see [`ManifestError`] for what is refused.
 
 mod export;
+mod legacy;
 mod local_copy;
 mod reading;
 mod upload;
@@ -11,6 +12,7 @@ mod upload;
 use serde::{Deserialize, Serialize};
 
 pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
+pub use legacy::{LegacyManifest, LegacySplit, RecordedChecksum};
 pub use local_copy::keep_local_copy;
 pub use reading::{MAX_DEFINITION_BYTES, MAX_MANIFEST_BYTES, ManifestError};
 pub use upload::{FailedFile, UploadManifest, UploadedFile};

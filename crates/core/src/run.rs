@@ -7,6 +7,7 @@ mod attest;
 mod id;
 mod plan;
 mod probe;
+mod published;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -14,6 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 pub use attest::{Attested, Claim};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use plan::{FoundRun, Plan};
+pub use published::{committed_runs, published_manifest};
 
 use crate::failure::Failure;
 use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, Verified};
@@ -237,36 +239,4 @@ impl OpenRun {
             .try_fold(0, async |sum, count| Ok(sum + count))
             .await
     }
-}
-
-/// All committed runs below `prefix`, in the order of their ids: of each what `read` makes of its
-/// manifest, or of the error that kept it from being read. One manifest a request is in memory.
-///
-/// # Errors
-/// A list that cannot be read.
-pub async fn committed_runs<T>(
-    store: &Store,
-    prefix: &Prefix,
-    size_limit: u64,
-    read: impl Fn(&RunId, Result<Bytes, StoreError>) -> T,
-) -> Result<Vec<(RunId, T)>, StoreError> {
-    let folders = store.folders(&prefix.folder()).await?;
-    let ids = folders
-        .into_iter()
-        .filter_map(|folder| folder.parse::<RunId>().ok());
-    let mut runs: Vec<_> = futures::stream::iter(ids)
-        .map(|id| async {
-            let key = RunLocation::new(prefix.clone(), id.clone()).manifest_key();
-            (id, store.get_small(&key, size_limit).await)
-        })
-        .buffer_unordered(HEADS_AT_ONCE)
-        .filter_map(async |(id, manifest)| match manifest {
-            // A folder without a manifest is a run that does not exist (yet).
-            Err(error) if error.kind == StoreErrorKind::NotFound => None,
-            manifest => Some((id.clone(), read(&id, manifest))),
-        })
-        .collect()
-        .await;
-    runs.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(runs)
 }

@@ -166,56 +166,59 @@ impl Statistics {
         roles
     }
 
-    /// The original's checksum: `md5:` and the MD5 of the four values as Python prints them, or
-    /// [`UNKNOWN_CHECKSUM`] where Python cannot sort or hold the roles.
+    /// The original's checksum, as [`checksum_of`] makes it.
     pub fn checksum(&self) -> String {
-        let Some(roles) = self.python_roles() else {
-            return UNKNOWN_CHECKSUM.to_owned();
-        };
-        let fields = self
-            .schema_fields
-            .iter()
-            .map(|f| python_string(f))
-            .collect::<Vec<_>>();
-        let length = self
-            .feature_length
-            .map_or_else(|| "None".to_owned(), |n| n.to_string());
-        let input = format!(
-            "{}:[{}]:{length}:{roles}",
-            self.num_documents,
-            fields.join(", ")
-        );
-        format!("md5:{}", hex::encode(md5::Md5::digest(input)))
+        let fields = self.schema_fields.iter().map(String::as_str);
+        let length = self.feature_length;
+        checksum_of(self.num_documents, fields, length, &self.role_distribution)
     }
+}
 
-    /// `str(sorted(role_distribution.items()))`, where Python can sort it: one key, strings alone,
-    /// or numbers alone that are all different.
-    fn python_roles(&self) -> Option<String> {
-        let mut roles: Vec<_> = self.role_distribution.iter().collect();
-        if roles.len() > 1
-            && !roles
-                .iter()
-                .all(|(role, _)| matches!(role, Role::String(_)))
+/// The original's checksum: `md5:` and the MD5 of the four values as Python prints them, or
+/// [`UNKNOWN_CHECKSUM`] where Python cannot sort or hold the roles.
+pub(crate) fn checksum_of<'a>(
+    num_documents: u64,
+    schema_fields: impl Iterator<Item = &'a str>,
+    feature_length: Option<u64>,
+    role_distribution: &BTreeMap<Role, u64>,
+) -> String {
+    let Some(roles) = python_roles(role_distribution) else {
+        return UNKNOWN_CHECKSUM.to_owned();
+    };
+    let fields: Vec<_> = schema_fields.map(python_string).collect();
+    let fields = fields.join(", ");
+    let length = feature_length.map_or_else(|| "None".to_owned(), |n| n.to_string());
+    let input = format!("{num_documents}:[{fields}]:{length}:{roles}");
+    format!("md5:{}", hex::encode(md5::Md5::digest(input)))
+}
+
+/// `str(sorted(role_distribution.items()))`, where Python can sort it: one key, strings alone,
+/// or numbers alone that are all different.
+fn python_roles(role_distribution: &BTreeMap<Role, u64>) -> Option<String> {
+    let mut roles: Vec<_> = role_distribution.iter().collect();
+    if roles.len() > 1
+        && !roles
+            .iter()
+            .all(|(role, _)| matches!(role, Role::String(_)))
+    {
+        let numbers = roles
+            .iter()
+            .map(|&(role, count)| Some((role.number()?, (role, count))));
+        let mut numbers = numbers.collect::<Option<Vec<_>>>()?;
+        numbers.sort_by(|(a, _), (b, _)| compare_numbers(*a, *b));
+        if numbers
+            .windows(2)
+            .any(|w| compare_numbers(w[0].0, w[1].0) == Ordering::Equal)
         {
-            let numbers = roles
-                .iter()
-                .map(|&(role, count)| Some((role.number()?, (role, count))));
-            let mut numbers = numbers.collect::<Option<Vec<_>>>()?;
-            numbers.sort_by(|(a, _), (b, _)| compare_numbers(*a, *b));
-            if numbers
-                .windows(2)
-                .any(|w| compare_numbers(w[0].0, w[1].0) == Ordering::Equal)
-            {
-                return None;
-            }
-            roles = numbers.into_iter().map(|(_, role)| role).collect();
+            return None;
         }
-        let pairs = roles
-            .into_iter()
-            .map(|(role, count)| Some(format!("({}, {count})", role.python_repr()?)))
-            .collect::<Option<Vec<_>>>()?;
-        Some(format!("[{}]", pairs.join(", ")))
+        roles = numbers.into_iter().map(|(_, role)| role).collect();
     }
+    let pairs = roles
+        .into_iter()
+        .map(|(role, count)| Some(format!("({}, {count})", role.python_repr()?)))
+        .collect::<Option<Vec<_>>>()?;
+    Some(format!("[{}]", pairs.join(", ")))
 }
 
 /// A map with keys that are not strings, as JSON: a list of pairs.

@@ -10,7 +10,7 @@ use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
-use crate::settings::{Check, InsertWorkers};
+use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
 
 /// Import an export from S3 into MongoDB split collections
 ///
@@ -82,6 +82,16 @@ pub struct Flags {
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// What becomes of an `_id` of 24 hexadecimal digits in a run of the original scripts
+    /// [default: object-id]
+    #[arg(long, value_enum, value_name = "KIND")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legacy_ids: Option<LegacyIds>,
+    /// Percent of the documents by which a split of the original scripts may differ from its
+    /// manifest [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count_tolerance: Option<CountTolerance>,
     /// Insert commands that are under way at once [default: 4]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,42 +6,65 @@
 use lob_columns::Digest;
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_core::manifest::ExportedSplit;
 use lob_mongo::Staging;
 
-use crate::settings::Check;
+use crate::decode::Documents;
+use crate::settings::{Check, ImportSettings};
+use crate::splits::Split;
 
 /// Documents that wait while staging is read back.
 const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
-/// Compares staging with the manifest.
+/// Compares what was decoded with the manifest, and staging with what was decoded.
 ///
 /// # Errors
 /// A difference, exit status 3; a server that fails.
 pub(crate) async fn check(
-    split: &ExportedSplit,
+    split: &Split,
+    decoded: Documents,
     staging: &Staging,
-    how: Check,
+    settings: &ImportSettings,
 ) -> anyhow::Result<()> {
-    let expected = split.num_documents;
-    let counted = count(expected, staging, how).await.map_err(Failure::from)?;
     let differs = |what: &str, found: String, expected: String| {
         let name = staging.name();
-        Failure::integrity(format!(
-            "{what} in `{name}`: {found}, the manifest says {expected}"
-        ))
+        Failure::integrity(format!("{what} in `{name}`: {found}, {expected}"))
     };
-    if counted != expected {
-        return Err(differs("documents", counted.to_string(), expected.to_string()).into());
+    let (expected, tolerance) = (split.num_documents, tolerance(split, settings));
+    if decoded.count.abs_diff(expected) > tolerance {
+        let (found, expected) = (
+            decoded.count.to_string(),
+            format!("the manifest says {expected}"),
+        );
+        return Err(differs("documents", found, expected).into());
+    }
+    if decoded.count != expected {
+        let (id, found) = (split.split_id, decoded.count);
+        tracing::warn!("split {id} has {found} documents, the manifest says {expected}");
+    }
+    let how = settings.check;
+    let counted = count(decoded.count, staging, how)
+        .await
+        .map_err(Failure::from)?;
+    if counted != decoded.count {
+        let decoded = format!("{} were decoded", decoded.count);
+        return Err(differs("documents", counted.to_string(), decoded).into());
     }
     if how == Check::Full {
-        let digest = read_back(staging).await.map_err(Failure::from)?.to_string();
-        if digest != split.digest {
-            let what = "digest of the documents";
-            return Err(differs(what, digest, split.digest.clone()).into());
+        let digest = read_back(staging).await.map_err(Failure::from)?;
+        if digest != decoded.digest {
+            let decoded = format!("what was decoded has {}", decoded.digest);
+            return Err(differs("digest of the documents", digest.to_string(), decoded).into());
         }
     }
     Ok(())
+}
+
+/// By how many documents the split may differ. What has digests may not.
+fn tolerance(split: &Split, settings: &ImportSettings) -> u64 {
+    match split.digest {
+        Some(_) => 0,
+        None => settings.count_tolerance.of(split.num_documents),
+    }
 }
 
 /// The server's own books may be wrong: where they are not as expected, only a count tells.

@@ -1,73 +1,128 @@
-//! A verified data file into batches of documents, with the digest of what was decoded.
+//! A data file on disk into batches of documents, counted and with their digest.
 
 use bson::RawDocument;
-use lob_columns::{Digest, ReadError, Reader};
+use lob_columns::{Digest, LegacyIds, LegacyReader, ReadError, Reader};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::ExportedFile;
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
 
-use crate::fetch::VerifiedFile;
+use crate::fetch::FetchedFile;
 
-/// Decodes a whole data file and hands its documents on. This blocks: it is for a thread of its
-/// own. Where nobody takes the batches any more it stops early, and the taker knows why.
+/// Documents, without regard to their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Documents {
+    pub(crate) count: u64,
+    pub(crate) digest: Digest,
+}
+
+impl Documents {
+    pub(crate) fn add(&mut self, others: Self) {
+        self.count += others.count;
+        self.digest.merge(others.digest);
+    }
+}
+
+/// Decodes a whole data file, hands its documents on and says what they were. This blocks: it is
+/// for a thread of its own. Where nobody takes the batches any more it stops early, and the taker
+/// knows why.
 ///
 /// # Errors
-/// A file that is not one of ours, or whose documents have another number or digest than the
-/// manifest says.
+/// A file that cannot be decoded, or whose documents are not those that the manifest says.
 pub(crate) fn decode(
-    verified: VerifiedFile,
-    file: &ExportedFile,
+    fetched: FetchedFile,
+    key: &str,
+    ids: LegacyIds,
     limits: BatchLimits,
     batches: &Sender<InsertBatch>,
-) -> anyhow::Result<()> {
-    let key = &file.file.key;
-    let unreadable = |error: ReadError| {
-        let message = format!("`{key}` cannot be decoded");
-        let failure = match error {
-            // Of the verified copy on disk.
-            ReadError::Io(_) => Failure::new(ExitStatus::Failed, message),
-            _ => Failure::integrity(message),
-        };
-        failure.caused_by(error)
+) -> anyhow::Result<Documents> {
+    let taker = Taker {
+        key,
+        batches,
+        builder: BatchBuilder::new(limits),
+        documents: Documents::default(),
     };
-    let mut reader = Reader::open(verified.into_file()).map_err(unreadable)?;
-    if reader.rows() != file.rows {
-        let message = format!(
-            "`{key}` holds {} documents, the manifest says {}",
-            reader.rows(),
-            file.rows
-        );
-        return Err(Failure::integrity(message).into());
-    }
-    let mut builder = BatchBuilder::new(limits);
-    let mut digest = Digest::default();
-    for row_group in 0..reader.row_groups() {
-        for document in reader.read_row_group(row_group).map_err(unreadable)? {
-            let bytes = document.map_err(unreadable)?;
-            digest.add(&bytes);
-            let document = RawDocument::from_bytes(&bytes).map_err(|error| {
-                Failure::integrity(format!("`{key}` holds a document that is not BSON"))
-                    .caused_by(error)
-            })?;
-            if let Some(batch) = builder.push(document).map_err(Failure::from)?
-                && batches.blocking_send(batch).is_err()
+    let taken = match fetched {
+        FetchedFile::Verified(verified) => {
+            let (file, expected) = verified.into_parts();
+            let mut reader = Reader::open(file).map_err(|error| unreadable(key, error))?;
+            let (rows, count) = (reader.rows(), expected.count);
+            if rows != count {
+                let message = format!("`{key}` holds {rows} documents, the manifest says {count}");
+                return Err(Failure::integrity(message).into());
+            }
+            let groups = reader.row_groups();
+            let taken = taker.take_all(groups, |group| reader.read_row_group(group))?;
+            let expected = expected.digest;
+            if let Some(Documents { digest, .. }) = taken
+                && digest != expected
             {
-                return Ok(());
+                let message =
+                    format!("the documents of `{key}` have the digest {digest}, not {expected}");
+                return Err(Failure::integrity(message).into());
+            }
+            taken
+        }
+        FetchedFile::Legacy(file) => {
+            let reader = LegacyReader::open(file, ids);
+            let mut reader = reader.map_err(|error| unreadable(key, error))?;
+            let groups = reader.row_groups();
+            taker.take_all(groups, |group| reader.read_row_group(group))?
+        }
+    };
+    Ok(taken.unwrap_or_default())
+}
+
+fn unreadable(key: &str, error: ReadError) -> Failure {
+    let message = format!("`{key}` cannot be decoded");
+    let failure = match error {
+        // Of the copy on disk.
+        ReadError::Io(_) => Failure::new(ExitStatus::Failed, message),
+        _ => Failure::integrity(message),
+    };
+    failure.caused_by(error)
+}
+
+/// Takes documents and hands them on in batches.
+struct Taker<'a> {
+    key: &'a str,
+    batches: &'a Sender<InsertBatch>,
+    builder: BatchBuilder,
+    documents: Documents,
+}
+
+impl Taker<'_> {
+    /// Takes the documents of all row groups; none if nobody takes the batches any more.
+    fn take_all<D>(
+        mut self,
+        row_groups: usize,
+        mut read: impl FnMut(usize) -> Result<D, ReadError>,
+    ) -> anyhow::Result<Option<Documents>>
+    where
+        D: Iterator<Item = Result<Vec<u8>, ReadError>>,
+    {
+        for row_group in 0..row_groups {
+            let documents = read(row_group).map_err(|error| unreadable(self.key, error))?;
+            for document in documents {
+                let bytes = document.map_err(|error| unreadable(self.key, error))?;
+                if let Some(batch) = self.take(&bytes)?
+                    && self.batches.blocking_send(batch).is_err()
+                {
+                    return Ok(None);
+                }
             }
         }
+        let last = self.builder.finish();
+        let is_taken = last.is_none_or(|batch| self.batches.blocking_send(batch).is_ok());
+        Ok(is_taken.then_some(self.documents))
     }
-    if let Some(batch) = builder.finish()
-        && batches.blocking_send(batch).is_err()
-    {
-        return Ok(());
+
+    fn take(&mut self, bytes: &[u8]) -> anyhow::Result<Option<InsertBatch>> {
+        self.documents.count += 1;
+        self.documents.digest.add(bytes);
+        let document = RawDocument::from_bytes(bytes).map_err(|error| {
+            let message = format!("`{}` holds a document that is not BSON", self.key);
+            Failure::integrity(message).caused_by(error)
+        })?;
+        Ok(self.builder.push(document).map_err(Failure::from)?)
     }
-    if digest.to_string() != file.digest {
-        let message = format!(
-            "the documents of `{key}` have the digest {digest}, not {}",
-            file.digest
-        );
-        return Err(Failure::integrity(message).into());
-    }
-    Ok(())
 }

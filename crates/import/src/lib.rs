@@ -6,11 +6,13 @@ mod args;
 mod check;
 mod decode;
 mod fetch;
+mod legacy;
 mod load;
 mod open;
 mod pipeline;
 mod runs;
 mod settings;
+mod splits;
 mod summary;
 
 use lob_core::cli::{Context, Outcome};

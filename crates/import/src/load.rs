@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::StreamExt as _;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
-use lob_core::manifest::ExportedFile;
 use lob_core::run::RunLocation;
 use lob_core::store::Store;
 use lob_mongo::{BatchLimits, Entries, FinishedFile, InsertBatch, Staging};
 use tokio::sync::mpsc;
 
-use crate::fetch::{VerifiedFile, fetch};
+use crate::decode::{Documents, decode};
+use crate::fetch::{FetchedFile, fetch};
 use crate::settings::ImportSettings;
+use crate::splits::DataFile;
 
 /// Batches that wait for an insert worker.
 const WAITING_BATCHES: usize = 2;
@@ -30,21 +31,22 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Fills `staging` with the documents of these data files.
+    /// Fills `staging` with the documents of these data files, and says what they were.
     ///
     /// # Errors
     /// Anything that is not what the manifest says, exit status 3; servers that fail.
     pub(crate) async fn load(
         &self,
         staging: &Staging,
-        left: &[&ExportedFile],
-    ) -> anyhow::Result<()> {
+        left: &[&DataFile],
+    ) -> anyhow::Result<Documents> {
+        let mut loaded = Documents::default();
         let mut files = left.iter().copied();
         let mut next = match files.next() {
             Some(file) => Some((file, self.fetch(file).await?)),
             None => None,
         };
-        while let Some((file, verified)) = next.take() {
+        while let Some((file, fetched)) = next.take() {
             let following = async {
                 match files.next() {
                     Some(file) => Ok(Some((file, self.fetch(file).await?))),
@@ -52,61 +54,57 @@ impl Loader<'_> {
                 }
             };
             // Both to their ends, so that no insert is under way when staging is dropped.
-            let (fetched, inserted) = tokio::join!(following, self.insert(file, verified, staging));
-            self.note(file, inserted?, staging).await?;
-            next = fetched?;
+            let (following, inserted) =
+                tokio::join!(following, self.insert(file, fetched, staging));
+            let (documents, acknowledged) = inserted?;
+            self.note(file, documents, acknowledged, staging).await?;
+            loaded.add(documents);
+            next = following?;
         }
-        Ok(())
+        Ok(loaded)
     }
 
     /// Notes that a data file is in staging, if all its documents were acknowledged.
     async fn note(
         &self,
-        file: &ExportedFile,
+        file: &DataFile,
+        documents: Documents,
         acknowledged: u64,
         staging: &Staging,
     ) -> anyhow::Result<()> {
-        let (key, rows) = (&file.file.key, file.rows);
-        if acknowledged != rows {
-            let message = format!(
-                "documents of `{key}` that are acknowledged: {acknowledged}, the manifest says {rows}"
-            );
+        let (key, count) = (&file.key, documents.count);
+        if acknowledged != count {
+            let message =
+                format!("documents of `{key}` that are acknowledged: {acknowledged} of {count}");
             return Err(Failure::integrity(message).into());
         }
         let finished = FinishedFile {
             key: key.clone(),
-            documents: rows,
-            digest: file.digest.clone(),
+            documents: count,
+            digest: documents.digest.to_string(),
         };
         let noted = self.entries.add_file(staging, &finished).await;
         Ok(noted.map_err(Failure::from)?)
     }
 
-    async fn fetch(&self, file: &ExportedFile) -> anyhow::Result<VerifiedFile> {
-        let progress = &*self.context.progress;
-        fetch(
-            self.store,
-            self.run,
-            &file.file,
-            &self.settings.spool_dir,
-            progress,
-        )
-        .await
+    async fn fetch(&self, file: &DataFile) -> anyhow::Result<FetchedFile> {
+        let (spool_dir, progress) = (&self.settings.spool_dir, &*self.context.progress);
+        fetch(self.store, self.run, file, spool_dir, progress).await
     }
 
     /// Decodes one data file on a thread of its own and inserts its documents as they come. All
     /// inserts have ended when this returns.
     async fn insert(
         &self,
-        file: &ExportedFile,
-        verified: VerifiedFile,
+        file: &DataFile,
+        fetched: FetchedFile,
         staging: &Staging,
-    ) -> anyhow::Result<u64> {
+    ) -> anyhow::Result<(Documents, u64)> {
         let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
-        let (limits, decoded) = (self.limits, file.clone());
-        let decoder = tokio::task::spawn_blocking(move || {
-            crate::decode::decode(verified, &decoded, limits, &sender)
-        });
+        let (limits, key) = (self.limits, file.key.clone());
+        let ids = self.settings.legacy_ids.into();
+        let decoder =
+            tokio::task::spawn_blocking(move || decode(fetched, &key, ids, limits, &sender));
         let stream = futures::stream::poll_fn(|context| batches.poll_recv(context));
         let failed = AtomicBool::new(false);
         let mut inserting = stream
@@ -130,7 +128,7 @@ impl Loader<'_> {
         drop(inserting);
         drop(batches);
         // A failed insert stops the decoder early, and without an error.
-        decoder.await??;
-        Ok(inserted?)
+        let documents = decoder.await??;
+        Ok((documents, inserted?))
     }
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use lob_core::failure::Failure;
 use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportedFile, ExportedSplit};
 use lob_mongo::{
     Blueprint, Definition, Entries, Error, ExistingTarget, FinishedFile, Opened, SplitImport,
     Staging,
 };
 
+use crate::decode::Documents;
 use crate::settings::ImportSettings;
+use crate::splits::{DataFile, Split};
 
 /// Hexadecimal digits of the manifest's hash in the name of a staging collection.
 const STAGING_DIGITS: usize = 8;
@@ -19,14 +20,16 @@ const STAGING_DIGITS: usize = 8;
 /// A split, its target, and what is there of it.
 #[derive(Debug)]
 pub(crate) struct OpenSplit<'a> {
-    pub(crate) split: &'a ExportedSplit,
+    pub(crate) split: &'a Split,
     pub(crate) target: String,
     pub(crate) blueprint: Blueprint,
     pub(crate) staging: Staging,
     /// Whether staging is at the target, put there by an earlier process or by another one.
     pub(crate) is_in_place: bool,
     /// The data files that are still to be fetched.
-    pub(crate) left: Vec<&'a ExportedFile>,
+    pub(crate) left: Vec<&'a DataFile>,
+    /// What staging holds of the others.
+    pub(crate) staged: Documents,
 }
 
 /// Looks at every target and opens the staging of every split. Before any is created, a target
@@ -35,7 +38,7 @@ pub(crate) async fn open<'a>(
     entries: &Entries,
     settings: &ImportSettings,
     manifest_hash: &Sha256,
-    splits: &[&'a ExportedSplit],
+    splits: &[&'a Split],
 ) -> anyhow::Result<Vec<OpenSplit<'a>>> {
     let mut planned = Vec::new();
     for &split in splits {
@@ -48,9 +51,12 @@ pub(crate) async fn open<'a>(
     let mut opened = Vec::new();
     for (split, import, blueprint) in planned {
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await;
+        let mut staged = Documents::default();
         let (staging, is_in_place, left) = match found.map_err(Failure::from)? {
             Opened::InPlace(staging) => (staging, true, Vec::new()),
-            Opened::Staging(staging, finished) => (staging, false, left(split, finished)),
+            Opened::Staging(staging, finished) => {
+                (staging, false, left(split, finished, &mut staged))
+            }
         };
         opened.push(OpenSplit {
             split,
@@ -59,6 +65,7 @@ pub(crate) async fn open<'a>(
             staging,
             is_in_place,
             left,
+            staged,
         });
     }
     tell(&opened);
@@ -66,15 +73,15 @@ pub(crate) async fn open<'a>(
 }
 
 /// What the collection is built from.
-fn blueprint(split: &ExportedSplit, settings: &ImportSettings) -> Result<Blueprint, Error> {
+fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Error> {
     let indexes = if settings.no_indexes {
         Vec::new()
     } else {
-        split.indexes.clone()
+        split.definition.indexes.clone()
     };
     let blueprint = Blueprint::read(&Definition {
         indexes,
-        options: split.options.clone(),
+        options: split.definition.options.clone(),
     })?;
     if !blueprint.left_out().is_empty() {
         let options = blueprint.left_out().join(", ");
@@ -121,17 +128,32 @@ async fn look_at_target(
     Ok(())
 }
 
-/// The data files without an entry. One that says something else than the manifest says nothing.
-fn left(split: &ExportedSplit, finished: Vec<FinishedFile>) -> Vec<&ExportedFile> {
-    let finished: BTreeMap<String, FinishedFile> = finished
-        .into_iter()
-        .map(|file| (file.key.clone(), file))
-        .collect();
-    let is_left = |file: &&ExportedFile| {
-        let entry = finished.get(&file.file.key);
-        entry.is_none_or(|entry| entry.documents != file.rows || entry.digest != file.digest)
+/// The data files without an entry; adds up those with one. An entry that says something else than
+/// the manifest, or that cannot be read, says nothing.
+fn left<'a>(
+    split: &'a Split,
+    finished: Vec<FinishedFile>,
+    staged: &mut Documents,
+) -> Vec<&'a DataFile> {
+    let read = |file: FinishedFile| {
+        let (count, digest) = (file.documents, file.digest.parse().ok()?);
+        Some((file.key, Documents { count, digest }))
     };
-    split.files.iter().filter(is_left).collect()
+    let finished: BTreeMap<_, _> = finished.into_iter().filter_map(read).collect();
+    let mut left = Vec::new();
+    for file in &split.files {
+        match finished.get(&file.key) {
+            Some(there)
+                if file
+                    .recorded
+                    .is_none_or(|recorded| recorded.documents == *there) =>
+            {
+                staged.add(*there);
+            }
+            _ => left.push(file),
+        }
+    }
+    left
 }
 
 /// Says aloud what is not done again.

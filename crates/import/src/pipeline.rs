@@ -1,9 +1,9 @@
 //! The way of the data: choose the run -> fetch -> decode -> insert -> check -> index -> swap.
 
 use anyhow::Context as _;
+use lob_columns::Digest;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::ExportedSplit;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
@@ -16,6 +16,7 @@ use crate::load::Loader;
 use crate::open::{OpenSplit, open};
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
+use crate::splits::Split;
 
 /// A finished import.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ pub(crate) struct ImportedSplit {
     pub(crate) target: String,
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
-    pub(crate) digest: String,
+    /// Unknown where an earlier process put a split of the original into its place.
+    pub(crate) digest: Option<Digest>,
     /// The name under which the collection before it is kept.
     pub(crate) previous: Option<String>,
     /// Data files, of all, that an earlier process had put there.
@@ -85,11 +87,8 @@ pub(crate) async fn import(
 }
 
 /// The splits of the manifest that are asked for.
-fn select<'a>(
-    run: &'a ChosenRun,
-    selection: &SplitSelection,
-) -> anyhow::Result<Vec<&'a ExportedSplit>> {
-    let all = &run.manifest.splits;
+fn select<'a>(run: &'a ChosenRun, selection: &SplitSelection) -> anyhow::Result<Vec<&'a Split>> {
+    let all = &run.splits;
     let Some(wanted) = selection.numbers() else {
         return Ok(all.iter().collect());
     };
@@ -117,8 +116,10 @@ async fn stage_and_swap(
     tracing::info!(run = %loader.run.id(), splits = opened.len(), "importing");
     let left = || opened.iter().flat_map(|split| &split.left);
     loader.context.progress.begin(Work {
-        bytes: Some(left().map(|file| file.file.size_bytes).sum()),
-        items: Some(left().map(|file| file.rows).sum()),
+        bytes: Some(left().map(|file| file.size_bytes).sum()),
+        items: left()
+            .map(|file| Some(file.recorded?.documents.count))
+            .sum(),
         unit: "documents",
     });
 
@@ -166,12 +167,18 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
         return Ok(());
     }
     let staging = async {
-        loader.load(&opened.staging, &opened.left).await?;
-        check(opened.split, &opened.staging, loader.settings.check).await?;
-        build_indexes(opened).await
+        let mut documents = opened.staged;
+        documents.add(loader.load(&opened.staging, &opened.left).await?);
+        check(opened.split, documents, &opened.staging, loader.settings).await?;
+        build_indexes(opened).await?;
+        anyhow::Ok(documents)
     };
-    let Err(error) = loader.context.interrupt.or(staging).await else {
-        return Ok(());
+    let error = match loader.context.interrupt.or(staging).await {
+        Ok(documents) => {
+            opened.staged = documents;
+            return Ok(());
+        }
+        Err(error) => error,
     };
     if !ExitStatus::of(&error).is_interrupt()
         && let Ok(true) = opened.staging.is_at(&opened.target).await
@@ -214,9 +221,17 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
     Ok(ImportedSplit {
         split_id: split.split_id,
         target: opened.target.clone(),
-        documents: split.num_documents,
-        bytes: split.files.iter().map(|file| file.file.size_bytes).sum(),
-        digest: split.digest.clone(),
+        documents: if opened.is_in_place {
+            split.num_documents
+        } else {
+            opened.staged.count
+        },
+        bytes: split.size_bytes(),
+        digest: if opened.is_in_place {
+            split.digest
+        } else {
+            Some(opened.staged.digest)
+        },
         previous,
         kept_files: split.files.len() - opened.left.len(),
         was_in_place: opened.is_in_place,

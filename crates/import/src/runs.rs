@@ -1,18 +1,20 @@
 //! Which runs there are, and the manifest of the one to import.
 
 use bytes::Bytes;
-use lob_columns::{Digest, InvalidDigest};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportManifest, ExportedSplit, MAX_MANIFEST_BYTES, ManifestError};
-use lob_core::run::{Prefix, RunId, RunLocation, committed_runs};
+use lob_core::manifest::{ExportManifest, LegacyManifest, ManifestError};
+use lob_core::run::{Prefix, RunId, RunLocation, committed_runs, published_manifest};
 use lob_core::store::{Store, StoreError, StoreErrorKind};
+
+use crate::legacy;
+use crate::splits::Split;
 
 /// A run that is to be imported, and where its data files are.
 #[derive(Debug)]
 pub(crate) struct ChosenRun {
     pub(crate) location: RunLocation,
-    pub(crate) manifest: ExportManifest,
+    pub(crate) splits: Vec<Split>,
     /// The hash of the manifest's bytes: what an import is an import of.
     pub(crate) manifest_hash: Sha256,
 }
@@ -23,6 +25,8 @@ pub(crate) struct RunSummary {
     pub(crate) export_timestamp: jiff::Timestamp,
     pub(crate) num_splits: u64,
     pub(crate) total_documents: u64,
+    /// Whether the original wrote it.
+    pub(crate) is_legacy: bool,
 }
 
 /// A committed run, or why it cannot be imported.
@@ -33,40 +37,46 @@ pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<L
     let summary = |id: &RunId, bytes: Result<Bytes, StoreError>| {
         let manifest = read(id, &bytes?)
             .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
-        Ok(RunSummary {
-            export_timestamp: manifest.export_timestamp,
-            num_splits: manifest.num_splits,
-            total_documents: manifest.total_documents,
+        Ok(match manifest {
+            Manifest::Ours(manifest) => RunSummary {
+                export_timestamp: manifest.export_timestamp,
+                num_splits: manifest.num_splits,
+                total_documents: manifest.total_documents,
+                is_legacy: false,
+            },
+            Manifest::Legacy(manifest) => RunSummary {
+                export_timestamp: manifest.export_timestamp,
+                num_splits: manifest.num_splits,
+                total_documents: manifest.total_documents,
+                is_legacy: true,
+            },
         })
     };
-    let mut listed = committed_runs(store, folder, MAX_MANIFEST_BYTES, summary).await?;
+    let mut listed = committed_runs(store, folder, summary).await?;
     listed.sort_by_key(|run| run.1.as_ref().ok().map(|summary| summary.export_timestamp));
     Ok(listed)
 }
 
-/// The manifest of run `id`.
-fn read(id: &RunId, bytes: &[u8]) -> Result<ExportManifest, ManifestError> {
-    let manifest = ExportManifest::read(bytes)?;
-    if manifest.run_id != *id {
-        return Err(ManifestError::OtherRun(manifest.run_id));
-    }
-    if !manifest.splits.iter().all(digests_add_up) {
-        return Err(ManifestError::Contradiction("digest"));
-    }
-    Ok(manifest)
+/// A manifest by who wrote it.
+enum Manifest {
+    Ours(ExportManifest),
+    Legacy(LegacyManifest),
 }
 
-/// Whether the digests of the data files, which are compared with what is decoded, are together
-/// that of the split.
-fn digests_add_up(split: &ExportedSplit) -> bool {
-    let mut sum = Digest::default();
-    for file in &split.files {
-        match file.digest.parse() {
-            Ok(digest) => sum.merge(digest),
-            Err(InvalidDigest) => return false,
+/// The manifest of run `id`.
+fn read(id: &RunId, bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    let (run_id, manifest) = match LegacyManifest::read(bytes)? {
+        Some(manifest) => (manifest.run_id.clone(), Manifest::Legacy(manifest)),
+        None => {
+            let manifest = ExportManifest::read(bytes)?;
+            (manifest.run_id.clone(), Manifest::Ours(manifest))
         }
+    };
+    if run_id == *id {
+        Ok(manifest)
+    } else {
+        Err(ManifestError::OtherRun(run_id))
     }
-    sum.to_string() == split.digest
 }
 
 /// The run `id`, or the one with the latest time in its manifest.
@@ -87,20 +97,19 @@ pub(crate) async fn choose(
     };
     let location = RunLocation::new(folder, id);
     let url = store.url(&location.manifest_key());
-    let bytes = store
-        .get_small(&location.manifest_key(), MAX_MANIFEST_BYTES)
-        .await;
-    let bytes = bytes.map_err(|error| match error.kind {
-        StoreErrorKind::NotFound => {
-            let message = format!(
-                "there is no run `{}`: no manifest at `{url}`",
-                location.id()
-            );
-            let missing = Failure::new(ExitStatus::Failed, message);
-            anyhow::Error::from(missing.with_hint("`lob-import --list` lists the runs"))
-        }
-        _ => error.into(),
-    })?;
+    let bytes = published_manifest(store, &location)
+        .await
+        .map_err(|error| match error.kind {
+            StoreErrorKind::NotFound => {
+                let message = format!(
+                    "there is no run `{}`: no manifest at `{url}`",
+                    location.id()
+                );
+                let missing = Failure::new(ExitStatus::Failed, message);
+                anyhow::Error::from(missing.with_hint("`lob-import --list` lists the runs"))
+            }
+            _ => error.into(),
+        })?;
     let refused = |error: ManifestError| {
         let failure = Failure::new(status_of(&error), format!("`{url}` is refused"));
         match error {
@@ -109,10 +118,16 @@ pub(crate) async fn choose(
         }
         .caused_by(error)
     };
-    let manifest = read(location.id(), &bytes).map_err(refused)?;
+    let splits = match read(location.id(), &bytes).map_err(refused)? {
+        Manifest::Ours(manifest) => {
+            let splits = manifest.splits.into_iter().map(Split::exported);
+            splits.collect::<Result<_, _>>().map_err(refused)?
+        }
+        Manifest::Legacy(manifest) => legacy::splits(store, &location, manifest).await?,
+    };
     Ok(ChosenRun {
         location,
-        manifest,
+        splits,
         manifest_hash: Sha256::of(&bytes),
     })
 }

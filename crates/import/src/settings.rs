@@ -28,6 +28,10 @@ pub(crate) struct ImportSettings {
     pub(crate) no_indexes: bool,
     /// How far the server is asked for what it has.
     pub(crate) check: Check,
+    /// What becomes of text that was an ObjectId in a run of the original.
+    pub(crate) legacy_ids: LegacyIds,
+    /// How far a run of the original may be from its own counts.
+    pub(crate) count_tolerance: CountTolerance,
     /// Insert commands that are under way at once.
     pub(crate) insert_workers: InsertWorkers,
     /// Folder for data files while they are checked.
@@ -53,6 +57,64 @@ pub enum Check {
     Estimated,
     /// It counts them, and all are read back and compared by their digest
     Full,
+}
+
+/// What becomes of an `_id` of 24 hexadecimal digits in a run of the original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegacyIds {
+    /// The ObjectId that it was
+    ObjectId,
+    /// The string that the original made of it
+    String,
+}
+
+impl From<LegacyIds> for lob_columns::LegacyIds {
+    fn from(ids: LegacyIds) -> Self {
+        match ids {
+            LegacyIds::ObjectId => Self::ObjectId,
+            LegacyIds::String => Self::String,
+        }
+    }
+}
+
+/// How far a run of the original may be from its own counts: 0 to 100 percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct CountTolerance(u32);
+
+impl CountTolerance {
+    /// How many of these documents it is.
+    pub(crate) fn of(self, documents: u64) -> u64 {
+        let tolerated = u128::from(documents) * u128::from(self.0) / 100;
+        u64::try_from(tolerated).unwrap_or(documents)
+    }
+}
+
+impl TryFrom<u32> for CountTolerance {
+    type Error = String;
+
+    fn try_from(percent: u32) -> Result<Self, Self::Error> {
+        match percent {
+            0..=100 => Ok(Self(percent)),
+            _ => Err(format!("{percent} is not in 0..=100")),
+        }
+    }
+}
+
+impl FromStr for CountTolerance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let percent = text.parse::<u32>().map_err(|error| error.to_string())?;
+        percent.try_into()
+    }
+}
+
+impl From<CountTolerance> for u32 {
+    fn from(tolerance: CountTolerance) -> Self {
+        tolerance.0
+    }
 }
 
 impl ImportSettings {
@@ -114,6 +176,8 @@ pub(crate) fn defaults() -> ImportSettings {
         keep_previous: false,
         no_indexes: false,
         check: Check::Standard,
+        legacy_ids: LegacyIds::ObjectId,
+        count_tolerance: CountTolerance(0),
         insert_workers: InsertWorkers(4),
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),

@@ -23,11 +23,11 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
         metrics.seconds,
     );
     for split in &imported.splits {
-        let _ = writeln!(
-            text,
-            "  {}: {} documents, digest {}",
-            split.target, split.documents, split.digest
-        );
+        let _ = write!(text, "  {}: {} documents", split.target, split.documents);
+        let _ = match split.digest {
+            Some(digest) => writeln!(text, ", digest {digest}"),
+            None => writeln!(text),
+        };
         if split.was_in_place {
             let _ = writeln!(text, "    was in its place by an import that did not end");
         } else if split.kept_files > 0 {
@@ -47,7 +47,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             "split_id": split.split_id,
             "collection": split.target,
             "documents": split.documents,
-            "digest": split.digest,
+            "digest": split.digest.map(|digest| digest.to_string()),
             "kept_files": split.kept_files,
             "was_in_place": split.was_in_place,
             "previous": split.previous,
@@ -69,14 +69,22 @@ pub(crate) fn runs(url: &str, listed: &[ListedRun]) -> Outcome {
             Ok(manifest) => {
                 let _ = writeln!(
                     text,
-                    "{id}  {:.0}  {} splits  {} documents",
-                    manifest.export_timestamp, manifest.num_splits, manifest.total_documents
+                    "{id}  {:.0}  {} splits  {} documents{}",
+                    manifest.export_timestamp,
+                    manifest.num_splits,
+                    manifest.total_documents,
+                    if manifest.is_legacy {
+                        "  by the original scripts"
+                    } else {
+                        ""
+                    },
                 );
                 entries.push(json!({
                     "run_id": id,
                     "export_timestamp": manifest.export_timestamp,
                     "num_splits": manifest.num_splits,
                     "total_documents": manifest.total_documents,
+                    "legacy": manifest.is_legacy,
                 }));
             }
             Err(error) => {

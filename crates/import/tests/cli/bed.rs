@@ -247,6 +247,7 @@ fn split_of(number: u64, files: &[DataFile]) -> Value {
         "collection": format!("split_{number}_input"),
         "s3_path": "s3://elsewhere/",
         "num_documents": rows,
+        "ranges": 1,
         "role_distribution": { "train": rows },
         "schema_fields": ["_id"],
         "feature_length": 4,

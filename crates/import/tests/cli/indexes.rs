@@ -157,7 +157,7 @@ async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
     ----- stdout -----
     ----- stderr -----
     error: failed to import split 0 for `split_0_input`
-      Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], the manifest says [DIGEST]
+      Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], what was decoded has [DIGEST]
     "#);
     assert_eq!(bed.collections(), [""; 0]);
 }

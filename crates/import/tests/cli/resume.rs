@@ -194,7 +194,7 @@ async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
     ----- stdout -----
     ----- stderr -----
     error: failed to import split 0 for `split_0_input`
-      Caused by: documents in `split_0_input__lob_[HASH]`: 31, the manifest says 30
+      Caused by: documents in `split_0_input__lob_[HASH]`: 31, 30 were decoded
     "#);
     assert_eq!(bed.collections(), [""; 0]);
     bed.import(&[]).await;

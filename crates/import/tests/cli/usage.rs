@@ -58,6 +58,18 @@ async fn help_tells_every_flag() {
               - estimated: It says how many there should be, and counts them if that is another number
               - full:      It counts them, and all are read back and compared by their digest
 
+          --legacy-ids <KIND>
+              What becomes of an `_id` of 24 hexadecimal digits in a run of the original scripts
+              [default: object-id]
+
+              Possible values:
+              - object-id: The ObjectId that it was
+              - string:    The string that the original made of it
+
+          --count-tolerance <PERCENT>
+              Percent of the documents by which a split of the original scripts may differ from its
+              manifest [default: 0]
+
           --insert-workers <COUNT>
               Insert commands that are under way at once [default: 4]
 
@@ -282,6 +294,7 @@ async fn every_setting_is_shown_with_its_origin() {
     check                            = standard  # default
     collection_pattern               = split_{N}_input  # default
     connect_timeout                  = 30s  # default
+    count_tolerance                  = 0  # default
     database                         = raw  # default
     endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
     expected_bucket_owner            = (not set)  # default
@@ -289,6 +302,7 @@ async fn every_setting_is_shown_with_its_origin() {
     insert_batch_size                = 4MiB  # default
     insert_workers                   = 2  # file `lob.toml`
     keep_previous                    = false  # default
+    legacy_ids                       = object-id  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default

@@ -1,0 +1,265 @@
+//! The manifest of a run of the original scripts.
+//!
+//! It has no format version, names no data files and knows no hash: it says how many documents a
+//! split has, and a checksum over its own statistics. The original wrote it through Spark, as the
+//! text of a field `manifest_json`; a plain object is read as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+
+use super::reading::{ManifestError, parse, sum};
+use crate::run::RunId;
+use crate::statistics::{Role, checksum_of};
+
+/// The manifest of a run of the original. What else is in it is not needed, or never followed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LegacyManifest {
+    /// The run.
+    pub run_id: RunId,
+    /// When it was exported. The original wrote the time of its own clock without a zone: it is
+    /// taken for UTC.
+    #[serde(deserialize_with = "timestamp")]
+    pub export_timestamp: jiff::Timestamp,
+    /// How many splits there are.
+    pub num_splits: u64,
+    /// The splits.
+    pub splits: Vec<LegacySplit>,
+    /// Sum of the documents.
+    pub total_documents: u64,
+}
+
+/// One split of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LegacySplit {
+    /// Its number.
+    pub split_id: u32,
+    /// How many documents there are.
+    pub num_documents: u64,
+    /// Documents by role.
+    #[serde(default)]
+    role_distribution: BTreeMap<String, u64>,
+    /// The names of all top-level fields, in the order that the checksum has.
+    #[serde(default)]
+    schema_fields: Vec<String>,
+    /// The length of `features` in one document.
+    #[serde(default)]
+    feature_length: Option<u64>,
+    /// `md5:` over these statistics, or what the original fell back to.
+    checksum: String,
+}
+
+/// What a recorded checksum says of the statistics beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordedChecksum {
+    /// It is theirs.
+    Same,
+    /// It is the checksum of other statistics.
+    Other {
+        /// What theirs is.
+        computed: String,
+    },
+    /// It is none over statistics: an ETag, or the original failed to make one.
+    Incomparable,
+}
+
+/// Just enough to tell one form from the other.
+#[derive(Deserialize)]
+struct Form {
+    format_version: Option<IgnoredAny>,
+    manifest_json: Option<String>,
+}
+
+impl LegacyManifest {
+    /// Reads a manifest as untrusted input; none if it has a format version, and so is none of the
+    /// original's.
+    ///
+    /// # Errors
+    /// As [`ManifestError`] lists.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, ManifestError> {
+        let form: Form = parse(bytes)?;
+        if form.format_version.is_some() {
+            return Ok(None);
+        }
+        let manifest: Self = match form.manifest_json {
+            Some(text) => parse(text.as_bytes())?,
+            None => parse(bytes)?,
+        };
+        if manifest.splits.len() as u64 != manifest.num_splits {
+            return Err(ManifestError::Contradiction("num_splits"));
+        }
+        let ids: BTreeSet<_> = manifest.splits.iter().map(|split| split.split_id).collect();
+        if ids.len() != manifest.splits.len() {
+            return Err(ManifestError::Contradiction("split_id"));
+        }
+        let documents = sum(manifest.splits.iter().map(|split| split.num_documents))?;
+        if documents != manifest.total_documents {
+            return Err(ManifestError::Contradiction("total_documents"));
+        }
+        Ok(Some(manifest))
+    }
+}
+
+impl LegacySplit {
+    /// The checksum as it was recorded.
+    pub fn checksum(&self) -> &str {
+        &self.checksum
+    }
+
+    /// Compares the recorded checksum with that of the recorded statistics.
+    pub fn check(&self) -> RecordedChecksum {
+        if !self.checksum.starts_with("md5:") {
+            return RecordedChecksum::Incomparable;
+        }
+        let computed = self.computed(|key| Role::String(key.to_owned()));
+        if [&computed, &self.computed(python_key)].contains(&&self.checksum) {
+            RecordedChecksum::Same
+        } else {
+            RecordedChecksum::Other { computed }
+        }
+    }
+
+    fn computed(&self, role: fn(&str) -> Role) -> String {
+        let roles = self.role_distribution.iter();
+        let roles: BTreeMap<_, _> = roles.map(|(key, count)| (role(key), *count)).collect();
+        let fields = self.schema_fields.iter().map(String::as_str);
+        checksum_of(self.num_documents, fields, self.feature_length, &roles)
+    }
+}
+
+/// JSON has no keys but strings, so a role that was none became the text of one.
+fn python_key(key: &str) -> Role {
+    match key {
+        "null" => Role::Null,
+        "true" => Role::Bool(true),
+        "false" => Role::Bool(false),
+        _ => key.parse().map(Role::Int).unwrap_or_else(|_| {
+            let double = key.parse::<f64>().ok();
+            double.map_or_else(
+                || Role::String(key.to_owned()),
+                |double| Role::Double(double.to_bits()),
+            )
+        }),
+    }
+}
+
+/// Python's `isoformat()`, with a zone or without.
+fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let zoned = text.parse().or_else(|_| {
+        let local: DateTime = text.parse()?;
+        local.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+    });
+    zoned.map_err(|_: jiff::Error| D::Error::custom("the time of the export is no time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPARK: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fixtures/legacy-run/processed-splits/20251115_093000/manifest.json/",
+        "part-00000-9cb1e84a-6a0b-407d-b09c-cf95144d2967-c000.json"
+    ));
+
+    fn plain() -> serde_json::Value {
+        let line: serde_json::Value = serde_json::from_str(SPARK).unwrap();
+        serde_json::from_str(line["manifest_json"].as_str().unwrap()).unwrap()
+    }
+
+    fn read(manifest: &serde_json::Value) -> Result<Option<LegacyManifest>, ManifestError> {
+        LegacyManifest::read(&serde_json::to_vec(manifest).unwrap())
+    }
+
+    #[test]
+    fn a_manifest_of_the_original_is_read_from_sparks_folder_and_as_an_object() {
+        let by_spark = LegacyManifest::read(SPARK.as_bytes()).unwrap().unwrap();
+        assert_eq!(by_spark, read(&plain()).unwrap().unwrap());
+        assert_eq!(by_spark.run_id.to_string(), "20251115_093000");
+        assert_eq!(
+            by_spark.export_timestamp.to_string(),
+            "2025-11-15T00:00:00Z"
+        );
+        let documents = by_spark.splits.iter().map(|split| split.num_documents);
+        assert_eq!(documents.collect::<Vec<_>>(), [60, 60, 60]);
+    }
+
+    #[test]
+    fn a_manifest_with_a_format_version_is_not_the_originals() {
+        let mut ours = plain();
+        ours["format_version"] = 1.into();
+        assert!(read(&ours).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_recorded_checksum_is_that_of_its_statistics_or_is_found_out() {
+        let checksum_of_first = |change: fn(&mut serde_json::Value)| {
+            let mut manifest = plain();
+            change(&mut manifest["splits"][0]);
+            read(&manifest).unwrap().unwrap().splits[0].check()
+        };
+        assert_eq!(checksum_of_first(|_| ()), RecordedChecksum::Same);
+        let changes: [fn(&mut serde_json::Value); 3] = [
+            |split| split["role_distribution"]["train"] = 18.into(),
+            |split| split["feature_length"] = 13.into(),
+            |split| split["schema_fields"] = serde_json::json!(["_id"]),
+        ];
+        for change in changes {
+            let checked = checksum_of_first(change);
+            assert!(matches!(checked, RecordedChecksum::Other { .. }));
+        }
+        for none in ["unknown", "etag:\"0\""] {
+            let mut manifest = plain();
+            manifest["splits"][0]["checksum"] = none.into();
+            let manifest = read(&manifest).unwrap().unwrap();
+            assert_eq!(manifest.splits[0].check(), RecordedChecksum::Incomparable);
+        }
+    }
+
+    /// `md5("2:['_id']:None:[(None, 2)]")`, and the same with `[(1, 1), (2, 1)]`.
+    #[test]
+    fn roles_that_json_made_strings_have_the_checksum_that_python_gave_them() {
+        for (roles, checksum) in [
+            (
+                serde_json::json!({ "null": 2 }),
+                "md5:7f65dee792e047acef3b7d8b983fae29",
+            ),
+            (
+                serde_json::json!({ "2": 1, "1": 1 }),
+                "md5:4ad0d61bbec52545f49bbae7021211d4",
+            ),
+        ] {
+            let split = serde_json::json!({
+                "split_id": 0, "num_documents": 2, "role_distribution": roles, "schema_fields": ["_id"],
+                "feature_length": null, "checksum": checksum,
+            });
+            let split: LegacySplit = serde_json::from_value(split).unwrap();
+            assert_eq!(split.check(), RecordedChecksum::Same);
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_contradicts_itself_or_is_none_is_an_error() {
+        let changes: [fn(&mut serde_json::Value); 6] = [
+            |manifest| manifest["num_splits"] = 2.into(),
+            |manifest| manifest["total_documents"] = 181.into(),
+            |manifest| manifest["splits"][1]["split_id"] = 0.into(),
+            |manifest| manifest["splits"][1]["num_documents"] = u64::MAX.into(),
+            |manifest| manifest["export_timestamp"] = "yesterday".into(),
+            |manifest| manifest["run_id"] = "../other".into(),
+        ];
+        for change in changes {
+            let mut manifest = plain();
+            change(&mut manifest);
+            assert!(read(&manifest).is_err(), "{manifest}");
+        }
+        let twice = format!("{SPARK}{SPARK}");
+        for other in [&twice, "", "[]", r#"{"manifest_json": "{"}"#] {
+            assert!(LegacyManifest::read(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Runs of the original: what can be known of them before they are imported.
+//!
+//! Such a manifest names no data files and knows no hash, so here, and only here, folders are
+//! listed; the addresses in it are never followed. What protects the import is said aloud.
+
+use lob_core::failure::Failure;
+use lob_core::manifest::{ExportedSplit, LegacyManifest, LegacySplit, RecordedChecksum};
+use lob_core::run::RunLocation;
+use lob_core::store::{Store, StoreError};
+use lob_mongo::Definition;
+
+use crate::splits::{DataFile, Split};
+
+/// The names of the data files that Spark writes begin with this.
+const PART: &str = "part-";
+
+/// The splits of a run of the original, with the data files that are there.
+///
+/// # Errors
+/// A recorded checksum that is not that of the statistics beside it, exit status 3; the store's.
+pub(crate) async fn splits(
+    store: &Store,
+    run: &RunLocation,
+    manifest: LegacyManifest,
+) -> anyhow::Result<Vec<Split>> {
+    tracing::warn!(
+        "run `{}` is one of the original: nothing but counts, its checksum over statistics and the \
+         CRCs of Parquet pages protects it",
+        run.id()
+    );
+    let mut splits = Vec::new();
+    for split in manifest.splits {
+        check(&split, &store.url(&run.manifest_key()))?;
+        splits.push(Split {
+            split_id: split.split_id,
+            num_documents: split.num_documents,
+            digest: None,
+            definition: Definition::default(),
+            files: data_files(store, run, split.split_id).await?,
+        });
+    }
+    Ok(splits)
+}
+
+fn check(split: &LegacySplit, url: &str) -> Result<(), Failure> {
+    let (id, recorded) = (split.split_id, split.checksum());
+    match split.check() {
+        RecordedChecksum::Same => Ok(()),
+        RecordedChecksum::Incomparable => {
+            tracing::warn!("split {id} has the checksum `{recorded}`, which says nothing of it");
+            Ok(())
+        }
+        RecordedChecksum::Other { computed } => {
+            let message = format!(
+                "`{url}` has the checksum `{recorded}` for split {id}, but its statistics have \
+                 `{computed}`"
+            );
+            Err(Failure::integrity(message).with_hint(
+                "where the original took it over something else, write `unknown` in its place",
+            ))
+        }
+    }
+}
+
+async fn data_files(
+    store: &Store,
+    run: &RunLocation,
+    split_id: u32,
+) -> Result<Vec<DataFile>, StoreError> {
+    let folder = ExportedSplit::folder(split_id);
+    let start = run.key("");
+    let listed = store
+        .list(&run.key(&format!("{folder}{PART}")), None)
+        .await?;
+    let file = |(key, size_bytes): (String, u64)| {
+        let key = key.strip_prefix(&start)?.to_owned();
+        // Not what lies in a folder of such a name.
+        let is_file = key.strip_prefix(&folder)?.find('/').is_none();
+        let recorded = None;
+        is_file.then_some(DataFile {
+            key,
+            size_bytes,
+            recorded,
+        })
+    };
+    Ok(listed.into_iter().filter_map(file).collect())
+}

@@ -1,0 +1,80 @@
+//! The splits of a run as an import needs them, whoever wrote the run.
+
+use lob_columns::{Digest, InvalidDigest};
+use lob_core::hash::Sha256;
+use lob_core::manifest::{ExportedFile, ExportedSplit, ManifestError};
+use lob_mongo::Definition;
+
+use crate::decode::Documents;
+
+/// A split of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Split {
+    pub(crate) split_id: u32,
+    /// How many documents the manifest says there are.
+    pub(crate) num_documents: u64,
+    /// The digest of them all; a run of the original has none.
+    pub(crate) digest: Option<Digest>,
+    /// What the collection was built from.
+    pub(crate) definition: Definition,
+    pub(crate) files: Vec<DataFile>,
+}
+
+/// A data file of a split.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// Its key, relative to the run's folder.
+    pub(crate) key: String,
+    pub(crate) size_bytes: u64,
+    /// What the manifest says of its bytes and documents; that of the original says nothing.
+    pub(crate) recorded: Option<Recorded>,
+}
+
+/// What a data file must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded {
+    pub(crate) sha256: Sha256,
+    pub(crate) documents: Documents,
+}
+
+impl Split {
+    /// The split that our own manifest describes. The digests of its data files, which are compared
+    /// with what is decoded, must be together that of the split.
+    pub(crate) fn exported(split: ExportedSplit) -> Result<Self, ManifestError> {
+        let invalid = |_: InvalidDigest| ManifestError::Contradiction("digest");
+        let mut sum = Digest::default();
+        let mut file = |file: ExportedFile| {
+            let documents = Documents {
+                count: file.rows,
+                digest: file.digest.parse().map_err(invalid)?,
+            };
+            sum.merge(documents.digest);
+            let sha256 = file.file.sha256;
+            Ok(DataFile {
+                key: file.file.key,
+                size_bytes: file.file.size_bytes,
+                recorded: Some(Recorded { sha256, documents }),
+            })
+        };
+        let files = split.files.into_iter().map(&mut file);
+        let files = files.collect::<Result<_, ManifestError>>()?;
+        if sum != split.digest.parse().map_err(invalid)? {
+            return Err(ManifestError::Contradiction("digest"));
+        }
+        Ok(Self {
+            split_id: split.split_id,
+            num_documents: split.num_documents,
+            digest: Some(sum),
+            definition: Definition {
+                indexes: split.indexes,
+                options: split.options,
+            },
+            files,
+        })
+    }
+
+    /// Size of all data files.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+}
