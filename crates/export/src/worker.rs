@@ -47,7 +47,8 @@ impl Worker {
     /// The worker that an array job makes of this process, if it is part of one.
     ///
     /// # Errors
-    /// Variables that contradict each other, or that do not say how many workers there are.
+    /// Variables that contradict each other, or that do not say how many workers there are; several
+    /// workers and no array job.
     pub(crate) fn of_array(
         environment: &BTreeMap<String, String>,
         workers: Option<NonZeroU32>,
@@ -83,7 +84,14 @@ impl Worker {
                 .with_hint("say which worker this is with --worker")),
             };
         }
-        Ok(None)
+        match workers {
+            None => Ok(None),
+            // To take all of the run would be to do what the others do as well.
+            Some(count) => Err(Failure::usage(format!(
+                "nothing says which of {count} workers this is"
+            ))
+            .with_hint("say it with --worker")),
+        }
     }
 }
 
@@ -168,5 +176,6 @@ mod tests {
         assert!(worker(&kubernetes, None).is_err());
         assert!(worker(&[("JOB_COMPLETION_INDEX", "x")], Some(2)).is_err());
         assert_eq!(worker(&[], None).unwrap(), None);
+        assert!(worker(&[], Some(2)).is_err());
     }
 }
