@@ -97,13 +97,14 @@ impl<R: Read + Seek> LegacyReader<R> {
         let arrays = read_columns(&mut self.source, row_group, fields)?;
         let is_whole =
             arrays.len() == self.columns.len() && arrays.iter().all(|array| array.len() == rows);
-        let fill = |(column, array): (&Column, &Box<dyn Array>)| {
+        let fill = |(column, array): (&Column, &dyn Array)| {
             Some(Field {
                 name: column.name.clone(),
-                values: Filled::new(array.as_ref(), &column.kind)?,
+                values: Filled::new(array, &column.kind)?,
             })
         };
-        let fields = self.columns.iter().zip(&arrays).map(fill);
+        let arrays = arrays.iter().map(AsRef::as_ref);
+        let fields = self.columns.iter().zip(arrays).map(fill);
         let fields: Option<Vec<_>> = fields.collect();
         let mut fields = fields.filter(|_| is_whole).ok_or(ReadError::Unsound(
             "a column does not have its type or its rows",

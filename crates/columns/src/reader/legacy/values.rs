@@ -67,13 +67,11 @@ impl Filled {
             }
             Kind::Struct(columns) => {
                 let array: StructArray = typed(array)?;
-                let field = |(child, column): (&Box<dyn Array>, &Column)| {
-                    Some((
-                        column.name.clone(),
-                        Self::new(child.as_ref(), &column.kind)?,
-                    ))
+                let field = |(child, column): (&dyn Array, &Column)| {
+                    Some((column.name.clone(), Self::new(child, &column.kind)?))
                 };
-                let fields = array.values().iter().zip(columns).map(field);
+                let children = array.values().iter().map(AsRef::as_ref);
+                let fields = children.zip(columns).map(field);
                 Values::Struct(fields.collect::<Option<_>>()?)
             }
         };
