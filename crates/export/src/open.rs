@@ -7,6 +7,7 @@ use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::object_settings::ObjectSettings;
+use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::settings::Resolved;
 use lob_core::store::{Sending, Store};
@@ -107,6 +108,8 @@ pub(crate) async fn open_planned(
 }
 
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
+    // A plan would freeze what no worker can use.
+    PartBudget::new(&settings.parts)?;
     let sending = Sending::new(&settings.parts, ObjectSettings::default());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     context.interrupt.or(connecting).await

@@ -90,9 +90,14 @@ async fn work_and_commit(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let id = unfinished.run.location.id();
+    let begins = if unfinished.is_resumed {
+        "is taken up"
+    } else {
+        "begins"
+    };
     tracing::info!(
         run = %id, splits = unfinished.plan.splits.len(),
-        "the run begins; should it stop, the same command with `--run-id {id}` resumes it"
+        "the run {begins}; should it stop, the same command with `--run-id {id}` resumes it"
     );
     export_ranges(unfinished, Worker::ALONE, settings, context).await?;
     commit(unfinished, settings, context).await

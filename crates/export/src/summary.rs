@@ -12,7 +12,7 @@ use crate::open::Opened;
 use crate::range::Tally;
 use crate::worker::Worker;
 
-/// From this share of residual rows on, the summary says how to get columns for them.
+/// From this share of residual rows on, the summary says why.
 const MANY_RESIDUAL_ROWS: f64 = 0.01;
 
 /// A committed export, for people and for machines.
@@ -47,7 +47,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
                 split.residual_rows
             );
             text.push_str(if share >= MANY_RESIDUAL_ROWS {
-                ": a larger --columns-sample gives them columns\n"
+                ": a field of theirs has no column, or is not of its type (see --columns-sample)\n"
             } else {
                 "\n"
             });

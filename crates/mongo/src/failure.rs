@@ -48,6 +48,11 @@ impl Error {
             Self::Authentication { .. } => "check user name, password and `authSource` in \
                 MONGODB_URI or --mongodb-uri"
                 .into(),
+            Self::Unauthorized {
+                command: "insert", ..
+            } => "grant the user the role `readWrite` there, and the action \
+                `bypassDocumentValidation` where the exported collection had a validator"
+                .into(),
             Self::Unauthorized { command, .. } => {
                 let action = privilege(command);
                 let role = if READS.contains(command) {

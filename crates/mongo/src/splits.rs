@@ -34,6 +34,16 @@ impl CollectionPattern {
             .ok()
             .filter(|&split| self.name(split) == name)
     }
+
+    /// True for the name of no split that has digits where a split has its number.
+    fn is_nearly(&self, name: &str) -> bool {
+        let digits = name
+            .strip_prefix(&self.before)
+            .and_then(|rest| rest.strip_suffix(&self.after));
+        let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.is_some_and(|digits| !digits.is_empty() && is_number(digits))
+            && self.split(name).is_none()
+    }
 }
 
 impl Default for CollectionPattern {
@@ -106,6 +116,10 @@ impl Database {
         wanted: Option<&BTreeSet<u32>>,
     ) -> Result<Vec<SplitCollection>> {
         let listed = self.list_collections(rawdoc! {}).await?;
+        for listed in listed.iter().filter(|l| pattern.is_nearly(&l.name)) {
+            let namespace = self.namespace(&listed.name);
+            tracing::warn!(%namespace, "left out: a split has its number without zeros before it, and up to 4294967295");
+        }
         let mut found: BTreeMap<u32, _> = listed
             .into_iter()
             .filter_map(|listed| Some((pattern.split(&listed.name)?, listed)))
@@ -161,6 +175,15 @@ mod tests {
             "split_input",
         ] {
             assert_eq!(pattern.split(name), None, "{name}");
+        }
+        for (name, is_nearly) in [
+            ("split_01_input", true),
+            ("split_4294967296_input", true),
+            ("split_1_input", false),
+            ("split_x_input", false),
+            ("split__input", false),
+        ] {
+            assert_eq!(pattern.is_nearly(name), is_nearly, "{name}");
         }
         let overlapping: CollectionPattern = "1{N}1".parse().unwrap();
         assert_eq!(overlapping.split("11"), None);

@@ -189,3 +189,19 @@ async fn a_data_file_that_another_process_wrote_fails_the_run() {
     bed.assert_nothing_published();
     assert_eq!(bed.s3.object(BUCKET, key).unwrap().bytes, "another's");
 }
+
+#[tokio::test]
+async fn parts_that_cannot_be_sent_are_refused_before_anything_is_planned() {
+    let bed = Bed::new().await;
+    for (flag, value) in [
+        ("--part-size", "1MiB"),
+        ("--buffer-size", "1MiB"),
+        ("--max-bandwidth", "0"),
+    ] {
+        let refused = bed.export(&[flag, value]).await;
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(told.contains(flag), "{told}");
+    }
+    bed.assert_nothing_written();
+}
