@@ -92,7 +92,7 @@ fn book(random: &mut Random, number: u32) -> RawDocumentBuf {
     let middle = 60_000.0 + (f64::from(number) / 500.0).sin() * 100.0;
     let level = |n: usize| {
         let noise = (random.next() % 20) as f64;
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             ((middle * 10.0).floor() + n as f64 + noise) / 10.0
         } else {
             noise / 8.0

@@ -166,7 +166,7 @@ impl Statistics {
         roles
     }
 
-    /// The original's checksum, as [`checksum_of`] makes it.
+    /// The original's checksum, as `checksum_of` makes it.
     pub fn checksum(&self) -> String {
         let fields = self.schema_fields.iter().map(String::as_str);
         let length = self.feature_length;

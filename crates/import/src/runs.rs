@@ -59,7 +59,7 @@ pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<L
 
 /// A manifest by who wrote it.
 enum Manifest {
-    Ours(ExportManifest),
+    Ours(Box<ExportManifest>),
     Legacy(LegacyManifest),
 }
 
@@ -69,7 +69,7 @@ fn read(id: &RunId, bytes: &[u8]) -> Result<Manifest, ManifestError> {
         Some(manifest) => (manifest.run_id.clone(), Manifest::Legacy(manifest)),
         None => {
             let manifest = ExportManifest::read(bytes)?;
-            (manifest.run_id.clone(), Manifest::Ours(manifest))
+            (manifest.run_id.clone(), Manifest::Ours(Box::new(manifest)))
         }
     };
     if run_id == *id {

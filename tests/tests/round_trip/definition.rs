@@ -31,10 +31,9 @@ async fn indexes_and_validator_come_back_with_the_documents() {
         "validationAction": "warn",
     };
     database.run_command(create).await.unwrap();
-    if servers.doubles.is_some() {
+    if let Some(doubles) = &servers.doubles {
         // The double validates nothing, and says so unless it is told to pass.
         let documents = split_documents(300, 8);
-        let doubles = servers.doubles.as_ref().unwrap();
         let loaded = doubles
             .mongo
             .load(&servers.database, "split_0_input", documents);
