@@ -140,6 +140,8 @@ impl ExportManifest {
         if documents != manifest.total_documents {
             return Err(ManifestError::Contradiction("total_documents"));
         }
+        let files = manifest.splits.iter().flat_map(|split| &split.files);
+        sum(files.map(|file| file.file.size_bytes))?;
         let mut names = Names::default();
         for split in &manifest.splits {
             split.check(&mut names)?;
@@ -162,7 +164,6 @@ impl ExportedSplit {
                 return Err(ManifestError::Name(file.file.key.clone()));
             }
         }
-        sum(self.files.iter().map(|file| file.file.size_bytes))?;
         if sum(self.files.iter().map(|file| file.rows))? != self.num_documents {
             return Err(ManifestError::Contradiction("num_documents"));
         }

@@ -67,6 +67,22 @@ async fn a_manifest_that_does_not_add_up_is_refused() {
 }
 
 #[tokio::test]
+async fn sizes_that_are_too_large_together_are_refused() {
+    let grow = |manifest: &mut serde_json::Value| {
+        for split in 0..2 {
+            manifest["splits"][split]["files"][0]["size_bytes"] = (1_u64 << 62).into();
+        }
+    };
+    assert_shown!(with_manifest(grow).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+      Caused by: the numbers of the manifest are too large
+    "#);
+}
+
+#[tokio::test]
 async fn a_manifest_of_another_run_is_refused() {
     assert_shown!(with_manifest(|manifest| manifest["run_id"] = "run-2".into()).await, @r#"
     exit status: 3
