@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::{DateTime, RawArrayBuf, RawDocumentBuf, oid::ObjectId, rawdoc};
-use lob_tests::servers::Servers;
+use lob_testkit::mongo::{Command, Moment, Verdict};
+use lob_tests::servers::{Gates, Servers};
 use serde_json::Value;
 
 const RUN: &str = "20251115_093000";
@@ -36,7 +39,10 @@ fn objects() -> Vec<(String, PathBuf)> {
 
 /// Servers with the sample in the bucket.
 async fn servers() -> Servers {
-    let servers = Servers::start().await;
+    with_sample(Servers::start().await).await
+}
+
+async fn with_sample(servers: Servers) -> Servers {
     for (key, path) in objects() {
         servers.overwrite(&key, std::fs::read(path).unwrap()).await;
     }
@@ -122,6 +128,33 @@ async fn ids_of_the_original_stay_text_where_that_is_asked_for() {
         assert_eq!(found.get_str("_id").unwrap(), id);
     }
     assert_eq!(found.len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_one_kind_are_not_taken_up_by_an_import_of_the_other() {
+    let refused = AtomicBool::new(false);
+    let gate = move |at: Moment, command: &Command| match (at, command.name.as_str()) {
+        // Not authorised.
+        (Moment::Arrived, "renameCollection") if !refused.swap(true, Ordering::Relaxed) => {
+            Verdict::Answer { code: 13 }
+        }
+        _ => Verdict::Pass,
+    };
+    let gates = Gates {
+        mongo: Some(Arc::new(gate)),
+        ..Gates::default()
+    };
+    let servers = with_sample(Servers::doubles(gates).await).await;
+    let first = [&IMPORT[..], &["--split", "0"]].concat();
+    servers.run("lob-import", &first).await.with_status(1);
+    let names = servers.collections(&servers.database).await;
+    assert_eq!(names.len(), 2, "{names:?}");
+    let second = [&first[..], &["--legacy-ids", "string"]].concat();
+    servers.run("lob-import", &second).await.with_status(0);
+    let found = servers.documents(&servers.database, "back_0").await;
+    assert_eq!(found.len(), 60);
+    assert!(found.iter().all(|found| found.get_str("_id").is_ok()));
+    assert_eq!(servers.collections(&servers.database).await, ["back_0"]);
 }
 
 /// Imports over targets that must stay as they are.

@@ -11,7 +11,7 @@ use lob_mongo::{
 };
 
 use crate::decode::Documents;
-use crate::settings::ImportSettings;
+use crate::settings::{ImportSettings, LegacyIds};
 use crate::splits::{DataFile, Split};
 
 /// Hexadecimal digits of the manifest's hash in the name of a staging collection.
@@ -43,7 +43,7 @@ pub(crate) async fn open<'a>(
     let mut planned = Vec::new();
     for &split in splits {
         let target = settings.collection_pattern.name(split.split_id);
-        let import = split_import(target, manifest_hash);
+        let import = split_import(target, manifest_hash, split, settings);
         let blueprint = blueprint(split, settings).map_err(Failure::from)?;
         look_at_target(entries, settings, &import).await?;
         planned.push((split, import, blueprint));
@@ -91,10 +91,19 @@ fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Erro
     Ok(blueprint)
 }
 
-/// The staging collection has the name of the manifest's hash: it is of this import alone.
-fn split_import(target: String, manifest_hash: &Sha256) -> SplitImport {
-    let manifest = manifest_hash.to_string();
+/// The staging collection has the name of the manifest's hash: it is of this import alone. What it
+/// was filled with under another kind of ids is not taken up, or it would hold both.
+fn split_import(
+    target: String,
+    manifest_hash: &Sha256,
+    split: &Split,
+    settings: &ImportSettings,
+) -> SplitImport {
+    let mut manifest = manifest_hash.to_string();
     let digits: String = manifest.chars().take(STAGING_DIGITS).collect();
+    if split.digest.is_none() && settings.legacy_ids == LegacyIds::String {
+        manifest.push_str(" with ids as text");
+    }
     SplitImport {
         staging: format!("{target}__lob_{digits}"),
         manifest,

@@ -24,7 +24,7 @@ const NAME: &str = "__lob_progress";
 /// One split of a run, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitImport {
-    /// The hash of the run's manifest.
+    /// The hash of the run's manifest, and what else the documents depend on.
     pub manifest: String,
     /// The collection to be replaced.
     pub target: String,

@@ -84,6 +84,7 @@ impl Staging {
             Some(found) if is_empty || is_recorded(&found) => found,
             found => {
                 if let Some(leftover) = found {
+                    entries.forget(leftover.uuid().as_slice()).await?;
                     leftover.drop(&write_concern).await?;
                 }
                 create(database, &import.staging, blueprint, &write_concern).await?
