@@ -90,6 +90,12 @@ impl Collection {
         database.pin(&mut body, self.uuid());
         let command = Command::new("renameCollection", database.namespace(to));
         let admin = database.server.database("admin");
+        // A server that takes no UUID would rename whatever has the name.
+        match self.place(to).await? {
+            Place::OldName => {}
+            Place::NewName => return Ok(()),
+            Place::Elsewhere => return Err(self.lost(to)),
+        }
         let mut pauses = database.server.pauses();
         loop {
             let failure = match admin.run(&command, body.clone()).await {

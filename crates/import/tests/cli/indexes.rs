@@ -54,6 +54,23 @@ async fn indexes_are_built_before_the_swap_and_those_that_expire_documents_after
 }
 
 #[tokio::test]
+async fn an_import_that_comes_to_its_indexes_after_the_swap_of_another_leaves_no_staging() {
+    let (trap, mut holds) = Trap::new(|command| command.name == "createIndexes", 0);
+    let bed = Bed::with_trap(&trap).await;
+    with_definition(&bed, json!([BY_TIME]), json!(null));
+    let args = ["--run-id", "run-1", "--log-level", "error"];
+    let late = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    trap.let_pass(1);
+    let output = bed.import(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    trap.open(Verdict::Pass);
+    let output = late.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    bed.assert_imported();
+}
+
+#[tokio::test]
 async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has_done() {
     let bed = with_indexes(&[BY_ROLE]).await;
     bed.put_old();

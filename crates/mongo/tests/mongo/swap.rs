@@ -2,7 +2,7 @@
 
 use lob_core::failure::ExitStatus;
 use lob_mongo::{Error, ExistingTarget, Opened, Staging};
-use lob_testkit::mongo::{Command, Moment, Verdict};
+use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, batch, disconnect, numbered};
 use crate::imports::{STAGING, TARGET, import_of};
@@ -114,6 +114,22 @@ async fn another_collection_of_stagings_name_is_never_swapped_in() {
     assert!(matches!(error, Error::SwapLost { .. }), "{error:?}");
     assert_eq!(fixture.contents(TARGET).await, numbered(3));
     fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_swap_that_took_place_renames_nothing_else() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let staging = filled(&fixture).await;
+    let replace = ExistingTarget::Replace;
+    staging.swap_into(TARGET, replace).await.unwrap();
+    // A server that takes no UUID would rename this one, so it is not asked.
+    let next = fixture.collection(STAGING, &numbered(1)).await;
+    staging.swap_into(TARGET, replace).await.unwrap();
+    let commands = fixture.testkit().commands().into_iter();
+    let renames = commands.filter(|command| command.name == "renameCollection");
+    assert_eq!(renames.count(), 1);
+    assert_eq!(fixture.find(STAGING).await.uuid(), next.uuid());
+    assert_eq!(fixture.contents(TARGET).await, numbered(20));
 }
 
 #[tokio::test]
