@@ -5,6 +5,7 @@
 
 mod attest;
 mod id;
+mod leftovers;
 mod plan;
 mod probe;
 mod published;
@@ -14,6 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
+pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan};
 pub use published::{committed_runs, published_manifest};
 

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
-use lob_core::failure::{ExitStatus, Failure};
-use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation};
+use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation, abort_uploads};
 use lob_core::store::{OpenUpload, Sending, Store, UploadId};
 
 use crate::chain::Chain;
@@ -36,32 +35,13 @@ pub(crate) async fn cleanup(
     let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
-    let finding = FoundRun::<ExportPlan>::find(&store, location.clone(), TOOL);
-    let Some(found) = context.interrupt.or(finding).await? else {
-        let url = store.url(&location.plan_key());
-        let message = format!("run `{id}` has no plan: `{url}` is not there");
-        return Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("check --prefix")
-            .into());
-    };
+    let finding = FoundRun::<ExportPlan>::find_planned(&store, location, TOOL);
+    let found = context.interrupt.or(finding).await?;
     let looking = leftovers(&found.run, &found.plan.work);
     let leftovers = context.interrupt.or(looking).await?;
     if yes {
-        let mut failed = None;
-        for Leftover { key, upload } in &leftovers {
-            let aborting = store.abort_multipart(key, &upload.id);
-            match context.interrupt.or(aborting).await {
-                Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
-                Err(error) => {
-                    tracing::warn!("{error:#}");
-                    failed = Some(error);
-                }
-                Ok(()) => {}
-            }
-        }
-        if let Some(error) = failed {
-            return Err(error.context("not every upload was aborted"));
-        }
+        let uploads = leftovers.iter().map(|l| (l.key.as_str(), &l.upload.id));
+        abort_uploads(&store, uploads, &context.interrupt).await?;
     }
     Ok(outcome(
         &id,

@@ -1,0 +1,54 @@
+//! What `cleanup` of every tool does: finds the run that is named, and aborts what it left open.
+
+use serde::de::DeserializeOwned;
+
+use super::{FoundRun, RunLocation};
+use crate::failure::{ExitStatus, Failure};
+use crate::interrupt::Interrupt;
+use crate::store::{Store, UploadId};
+
+impl<W: DeserializeOwned> FoundRun<W> {
+    /// The run at `location`, which must have a plan.
+    ///
+    /// # Errors
+    /// A run without a plan; what [`FoundRun::find`] says.
+    pub async fn find_planned(
+        store: &Store,
+        location: RunLocation,
+        tool: &str,
+    ) -> anyhow::Result<Self> {
+        let (id, url) = (location.id().clone(), store.url(&location.plan_key()));
+        Self::find(store, location, tool).await?.ok_or_else(|| {
+            let message = format!("run `{id}` has no plan: `{url}` is not there");
+            Failure::new(ExitStatus::Failed, message)
+                .with_hint("check --prefix")
+                .into()
+        })
+    }
+}
+
+/// Aborts these multipart uploads, each by its key. One that fails does not keep the others.
+///
+/// # Errors
+/// The last failure, when all were tried; an interrupt at once.
+pub async fn abort_uploads<'a>(
+    store: &Store,
+    uploads: impl Iterator<Item = (&'a str, &'a UploadId)>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let mut failed = None;
+    for (key, id) in uploads {
+        match interrupt.or(store.abort_multipart(key, id)).await {
+            Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
+            Err(error) => {
+                tracing::warn!("{error:#}");
+                failed = Some(error);
+            }
+            Ok(()) => {}
+        }
+    }
+    match failed {
+        Some(error) => Err(error.context("not every upload was aborted")),
+        None => Ok(()),
+    }
+}
