@@ -519,6 +519,53 @@ async fn min_is_inclusive_and_max_exclusive_and_both_reach_across_types() {
 }
 
 #[tokio::test]
+async fn the_largest_id_below_a_bound_is_found_from_above() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(4)).await;
+    let last = |bounds: Document| {
+        let mut find = doc! {
+            "find": "c",
+            "projection": { "_id": 1 },
+            "hint": { "_id": 1 },
+            "sort": { "_id": -1 },
+            "limit": 1,
+            "singleBatch": true,
+        };
+        find.extend(bounds);
+        find
+    };
+    assert_eq!(subject.ids(last(doc! {})).await, [Bson::from(3)]);
+    let below = last(doc! { "max": { "_id": 2 } });
+    assert_eq!(subject.ids(below).await, [Bson::from(1)]);
+    assert_eq!(subject.ids(last(doc! { "max": { "_id": 0 } })).await, []);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_time_for_a_command_is_a_number_of_milliseconds() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(4)).await;
+    for (command, name) in [
+        (doc! { "find": "c" }, "find"),
+        (
+            doc! { "aggregate": "c", "pipeline": [{ "$sample": { "size": 1 } }], "cursor": {} },
+            "aggregate",
+        ),
+    ] {
+        let within = |time: Bson| {
+            let mut command = command.clone();
+            command.insert("maxTimeMS", time);
+            raw(&command)
+        };
+        subject.run(within(60_000_i64.into())).await;
+        for wrong in [1.5.into(), Bson::from(1_i64 << 40)] {
+            assert_eq!(subject.refusal(within(wrong)).await, 2, "{name}");
+        }
+    }
+    subject.drop().await;
+}
+
+#[tokio::test]
 async fn a_scan_with_min_does_not_find_the_id_max_key() {
     let subject = Subject::new().await;
     subject

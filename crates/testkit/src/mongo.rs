@@ -56,6 +56,8 @@ pub struct MongoOptions {
     pub require_auth: bool,
     /// Deviation: `min`, `max` and `hint` are silently ignored, as some servers do.
     pub ignore_bounds: bool,
+    /// Deviation: `collStats` tells so many documents, as a server may that has crashed.
+    pub believed_documents: Option<u32>,
     /// Deviation: batches are as large as asked for, not at most 16 MiB, as on some servers.
     pub uncapped_replies: bool,
 }

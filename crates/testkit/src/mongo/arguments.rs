@@ -61,7 +61,20 @@ impl<'a> Arguments<'a> {
             left,
         };
         arguments.check_read_concern()?;
+        arguments.check_max_time()?;
         Ok(arguments)
+    }
+
+    /// Whether `maxTimeMS` is a time; it is never over here, unless a gate says so.
+    fn check_max_time(&self) -> Result<(), Failure> {
+        let Some(time) = get(&self.message.body, "maxTimeMS") else {
+            return Ok(());
+        };
+        match as_integer(time).map(i32::try_from) {
+            None => Err(Failure::new(2, "maxTimeMS has non-integral value")),
+            Some(Ok(0..)) => Ok(()),
+            Some(_) => Err(Failure::new(2, "value for maxTimeMS is out of range")),
+        }
     }
 
     fn check_read_concern(&mut self) -> Result<(), Failure> {

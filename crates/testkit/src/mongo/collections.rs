@@ -1,5 +1,6 @@
 //! Commands about whole collections and databases: create, drop, rename, list, sizes.
 
+use super::MongoOptions;
 use super::arguments::Arguments;
 use super::catalog::{Catalog, Collection, Entry, Namespace, id_index};
 use super::command::Outcome;
@@ -171,6 +172,7 @@ pub(crate) fn list_collections(
 /// Sizes in bytes; a collection that does not exist has none of anything.
 pub(crate) fn collection_statistics(
     catalog: &Catalog,
+    options: &MongoOptions,
     namespace: &Namespace,
     arguments: Arguments<'_>,
 ) -> Result<Outcome, Failure> {
@@ -192,6 +194,7 @@ pub(crate) fn collection_statistics(
             )
         }
     };
+    let count = options.believed_documents.map_or(count, i64::from);
     number(&mut reply, "size", size);
     number(&mut reply, "count", count);
     if let Some(mean) = size.checked_div(count) {

@@ -184,7 +184,8 @@ impl Server {
             "listDatabases" => collections::list_databases(catalog, arguments),
             "listCollections" => collections::list_collections(catalog, arguments),
             "collStats" => {
-                collections::collection_statistics(catalog, &namespace(&arguments)?, arguments)
+                let namespace = namespace(&arguments)?;
+                collections::collection_statistics(catalog, options, &namespace, arguments)
             }
             "createIndexes" => index::create_indexes(catalog, &namespace(&arguments)?, arguments),
             "listIndexes" => index::list_indexes(catalog, &namespace(&arguments)?, arguments),

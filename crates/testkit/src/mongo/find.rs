@@ -25,10 +25,9 @@ pub(crate) fn find(
         None => false,
         Some(projection) => projects_id(projection)?,
     };
-    if arguments
-        .document("sort")?
-        .is_some_and(|sort| !is_id_pattern(sort))
-    {
+    let sort = arguments.document("sort")?;
+    let goes_down = sort.is_some_and(|sort| is_id_pattern(sort, -1));
+    if !goes_down && sort.is_some_and(|sort| !is_id_pattern(sort, 1)) {
         return Err(Failure::unsupported("this sort"));
     }
     let hinted = take_hint(&mut arguments)?;
@@ -49,10 +48,20 @@ pub(crate) fn find(
         hinted.check()?;
         bounds(min, max, hinted)?
     };
+    let source = match (goes_down, limit) {
+        (false, _) => Source::Range { from, to, filter },
+        (true, Some(limit)) => {
+            let documents = collection.documents.range((from, to)).rev();
+            let documents = documents.map(|(_, document)| document.clone());
+            let found = documents.filter(|document| filter.accepts(document));
+            Source::Chosen(found.take(limit).collect())
+        }
+        (true, None) => return Err(Failure::unsupported("this sort without a limit")),
+    };
     let cursor = Cursor {
         namespace,
         uuid: collection.uuid,
-        source: Source::Range { from, to, filter },
+        source,
         remaining: limit,
         ids_only,
         held_back: None,
@@ -162,7 +171,7 @@ pub(crate) fn take_hint(arguments: &mut Arguments<'_>) -> Result<Hint, Failure> 
     Ok(match arguments.take("hint") {
         None => Hint::Absent,
         Some(hint) if as_str(hint) == Some("_id_") => Hint::Id,
-        Some(hint) if as_document(hint).is_some_and(is_id_pattern) => Hint::Id,
+        Some(hint) if as_document(hint).is_some_and(|hint| is_id_pattern(hint, 1)) => Hint::Id,
         Some(_) => Hint::Other,
     })
 }
@@ -201,15 +210,15 @@ fn bound(document: &[u8]) -> Result<Key, Failure> {
     }
 }
 
-fn is_id_pattern(document: &[u8]) -> bool {
+fn is_id_pattern(document: &[u8], direction: i64) -> bool {
     let mut fields = elements(document);
     let first = fields.next();
-    first.is_some_and(|field| field.name == b"_id" && as_integer(field.value) == Some(1))
+    first.is_some_and(|field| field.name == b"_id" && as_integer(field.value) == Some(direction))
         && fields.next().is_none()
 }
 
 pub(crate) fn projects_id(projection: &[u8]) -> Result<bool, Failure> {
-    if is_id_pattern(projection) {
+    if is_id_pattern(projection, 1) {
         Ok(true)
     } else {
         Err(Failure::unsupported("this projection"))
