@@ -8,7 +8,8 @@ use lob_columns::{Columns, ColumnsProposal};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_mongo::{
-    Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions, ScanRange, SnapshotTime,
+    Choice, Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions, ScanRange,
+    SnapshotTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use crate::settings::PlannedSettings;
 
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-export";
-/// Bytes of documents of each kind, the first and the random, by which columns are chosen.
+/// Bytes of documents of each kind, the first and the even, by which columns are chosen.
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
 /// Documents of each kind by which only the size of documents is learned.
 const SIZE_SAMPLE: u32 = 100;
@@ -51,6 +52,10 @@ pub(crate) struct SplitPlan {
     pub(crate) options: Option<String>,
     /// Whether a part of it can be scanned alone.
     pub(crate) is_divisible: bool,
+    /// How documents all over the collection were chosen for the sample.
+    pub(crate) sample_choice: Choice,
+    /// How the bounds of the ranges were chosen.
+    pub(crate) ranges_choice: Choice,
     /// Gapless, from unbounded to unbounded.
     pub(crate) ranges: Vec<IdRange>,
 }
@@ -130,13 +135,20 @@ async fn plan_split(
     };
     let size = SampleSize {
         first: count,
-        random: count,
+        even: count,
         limit: SAMPLE_LIMIT,
     };
-    let sample = collection.sample(size).await.map_err(Failure::from)?;
+    let wanted = match settings.ranges {
+        NumberOr::Number(count) => RangeSize::Count(count.get()),
+        NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
+    };
+    let outline = collection.outline(count, wanted).await;
+    let outline = outline.map_err(Failure::from)?;
+    let sample = collection.sample(size, &outline).await;
+    let sample = sample.map_err(Failure::from)?;
     let mean_document_size = sample.mean_document_size();
     let mut proposal = ColumnsProposal::new();
-    for document in &sample.documents {
+    for document in sample.documents() {
         observe(&mut proposal, collection, document.as_bytes())?;
     }
     if let NumberOr::Word(_) = settings.columns_sample {
@@ -147,10 +159,6 @@ async fn plan_split(
         };
         observe_all(&mut proposal, collection, options).await?;
     }
-    let wanted = match settings.ranges {
-        NumberOr::Number(count) => RangeSize::Count(count.get()),
-        NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
-    };
     let definition = collection.definition().await.map_err(Failure::from)?;
     Ok(SplitPlan {
         split_id,
@@ -161,8 +169,10 @@ async fn plan_split(
         columns: proposal.finish(),
         indexes: definition.indexes,
         options: definition.options,
-        is_divisible: collection.is_divisible().await.map_err(Failure::from)?,
-        ranges: collection.ranges(wanted).await.map_err(Failure::from)?,
+        is_divisible: outline.is_divisible(),
+        sample_choice: sample.choice,
+        ranges_choice: outline.ranges_choice(),
+        ranges: outline.ranges(),
     })
 }
 
@@ -214,6 +224,8 @@ mod tests {
             indexes: Vec::new(),
             options: None,
             is_divisible: true,
+            sample_choice: Choice::None,
+            ranges_choice: Choice::None,
             ranges: bounds
                 .iter()
                 .map(|(from, to)| IdRange {

@@ -21,6 +21,7 @@ pub struct Collection {
     name: String,
     uuid: Option<Uuid>,
     collated: bool,
+    clustered: bool,
 }
 
 impl Collection {
@@ -43,6 +44,12 @@ impl Collection {
     /// `_id` values is not that of their bytes, and a scan that is interrupted cannot be resumed.
     pub fn is_collated(&self) -> bool {
         self.collated
+    }
+
+    /// True if `_id`s are read from their index alone, without the documents: a clustered collection
+    /// has no such index, and one with a collation does not hold its strings.
+    pub(crate) fn has_ids_in_index(&self) -> bool {
+        !self.collated && !self.clustered
     }
 
     /// How many documents there are by the server's own books: good for progress, wrong after a
@@ -152,6 +159,7 @@ impl Listed {
                 name: self.name,
                 uuid: self.uuid,
                 collated: self.options.contains_key("collation"),
+                clustered: self.options.contains_key("clusteredIndex"),
             }),
         }
     }

@@ -55,6 +55,33 @@ pub(crate) fn id_of(document: &RawDocument) -> Result<Value<'_>> {
     Err(invalid("it has no `_id`"))
 }
 
+/// `{ "$in": ids }`, put together from bytes because a string in an `_id` need not be UTF-8.
+pub(crate) fn one_of(ids: &[Value<'_>]) -> Result<RawDocumentBuf> {
+    let items = ids.iter().enumerate().map(|(i, id)| (i.to_string(), *id));
+    let items = raw_document(items)?;
+    let array = Value {
+        kind: ElementType::Array,
+        bytes: items.as_bytes(),
+    };
+    raw_document([("$in".to_owned(), array)])
+}
+
+fn raw_document<'a>(
+    fields: impl IntoIterator<Item = (String, Value<'a>)>,
+) -> Result<RawDocumentBuf> {
+    let mut bytes = vec![0; 4];
+    for (name, value) in fields {
+        bytes.push(value.kind as u8);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.bytes);
+    }
+    bytes.push(0);
+    let length = i32::try_from(bytes.len()).map_err(invalid)?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    RawDocumentBuf::from_bytes(bytes).map_err(invalid)
+}
+
 pub(crate) fn invalid(source: impl fmt::Display) -> Error {
     Error::InvalidDocument {
         source: Cause::new(source),
@@ -95,6 +122,11 @@ impl DocumentId {
         bytes.extend_from_slice(value.bytes);
         bytes.push(0);
         RawDocumentBuf::from_bytes(bytes).map(Self).map_err(invalid)
+    }
+
+    /// The bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.as_bytes().len()
     }
 
     /// A document whose only field is this `_id`: its exact BSON type and bytes.

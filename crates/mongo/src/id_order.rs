@@ -99,13 +99,15 @@ fn rank(kind: ElementType) -> u8 {
     }
 }
 
+/// A number of any type but Decimal128.
 #[derive(Clone, Copy)]
-enum Number {
+pub(crate) enum Number {
     Integer(i64),
     Double(f64),
 }
 
-fn number(value: Value<'_>) -> Option<Number> {
+/// The value as a number, if it is one.
+pub(crate) fn number(value: Value<'_>) -> Option<Number> {
     match value.kind {
         ElementType::Int32 => Some(Number::Integer(i32::from_le_bytes(fixed(value)?).into())),
         ElementType::Int64 => Some(Number::Integer(i64::from_le_bytes(fixed(value)?))),

@@ -7,6 +7,7 @@
 
 mod batch;
 mod blueprint;
+mod collect;
 mod collection;
 mod command;
 mod connection_string;
@@ -19,6 +20,7 @@ mod id;
 mod id_order;
 mod indexes;
 mod insert;
+mod outline;
 mod ranges;
 mod retry;
 mod sample;
@@ -39,7 +41,8 @@ pub use definition::Definition;
 pub use entries::{Entries, FinishedFile, SplitImport};
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;
-pub use ranges::{IdRange, RangeSize};
+pub use outline::{Choice, Outline};
+pub use ranges::{IdRange, MAX_RANGES, RangeSize};
 pub use sample::{Sample, SampleSize};
 pub use scan::{DocumentBatch, Scan, ScanOptions, ScanRange};
 pub use server::{Database, Server};

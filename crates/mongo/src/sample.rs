@@ -1,129 +1,172 @@
 //! Some documents of a collection, by which its columns are planned and its scan is sized.
 
+use std::cmp::Ordering;
+
 use bson::{RawDocumentBuf, rawdoc};
+use futures::StreamExt as _;
 use lob_core::byte_size::ByteSize;
 
 use crate::collection::Collection;
-use crate::command::{Command, documents};
-use crate::error::{Error, Result, code};
+use crate::error::Result;
+use crate::id::{DocumentId, id_of, one_of};
+use crate::id_order::compare;
+use crate::outline::{Choice, Outline};
 
+/// Even documents at most: on a large collection each costs the server a step into the index.
+pub(crate) const MOST_EVEN: u32 = 100_000;
 /// Documents in one reply: few, since their size is not known yet.
 const BATCH_DOCUMENTS: u32 = 16;
+/// Bytes that are asked for by their `_id`s at once, about, as the first documents have it.
+const QUESTION: ByteSize = ByteSize::mib(1);
+/// Such questions that are under way at once.
+const AT_ONCE: usize = 4;
 
 /// How many documents to look at.
 #[derive(Debug, Clone, Copy)]
 pub struct SampleSize {
     /// From the start of the collection.
     pub first: u32,
-    /// From anywhere in it.
-    pub random: u32,
+    /// From all over it; never more than 100,000.
+    pub even: u32,
     /// No more of each kind once they have this size together.
     pub limit: ByteSize,
 }
 
-/// Documents of a collection: the first ones in `_id` order, then random ones, which may repeat
-/// the first.
-#[derive(Debug, Clone, Default)]
+/// Documents of a collection, each kind in `_id` order. The even ones may repeat the first.
+#[derive(Debug, Clone)]
 pub struct Sample {
-    /// The raw documents.
-    pub documents: Vec<RawDocumentBuf>,
+    /// The first documents.
+    pub first: Vec<RawDocumentBuf>,
+    /// Documents at even distances.
+    pub even: Vec<RawDocumentBuf>,
+    /// How the even ones were chosen.
+    pub choice: Choice,
 }
 
 impl Sample {
+    /// The first documents, then the even ones.
+    pub fn documents(&self) -> impl Iterator<Item = &RawDocumentBuf> {
+        self.first.iter().chain(&self.even)
+    }
+
     /// The mean size of the documents, zero if there are none.
     pub fn mean_document_size(&self) -> ByteSize {
-        let total: usize = self
-            .documents
-            .iter()
-            .map(|document| document.as_bytes().len())
-            .sum();
-        ByteSize::b(total as u64 / (self.documents.len() as u64).max(1))
+        let count = self.documents().count() as u64;
+        ByteSize::b(total(self.documents()) / count.max(1))
     }
 }
 
+fn total<'a>(documents: impl IntoIterator<Item = &'a RawDocumentBuf>) -> u64 {
+    let sizes = documents.into_iter().map(|d| d.as_bytes().len() as u64);
+    sizes.sum()
+}
+
 impl Collection {
-    /// Reads the first documents and a random choice. A server that cannot choose at random
-    /// (`$sample`) gives only the first, which is said aloud.
+    /// Reads the first documents and some all over the collection, where its outline says. The same
+    /// collection has the same sample, unless its outline was chosen at random.
     ///
     /// # Errors
     /// A server that does not answer, or a collection that was replaced.
-    pub async fn sample(&self, size: SampleSize) -> Result<Sample> {
-        let mut sample = Sample::default();
-        if size.first > 0 {
-            let mut body = rawdoc! {
-                "find": self.name(),
-                "filter": {},
-                "sort": { "_id": 1 },
-                "limit": i64::from(size.first),
-                "batchSize": i64::from(BATCH_DOCUMENTS),
-            };
-            self.database.pin(&mut body, self.uuid());
-            sample.documents = self
-                .collect("find", body, BATCH_DOCUMENTS, size.limit)
-                .await?;
-        }
-        if size.random > 0 && !sample.documents.is_empty() {
-            let body = rawdoc! {
-                "aggregate": self.name(),
-                "pipeline": [{ "$sample": { "size": i64::from(size.random) } }],
-                "cursor": { "batchSize": i64::from(BATCH_DOCUMENTS) },
-            };
-            let random = self.collect("aggregate", body, BATCH_DOCUMENTS, size.limit);
-            match random.await {
-                Ok(random) => sample.documents.extend(random),
-                Err(Error::Refused { source, .. }) if !source.is_transient() => {
-                    let namespace = self.namespace();
-                    tracing::warn!(%namespace, error = %source, "no random sample");
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(sample)
-    }
-
-    /// The documents of a cursor until they have `limit` bytes together.
-    pub(crate) async fn collect(
-        &self,
-        name: &'static str,
-        body: RawDocumentBuf,
-        batch_documents: u32,
-        limit: ByteSize,
-    ) -> Result<Vec<RawDocumentBuf>> {
-        let command = Command::new(name, self.namespace());
-        let server = &self.database.server;
-        let documents = server
-            .retry(|| self.collect_once(&command, body.clone(), batch_documents, limit))
-            .await;
-        documents.map_err(|e| match e.code() {
-            Some(code::COLLECTION_UUID_MISMATCH) => Error::Replaced {
-                namespace: self.namespace(),
-            },
-            _ => e,
+    pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
+        let first = self.first(size).await?;
+        let ids = outline.evenly(size.even.min(MOST_EVEN).into());
+        let even = self.even(&ids, total(&first) / first.len().max(1) as u64, size.limit);
+        let even = self.unless_refused(even.await, "only its first documents are looked at")?;
+        let even = even.unwrap_or_default();
+        let choice = match even.is_empty() {
+            true => Choice::None,
+            false => outline.choice,
+        };
+        Ok(Sample {
+            first,
+            even,
+            choice,
         })
     }
 
-    async fn collect_once(
+    async fn first(&self, size: SampleSize) -> Result<Vec<RawDocumentBuf>> {
+        if size.first == 0 {
+            return Ok(Vec::new());
+        }
+        let body = rawdoc! {
+            "find": self.name(),
+            "filter": {},
+            "sort": { "_id": 1 },
+            "limit": i64::from(size.first),
+            "batchSize": i64::from(BATCH_DOCUMENTS),
+        };
+        self.collect("find", body, BATCH_DOCUMENTS, size.limit)
+            .await
+    }
+
+    /// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
+    /// the limit is spread evenly as well.
+    async fn even(
         &self,
-        command: &Command,
-        body: RawDocumentBuf,
-        batch_documents: u32,
+        ids: &[DocumentId],
+        mean_size: u64,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
-        let mut cursor = self
-            .database
-            .open_cursor(command, body, batch_documents)
-            .await?;
-        let mut collected = Vec::new();
-        let mut size = 0;
-        while size < limit.as_u64() {
-            let reply = self.database.next_reply(command, &mut cursor).await?;
-            let Some(reply) = reply else { break };
-            for document in documents(&reply)? {
-                let document = document?;
-                size += document.as_bytes().len() as u64;
-                collected.push(document.to_owned());
+        let at_once = (QUESTION.as_u64() / mean_size.max(1)).clamp(1, 64);
+        let order = coarse_to_fine(ids.len());
+        let questions = order.chunks(at_once as usize).map(|places| {
+            let wanted = places.iter().map(|place| ids[*place].value());
+            Ok(rawdoc! {
+                "find": self.name(),
+                "filter": { "_id": one_of(&wanted.collect::<Result<Vec<_>>>()?)? },
+                "batchSize": i64::from(BATCH_DOCUMENTS),
+            })
+        });
+        let questions = questions.collect::<Result<Vec<_>>>()?;
+        let replies = questions
+            .into_iter()
+            .map(|body| self.collect("find", body, BATCH_DOCUMENTS, limit));
+        let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
+        let mut documents = Vec::new();
+        while total(&documents) < limit.as_u64()
+            && let Some(reply) = replies.next().await
+        {
+            documents.extend(reply?);
+        }
+        documents.sort_by(by_id);
+        Ok(documents)
+    }
+}
+
+fn by_id(a: &RawDocumentBuf, b: &RawDocumentBuf) -> Ordering {
+    let order = id_of(a).and_then(|a| Ok(compare(a, id_of(b)?)));
+    order.ok().flatten().unwrap_or(Ordering::Equal)
+}
+
+/// The numbers below `count`, in such an order that those up to any point lie evenly among all.
+fn coarse_to_fine(count: usize) -> Vec<usize> {
+    let bits = count.next_power_of_two().trailing_zeros();
+    let all = 0..1_usize << bits;
+    let reversed = all.map(|i| i.reverse_bits().unbounded_shr(usize::BITS - bits));
+    reversed.filter(|i| *i < count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_part_of_an_order_from_coarse_to_fine_is_spread_evenly() {
+        assert_eq!(coarse_to_fine(8), [0, 4, 2, 6, 1, 5, 3, 7]);
+        for count in [0, 1, 2, 3, 100, 1000] {
+            let order = coarse_to_fine(count);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..count));
+            for part in 1..=count {
+                let mut read = order[..part].to_vec();
+                read.sort_unstable();
+                let gap = read.windows(2).map(|two| two[1] - two[0]).max();
+                assert!(
+                    gap.unwrap_or(0) <= 4 * count / part + 1,
+                    "{part} of {count}"
+                );
             }
         }
-        Ok(collected)
     }
 }

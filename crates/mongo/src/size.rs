@@ -14,6 +14,15 @@ pub struct CollectionSize {
     pub documents: u64,
     /// What they take together as BSON, uncompressed.
     pub bytes: ByteSize,
+    /// True if the documents lie on several servers by some key.
+    pub is_sharded: bool,
+}
+
+impl CollectionSize {
+    /// The mean size of the documents, zero if there are none.
+    pub fn mean_document_size(self) -> ByteSize {
+        ByteSize::b(self.bytes.as_u64() / self.documents.max(1))
+    }
 }
 
 impl Collection {
@@ -34,6 +43,7 @@ impl Collection {
         Ok(CollectionSize {
             documents: number("count")?,
             bytes: ByteSize::b(number("size")?),
+            is_sharded: reply.get_bool("sharded").unwrap_or(false),
         })
     }
 }

@@ -14,17 +14,9 @@ use crate::command::Command;
 use crate::entries::{Entries, FinishedFile, SplitImport};
 use crate::error::{Error, Result, code};
 use crate::id::invalid;
-use crate::sample::SampleSize;
 use crate::scan::{Scan, ScanOptions, ScanRange};
 use crate::server::Database;
 use crate::write_settings::WriteSettings;
-
-/// What is looked at to learn how large documents are.
-const SAMPLE: SampleSize = SampleSize {
-    first: 16,
-    random: 16,
-    limit: ByteSize::mib(4),
-};
 
 /// A collection that only this import writes to.
 #[derive(Debug, Clone)]
@@ -140,11 +132,11 @@ impl Staging {
     pub async fn scan(&self, queue: ByteSize) -> Result<Scan> {
         let mut collection = self.collection.clone();
         collection.database.server.reads_primary = true;
-        let sample = collection.sample(SAMPLE).await?;
+        let size = collection.size().await?;
         let options = ScanOptions {
             at: None,
             queue,
-            mean_document_size: sample.mean_document_size(),
+            mean_document_size: size.mean_document_size(),
         };
         Ok(collection.scan(ScanRange::default(), options))
     }

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use bson::spec::ElementType;
-use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use bson::{RawDocument, rawdoc};
 
 use crate::command::{Command, documents as reply_documents};
 use crate::error::{Error, Result, code};
-use crate::id::{DocumentId, Value, id_of, invalid};
+use crate::id::{DocumentId, id_of, one_of};
 use crate::staging::Staging;
 
 /// As much as one reply should hold.
@@ -68,31 +67,4 @@ impl Staging {
         }
         Ok(stored)
     }
-}
-
-/// `{ "$in": ids }`, put together from bytes because a string in an `_id` need not be UTF-8.
-fn one_of(ids: &[Value<'_>]) -> Result<RawDocumentBuf> {
-    let items = ids.iter().enumerate().map(|(i, id)| (i.to_string(), *id));
-    let items = raw_document(items)?;
-    let array = Value {
-        kind: ElementType::Array,
-        bytes: items.as_bytes(),
-    };
-    raw_document([("$in".to_owned(), array)])
-}
-
-fn raw_document<'a>(
-    fields: impl IntoIterator<Item = (String, Value<'a>)>,
-) -> Result<RawDocumentBuf> {
-    let mut bytes = vec![0; 4];
-    for (name, value) in fields {
-        bytes.push(value.kind as u8);
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(value.bytes);
-    }
-    bytes.push(0);
-    let length = i32::try_from(bytes.len()).map_err(invalid)?;
-    bytes[..4].copy_from_slice(&length.to_le_bytes());
-    RawDocumentBuf::from_bytes(bytes).map_err(invalid)
 }

@@ -114,6 +114,11 @@ impl Fixture {
         read(&self.find(name).await).await.unwrap()
     }
 
+    /// The testkit's server, unless this is a real one.
+    pub(crate) fn started(&self) -> Option<&MongoServer> {
+        self.testkit.as_ref()
+    }
+
     pub(crate) fn testkit(&self) -> &MongoServer {
         self.testkit.as_ref().unwrap()
     }

@@ -68,7 +68,11 @@ async fn what_exists_throughout_comes_once_and_anything_else_at_most_once() {
     let first = (0..IDS).filter(|&id| life(id) != Life::Begins);
     let first: Vec<_> = first.map(|id| document(id, 0)).collect();
     let collection = fixture.collection(COLLECTION, &first).await;
-    let ranges = collection.ranges(RangeSize::Count(5)).await.unwrap();
+    let ranges = collection
+        .outline(0, RangeSize::Count(5))
+        .await
+        .unwrap()
+        .ranges();
     let lost_cursor = doc! { "errorCode": 43 };
     let real_faults = match is_real {
         true => Some(fixture.fail(COLLECTION, &["getMore"], lost_cursor).await),

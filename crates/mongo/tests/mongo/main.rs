@@ -14,6 +14,7 @@ mod insert;
 mod interrupted_inserts;
 mod interruptions;
 mod live;
+mod outline;
 mod ranges;
 mod scan;
 mod snapshot;

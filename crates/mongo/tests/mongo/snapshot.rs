@@ -20,7 +20,11 @@ async fn every_range_is_read_as_it_was_at_the_time_of_the_snapshot() {
     };
     let documents = numbered(200);
     let collection = fixture.collection("split_1_input", &documents).await;
-    let ranges = collection.ranges(RangeSize::Count(4)).await.unwrap();
+    let ranges = collection
+        .outline(0, RangeSize::Count(4))
+        .await
+        .unwrap()
+        .ranges();
     let time = collection.snapshot_time().await.unwrap();
 
     let written = fixture.driver.collection::<RawDocumentBuf>("split_1_input");

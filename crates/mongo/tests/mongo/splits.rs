@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use bson::doc;
-use lob_core::byte_size::ByteSize;
-use lob_mongo::{CollectionPattern, Error, SampleSize};
+use lob_mongo::{CollectionPattern, Error};
 
-use crate::fixture::{Fixture, numbered};
+use crate::fixture::Fixture;
 
 #[tokio::test]
 async fn splits_are_found_by_number_and_in_its_order() {
@@ -82,48 +81,5 @@ async fn a_collation_is_noticed() {
     fixture.driver.run_command(create).await.unwrap();
     assert!(fixture.find("split_1_input").await.is_collated());
     assert!(!fixture.collection("split_2_input", &[]).await.is_collated());
-    fixture.close().await;
-}
-
-#[tokio::test]
-async fn a_sample_holds_the_first_documents_and_random_ones() {
-    let fixture = Fixture::new().await;
-    let documents = numbered(500);
-    let collection = fixture.collection("split_1_input", &documents).await;
-    assert_eq!(collection.exact_count().await.unwrap(), 500);
-    assert_eq!(collection.estimated_count().await.unwrap(), 500);
-
-    let size = SampleSize {
-        first: 40,
-        random: 20,
-        limit: ByteSize::mib(1),
-    };
-    let sample = collection.sample(size).await.unwrap();
-    assert_eq!(sample.documents[..40], documents[..40]);
-    assert_eq!(sample.documents[40..].len(), 20);
-    assert!(
-        sample
-            .documents
-            .iter()
-            .all(|document| documents.contains(document))
-    );
-    assert_eq!(
-        sample.mean_document_size().as_u64(),
-        documents[0].as_bytes().len() as u64
-    );
-
-    let little = SampleSize {
-        first: 40,
-        random: 0,
-        limit: ByteSize::b(150),
-    };
-    assert!(collection.sample(little).await.unwrap().documents.len() < 40);
-    let empty = fixture
-        .collection("split_2_input", &[])
-        .await
-        .sample(size)
-        .await
-        .unwrap();
-    assert!(empty.documents.is_empty() && empty.mean_document_size() == ByteSize::b(0));
     fixture.close().await;
 }
