@@ -147,7 +147,7 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group_size: Option<ByteSize>,
-    /// Ranges of `_id` that each split is cut into: `auto` or a number [default: auto]
+    /// Ranges of `_id` that each split is cut into: `auto` or a number up to 10000 [default: auto]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranges: Option<NumberOr<Auto>>,
@@ -180,8 +180,8 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,
-    /// Documents by which the columns of a split are chosen: as many from its start and as many at
-    /// random, or `all`, which reads the whole collection before it is exported [default: 1000]
+    /// Documents by which the columns of a split are chosen: as many from its start and as many all
+    /// over it, or `all`, which reads the whole collection before it is exported [default: 1000]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sample: Option<NumberOr<All>>,

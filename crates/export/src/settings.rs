@@ -10,7 +10,7 @@ use lob_core::part_settings::{MAX_PARTS, PartSettings};
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
 use lob_core::split_selection::SplitSelection;
-use lob_mongo::{CollectionPattern, MongoSettings};
+use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::number_or::{self, All, Auto, NumberOr};
@@ -41,7 +41,7 @@ pub(crate) struct ExportSettings {
     pub(crate) snapshot: bool,
     /// Documents that wait to be encoded, of each range.
     pub(crate) read_ahead: ByteSize,
-    /// Documents from the start, and as many at random, by which columns are chosen.
+    /// Documents from the start, and as many all over the split, by which columns are chosen.
     pub(crate) columns_sample: NumberOr<All>,
     /// Ranges that this process exports at once; one for every two cores where it is absent.
     #[serde(deserialize_with = "number_or::optional")]
@@ -134,7 +134,7 @@ impl ExportSettings {
     /// The settings that a plan freezes.
     ///
     /// # Errors
-    /// Sizes that readers or memory could not take.
+    /// Sizes that readers or memory could not take, and more ranges than there can be.
     pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
         let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
@@ -156,6 +156,13 @@ impl ExportSettings {
             return Err(Failure::usage(
                 "--range-size 0 would need ranges without end",
             ));
+        }
+        if let NumberOr::Number(count) = self.ranges
+            && count.get() > MAX_RANGES
+        {
+            return Err(Failure::usage(format!(
+                "--ranges {count} is more than the {MAX_RANGES} ranges that a split is cut into at most"
+            )));
         }
         Ok(PlannedSettings {
             database: self.database.clone(),

@@ -50,7 +50,8 @@ async fn help_tells_every_flag() {
               Size in memory of one row group; about eight of them are held at once [default: 16MiB]
 
           --ranges <COUNT>
-              Ranges of `_id` that each split is cut into: `auto` or a number [default: auto]
+              Ranges of `_id` that each split is cut into: `auto` or a number up to 10000 [default:
+              auto]
 
           --range-size <SIZE>
               Size of the documents of one range where their number is `auto` [default: 1GiB]
@@ -77,7 +78,7 @@ async fn help_tells_every_flag() {
 
           --columns-sample <COUNT>
               Documents by which the columns of a split are chosen: as many from its start and as many
-              at random, or `all`, which reads the whole collection before it is exported [default:
+              all over it, or `all`, which reads the whole collection before it is exported [default:
               1000]
 
           --checksum <KIND>
@@ -261,6 +262,18 @@ async fn row_groups_that_no_reader_takes_are_wrong_usage() {
     ----- stdout -----
     ----- stderr -----
     error: --row-group-size 8GiB is outside of what readers take, 1 B to 128MiB
+    "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn more_ranges_than_there_can_be_are_wrong_usage() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.export(&["--ranges", "10001"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --ranges 10001 is more than the 10000 ranges that a split is cut into at most
     "#);
     bed.assert_nothing_written();
 }
