@@ -5,7 +5,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{Bed, shown, succeeded, text};
+use crate::bed::{BUCKET, Bed, shown, succeeded, text};
 
 async fn export(documents: Vec<RawDocumentBuf>, args: &[&str]) -> serde_json::Value {
     let bed = Bed::with(MongoOptions::default()).await;
@@ -81,4 +81,44 @@ async fn all_documents_together_give_columns_to_every_field() {
     let split = &manifest["splits"][0];
     assert_eq!(split["residual_rows"], 0);
     assert_eq!(split["columns"].as_array().unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn an_unchanged_collection_is_exported_to_the_same_bytes_each_time() {
+    // Some numbers and fields are so rare that another sample would choose other columns.
+    let document = |i: i32| match i % 97 {
+        13 => rawdoc! { "_id": i, "qty": 200.5, "note": "late" },
+        _ => rawdoc! { "_id": i, "qty": i % 400 },
+    };
+    let bed = Bed::with(MongoOptions::default()).await;
+    let documents = (0..4000).map(document);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    for ranges in ["1", "4"] {
+        let mut first = None;
+        for attempt in 0..4 {
+            let run = format!("ranges-{ranges}-{attempt}");
+            let args = ["--ranges", ranges, "--columns-sample", "50"];
+            let output = bed.run(&[&["--run-id", &run], &args[..]].concat()).await;
+            assert!(output.status.success(), "{output:?}");
+            let folder = format!("processed-splits/{run}/");
+            let keys = bed.s3.keys(BUCKET).into_iter();
+            let keys = keys.filter(|key| key.starts_with(&folder) && key.ends_with(".parquet"));
+            let files = keys.map(|key| {
+                let bytes = bed.s3.object(BUCKET, &key).unwrap().bytes;
+                (key[folder.len()..].to_owned(), bytes)
+            });
+            let files: Vec<_> = files.collect();
+            assert_eq!(files.len().to_string(), ranges);
+            assert!(
+                *first.get_or_insert_with(|| files.clone()) == files,
+                "{run}"
+            );
+            let plan = bed
+                .s3
+                .object(BUCKET, &format!("{folder}_progress/plan.json"));
+            let plan: serde_json::Value = serde_json::from_slice(&plan.unwrap().bytes).unwrap();
+            let plan = plan.to_string();
+            assert!(plan.contains(r#""sample_choice":"index-walk""#), "{plan}");
+        }
+    }
 }
