@@ -103,6 +103,7 @@ impl Servers {
     ) -> Self {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(lob_testkit::http_client())
             .endpoint_url(&s3_endpoint)
             .force_path_style(true)
             .region(Region::from_static("us-east-1"))

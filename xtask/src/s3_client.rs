@@ -1,5 +1,6 @@
 //! An S3 client that looks at a bucket from outside, past everything that is to be checked.
 
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Credentials, Region};
 
@@ -9,7 +10,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// A client for one of our own servers.
 pub(crate) async fn with_keys(endpoint: &str, access_key: &str, secret_key: &str) -> Client {
     let keys = Credentials::new(access_key, secret_key, None, None, "xtask");
-    let settings = aws_config::defaults(aws_config::BehaviorVersion::latest())
+    let settings = defaults()
         .endpoint_url(endpoint)
         .region(Region::new(REGION))
         .credentials_provider(keys);
@@ -18,7 +19,11 @@ pub(crate) async fn with_keys(endpoint: &str, access_key: &str, secret_key: &str
 
 /// A client for the server that the environment names.
 pub(crate) async fn from_environment() -> Client {
-    path_style(&aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await)
+    path_style(&defaults().load().await)
+}
+
+fn defaults() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest()).http_client(lob_testkit::http_client())
 }
 
 fn path_style(settings: &aws_config::SdkConfig) -> Client {

@@ -4,8 +4,11 @@
 
 pub mod bson_samples;
 mod document_writer;
+mod http_client;
 pub mod mongo;
 pub mod parquet_files;
 pub mod proxy;
 pub mod s3;
 pub mod split_documents;
+
+pub use http_client::http_client;

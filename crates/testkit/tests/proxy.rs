@@ -185,6 +185,7 @@ async fn signed_requests_pass_and_damaged_ones_are_refused_by_the_server() {
     let keys = Credentials::new(server.access_key(), server.secret_key(), None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(lob_testkit::http_client())
         .endpoint_url(proxy.endpoint())
         .region(Region::new("us-east-1"))
         .credentials_provider(keys)

@@ -33,6 +33,7 @@ async fn start(options: S3Options) -> (S3Server, Client) {
         Credentials::new(server.access_key(), server.secret_key(), None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(lob_testkit::http_client())
         .endpoint_url(server.endpoint())
         .region(Region::new("us-east-1"))
         .credentials_provider(credentials)

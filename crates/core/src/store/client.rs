@@ -125,7 +125,7 @@ fn http_client(
         .map_err(|error| Failure::usage("TLS cannot be set up").caused_by(error))?;
     Ok(HttpClientBuilder::new()
         .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::AwsLc,
+            tls::rustls_provider::CryptoMode::Ring,
         ))
         .tls_context(context)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
