@@ -166,6 +166,43 @@ fn what_is_for_tests_never_ships() {
     );
 }
 
+/// The packages that a build of these members takes, each with its features.
+fn features(selection: &[&str]) -> BTreeSet<String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap());
+    cargo.current_dir(root());
+    cargo.args(["tree", "--offline", "--prefix=none", "--format={p} {f}"]);
+    let tree = cargo.args(selection).output().unwrap();
+    assert!(tree.status.success(), "{tree:?}");
+    let lines = String::from_utf8(tree.stdout).unwrap();
+    let lines = lines.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_build_has_the_same_features() {
+    let all = features(&["--workspace"]);
+    let without_tests = "--edges=normal,build";
+    let builds: [&[&str]; 4] = [
+        &[without_tests],
+        &["--workspace", without_tests],
+        &["--package=xtask", without_tests],
+        &["--package=lob-tests", "--package=lob-mongo"],
+    ];
+    let breaches = builds.into_iter().flat_map(|build| {
+        let other = features(build)
+            .difference(&all)
+            .cloned()
+            .collect::<Vec<_>>();
+        other
+            .into_iter()
+            .map(|package| format!("`cargo tree {}`: {package}", build.join(" ")))
+    });
+    none(
+        "a dependency is compiled twice; state its other features in the root and in lob-core:",
+        breaches,
+    );
+}
+
 #[test]
 fn each_library_is_named_in_one_place() {
     let allowed: [(&str, &[&str]); 4] = [

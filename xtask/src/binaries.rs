@@ -28,10 +28,11 @@ pub(crate) async fn build(
     let build = match profile {
         // Every member, so that no dependency is built again with other features.
         Profile::Dev => cmd!(sh, "cargo build --workspace --bins --locked"),
-        // Nothing else is built in release, and xtask itself would take minutes to link.
+        // By the names of binaries: with `-p`, dependencies would have other features than in what
+        // `cargo build --release` makes.
         Profile::Release => {
-            let packages = tools.iter().flat_map(|tool| ["-p", tool]);
-            cmd!(sh, "cargo build --release --locked").args(packages)
+            let binaries = tools.iter().flat_map(|tool| ["--bin", tool]);
+            cmd!(sh, "cargo build --release --locked").args(binaries)
         }
     };
     println!("$ {build}");

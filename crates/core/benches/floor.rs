@@ -1,7 +1,7 @@
 //! What an upload cannot go below: reading files and hashing them, each measured alone, on one
 //! thread, by the code that the tools use.
 //!
-//! `cargo bench -p lob-core --bench floor -- FILE…` prints one line each: a name, a tab, and
+//! `cargo bench --workspace --bench floor -- FILE…` prints one line each: a name, a tab, and
 //! nanoseconds for all files. `cargo xtask bench upload` puts them beside what uploads cost.
 
 #![allow(clippy::print_stdout, reason = "it prints its result")]

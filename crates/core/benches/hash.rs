@@ -1,7 +1,7 @@
 //! The hash path of every tool that writes files: the bytes of a part in, CRC64NVME and SHA-256
 //! out, MD5 on demand. Beside it each hash alone, whose sum is what the path could cost at least.
 //!
-//! `cargo bench -p lob-core --bench hash`
+//! `cargo bench --workspace --bench hash`
 
 #![allow(
     clippy::print_stdout,

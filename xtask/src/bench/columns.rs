@@ -8,7 +8,7 @@ use super::report::{machine, write};
 use crate::command;
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
-    let bench = cmd!(sh, "cargo bench --locked -p lob-columns --bench columns");
+    let bench = cmd!(sh, "cargo bench --locked --workspace --bench columns");
     let tables = command::output(bench).await?;
     print!("{tables}");
     let machine = machine()?;

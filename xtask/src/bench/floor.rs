@@ -14,7 +14,7 @@ pub(crate) async fn measure(
     sh: &Shell,
     files: &[PathBuf],
 ) -> anyhow::Result<Vec<(String, Duration)>> {
-    let bench = cmd!(sh, "cargo bench --locked --package lob-core --bench floor");
+    let bench = cmd!(sh, "cargo bench --locked --workspace --bench floor");
     println!("$ {bench} -- FILES");
     let printed = command::output(bench.arg("--").args(files)).await?;
     let lines = printed.lines().map(|line| {
