@@ -391,6 +391,20 @@ async fn what_the_server_believes_does_not_decide_how_many_ranges_there_are() {
 }
 
 #[tokio::test]
+async fn a_walk_that_is_interrupted_begins_again() {
+    let lost = first("getMore", Moment::Arrived, 2, Verdict::Answer { code: 43 });
+    let fixture = Fixture::with_gate(lost).await;
+    let documents = with_ids((0..25_000).map(Bson::from));
+    let database = fixture.database.name().to_owned();
+    let testkit = fixture.testkit();
+    testkit.load(&database, NAME, documents).unwrap();
+    let collection = fixture.find(NAME).await;
+    let (sample, ranges, choice) = planned(&collection, 4).await;
+    assert_eq!((sample.even.len(), choice), (20, Choice::IndexWalk));
+    assert_eq!(counts(&collection, &ranges).await, [6250; 4]);
+}
+
+#[tokio::test]
 async fn a_collection_that_changes_while_it_is_walked_is_cut_all_the_same() {
     const IDS: i32 = 33_000;
     let fixture = Fixture::new().await;
