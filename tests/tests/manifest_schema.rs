@@ -111,7 +111,7 @@ async fn a_broken_manifest_of_an_upload_is_not_of_the_documented_form() {
     let manifest = uploaded(&Servers::start().await).await;
     let changes = [
         ("/run_id", json!("a/b")),
-        ("/format_version", json!(2)),
+        ("/format_version", json!(1)),
         ("/tool", json!("lob-export")),
         ("/num_failed", json!(-1)),
         ("/started", json!("yesterday")),

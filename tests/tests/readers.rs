@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "readers/everyday.rs"]
+mod everyday;
 #[path = "readers/irregular.rs"]
 mod irregular;
 

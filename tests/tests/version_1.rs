@@ -190,3 +190,66 @@ async fn an_upload_of_version_1_is_verified() {
         }
     }
 }
+
+/// All objects of the bucket.
+async fn bucket(servers: &Servers) -> Vec<(String, Vec<u8>)> {
+    let mut objects = Vec::new();
+    for key in servers.keys().await {
+        let bytes = servers.object(&key).await;
+        objects.push((key, bytes));
+    }
+    objects
+}
+
+/// Runs a tool on a run of version 1 and asserts that it is told to begin a new one.
+async fn refused(servers: &Servers, tool: &str, arguments: &[&str]) {
+    let refused = servers.run(tool, arguments).await.with_status(1);
+    let stderr = &refused.stderr;
+    for part in [
+        "_progress/plan.json`",
+        "format version 1",
+        "hint: begin a new run",
+    ] {
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_version_1_began_is_not_gone_on_with() {
+    let servers = servers("v1-unfinished").await;
+    let before = bucket(&servers).await;
+    for run in ["begun", "planned", "worked"] {
+        for command in [
+            &[][..],
+            &["plan"],
+            &["work"],
+            &["work", "--worker", "1/2"],
+            &["commit"],
+        ] {
+            let arguments = [command, &["--run-id", run]].concat();
+            refused(&servers, "lob-export", &arguments).await;
+        }
+    }
+    assert!(
+        bucket(&servers).await == before,
+        "a run of version 1 was changed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_version_1_began_is_not_gone_on_with() {
+    let servers = servers("v1-unfinished").await;
+    let before = bucket(&servers).await;
+    let folder = tempfile::tempdir().unwrap();
+    // What the run has sent.
+    let sent = fixture("v1-unfinished/lob-data/begun/2024-01-01/btc_usd.parquet");
+    std::fs::create_dir(folder.path().join("2024-01-01")).unwrap();
+    std::fs::copy(sent, folder.path().join("2024-01-01/btc_usd.parquet")).unwrap();
+    let source = folder.path().to_str().unwrap();
+    let arguments = ["--source-dir", source, "--run-id", "begun"];
+    refused(&servers, "lob-upload", &arguments).await;
+    assert!(
+        bucket(&servers).await == before,
+        "a run of version 1 was changed"
+    );
+}

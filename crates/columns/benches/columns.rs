@@ -117,17 +117,90 @@ fn scalars(random: &mut Random, number: u32) -> RawDocumentBuf {
     document
 }
 
+fn name(field: impl std::fmt::Display) -> bson::raw::CString {
+    bson::raw::CString::try_from(format!("field_{field}")).unwrap()
+}
+
+fn nullable(random: &mut Random, number: u32) -> RawDocumentBuf {
+    let mut document = rawdoc! { "_id": number as i32 };
+    for field in 0..20 {
+        if random.next().is_multiple_of(2) {
+            document.append(name(field), bson::RawBson::Null);
+        } else {
+            document.append(name(field), random.unit());
+        }
+    }
+    document
+}
+
+fn alternating(random: &mut Random, number: u32) -> RawDocumentBuf {
+    let mut document = rawdoc! { "_id": number as i32 };
+    for field in 0..40 {
+        let field = if number.is_multiple_of(2) {
+            field
+        } else {
+            39 - field
+        };
+        document.append(name(field), (random.next() % 1000) as f64 / 8.0);
+    }
+    document
+}
+
+fn arrays(random: &mut Random, number: u32) -> RawDocumentBuf {
+    let mut array = bson::RawArrayBuf::new();
+    for _ in 0..100 {
+        match random.next() % 10 {
+            0 => array.push(bson::RawBson::Null),
+            1..=4 => array.push((random.next() % 100) as i32),
+            _ => array.push((random.next() % 100) as f64 + 0.5),
+        }
+    }
+    rawdoc! { "_id": number as i32, "mixed": array }
+}
+
+fn prices(random: &mut Random, number: u32) -> RawDocumentBuf {
+    let middle = 20_000 + number / 10 % 5_000;
+    let mut side = |sign: i64| {
+        let mut side = RawDocumentBuf::new();
+        for level in 1..=25 {
+            let price = i64::from(middle) + sign * level;
+            let price = bson::raw::CString::try_from(format!("{}_{:02}", price / 100, price % 100));
+            side.append(price.unwrap(), (random.next() % 5000) as f64 / 10.0);
+        }
+        side
+    };
+    rawdoc! { "_id": number as i32, "bids": side(-1), "asks": side(1) }
+}
+
+fn decimals(random: &mut Random, number: u32) -> RawDocumentBuf {
+    let mut document = rawdoc! { "_id": number as i32 };
+    for field in 0..20 {
+        let digits = random.next() % 1_000_000;
+        let text = format!("{digits}E-{}", 1 + random.next() % 2);
+        document.append(name(field), text.parse::<bson::Decimal128>().unwrap());
+    }
+    document
+}
+
+/// The first kinds, whose values stand at the top level and can be compressed by themselves.
+const PLAIN_KINDS: usize = 3;
+
 type Make = fn(&mut Random, u32) -> RawDocumentBuf;
 
-const KINDS: [(&str, u32, Make); 3] = [
+const KINDS: [(&str, u32, Make); 8] = [
     ("768 doubles of full entropy", 12_000, entropy),
     ("768 doubles on a grid", 12_000, book),
     ("40 scalar fields", 100_000, scalars),
+    ("20 doubles, half of them null", 200_000, nullable),
+    ("40 doubles in two orders", 100_000, alternating),
+    ("arrays that mix numbers and nulls", 20_000, arrays),
+    ("books by price", 20_000, prices),
+    ("20 decimals of two scales", 50_000, decimals),
 ];
 
 fn propose(documents: &[RawDocumentBuf]) -> Columns {
     let mut proposal = ColumnsProposal::new();
-    for document in &documents[..1000] {
+    for document in documents.iter().step_by(documents.len() / 1000) {
         proposal.observe(document.as_bytes()).unwrap();
     }
     proposal.finish()
@@ -198,8 +271,9 @@ fn values(documents: &[RawDocumentBuf]) -> Vec<u8> {
             match element.value().unwrap() {
                 bson::RawBsonRef::Array(array) => {
                     for value in array {
-                        let double = value.unwrap().as_f64().unwrap();
-                        values.extend_from_slice(&double.to_le_bytes());
+                        if let Some(double) = value.unwrap().as_f64() {
+                            values.extend_from_slice(&double.to_le_bytes());
+                        }
                     }
                 }
                 bson::RawBsonRef::Double(double) => values.extend_from_slice(&double.to_le_bytes()),
@@ -217,7 +291,7 @@ fn main() {
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut limits = Vec::new();
-    for (name, count, make) in KINDS {
+    for (number, (name, count, make)) in KINDS.into_iter().enumerate() {
         let mut random = Random(1);
         let documents: Vec<_> = (0..count).map(|number| make(&mut random, number)).collect();
         let megabytes = documents
@@ -262,6 +336,9 @@ fn main() {
                 per_gb(decoding),
                 megabytes / (reading + decoding + digesting),
             );
+        }
+        if number >= PLAIN_KINDS {
+            continue;
         }
         let values = values(&documents);
         let (compressing, compressed) = measure(|| zstd::bulk::compress(&values, 1).unwrap());

@@ -1,31 +1,20 @@
 //! How a value of one BSON type stands in a column of one type, in both directions.
 //!
-//! A codec takes a value only if it gives back the same bytes; everything else is refused, and the
-//! row is residual.
+//! A codec takes a value only if it gives back the same bytes; everything else is refused, and is
+//! left over.
+
+use std::ops::RangeInclusive;
 
 use bson::Decimal128;
 
 use crate::{columns::ColumnType, raw::BsonType};
-
-/// A pair of BSON type and column type that fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Codec {
-    Double,
-    Int32AsDouble,
-    Int64AsDouble,
-    Int32,
-    Int64,
-    Bool,
-    Date,
-    Bytes(BytesCodec),
-}
 
 /// The codecs of columns of text or bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BytesCodec {
     String,
     ObjectId,
-    Decimal128,
+    DecimalText,
     Binary(u8),
     Raw(BsonType),
 }
@@ -33,49 +22,36 @@ pub(crate) enum BytesCodec {
 /// Binary of the old subtype repeats its length inside.
 const OLD_BINARY: u8 = 2;
 
-impl Codec {
-    pub(crate) fn of(bson_type: BsonType, column_type: &ColumnType) -> Option<Self> {
-        Some(match (column_type, bson_type) {
-            (ColumnType::Double, BsonType::Double) => Self::Double,
-            (ColumnType::Double, BsonType::Int32) => Self::Int32AsDouble,
-            (ColumnType::Double, BsonType::Int64) => Self::Int64AsDouble,
-            (ColumnType::Int64, BsonType::Int32) => Self::Int32,
-            (ColumnType::Int64, BsonType::Int64) => Self::Int64,
-            (ColumnType::Bool, BsonType::Bool) => Self::Bool,
-            (ColumnType::Date, BsonType::Date) => Self::Date,
-            _ => Self::Bytes(BytesCodec::of(bson_type, column_type)?),
-        })
-    }
-}
-
 impl BytesCodec {
     pub(crate) fn bson_type(self) -> BsonType {
         match self {
             Self::String => BsonType::String,
             Self::ObjectId => BsonType::ObjectId,
-            Self::Decimal128 => BsonType::Decimal128,
+            Self::DecimalText => BsonType::Decimal128,
             Self::Binary(_) => BsonType::Binary,
             Self::Raw(bson_type) => bson_type,
         }
     }
 
-    fn of(bson_type: BsonType, column_type: &ColumnType) -> Option<Self> {
-        Some(match (column_type, bson_type) {
-            (ColumnType::String, BsonType::String) => Self::String,
-            (ColumnType::ObjectId, BsonType::ObjectId) => Self::ObjectId,
-            (ColumnType::Decimal128, BsonType::Decimal128) => Self::Decimal128,
-            (ColumnType::Binary(subtype), BsonType::Binary) => Self::Binary(*subtype),
-            (
-                ColumnType::Raw,
-                BsonType::Regex
-                | BsonType::DbPointer
-                | BsonType::Code
-                | BsonType::Symbol
-                | BsonType::CodeWithScope
-                | BsonType::Timestamp,
-            ) => Self::Raw(bson_type),
+    /// How values of a column are kept, if it is one of text or bytes; those of a raw column may be
+    /// of other raw types as well.
+    pub(crate) fn of(column_type: &ColumnType) -> Option<Self> {
+        Some(match column_type {
+            ColumnType::String => Self::String,
+            ColumnType::ObjectId => Self::ObjectId,
+            ColumnType::DecimalText => Self::DecimalText,
+            ColumnType::Binary(subtype) => Self::Binary(*subtype),
+            ColumnType::Raw(bson_type) => Self::Raw(*bson_type),
             _ => return None,
         })
+    }
+
+    /// The codec for a value of this type in the column of `self`.
+    pub(crate) fn for_type(self, bson_type: BsonType) -> Option<Self> {
+        match self {
+            Self::Raw(_) => bson_type.is_raw().then_some(Self::Raw(bson_type)),
+            _ => (self.bson_type() == bson_type).then_some(self),
+        }
     }
 
     /// Appends to `cell` what the column holds for the BSON `value`; false if it would not come
@@ -96,7 +72,7 @@ impl BytesCodec {
                 }
                 true
             }
-            Self::Decimal128 => {
+            Self::DecimalText => {
                 let Some(text) = value.try_into().ok().and_then(decimal_text) else {
                     return false;
                 };
@@ -149,7 +125,7 @@ impl BytesCodec {
                 }
                 document.len() - before == 12
             }
-            Self::Decimal128 => {
+            Self::DecimalText => {
                 let decimal = std::str::from_utf8(cell)
                     .ok()
                     .and_then(|text| text.parse().ok());
@@ -201,9 +177,17 @@ pub(crate) fn double_as_int64(double: f64) -> Option<i64> {
     (int64_as_double(value)?.to_bits() == double.to_bits()).then_some(value)
 }
 
-/// Dates outside of 64-bit microseconds make readers fail.
+/// Whether a driver writes this number as int32: it is whole, in range, and not the negative zero.
+pub(crate) fn is_driver_int32(double: f64) -> bool {
+    f64::from(double as i32).to_bits() == double.to_bits()
+}
+
+/// From the first moment of the year 1 to the last of the year 9999: Python knows no others.
+const READABLE_DATES: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// Whether all readers can read a date.
 pub(crate) fn is_readable_date(milliseconds: i64) -> bool {
-    milliseconds.checked_mul(1000).is_some()
+    READABLE_DATES.contains(&milliseconds)
 }
 
 #[cfg(test)]
@@ -225,6 +209,16 @@ mod tests {
         }
         for other in [0.5, f64::NAN, f64::INFINITY, 9.3e18, -0.0] {
             assert_eq!(double_as_int64(other), None);
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_driver_writes_as_int32_are_told_apart() {
+        for whole in [0.0, -1.0, 2_147_483_647.0, -2_147_483_648.0] {
+            assert!(is_driver_int32(whole), "{whole}");
+        }
+        for other in [-0.0, 0.5, 2_147_483_648.0, f64::NAN, f64::NEG_INFINITY] {
+            assert!(!is_driver_int32(other), "{other}");
         }
     }
 
@@ -257,9 +251,9 @@ mod tests {
         #[test]
         fn a_decimal_comes_back_or_is_refused(bytes: [u8; 16]) {
             let mut cell = Vec::new();
-            if BytesCodec::Decimal128.encode(&bytes, &mut cell) {
+            if BytesCodec::DecimalText.encode(&bytes, &mut cell) {
                 let mut back = Vec::new();
-                prop_assert!(BytesCodec::Decimal128.decode(&cell, &mut back));
+                prop_assert!(BytesCodec::DecimalText.decode(&cell, &mut back));
                 prop_assert_eq!(back, bytes);
             }
         }
@@ -267,7 +261,7 @@ mod tests {
         #[test]
         fn any_cell_is_a_value_or_refused(cell: Vec<u8>, text in "[-+0-9.eEINTYinfaty]{0,40}") {
             for codec in [
-                BytesCodec::ObjectId, BytesCodec::Decimal128, BytesCodec::Binary(2),
+                BytesCodec::ObjectId, BytesCodec::DecimalText, BytesCodec::Binary(2),
                 BytesCodec::Raw(BsonType::CodeWithScope), BytesCodec::Raw(BsonType::Regex),
             ] {
                 codec.decode(&cell, &mut Vec::new());

@@ -8,21 +8,31 @@ use std::{collections::HashMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::raw::BsonType;
+
 /// Most leaf columns of a split.
 pub const MAX_COLUMNS: usize = 16_384;
-/// Deepest nesting of lists and structs, and of documents and arrays in a shape.
+/// Deepest nesting of lists, maps and structs.
 pub const MAX_NESTING: usize = 32;
 /// Longest name of a column, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// Most bytes of all leaves' paths: each row group repeats them in the footer.
 pub(crate) const MAX_PATH_BYTES: usize = 1 << 20;
+/// Most digits of a decimal column.
+pub(crate) const MAX_DECIMAL_DIGITS: u8 = 38;
 
-/// The column that names a row's shape; null for a residual row.
-pub const SHAPE_COLUMN: &str = "_lob_shape";
-/// The column that keeps a residual row's whole document; null for all other rows.
+/// What names of columns of ours begin with: no field has a column of such a name.
+pub(crate) const OWN_PREFIX: &str = "_lob_";
+/// The column that says how a row deviates from what its columns say; null for almost all rows.
+pub const DIFF_COLUMN: &str = "_lob_diff";
+/// The column that keeps the elements of a row that no column holds; null where there are none.
 pub const BSON_COLUMN: &str = "_lob_bson";
+/// The MAP of top-level fields that have no column of their own.
+pub(crate) const REST_COLUMN: &str = "_lob_fields";
+/// Stands in a struct none of whose fields ever had a value: Parquet has no empty groups.
+pub(crate) const EMPTY_COLUMN: &str = "_lob_empty";
 
-/// The frozen columns of a split, without our own two.
+/// The frozen columns of a split, without our own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Columns {
@@ -43,42 +53,61 @@ pub enum InvalidColumns {
     /// Two names that readers may take for one, or a name of ours.
     #[error("column name {0:?} is taken")]
     NameTaken(String),
+    /// A type, a name or a default that no column has.
+    #[error("column {0:?} is none that a plan has")]
+    Impossible(String),
 }
 
 impl Columns {
     pub(crate) fn new(root: Fields) -> Result<Self, InvalidColumns> {
-        let (mut leaves, mut path_bytes) = (0, 0);
-        measure(&root, 0, 0, &mut leaves, &mut path_bytes)?;
-        for name in root.list.iter().map(|column| &column.name) {
-            if is_own_name(name) {
-                return Err(InvalidColumns::NameTaken(name.clone()));
-            }
+        Self::with_own_names(root, is_own_name)
+    }
+
+    /// Columns none of which has a name of ours, but for the MAP of fields without a column.
+    pub(crate) fn with_own_names(
+        root: Fields,
+        is_own_name: fn(&str) -> bool,
+    ) -> Result<Self, InvalidColumns> {
+        let mut size = Size {
+            is_own_name,
+            leaves: 0,
+            path_bytes: 0,
+        };
+        let is_rest = |column: &Column| {
+            column.name == REST_COLUMN && matches!(column.column_type, ColumnType::Map(_))
+        };
+        let (fields, rest) = match root.list.split_last() {
+            Some((last, fields)) if is_rest(last) => (fields, Some(last)),
+            _ => (&root.list[..], None),
+        };
+        size.measure(fields, 0, 0)?;
+        if let Some(rest) = rest {
+            size.measure_type(&rest.column_type, 0, rest.name.len() + 1)?;
         }
-        if leaves > MAX_COLUMNS || path_bytes > MAX_PATH_BYTES {
+        if size.leaves > MAX_COLUMNS || size.path_bytes > MAX_PATH_BYTES {
             return Err(InvalidColumns::TooLarge);
         }
         Ok(Self {
             root,
-            leaves,
-            path_bytes,
+            leaves: size.leaves,
+            path_bytes: size.path_bytes,
         })
     }
 
     /// Name and type of each top-level column, in the files' order: `features`, `list<double>`.
     pub fn list(&self) -> impl Iterator<Item = (&str, String)> {
         self.root
-            .list
-            .iter()
+            .in_file()
             .map(|column| (column.name.as_str(), column.column_type.to_string()))
+    }
+
+    /// Leaf columns in the file, our own included.
+    pub fn leaves(&self) -> usize {
+        self.leaves + 2
     }
 
     pub(crate) fn root(&self) -> &Fields {
         &self.root
-    }
-
-    /// Leaf columns in the file, our own two included.
-    pub(crate) fn file_leaves(&self) -> usize {
-        self.leaves + 2
     }
 
     pub(crate) fn path_bytes(&self) -> usize {
@@ -102,7 +131,7 @@ impl From<Columns> for Fields {
 
 /// Whether a reader could take `name` for a column of ours.
 pub(crate) fn is_own_name(name: &str) -> bool {
-    [SHAPE_COLUMN, BSON_COLUMN].contains(&fold(name).as_str())
+    fold(name).starts_with(OWN_PREFIX)
 }
 
 /// Spark and DuckDB take names that differ in case alone for the same column.
@@ -110,40 +139,83 @@ pub(crate) fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Counts leaves and the bytes of their paths; refuses what is too deep or empty. The recursion is
-/// as deep as [`MAX_NESTING`] at most.
-fn measure(
-    fields: &Fields,
-    depth: usize,
-    prefix: usize,
-    leaves: &mut usize,
-    path_bytes: &mut usize,
-) -> Result<(), InvalidColumns> {
-    for column in &fields.list {
-        if column.name.len() > MAX_NAME_BYTES {
-            return Err(InvalidColumns::TooLarge);
-        }
-        let (mut depth, mut prefix) = (depth, prefix + column.name.len() + 1);
-        let mut column_type = &column.column_type;
-        while let ColumnType::List(element) = column_type {
-            column_type = element;
-            depth += 1;
-            prefix += "list.element.".len();
-        }
-        if depth >= MAX_NESTING {
-            return Err(InvalidColumns::TooLarge);
-        }
-        if let ColumnType::Struct(fields) = column_type {
-            if fields.list.is_empty() {
-                return Err(InvalidColumns::EmptyStruct);
+/// Counts leaves and the bytes of their paths.
+struct Size {
+    is_own_name: fn(&str) -> bool,
+    leaves: usize,
+    path_bytes: usize,
+}
+
+impl Size {
+    /// Refuses what is too deep or cannot be. The recursion is as deep as [`MAX_NESTING`] at most.
+    fn measure(
+        &mut self,
+        fields: &[Column],
+        depth: usize,
+        prefix: usize,
+    ) -> Result<(), InvalidColumns> {
+        for column in fields {
+            let name = &column.name;
+            if name.len() > MAX_NAME_BYTES {
+                return Err(InvalidColumns::TooLarge);
             }
-            measure(fields, depth + 1, prefix, leaves, path_bytes)?;
-        } else {
-            *leaves += 1;
-            *path_bytes += prefix;
+            if (self.is_own_name)(name) {
+                return Err(InvalidColumns::NameTaken(name.clone()));
+            }
+            let is_null = column.column_type == ColumnType::Null;
+            let has_gap = is_null || column.gap.is_of_values();
+            if name.contains('\0') || !has_gap || !column.column_type.is_possible() {
+                return Err(InvalidColumns::Impossible(name.clone()));
+            }
+            if !is_null {
+                self.measure_type(&column.column_type, depth, prefix + name.len() + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure_type(
+        &mut self,
+        mut column_type: &ColumnType,
+        mut depth: usize,
+        mut prefix: usize,
+    ) -> Result<(), InvalidColumns> {
+        loop {
+            if depth >= MAX_NESTING {
+                return Err(InvalidColumns::TooLarge);
+            }
+            match column_type {
+                ColumnType::List(element) => {
+                    prefix += "list.element.".len();
+                    column_type = element;
+                }
+                ColumnType::Map(value) => {
+                    self.leaf(prefix + "key_value.key".len());
+                    prefix += "key_value.value.".len();
+                    column_type = value;
+                }
+                ColumnType::Struct(fields) if fields.list.is_empty() => {
+                    return Err(InvalidColumns::EmptyStruct);
+                }
+                ColumnType::Struct(fields) => {
+                    if fields.in_file().next().is_none() {
+                        self.leaf(prefix + EMPTY_COLUMN.len());
+                    }
+                    return self.measure(&fields.list, depth + 1, prefix);
+                }
+                _ => {
+                    self.leaf(prefix);
+                    return Ok(());
+                }
+            }
+            depth += 1;
         }
     }
-    Ok(())
+
+    fn leaf(&mut self, path: usize) {
+        self.leaves += 1;
+        self.path_bytes += path;
+    }
 }
 
 /// Named columns in order: the top level, or the fields of a struct.
@@ -159,6 +231,22 @@ pub(crate) struct Column {
     pub(crate) name: String,
     #[serde(rename = "type")]
     pub(crate) column_type: ColumnType,
+    pub(crate) gap: Gap,
+}
+
+/// What it means, unless a row says otherwise, that a field has no value in its column: what the
+/// sample had more often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Gap {
+    /// The field is null.
+    Null,
+    /// There is no such field.
+    Absent,
+    /// An empty array, where no array had elements.
+    Array,
+    /// An empty document, where no document had fields.
+    Document,
 }
 
 impl Fields {
@@ -180,6 +268,12 @@ impl Fields {
 
     pub(crate) fn list(&self) -> &[Column] {
         &self.list
+    }
+
+    /// Those with a column in the file.
+    pub(crate) fn in_file(&self) -> impl Iterator<Item = &Column> {
+        let has_column = |column: &&Column| column.column_type != ColumnType::Null;
+        self.list.iter().filter(has_column)
     }
 
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
@@ -207,41 +301,101 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// The physical type of a column.
+impl Gap {
+    /// Whether a column with values can have it.
+    pub(crate) fn is_of_values(self) -> bool {
+        matches!(self, Gap::Null | Gap::Absent)
+    }
+}
+
+/// What a column holds, and of which BSON type its values are unless a row says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ColumnType {
     Double,
+    /// As a driver writes numbers: whole ones that fit are int32, all others are doubles.
+    DriverDouble,
     Int64,
+    /// As a driver writes integers: int32 where they fit.
+    DriverInt64,
     Bool,
     String,
     /// UTC milliseconds.
     Date,
     /// 24 hexadecimal characters.
     ObjectId,
-    /// As text.
-    Decimal128,
+    /// With so many digits after the point, of [`MAX_DECIMAL_DIGITS`] in all.
+    Decimal(u8),
+    DecimalText,
     /// Of one subtype.
     Binary(u8),
-    /// The bytes of a value of a type that Parquet has no equal of; the shape says which.
-    Raw,
+    /// The bytes of a value of a type that Parquet has no equal of.
+    Raw(BsonType),
+    /// Never a value. No column in the file, but for elements of lists and values of maps, which
+    /// are counted by theirs.
+    Null,
     List(Box<ColumnType>),
+    /// Names and values of documents whose names are data.
+    Map(Box<ColumnType>),
     Struct(Fields),
+}
+
+impl ColumnType {
+    /// Whether its values have an order that readers know and people search by.
+    pub(crate) fn is_ordered(&self) -> bool {
+        matches!(
+            self,
+            ColumnType::Double
+                | ColumnType::DriverDouble
+                | ColumnType::Int64
+                | ColumnType::DriverInt64
+                | ColumnType::Bool
+                | ColumnType::String
+                | ColumnType::Date
+                | ColumnType::ObjectId
+                | ColumnType::Decimal(_)
+        )
+    }
+
+    fn is_possible(&self) -> bool {
+        match self {
+            ColumnType::Decimal(scale) => *scale <= MAX_DECIMAL_DIGITS,
+            ColumnType::Raw(bson_type) => bson_type.is_raw(),
+            ColumnType::List(inner) | ColumnType::Map(inner) => inner.is_possible(),
+            _ => true,
+        }
+    }
+}
+
+impl ColumnType {
+    /// What people call it, without what it is made of.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            ColumnType::Double | ColumnType::DriverDouble => "double",
+            ColumnType::Int64 | ColumnType::DriverInt64 => "int64",
+            ColumnType::Bool => "bool",
+            ColumnType::String => "string",
+            ColumnType::Date => "date",
+            ColumnType::ObjectId => "objectId",
+            ColumnType::Decimal(_) => "decimal",
+            ColumnType::DecimalText => "decimal128",
+            ColumnType::Binary(_) => "binary",
+            ColumnType::Raw(_) => "raw",
+            ColumnType::Null => "null",
+            ColumnType::List(_) => "list",
+            ColumnType::Map(_) => "map",
+            ColumnType::Struct(_) => "struct",
+        }
+    }
 }
 
 impl fmt::Display for ColumnType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ColumnType::Double => formatter.write_str("double"),
-            ColumnType::Int64 => formatter.write_str("int64"),
-            ColumnType::Bool => formatter.write_str("bool"),
-            ColumnType::String => formatter.write_str("string"),
-            ColumnType::Date => formatter.write_str("date"),
-            ColumnType::ObjectId => formatter.write_str("objectId"),
-            ColumnType::Decimal128 => formatter.write_str("decimal128"),
+            ColumnType::Decimal(scale) => write!(formatter, "decimal({scale})"),
             ColumnType::Binary(subtype) => write!(formatter, "binary({subtype})"),
-            ColumnType::Raw => formatter.write_str("raw"),
             ColumnType::List(element) => write!(formatter, "list<{element}>"),
+            ColumnType::Map(value) => write!(formatter, "map<{value}>"),
             ColumnType::Struct(fields) => {
                 formatter.write_str("struct<")?;
                 for (position, column) in fields.list.iter().enumerate() {
@@ -250,6 +404,7 @@ impl fmt::Display for ColumnType {
                 }
                 formatter.write_str(">")
             }
+            other => formatter.write_str(other.name()),
         }
     }
 }
@@ -262,9 +417,13 @@ mod tests {
         serde_json::from_str(json)
     }
 
+    fn column(name: &str, column_type: &str) -> String {
+        format!(r#"{{"name":"{name}","type":{column_type},"gap":"null"}}"#)
+    }
+
     #[test]
     fn columns_read_back_from_their_json() {
-        let json = r#"[{"name":"_id","type":"objectId"},{"name":"f","type":{"list":"double"}},{"name":"s","type":{"struct":[{"name":"b","type":{"binary":4}}]}}]"#;
+        let json = r#"[{"name":"_id","type":"objectId","gap":"absent"},{"name":"f","type":{"list":"driverDouble"},"gap":"null"},{"name":"s","type":{"struct":[{"name":"b","type":{"binary":4},"gap":"null"},{"name":"e","type":"null","gap":"array"}]},"gap":"null"},{"name":"_lob_fields","type":{"map":{"raw":"timestamp"}},"gap":"null"}]"#;
         let columns = parse(json).unwrap();
         assert_eq!(serde_json::to_string(&columns).unwrap(), json);
         let list: Vec<_> = columns
@@ -273,45 +432,60 @@ mod tests {
             .collect();
         assert_eq!(
             list,
-            ["_id objectId", "f list<double>", "s struct<b: binary(4)>"]
+            [
+                "_id objectId",
+                "f list<double>",
+                "s struct<b: binary(4), e: null>",
+                "_lob_fields map<raw>"
+            ]
         );
     }
 
     #[test]
     fn names_that_a_reader_may_mistake_are_refused() {
-        for names in [
+        for [a, b] in [
             ["a", "a"],
             ["role", "Role"],
             ["x", "_LOB_bson"],
             ["_lob_shape", "x"],
+            ["x", "_lob_fields"],
         ] {
-            let [a, b] = names;
-            let json =
-                format!(r#"[{{"name":"{a}","type":"bool"}},{{"name":"{b}","type":"bool"}}]"#);
-            assert!(
-                parse(&json).unwrap_err().to_string().contains("is taken"),
-                "{names:?}"
-            );
+            let json = format!("[{},{}]", column(a, r#""bool""#), column(b, r#""bool""#));
+            let error = parse(&json).unwrap_err().to_string();
+            assert!(error.contains("is taken"), "{a} {b}: {error}");
         }
+        let rest = column("_lob_fields", r#"{"map":"bool"}"#);
+        assert!(parse(&format!("[{rest}]")).is_ok());
+        let inner = column("s", &format!(r#"{{"struct":[{rest}]}}"#));
+        assert!(parse(&format!("[{inner}]")).is_err());
+        assert!(parse(&format!("[{rest},{}]", column("x", r#""bool""#))).is_err());
     }
 
     #[test]
     fn what_parquet_or_its_readers_cannot_hold_is_refused() {
-        let column = |text: &str| parse(&format!(r#"[{{"name":"a","type":{text}}}]"#));
-        assert!(column(r#"{"struct":[]}"#).is_err());
-        let lists = |depth| {
-            column(&format!(
-                "{}\"bool\"{}",
-                "{\"list\":".repeat(depth),
-                "}".repeat(depth)
-            ))
-        };
-        assert!(lists(MAX_NESTING - 1).is_ok());
-        assert!(lists(MAX_NESTING).is_err());
-        assert!(lists(100_000).is_err());
-        let wide = |count| {
+        let parse_type = |text: &str| parse(&format!("[{}]", column("a", text)));
+        for impossible in [
+            r#"{"struct":[]}"#,
+            r#"{"decimal":39}"#,
+            r#"{"raw":"double"}"#,
+            r#"{"list":{"raw":"null"}}"#,
+        ] {
+            assert!(parse_type(impossible).is_err(), "{impossible}");
+        }
+        assert!(parse(r#"[{"name":"a","type":"bool","gap":"array"}]"#).is_err());
+        assert!(parse(r#"[{"name":"a\u0000","type":"bool","gap":"null"}]"#).is_err());
+        for kind in ["list", "map"] {
+            let nested = |depth| {
+                let open = format!("{{\"{kind}\":").repeat(depth);
+                parse_type(&format!("{open}\"bool\"{}", "}".repeat(depth)))
+            };
+            assert!(nested(MAX_NESTING - 1).is_ok());
+            assert!(nested(MAX_NESTING).is_err());
+            assert!(nested(100_000).is_err());
+        }
+        let wide = |count: usize| {
             let list: Vec<_> = (0..count)
-                .map(|i| format!(r#"{{"name":"{i}","type":"bool"}}"#))
+                .map(|i| column(&i.to_string(), r#""bool""#))
                 .collect();
             parse(&format!("[{}]", list.join(",")))
         };

@@ -1,36 +1,45 @@
 //! Documents into row groups of columns, for one data file.
 //!
-//! A row is not residual only if the walk in lockstep with its shape has compared every byte of it
-//! and every value has said that it comes back the same.
+//! Every byte of a document is either what its columns and code say, or left over: the walk
+//! compares each of them, and every value has said that it comes back the same.
 
 mod builder;
-mod lockstep;
-mod residual;
+mod row;
+mod value;
+mod walk;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use builder::StructBuilder;
-pub(crate) use builder::{Builder, BytesBuilder, Values};
+pub(crate) use builder::{Builder, BytesBuilder, StructBuilder};
+pub(crate) use row::MAX_ORDERS_BYTES;
 
+use self::{
+    row::Row,
+    walk::{NO_LEVEL, Stop},
+};
 use crate::{
+    codes::Op,
+    column_counts::{ColumnCounts, Counter},
     columns::Columns,
-    footer::{Footer, MAX_SHAPES_BYTES},
-    raw::{self, MalformedBson},
+    footer::Footer,
+    levels::Level,
+    raw::{self, MalformedBson, body},
     row_group::RowGroup,
-    shape::{BoundField, NoShape, Shape},
 };
 
 /// Most bytes that the lists of one document may take beyond its own size: each element takes the
 /// width of all columns in it, be they null.
 const MAX_LIST_BYTES: usize = 32 << 20;
+/// Most bytes of a row's code.
+const MAX_CODE_BYTES: usize = 16 << 20;
 
 /// Takes the documents of one data file, in order.
 #[derive(Debug)]
 pub struct Encoder {
     columns: Arc<Columns>,
-    shapes: Shapes,
-    /// The shape of the last document that had one: the next one's too, as a rule.
-    last_shape: usize,
+    level: Level,
+    row: Row,
+    counter: Counter,
     pending: Pending,
     rows: u64,
     residual_rows: u64,
@@ -40,8 +49,8 @@ pub struct Encoder {
 #[derive(Debug)]
 struct Pending {
     columns: StructBuilder,
-    shapes: Values<i32>,
-    documents: BytesBuilder,
+    codes: BytesBuilder,
+    leftovers: BytesBuilder,
     rows: usize,
     bytes: usize,
     has_wide_lists: bool,
@@ -54,36 +63,37 @@ impl Pending {
         Self {
             has_wide_lists: columns.has_wide_lists(),
             columns,
-            shapes: Values::default(),
-            documents: BytesBuilder::default(),
+            codes: BytesBuilder::default(),
+            leftovers: BytesBuilder::default(),
             rows: 0,
             bytes: 0,
             list_bytes: 0,
         }
     }
 
-    /// Whether the columns of the row just filled are of a sane size; if not, they are emptied.
-    fn keep_row(&mut self) -> bool {
+    /// Whether the lists of the row just filled are of a sane size.
+    fn has_sane_lists(&mut self) -> bool {
         if !self.has_wide_lists {
             return true;
         }
         let list_bytes = self.columns.list_bytes();
-        if list_bytes - self.list_bytes > MAX_LIST_BYTES {
-            self.columns.truncate(self.rows);
-            return false;
+        let is_sane = list_bytes - self.list_bytes <= MAX_LIST_BYTES;
+        if is_sane {
+            self.list_bytes = list_bytes;
         }
-        self.list_bytes = list_bytes;
-        true
+        is_sane
     }
 }
 
 impl Encoder {
     /// Starts a data file.
     pub fn new(columns: &Columns) -> Self {
+        let (level, paths) = Level::with_paths(columns);
         Self {
             columns: Arc::new(columns.clone()),
-            shapes: Shapes::default(),
-            last_shape: 0,
+            level,
+            row: Row::default(),
+            counter: Counter::new(paths),
             pending: Pending::new(columns),
             rows: 0,
             residual_rows: 0,
@@ -95,54 +105,72 @@ impl Encoder {
     /// # Errors
     /// The bytes are not a BSON document; nothing has been taken then.
     pub fn push(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
-        match self.shape_of_row(document)? {
-            Some(shape) => {
-                self.last_shape = shape;
-                let id = i32::try_from(shape).unwrap_or(i32::MAX);
-                self.pending.shapes.put(self.pending.rows, id);
-            }
-            None => {
-                let (fields, row) = (self.columns.root(), self.pending.rows);
-                residual::fill(fields, &mut self.pending.columns, row, document);
-                self.pending.keep_row();
-                self.pending.documents.put_bytes(row, document);
-                self.pending.bytes += document.len();
-                self.residual_rows += 1;
+        match self.append(document) {
+            Ok(()) if self.is_row_sane() => self.count(),
+            Ok(()) | Err(Stop::OtherOrder) => self.keep_whole(document)?,
+            Err(Stop::Malformed(error)) => {
+                self.pending.columns.truncate(self.pending.rows);
+                return Err(error);
             }
         }
+        let (pending, row) = (&mut self.pending, &self.row);
+        let code = row.codes.bytes();
+        if !code.is_empty() {
+            pending.codes.put_bytes(pending.rows, code);
+        }
+        if !row.leftovers.is_empty() {
+            pending.leftovers.put_document(pending.rows, &row.leftovers);
+            self.residual_rows += 1;
+        }
         // A column takes its width for each row, be the value null.
-        self.pending.bytes += document.len() + self.columns.file_leaves() * size_of::<u64>();
-        self.pending.rows += 1;
+        let columns = self.columns.leaves() * size_of::<u64>();
+        pending.bytes += document.len() + code.len() + row.leftovers.len() + columns;
+        pending.rows += 1;
         self.rows += 1;
         Ok(())
     }
 
-    /// Appends the document by its shape; none if it is to be residual.
-    fn shape_of_row(&mut self, document: &[u8]) -> Result<Option<usize>, MalformedBson> {
-        if self.append(self.last_shape, document) {
-            return Ok(Some(self.last_shape));
-        }
-        raw::check(document)?;
-        let shape = match Shape::of(document) {
-            Ok(shape) => shape,
-            Err(NoShape::Irregular) => return Ok(None),
-            Err(NoShape::Malformed(error)) => return Err(error),
-        };
-        let id = self.shapes.find_or_add(shape, &self.columns);
-        Ok(id.filter(|id| self.append(*id, document)))
+    /// Whether columns and code of the row just appended are of a sane size.
+    fn is_row_sane(&mut self) -> bool {
+        self.row.codes.bytes().len() <= MAX_CODE_BYTES && self.pending.has_sane_lists()
     }
 
-    fn append(&mut self, shape: usize, document: &[u8]) -> bool {
-        let Some(fields) = self.shapes.bound.get(shape) else {
-            return false;
-        };
-        let row = self.pending.rows;
-        let same = lockstep::document(fields, Some(&mut self.pending.columns), row, document);
-        if same.is_none() {
-            self.pending.columns.truncate(row);
-            return false;
+    /// Leaves all of a document over; its columns have no values.
+    fn keep_whole(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
+        self.pending.columns.truncate(self.pending.rows);
+        raw::check(document)?;
+        self.row.clear();
+        self.row.codes.before(Op::Whole);
+        self.row.leftovers.extend_from_slice(body(document)?);
+        self.counter.whole_documents += 1;
+        Ok(())
+    }
+
+    /// Appends the document to its columns, with what deviates in the row.
+    fn append(&mut self, document: &[u8]) -> Result<(), Stop> {
+        self.row.begin();
+        loop {
+            let (columns, at) = (&mut self.pending.columns, self.pending.rows);
+            match self.row.document(&mut self.level, columns, at, document) {
+                Err(Stop::OtherOrder) if self.row.be_careful() => {
+                    self.pending.columns.truncate(at);
+                }
+                appended => return appended,
+            }
         }
-        self.pending.keep_row()
+    }
+
+    /// Counts what no column took.
+    fn count(&mut self) {
+        for (column, bson_type) in &self.row.misfits {
+            self.counter.add_misfit(*column, *bson_type);
+        }
+        for (level, start) in &self.row.strangers {
+            if *level != NO_LEVEL {
+                let name = raw::cstring(&self.row.leftovers[start + 1..]).unwrap_or_default();
+                self.counter.add_stranger(*level, name);
+            }
+        }
     }
 
     /// Documents of the data file so far.
@@ -150,7 +178,7 @@ impl Encoder {
         self.rows
     }
 
-    /// Documents of the data file so far that are kept whole since they do not fit the columns.
+    /// Documents of the data file so far of which not all stands in columns.
     pub fn residual_rows(&self) -> u64 {
         self.residual_rows
     }
@@ -173,50 +201,24 @@ impl Encoder {
         RowGroup {
             file_columns: Arc::clone(&self.columns),
             columns: pending.columns.into_children(),
-            shapes: pending.shapes,
-            documents: pending.documents,
+            codes: pending.codes,
+            leftovers: pending.leftovers,
             rows: pending.rows,
             pending_bytes,
         }
+    }
+
+    /// What no column took so far, and what else the next run's columns depend on.
+    pub fn counts(&self) -> ColumnCounts {
+        self.counter.counts(&self.level)
     }
 
     /// Ends the data file: what its footer must hold. Documents that are still pending are lost, so
     /// take the last row group before.
     pub fn finish(self) -> Footer {
         Footer {
-            shapes: self.shapes.json,
+            orders: self.row.into_learned(),
         }
-    }
-}
-
-/// The shapes of a data file, numbered as they turn up.
-#[derive(Debug, Default)]
-struct Shapes {
-    ids: HashMap<Shape, usize>,
-    bound: Vec<Vec<BoundField>>,
-    /// As the footer holds them.
-    json: Vec<String>,
-    json_bytes: usize,
-}
-
-impl Shapes {
-    /// None for a shape that the columns cannot hold, or one too many.
-    fn find_or_add(&mut self, shape: Shape, columns: &Columns) -> Option<usize> {
-        if let Some(id) = self.ids.get(&shape) {
-            return Some(*id);
-        }
-        let bound = shape.bind(columns.root())?;
-        let json = serde_json::to_string(&shape).ok()?;
-        let json_bytes = self.json_bytes + json.len() + ",".len();
-        if json_bytes > MAX_SHAPES_BYTES {
-            return None;
-        }
-        let id = self.bound.len();
-        self.json_bytes = json_bytes;
-        self.json.push(json);
-        self.bound.push(bound);
-        self.ids.insert(shape, id);
-        Some(id)
     }
 }
 
@@ -226,12 +228,13 @@ mod tests {
 
     /// A list of empty documents in a column whose documents have a thousand fields.
     #[test]
-    fn a_residual_row_does_not_fill_the_columns_with_nulls_either() {
+    fn a_whole_document_does_not_fill_the_columns_with_nulls_either() {
         let fields: Vec<_> = (0..1000)
-            .map(|n| format!(r#"{{"name":"f{n}","type":"bool"}}"#))
+            .map(|n| format!(r#"{{"name":"f{n}","type":"bool","gap":"null"}}"#))
             .collect();
         let fields = fields.join(",");
-        let columns = format!(r#"[{{"name":"l","type":{{"list":{{"struct":[{fields}]}}}}}}]"#);
+        let columns =
+            format!(r#"[{{"name":"l","type":{{"list":{{"struct":[{fields}]}}}},"gap":"null"}}]"#);
         let mut encoder = Encoder::new(&serde_json::from_str(&columns).unwrap());
         let mut elements = Vec::new();
         for number in 0..10_000 {

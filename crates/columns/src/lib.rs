@@ -1,9 +1,9 @@
 //! BSON documents as Parquet columns, and back byte for byte.
 //!
-//! A row is its shape plus its values: the shape (names, types, order, nulls) stands in the file's
-//! footer and is named by the column [`SHAPE_COLUMN`]; the values stand in ordinary columns that any
-//! Parquet reader can query. A document that is not exactly its shape plus its columns is kept
-//! whole in the column [`BSON_COLUMN`] as well: a residual row.
+//! A row is its columns, plus what they do not say: which of several types a value has, which
+//! fields are absent, in which order they come. That stands in a short code in the column
+//! [`DIFF_COLUMN`], null for almost all rows. The elements that no column holds stand in the column
+//! [`BSON_COLUMN`]: a row that has any is a residual row.
 //!
 //! The way out: [`ColumnsProposal`] observes sample documents and gives [`Columns`]; an
 //! [`Encoder`] takes documents and gives row groups; [`RowGroup::encode`] does the heavy work and
@@ -11,13 +11,18 @@
 //! [`Reader`], or a [`LegacyReader`] for what the original's Spark wrote. Nothing here does I/O of
 //! its own.
 
+mod bson_writer;
 mod codec;
+mod codes;
+mod column_counts;
 mod columns;
 mod compression;
+mod decimal;
 mod decoder;
 mod digest;
 mod encoder;
 mod footer;
+mod levels;
 mod number_runs;
 mod parquet_writer;
 mod proposal;
@@ -25,10 +30,12 @@ mod raw;
 mod reader;
 mod row_group;
 mod schema;
-mod shape;
 mod thrift;
+mod values;
+mod version_1;
 
-pub use columns::{BSON_COLUMN, Columns, InvalidColumns, MAX_COLUMNS, MAX_NESTING, SHAPE_COLUMN};
+pub use column_counts::ColumnCounts;
+pub use columns::{BSON_COLUMN, Columns, DIFF_COLUMN, InvalidColumns, MAX_COLUMNS, MAX_NESTING};
 pub use compression::{Compression, InvalidCompression};
 pub use digest::{Digest, InvalidDigest};
 pub use encoder::Encoder;

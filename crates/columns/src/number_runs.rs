@@ -11,6 +11,9 @@ use crate::raw::ArrayKey;
 /// Keys of up to this many digits stand in [`KEYS`].
 const KEY_DIGITS: u32 = 4;
 
+/// Most leading elements that are read or written at once.
+pub(crate) const MAX_ELEMENTS: usize = 10_usize.pow(KEY_DIGITS);
+
 /// Each key with its zero.
 static KEYS: LazyLock<Vec<[u8; KEY_DIGITS as usize + 1]>> = LazyLock::new(|| {
     let key = |number| {
@@ -19,7 +22,7 @@ static KEYS: LazyLock<Vec<[u8; KEY_DIGITS as usize + 1]>> = LazyLock::new(|| {
         bytes[..key.bytes().len()].copy_from_slice(key.bytes());
         bytes
     };
-    (0..10_usize.pow(KEY_DIGITS)).map(key).collect()
+    (0..MAX_ELEMENTS).map(key).collect()
 });
 
 /// The keys of so many digits.
@@ -29,30 +32,34 @@ fn keys<const DIGITS: usize>() -> &'static [[u8; KEY_DIGITS as usize + 1]] {
     &KEYS[first..end]
 }
 
-/// Appends the elements that `bytes` begin with: how many, and what is left of the bytes. None if one
-/// of them is not of this type or not in its place.
+/// Appends the elements that `bytes` begin with: how many, and what is left of the bytes. It ends
+/// with the first run in which an element is not of this type or not in its place.
 pub(crate) fn read<'a, T, const WIDTH: usize>(
     code: u8,
     values: &mut Vec<T>,
     bytes: &'a [u8],
     value: fn([u8; WIDTH]) -> T,
-) -> Option<(usize, &'a [u8])> {
-    let mut rest = read_run::<T, 1, WIDTH>(code, values, bytes, value)?;
-    rest = read_run::<T, 2, WIDTH>(code, values, rest, value)?;
-    rest = read_run::<T, 3, WIDTH>(code, values, rest, value)?;
-    rest = read_run::<T, 4, WIDTH>(code, values, rest, value)?;
-    Some((elements_in::<WIDTH>(bytes.len() - rest.len()), rest))
+) -> (usize, &'a [u8]) {
+    let start = values.len();
+    let mut rest = bytes;
+    let _ = read_run::<T, 1, WIDTH>(code, values, &mut rest, value)
+        && read_run::<T, 2, WIDTH>(code, values, &mut rest, value)
+        && read_run::<T, 3, WIDTH>(code, values, &mut rest, value)
+        && read_run::<T, 4, WIDTH>(code, values, &mut rest, value);
+    (values.len() - start, rest)
 }
 
-/// Copies the elements whose keys have `DIGITS` digits, or as many of them as there are.
-fn read_run<'a, T, const DIGITS: usize, const WIDTH: usize>(
+/// Copies the elements whose keys have `DIGITS` digits, or as many of them as there are; false, and
+/// none of them is, if they are not what they should be.
+fn read_run<T, const DIGITS: usize, const WIDTH: usize>(
     code: u8,
     values: &mut Vec<T>,
-    bytes: &'a [u8],
+    bytes: &mut &[u8],
     value: fn([u8; WIDTH]) -> T,
-) -> Option<&'a [u8]> {
+) -> bool {
     let (keys, stride) = (keys::<DIGITS>(), DIGITS + 2 + WIDTH);
     let (run, rest) = bytes.split_at((bytes.len() / stride).min(keys.len()) * stride);
+    let start = values.len();
     let mut same = true;
     values.extend(run.chunks_exact(stride).zip(keys).map(|(element, key)| {
         same &= element[0] == code && element[1..DIGITS + 2] == key[..DIGITS + 1];
@@ -60,24 +67,12 @@ fn read_run<'a, T, const DIGITS: usize, const WIDTH: usize>(
         bytes.copy_from_slice(&element[DIGITS + 2..]);
         value(bytes)
     }));
-    same.then_some(rest)
-}
-
-/// The number of elements that take `len` bytes from the array's start.
-fn elements_in<const WIDTH: usize>(mut len: usize) -> usize {
-    let mut count = 0;
-    for digits in 1..=KEY_DIGITS {
-        let run = if digits == 1 {
-            10
-        } else {
-            9 * 10_usize.pow(digits - 1)
-        };
-        let stride = digits as usize + 2 + WIDTH;
-        let here = (len / stride).min(run);
-        count += here;
-        len -= here * stride;
+    if same {
+        *bytes = rest;
+    } else {
+        values.truncate(start);
     }
-    count
+    same
 }
 
 /// Appends the elements of an array, as many as there are keys for: how many.

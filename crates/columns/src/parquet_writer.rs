@@ -21,8 +21,11 @@ use polars_parquet::{
 };
 
 use crate::{
-    columns::Columns, footer::Footer, reader::MAX_FOOTER_BYTES, row_group::EncodedRowGroup,
-    schema::parquet_schema,
+    columns::{Column, ColumnType, Columns},
+    footer::Footer,
+    reader::MAX_FOOTER_BYTES,
+    row_group::{EncodedRowGroup, MAX_STATISTIC_BYTES},
+    schema::{OWN_COLUMNS, parquet_schema},
 };
 
 /// Documents that cannot be written as Parquet.
@@ -60,8 +63,13 @@ pub struct ParquetWriter<W: Write> {
     footer_bytes: usize,
 }
 
-/// About what the footer says of a column chunk beside its path: offsets, sizes, statistics.
-const CHUNK_FOOTER_BYTES: usize = 320;
+/// At most what the footer says of a column chunk beside its path and the smallest and largest
+/// value: offsets, sizes, encodings, the count of nulls.
+const CHUNK_FOOTER_BYTES: usize = 120;
+/// At most what it says of the smallest and the largest value of numbers, and of texts: each twice,
+/// as readers of old have it as well.
+const NUMBER_RANGE_BYTES: usize = 4 * 20;
+const TEXT_RANGE_BYTES: usize = 4 * (MAX_STATISTIC_BYTES as usize + 4);
 
 impl<W: Write> ParquetWriter<W> {
     /// Starts a data file; nothing is written before the first row group or the end.
@@ -69,7 +77,7 @@ impl<W: Write> ParquetWriter<W> {
     /// # Errors
     /// The Parquet library refuses the columns.
     pub fn new(sink: W, columns: &Columns) -> Result<Self, WriteError> {
-        let schema = parquet_schema(columns).map_err(WriteError::Encode)?;
+        let schema = parquet_schema(columns, &OWN_COLUMNS).map_err(WriteError::Encode)?;
         let bytes_written = Arc::new(AtomicU64::new(0));
         let sink = Counting {
             sink,
@@ -82,7 +90,13 @@ impl<W: Write> ParquetWriter<W> {
         };
         let created_by = concat!("lob-tools version ", env!("CARGO_PKG_VERSION"));
         let file = FileWriter::new(sink, schema, options, Some(created_by.to_owned()));
-        let chunks = columns.file_leaves() * CHUNK_FOOTER_BYTES;
+        let range_bytes = |column: &Column| match &column.column_type {
+            ColumnType::String => TEXT_RANGE_BYTES,
+            column_type if column_type.is_ordered() => NUMBER_RANGE_BYTES,
+            _ => 0,
+        };
+        let ranges: usize = columns.root().in_file().map(range_bytes).sum();
+        let chunks = columns.leaves() * CHUNK_FOOTER_BYTES + ranges;
         Ok(Self {
             file,
             bytes_written,
@@ -121,10 +135,12 @@ impl<W: Write> ParquetWriter<W> {
         self.bytes_written.load(Ordering::Relaxed)
     }
 
-    /// Whether another row group might make the footer too large to be read: end the data file.
-    /// Only files of very many columns come to that.
-    pub fn is_full(&self) -> bool {
-        self.footer_bytes + self.row_group_footer_bytes > MAX_ROW_GROUPS_FOOTER_BYTES
+    /// Whether one more row group, beside `waiting` ones that are cut and not written yet, might
+    /// make the footer too large to be read: end the data file. Only files of very many columns
+    /// come to that.
+    pub fn is_full(&self, waiting: usize) -> bool {
+        let to_come = (waiting + 1).saturating_mul(self.row_group_footer_bytes);
+        self.footer_bytes.saturating_add(to_come) > MAX_ROW_GROUPS_FOOTER_BYTES
     }
 
     /// Writes the footer and gives the sink back.

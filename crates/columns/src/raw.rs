@@ -13,8 +13,9 @@ pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 #[error("malformed BSON: {0}")]
 pub struct MalformedBson(pub(crate) &'static str);
 
-/// The type of a BSON value; in JSON, shapes write documents and arrays in their own way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The type of a BSON value; in JSON, shapes of version 1 write documents and arrays in their own
+/// way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[repr(u8)]
 pub enum BsonType {
@@ -65,7 +66,11 @@ pub enum BsonType {
 }
 
 impl BsonType {
-    fn of(byte: u8) -> Result<Self, MalformedBson> {
+    /// The type of this code.
+    ///
+    /// # Errors
+    /// No type has it.
+    pub fn of(byte: u8) -> Result<Self, MalformedBson> {
         Ok(match byte {
             0x01 => Self::Double,
             0x02 => Self::String,
@@ -92,8 +97,36 @@ impl BsonType {
         })
     }
 
-    pub(crate) fn code(self) -> u8 {
+    /// The byte that stands for it in BSON.
+    pub const fn code(self) -> u8 {
         self as u8
+    }
+
+    /// As the plan and the manifest name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Double => "double",
+            Self::String => "string",
+            Self::Document => "document",
+            Self::Array => "array",
+            Self::Binary => "binary",
+            Self::Undefined => "undefined",
+            Self::ObjectId => "objectId",
+            Self::Bool => "bool",
+            Self::Date => "date",
+            Self::Null => "null",
+            Self::Regex => "regex",
+            Self::DbPointer => "dbPointer",
+            Self::Code => "code",
+            Self::Symbol => "symbol",
+            Self::CodeWithScope => "codeWithScope",
+            Self::Int32 => "int32",
+            Self::Timestamp => "timestamp",
+            Self::Int64 => "int64",
+            Self::Decimal128 => "decimal128",
+            Self::MinKey => "minKey",
+            Self::MaxKey => "maxKey",
+        }
     }
 
     /// Whether the type alone is the value.
@@ -101,6 +134,19 @@ impl BsonType {
         matches!(
             self,
             Self::Undefined | Self::Null | Self::MinKey | Self::MaxKey
+        )
+    }
+
+    /// Whether Parquet has no equal of it, so that its bytes are kept.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(
+            self,
+            Self::Regex
+                | Self::DbPointer
+                | Self::Code
+                | Self::Symbol
+                | Self::CodeWithScope
+                | Self::Timestamp
         )
     }
 
@@ -139,7 +185,7 @@ impl BsonType {
     }
 }
 
-const TRUNCATED: MalformedBson = MalformedBson("a value ends outside its document");
+pub(crate) const TRUNCATED: MalformedBson = MalformedBson("a value ends outside its document");
 
 /// The non-negative 32-bit length at the start of `bytes`.
 fn prefix(bytes: &[u8]) -> Result<usize, MalformedBson> {
@@ -174,7 +220,7 @@ fn code_with_scope_len(bytes: &[u8]) -> Result<usize, MalformedBson> {
     }
 }
 
-fn cstring(bytes: &[u8]) -> Result<&[u8], MalformedBson> {
+pub(crate) fn cstring(bytes: &[u8]) -> Result<&[u8], MalformedBson> {
     let end = bytes.iter().position(|byte| *byte == 0);
     end.map(|end| &bytes[..end]).ok_or(TRUNCATED)
 }

@@ -17,9 +17,9 @@ use polars_parquet::{
 use crate::{
     columns::{BSON_COLUMN, ColumnType, Columns},
     compression::Compression,
-    encoder::{Builder, BytesBuilder, Values},
+    encoder::{Builder, BytesBuilder},
     parquet_writer::WriteError,
-    schema::parquet_schema,
+    schema::library_types,
 };
 
 /// Take a row group before [`Encoder::pending_bytes`](crate::Encoder::pending_bytes) reaches this.
@@ -31,8 +31,8 @@ pub const MAX_ROW_GROUP_BYTES: usize = 128 << 20;
 pub struct RowGroup {
     pub(crate) file_columns: Arc<Columns>,
     pub(crate) columns: Vec<Builder>,
-    pub(crate) shapes: Values<i32>,
-    pub(crate) documents: BytesBuilder,
+    pub(crate) codes: BytesBuilder,
+    pub(crate) leftovers: BytesBuilder,
     pub(crate) rows: usize,
     pub(crate) pending_bytes: usize,
 }
@@ -56,30 +56,31 @@ impl RowGroup {
                 bytes: self.pending_bytes,
             });
         }
-        let schema = parquet_schema(&self.file_columns).map_err(WriteError::Encode)?;
-        let mut types = schema.fields().iter().cloned();
-        let mut leaves = Vec::with_capacity(self.file_columns.file_leaves());
+        let types = library_types(&self.file_columns).map_err(WriteError::Encode)?;
+        let mut types = types.into_iter();
+        let mut leaves = Vec::with_capacity(self.file_columns.leaves());
         let mut encode = |array: Box<dyn Array>, has_range| {
             let parquet_type = types
                 .next()
                 .ok_or_else(|| "a column has no type".to_owned())?;
             encode_column(array, parquet_type, has_range, compression, &mut leaves)
         };
-        for (builder, column) in self
-            .columns
-            .into_iter()
-            .zip(self.file_columns.root().list())
-        {
+        let builders = self.columns.into_iter();
+        for (builder, column) in builders.zip(self.file_columns.root().list()) {
+            if column.column_type == ColumnType::Null {
+                continue;
+            }
+            let has_range = has_range(&column.column_type, &builder);
             builder
                 .into_array(self.rows, &column.column_type)
-                .and_then(|array| encode(array, has_range(&column.column_type)))
+                .and_then(|array| encode(array, has_range))
                 .map_err(WriteError::Encode)?;
         }
-        encode(self.shapes.into_array(self.rows), true).map_err(WriteError::Encode)?;
-        self.documents
-            .into_array(self.rows)
-            .and_then(|array| encode(array, false))
-            .map_err(WriteError::Encode)?;
+        for own in [self.codes, self.leftovers] {
+            own.into_array(self.rows)
+                .and_then(|array| encode(array, false))
+                .map_err(WriteError::Encode)?;
+        }
         Ok(EncodedRowGroup {
             rows: self.rows,
             leaves,
@@ -87,25 +88,26 @@ impl RowGroup {
     }
 }
 
-/// Whether the footer says the smallest and the largest value of a top-level column's row groups.
-/// Not of a column whose values have no bounded width, as the library may keep a value whole and
-/// the footer would outgrow what a reader takes; nor of doubles, as a NaN makes the library's
-/// ranges wrong and other readers would leave out rows; nor of lists and structs, which nothing is
-/// searched by.
-fn has_range(column_type: &ColumnType) -> bool {
-    match column_type {
-        ColumnType::Int64
-        | ColumnType::Date
-        | ColumnType::Bool
-        | ColumnType::ObjectId
-        | ColumnType::Decimal128 => true,
-        ColumnType::Double
-        | ColumnType::String
-        | ColumnType::Binary(_)
-        | ColumnType::Raw
-        | ColumnType::List(_)
-        | ColumnType::Struct(_) => false,
-    }
+/// Most bytes of the smallest and of the largest value, each, in the footer.
+pub(crate) const MAX_STATISTIC_BYTES: u64 = 64;
+
+/// Whether the footer says the smallest and the largest value of a top-level column's row group.
+/// Not where a double is no number, as it is outside of every range and other readers would leave
+/// its row out; nor of bytes, lists, maps and structs, which nothing is searched by.
+fn has_range(column_type: &ColumnType, values: &Builder) -> bool {
+    let has_bounds = match values {
+        Builder::Double(values) => !values.values().iter().any(|value| value.is_nan()),
+        Builder::Bytes(values) => !values.iter().any(is_boundless),
+        _ => true,
+    };
+    has_bounds && column_type.is_ordered()
+}
+
+/// Whether no short text is above this one: the library would keep all of it.
+fn is_boundless(text: &[u8]) -> bool {
+    let last = "\u{10ffff}".as_bytes();
+    let start = text.get(..=MAX_STATISTIC_BYTES as usize);
+    start.is_some_and(|start| start.chunks_exact(last.len()).all(|char| char == last))
 }
 
 fn encode_column(
@@ -118,11 +120,11 @@ fn encode_column(
     let statistics = StatisticsOptions {
         min_value: has_range,
         max_value: has_range,
+        binary_statistics_truncate_length: Some(MAX_STATISTIC_BYTES),
         ..StatisticsOptions::default()
     };
-    // Whole documents never repeat.
-    let is_whole_documents = parquet_type.name() == BSON_COLUMN;
-    let encoding = if is_whole_documents {
+    // What is left over never repeats.
+    let encoding = if parquet_type.name() == BSON_COLUMN {
         Encoding::Plain
     } else {
         Encoding::RleDictionary
@@ -178,30 +180,24 @@ fn page_bytes(page: &CompressedPage) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bson::{Binary, Decimal128, doc, oid::ObjectId, spec::BinarySubtype};
+    use bson::{Binary, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
     use polars_parquet::parquet::read::deserialize_metadata;
 
     use super::*;
     use crate::{ColumnsProposal, Encoder, ParquetWriter};
 
-    #[test]
-    fn the_footer_says_the_range_of_values_of_bounded_width_alone() {
-        let bytes = Binary {
-            subtype: BinarySubtype::Generic,
-            bytes: vec![0xff; 1 << 20],
-        };
-        let decimal: Decimal128 = "1.5".parse().unwrap();
-        let document = doc! {
-            "int": 1_i64, "date": bson::DateTime::from_millis(7), "bool": true, "_id": ObjectId::new(),
-            "decimal": decimal, "double": f64::NAN, "string": "\u{10ffff}".repeat(1 << 18), "binary": bytes,
-            "raw": bson::Timestamp { time: 1, increment: 2 }, "list": [1, 2], "struct": { "x": 1 },
-        };
-        let document = document.to_vec().unwrap();
+    /// The columns whose smallest or largest values the footer of a file says.
+    fn with_range(documents: &[Document]) -> Vec<String> {
+        let documents: Vec<_> = documents.iter().map(|d| d.to_vec().unwrap()).collect();
         let mut proposal = ColumnsProposal::new();
-        proposal.observe(&document).unwrap();
+        documents
+            .iter()
+            .for_each(|document| proposal.observe(document).unwrap());
         let columns = proposal.finish();
         let mut encoder = Encoder::new(&columns);
-        encoder.push(&document).unwrap();
+        documents
+            .iter()
+            .for_each(|document| encoder.push(document).unwrap());
         let mut writer = ParquetWriter::new(Vec::new(), &columns).unwrap();
         let row_group = encoder.take_row_group().encode(Compression::None).unwrap();
         writer.write(row_group).unwrap();
@@ -212,18 +208,43 @@ mod tests {
         let footer = &file[file.len() - 8 - footer_len..file.len() - 8];
         let metadata = deserialize_metadata(footer.to_vec().into()).unwrap();
         let chunks = metadata.row_groups[0].parquet_columns().iter();
-        let with_range: Vec<_> = chunks
-            .filter(|chunk| {
-                let statistics = chunk
-                    .statistics(footer)
-                    .map(|found| found.unwrap().serialize());
-                statistics.is_some_and(|said| said.min_value.is_some() || said.max_value.is_some())
-            })
-            .map(|chunk| chunk.descriptor().path_in_schema[0].as_str())
-            .collect();
+        let with_range = chunks.filter(|chunk| {
+            let statistics = chunk
+                .statistics(footer)
+                .map(|found| found.unwrap().serialize());
+            statistics.is_some_and(|said| said.min_value.is_some() || said.max_value.is_some())
+        });
+        with_range
+            .map(|chunk| chunk.descriptor().path_in_schema[0].to_string())
+            .collect()
+    }
+
+    #[test]
+    fn the_footer_says_the_range_of_what_people_search_by_and_stays_small() {
+        let bytes = Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: vec![0xff; 1 << 20],
+        };
+        let decimal: Decimal128 = "1.5".parse().unwrap();
+        let document = doc! {
+            "int": 1_i64, "date": bson::DateTime::from_millis(7), "bool": true, "_id": ObjectId::new(),
+            "decimal": decimal, "double": 1.5, "string": "long ".repeat(1 << 18), "binary": bytes,
+            "raw": bson::Timestamp { time: 1, increment: 2 }, "list": [1, 2], "struct": { "x": 1 },
+        };
         assert_eq!(
-            with_range,
-            ["int", "date", "bool", "_id", "decimal", "_lob_shape"]
+            with_range(&[document]),
+            ["int", "date", "bool", "_id", "decimal", "double", "string"]
         );
+    }
+
+    #[test]
+    fn values_outside_of_every_range_that_can_be_said_leave_the_column_without_one() {
+        let last = "\u{10ffff}".repeat(1 << 18);
+        let documents = [
+            doc! { "double": 1.5, "string": "a" },
+            doc! { "double": f64::NAN, "string": &last },
+        ];
+        assert_eq!(with_range(&documents), [""; 0]);
+        assert_eq!(with_range(&documents[..1]), ["double", "string"]);
     }
 }

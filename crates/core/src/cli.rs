@@ -180,7 +180,8 @@ pub fn main<A: CommandLine>(
     let result = runtime.block_on(async {
         let (context, bars) = context(&common)?;
         logging::start(&common, bars)?;
-        let result = run(args, &context).await;
+        // On the heap: the compiler gives up on futures nested as deep as those of a tool.
+        let result = Box::pin(run(args, &context)).await;
         context.progress.end();
         if let Some(path) = &common.metrics_file {
             // After the work is done nothing can fail it any more.

@@ -24,7 +24,7 @@ use crate::run::OpenRun;
 use crate::store::{Endpoint, WriteToken, WrittenObject};
 
 /// The version of the manifest's form.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Where the run was written, as the original recorded it. A reader never follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -51,6 +51,14 @@ impl Role {
         }
     }
 
+    /// About the room it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::String(text) | Self::Other(text) => text.len(),
+            _ => size_of::<u64>(),
+        }
+    }
+
     fn python_repr(&self) -> Option<String> {
         match self {
             Self::Null => Some("None".to_owned()),
@@ -138,10 +146,54 @@ pub struct Statistics {
     /// How many documents have which role.
     #[serde(with = "role_pairs")]
     pub role_distribution: BTreeMap<Role, u64>,
-    /// The names of all top-level fields, sorted by code point.
+    /// Documents whose roles are too many to be told one by one.
+    #[serde(default)]
+    pub further_roles: u64,
+    /// The names of top-level fields, sorted by code point.
     pub schema_fields: BTreeSet<String>,
+    /// Whether there are more names than are told one by one.
+    #[serde(default)]
+    pub has_further_fields: bool,
     /// The length of the array `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
+}
+
+/// How many names, and bytes of names, may still be told one by one: a collection in which each
+/// document has a role of its own must fit a record, a manifest and the memory.
+#[derive(Debug, Clone, Copy)]
+pub struct NameRoom {
+    names: usize,
+    bytes: usize,
+}
+
+impl Default for NameRoom {
+    fn default() -> Self {
+        Self {
+            names: 10_000,
+            bytes: 1 << 20,
+        }
+    }
+}
+
+impl NameRoom {
+    /// Takes the room of a name of so many bytes, if there is as much.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        let left = self.names.checked_sub(1).zip(self.bytes.checked_sub(bytes));
+        if let Some((names, bytes)) = left {
+            *self = Self { names, bytes };
+        }
+        left.is_some()
+    }
+
+    /// What is left beside names that are told.
+    fn beside(sizes: impl Iterator<Item = usize>) -> Self {
+        let mut room = Self::default();
+        for size in sizes {
+            room.names = room.names.saturating_sub(1);
+            room.bytes = room.bytes.saturating_sub(size);
+        }
+        room
+    }
 }
 
 impl Statistics {
@@ -151,9 +203,28 @@ impl Statistics {
             self.feature_length = next.feature_length;
         }
         self.num_documents += next.num_documents;
-        self.schema_fields.extend(next.schema_fields);
+        self.further_roles += next.further_roles;
+        self.has_further_fields |= next.has_further_fields;
+        let mut room = NameRoom::beside(self.schema_fields.iter().map(String::len));
+        for field in next.schema_fields {
+            if self.schema_fields.contains(&field) {
+                continue;
+            }
+            if room.take(field.len()) {
+                self.schema_fields.insert(field);
+            } else {
+                self.has_further_fields = true;
+            }
+        }
+        let mut room = NameRoom::beside(self.role_distribution.keys().map(Role::bytes));
         for (role, count) in next.role_distribution {
-            *self.role_distribution.entry(role).or_default() += count;
+            if let Some(sum) = self.role_distribution.get_mut(&role) {
+                *sum += count;
+            } else if room.take(role.bytes()) {
+                self.role_distribution.insert(role, count);
+            } else {
+                self.further_roles += count;
+            }
         }
     }
 
@@ -166,8 +237,11 @@ impl Statistics {
         roles
     }
 
-    /// The original's checksum, as `checksum_of` makes it.
+    /// The original's checksum, as `checksum_of` makes it; unknown where not all is told.
     pub fn checksum(&self) -> String {
+        if self.further_roles > 0 || self.has_further_fields {
+            return UNKNOWN_CHECKSUM.to_owned();
+        }
         let fields = self.schema_fields.iter().map(String::as_str);
         let length = self.feature_length;
         checksum_of(self.num_documents, fields, length, &self.role_distribution)

@@ -16,6 +16,8 @@ use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::columns_from::ColumnsFrom;
+use crate::misfits::Percent;
 use crate::number_or::{All, Auto, NumberOr};
 use crate::settings::ChecksumKind;
 use crate::worker::Worker;
@@ -81,8 +83,10 @@ impl Args {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let (command, keeps): (_, fn(&str) -> bool) = match self.command {
             None => ("an export", |key| !["worker", "workers"].contains(&key)),
-            Some(Command::Work) => return Ok(()),
-            Some(Command::Plan) => ("plan", |key| !["worker", "workers", "jobs"].contains(&key)),
+            Some(Command::Work) => ("work", |key| key != "max_misfits"),
+            Some(Command::Plan) => ("plan", |key| {
+                !["worker", "workers", "jobs", "max_misfits"].contains(&key)
+            }),
             Some(Command::Commit) => ("commit", |key| {
                 !["worker", "workers", "jobs", "read_ahead"].contains(&key)
             }),
@@ -185,6 +189,32 @@ pub struct Flags {
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sample: Option<NumberOr<All>>,
+    /// Run whose columns are taken over, so that readers find all runs alike: `latest`, which is
+    /// the last one of the same collection below --prefix, `none`, or the name of a run, complete or
+    /// not [default: latest]
+    ///
+    /// New fields become columns at the end, and integers become doubles where that run met doubles;
+    /// nothing else changes.
+    #[arg(long, value_name = "RUN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns_from: Option<ColumnsFrom>,
+    /// Documents whose names are data, such as an order book by price: they become MAP columns; may
+    /// be repeated [default: what the sample shows]
+    ///
+    /// A path is written as in `legs[].books.bids`.
+    #[arg(long, value_name = "PATH")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub map: Vec<String>,
+    /// Documents whose names are no data: they become STRUCT columns; may be repeated [default: what
+    /// the sample shows]
+    #[arg(long, value_name = "PATH")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub r#struct: Vec<String>,
+    /// Publish nothing if more of a split's documents have values that no column holds; they are
+    /// null there, and kept in `_lob_bson` [default: no limit]
+    #[arg(long, value_name = "PERCENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_misfits: Option<Percent>,
     /// What the manifest's `checksum` is made of [default: statistics]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]

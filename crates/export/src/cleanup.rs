@@ -7,13 +7,27 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation, abort_uploads};
 use lob_core::store::{OpenUpload, Sending, Store, UploadId};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::chain::Chain;
-use crate::plan::{ExportPlan, TOOL};
+use crate::plan::TOOL;
 use crate::settings::ExportSettings;
 
 /// Ranges that are asked for at once.
 const RANGES_AT_ONCE: usize = 16;
+
+/// What every version of a plan says of its ranges.
+#[derive(Deserialize)]
+struct PlannedRanges {
+    splits: Vec<PlannedSplit>,
+}
+
+#[derive(Deserialize)]
+struct PlannedSplit {
+    split_id: u32,
+    ranges: Vec<IgnoredAny>,
+}
 
 /// An open upload that no record names.
 struct Leftover {
@@ -35,7 +49,7 @@ pub(crate) async fn cleanup(
     let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
-    let finding = FoundRun::<ExportPlan>::find_planned(&store, location, TOOL);
+    let finding = FoundRun::<PlannedRanges>::find_planned(&store, location, TOOL);
     let found = context.interrupt.or(finding).await?;
     let looking = leftovers(&found.run, &found.plan.work);
     let leftovers = context.interrupt.or(looking).await?;
@@ -52,11 +66,11 @@ pub(crate) async fn cleanup(
     ))
 }
 
-async fn leftovers(run: &OpenRun, plan: &ExportPlan) -> anyhow::Result<Vec<Leftover>> {
-    let ranges = plan
-        .splits
-        .iter()
-        .flat_map(|split| (0..split.range_count()).map(move |number| (split.split_id, number)));
+async fn leftovers(run: &OpenRun, plan: &PlannedRanges) -> anyhow::Result<Vec<Leftover>> {
+    let ranges = plan.splits.iter().flat_map(|split| {
+        let numbers = (0_u32..).zip(&split.ranges).map(|(number, _)| number);
+        numbers.map(|number| (split.split_id, number))
+    });
     let of_ranges: Vec<Vec<Leftover>> = futures::stream::iter(ranges)
         .map(|(split_id, number)| of_range(run, split_id, number))
         .buffered(RANGES_AT_ONCE)

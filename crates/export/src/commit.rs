@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use lob_columns::Digest;
+use lob_columns::{ColumnCounts, Digest};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
@@ -19,6 +19,7 @@ use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::chain::Chain;
 use crate::confirm::confirm;
+use crate::misfits;
 use crate::open::Unfinished;
 use crate::plan::{ExportPlan, SplitPlan, TOOL};
 use crate::range::scan_failure;
@@ -48,6 +49,7 @@ struct RecordedRange {
     /// Whether every data file is an object.
     has_all_objects: bool,
     statistics: Statistics,
+    column_counts: ColumnCounts,
     digest: Digest,
     files: Vec<ExportedFile>,
     attested: Vec<Attested>,
@@ -83,6 +85,10 @@ pub(crate) async fn commit(
             context.metrics.snapshot(),
         ),
     };
+    if let Some(allowed) = settings.max_misfits {
+        misfits::check(&manifest, allowed)?;
+    }
+    misfits::warn(&manifest, run.location.id());
     match run.commit(proved, &manifest, ExportManifest::read).await? {
         // From here on nothing can fail the run.
         Committed::Now(bytes) => Ok(Exported {
@@ -122,7 +128,7 @@ async fn prove(
         ranges
             .iter_mut()
             .for_each(|range| attested.append(&mut range.attested));
-        let described = describe(run, plan, split, ranges);
+        let described = describe(run, plan, split, ranges)?;
         check_folder(run, &described).await?;
         exported.push(described);
     }
@@ -147,6 +153,7 @@ async fn recorded_range(
         chain: Chain::of(split_id, number),
         has_all_objects: true,
         statistics: Statistics::default(),
+        column_counts: ColumnCounts::default(),
         digest: Digest::default(),
         files: Vec::new(),
         attested: Vec::new(),
@@ -190,6 +197,7 @@ async fn recorded_range(
         });
         range.digest.merge(description.digest);
         range.statistics.append(description.statistics);
+        range.column_counts.add(description.column_counts);
         range.attested.push(attested);
     }
     Ok(range)
@@ -245,12 +253,13 @@ fn describe(
     plan: &ExportPlan,
     split: &SplitPlan,
     ranges: Vec<RecordedRange>,
-) -> ExportedSplit {
+) -> serde_json::Result<ExportedSplit> {
     let (mut statistics, mut digest) = (Statistics::default(), Digest::default());
-    let mut files = Vec::new();
+    let (mut files, mut column_counts) = (Vec::new(), ColumnCounts::default());
     for range in ranges {
         digest.merge(range.digest);
         statistics.append(range.statistics);
+        column_counts.add(range.column_counts);
         files.extend(range.files);
     }
     let etags: Vec<_> = files.iter().map(|file| file.file.etag.as_str()).collect();
@@ -262,7 +271,7 @@ fn describe(
         name: name.to_owned(),
         kind,
     });
-    ExportedSplit {
+    Ok(ExportedSplit {
         split_id: split.split_id,
         collection: split.collection.clone(),
         s3_path: run
@@ -272,10 +281,14 @@ fn describe(
         role_distribution: statistics.roles_by_json_key(),
         feature_length: statistics.feature_length,
         checksum,
+        further_roles: statistics.further_roles,
         schema_fields: statistics.schema_fields.into_iter().collect(),
+        has_further_fields: statistics.has_further_fields,
         digest: digest.to_string(),
         residual_rows: files.iter().map(|file| file.residual_rows).sum(),
         columns: columns.collect(),
+        column_tree: serde_json::to_value(&split.columns)?,
+        column_counts: serde_json::to_value(&column_counts)?,
         indexes: split.indexes.clone(),
         options: split.options.clone(),
         ranges: split.range_count(),
@@ -286,7 +299,7 @@ fn describe(
                 increment: time.increment,
             }),
         files,
-    }
+    })
 }
 
 /// A stranger in a split's folder would be read as a part of the table.

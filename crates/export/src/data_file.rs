@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bson::RawDocument;
-use lob_columns::{Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
+use lob_columns::{
+    ColumnCounts, Columns, Digest, EncodedRowGroup, Encoder, MAX_ROW_GROUP_BYTES, ParquetWriter,
+    WriteError,
+};
 use lob_core::interrupt::Interrupt;
 use lob_core::multipart::FinishedParts;
 use lob_core::part::{FileHashes, PartBudget};
@@ -26,9 +29,13 @@ use crate::statistics::StatisticsBuilder;
 /// encoding takes as much memory again.
 const ENCODERS: usize = 2;
 
+/// From so many columns on, row groups are twice as large: each costs in the footer by its columns.
+const WIDE_LEAVES: usize = 1000;
+
 /// A data file that takes documents.
 pub(crate) struct DataFile {
     settings: ByteSettings,
+    row_group_size: u64,
     encoder: Encoder,
     digest: Digest,
     statistics: StatisticsBuilder,
@@ -41,6 +48,7 @@ pub(crate) struct DataFile {
 #[derive(Debug)]
 pub(crate) struct WrittenFile {
     pub(crate) residual_rows: u64,
+    pub(crate) column_counts: ColumnCounts,
     pub(crate) digest: Digest,
     pub(crate) statistics: Statistics,
     pub(crate) hashes: FileHashes,
@@ -58,8 +66,14 @@ impl DataFile {
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
         let sink = PartSink::new(budget);
+        let is_wide = columns.leaves() > WIDE_LEAVES;
         Ok(Self {
             settings: settings.clone(),
+            row_group_size: if is_wide {
+                (2 * settings.row_group_size.0).min(MAX_ROW_GROUP_BYTES as u64)
+            } else {
+                settings.row_group_size.0
+            },
             encoder: Encoder::new(columns),
             digest: Digest::default(),
             statistics: StatisticsBuilder::default(),
@@ -80,12 +94,13 @@ impl DataFile {
 
     /// Whether the pending documents fill a row group.
     pub(crate) fn has_row_group(&self) -> bool {
-        self.encoder.pending_bytes() as u64 >= self.settings.row_group_size.0
+        self.encoder.pending_bytes() as u64 >= self.row_group_size
     }
 
     /// Whether the file has its size.
     pub(crate) fn is_full(&self) -> bool {
-        self.writer.bytes_written() >= self.settings.file_size.0 || self.writer.is_full()
+        self.writer.bytes_written() >= self.settings.file_size.0
+            || self.writer.is_full(self.encoding.len())
     }
 
     /// Starts to encode the pending documents, and sends on what is encoded by now.
@@ -135,7 +150,7 @@ impl DataFile {
             sender,
             ..
         } = self;
-        let residual_rows = encoder.residual_rows();
+        let (residual_rows, column_counts) = (encoder.residual_rows(), encoder.counts());
         if let Err(error) = writer.finish(encoder.finish()) {
             sender.abort().await;
             return Err(error.into());
@@ -144,6 +159,7 @@ impl DataFile {
         let statistics = statistics.finish();
         Ok(WrittenFile {
             residual_rows,
+            column_counts,
             digest,
             statistics,
             hashes,

@@ -5,9 +5,11 @@
 mod args;
 mod chain;
 mod cleanup;
+mod columns_from;
 mod commit;
 mod confirm;
 mod data_file;
+mod misfits;
 mod number_or;
 mod open;
 mod part_sink;

@@ -57,7 +57,8 @@ pub(crate) async fn open(
         return Ok(opened);
     }
     let database = database(&settings.settings, &planned.database, context).await?;
-    let plan = context.interrupt.or(plan::plan(&database, planned)).await?;
+    let planning = plan::plan(&store, &prefix, &database, planned);
+    let plan = context.interrupt.or(planning).await?;
     let creating = Plan::create(
         store.clone(),
         prefix,

@@ -11,6 +11,7 @@ use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::commit::{Exported, commit};
 use crate::confirm::confirm;
+use crate::misfits::TooManyMisfits;
 use crate::open::{self, Opened, Unfinished};
 use crate::range::{NotResumable, Tally, scan_failure};
 use crate::settings::ExportSettings;
@@ -136,6 +137,9 @@ async fn export_ranges(
 
 /// Says how to go on: what is recorded need not be exported again.
 fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
+    if error.is::<TooManyMisfits>() {
+        return error;
+    }
     let run = unfinished.run.location.id();
     let is_final = error.is::<NotResumable>()
         || error

@@ -1,18 +1,21 @@
 //! What an export will do: its splits, each with the columns of all its data files and the ranges
 //! that it is cut into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use lob_columns::{Columns, ColumnsProposal};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
+use lob_core::run::Prefix;
+use lob_core::store::Store;
 use lob_mongo::{
     Choice, Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions, ScanRange,
     SnapshotTime,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::columns_from::{EarlierColumns, EarlierRuns};
 use crate::number_or::NumberOr;
 use crate::settings::PlannedSettings;
 
@@ -96,8 +99,11 @@ impl SplitPlan {
     }
 }
 
-/// Finds the splits, cuts them into ranges and chooses their columns.
+/// Finds the splits, cuts them into ranges and chooses their columns, by those of the runs in
+/// `store` below `prefix`.
 pub(crate) async fn plan(
+    store: &Store,
+    prefix: &Prefix,
     database: &Database,
     settings: PlannedSettings,
 ) -> anyhow::Result<ExportPlan> {
@@ -112,9 +118,14 @@ pub(crate) async fn plan(
         }
         None => None,
     };
+    let names: Vec<_> = splits.iter().map(|split| split.collection.name()).collect();
+    let (from, name) = (&settings.columns_from, &settings.database);
+    let earlier = EarlierRuns::find(store, prefix, from, name, &names).await?;
     let mut planned = Vec::with_capacity(splits.len());
-    for split in splits {
-        planned.push(plan_split(split.split, &split.collection, &settings, snapshot).await?);
+    for split in &splits {
+        let collection = &split.collection;
+        let earlier = earlier.columns(collection.name());
+        planned.push(plan_split(split.split, collection, &settings, snapshot, earlier).await?);
     }
     Ok(ExportPlan {
         settings,
@@ -128,6 +139,7 @@ async fn plan_split(
     collection: &Collection,
     settings: &PlannedSettings,
     snapshot: Option<SnapshotTime>,
+    earlier: Option<&EarlierColumns>,
 ) -> anyhow::Result<SplitPlan> {
     let count = match settings.columns_sample {
         NumberOr::Number(count) => count.get(),
@@ -147,9 +159,20 @@ async fn plan_split(
     let sample = collection.sample(size, &outline).await;
     let sample = sample.map_err(Failure::from)?;
     let mean_document_size = sample.mean_document_size();
-    let mut proposal = ColumnsProposal::new();
-    for document in sample.documents() {
-        observe(&mut proposal, collection, document.as_bytes())?;
+    let (maps, structs) = (settings.map.clone(), settings.r#struct.clone());
+    let mut proposal = ColumnsProposal::with_natures(maps, structs);
+    for document in &sample.first {
+        // They are much alike, and say nothing of how frequent a field is.
+        let observed = if sample.even.is_empty() {
+            proposal.observe(document.as_bytes())
+        } else {
+            proposal.observe_uneven(document.as_bytes())
+        };
+        observed.with_context(|| malformed(collection))?;
+    }
+    for document in &sample.even {
+        let observed = proposal.observe(document.as_bytes());
+        observed.with_context(|| malformed(collection))?;
     }
     if let NumberOr::Word(_) = settings.columns_sample {
         let options = ScanOptions {
@@ -166,7 +189,7 @@ async fn plan_split(
         uuid: collection.uuid().map(|uuid| uuid.to_string()),
         estimated_documents: collection.estimated_count().await.map_err(Failure::from)?,
         mean_document_size,
-        columns: proposal.finish(),
+        columns: choose_columns(proposal, earlier, collection),
         indexes: definition.indexes,
         options: definition.options,
         is_divisible: outline.is_divisible(),
@@ -188,20 +211,52 @@ async fn observe_all(
     while let Some(batch) = scan.next().await.map_err(Failure::from)? {
         for document in batch.documents()? {
             let document = document.map_err(Failure::from)?;
-            observe(proposal, collection, document.as_bytes())?;
+            let observed = proposal.observe(document.as_bytes());
+            observed.with_context(|| malformed(collection))?;
         }
     }
     Ok(())
 }
 
-fn observe(
-    proposal: &mut ColumnsProposal,
+fn malformed(collection: &Collection) -> String {
+    format!("a document of `{}` is malformed", collection.namespace())
+}
+
+/// The columns of an earlier run as far as they take today's documents, and in any case today's.
+fn choose_columns(
+    proposal: ColumnsProposal,
+    earlier: Option<&EarlierColumns>,
     collection: &Collection,
-    document: &[u8],
-) -> anyhow::Result<()> {
-    proposal
-        .observe(document)
-        .with_context(|| format!("a document of `{}` is malformed", collection.namespace()))
+) -> Columns {
+    let namespace = collection.namespace();
+    let Some(earlier) = earlier else {
+        let columns = proposal.finish();
+        for (name, _) in columns
+            .list()
+            .filter(|(_, kind)| kind.contains("decimal128"))
+        {
+            let name = name.escape_debug();
+            tracing::info!(%namespace, "the column {name} has decimals as text: they share no scale");
+        }
+        return columns;
+    };
+    let columns = proposal.finish_after(&earlier.columns, &earlier.counts);
+    let run = &earlier.run;
+    let before: BTreeMap<_, _> = earlier.columns.list().collect();
+    for (name, kind) in columns.list() {
+        let before = before.get(name);
+        let name = name.escape_debug();
+        match before {
+            Some(before) if *before == kind => {}
+            Some(before) => tracing::warn!(
+                %namespace, %run,
+                "the column {name} is {kind} and was {before}: readers of both runs at once need \
+                 union_by_name in DuckDB, unionByName in Spark"
+            ),
+            None => tracing::info!(%namespace, %run, "the column {name}, {kind}, is new"),
+        }
+    }
+    columns
 }
 
 #[cfg(test)]

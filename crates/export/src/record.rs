@@ -2,7 +2,7 @@
 //! an object. So an object that no record describes cannot exist.
 
 use bytes::Bytes;
-use lob_columns::Digest;
+use lob_columns::{ColumnCounts, Digest};
 use lob_core::crc::Crc;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_file::WrittenFile;
 
-/// The version of the record's form.
-const FORMAT_VERSION: u32 = 1;
+/// The version of the record's form, and the oldest that is read, for a cleanup.
+const FORMAT_VERSION: u32 = 2;
+const OLDEST_VERSION: u32 = 1;
 /// Largest record that is read: 10,000 parts and field names of every document take a few MiB.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
@@ -60,6 +61,8 @@ pub(crate) struct Description {
     pub(crate) statistics: Statistics,
     pub(crate) digest: Digest,
     pub(crate) residual_rows: u64,
+    #[serde(default)]
+    pub(crate) column_counts: ColumnCounts,
     pub(crate) size_bytes: u64,
     pub(crate) sha256: Sha256,
     pub(crate) crc64nvme: Crc,
@@ -125,6 +128,7 @@ impl Description {
             statistics: file.statistics.clone(),
             digest: file.digest,
             residual_rows: file.residual_rows,
+            column_counts: file.column_counts.clone(),
             size_bytes: file.hashes.size,
             sha256: file.hashes.sha256,
             crc64nvme: file.hashes.crc,
@@ -236,7 +240,8 @@ impl Record {
         };
         let record: Self =
             serde_json::from_slice(&bytes).map_err(|error| refused().caused_by(error))?;
-        if record.format_version != FORMAT_VERSION || record.place != place {
+        let is_known = (OLDEST_VERSION..=FORMAT_VERSION).contains(&record.format_version);
+        if !is_known || record.place != place {
             return Err(refused().into());
         }
         Ok(Some(StandingRecord { record, etag }))

@@ -13,6 +13,8 @@ use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 
+use crate::columns_from::ColumnsFrom;
+use crate::misfits::Percent;
 use crate::number_or::{self, All, Auto, NumberOr};
 use crate::worker::Worker;
 
@@ -43,6 +45,13 @@ pub(crate) struct ExportSettings {
     pub(crate) read_ahead: ByteSize,
     /// Documents from the start, and as many all over the split, by which columns are chosen.
     pub(crate) columns_sample: NumberOr<All>,
+    /// The run whose columns are taken over.
+    pub(crate) columns_from: ColumnsFrom,
+    /// Paths of documents whose names are data, and of those whose names are not.
+    pub(crate) map: Vec<String>,
+    pub(crate) r#struct: Vec<String>,
+    /// How many documents may have values that no column holds; any number where it is absent.
+    pub(crate) max_misfits: Option<Percent>,
     /// Ranges that this process exports at once; one for every two cores where it is absent.
     #[serde(deserialize_with = "number_or::optional")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -91,6 +100,10 @@ pub(crate) fn defaults() -> ExportSettings {
         snapshot: false,
         read_ahead: ByteSize::mib(16),
         columns_sample: NumberOr::Number(const { NonZeroU32::new(1000).unwrap() }),
+        columns_from: ColumnsFrom::Latest,
+        map: Vec::new(),
+        r#struct: Vec::new(),
+        max_misfits: None,
         jobs: None,
         worker: None,
         workers: None,
@@ -125,6 +138,9 @@ pub(crate) struct PlannedSettings {
     pub(crate) range_size: ByteSize,
     pub(crate) snapshot: bool,
     pub(crate) columns_sample: NumberOr<All>,
+    pub(crate) columns_from: ColumnsFrom,
+    pub(crate) map: Vec<String>,
+    pub(crate) r#struct: Vec<String>,
     pub(crate) checksum: ChecksumKind,
     #[serde(flatten)]
     pub(crate) bytes: ByteSettings,
@@ -172,6 +188,9 @@ impl ExportSettings {
             range_size: self.range_size,
             snapshot: self.snapshot,
             columns_sample: self.columns_sample,
+            columns_from: self.columns_from.clone(),
+            map: self.map.clone(),
+            r#struct: self.r#struct.clone(),
             checksum: self.checksum,
             bytes: ByteSettings {
                 compression: self.compression,

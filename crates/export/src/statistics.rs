@@ -1,16 +1,21 @@
 //! The statistics of documents, taken from the same bytes that are encoded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use lob_columns::{BsonType, Element, Elements, MalformedBson};
-use lob_core::statistics::{Role, Statistics};
+use lob_core::statistics::{NameRoom, Role, Statistics};
 
 /// Gathers the statistics of documents in the order of their `_id`s.
 #[derive(Debug, Default)]
 pub(crate) struct StatisticsBuilder {
     statistics: Statistics,
+    /// How many documents have which role, as its type and its bytes.
+    roles: HashMap<Box<[u8]>, u64>,
+    role_room: NameRoom,
+    last_role: Vec<u8>,
     /// Field names as bytes: they need not be UTF-8.
     fields: BTreeSet<Box<[u8]>>,
+    field_room: NameRoom,
     /// The names of the last document in order: the next one's too, as a rule.
     last_names: Vec<Box<[u8]>>,
 }
@@ -19,12 +24,17 @@ impl StatisticsBuilder {
     /// Takes in the next document.
     pub(crate) fn add(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
         let is_first = self.statistics.num_documents == 0;
-        let mut role = Role::Null;
+        self.last_role.clear();
+        self.last_role.push(BsonType::Null.code());
         for (position, element) in Elements::of(document)?.enumerate() {
             let element = element?;
             self.note_name(position, element.name);
             match element.name {
-                b"role" => role = role_of(&element),
+                b"role" => {
+                    self.last_role.clear();
+                    self.last_role.push(element.bson_type.code());
+                    self.last_role.extend_from_slice(counted(&element));
+                }
                 b"features" if is_first && element.bson_type == BsonType::Array => {
                     self.statistics.feature_length =
                         Some(Elements::of(element.value)?.count() as u64);
@@ -33,40 +43,72 @@ impl StatisticsBuilder {
             }
         }
         self.statistics.num_documents += 1;
-        match self.statistics.role_distribution.get_mut(&role) {
-            Some(count) => *count += 1,
-            None => drop(self.statistics.role_distribution.insert(role, 1)),
+        if let Some(count) = self.roles.get_mut(&*self.last_role) {
+            *count += 1;
+        } else if self.role_room.take(self.last_role.len()) {
+            self.roles.insert(self.last_role.as_slice().into(), 1);
+        } else {
+            self.statistics.further_roles += 1;
         }
         Ok(())
     }
 
     fn note_name(&mut self, position: usize, name: &[u8]) {
-        match self.last_names.get_mut(position) {
-            Some(last) if **last == *name => return,
-            Some(last) => *last = name.into(),
-            None => self.last_names.push(name.into()),
+        if self
+            .last_names
+            .get(position)
+            .is_some_and(|last| **last == *name)
+        {
+            return;
         }
         if !self.fields.contains(name) {
+            if !self.field_room.take(name.len()) {
+                self.statistics.has_further_fields = true;
+                return;
+            }
             self.fields.insert(name.into());
+        }
+        match self.last_names.get_mut(position) {
+            Some(last) if last.len() == name.len() => last.copy_from_slice(name),
+            Some(last) => *last = name.into(),
+            None => self.last_names.push(name.into()),
         }
     }
 
     /// The statistics of all documents taken in.
     pub(crate) fn finish(self) -> Statistics {
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        let schema_fields = self.fields.iter().map(|name| text(name)).collect();
-        Statistics {
-            schema_fields,
-            ..self.statistics
+        let mut statistics = self.statistics;
+        statistics.schema_fields = self.fields.iter().map(|name| text(name)).collect();
+        for (role, count) in &self.roles {
+            let (code, value) = role.split_first().unwrap_or((&0, &[]));
+            let role = role_of(*code, value);
+            *statistics.role_distribution.entry(role).or_default() += count;
         }
+        statistics
     }
 }
 
-/// The last field of that name counts, as in Python's dictionary.
-fn role_of(element: &Element<'_>) -> Role {
-    let value = element.value;
-    let other = || Role::Other(format!("{:?}", element.bson_type).to_lowercase());
+/// The bytes of a role that tell it from others of its type.
+fn counted<'a>(element: &Element<'a>) -> &'a [u8] {
     match element.bson_type {
+        BsonType::Bool
+        | BsonType::Int32
+        | BsonType::Int64
+        | BsonType::Double
+        | BsonType::String => element.value,
+        _ => &[],
+    }
+}
+
+/// The role of this type and these bytes. The last field of that name counts, as in Python's
+/// dictionary.
+fn role_of(code: u8, value: &[u8]) -> Role {
+    let Ok(bson_type) = BsonType::of(code) else {
+        return Role::Null;
+    };
+    let other = || Role::Other(bson_type.name().to_lowercase());
+    match bson_type {
         BsonType::Null => Role::Null,
         BsonType::Bool => value
             .first()
@@ -121,6 +163,26 @@ mod tests {
             (Role::Other("date".into()), 1),
         ];
         assert_eq!(roles, expected);
+    }
+
+    #[test]
+    fn roles_and_names_beyond_all_bounds_are_counted_and_no_more() {
+        let mut builder = StatisticsBuilder::default();
+        for number in 0..10_100 {
+            let name = bson::raw::CString::try_from(format!("name{number}")).unwrap();
+            let mut document = rawdoc! { "role": format!("user {number}") };
+            document.append(name, 1);
+            builder.add(document.as_bytes()).unwrap();
+        }
+        builder
+            .add(rawdoc! { "role": "user 7" }.as_bytes())
+            .unwrap();
+        let statistics = builder.finish();
+        assert_eq!(statistics.role_distribution.len(), 10_000);
+        assert_eq!(statistics.further_roles, 100);
+        assert_eq!(statistics.schema_fields.len(), 10_000);
+        assert!(statistics.has_further_fields);
+        assert_eq!(statistics.checksum(), "unknown");
     }
 
     #[test]

@@ -8,12 +8,10 @@ use lob_core::run::OpenRun;
 use serde_json::json;
 
 use crate::commit::Exported;
+use crate::misfits;
 use crate::open::Opened;
 use crate::range::Tally;
 use crate::worker::Worker;
-
-/// From this share of residual rows on, the summary says why.
-const MANY_RESIDUAL_ROWS: f64 = 0.01;
 
 /// A committed export, for people and for machines.
 pub(crate) fn of_export(exported: &Exported) -> Outcome {
@@ -39,18 +37,8 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
             split.files.len(),
             split.digest,
         );
-        if split.residual_rows > 0 {
-            let share = split.residual_rows as f64 / split.num_documents.max(1) as f64;
-            let _ = write!(
-                text,
-                "    {} of them also as whole documents",
-                split.residual_rows
-            );
-            text.push_str(if share >= MANY_RESIDUAL_ROWS {
-                ": a field of theirs has no column, or is not of its type (see --columns-sample)\n"
-            } else {
-                "\n"
-            });
+        for line in misfits::lines(split) {
+            let _ = writeln!(text, "    {line}");
         }
     }
     let _ = writeln!(text, "manifest {}", exported.manifest_url);
@@ -69,6 +57,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
             "ranges": split.ranges,
             "files": split.files.len(),
             "residual_rows": split.residual_rows,
+            "column_counts": split.column_counts,
             "checksum": split.checksum,
             "digest": split.digest,
         })).collect::<Vec<_>>(),

@@ -7,14 +7,18 @@
 mod nested;
 mod scalar;
 
-use polars_arrow::array::Array;
+use polars_arrow::{
+    array::{Array, BooleanArray},
+    datatypes::ArrowDataType,
+};
 
-pub(super) use nested::{ListBuilder, StructBuilder};
+pub(crate) use nested::StructBuilder;
+pub(super) use nested::{ListBuilder, MapBuilder};
 pub(crate) use scalar::{BytesBuilder, Values};
 
 use crate::{
-    codec::{Codec, int64_as_double, is_readable_date},
     columns::ColumnType,
+    schema::{View, arrow_type},
 };
 
 /// The values of a column of any type.
@@ -22,93 +26,37 @@ use crate::{
 pub(crate) enum Builder {
     Double(Values<f64>),
     Int64(Values<i64>),
+    /// And the type of the column's array.
+    Decimal(Values<i128>, ArrowDataType),
     Bool(Values<bool>),
     Bytes(BytesBuilder),
+    /// Of a field that never has a value.
+    Null,
     List(ListBuilder),
+    Map(MapBuilder),
     Struct(StructBuilder),
 }
 
 impl Builder {
     pub(crate) fn new(column_type: &ColumnType) -> Self {
         match column_type {
-            ColumnType::Double => Self::Double(Values::default()),
-            ColumnType::Int64 | ColumnType::Date => Self::Int64(Values::default()),
+            ColumnType::Double | ColumnType::DriverDouble => Self::Double(Values::default()),
+            ColumnType::Int64 | ColumnType::DriverInt64 | ColumnType::Date => {
+                Self::Int64(Values::default())
+            }
+            ColumnType::Decimal(_) => {
+                Self::Decimal(Values::default(), arrow_type(column_type, View::Encoder))
+            }
             ColumnType::Bool => Self::Bool(Values::default()),
             ColumnType::String
             | ColumnType::ObjectId
-            | ColumnType::Decimal128
+            | ColumnType::DecimalText
             | ColumnType::Binary(_)
-            | ColumnType::Raw => Self::Bytes(BytesBuilder::default()),
+            | ColumnType::Raw(_) => Self::Bytes(BytesBuilder::default()),
+            ColumnType::Null => Self::Null,
             ColumnType::List(element) => Self::List(ListBuilder::new(element)),
+            ColumnType::Map(value) => Self::Map(MapBuilder::new(value)),
             ColumnType::Struct(fields) => Self::Struct(StructBuilder::new(fields)),
-        }
-    }
-
-    /// Puts the scalar that `bytes` begin with at a row that has none yet, and gives back what follows
-    /// it; none, and nothing is put, if it does not come back the same.
-    pub(crate) fn take<'a>(
-        &mut self,
-        codec: Codec,
-        at: usize,
-        bytes: &'a [u8],
-    ) -> Option<&'a [u8]> {
-        match (self, codec) {
-            (Self::Double(values), Codec::Double) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                values.put(at, f64::from_le_bytes(*value));
-                Some(rest)
-            }
-            (Self::Double(values), Codec::Int32AsDouble) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                values.put(at, i32::from_le_bytes(*value).into());
-                Some(rest)
-            }
-            (Self::Double(values), Codec::Int64AsDouble) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                values.put(at, int64_as_double(i64::from_le_bytes(*value))?);
-                Some(rest)
-            }
-            (Self::Int64(values), Codec::Int32) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                values.put(at, i32::from_le_bytes(*value).into());
-                Some(rest)
-            }
-            (Self::Int64(values), Codec::Int64) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                values.put(at, i64::from_le_bytes(*value));
-                Some(rest)
-            }
-            (Self::Int64(values), Codec::Date) => {
-                let (value, rest) = bytes.split_first_chunk()?;
-                let date = i64::from_le_bytes(*value);
-                is_readable_date(date).then(|| values.put(at, date))?;
-                Some(rest)
-            }
-            (Self::Bool(values), Codec::Bool) => match bytes {
-                [byte @ (0 | 1), rest @ ..] => {
-                    values.put(at, *byte == 1);
-                    Some(rest)
-                }
-                _ => None,
-            },
-            (Self::Bytes(values), Codec::Bytes(codec)) => {
-                let len = codec.bson_type().value_len(bytes).ok()?;
-                let (value, rest) = bytes.split_at(len);
-                values.put(codec, at, value).then_some(rest)
-            }
-            _ => None,
-        }
-    }
-
-    /// Rows that have a value or are known to be null.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Double(values) => values.len(),
-            Self::Int64(values) => values.len(),
-            Self::Bool(values) => values.len(),
-            Self::Bytes(bytes) => bytes.len(),
-            Self::List(list) => list.len(),
-            Self::Struct(fields) => fields.len(),
         }
     }
 
@@ -117,9 +65,12 @@ impl Builder {
         match self {
             Self::Double(values) => values.truncate(len),
             Self::Int64(values) => values.truncate(len),
+            Self::Decimal(values, _) => values.truncate(len),
             Self::Bool(values) => values.truncate(len),
             Self::Bytes(bytes) => bytes.truncate(len),
+            Self::Null => {}
             Self::List(list) => list.truncate(len),
+            Self::Map(map) => map.truncate(len),
             Self::Struct(fields) => fields.truncate(len),
         }
     }
@@ -128,6 +79,7 @@ impl Builder {
     fn leaves(&self) -> usize {
         match self {
             Self::List(list) => list.leaves(),
+            Self::Map(map) => map.leaves(),
             Self::Struct(fields) => fields.leaves(),
             _ => 1,
         }
@@ -138,6 +90,7 @@ impl Builder {
     fn list_bytes(&self) -> usize {
         match self {
             Self::List(list) => list.list_bytes(),
+            Self::Map(map) => map.list_bytes(),
             Self::Struct(fields) => fields.list_bytes(),
             _ => 0,
         }
@@ -150,13 +103,16 @@ impl Builder {
         column_type: &ColumnType,
     ) -> Result<Box<dyn Array>, String> {
         match (self, column_type) {
-            (Self::Double(values), _) => Ok(values.into_array(rows)),
-            (Self::Int64(values), _) => Ok(values.into_array(rows)),
+            (Self::Double(values), _) => Ok(values.into_array(rows).boxed()),
+            (Self::Int64(values), _) => Ok(values.into_array(rows).boxed()),
+            (Self::Decimal(values, dtype), _) => Ok(values.into_array(rows).to(dtype).boxed()),
             (Self::Bool(values), _) => values.into_bits(rows),
             (Self::Bytes(bytes), _) => bytes.into_array(rows),
+            (Self::Null, _) => Ok(BooleanArray::new_null(ArrowDataType::Boolean, rows).boxed()),
             (Self::List(list), ColumnType::List(element)) => {
                 list.into_array(rows, column_type, element)
             }
+            (Self::Map(map), ColumnType::Map(value)) => map.into_array(rows, column_type, value),
             (Self::Struct(fields), ColumnType::Struct(types)) => {
                 fields.into_array(rows, column_type, types)
             }

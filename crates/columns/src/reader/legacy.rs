@@ -18,7 +18,7 @@ use polars_parquet::write::FileMetadata;
 use self::{schema::Column, values::Filled};
 use super::{ReadError, read_columns, read_footer};
 use crate::{
-    decoder::{close, open},
+    bson_writer::{close, open},
     footer::VERSION_KEY,
     raw::MAX_DOCUMENT_BYTES,
 };

@@ -7,4 +7,6 @@ mod legacy;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod support;

@@ -52,18 +52,30 @@ pub struct ExportedSplit {
     pub num_documents: u64,
     /// Documents by role, keys as Python's `json` writes them.
     pub role_distribution: BTreeMap<String, u64>,
-    /// The names of all top-level fields, sorted by code point.
+    /// Documents whose roles are too many to be told one by one.
+    #[serde(default)]
+    pub further_roles: u64,
+    /// The names of top-level fields, sorted by code point.
     pub schema_fields: Vec<String>,
+    /// Whether there are more names than are told one by one.
+    #[serde(default)]
+    pub has_further_fields: bool,
     /// The length of `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
     /// The original's checksum over the statistics.
     pub checksum: String,
     /// The digest of all documents, 32 hexadecimal digits.
     pub digest: String,
-    /// Documents that stand whole in `_lob_bson`.
+    /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
     pub residual_rows: u64,
-    /// The columns of every data file of the split.
+    /// The columns of every data file of the split, for people.
     pub columns: Vec<SplitColumn>,
+    /// The same as the plan has them, for the next run's plan; version 1 has none.
+    #[serde(default)]
+    pub column_tree: serde_json::Value,
+    /// What the columns could not take, as `lob_columns::ColumnCounts`; version 1 has none.
+    #[serde(default)]
+    pub column_counts: serde_json::Value,
     /// The indexes of the collection, each as the server lists it, in canonical extended JSON: as
     /// text, because the order of its fields counts.
     #[serde(default)]
@@ -111,7 +123,7 @@ pub struct ExportedFile {
     pub rows: u64,
     /// The digest of its documents, 32 hexadecimal digits.
     pub digest: String,
-    /// Documents that stand whole in `_lob_bson`.
+    /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
     pub residual_rows: u64,
     /// The object.
     #[serde(flatten)]
@@ -170,7 +182,8 @@ impl ExportedSplit {
         if sum(self.files.iter().map(|file| file.residual_rows))? != self.residual_rows {
             return Err(ManifestError::Contradiction("residual_rows"));
         }
-        if sum(self.role_distribution.values().copied())? != self.num_documents {
+        let roles = self.role_distribution.values().copied();
+        if sum(roles.chain([self.further_roles]))? != self.num_documents {
             return Err(ManifestError::Contradiction("role_distribution"));
         }
         check_definition(&self.indexes, self.options.as_deref())

@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::FORMAT_VERSION;
 
+/// The oldest version of the form that is read.
+const OLDEST_VERSION: u32 = 1;
 /// Largest manifest that is read.
 pub const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Largest number of data files in one manifest.
@@ -27,7 +29,9 @@ pub enum ManifestError {
     #[error("the manifest has {0} bytes, more than the {MAX_MANIFEST_BYTES} allowed")]
     Size(u64),
     /// It was written by a later version.
-    #[error("the manifest has format version {0}, this tool reads {FORMAT_VERSION}")]
+    #[error(
+        "the manifest has format version {0}, this tool reads {OLDEST_VERSION} to {FORMAT_VERSION}"
+    )]
     Version(u32),
     /// A name that could lead out of the run's folder, or that is not one name.
     #[error("the manifest names `{}`, which is not a relative path of plain segments", .0.escape_debug())]
@@ -58,7 +62,7 @@ pub(super) fn parse<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, ManifestErro
 }
 
 pub(super) fn check_version(version: u32) -> Result<(), ManifestError> {
-    if version == FORMAT_VERSION {
+    if (OLDEST_VERSION..=FORMAT_VERSION).contains(&version) {
         Ok(())
     } else {
         Err(ManifestError::Version(version))

@@ -7,8 +7,11 @@ use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::store::{Store, UploadId};
 
+/// The oldest version of the plan's form whose uploads are found.
+const OLDEST_PLAN: u32 = 1;
+
 impl<W: DeserializeOwned> FoundRun<W> {
-    /// The run at `location`, which must have a plan.
+    /// The run at `location`, which must have a plan; one of an older version is cleaned up too.
     ///
     /// # Errors
     /// A run without a plan; what [`FoundRun::find`] says.
@@ -18,7 +21,8 @@ impl<W: DeserializeOwned> FoundRun<W> {
         tool: &str,
     ) -> anyhow::Result<Self> {
         let (id, url) = (location.id().clone(), store.url(&location.plan_key()));
-        Self::find(store, location, tool).await?.ok_or_else(|| {
+        let finding = Self::find_version(store, location, tool, OLDEST_PLAN);
+        finding.await?.ok_or_else(|| {
             let message = format!("run `{id}` has no plan: `{url}` is not there");
             Failure::new(ExitStatus::Failed, message)
                 .with_hint("check --prefix")

@@ -12,7 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// Generated ids that may be taken already, one for each second.
 const MAX_TAKEN: u32 = 60;
 /// Largest plan that is read.
@@ -153,11 +153,21 @@ impl<W: DeserializeOwned> FoundRun<W> {
     /// The run at `location`, if it has a plan.
     ///
     /// # Errors
-    /// A plan that this version of `tool` cannot take up; the store's.
+    /// A plan that this version of `tool` cannot resume; the store's.
     pub async fn find(
         store: &Store,
         location: RunLocation,
         tool: &str,
+    ) -> anyhow::Result<Option<Self>> {
+        Self::find_version(store, location, tool, FORMAT_VERSION).await
+    }
+
+    /// The run at `location`, if it has a plan of this version of the form or a later known one.
+    pub(super) async fn find_version(
+        store: &Store,
+        location: RunLocation,
+        tool: &str,
+        oldest: u32,
     ) -> anyhow::Result<Option<Self>> {
         let key = location.plan_key();
         let bytes = match store.get_small(&key, MAX_PLAN_BYTES).await {
@@ -170,8 +180,12 @@ impl<W: DeserializeOwned> FoundRun<W> {
         };
         let head: PlanHead = serde_json::from_slice(&bytes)
             .map_err(|error| refused("cannot be read").caused_by(error))?;
-        if head.format_version != FORMAT_VERSION {
-            return Err(refused("is of another version of these tools").into());
+        if !(oldest..=FORMAT_VERSION).contains(&head.format_version) {
+            let version = head.format_version;
+            let why =
+                format!("is of format version {version}, this tool works on {FORMAT_VERSION}");
+            let hint = "begin a new run, with another --run-id";
+            return Err(refused(&why).with_hint(hint).into());
         }
         if head.tool != tool {
             return Err(refused(&format!("is one of {}", head.tool)).into());

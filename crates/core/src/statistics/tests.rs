@@ -10,6 +10,7 @@ fn statistics(roles: &[(Role, u64)], fields: &[&str], feature_length: Option<u64
         role_distribution: roles.iter().cloned().collect(),
         schema_fields: fields.iter().map(|&f| f.to_owned()).collect(),
         feature_length,
+        ..Statistics::default()
     }
 }
 

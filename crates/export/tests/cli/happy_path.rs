@@ -77,6 +77,7 @@ async fn json_has_the_same_facts_for_machines() {
         [
             "checksum",
             "collection",
+            "column_counts",
             "digest",
             "documents",
             "files",

@@ -81,6 +81,28 @@ async fn help_tells_every_flag() {
               all over it, or `all`, which reads the whole collection before it is exported [default:
               1000]
 
+          --columns-from <RUN>
+              Run whose columns are taken over, so that readers find all runs alike: `latest`, which is
+              the last one of the same collection below --prefix, `none`, or the name of a run, complete
+              or not [default: latest]
+
+              New fields become columns at the end, and integers become doubles where that run met
+              doubles; nothing else changes.
+
+          --map <PATH>
+              Documents whose names are data, such as an order book by price: they become MAP columns;
+              may be repeated [default: what the sample shows]
+
+              A path is written as in `legs[].books.bids`.
+
+          --struct <PATH>
+              Documents whose names are no data: they become STRUCT columns; may be repeated [default:
+              what the sample shows]
+
+          --max-misfits <PERCENT>
+              Publish nothing if more of a split's documents have values that no column holds; they are
+              null there, and kept in `_lob_bson` [default: no limit]
+
           --checksum <KIND>
               What the manifest's `checksum` is made of [default: statistics]
 
@@ -312,6 +334,7 @@ async fn every_setting_is_shown_with_its_origin() {
     ca_bundle                        = (not set)  # default
     checksum                         = statistics  # default
     collection_pattern               = split_{N}_input  # default
+    columns_from                     = latest  # default
     columns_sample                   = 1000  # default
     compression                      = auto  # default
     connect_timeout                  = 30s  # default
@@ -321,7 +344,9 @@ async fn every_setting_is_shown_with_its_origin() {
     file_size                        = 64MiB  # file `lob.toml`
     jobs                             = (not set)  # default
     manifest_dir                     = artifacts/s3_exports  # default
+    map                              = (not set)  # default
     max_bandwidth                    = (not set)  # default
+    max_misfits                      = (not set)  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default
@@ -342,6 +367,7 @@ async fn every_setting_is_shown_with_its_origin() {
     run_id                           = (not set)  # default
     snapshot                         = false  # default
     split                            = 0,2  # flag `--split`
+    struct                           = (not set)  # default
     worker                           = (not set)  # default
     workers                          = (not set)  # default
     ----- stderr -----

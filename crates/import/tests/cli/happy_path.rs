@@ -71,7 +71,7 @@ async fn several() -> Bed {
     bed.publish("run-0", "2025-11-17T09:30:00Z");
     bed.publish("run-2", "2025-11-16T09:30:00Z");
     let mut later = bed.manifest();
-    later["format_version"] = 2.into();
+    later["format_version"] = 3.into();
     bed.put_manifest("run-9", &later.to_string());
     bed.s3.put_raw(
         "lob-test",
@@ -86,7 +86,7 @@ async fn runs_are_listed_in_the_order_of_their_times() {
     assert_shown!(several().await.run(&["--list"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run-9  cannot be imported: the manifest has format version 2, this tool reads 1
+    run-9  cannot be imported: the manifest has format version 3, this tool reads 1 to 2
     run-1  [TIME]  2 splits  50 documents
     run-2  [TIME]  2 splits  50 documents
     run-0  [TIME]  2 splits  50 documents
@@ -142,7 +142,7 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-9` below `s3://lob-test/processed-splits/` cannot be read, and may be the latest
-      Caused by: the manifest has format version 2, this tool reads 1
+      Caused by: the manifest has format version 3, this tool reads 1 to 2
     hint: name a run with --run-id
     "#);
 }

@@ -18,12 +18,12 @@ async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> std::proc
 
 #[tokio::test]
 async fn a_manifest_of_an_unknown_version_is_refused() {
-    assert_shown!(with_manifest(|manifest| manifest["format_version"] = 2.into()).await, @r#"
+    assert_shown!(with_manifest(|manifest| manifest["format_version"] = 3.into()).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
     error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
-      Caused by: the manifest has format version 2, this tool reads 1
+      Caused by: the manifest has format version 3, this tool reads 1 to 2
     hint: use the version that wrote it
     "#);
 }

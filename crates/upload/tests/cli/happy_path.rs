@@ -101,7 +101,7 @@ async fn the_manifest_has_the_fields_of_the_original() {
         ("num_successful", 1),
         ("num_failed", 0),
         ("total_rows", 10),
-        ("format_version", 1),
+        ("format_version", 2),
     ] {
         assert_eq!(manifest[field], value, "{field}");
     }

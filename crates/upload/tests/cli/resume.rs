@@ -264,7 +264,8 @@ async fn a_plan_that_this_tool_did_not_write_is_refused_and_left_as_it_is() {
         ("{}".to_owned(), "cannot be read"),
         (with("work", Value::Null), "cannot be read"),
         (with("write_token", "x".into()), "cannot be read"),
-        (with("format_version", 2.into()), "another version"),
+        (with("format_version", 1.into()), "is of format version 1"),
+        (with("format_version", 3.into()), "is of format version 3"),
         (with("tool", "lob-export".into()), "is one of lob-export"),
         (with("run_id", "run-2".into()), "is that of run `run-2`"),
     ] {

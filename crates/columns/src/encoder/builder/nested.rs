@@ -1,4 +1,4 @@
-//! Lists and documents, whose values stand in builders of their own.
+//! Lists, maps and documents, whose values stand in builders of their own.
 
 use polars_arrow::{
     array::{Array, ListArray, StructArray},
@@ -6,12 +6,12 @@ use polars_arrow::{
 };
 
 use super::{
-    Builder,
+    Builder, BytesBuilder,
     scalar::{Gaps, offset, position},
 };
 use crate::{
     columns::{ColumnType, Fields},
-    schema::{View, arrow_type},
+    schema::{View, arrow_type, map_entry_type},
 };
 
 /// Lists; their elements stand one after another in a builder of their own.
@@ -54,7 +54,11 @@ impl ListBuilder {
     }
 
     fn is_wide(&self) -> bool {
-        matches!(*self.elements, Builder::List(_) | Builder::Struct(_))
+        let elements = &*self.elements;
+        matches!(
+            elements,
+            Builder::List(_) | Builder::Map(_) | Builder::Struct(_)
+        )
     }
 
     pub(super) fn list_bytes(&self) -> usize {
@@ -71,10 +75,21 @@ impl ListBuilder {
         column_type: &ColumnType,
         element: &ColumnType,
     ) -> Result<Box<dyn Array>, String> {
+        let elements = self.element_count();
+        let values = std::mem::replace(&mut self.elements, Box::new(Builder::Null));
+        let values = values.into_array(elements, element)?;
+        self.array_of(rows, column_type, values)
+    }
+
+    /// The lists as an array of `rows`, over `values`.
+    fn array_of(
+        mut self,
+        rows: usize,
+        column_type: &ColumnType,
+        values: Box<dyn Array>,
+    ) -> Result<Box<dyn Array>, String> {
         self.pad(rows);
         let validity = self.gaps.validity(rows);
-        let elements = self.element_count();
-        let values = self.elements.into_array(elements, element)?;
         let dtype = arrow_type(column_type, View::Encoder);
         OffsetsBuffer::try_from(self.ends_as_offsets)
             .and_then(|offsets| ListArray::<i64>::try_new(dtype, offsets, values, validity))
@@ -86,7 +101,7 @@ impl ListBuilder {
         position(self.ends_as_offsets.last().copied().unwrap_or(0))
     }
 
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.ends_as_offsets.len() - 1
     }
 
@@ -105,6 +120,69 @@ impl ListBuilder {
             self.gaps.truncate(len);
         }
         self.elements.truncate(self.element_count());
+    }
+}
+
+/// Maps: lists of values, and as many keys.
+#[derive(Debug)]
+pub(crate) struct MapBuilder {
+    keys: BytesBuilder,
+    values: ListBuilder,
+}
+
+impl MapBuilder {
+    pub(super) fn new(value: &ColumnType) -> Self {
+        Self {
+            keys: BytesBuilder::default(),
+            values: ListBuilder::new(value),
+        }
+    }
+
+    /// Appends the key of an entry of the map under construction: where its value goes.
+    pub(crate) fn put_key(&mut self, key: &[u8]) -> (&mut Builder, usize) {
+        let at = self.keys.len();
+        self.keys.put_bytes(at, key);
+        (&mut self.values.elements, at)
+    }
+
+    /// Finishes the map at row `at`.
+    pub(crate) fn close(&mut self, at: usize) {
+        self.values.close(at, self.keys.len());
+    }
+
+    pub(super) fn leaves(&self) -> usize {
+        1 + self.values.leaves()
+    }
+
+    pub(super) fn list_bytes(&self) -> usize {
+        self.values.list_bytes()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.values.is_wide()
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.values.truncate(len);
+        self.keys.truncate(self.values.element_count());
+    }
+
+    pub(super) fn into_array(
+        mut self,
+        rows: usize,
+        column_type: &ColumnType,
+        value: &ColumnType,
+    ) -> Result<Box<dyn Array>, String> {
+        let entries = self.values.element_count();
+        let values = std::mem::replace(&mut self.values.elements, Box::new(Builder::Null));
+        let arrays = vec![
+            self.keys.into_array(entries)?,
+            values.into_array(entries, value)?,
+        ];
+        let dtype = map_entry_type(value, View::Encoder);
+        let entries = StructArray::try_new(dtype, entries, arrays, None);
+        let entries = entries.map_err(|error| error.to_string())?;
+        self.values.array_of(rows, column_type, entries.boxed())
     }
 }
 
@@ -135,13 +213,15 @@ impl StructBuilder {
         self.len = at + 1;
     }
 
-    pub(crate) fn child(&mut self, position: usize) -> Option<&mut Builder> {
-        self.children.get_mut(position)
+    /// The values of the field at this position.
+    pub(crate) fn child(&mut self, position: usize) -> &mut Builder {
+        &mut self.children[position]
     }
 
     pub(crate) fn has_wide_lists(&self) -> bool {
         self.children.iter().any(|child| match child {
             Builder::List(list) => list.is_wide(),
+            Builder::Map(map) => map.is_wide(),
             Builder::Struct(fields) => fields.has_wide_lists(),
             _ => false,
         })
@@ -153,10 +233,6 @@ impl StructBuilder {
 
     pub(crate) fn into_children(self) -> Vec<Builder> {
         self.children
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
     }
 
     pub(super) fn leaves(&self) -> usize {
@@ -172,11 +248,15 @@ impl StructBuilder {
         self.pad(rows);
         let validity = self.gaps.validity(rows);
         let children = self.children.into_iter().zip(types.list());
-        let children = children
+        let mut arrays = children
+            .filter(|(_, column)| column.column_type != ColumnType::Null)
             .map(|(child, column)| child.into_array(rows, &column.column_type))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        if arrays.is_empty() {
+            arrays.push(Builder::Null.into_array(rows, &ColumnType::Null)?);
+        }
         let dtype = arrow_type(column_type, View::Encoder);
-        StructArray::try_new(dtype, rows, children, validity)
+        StructArray::try_new(dtype, rows, arrays, validity)
             .map(StructArray::boxed)
             .map_err(|error| error.to_string())
     }

@@ -70,8 +70,8 @@ impl<T: Copy + Default> Values<T> {
         &mut self.values
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
+    pub(crate) fn values(&self) -> &[T] {
+        &self.values
     }
 
     fn skip_to(&mut self, at: usize) {
@@ -93,11 +93,9 @@ impl<T: Copy + Default> Values<T> {
 }
 
 impl<T: NativeType> Values<T> {
-    pub(crate) fn into_array(mut self, rows: usize) -> Box<dyn Array> {
+    pub(super) fn into_array(mut self, rows: usize) -> PrimitiveArray<T> {
         let validity = self.pad(rows);
-        PrimitiveArray::from_vec(self.values)
-            .with_validity(validity)
-            .boxed()
+        PrimitiveArray::from_vec(self.values).with_validity(validity)
     }
 }
 
@@ -136,8 +134,28 @@ impl BytesBuilder {
         self.ends.push(offset(self.bytes.len()));
     }
 
+    /// Puts a BSON document of these elements.
+    pub(crate) fn put_document(&mut self, at: usize, elements: &[u8]) {
+        let len = i32::try_from(elements.len() + 5).unwrap_or(i32::MAX);
+        self.skip_to(at, self.bytes.len());
+        self.bytes.extend_from_slice(&len.to_le_bytes());
+        self.bytes.extend_from_slice(elements);
+        self.bytes.push(0);
+        self.ends.push(offset(self.bytes.len()));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// The values so far, empty for rows that have none.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let value = &self.bytes[start..position(*end)];
+            start = position(*end);
+            value
+        })
     }
 
     fn skip_to(&mut self, at: usize, end: usize) {

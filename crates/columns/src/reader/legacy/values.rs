@@ -12,9 +12,10 @@ use super::{
     schema::{Column, Kind},
 };
 use crate::{
+    bson_writer::{close, open},
     codec::BytesCodec,
-    decoder::{close, open, typed},
     raw::{ArrayKey, BsonType},
+    values::typed,
 };
 
 /// Hexadecimal digits of an ObjectId.

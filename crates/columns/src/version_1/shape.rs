@@ -1,38 +1,37 @@
-//! Shapes: what a document is without its values.
+//! Shapes: what a document of version 1 is without its values.
 //!
 //! A shape is the ordered list of names and types, nulls included, recursively. It says nothing of
-//! the length of an array: an array has a shape only if its elements share one. A shape is stored
-//! by name in the footer; bound to the columns it tells encoder and decoder, field by field, which
-//! bytes to expect or to write and where the value is.
+//! the length of an array, whose elements share one shape. A shape is stored by name in the footer;
+//! bound to the columns it tells the decoder, field by field, which bytes to write and where the
+//! value is.
 
 use std::{collections::HashSet, fmt};
 
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserialize, Deserializer,
     de::{self, IntoDeserializer, MapAccess, Visitor},
 };
 
+use super::codec::Codec;
 use crate::{
-    codec::Codec,
     columns::{ColumnType, Fields, MAX_NESTING},
-    raw::{ArrayKey, BsonType, Element, Elements, MalformedBson},
+    raw::BsonType,
 };
 
 /// The shape of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Shape {
+pub(super) struct Shape {
     fields: Vec<FieldShape>,
 }
 
 /// Written as `[name, shape]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct FieldShape(String, ValueShape);
 
 /// Written as `"double"`, `{"document": […]}` or `{"array": shape}`; the elements of an array that
 /// is empty all the way have none.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum ValueShape {
     Scalar(BsonType),
     Document { document: Vec<FieldShape> },
@@ -77,130 +76,27 @@ impl<'de> Visitor<'de> for ValueShapeVisitor {
     }
 }
 
-/// Why a document has no shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoShape {
-    Malformed(MalformedBson),
-    /// Mixed arrays, odd keys, names that are not UTF-8, or nesting beyond [`MAX_NESTING`].
-    Irregular,
-}
-
-impl From<MalformedBson> for NoShape {
-    fn from(error: MalformedBson) -> Self {
-        NoShape::Malformed(error)
-    }
-}
-
 impl Shape {
-    pub(crate) fn of(document: &[u8]) -> Result<Self, NoShape> {
-        Ok(Self {
-            fields: document_shape(document, 0)?,
-        })
-    }
-
     /// Binds the shape to the columns; none if a value of it has no column that takes it, if a name
     /// stands twice in one document, or if it is no shape of a document at all.
-    pub(crate) fn bind(&self, columns: &Fields) -> Option<Vec<BoundField>> {
+    pub(super) fn bind(&self, columns: &Fields) -> Option<Vec<BoundField>> {
         bind_fields(&self.fields, Some(columns), 0)
-    }
-}
-
-fn document_shape(document: &[u8], depth: usize) -> Result<Vec<FieldShape>, NoShape> {
-    let mut fields = Vec::new();
-    for element in Elements::of(document)? {
-        let element = element?;
-        let name = std::str::from_utf8(element.name).map_err(|_| NoShape::Irregular)?;
-        fields.push(FieldShape(
-            name.to_owned(),
-            value_shape(element, depth + 1)?,
-        ));
-    }
-    Ok(fields)
-}
-
-fn value_shape(element: Element<'_>, depth: usize) -> Result<ValueShape, NoShape> {
-    if depth > MAX_NESTING {
-        return Err(NoShape::Irregular);
-    }
-    match element.bson_type {
-        BsonType::Document => Ok(ValueShape::Document {
-            document: document_shape(element.value, depth)?,
-        }),
-        BsonType::Array => array_shape(element.value, depth),
-        scalar => Ok(ValueShape::Scalar(scalar)),
-    }
-}
-
-fn array_shape(array: &[u8], depth: usize) -> Result<ValueShape, NoShape> {
-    let mut shared: Option<ValueShape> = None;
-    let mut key = ArrayKey::first();
-    for element in Elements::of(array)? {
-        let element = element?;
-        if element.name != key.bytes() || element.bson_type.is_valueless() {
-            return Err(NoShape::Irregular);
-        }
-        key.advance();
-        shared = match (shared, element.bson_type) {
-            (Some(ValueShape::Scalar(first)), next) if first == next => {
-                Some(ValueShape::Scalar(first))
-            }
-            (Some(first), _) => {
-                let next = value_shape(element, depth + 1)?;
-                Some(unite(first, next).ok_or(NoShape::Irregular)?)
-            }
-            (None, _) => Some(value_shape(element, depth + 1)?),
-        };
-    }
-    Ok(ValueShape::Array {
-        array: shared.map(Box::new),
-    })
-}
-
-/// The shape that describes both elements of an array; they differ in empty arrays at most.
-fn unite(one: ValueShape, other: ValueShape) -> Option<ValueShape> {
-    match (one, other) {
-        (ValueShape::Scalar(one), ValueShape::Scalar(other)) => {
-            (one == other).then_some(ValueShape::Scalar(one))
-        }
-        (ValueShape::Document { document: one }, ValueShape::Document { document: other }) => {
-            if one.len() != other.len() {
-                return None;
-            }
-            let unite_field = |(one, other): (FieldShape, FieldShape)| {
-                (one.0 == other.0).then_some(())?;
-                Some(FieldShape(one.0, unite(one.1, other.1)?))
-            };
-            let document = one
-                .into_iter()
-                .zip(other)
-                .map(unite_field)
-                .collect::<Option<_>>()?;
-            Some(ValueShape::Document { document })
-        }
-        (ValueShape::Array { array: one }, ValueShape::Array { array: other }) => {
-            let array = match (one, other) {
-                (Some(one), Some(other)) => Some(Box::new(unite(*one, *other)?)),
-                (one, other) => one.or(other),
-            };
-            Some(ValueShape::Array { array })
-        }
-        _ => None,
     }
 }
 
 /// A field of a shape, bound to the column of its value.
 #[derive(Clone, Debug)]
-pub(crate) struct BoundField {
+pub(super) struct BoundField {
     /// The bytes before the value: type, name, zero.
-    pub(crate) header: Box<[u8]>,
+    pub(super) header: Box<[u8]>,
     /// The position of its column among those of its document; none if there is no value to keep.
-    pub(crate) column: Option<usize>,
-    pub(crate) value: BoundValue,
+    pub(super) column: Option<usize>,
+    pub(super) value: BoundValue,
 }
 
 /// What follows the header, and how it stands in the column.
 #[derive(Clone, Debug)]
-pub(crate) enum BoundValue {
+pub(super) enum BoundValue {
     /// Nothing follows.
     Valueless,
     Scalar(Codec),
@@ -302,16 +198,12 @@ fn type_code(shape: &ValueShape) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::Columns;
+    use crate::version_1::columns::read;
 
     fn is_bound(shape: &str) -> bool {
         let columns = r#"[{"name":"a","type":"int64"},{"name":"l","type":{"list":"bool"}}]"#;
-        let columns: Columns = serde_json::from_str(columns).unwrap();
+        let columns = read(columns).unwrap();
         let shape: Shape = serde_json::from_str(shape).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Shape>(&serde_json::to_string(&shape).unwrap()).unwrap(),
-            shape
-        );
         shape.bind(columns.root()).is_some()
     }
 

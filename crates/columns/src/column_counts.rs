@@ -1,0 +1,160 @@
+//! What the columns of a split could not take, counted: by it people see what is null in a column
+//! though it is not in the collection, and the next run chooses its columns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    levels::{Item, Level, Paths, Value},
+    raw::BsonType,
+};
+
+/// Most names without a column that are counted by name, and most bytes of them.
+const MAX_NAMES: usize = 1_000;
+const MAX_NAMES_BYTES: usize = 1 << 20;
+
+/// What the documents of a data file had that its columns do not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "snake_case")]
+pub struct ColumnCounts {
+    /// For each column, as its path, how many values of which BSON type did not fit.
+    pub misfits: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What those columns hold.
+    pub types: BTreeMap<String, String>,
+    /// How often there was a field of a path without a column.
+    pub without_column: BTreeMap<String, u64>,
+    /// Fields without a column whose paths are too many to be kept.
+    pub further_without_column: u64,
+    /// Documents that are kept whole, since as columns they would be too large.
+    pub whole_documents: u64,
+    /// Columns of integers, some of which no double holds exactly.
+    pub beyond_double: BTreeSet<String>,
+}
+
+impl ColumnCounts {
+    /// Whether the next run makes this column of integers one of doubles: doubles were met, and
+    /// all integers are doubles too.
+    pub fn can_widen(&self, column: &str) -> bool {
+        let has_doubles = self
+            .misfits
+            .get(column)
+            .is_some_and(|types| types.contains_key("double"));
+        let is_integer = self.types.get(column).is_some_and(|kind| kind == "int64");
+        has_doubles && is_integer && !self.beyond_double.contains(column)
+    }
+
+    /// Adds what was counted of another data file.
+    pub fn add(&mut self, other: Self) {
+        for (column, types) in other.misfits {
+            let mine = self.misfits.entry(column).or_default();
+            for (bson_type, count) in types {
+                *mine.entry(bson_type).or_default() += count;
+            }
+        }
+        self.further_without_column += other.further_without_column;
+        self.whole_documents += other.whole_documents;
+        self.beyond_double.extend(other.beyond_double);
+        self.types.extend(other.types);
+        let mut bytes: usize = self.without_column.keys().map(String::len).sum();
+        for (path, count) in other.without_column {
+            let is_full =
+                self.without_column.len() >= MAX_NAMES || bytes + path.len() > MAX_NAMES_BYTES;
+            match self.without_column.get_mut(&path) {
+                Some(sum) => *sum += count,
+                None if is_full => self.further_without_column += count,
+                None => {
+                    bytes += path.len();
+                    self.without_column.insert(path, count);
+                }
+            }
+        }
+    }
+}
+
+/// Counts while documents are encoded.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    paths: Paths,
+    misfits: HashMap<(usize, BsonType), u64>,
+    strangers: HashMap<usize, HashMap<Box<[u8]>, u64>>,
+    names: usize,
+    names_bytes: usize,
+    further: u64,
+    pub(crate) whole_documents: u64,
+}
+
+impl Counter {
+    pub(crate) fn new(paths: Paths) -> Self {
+        Self {
+            paths,
+            misfits: HashMap::new(),
+            strangers: HashMap::new(),
+            names: 0,
+            names_bytes: 0,
+            further: 0,
+            whole_documents: 0,
+        }
+    }
+
+    pub(crate) fn add_misfit(&mut self, column: usize, bson_type: BsonType) {
+        *self.misfits.entry((column, bson_type)).or_default() += 1;
+    }
+
+    /// Counts a field of a level that has no column for it.
+    pub(crate) fn add_stranger(&mut self, level: usize, name: &[u8]) {
+        let names = self.strangers.entry(level).or_default();
+        if let Some(count) = names.get_mut(name) {
+            *count += 1;
+        } else if self.names >= MAX_NAMES || self.names_bytes + name.len() > MAX_NAMES_BYTES {
+            self.further += 1;
+        } else {
+            self.names += 1;
+            self.names_bytes += name.len();
+            names.insert(name.into(), 1);
+        }
+    }
+
+    pub(crate) fn counts(&self, level: &Level) -> ColumnCounts {
+        let mut counts = ColumnCounts {
+            further_without_column: self.further,
+            whole_documents: self.whole_documents,
+            ..ColumnCounts::default()
+        };
+        for ((column, bson_type), count) in &self.misfits {
+            let path = &self.paths.columns[*column];
+            let kind = self.paths.types[*column].to_owned();
+            counts.types.insert(path.clone(), kind);
+            let types = counts.misfits.entry(path.clone());
+            types
+                .or_default()
+                .insert(bson_type.name().to_owned(), *count);
+        }
+        for (level, names) in &self.strangers {
+            for (name, count) in names {
+                let path = self.paths.in_level(*level, &String::from_utf8_lossy(name));
+                *counts.without_column.entry(path).or_default() += count;
+            }
+        }
+        for slot in &level.slots {
+            self.note_large(&slot.item, &mut counts);
+        }
+        counts
+    }
+
+    fn note_large(&self, item: &Item, counts: &mut ColumnCounts) {
+        match &item.value {
+            Value::Int64 { magnitude, .. } if *magnitude >> f64::MANTISSA_DIGITS != 0 => {
+                let path = self.paths.columns[item.column].clone();
+                counts.beyond_double.insert(path);
+            }
+            Value::List(item) | Value::Map(item) => self.note_large(item, counts),
+            Value::Document(level) => {
+                for slot in &level.slots {
+                    self.note_large(&slot.item, counts);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What the row under construction says beside its columns, and in which order its fields are
+//! expected.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
+use super::walk::Stop;
+use crate::{
+    codes::{CodeWriter, Mark, Op, put_varint},
+    levels::{LearnedOrder, Level, MAX_ORDERS, Order},
+    raw::{self, BsonType, MalformedBson, cstring},
+};
+
+/// Most bytes of learned orders, as JSON, in a footer.
+pub(crate) const MAX_ORDERS_BYTES: usize = 1 << 20;
+/// Rows of which all fields are looked at first, after one of an order that was not expected.
+const CAREFUL_ROWS: u32 = 16;
+
+/// The row under construction, and what was learned from those before it.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) codes: CodeWriter,
+    /// The elements that no column holds, one after the other.
+    pub(super) leftovers: Vec<u8>,
+    /// Column and type of values that did not fit.
+    pub(super) misfits: Vec<(usize, BsonType)>,
+    /// Level of elements without a column, and where they stand among the leftovers.
+    pub(super) strangers: Vec<(usize, usize)>,
+    careful_rows: u32,
+    levels: Vec<LevelState>,
+    documents: u64,
+    keys: Vec<Keys>,
+    learned: Vec<LearnedOrder>,
+    learned_bytes: usize,
+}
+
+/// The keys of a map so far, by their hashes: should two keys share one, the second is left over.
+type Keys = HashSet<u64>;
+
+/// What was seen of a level.
+#[derive(Debug, Default)]
+struct LevelState {
+    /// The last document that had each slot, zero for none.
+    seen: Vec<u64>,
+    last_order: usize,
+    /// The order that followed each order.
+    following: Vec<usize>,
+}
+
+/// Where a row was, to go back to.
+pub(super) struct RowMark {
+    codes: Mark,
+    leftovers: usize,
+    misfits: usize,
+    strangers: usize,
+}
+
+impl Row {
+    /// Forgets the last row.
+    pub(super) fn clear(&mut self) {
+        self.codes.clear();
+        self.leftovers.clear();
+        self.misfits.clear();
+        self.strangers.clear();
+    }
+
+    /// Begins a row.
+    pub(super) fn begin(&mut self) {
+        self.clear();
+        self.careful_rows = self.careful_rows.saturating_sub(1);
+    }
+
+    /// Looks at all fields first, in this row and some that follow. False if that is so already.
+    pub(super) fn be_careful(&mut self) -> bool {
+        self.clear();
+        std::mem::replace(&mut self.careful_rows, CAREFUL_ROWS) == 0
+    }
+
+    pub(super) fn mark(&self) -> RowMark {
+        RowMark {
+            codes: self.codes.mark(),
+            leftovers: self.leftovers.len(),
+            misfits: self.misfits.len(),
+            strangers: self.strangers.len(),
+        }
+    }
+
+    pub(super) fn go_back(&mut self, mark: RowMark) {
+        self.codes.go_back(mark.codes);
+        self.leftovers.truncate(mark.leftovers);
+        self.misfits.truncate(mark.misfits);
+        self.strangers.truncate(mark.strangers);
+    }
+
+    /// The number of a document of this level, by which its fields are told from those of others.
+    pub(super) fn begin_document(&mut self, level: usize, slots: usize) -> u64 {
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, LevelState::default);
+        }
+        self.levels[level].seen.resize(slots, 0);
+        self.documents += 1;
+        self.documents
+    }
+
+    pub(super) fn see(&mut self, level: usize, slot: usize, document: u64) {
+        self.levels[level].seen[slot] = document;
+    }
+
+    pub(super) fn has_seen(&self, level: usize, slot: usize, document: u64) -> bool {
+        self.levels[level].seen[slot] == document
+    }
+
+    /// The orders that were learned, each as JSON.
+    pub(super) fn into_learned(self) -> Vec<LearnedOrder> {
+        self.learned
+    }
+
+    /// Whether a name may be a key of the map: it is text, and not there yet.
+    pub(super) fn is_new_key(&mut self, keys: &mut Option<Keys>, name: &[u8]) -> bool {
+        if std::str::from_utf8(name).is_err() {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let keys = keys.get_or_insert_with(|| self.keys.pop().unwrap_or_default());
+        keys.insert(hasher.finish())
+    }
+
+    pub(super) fn free_keys(&mut self, mut keys: Keys) {
+        keys.clear();
+        self.keys.push(keys);
+    }
+
+    /// Leaves the first element of `bytes` over, which has no column; gives back what follows it.
+    pub(super) fn insert<'a>(
+        &mut self,
+        level: usize,
+        bytes: &'a [u8],
+    ) -> Result<&'a [u8], MalformedBson> {
+        self.codes.before(Op::Insert);
+        self.strangers.push((level, self.leftovers.len()));
+        let name_len = cstring(&bytes[1..])?.len() + 1;
+        self.leave(bytes, BsonType::of(bytes[0])?, name_len)
+    }
+
+    pub(super) fn leave<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        bson_type: BsonType,
+        name_len: usize,
+    ) -> Result<&'a [u8], MalformedBson> {
+        let value = &bytes[1 + name_len..];
+        let (value, rest) = value.split_at(bson_type.value_len(value)?);
+        if matches!(bson_type, BsonType::Document | BsonType::Array) {
+            raw::check(value)?;
+        }
+        self.leftovers
+            .extend_from_slice(&bytes[..bytes.len() - rest.len()]);
+        Ok(rest)
+    }
+
+    /// The order in which the fields of a document are to be expected, which its code says if it
+    /// is not the first; one of its own where none of the level's fits.
+    pub(super) fn order_of(
+        &mut self,
+        level: &mut Level,
+        bytes: &[u8],
+    ) -> Result<(usize, Option<Order>), Stop> {
+        let order = if self.careful_rows == 0 {
+            let state = self.levels.get(level.number);
+            state.map_or(0, |state| {
+                state.following.get(state.last_order).copied().unwrap_or(0)
+            })
+        } else {
+            let found = self.slots_of(level, bytes)?;
+            let known = (0..level.orders.len())
+                .find(|order| fits(&level.orders[*order], &found, level.rest));
+            match known.or_else(|| self.learn(level, &found)) {
+                Some(order) => order,
+                None => {
+                    let mut spelled = Vec::new();
+                    found
+                        .iter()
+                        .for_each(|slot| put_varint(*slot as u64, &mut spelled));
+                    self.codes.before(Op::Spell(&spelled));
+                    return Ok((0, Some(Order::new(found, level.slots.len()))));
+                }
+            }
+        };
+        self.begin_document(level.number, level.slots.len());
+        let state = &mut self.levels[level.number];
+        if state.following.len() < level.orders.len() {
+            let known = state.following.len();
+            state.following.extend(known..level.orders.len());
+        }
+        state.following[state.last_order] = order;
+        state.last_order = order;
+        if order != 0 {
+            self.codes.before(Op::Order(order as u64));
+        }
+        Ok((order, None))
+    }
+
+    /// Adds an order to the level in which the fields found come as they did, and others after
+    /// those that they follow in the first order.
+    fn learn(&mut self, level: &mut Level, found: &[usize]) -> Option<usize> {
+        let mut slots = found.to_vec();
+        slots.dedup();
+        let count = level.slots.len();
+        let (mut is_found, mut leading, mut followers) =
+            (vec![false; count], Vec::new(), vec![Vec::new(); count]);
+        for slot in &slots {
+            // The MAP twice, with others between.
+            if std::mem::replace(&mut is_found[*slot], true) {
+                return None;
+            }
+        }
+        let mut last = None;
+        for slot in &level.orders[0].slots {
+            match (is_found[*slot], last) {
+                (true, _) => last = Some(*slot),
+                (false, Some(last)) => followers[last].push(*slot),
+                (false, None) => leading.push(*slot),
+            }
+        }
+        for slot in slots {
+            leading.push(slot);
+            leading.append(&mut followers[slot]);
+        }
+        let learned = LearnedOrder(level.number, leading);
+        let bytes = serde_json::to_string(&learned).ok()?.len() + ",".len();
+        if level.orders.len() >= MAX_ORDERS || self.learned_bytes + bytes > MAX_ORDERS_BYTES {
+            return None;
+        }
+        self.learned_bytes += bytes;
+        level.orders.push(Order::new(learned.1.clone(), count));
+        self.learned.push(learned);
+        Some(level.orders.len() - 1)
+    }
+}
+
+/// Whether the fields found come in this order, those of the MAP one after the other.
+fn fits(order: &Order, found: &[usize], rest: Option<usize>) -> bool {
+    let ranks = found.iter().map(|slot| order.rank(*slot));
+    let mut last = None;
+    for (rank, slot) in ranks.zip(found) {
+        let is_after = rank > last || rank == last && Some(*slot) == rest;
+        if !is_after {
+            return false;
+        }
+        last = rank;
+    }
+    true
+}

@@ -1,0 +1,354 @@
+//! Values into their columns: scalars, arrays, and documents whose names are data.
+//!
+//! A value is put only if it comes back the same; otherwise the column has none, and the element is
+//! left over.
+
+use super::{
+    builder::{Builder, ListBuilder, MapBuilder},
+    row::Row,
+    walk::{NO_LEVEL, Stop},
+};
+use crate::{
+    codec::{double_as_int64, int64_as_double, is_driver_int32, is_readable_date},
+    codes::Op,
+    columns::Gap,
+    decimal::Decimal,
+    levels::{Item, Value},
+    number_runs,
+    raw::{ArrayKey, BsonType, MalformedBson, TRUNCATED, body, cstring},
+};
+
+const DOUBLE: u8 = BsonType::Double.code();
+const INT32: u8 = BsonType::Int32.code();
+const INT64: u8 = BsonType::Int64.code();
+const EMPTY: &[u8] = b"\x05\0\0\0\0";
+
+/// An element and what follows it.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Of its name, with the zero byte.
+    pub(super) name_len: usize,
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn code(self) -> u8 {
+        self.bytes[0]
+    }
+
+    fn value(self) -> &'a [u8] {
+        &self.bytes[1 + self.name_len..]
+    }
+
+    fn fixed<const N: usize>(self) -> Result<([u8; N], &'a [u8]), MalformedBson> {
+        let (value, rest) = self.value().split_first_chunk().ok_or(TRUNCATED)?;
+        Ok((*value, rest))
+    }
+
+    /// The value of this type, and what follows it.
+    pub(super) fn split(self, bson_type: BsonType) -> Result<(&'a [u8], &'a [u8]), MalformedBson> {
+        let value = self.value();
+        Ok(value.split_at(bson_type.value_len(value)?))
+    }
+}
+
+impl Row {
+    /// Appends the value of a field, an element or an entry; gives back what follows it.
+    pub(super) fn value<'a>(
+        &mut self,
+        item: &mut Item,
+        gap: Gap,
+        column: &mut Builder,
+        at: usize,
+        ahead: Ahead<'a>,
+    ) -> Result<&'a [u8], Stop> {
+        self.codes.visit(1);
+        let code = ahead.code();
+        match (&mut item.value, column) {
+            (Value::Double { by_driver }, Builder::Double(values)) => match code {
+                DOUBLE => {
+                    let (value, rest) = ahead.fixed()?;
+                    let value = f64::from_le_bytes(value);
+                    values.put(at, value);
+                    if *by_driver && is_driver_int32(value) {
+                        self.codes.here(Op::Type(BsonType::Double));
+                    }
+                    return Ok(rest);
+                }
+                INT32 => {
+                    let (value, rest) = ahead.fixed()?;
+                    values.put(at, i32::from_le_bytes(value).into());
+                    if !*by_driver {
+                        self.codes.here(Op::Type(BsonType::Int32));
+                    }
+                    return Ok(rest);
+                }
+                INT64 => {
+                    let (value, rest) = ahead.fixed()?;
+                    if let Some(value) = int64_as_double(i64::from_le_bytes(value)) {
+                        values.put(at, value);
+                        self.codes.here(Op::Type(BsonType::Int64));
+                        return Ok(rest);
+                    }
+                }
+                _ => {}
+            },
+            (
+                Value::Int64 {
+                    by_driver,
+                    magnitude,
+                },
+                Builder::Int64(values),
+            ) => match code {
+                INT32 => {
+                    let (value, rest) = ahead.fixed()?;
+                    values.put(at, i32::from_le_bytes(value).into());
+                    if !*by_driver {
+                        self.codes.here(Op::Type(BsonType::Int32));
+                    }
+                    return Ok(rest);
+                }
+                INT64 => {
+                    let (value, rest) = ahead.fixed()?;
+                    let value = i64::from_le_bytes(value);
+                    values.put(at, value);
+                    *magnitude |= magnitude_of(value);
+                    if *by_driver && i32::try_from(value).is_ok() {
+                        self.codes.here(Op::Type(BsonType::Int64));
+                    }
+                    return Ok(rest);
+                }
+                DOUBLE => {
+                    let (value, rest) = ahead.fixed()?;
+                    if let Some(value) = double_as_int64(f64::from_le_bytes(value)) {
+                        values.put(at, value);
+                        *magnitude |= magnitude_of(value);
+                        self.codes.here(Op::Type(BsonType::Double));
+                        return Ok(rest);
+                    }
+                }
+                _ => {}
+            },
+            (Value::Bool, Builder::Bool(values)) if code == BsonType::Bool.code() => {
+                let ([byte], rest) = ahead.fixed()?;
+                if byte <= 1 {
+                    values.put(at, byte == 1);
+                    return Ok(rest);
+                }
+            }
+            (Value::Date, Builder::Int64(values)) if code == BsonType::Date.code() => {
+                let (value, rest) = ahead.fixed()?;
+                let date = i64::from_le_bytes(value);
+                if is_readable_date(date) {
+                    values.put(at, date);
+                    return Ok(rest);
+                }
+            }
+            (Value::Decimal(scale), Builder::Decimal(values, _))
+                if code == BsonType::Decimal128.code() =>
+            {
+                let (value, rest) = ahead.fixed()?;
+                let decimal = Decimal::of_bytes(value);
+                let number = decimal.and_then(|decimal| decimal.to_scale(*scale));
+                if let Some((decimal, number)) = decimal.zip(number) {
+                    values.put(at, number);
+                    if decimal.exponent != -i32::from(*scale) {
+                        self.codes.here(Op::Exponent(decimal.exponent));
+                    }
+                    return Ok(rest);
+                }
+            }
+            (Value::Bytes(codec), Builder::Bytes(values)) => {
+                let bson_type = BsonType::of(code)?;
+                if let Some(of_type) = codec.for_type(bson_type) {
+                    let (value, rest) = ahead.split(bson_type)?;
+                    if values.put(of_type, at, value) {
+                        if of_type != *codec {
+                            self.codes.here(Op::Type(bson_type));
+                        }
+                        return Ok(rest);
+                    }
+                }
+            }
+            (Value::Document(level), Builder::Struct(columns))
+                if code == BsonType::Document.code() =>
+            {
+                let (value, rest) = ahead.split(BsonType::Document)?;
+                self.document(level, columns, at, value)?;
+                return Ok(rest);
+            }
+            (Value::List(element), Builder::List(list)) if code == BsonType::Array.code() => {
+                let (value, rest) = ahead.split(BsonType::Array)?;
+                if self.array(element, list, at, value)? {
+                    return Ok(rest);
+                }
+            }
+            (Value::Map(value), Builder::Map(map)) if code == BsonType::Document.code() => {
+                let (document, rest) = ahead.split(BsonType::Document)?;
+                self.map(value, map, at, document)?;
+                return Ok(rest);
+            }
+            (Value::Null, _) => {
+                let default = match code {
+                    0x03 => Gap::Document,
+                    0x04 => Gap::Array,
+                    _ => Gap::Null,
+                };
+                if default != Gap::Null && ahead.value().starts_with(EMPTY) {
+                    if gap != default {
+                        self.codes.here(Op::Type(BsonType::of(code)?));
+                    }
+                    return Ok(&ahead.value()[EMPTY.len()..]);
+                }
+            }
+            _ => {}
+        }
+        let bson_type = BsonType::of(code)?;
+        if bson_type.is_valueless() {
+            if bson_type != BsonType::Null || gap != Gap::Null {
+                self.codes.here(Op::Type(bson_type));
+            }
+            return Ok(ahead.value());
+        }
+        self.codes.here(Op::Left);
+        self.misfits.push((item.column, bson_type));
+        Ok(self.leave(ahead.bytes, bson_type, ahead.name_len)?)
+    }
+
+    /// Appends an array; false, and nothing is, if its keys are not the numbers from 0.
+    fn array(
+        &mut self,
+        item: &mut Item,
+        list: &mut ListBuilder,
+        at: usize,
+        array: &[u8],
+    ) -> Result<bool, Stop> {
+        let before = self.mark();
+        let (elements, start) = list.elements();
+        let (mut count, mut bytes) = copy_numbers(&mut item.value, elements, start, body(array)?);
+        self.codes.visit(count as u64);
+        let mut key = ArrayKey::at(count);
+        while !bytes.is_empty() {
+            let digits = key.bytes();
+            let is_next = bytes[1..].strip_prefix(digits).and_then(<[u8]>::first) == Some(&0);
+            if !is_next {
+                elements.truncate(start);
+                self.go_back(before);
+                return Ok(false);
+            }
+            let ahead = Ahead {
+                bytes,
+                name_len: digits.len() + 1,
+            };
+            bytes = self.value(item, Gap::Null, elements, start + count, ahead)?;
+            count += 1;
+            key.advance();
+        }
+        list.close(at, start + count);
+        Ok(true)
+    }
+
+    /// Appends a document whose names are data.
+    fn map(
+        &mut self,
+        item: &mut Item,
+        map: &mut MapBuilder,
+        at: usize,
+        document: &[u8],
+    ) -> Result<(), Stop> {
+        let mut bytes = body(document)?;
+        let mut keys = None;
+        while !bytes.is_empty() {
+            let name = cstring(&bytes[1..])?;
+            bytes = if self.is_new_key(&mut keys, name) {
+                let name_len = name.len() + 1;
+                self.map_entry(item, map, Ahead { bytes, name_len })?
+            } else {
+                self.insert(NO_LEVEL, bytes)?
+            };
+        }
+        self.codes.visit(1);
+        if let Some(keys) = keys {
+            self.free_keys(keys);
+        }
+        map.close(at);
+        Ok(())
+    }
+
+    /// Appends a field to the MAP of those without a column.
+    pub(super) fn entry<'a>(
+        &mut self,
+        item: &mut Item,
+        map: &mut Builder,
+        ahead: Ahead<'a>,
+    ) -> Result<&'a [u8], Stop> {
+        match (&mut item.value, map) {
+            (Value::Map(value), Builder::Map(map)) => self.map_entry(value, map, ahead),
+            _ => Ok(self.insert(NO_LEVEL, ahead.bytes)?),
+        }
+    }
+
+    fn map_entry<'a>(
+        &mut self,
+        item: &mut Item,
+        map: &mut MapBuilder,
+        ahead: Ahead<'a>,
+    ) -> Result<&'a [u8], Stop> {
+        let (values, at) = map.put_key(&ahead.bytes[1..ahead.name_len]);
+        self.value(item, Gap::Null, values, at, ahead)
+    }
+}
+
+/// The bits of a number without regard to its sign.
+fn magnitude_of(value: i64) -> u64 {
+    (value ^ (value >> 63)).cast_unsigned()
+}
+
+/// Copies the leading elements of an array of plain numbers, whose layout is known in advance: how
+/// many, and the elements that are left for the walk one by one.
+fn copy_numbers<'a>(
+    value: &mut Value,
+    elements: &mut Builder,
+    start: usize,
+    bytes: &'a [u8],
+) -> (usize, &'a [u8]) {
+    match (value, elements, bytes.first()) {
+        (Value::Double { by_driver }, Builder::Double(values), Some(&DOUBLE)) => {
+            let values = values.starting_at(start);
+            let copied = number_runs::read(DOUBLE, values, bytes, f64::from_le_bytes);
+            if *by_driver && values[start..].iter().any(|value| is_driver_int32(*value)) {
+                values.truncate(start);
+                return (0, bytes);
+            }
+            copied
+        }
+        (
+            Value::Int64 {
+                by_driver: false,
+                magnitude,
+            },
+            Builder::Int64(values),
+            Some(&INT64),
+        ) => {
+            let values = values.starting_at(start);
+            let copied = number_runs::read(INT64, values, bytes, i64::from_le_bytes);
+            for value in &values[start..] {
+                *magnitude |= magnitude_of(*value);
+            }
+            copied
+        }
+        (
+            Value::Int64 {
+                by_driver: true, ..
+            },
+            Builder::Int64(values),
+            Some(&INT32),
+        ) => {
+            let values = values.starting_at(start);
+            number_runs::read(INT32, values, bytes, |bytes| {
+                i32::from_le_bytes(bytes).into()
+            })
+        }
+        _ => (0, bytes),
+    }
+}

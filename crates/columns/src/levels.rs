@@ -1,0 +1,257 @@
+//! The columns as encoder and decoder walk them: documents in documents, each with its fields in
+//! an order.
+//!
+//! The first order of a level is that of its columns. Further ones are learned from documents whose
+//! fields come in another order, and stand in the footer.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    codec::BytesCodec,
+    columns::{ColumnType, Columns, Fields, Gap, REST_COLUMN},
+};
+
+/// Most orders of a level: from then on a row spells its own.
+pub(crate) const MAX_ORDERS: usize = 64;
+
+/// The fields of a document: the top level, or a struct.
+#[derive(Debug)]
+pub(crate) struct Level {
+    /// Counted over all levels, from the top.
+    pub(crate) number: usize,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) positions: HashMap<Box<[u8]>, usize>,
+    /// The slot of the MAP that holds fields without a column; no name is its own.
+    pub(crate) rest: Option<usize>,
+    pub(crate) orders: Vec<Order>,
+}
+
+/// All slots of a level, or those that a row names, in some order.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) slots: Vec<usize>,
+    /// Where each slot stands in it.
+    ranks: Vec<Option<usize>>,
+}
+
+/// A field.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// With its zero byte.
+    pub(crate) name: Box<[u8]>,
+    pub(crate) gap: Gap,
+    pub(crate) item: Item,
+}
+
+/// A field, an element of a list, or a value of a map.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// Counted over all columns, from the top.
+    pub(crate) column: usize,
+    pub(crate) value: Value,
+}
+
+/// What a column takes.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Double {
+        by_driver: bool,
+    },
+    Int64 {
+        by_driver: bool,
+        /// The bits of all values that the encoder took, negative ones inverted.
+        magnitude: u64,
+    },
+    Bool,
+    Date,
+    Decimal(u8),
+    Bytes(BytesCodec),
+    Null,
+    List(Box<Item>),
+    Map(Box<Item>),
+    Document(Box<Level>),
+}
+
+impl Order {
+    /// Of slots below `count`.
+    pub(crate) fn new(slots: Vec<usize>, count: usize) -> Self {
+        let mut ranks = vec![None; count];
+        for (rank, slot) in slots.iter().enumerate() {
+            ranks[*slot] = Some(rank);
+        }
+        Self { slots, ranks }
+    }
+
+    pub(crate) fn rank(&self, slot: usize) -> Option<usize> {
+        self.ranks[slot]
+    }
+}
+
+impl Level {
+    /// The top level.
+    pub(crate) fn of(columns: &Columns) -> Self {
+        Self::with_paths(columns).0
+    }
+
+    /// The top level, and what people call what is in it.
+    pub(crate) fn with_paths(columns: &Columns) -> (Self, Paths) {
+        let mut numbers = Paths::default();
+        let level = numbers.level(columns.root(), String::new());
+        (level, numbers)
+    }
+
+    /// Adds orders of this level and of those in it, as a footer has them; none if one is no
+    /// order of its level, or they are too many.
+    pub(crate) fn add_orders(&mut self, orders: &[LearnedOrder]) -> Option<()> {
+        let mut by_level: HashMap<usize, Vec<&[usize]>> = HashMap::new();
+        for LearnedOrder(level, slots) in orders {
+            by_level.entry(*level).or_default().push(slots);
+        }
+        self.take_orders(&mut by_level)?;
+        by_level.is_empty().then_some(())
+    }
+
+    fn take_orders(&mut self, by_level: &mut HashMap<usize, Vec<&[usize]>>) -> Option<()> {
+        for slots in by_level.remove(&self.number).unwrap_or_default() {
+            let count = self.slots.len();
+            let distinct: HashSet<_> = slots.iter().filter(|slot| **slot < count).collect();
+            if slots.len() != count || distinct.len() != count || self.orders.len() >= MAX_ORDERS {
+                return None;
+            }
+            self.orders.push(Order::new(slots.to_vec(), count));
+        }
+        for slot in &mut self.slots {
+            slot.item.take_orders(by_level)?;
+        }
+        Some(())
+    }
+}
+
+/// The number of a level, and one of its orders.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct LearnedOrder(pub(crate) usize, pub(crate) Vec<usize>);
+
+impl Item {
+    fn take_orders(&mut self, by_level: &mut HashMap<usize, Vec<&[usize]>>) -> Option<()> {
+        match &mut self.value {
+            Value::Document(level) => level.take_orders(by_level),
+            Value::List(item) | Value::Map(item) => item.take_orders(by_level),
+            _ => Some(()),
+        }
+    }
+}
+
+/// What people call columns and levels, by their numbers: `legs[].price`, `book.*`.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    pub(crate) columns: Vec<String>,
+    /// What each column holds.
+    pub(crate) types: Vec<&'static str>,
+    levels: Vec<String>,
+}
+
+impl Paths {
+    /// The path of a field of a level.
+    pub(crate) fn in_level(&self, level: usize, name: &str) -> String {
+        join(&self.levels[level], name)
+    }
+
+    fn level(&mut self, fields: &Fields, path: String) -> Level {
+        let number = self.levels.len();
+        self.levels.push(path.clone());
+        let slots: Vec<_> = fields
+            .list()
+            .iter()
+            .map(|column| Slot {
+                name: [column.name.as_bytes(), b"\0"].concat().into_boxed_slice(),
+                gap: column.gap,
+                item: self.item(&column.column_type, join(&path, &column.name)),
+            })
+            .collect();
+        let mut names = fields.list().iter().map(|column| column.name.as_str());
+        let rest = names
+            .clone()
+            .position(|name| number == 0 && name == REST_COLUMN);
+        let positions = names
+            .by_ref()
+            .enumerate()
+            .filter(|(position, _)| rest != Some(*position))
+            .map(|(position, name)| (name.as_bytes().into(), position))
+            .collect();
+        Level {
+            number,
+            positions,
+            rest,
+            orders: vec![Order::new((0..slots.len()).collect(), slots.len())],
+            slots,
+        }
+    }
+
+    fn item(&mut self, column_type: &ColumnType, path: String) -> Item {
+        let column = self.columns.len();
+        self.columns.push(path.clone());
+        self.types.push(column_type.name());
+        let value = match column_type {
+            ColumnType::Double => Value::Double { by_driver: false },
+            ColumnType::DriverDouble => Value::Double { by_driver: true },
+            ColumnType::Int64 => Value::Int64 {
+                by_driver: false,
+                magnitude: 0,
+            },
+            ColumnType::DriverInt64 => Value::Int64 {
+                by_driver: true,
+                magnitude: 0,
+            },
+            ColumnType::Bool => Value::Bool,
+            ColumnType::Date => Value::Date,
+            ColumnType::Decimal(scale) => Value::Decimal(*scale),
+            ColumnType::Null => Value::Null,
+            ColumnType::List(element) => {
+                Value::List(Box::new(self.item(element, format!("{path}[]"))))
+            }
+            ColumnType::Map(value) => Value::Map(Box::new(self.item(value, format!("{path}.*")))),
+            ColumnType::Struct(fields) => Value::Document(Box::new(self.level(fields, path))),
+            ColumnType::String => Value::Bytes(BytesCodec::String),
+            ColumnType::ObjectId => Value::Bytes(BytesCodec::ObjectId),
+            ColumnType::DecimalText => Value::Bytes(BytesCodec::DecimalText),
+            ColumnType::Binary(subtype) => Value::Bytes(BytesCodec::Binary(*subtype)),
+            ColumnType::Raw(bson_type) => Value::Bytes(BytesCodec::Raw(*bson_type)),
+        };
+        Item { column, value }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_of_another_level_or_with_a_slot_twice_is_refused() {
+        let columns = r#"[{"name":"a","type":"bool","gap":"null"},{"name":"s","type":{"list":{"struct":[{"name":"x","type":"bool","gap":"null"},{"name":"y","type":"bool","gap":"null"}]}},"gap":"null"}]"#;
+        let columns: Columns = serde_json::from_str(columns).unwrap();
+        let accepts = |orders: &str| {
+            let orders: Vec<LearnedOrder> = serde_json::from_str(orders).unwrap();
+            Level::of(&columns).add_orders(&orders).is_some()
+        };
+        assert!(accepts("[[0,[1,0]],[1,[1,0]],[0,[0,1]]]"));
+        for refused in [
+            "[[0,[1,1]]]",
+            "[[0,[1]]]",
+            "[[1,[0,2]]]",
+            "[[2,[0,1]]]",
+            "[[9,[]]]",
+        ] {
+            assert!(!accepts(refused), "{refused}");
+        }
+        let many = vec!["[0,[1,0]]"; MAX_ORDERS].join(",");
+        assert!(!accepts(&format!("[{many}]")));
+    }
+}

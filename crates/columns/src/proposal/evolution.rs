@@ -1,0 +1,218 @@
+//! The columns of an earlier run, changed no more than what was observed asks for.
+
+use std::collections::HashSet;
+
+use super::Natures;
+use crate::{
+    column_counts::ColumnCounts,
+    columns::{Column, ColumnType, Columns, Fields, REST_COLUMN, fold},
+};
+
+/// New fields come last, integers may become doubles; defaults are those of today, as no reader
+/// sees them.
+pub(super) fn evolve(
+    earlier: &Columns,
+    proposed: &Columns,
+    counts: &ColumnCounts,
+    natures: &Natures,
+) -> Columns {
+    let evolution = Evolution { counts, natures };
+    let list = evolution.fields(earlier.root(), Some(proposed.root()), "");
+    let evolved = Fields::new(list).and_then(Columns::new);
+    // More than fits: then nothing new is a column, and what does not fit is counted.
+    evolved.unwrap_or_else(|_| earlier.clone())
+}
+
+struct Evolution<'a> {
+    counts: &'a ColumnCounts,
+    natures: &'a Natures,
+}
+
+impl Evolution<'_> {
+    fn fields(&self, earlier: &Fields, proposed: Option<&Fields>, path: &str) -> Vec<Column> {
+        let find = |name: &str| {
+            let proposed = proposed?;
+            proposed.list().get(proposed.position(name)?)
+        };
+        let (mut list, mut added, mut rest) = (Vec::new(), Vec::new(), None);
+        for column in earlier.list() {
+            let path = join(path, &column.name);
+            let today = find(&column.name);
+            let (today_type, gap) = match today {
+                Some(today) => (Some(&today.column_type), today.gap),
+                None => (None, column.gap),
+            };
+            let column_type = self.column_type(&column.column_type, today_type, &path);
+            let is_new = column.column_type == ColumnType::Null && column_type != ColumnType::Null;
+            let column = Column {
+                name: column.name.clone(),
+                gap: if column_type == ColumnType::Null || gap.is_of_values() {
+                    gap
+                } else {
+                    column.gap
+                },
+                column_type,
+            };
+            if column.name == REST_COLUMN {
+                rest = Some(column);
+            } else if is_new {
+                added.push(column);
+            } else {
+                list.push(column);
+            }
+        }
+        let names: HashSet<_> = earlier
+            .list()
+            .iter()
+            .map(|column| fold(&column.name))
+            .collect();
+        let fields = proposed.map_or(&[][..], Fields::list).iter();
+        for column in fields.filter(|column| !names.contains(&fold(&column.name))) {
+            if column.name == REST_COLUMN {
+                rest = Some(column.clone());
+            } else if rest.is_none() {
+                added.push(column.clone());
+            }
+        }
+        list.append(&mut added);
+        list.extend(rest);
+        list
+    }
+
+    fn column_type(
+        &self,
+        earlier: &ColumnType,
+        today: Option<&ColumnType>,
+        path: &str,
+    ) -> ColumnType {
+        use ColumnType::{Double, DriverDouble, DriverInt64, Int64, List, Map, Null, Struct};
+        match (earlier, today) {
+            (Null, Some(today)) => today.clone(),
+            (Struct(_), Some(today @ Map(_))) if self.natures.maps.contains(path) => today.clone(),
+            (Map(_), Some(today @ Struct(_))) if self.natures.structs.contains(path) => {
+                today.clone()
+            }
+            (Int64 | DriverInt64, _) if self.counts.can_widen(path) => DriverDouble,
+            // What goes without saying is as it is today.
+            (Int64 | DriverInt64, Some(today @ (Int64 | DriverInt64)))
+            | (Double | DriverDouble, Some(today @ (Double | DriverDouble)))
+            | (ColumnType::Raw(_), Some(today @ ColumnType::Raw(_))) => today.clone(),
+            (List(earlier), today) => {
+                let today = match today {
+                    Some(List(today)) => Some(&**today),
+                    _ => None,
+                };
+                List(Box::new(self.column_type(
+                    earlier,
+                    today,
+                    &format!("{path}[]"),
+                )))
+            }
+            (Map(earlier), today) => {
+                let today = match today {
+                    Some(Map(today)) => Some(&**today),
+                    _ => None,
+                };
+                Map(Box::new(self.column_type(
+                    earlier,
+                    today,
+                    &format!("{path}.*"),
+                )))
+            }
+            (Struct(earlier), today) => {
+                let today = match today {
+                    Some(Struct(today)) => Some(today),
+                    _ => None,
+                };
+                let fields = Fields::new(self.fields(earlier, today, path));
+                Struct(fields.unwrap_or_else(|_| earlier.clone()))
+            }
+            (earlier, _) => earlier.clone(),
+        }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Document, doc};
+
+    use super::*;
+    use crate::{ColumnsProposal, Encoder};
+
+    fn proposal(documents: &[Document]) -> ColumnsProposal {
+        let mut proposal = ColumnsProposal::new();
+        for document in documents {
+            proposal.observe(&document.to_vec().unwrap()).unwrap();
+        }
+        proposal
+    }
+
+    fn encoded(columns: &Columns, documents: &[Document]) -> ColumnCounts {
+        let mut encoder = Encoder::new(columns);
+        for document in documents {
+            encoder.push(&document.to_vec().unwrap()).unwrap();
+        }
+        encoder.counts()
+    }
+
+    fn list(columns: &Columns) -> Vec<String> {
+        let list = columns.list().map(|(name, kind)| format!("{name} {kind}"));
+        list.collect()
+    }
+
+    #[test]
+    fn new_fields_come_last_and_integers_become_doubles_where_doubles_were_met() {
+        let first = doc! { "_id": 1, "qty": 1, "big": 1_i64, "legs": [{ "px": 1 }], "note": bson::Bson::Null };
+        let columns = proposal(std::slice::from_ref(&first)).finish();
+        let night = [
+            first,
+            doc! { "_id": 2, "qty": 0.5, "big": 0.5, "legs": [{ "px": 0.5 }] },
+            doc! { "_id": 3, "qty": "text", "big": (1_i64 << 53) + 1 },
+        ];
+        let counts = encoded(&columns, &night);
+        assert_eq!(counts.misfits["qty"]["double"], 1);
+        assert_eq!(counts.misfits["qty"]["string"], 1);
+        assert_eq!(counts.types["legs[].px"], "int64");
+        assert!(counts.can_widen("qty") && counts.can_widen("legs[].px"));
+        assert!(!counts.can_widen("big"));
+        let today = [
+            doc! { "_id": 4, "new": true, "qty": "text", "note": "x", "legs": [{ "new": 1, "px": 2 }] },
+        ];
+        let next = proposal(&today).finish_after(&columns, &counts);
+        assert_eq!(
+            list(&next),
+            [
+                "_id int64",
+                "qty double",
+                "big int64",
+                "legs list<struct<px: double, new: int64>>",
+                "note string",
+                "new bool"
+            ]
+        );
+        assert_eq!(encoded(&next, &night[..2]).misfits.len(), 1);
+    }
+
+    #[test]
+    fn a_nature_stays_unless_it_is_overruled() {
+        let book = |n: i32| doc! { "bids": { (n.to_string()): 1.5, ((n + 1).to_string()): 2.5 } };
+        let books: Vec<_> = (0..50).map(book).collect();
+        let earlier = proposal(&[doc! { "bids": { "best": 1.5 } }]).finish();
+        let next = proposal(&books).finish_after(&earlier, &ColumnCounts::default());
+        assert_eq!(list(&next), list(&earlier));
+        let mut overruled = ColumnsProposal::with_natures(["bids".to_owned()], []);
+        for book in &books {
+            overruled.observe(&book.to_vec().unwrap()).unwrap();
+        }
+        let next = overruled.finish_after(&earlier, &ColumnCounts::default());
+        assert_eq!(list(&next), ["bids map<double>"]);
+    }
+}

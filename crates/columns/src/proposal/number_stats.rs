@@ -1,0 +1,155 @@
+//! The numbers and decimals of a field: which of the types of numbers they have, and which scale.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    codec::{int64_as_double, is_driver_int32},
+    columns::{ColumnType, MAX_DECIMAL_DIGITS},
+    decimal::Decimal,
+    raw::{BsonType, Element},
+};
+
+/// Values by what a driver would write.
+#[derive(Debug, Default)]
+pub(super) struct NumberStats {
+    fractions: u64,
+    /// Doubles that a driver would write as int32.
+    whole_doubles: u64,
+    int32s: u64,
+    /// 64-bit integers that a driver would write as int32, and others.
+    small_int64s: u64,
+    large_int64s: u64,
+    /// Whether some 64-bit integer is not exactly a double.
+    has_inexact: bool,
+}
+
+impl NumberStats {
+    pub(super) fn observe(&mut self, element: &Element<'_>) {
+        let eight = element.value.try_into();
+        match element.bson_type {
+            BsonType::Double => {
+                if is_driver_int32(eight.map(f64::from_le_bytes).unwrap_or_default()) {
+                    self.whole_doubles += 1;
+                } else {
+                    self.fractions += 1;
+                }
+            }
+            BsonType::Int32 => self.int32s += 1,
+            BsonType::Int64 => {
+                let value = eight.map(i64::from_le_bytes).unwrap_or_default();
+                if i32::try_from(value).is_ok() {
+                    self.small_int64s += 1;
+                } else {
+                    self.large_int64s += 1;
+                }
+                self.has_inexact |= int64_as_double(value).is_none();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.fractions += other.fractions;
+        self.whole_doubles += other.whole_doubles;
+        self.int32s += other.int32s;
+        self.small_int64s += other.small_int64s;
+        self.large_int64s += other.large_int64s;
+        self.has_inexact |= other.has_inexact;
+    }
+
+    fn doubles(&self) -> u64 {
+        self.fractions + self.whole_doubles
+    }
+
+    fn integers(&self) -> u64 {
+        self.int32s + self.small_int64s + self.large_int64s
+    }
+
+    /// How many fit the column best suited to them.
+    pub(super) fn count(&self) -> u64 {
+        if self.has_inexact {
+            self.doubles().max(self.integers())
+        } else {
+            self.doubles() + self.integers()
+        }
+    }
+
+    pub(super) fn column_type(&self) -> ColumnType {
+        let has_doubles = self.doubles() > 0;
+        let is_double = if self.has_inexact {
+            self.doubles() > self.integers()
+        } else {
+            has_doubles
+        };
+        if is_double {
+            if self.int32s > self.whole_doubles {
+                ColumnType::DriverDouble
+            } else {
+                ColumnType::Double
+            }
+        } else if self.int32s >= self.small_int64s {
+            ColumnType::DriverInt64
+        } else {
+            ColumnType::Int64
+        }
+    }
+}
+
+/// Most powers of ten among the decimals of a column of numbers: more are no scale.
+const MAX_EXPONENTS: usize = 8;
+/// More decimals than one in so many that are no numbers of a scale make the column one of text.
+const UNFIT: u64 = 10;
+
+/// The decimals of a field.
+#[derive(Debug, Default)]
+pub(super) struct DecimalStats {
+    count: u64,
+    unfit: u64,
+    /// The most digits of a coefficient for each power of ten.
+    digits: BTreeMap<i32, u32>,
+}
+
+impl DecimalStats {
+    pub(super) fn observe(&mut self, value: &[u8]) {
+        self.count += 1;
+        match value.try_into().ok().and_then(Decimal::of_bytes) {
+            Some(decimal) if self.digits.len() <= MAX_EXPONENTS => {
+                let digits = decimal.coefficient.unsigned_abs().checked_ilog10();
+                let digits = digits.map_or(0, |log| log + 1);
+                let most = self.digits.entry(decimal.exponent).or_default();
+                *most = digits.max(*most);
+            }
+            Some(_) => {}
+            None => self.unfit += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.unfit += other.unfit;
+        for (exponent, digits) in &other.digits {
+            let most = self.digits.entry(*exponent).or_default();
+            *most = (*most).max(*digits);
+        }
+    }
+
+    /// Numbers of the smallest scale that all of them have, or text where there is none.
+    pub(super) fn column_type(&self) -> ColumnType {
+        self.scale()
+            .map_or(ColumnType::DecimalText, ColumnType::Decimal)
+    }
+
+    fn scale(&self) -> Option<u8> {
+        let (smallest, _) = self.digits.first_key_value()?;
+        let scale = u8::try_from(smallest.min(&0).unsigned_abs()).ok()?;
+        let fits = |(exponent, digits): (&i32, &u32)| {
+            i64::from(*digits) + i64::from(*exponent) + i64::from(scale)
+                <= i64::from(MAX_DECIMAL_DIGITS)
+        };
+        let is_scaled = scale <= MAX_DECIMAL_DIGITS
+            && self.digits.len() <= MAX_EXPONENTS
+            && self.unfit * UNFIT <= self.count
+            && self.digits.iter().all(fits);
+        is_scaled.then_some(scale)
+    }
+}

@@ -1,0 +1,53 @@
+//! Data files of format version 1, which are read and not written any more.
+//!
+//! Names, types, order and nulls stood in a row's shape, the shapes in the footer; a document of
+//! which no shape said all was kept whole.
+
+mod codec;
+mod columns;
+mod decoder;
+mod shape;
+
+use polars_arrow::datatypes::ArrowDataType;
+use polars_parquet::write::KeyValue;
+
+pub(crate) use self::decoder::Decoder;
+use self::shape::{BoundField, Shape};
+use crate::{
+    columns::{BSON_COLUMN, Columns},
+    footer::{COLUMNS_KEY, InvalidFooter, value_of},
+};
+
+pub(crate) const VERSION: &str = "1";
+/// The column that named a row's shape; null where the whole document was kept.
+const SHAPE_COLUMN: &str = "_lob_shape";
+pub(crate) const OWN_COLUMNS: [(&str, ArrowDataType); 2] = [
+    (SHAPE_COLUMN, ArrowDataType::Int32),
+    (BSON_COLUMN, ArrowDataType::LargeBinary),
+];
+const SHAPES_KEY: &str = "lob.shapes";
+/// Most bytes of shapes, as JSON, in a footer.
+const MAX_SHAPES_BYTES: usize = 16 << 20;
+
+/// The shapes of a data file, bound to its columns.
+#[derive(Debug)]
+pub(crate) struct Shapes(Vec<Vec<BoundField>>);
+
+/// Columns and shapes from the key-value metadata of a file.
+pub(crate) fn read_footer(key_values: &[KeyValue]) -> Result<(Columns, Shapes), InvalidFooter> {
+    let invalid = |key| move |source| InvalidFooter::Invalid { key, source };
+    let columns =
+        columns::read(value_of(key_values, COLUMNS_KEY)?).map_err(invalid(COLUMNS_KEY))?;
+    let shapes = value_of(key_values, SHAPES_KEY)?;
+    if shapes.len() > MAX_SHAPES_BYTES + "[]".len() {
+        return Err(InvalidFooter::TooLarge(SHAPES_KEY));
+    }
+    let shapes: Vec<Shape> = serde_json::from_str(shapes).map_err(invalid(SHAPES_KEY))?;
+    let bind = |(position, shape): (usize, &Shape)| {
+        let bound = shape.bind(columns.root());
+        bound.ok_or(InvalidFooter::Unbound(position))
+    };
+    let shapes = shapes.iter().enumerate().map(bind);
+    let shapes = Shapes(shapes.collect::<Result<_, _>>()?);
+    Ok((columns, shapes))
+}

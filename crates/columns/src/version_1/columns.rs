@@ -1,0 +1,75 @@
+//! The columns of version 1 as their JSON says them.
+
+use serde::{Deserialize, de};
+
+use crate::{
+    columns::{self, BSON_COLUMN, Columns, Fields, Gap},
+    raw::BsonType,
+    version_1::SHAPE_COLUMN,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Column {
+    name: String,
+    #[serde(rename = "type")]
+    column_type: ColumnType,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum ColumnType {
+    Double,
+    Int64,
+    Bool,
+    String,
+    Date,
+    ObjectId,
+    Decimal128,
+    Binary(u8),
+    Raw,
+    List(Box<ColumnType>),
+    Struct(Vec<Column>),
+}
+
+/// # Errors
+/// No JSON of columns, or columns that are refused.
+pub(super) fn read(json: &str) -> Result<Columns, serde_json::Error> {
+    let columns: Vec<Column> = serde_json::from_str(json)?;
+    let is_own_name = |name: &str| [SHAPE_COLUMN, BSON_COLUMN].contains(&&*columns::fold(name));
+    fields(columns)
+        .and_then(|root| Columns::with_own_names(root, is_own_name))
+        .map_err(de::Error::custom)
+}
+
+/// The recursion is as deep as `serde_json` lets JSON be.
+fn fields(columns: Vec<Column>) -> Result<Fields, columns::InvalidColumns> {
+    let column = |column: Column| {
+        Ok(columns::Column {
+            name: column.name,
+            column_type: column.column_type.today()?,
+            gap: Gap::Null,
+        })
+    };
+    Fields::new(columns.into_iter().map(column).collect::<Result<_, _>>()?)
+}
+
+impl ColumnType {
+    /// The type that has the same column in a file. Shapes say which BSON type a value is of.
+    fn today(self) -> Result<columns::ColumnType, columns::InvalidColumns> {
+        use columns::ColumnType as Today;
+        Ok(match self {
+            Self::Double => Today::Double,
+            Self::Int64 => Today::Int64,
+            Self::Bool => Today::Bool,
+            Self::String => Today::String,
+            Self::Date => Today::Date,
+            Self::ObjectId => Today::ObjectId,
+            Self::Decimal128 => Today::DecimalText,
+            Self::Binary(subtype) => Today::Binary(subtype),
+            Self::Raw => Today::Raw(BsonType::Timestamp),
+            Self::List(element) => Today::List(Box::new(element.today()?)),
+            Self::Struct(columns) => Today::Struct(fields(columns)?),
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! The columns of an earlier run, which the next one takes over: readers then find all runs alike.
+//!
+//! What an earlier run says is untrusted, and no reason to fail the night: what cannot be read is
+//! warned of and left out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use lob_columns::{ColumnCounts, Columns};
+use lob_core::manifest::ExportManifest;
+use lob_core::run::{FoundRun, Prefix, RunId, RunLocation, committed_runs, published_manifest};
+use lob_core::store::{Store, StoreErrorKind};
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Chain;
+use crate::plan::{ExportPlan, SplitPlan, TOOL};
+
+/// Manifests that are looked into for collections that the latest ones do not have.
+const MAX_LOOKED_INTO: usize = 10;
+
+/// The run whose columns are taken over; its text form is `latest`, `none` or a run's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ColumnsFrom {
+    /// The last committed one of the same database and collection.
+    Latest,
+    /// None: columns are chosen by today's sample alone.
+    None,
+    /// This one, committed or not.
+    Run(RunId),
+}
+
+impl FromStr for ColumnsFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            "none" => Ok(Self::None),
+            _ => text.parse().map(Self::Run).map_err(|_| {
+                format!("`{text}` is neither `latest` nor `none` nor the name of a run")
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for ColumnsFrom {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ColumnsFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::None => f.write_str("none"),
+            Self::Run(id) => id.fmt(f),
+        }
+    }
+}
+
+impl From<ColumnsFrom> for String {
+    fn from(from: ColumnsFrom) -> Self {
+        from.to_string()
+    }
+}
+
+/// The columns of one collection in an earlier run, and what they could not take.
+#[derive(Debug, Clone)]
+pub(crate) struct EarlierColumns {
+    pub(crate) run: RunId,
+    collection: String,
+    pub(crate) columns: Columns,
+    pub(crate) counts: ColumnCounts,
+}
+
+/// What earlier runs say of the collections of a database.
+#[derive(Debug, Default)]
+pub(crate) struct EarlierRuns(Vec<EarlierColumns>);
+
+impl EarlierRuns {
+    /// The columns of a collection, of the latest run that has it.
+    pub(crate) fn columns(&self, collection: &str) -> Option<&EarlierColumns> {
+        self.0
+            .iter()
+            .find(|columns| columns.collection == collection)
+    }
+
+    /// Looks for the columns of these collections.
+    ///
+    /// # Errors
+    /// A run that is named and cannot be read.
+    pub(crate) async fn find(
+        store: &Store,
+        prefix: &Prefix,
+        from: &ColumnsFrom,
+        database: &str,
+        collections: &[&str],
+    ) -> anyhow::Result<Self> {
+        match from {
+            ColumnsFrom::None => Ok(Self::default()),
+            ColumnsFrom::Run(id) => of_run(store, prefix, id, database)
+                .await
+                .with_context(|| format!("the columns of run `{id}` cannot be taken over")),
+            ColumnsFrom::Latest => {
+                let latest = of_latest(store, prefix, database, collections).await;
+                Ok(latest.unwrap_or_else(|error| {
+                    tracing::warn!("columns are chosen without those of earlier runs: {error:#}");
+                    Self::default()
+                }))
+            }
+        }
+    }
+}
+
+async fn of_latest(
+    store: &Store,
+    prefix: &Prefix,
+    database: &str,
+    collections: &[&str],
+) -> anyhow::Result<EarlierRuns> {
+    let head = |_: &RunId, manifest: Result<bytes::Bytes, _>| {
+        let head: ManifestHead = serde_json::from_slice(&manifest.ok()?).ok()?;
+        (head.database == database).then_some(head.export_timestamp)
+    };
+    let runs = committed_runs(store, prefix, head).await?;
+    let mut runs: Vec<_> = runs
+        .into_iter()
+        .filter_map(|(id, time)| Some((time?, id)))
+        .collect();
+    runs.sort();
+    let mut found = EarlierRuns::default();
+    for (_, id) in runs.into_iter().rev().take(MAX_LOOKED_INTO) {
+        match of_run(store, prefix, &id, database).await {
+            Ok(of_run) => found.0.extend(of_run.0),
+            Err(error) => tracing::warn!(run = %id, "its columns are not taken over: {error:#}"),
+        }
+        if collections.iter().all(|name| found.columns(name).is_some()) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// What has to be known of a manifest to tell whether its run counts.
+#[derive(Deserialize)]
+struct ManifestHead {
+    export_timestamp: jiff::Timestamp,
+    database: String,
+}
+
+async fn of_run(
+    store: &Store,
+    prefix: &Prefix,
+    id: &RunId,
+    database: &str,
+) -> anyhow::Result<EarlierRuns> {
+    let location = RunLocation::new(prefix.clone(), id.clone());
+    let manifest = match published_manifest(store, &location).await {
+        Err(error) if error.kind == StoreErrorKind::NotFound => {
+            return of_unfinished(store, location, database).await;
+        }
+        manifest => ExportManifest::read(&manifest?)?,
+    };
+    anyhow::ensure!(
+        manifest.database == database,
+        "it is of database `{}`",
+        manifest.database
+    );
+    let mut found = EarlierRuns::default();
+    for split in manifest.splits {
+        // Version 1 has none.
+        if split.column_tree.is_null() {
+            continue;
+        }
+        found.0.push(EarlierColumns {
+            run: id.clone(),
+            collection: split.collection,
+            columns: serde_json::from_value(split.column_tree)?,
+            counts: serde_json::from_value(split.column_counts)?,
+        });
+    }
+    Ok(found)
+}
+
+/// A run that is not committed says in its records what was counted.
+async fn of_unfinished(
+    store: &Store,
+    location: RunLocation,
+    database: &str,
+) -> anyhow::Result<EarlierRuns> {
+    let id = location.id().clone();
+    let found = FoundRun::<ExportPlan>::find(store, location, TOOL).await?;
+    let found = found.context("there is no such run")?;
+    let plan = found.plan.work;
+    anyhow::ensure!(
+        plan.settings.database == database,
+        "it is of database `{}`",
+        plan.settings.database
+    );
+    let mut earlier = EarlierRuns::default();
+    for split in plan.splits {
+        let counts = recorded_counts(&found.run, &split).await?;
+        earlier.0.push(EarlierColumns {
+            run: id.clone(),
+            collection: split.collection,
+            columns: split.columns,
+            counts,
+        });
+    }
+    Ok(earlier)
+}
+
+async fn recorded_counts(
+    run: &lob_core::run::OpenRun,
+    split: &SplitPlan,
+) -> anyhow::Result<ColumnCounts> {
+    let mut counts = ColumnCounts::default();
+    for number in 0..split.range_count() {
+        let mut chain = Chain::of(split.split_id, number);
+        while let Some(standing) = chain.read_on(run).await? {
+            let newest = standing.record.descriptions.into_iter().next();
+            if let Some(description) = newest {
+                counts.add(description.column_counts);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_or_one_of_two_words() {
+        let parse = |text: &str| text.parse::<ColumnsFrom>();
+        assert_eq!(parse("latest"), Ok(ColumnsFrom::Latest));
+        assert_eq!(parse("none"), Ok(ColumnsFrom::None));
+        for text in ["latest", "none", "20251115_220000"] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        assert!(parse("a/b").is_err());
+    }
+}
