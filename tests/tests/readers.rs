@@ -82,8 +82,8 @@ async fn duckdb_pyarrow_and_polars_read_a_split_as_one_table() {
     }
 }
 
-/// Every value that stands in an ordinary column is the value of the document; residual rows may
-/// leave columns empty.
+/// Every value that stands in an ordinary column, or in the MAP of those that are rare, is the value
+/// of the document; residual rows may leave columns empty.
 const VALUES: &str = "
 import sys, math, duckdb, pymongo, pyarrow.dataset
 from bson import ObjectId
@@ -100,6 +100,8 @@ arrow = pyarrow.dataset.dataset(folder).to_table().to_pylist()
 split = duckdb.sql(f\"select * from read_parquet('{folder}/*.parquet')\")
 by_duckdb = {row[0]: dict(zip(split.columns, row)) for row in split.fetchall()}
 by_arrow = {row['_id']: row for row in arrow}
+for row in [*by_arrow.values(), *by_duckdb.values()]:
+    row.update(dict(row['_lob_fields'] or ()))
 assert len(by_arrow) == len(arrow) == len(by_duckdb)
 def plain(value):
     return str(value) if isinstance(value, ObjectId) else value
@@ -115,14 +117,15 @@ for document in documents:
             if found is not None and type(found) is type(plain(value)) or name == '_id':
                 assert same(found, plain(value)), (document['_id'], name, found, value)
                 compared += 1
-assert compared > 3 * len(arrow), compared
+assert compared > 2 * len(arrow), compared
 print(len(arrow))
 ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_of_oddities_has_the_right_values_in_its_ordinary_columns() {
     let servers = Servers::start().await;
-    servers.insert("split_0_input", &samples()).await;
+    let samples = samples();
+    servers.insert("split_0_input", &samples).await;
     servers.run("lob-export", &EXPORT).await.with_status(0);
     let folder = download(&servers).await;
     let arguments = [
@@ -131,7 +134,7 @@ async fn a_collection_of_oddities_has_the_right_values_in_its_ordinary_columns()
         &servers.database,
     ];
     if let Some(count) = python::run(VALUES, &arguments) {
-        assert_eq!(count.trim(), samples().len().to_string());
+        assert_eq!(count.trim(), samples.len().to_string());
     }
 }
 

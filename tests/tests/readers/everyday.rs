@@ -92,11 +92,11 @@ print(json.dumps({
 const POLARS: &str = "
 import json, polars as pl, sys
 frame = pl.read_parquet(f'{sys.argv[1]}/*.parquet')
-bids = frame['bids'].explode().struct.unnest()
+bids = [dict(row).get('150.5') or 0 for row in frame['bids'].to_list()]
 days = sorted({str(day)[:10] for day in frame['day'].to_list()})
 print(json.dumps({
     'rows': frame.height, 'price': frame['price'].sum(), 'amount': str(frame['amount'].sum()),
-    'mixed': frame['mixed'].list.sum().sum(), 'bids': bids.filter(pl.col('key') == '150.5')['value'].sum(),
+    'mixed': frame['mixed'].list.sum().sum(), 'bids': sum(bids),
     'days': ' '.join(days), 'left': frame['_lob_bson'].count(),
 }))
 ";
