@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use bson::RawDocument;
 use lob_columns::{
-    ColumnCounts, Columns, Digest, EncodedRowGroup, Encoder, MAX_ROW_GROUP_BYTES, ParquetWriter,
-    WriteError,
+    ColumnCounts, Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError,
 };
 use lob_core::interrupt::Interrupt;
 use lob_core::multipart::FinishedParts;
@@ -29,13 +28,9 @@ use crate::statistics::StatisticsBuilder;
 /// encoding takes as much memory again.
 const ENCODERS: usize = 2;
 
-/// From so many columns on, row groups are twice as large: each costs in the footer by its columns.
-const WIDE_LEAVES: usize = 1000;
-
 /// A data file that takes documents.
 pub(crate) struct DataFile {
     settings: ByteSettings,
-    row_group_size: u64,
     encoder: Encoder,
     digest: Digest,
     statistics: StatisticsBuilder,
@@ -66,14 +61,8 @@ impl DataFile {
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
         let sink = PartSink::new(budget);
-        let is_wide = columns.leaves() > WIDE_LEAVES;
         Ok(Self {
             settings: settings.clone(),
-            row_group_size: if is_wide {
-                (2 * settings.row_group_size.0).min(MAX_ROW_GROUP_BYTES as u64)
-            } else {
-                settings.row_group_size.0
-            },
             encoder: Encoder::new(columns),
             digest: Digest::default(),
             statistics: StatisticsBuilder::default(),
@@ -94,7 +83,7 @@ impl DataFile {
 
     /// Whether the pending documents fill a row group.
     pub(crate) fn has_row_group(&self) -> bool {
-        self.encoder.pending_bytes() as u64 >= self.row_group_size
+        self.encoder.pending_bytes() as u64 >= self.settings.row_group_size.0
     }
 
     /// Whether the file has its size.
