@@ -51,7 +51,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Upload, export, import and compare made-up LOB data; needs nothing but Rust
+    /// Upload, export, import and compare made-up LOB data; needs no server
     Demo,
     /// Run all tests against the test servers in the process
     Test,

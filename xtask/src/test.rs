@@ -1,4 +1,4 @@
-//! All tests, against the test servers in the process: needs nothing but Rust.
+//! All tests, against the test servers in the process.
 
 use xshell::{Shell, cmd};
 
