@@ -115,6 +115,11 @@ impl Counter {
         }
     }
 
+    /// Counts a name in a map that cannot be its key.
+    pub(crate) fn add_odd_key(&mut self) {
+        self.further += 1;
+    }
+
     pub(crate) fn counts(&self, level: &Level) -> ColumnCounts {
         let mut counts = ColumnCounts {
             further_without_column: self.further,

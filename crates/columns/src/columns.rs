@@ -167,9 +167,8 @@ impl Size {
             if name.contains('\0') || !has_gap || !column.column_type.is_possible() {
                 return Err(InvalidColumns::Impossible(name.clone()));
             }
-            if !is_null {
-                self.measure_type(&column.column_type, depth, prefix + name.len() + 1)?;
-            }
+            // One that never has a value counts as well: it takes room in plans and footers.
+            self.measure_type(&column.column_type, depth, prefix + name.len() + 1)?;
         }
         Ok(())
     }

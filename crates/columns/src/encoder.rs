@@ -166,7 +166,9 @@ impl Encoder {
             self.counter.add_misfit(*column, *bson_type);
         }
         for (level, start) in &self.row.strangers {
-            if *level != NO_LEVEL {
+            if *level == NO_LEVEL {
+                self.counter.add_odd_key();
+            } else {
                 let name = raw::cstring(&self.row.leftovers[start + 1..]).unwrap_or_default();
                 self.counter.add_stranger(*level, name);
             }

@@ -90,14 +90,14 @@ impl Order {
 impl Level {
     /// The top level.
     pub(crate) fn of(columns: &Columns) -> Self {
-        Self::with_paths(columns).0
+        Paths::default().level(columns.root(), None)
     }
 
     /// The top level, and what people call what is in it.
     pub(crate) fn with_paths(columns: &Columns) -> (Self, Paths) {
-        let mut numbers = Paths::default();
-        let level = numbers.level(columns.root(), String::new());
-        (level, numbers)
+        let mut paths = Paths::default();
+        let level = paths.level(columns.root(), Some(String::new()));
+        (level, paths)
     }
 
     /// Adds orders of this level and of those in it, as a footer has them; none if one is no
@@ -156,16 +156,20 @@ impl Paths {
         join(&self.levels[level], name)
     }
 
-    fn level(&mut self, fields: &Fields, path: String) -> Level {
+    /// Without a path nothing is called anything: a decoder names no column.
+    fn level(&mut self, fields: &Fields, path: Option<String>) -> Level {
         let number = self.levels.len();
-        self.levels.push(path.clone());
+        self.levels.push(path.clone().unwrap_or_default());
         let slots: Vec<_> = fields
             .list()
             .iter()
             .map(|column| Slot {
                 name: [column.name.as_bytes(), b"\0"].concat().into_boxed_slice(),
                 gap: column.gap,
-                item: self.item(&column.column_type, join(&path, &column.name)),
+                item: {
+                    let path = path.as_ref().map(|path| join(path, &column.name));
+                    self.item(&column.column_type, path)
+                },
             })
             .collect();
         let mut names = fields.list().iter().map(|column| column.name.as_str());
@@ -187,9 +191,10 @@ impl Paths {
         }
     }
 
-    fn item(&mut self, column_type: &ColumnType, path: String) -> Item {
+    fn item(&mut self, column_type: &ColumnType, path: Option<String>) -> Item {
         let column = self.columns.len();
-        self.columns.push(path.clone());
+        self.columns.push(path.clone().unwrap_or_default());
+        let below = |part: &str| path.as_ref().map(|path| format!("{path}{part}"));
         self.types.push(column_type.name());
         let value = match column_type {
             ColumnType::Double => Value::Double { by_driver: false },
@@ -206,10 +211,8 @@ impl Paths {
             ColumnType::Date => Value::Date,
             ColumnType::Decimal(scale) => Value::Decimal(*scale),
             ColumnType::Null => Value::Null,
-            ColumnType::List(element) => {
-                Value::List(Box::new(self.item(element, format!("{path}[]"))))
-            }
-            ColumnType::Map(value) => Value::Map(Box::new(self.item(value, format!("{path}.*")))),
+            ColumnType::List(element) => Value::List(Box::new(self.item(element, below("[]")))),
+            ColumnType::Map(value) => Value::Map(Box::new(self.item(value, below(".*")))),
             ColumnType::Struct(fields) => Value::Document(Box::new(self.level(fields, path))),
             ColumnType::String => Value::Bytes(BytesCodec::String),
             ColumnType::ObjectId => Value::Bytes(BytesCodec::ObjectId),

@@ -133,15 +133,21 @@ async fn of_latest(
         .filter_map(|(id, time)| Some((time?, id)))
         .collect();
     runs.sort();
-    let mut found = EarlierRuns::default();
+    let (mut found, count) = (EarlierRuns::default(), runs.len());
     for (_, id) in runs.into_iter().rev().take(MAX_LOOKED_INTO) {
         match of_run(store, prefix, &id, database).await {
             Ok(of_run) => found.0.extend(of_run.0),
             Err(error) => tracing::warn!(run = %id, "its columns are not taken over: {error:#}"),
         }
         if collections.iter().all(|name| found.columns(name).is_some()) {
-            break;
+            return Ok(found);
         }
+    }
+    if count > MAX_LOOKED_INTO {
+        tracing::warn!(
+            "the last {MAX_LOOKED_INTO} runs do not have every collection, whose columns are chosen \
+             anew: name the run with --columns-from"
+        );
     }
     Ok(found)
 }

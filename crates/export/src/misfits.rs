@@ -71,7 +71,13 @@ impl Percent {
     /// The smallest of two decimal places that allows this part.
     fn that_allows(part: u64, whole: u64) -> Self {
         let hundredths = (u128::from(part) * 10_000).div_ceil(u128::from(whole.max(1)));
-        Self(hundredths as f64 / 100.0)
+        let percent = Self(hundredths as f64 / 100.0);
+        // What is rounded in the comparison may fall on the other side.
+        if percent.allows(part, whole) {
+            percent
+        } else {
+            Self((hundredths + 1) as f64 / 100.0)
+        }
     }
 }
 
@@ -121,7 +127,7 @@ fn is_curable(split: &ExportedSplit) -> bool {
     let has_others = !counts.without_column.is_empty()
         || counts.further_without_column > 0
         || counts.whole_documents > 0;
-    !has_others && counts.misfits.iter().all(is_widened)
+    !has_others && !counts.misfits.is_empty() && counts.misfits.iter().all(is_widened)
 }
 
 /// What no column of a split holds, for people: the columns with the most such values first.
@@ -151,9 +157,16 @@ pub(crate) fn lines(split: &ExportedSplit) -> Vec<String> {
         } else {
             ""
         };
+        // Lists and maps have any number of values in a document.
+        let is_one_each = !column.contains("[]") && !column.contains(".*");
+        let of = if is_one_each {
+            format!(" of {documents} values")
+        } else {
+            " values".to_owned()
+        };
         let column = column.escape_debug();
         lines.push(format!(
-            "{column}: {} of {documents} values do not fit, the column is {kind}{next}",
+            "{column}: {}{of} do not fit, the column is {kind}{next}",
             types.join(" and ")
         ));
     }
@@ -162,6 +175,12 @@ pub(crate) fn lines(split: &ExportedSplit) -> Vec<String> {
     }
     let mut names: Vec<_> = counts.without_column.iter().collect();
     names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    if counts.further_without_column > 0 && names.is_empty() {
+        let further = counts.further_without_column;
+        lines.push(format!(
+            "{further} names that are twice in a map, or no text"
+        ));
+    }
     if !names.is_empty() {
         let told = names.iter().take(MAX_LINES);
         let told: Vec<_> = told
@@ -170,7 +189,7 @@ pub(crate) fn lines(split: &ExportedSplit) -> Vec<String> {
         let has_more = names.len() > MAX_LINES || counts.further_without_column > 0;
         let more = if has_more { " and more" } else { "" };
         lines.push(format!(
-            "fields without a column: {}{more}; `--columns-sample all` gives each field one",
+            "fields without a column: {}{more}; `--columns-sample all` looks at every document for them",
             told.join(", ")
         ));
     }
@@ -207,6 +226,12 @@ mod tests {
         assert_eq!(Percent::that_allows(20, 100_000), Percent(0.02));
         assert_eq!(Percent::that_allows(1, 300_000), Percent(0.01));
         assert!(Percent::that_allows(1, 300_000).allows(1, 300_000));
+        for part in 0..=10_000 {
+            assert!(
+                Percent::that_allows(part, 10_000).allows(part, 10_000),
+                "{part}"
+            );
+        }
         assert!(!Percent(0.0).allows(1, u64::MAX));
         assert!(Percent(0.0).allows(0, 0));
     }

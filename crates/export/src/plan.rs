@@ -236,7 +236,7 @@ fn choose_columns(
             .filter(|(_, kind)| kind.contains("decimal128"))
         {
             let name = name.escape_debug();
-            tracing::info!(%namespace, "the column {name} has decimals as text: they share no scale");
+            tracing::info!(%namespace, "the column {name} has decimals as text: no scale fits them");
         }
         return columns;
     };
@@ -248,6 +248,11 @@ fn choose_columns(
         let name = name.escape_debug();
         match before {
             Some(before) if *before == kind => {}
+            Some(before) if before.contains("null") => tracing::warn!(
+                %namespace, %run,
+                "the column {name} is {kind} and was {before}, without values: most readers cannot \
+                 read both runs as one table"
+            ),
             Some(before) => tracing::warn!(
                 %namespace, %run,
                 "the column {name} is {kind} and was {before}: readers of both runs at once need \

@@ -17,9 +17,12 @@ pub(super) fn evolve(
     natures: &Natures,
 ) -> Columns {
     let evolution = Evolution { counts, natures };
-    let list = evolution.fields(earlier.root(), Some(proposed.root()), "");
-    let evolved = Fields::new(list).and_then(Columns::new);
-    // More than fits: then nothing new is a column, and what does not fit is counted.
+    let evolve = |proposed| {
+        let list = evolution.fields(earlier.root(), proposed, "");
+        Fields::new(list).and_then(Columns::new)
+    };
+    // More than fits: then nothing new is a column.
+    let evolved = evolve(Some(proposed.root())).or_else(|_| evolve(None));
     evolved.unwrap_or_else(|_| earlier.clone())
 }
 
@@ -70,7 +73,7 @@ impl Evolution<'_> {
         for column in fields.filter(|column| !names.contains(&fold(&column.name))) {
             if column.name == REST_COLUMN {
                 rest = Some(column.clone());
-            } else if rest.is_none() {
+            } else {
                 added.push(column.clone());
             }
         }
@@ -93,6 +96,12 @@ impl Evolution<'_> {
                 today.clone()
             }
             (Int64 | DriverInt64, _) if self.counts.can_widen(path) => DriverDouble,
+            // Today's sample has doubles already, and no integer that is none.
+            (Int64 | DriverInt64, Some(today @ (Double | DriverDouble)))
+                if !self.counts.beyond_double.contains(path) =>
+            {
+                today.clone()
+            }
             // What goes without saying is as it is today.
             (Int64 | DriverInt64, Some(today @ (Int64 | DriverInt64)))
             | (Double | DriverDouble, Some(today @ (Double | DriverDouble)))

@@ -167,6 +167,7 @@ impl Chooser {
         let most = stats.kinds.iter().map(count_of).max();
         let chosen = stats.kinds.iter().find(|kind| Some(count_of(kind)) == most);
         let Some((kind, _)) = chosen.copied() else {
+            self.leaf(prefix)?;
             return Some(ColumnType::Null);
         };
         let leaf = match kind {
@@ -174,9 +175,6 @@ impl Chooser {
             Kind::Array => {
                 let (path, prefix) = (format!("{path}[]"), prefix + "list.element.".len());
                 let element = self.column_type(*stats.elements?, &path, prefix)?;
-                if element == ColumnType::Null {
-                    self.leaf(prefix)?;
-                }
                 return Some(ColumnType::List(Box::new(element)));
             }
             Kind::Number => stats.numbers.column_type(),
