@@ -135,12 +135,11 @@ impl<W: Write> ParquetWriter<W> {
         self.bytes_written.load(Ordering::Relaxed)
     }
 
-    /// Whether one more row group, beside `waiting` ones that are cut and not written yet, might
-    /// make the footer too large to be read: end the data file. Only files of very many columns
-    /// come to that.
+    /// Whether one more row group, beside `waiting` ones that are cut and not written yet, would
+    /// make the footer large: end the data file. Only files of very many columns come to that.
     pub fn is_full(&self, waiting: usize) -> bool {
         let to_come = (waiting + 1).saturating_mul(self.row_group_footer_bytes);
-        self.footer_bytes.saturating_add(to_come) > MAX_ROW_GROUPS_FOOTER_BYTES
+        self.footer_bytes.saturating_add(to_come) > FULL_FOOTER_BYTES
     }
 
     /// Writes the footer and gives the sink back.
@@ -161,7 +160,10 @@ impl<W: Write> ParquetWriter<W> {
     }
 }
 
-/// What row groups may take of the footer; the rest is left to columns and shapes.
+/// A data file ends before its row groups take so much of the footer: until then the library keeps
+/// several times as much in memory.
+const FULL_FOOTER_BYTES: usize = 4 << 20;
+/// What row groups may take of the footer; the rest is left to columns and orders.
 const MAX_ROW_GROUPS_FOOTER_BYTES: usize = MAX_FOOTER_BYTES / 2;
 
 /// Counts what a sink takes.
