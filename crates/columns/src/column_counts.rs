@@ -130,10 +130,9 @@ impl Counter {
             let path = &self.paths.columns[*column];
             let kind = self.paths.types[*column].to_owned();
             counts.types.insert(path.clone(), kind);
-            let types = counts.misfits.entry(path.clone());
-            types
-                .or_default()
-                .insert(bson_type.name().to_owned(), *count);
+            let types = counts.misfits.entry(path.clone()).or_default();
+            // Columns whose names have dots can share a path.
+            *types.entry(bson_type.name().to_owned()).or_default() += count;
         }
         for (level, names) in &self.strangers {
             for (name, count) in names {

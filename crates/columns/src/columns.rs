@@ -101,7 +101,7 @@ impl Columns {
             .map(|column| (column.name.as_str(), column.column_type.to_string()))
     }
 
-    /// Leaf columns in the file, our own included.
+    /// Leaf columns in the file, our own included; fields that never have a value count too.
     pub fn leaves(&self) -> usize {
         self.leaves + 2
     }

@@ -112,7 +112,7 @@ impl Row {
         self.levels[level].seen[slot] == document
     }
 
-    /// The orders that were learned, each as JSON.
+    /// The orders that were learned.
     pub(super) fn into_learned(self) -> Vec<LearnedOrder> {
         self.learned
     }

@@ -211,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_share_a_path_are_counted_together() {
+        let columns = proposal(&[doc! { "a.b": 1, "a": { "b": 1 } }]).finish();
+        let counts = encoded(&columns, &[doc! { "a.b": "text", "a": { "b": "text" } }]);
+        assert_eq!(counts.misfits["a.b"]["string"], 2);
+    }
+
+    #[test]
     fn a_nature_stays_unless_it_is_overruled() {
         let book = |n: i32| doc! { "bids": { (n.to_string()): 1.5, ((n + 1).to_string()): 2.5 } };
         let books: Vec<_> = (0..50).map(book).collect();

@@ -161,8 +161,9 @@ impl Chooser {
                 fields.list[position].1 = value;
             }
             stats = frequent;
-            let value = self.column_type(values.into_values(), REST_COLUMN, MAP_PATH);
-            rest = value.and_then(|value| self.map(value, REST_COLUMN.len() + 1));
+            let prefix = REST_COLUMN.len() + 1;
+            let value = self.column_type(values.into_values(), REST_COLUMN, prefix + MAP_PATH);
+            rest = value.and_then(|value| self.map(value, prefix));
         }
         let mut list = self.fields(stats, "", 0);
         list.extend(rest.map(|column_type| Column {
