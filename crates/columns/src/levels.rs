@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     codec::BytesCodec,
     columns::{ColumnType, Columns, Fields, Gap, REST_COLUMN},
+    path,
 };
 
 /// Most orders of a level: from then on a row spells its own.
@@ -153,7 +154,7 @@ pub(crate) struct Paths {
 impl Paths {
     /// The path of a field of a level.
     pub(crate) fn in_level(&self, level: usize, name: &str) -> String {
-        join(&self.levels[level], name)
+        path::of_field(&self.levels[level], name)
     }
 
     /// Without a path nothing is called anything: a decoder names no column.
@@ -167,20 +168,17 @@ impl Paths {
                 name: [column.name.as_bytes(), b"\0"].concat().into_boxed_slice(),
                 gap: column.gap,
                 item: {
-                    let path = path.as_ref().map(|path| join(path, &column.name));
+                    let path = path.as_ref().map(|path| path::of_field(path, &column.name));
                     self.item(&column.column_type, path)
                 },
             })
             .collect();
-        let mut names = fields.list().iter().map(|column| column.name.as_str());
-        let rest = names
-            .clone()
-            .position(|name| number == 0 && name == REST_COLUMN);
+        let rest = fields.position(REST_COLUMN).filter(|_| number == 0);
+        let names = fields.list().iter().map(|column| column.name.as_bytes());
         let positions = names
-            .by_ref()
             .enumerate()
             .filter(|(position, _)| rest != Some(*position))
-            .map(|(position, name)| (name.as_bytes().into(), position))
+            .map(|(position, name)| (name.into(), position))
             .collect();
         Level {
             number,
@@ -194,7 +192,7 @@ impl Paths {
     fn item(&mut self, column_type: &ColumnType, path: Option<String>) -> Item {
         let column = self.columns.len();
         self.columns.push(path.clone().unwrap_or_default());
-        let below = |part: &str| path.as_ref().map(|path| format!("{path}{part}"));
+        let below = |of: fn(&str) -> String| path.as_deref().map(of);
         self.types.push(column_type.name());
         let value = match column_type {
             ColumnType::Double => Value::Double { by_driver: false },
@@ -211,8 +209,12 @@ impl Paths {
             ColumnType::Date => Value::Date,
             ColumnType::Decimal(scale) => Value::Decimal(*scale),
             ColumnType::Null => Value::Null,
-            ColumnType::List(element) => Value::List(Box::new(self.item(element, below("[]")))),
-            ColumnType::Map(value) => Value::Map(Box::new(self.item(value, below(".*")))),
+            ColumnType::List(element) => {
+                Value::List(Box::new(self.item(element, below(path::of_elements))))
+            }
+            ColumnType::Map(value) => {
+                Value::Map(Box::new(self.item(value, below(path::of_values))))
+            }
             ColumnType::Struct(fields) => Value::Document(Box::new(self.level(fields, path))),
             ColumnType::String => Value::Bytes(BytesCodec::String),
             ColumnType::ObjectId => Value::Bytes(BytesCodec::ObjectId),
@@ -221,14 +223,6 @@ impl Paths {
             ColumnType::Raw(bson_type) => Value::Bytes(BytesCodec::Raw(*bson_type)),
         };
         Item { column, value }
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
     }
 }
 

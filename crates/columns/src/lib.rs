@@ -25,6 +25,7 @@ mod footer;
 mod levels;
 mod number_runs;
 mod parquet_writer;
+mod path;
 mod proposal;
 mod raw;
 mod reader;

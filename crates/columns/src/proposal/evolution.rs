@@ -6,6 +6,7 @@ use super::Natures;
 use crate::{
     column_counts::ColumnCounts,
     columns::{Column, ColumnType, Columns, Fields, REST_COLUMN, fold},
+    path,
 };
 
 /// New fields come last, integers may become doubles; defaults are those of today, as no reader
@@ -39,7 +40,7 @@ impl Evolution<'_> {
         };
         let (mut list, mut added, mut rest) = (Vec::new(), Vec::new(), None);
         for column in earlier.list() {
-            let path = join(path, &column.name);
+            let path = path::of_field(path, &column.name);
             let today = find(&column.name);
             let (today_type, gap) = match today {
                 Some(today) => (Some(&today.column_type), today.gap),
@@ -107,45 +108,31 @@ impl Evolution<'_> {
             | (Double | DriverDouble, Some(today @ (Double | DriverDouble)))
             | (ColumnType::Raw(_), Some(today @ ColumnType::Raw(_))) => today.clone(),
             (List(earlier), today) => {
-                let today = match today {
-                    Some(List(today)) => Some(&**today),
+                let today = today.and_then(|today| match today {
+                    List(element) => Some(&**element),
                     _ => None,
-                };
-                List(Box::new(self.column_type(
-                    earlier,
-                    today,
-                    &format!("{path}[]"),
-                )))
+                });
+                let path = path::of_elements(path);
+                List(Box::new(self.column_type(earlier, today, &path)))
             }
             (Map(earlier), today) => {
-                let today = match today {
-                    Some(Map(today)) => Some(&**today),
+                let today = today.and_then(|today| match today {
+                    Map(value) => Some(&**value),
                     _ => None,
-                };
-                Map(Box::new(self.column_type(
-                    earlier,
-                    today,
-                    &format!("{path}.*"),
-                )))
+                });
+                let path = path::of_values(path);
+                Map(Box::new(self.column_type(earlier, today, &path)))
             }
             (Struct(earlier), today) => {
-                let today = match today {
-                    Some(Struct(today)) => Some(today),
+                let today = today.and_then(|today| match today {
+                    Struct(fields) => Some(fields),
                     _ => None,
-                };
+                });
                 let fields = Fields::new(self.fields(earlier, today, path));
                 Struct(fields.unwrap_or_else(|_| earlier.clone()))
             }
             (earlier, _) => earlier.clone(),
         }
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Chooser, value_stats::ValueStats};
 use crate::{
     columns::{Column, ColumnType, Fields, Gap, MAX_NAME_BYTES, REST_COLUMN, fold, is_own_name},
+    path,
     raw::{Elements, MalformedBson},
 };
 
@@ -190,7 +191,7 @@ impl Chooser {
             (false, false) => stats.has_data_names(),
         };
         if is_map {
-            let path = format!("{path}.*");
+            let path = path::of_values(path);
             let value = self.column_type(stats.into_values(), &path, prefix + MAP_PATH)?;
             return self.map(value, prefix);
         }
@@ -218,19 +219,10 @@ impl Chooser {
             if is_taken || name.len() > MAX_NAME_BYTES {
                 continue;
             }
-            let path = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
+            let path = path::of_field(path, &name);
             let gap = stats.gap(documents);
             if let Some(column_type) = self.column_type(stats, &path, prefix + name.len() + 1) {
                 folded.insert(fold(&name));
-                let gap = match (&column_type, gap) {
-                    (ColumnType::Null, gap) => gap,
-                    (_, Gap::Null) => Gap::Null,
-                    (_, _) => Gap::Absent,
-                };
                 list.push(Column {
                     name,
                     column_type,

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     columns::{ColumnType, Gap, MAX_NESTING},
+    path,
     raw::{BsonType, Element, Elements, MalformedBson},
 };
 
@@ -173,7 +174,7 @@ impl Chooser {
         let leaf = match kind {
             Kind::Document => return self.document(stats.fields, path, prefix),
             Kind::Array => {
-                let (path, prefix) = (format!("{path}[]"), prefix + "list.element.".len());
+                let (path, prefix) = (path::of_elements(path), prefix + "list.element.".len());
                 let element = self.column_type(*stats.elements?, &path, prefix)?;
                 return Some(ColumnType::List(Box::new(element)));
             }
