@@ -5,6 +5,7 @@
 
 mod builder;
 mod row;
+mod scalars;
 mod value;
 mod walk;
 

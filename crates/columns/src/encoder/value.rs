@@ -1,27 +1,20 @@
-//! Values into their columns: scalars, arrays, and documents whose names are data.
-//!
-//! A value is put only if it comes back the same; otherwise the column has none, and the element is
-//! left over.
+//! Values into their columns: documents, arrays, and documents whose names are data. What does not
+//! come back the same from its column is left over.
 
 use super::{
     builder::{Builder, ListBuilder, MapBuilder},
     row::Row,
+    scalars::{self, ARRAY, DOCUMENT, DOUBLE, INT32, INT64, Put, Said, magnitude_of},
     walk::{NO_LEVEL, Stop},
 };
 use crate::{
-    codec::{double_as_int64, int64_as_double, is_driver_int32, is_readable_date},
+    codec::is_driver_int32,
     codes::Op,
     columns::Gap,
-    decimal::Decimal,
     levels::{Item, Value},
     number_runs,
     raw::{ArrayKey, BsonType, MalformedBson, TRUNCATED, body, cstring},
 };
-
-const DOUBLE: u8 = BsonType::Double.code();
-const INT32: u8 = BsonType::Int32.code();
-const INT64: u8 = BsonType::Int64.code();
-const EMPTY: &[u8] = b"\x05\0\0\0\0";
 
 /// An element and what follows it.
 #[derive(Clone, Copy)]
@@ -36,11 +29,11 @@ impl<'a> Ahead<'a> {
         self.bytes[0]
     }
 
-    fn value(self) -> &'a [u8] {
+    pub(super) fn value(self) -> &'a [u8] {
         &self.bytes[1 + self.name_len..]
     }
 
-    fn fixed<const N: usize>(self) -> Result<([u8; N], &'a [u8]), MalformedBson> {
+    pub(super) fn fixed<const N: usize>(self) -> Result<([u8; N], &'a [u8]), MalformedBson> {
         let (value, rest) = self.value().split_first_chunk().ok_or(TRUNCATED)?;
         Ok((*value, rest))
     }
@@ -63,147 +56,47 @@ impl Row {
         ahead: Ahead<'a>,
     ) -> Result<&'a [u8], Stop> {
         self.codes.visit(1);
-        let code = ahead.code();
-        match (&mut item.value, column) {
-            (Value::Double { by_driver }, Builder::Double(values)) => match code {
-                DOUBLE => {
-                    let (value, rest) = ahead.fixed()?;
-                    let value = f64::from_le_bytes(value);
-                    values.put(at, value);
-                    if *by_driver && is_driver_int32(value) {
-                        self.codes.here(Op::Type(BsonType::Double));
-                    }
-                    return Ok(rest);
-                }
-                INT32 => {
-                    let (value, rest) = ahead.fixed()?;
-                    values.put(at, i32::from_le_bytes(value).into());
-                    if !*by_driver {
-                        self.codes.here(Op::Type(BsonType::Int32));
-                    }
-                    return Ok(rest);
-                }
-                INT64 => {
-                    let (value, rest) = ahead.fixed()?;
-                    if let Some(value) = int64_as_double(i64::from_le_bytes(value)) {
-                        values.put(at, value);
-                        self.codes.here(Op::Type(BsonType::Int64));
-                        return Ok(rest);
-                    }
-                }
-                _ => {}
-            },
-            (
-                Value::Int64 {
-                    by_driver,
-                    magnitude,
-                },
-                Builder::Int64(values),
-            ) => match code {
-                INT32 => {
-                    let (value, rest) = ahead.fixed()?;
-                    values.put(at, i32::from_le_bytes(value).into());
-                    if !*by_driver {
-                        self.codes.here(Op::Type(BsonType::Int32));
-                    }
-                    return Ok(rest);
-                }
-                INT64 => {
-                    let (value, rest) = ahead.fixed()?;
-                    let value = i64::from_le_bytes(value);
-                    values.put(at, value);
-                    *magnitude |= magnitude_of(value);
-                    if *by_driver && i32::try_from(value).is_ok() {
-                        self.codes.here(Op::Type(BsonType::Int64));
-                    }
-                    return Ok(rest);
-                }
-                DOUBLE => {
-                    let (value, rest) = ahead.fixed()?;
-                    if let Some(value) = double_as_int64(f64::from_le_bytes(value)) {
-                        values.put(at, value);
-                        *magnitude |= magnitude_of(value);
-                        self.codes.here(Op::Type(BsonType::Double));
-                        return Ok(rest);
-                    }
-                }
-                _ => {}
-            },
-            (Value::Bool, Builder::Bool(values)) if code == BsonType::Bool.code() => {
-                let ([byte], rest) = ahead.fixed()?;
-                if byte <= 1 {
-                    values.put(at, byte == 1);
-                    return Ok(rest);
-                }
-            }
-            (Value::Date, Builder::Int64(values)) if code == BsonType::Date.code() => {
-                let (value, rest) = ahead.fixed()?;
-                let date = i64::from_le_bytes(value);
-                if is_readable_date(date) {
-                    values.put(at, date);
-                    return Ok(rest);
-                }
-            }
-            (Value::Decimal(scale), Builder::Decimal(values, _))
-                if code == BsonType::Decimal128.code() =>
-            {
-                let (value, rest) = ahead.fixed()?;
-                let decimal = Decimal::of_bytes(value);
-                let number = decimal.and_then(|decimal| decimal.to_scale(*scale));
-                if let Some((decimal, number)) = decimal.zip(number) {
-                    values.put(at, number);
-                    if decimal.exponent != -i32::from(*scale) {
-                        self.codes.here(Op::Exponent(decimal.exponent));
-                    }
-                    return Ok(rest);
-                }
-            }
-            (Value::Bytes(codec), Builder::Bytes(values)) => {
-                let bson_type = BsonType::of(code)?;
-                if let Some(of_type) = codec.for_type(bson_type) {
-                    let (value, rest) = ahead.split(bson_type)?;
-                    if values.put(of_type, at, value) {
-                        if of_type != *codec {
-                            self.codes.here(Op::Type(bson_type));
-                        }
-                        return Ok(rest);
-                    }
-                }
-            }
-            (Value::Document(level), Builder::Struct(columns))
-                if code == BsonType::Document.code() =>
-            {
+        let put = match (&mut item.value, column, ahead.code()) {
+            (Value::Document(level), Builder::Struct(columns), DOCUMENT) => {
                 let (value, rest) = ahead.split(BsonType::Document)?;
                 self.document(level, columns, at, value)?;
                 return Ok(rest);
             }
-            (Value::List(element), Builder::List(list)) if code == BsonType::Array.code() => {
-                let (value, rest) = ahead.split(BsonType::Array)?;
-                if self.array(element, list, at, value)? {
-                    return Ok(rest);
-                }
-            }
-            (Value::Map(value), Builder::Map(map)) if code == BsonType::Document.code() => {
+            (Value::Map(value), Builder::Map(map), DOCUMENT) => {
                 let (document, rest) = ahead.split(BsonType::Document)?;
                 self.map(value, map, at, document)?;
                 return Ok(rest);
             }
-            (Value::Null, _) => {
-                let default = match code {
-                    0x03 => Gap::Document,
-                    0x04 => Gap::Array,
-                    _ => Gap::Null,
-                };
-                if default != Gap::Null && ahead.value().starts_with(EMPTY) {
-                    if gap != default {
-                        self.codes.here(Op::Type(BsonType::of(code)?));
-                    }
-                    return Ok(&ahead.value()[EMPTY.len()..]);
+            (Value::List(element), Builder::List(list), ARRAY) => {
+                let (value, rest) = ahead.split(BsonType::Array)?;
+                if self.array(element, list, at, value)? {
+                    return Ok(rest);
                 }
+                None
             }
-            _ => {}
+            (value, column, _) => scalars::put(value, gap, column, at, ahead)?,
+        };
+        match put {
+            Some(Put { rest, said }) => {
+                match said {
+                    Said::Nothing => {}
+                    Said::Type => self.codes.here(Op::Type(BsonType::of(ahead.code())?)),
+                    Said::Exponent(exponent) => self.codes.here(Op::Exponent(exponent)),
+                }
+                Ok(rest)
+            }
+            None => self.without_column(item.column, gap, ahead),
         }
-        let bson_type = BsonType::of(code)?;
+    }
+
+    /// Says what has no value, or leaves over what its column does not hold.
+    fn without_column<'a>(
+        &mut self,
+        column: usize,
+        gap: Gap,
+        ahead: Ahead<'a>,
+    ) -> Result<&'a [u8], Stop> {
+        let bson_type = BsonType::of(ahead.code())?;
         if bson_type.is_valueless() {
             if bson_type != BsonType::Null || gap != Gap::Null {
                 self.codes.here(Op::Type(bson_type));
@@ -211,7 +104,7 @@ impl Row {
             return Ok(ahead.value());
         }
         self.codes.here(Op::Left);
-        self.misfits.push((item.column, bson_type));
+        self.misfits.push((column, bson_type));
         Ok(self.leave(ahead.bytes, bson_type, ahead.name_len)?)
     }
 
@@ -297,11 +190,6 @@ impl Row {
         let (values, at) = map.put_key(&ahead.bytes[1..ahead.name_len]);
         self.value(item, Gap::Null, values, at, ahead)
     }
-}
-
-/// The bits of a number without regard to its sign.
-fn magnitude_of(value: i64) -> u64 {
-    (value ^ (value >> 63)).cast_unsigned()
 }
 
 /// Copies the leading elements of an array of plain numbers, whose layout is known in advance: how

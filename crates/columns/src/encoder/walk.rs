@@ -68,11 +68,9 @@ impl Row {
                             position = rank;
                             slot
                         }
-                        (Some((slot, _)), _) if self.has_seen(*number, slot, document) => {
-                            bytes = self.insert(*number, bytes)?;
-                            continue;
+                        (Some((slot, _)), _) if !self.has_seen(*number, slot, document) => {
+                            return Err(Stop::OtherOrder);
                         }
-                        (Some(_), _) => return Err(Stop::OtherOrder),
                         (None, Some(rest)) if self.is_new_key(&mut entries, name) => {
                             if is_spelled {
                                 position += 1;
@@ -90,7 +88,8 @@ impl Row {
                             bytes = self.entry(item, map, ahead)?;
                             continue;
                         }
-                        (None, _) => {
+                        // A name twice, or without a column.
+                        _ => {
                             bytes = self.insert(*number, bytes)?;
                             continue;
                         }
