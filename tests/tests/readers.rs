@@ -13,6 +13,7 @@ use lob_testkit::bson_samples;
 use lob_testkit::split_documents::SplitDocuments;
 use lob_tests::python;
 use lob_tests::servers::Servers;
+use serde_json::Value;
 
 const EXPORT: [&str; 2] = ["--run-id", "r1"];
 const IMPORT: [&str; 4] = ["--run-id", "r1", "--collection-pattern", "back_{N}"];
@@ -40,6 +41,41 @@ async fn download(servers: &Servers) -> tempfile::TempDir {
         std::fs::write(folder.path().join(name), servers.object(key).await).unwrap();
     }
     folder
+}
+
+/// One script a reader: each opens the data files in the folder that it is given, and prints the
+/// answers to the same questions as one JSON object.
+struct Scripts {
+    duckdb: &'static str,
+    pyarrow: &'static str,
+    polars: &'static str,
+    spark: &'static str,
+}
+
+impl Scripts {
+    /// Panics unless every reader that is there finds these answers in the data files of run `r1`.
+    async fn all_find(&self, servers: &Servers, answers: &Value) {
+        let folder = download(servers).await;
+        let folder = folder.path().to_str().unwrap();
+        let found = [
+            ("DuckDB", python::run(self.duckdb, &[folder])),
+            ("pyarrow", python::run(self.pyarrow, &[folder])),
+            ("polars", python::run(self.polars, &[folder])),
+            ("Spark", python::run_with_spark(self.spark, &[folder])),
+        ];
+        for (reader, found) in found {
+            let Some(found) = found else { continue };
+            let found: Value = serde_json::from_str(&found).unwrap();
+            for (question, answer) in answers.as_object().unwrap() {
+                let found = &found[question];
+                let is_same = match answer.as_f64() {
+                    Some(number) => found.as_f64() == Some(number),
+                    None => found == answer,
+                };
+                assert!(is_same, "{question} by {reader}: {found} for {answer}");
+            }
+        }
+    }
 }
 
 const TABLE: &str = "

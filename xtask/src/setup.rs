@@ -24,15 +24,16 @@ const OPENSSL_PLATFORM: [&str; 4] = [
     "manylinux2014_x86_64",
 ];
 /// Readers that are not ours to trust.
-const PYTHON_PACKAGES: [&str; 6] = [
+const PYTHON_PACKAGES: [&str; 7] = [
     "pymongo==4.20.0",
     "pyarrow==26.0.1",
+    "pandas==2.3.3",
     "duckdb==2.0.0",
     "polars==2.1.0",
     "boto3==1.44.5",
     "awscli==1.46.2",
 ];
-const IMPORTS: &str = "import pymongo, pyarrow, duckdb, polars, boto3, awscli";
+const IMPORTS: &str = "import pymongo, pyarrow, pandas, duckdb, polars, boto3, awscli";
 /// The reader that needs Java.
 const PYSPARK: &str = "pyspark==3.5.6";
 /// Takes the binary and its libraries out of the wheels in `argv[1]` and puts them into `argv[2]`.

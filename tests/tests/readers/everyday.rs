@@ -4,11 +4,10 @@
 
 use bson::raw::{CString, cstr};
 use bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
-use lob_tests::python;
 use lob_tests::servers::Servers;
 use serde_json::{Value, json};
 
-use super::{EXPORT, IMPORT, download};
+use super::{EXPORT, IMPORT, Scripts};
 
 const DOCUMENTS: i32 = 2000;
 /// 1899-12-30, the first moment of the year 1, and the last of the year 9999.
@@ -136,27 +135,11 @@ async fn everyday_data_is_one_table_for_every_reader_and_nothing_is_left_over() 
     let back = servers.documents(&servers.database, "back_0").await;
     assert_eq!(back, documents);
 
-    let folder = download(&servers).await;
-    let folder = folder.path().to_str().unwrap();
-    let readers = [
-        ("DuckDB", python::run(DUCKDB, &[folder])),
-        ("pyarrow and pandas", python::run(PYARROW, &[folder])),
-        ("polars", python::run(POLARS, &[folder])),
-        ("Spark", python::run_with_spark(SPARK, &[folder])),
-    ];
-    for (reader, found) in readers {
-        let Some(found) = found else { continue };
-        let found: Value = serde_json::from_str(found.lines().last().unwrap()).unwrap();
-        for (question, answer) in answers().as_object().unwrap() {
-            let is_same = match answer.as_f64() {
-                Some(number) => found[question].as_f64() == Some(number),
-                None => found[question] == *answer,
-            };
-            assert!(
-                is_same,
-                "{question} by {reader}: {} for {answer}",
-                found[question]
-            );
-        }
-    }
+    let scripts = Scripts {
+        duckdb: DUCKDB,
+        pyarrow: PYARROW,
+        polars: POLARS,
+        spark: SPARK,
+    };
+    scripts.all_find(&servers, &answers()).await;
 }

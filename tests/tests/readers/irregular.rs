@@ -3,11 +3,10 @@
 
 use bson::raw::cstr;
 use bson::{DateTime, RawDocumentBuf, oid::ObjectId, rawdoc};
-use lob_tests::python;
 use lob_tests::servers::Servers;
 use serde_json::{Value, json};
 
-use super::{EXPORT, IMPORT, download};
+use super::{EXPORT, IMPORT, Scripts};
 
 const DOCUMENTS: i32 = 3000;
 /// 2024-01-01T00:00:00Z.
@@ -173,23 +172,13 @@ async fn an_irregular_collection_is_one_table_for_every_reader() {
     let split = exported(&servers, &["--columns-sample", "all"]).await;
     // Those whose type is not their column's, and no others.
     assert_eq!(split["residual_rows"], 300, "{split}");
-    let folder = download(&servers).await;
-    let folder = folder.path().to_str().unwrap();
-    let readers = [
-        ("DuckDB", python::run(DUCKDB, &[folder])),
-        ("pyarrow", python::run(PYARROW, &[folder])),
-        ("polars", python::run(POLARS, &[folder])),
-        ("Spark", python::run_with_spark(SPARK, &[folder])),
-    ];
-    let expected = answers(300);
-    for (reader, found) in readers {
-        let Some(found) = found else { continue };
-        let found: Value = serde_json::from_str(&found).unwrap();
-        for (question, answer) in expected.as_object().unwrap() {
-            let found = found[question].as_f64();
-            assert_eq!(found, answer.as_f64(), "{question} by {reader}");
-        }
-    }
+    let scripts = Scripts {
+        duckdb: DUCKDB,
+        pyarrow: PYARROW,
+        polars: POLARS,
+        spark: SPARK,
+    };
+    scripts.all_find(&servers, &answers(300)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
