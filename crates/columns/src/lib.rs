@@ -19,6 +19,7 @@ mod columns;
 mod compression;
 mod decimal;
 mod decoder;
+mod dictionary;
 mod digest;
 mod encoder;
 mod footer;

@@ -5,18 +5,19 @@
 
 use std::sync::Arc;
 
-use polars_arrow::array::Array;
+use polars_arrow::array::{Array, DictionaryArray};
 use polars_parquet::{
     parquet::error::ParquetError,
     write::{
         CompressedPage, CompressionOptions, Encoding, Page, ParquetType, StatisticsOptions,
-        Version, WriteOptions, array_to_columns, compress, to_parquet_leaves,
+        Version, WriteOptions, array_to_pages, compress, to_leaves, to_nested, to_parquet_leaves,
     },
 };
 
 use crate::{
     columns::{BSON_COLUMN, ColumnType, Columns},
     compression::Compression,
+    dictionary::with_dictionary,
     encoder::{Builder, BytesBuilder},
     parquet_writer::WriteError,
     schema::library_types,
@@ -135,13 +136,25 @@ fn encode_column(
         compression: compression.options(),
         data_page_size: None,
     };
-    let encodings = vec![encoding; to_parquet_leaves(parquet_type.clone()).len()];
-    let columns = array_to_columns(array, parquet_type, options, &encodings);
-    for pages in columns.map_err(|error| error.to_string())? {
-        let pages = pages.map(|page| page.map_err(ParquetError::from));
-        leaves.push(compress_chunk(pages, compression).map_err(|error| error.to_string())?);
+    let nested = to_nested(array.as_ref(), &parquet_type).map_err(said)?;
+    let mut arrays = Vec::new();
+    to_leaves(array.as_ref(), &mut arrays);
+    let types = to_parquet_leaves(parquet_type);
+    for ((values, nested), parquet_type) in arrays.into_iter().zip(nested).zip(types) {
+        let packed =
+            (encoding == Encoding::RleDictionary).then(|| with_dictionary(values.as_ref()));
+        let values = packed.flatten().map_or(values, DictionaryArray::boxed);
+        let pages = array_to_pages(values.as_ref(), parquet_type, &nested, options, encoding);
+        let pages = pages
+            .map_err(said)?
+            .map(|page| page.map_err(ParquetError::from));
+        leaves.push(compress_chunk(pages, compression).map_err(said)?);
     }
     Ok(())
+}
+
+fn said(error: impl ToString) -> String {
+    error.to_string()
 }
 
 /// Compresses the pages of a column chunk one by one; by `auto` its first page decides whether it
