@@ -4,20 +4,19 @@
 //! its value in its column, and the row's code says what is different. Columns, codes and leftovers
 //! are untrusted: a value that is missing or not of its kind is an error.
 
+mod value;
+
 use std::{ops::Range, sync::Arc};
 
 use polars_arrow::array::{Array, BinaryViewArray};
 
 use crate::{
     bson_writer::{close, open},
-    codec::{BytesCodec, double_as_int64, is_driver_int32},
     codes::{CodeReader, Op, varints},
     columns::{Columns, Gap},
-    decimal::Decimal,
     levels::{Item, Level, Slot, Value},
-    number_runs,
-    raw::{ArrayKey, BsonType, Element, Elements, MAX_DOCUMENT_BYTES, body},
-    values::{Entries, Values, is_valid, number, typed},
+    raw::{Element, Elements, MAX_DOCUMENT_BYTES, body},
+    values::{Entries, Values, is_valid, typed},
 };
 
 /// The documents of a row group.
@@ -59,6 +58,7 @@ impl Decoder {
             codes: CodeReader::new(self.codes.get(row).unwrap_or_default())?,
             leftovers: leftovers.map(Elements::of).transpose().ok()?,
             document: Vec::with_capacity(self.last_bytes),
+            name: Vec::new(),
         };
         let is_whole = |op| (op == Op::Whole).then_some(());
         if walk.codes.before(is_whole)?.is_some() {
@@ -80,6 +80,8 @@ struct Walk<'a> {
     codes: CodeReader<'a>,
     leftovers: Option<Elements<'a>>,
     document: Vec<u8>,
+    /// Room for the name of an entry or element.
+    name: Vec<u8>,
 }
 
 /// In which order the fields of a document come.
@@ -197,236 +199,25 @@ impl Walk<'_> {
         self.codes.visit()?.is_none().then_some(())
     }
 
-    fn header(&mut self, bson_type: BsonType, name: &[u8]) {
-        self.document.push(bson_type.code());
-        self.document.extend_from_slice(name);
-    }
-
-    /// Visits a field, an element or an entry of this name, which ends with a zero byte.
-    fn value(
-        &mut self,
-        item: &Item,
-        gap: Gap,
-        name: &[u8],
-        column: &Values,
-        row: usize,
-    ) -> Option<Visited> {
-        let op = self.codes.visit()?;
-        match op {
-            None | Some(Op::Type(_) | Op::Exponent(_)) => {}
-            _ if column.has_value(row) => return None,
-            Some(Op::Absent(following)) => return Some(Visited::Absent(following)),
-            Some(Op::Left) => return self.leftover().map(|()| Visited::Written),
-            Some(_) => return None,
-        }
-        if !column.has_value(row) {
-            self.valueless(item, gap, name, op)?;
-            return Some(Visited::Written);
-        }
-        match (&item.value, column, op) {
-            (Value::Double { by_driver }, Values::Double(array), op) => {
-                let value = number(array, row)?;
-                let default = if *by_driver && is_driver_int32(value) {
-                    BsonType::Int32
-                } else {
-                    BsonType::Double
-                };
-                self.double(name, value, type_said(op, default)?)?;
-            }
-            (Value::Int64 { by_driver, .. }, Values::Int64(array), op) => {
-                let value = number(array, row)?;
-                let default = if *by_driver && i32::try_from(value).is_ok() {
-                    BsonType::Int32
-                } else {
-                    BsonType::Int64
-                };
-                self.int64(name, value, type_said(op, default)?)?;
-            }
-            (Value::Date, Values::Int64(array), None) => {
-                self.int64(name, number(array, row)?, BsonType::Date)?;
-            }
-            (Value::Bool, Values::Bool(array), None) => {
-                self.header(BsonType::Bool, name);
-                self.document.push(array.get(row)?.into());
-            }
-            (Value::Decimal(scale), Values::Decimal(array), op) => {
-                let exponent = match op {
-                    None => -i32::from(*scale),
-                    Some(Op::Exponent(exponent)) => exponent,
-                    Some(_) => return None,
-                };
-                let decimal = Decimal::of_scale(number(array, row)?, *scale, exponent)?;
-                self.header(BsonType::Decimal128, name);
-                self.document.extend_from_slice(&decimal.bytes()?);
-            }
-            (Value::Bytes(codec), Values::Bytes(array), op) => {
-                let codec = codec.for_type(type_said(op, codec.bson_type())?)?;
-                self.bytes(name, codec, array.get(row)?)?;
-            }
-            (Value::List(item), Values::List(offsets, elements, _), None) => {
-                let range = range(offsets.as_slice(), row)?;
-                self.header(BsonType::Array, name);
-                self.list(item, elements, range)?;
-            }
-            (Value::Map(value), Values::Map(entries, _), None) => {
-                self.header(BsonType::Document, name);
-                let start = open(&mut self.document);
-                for entry in range(entries.offsets.as_slice(), row)? {
-                    self.entry(value, entries, entry)?;
-                }
-                self.end()?;
-                close(start, &mut self.document)?;
-            }
-            (Value::Document(level), Values::Struct(columns, _), None) => {
-                self.header(BsonType::Document, name);
-                self.document(level, columns, row)?;
-            }
-            _ => return None,
-        }
-        Some(Visited::Written)
-    }
-
-    /// Writes what has no value: what the column means by that, or what the code says.
-    fn valueless(&mut self, item: &Item, gap: Gap, name: &[u8], op: Option<Op<'_>>) -> Option<()> {
-        let bson_type = match (op, gap) {
-            (None, Gap::Absent) => return Some(()),
-            (None, Gap::Null) => BsonType::Null,
-            (None, Gap::Array) => BsonType::Array,
-            (None, Gap::Document) => BsonType::Document,
-            (Some(Op::Type(bson_type)), _) => bson_type,
-            (Some(_), _) => return None,
-        };
-        let is_empty = matches!(bson_type, BsonType::Array | BsonType::Document);
-        if !(bson_type.is_valueless() || is_empty && matches!(item.value, Value::Null)) {
-            return None;
-        }
-        self.header(bson_type, name);
-        if is_empty {
-            let start = open(&mut self.document);
-            close(start, &mut self.document)?;
-        }
-        Some(())
-    }
-
-    fn double(&mut self, name: &[u8], value: f64, bson_type: BsonType) -> Option<()> {
-        self.header(bson_type, name);
-        match bson_type {
-            BsonType::Double => self.document.extend_from_slice(&value.to_le_bytes()),
-            BsonType::Int32 if is_driver_int32(value) => {
-                self.document
-                    .extend_from_slice(&(value as i32).to_le_bytes());
-            }
-            BsonType::Int64 => {
-                let value = double_as_int64(value)?;
-                self.document.extend_from_slice(&value.to_le_bytes());
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn int64(&mut self, name: &[u8], value: i64, bson_type: BsonType) -> Option<()> {
-        self.header(bson_type, name);
-        match bson_type {
-            BsonType::Int64 | BsonType::Date => {
-                self.document.extend_from_slice(&value.to_le_bytes());
-            }
-            BsonType::Int32 => {
-                let value = i32::try_from(value).ok()?;
-                self.document.extend_from_slice(&value.to_le_bytes());
-            }
-            BsonType::Double => {
-                let double = value as f64;
-                if double_as_int64(double) != Some(value) {
-                    return None;
-                }
-                self.document.extend_from_slice(&double.to_le_bytes());
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn bytes(&mut self, name: &[u8], codec: BytesCodec, cell: &[u8]) -> Option<()> {
-        self.header(codec.bson_type(), name);
-        codec.decode(cell, &mut self.document).then_some(())
-    }
-
-    fn list(&mut self, item: &Item, elements: &Values, range: Range<usize>) -> Option<()> {
-        let start = open(&mut self.document);
-        let written = self.numbers(item, elements, range.clone())?;
-        let mut key = ArrayKey::at(written);
-        let mut name = Vec::with_capacity(8);
-        for element in range.start + written..range.end {
-            name.clear();
-            name.extend_from_slice(key.bytes());
-            name.push(0);
-            let Visited::Written = self.value(item, Gap::Null, &name, elements, element)? else {
-                return None;
-            };
-            // One element is as large as a document at most; all of them must be no larger.
-            if self.document.len() > MAX_DOCUMENT_BYTES {
-                return None;
-            }
-            key.advance();
-        }
-        close(start, &mut self.document)
-    }
-
-    /// Writes the leading elements of an array of plain numbers, whose layout is known in advance:
-    /// how many.
-    fn numbers(&mut self, item: &Item, elements: &Values, range: Range<usize>) -> Option<usize> {
-        let count = range.len().min(number_runs::MAX_ELEMENTS);
-        let range = range.start..range.start + count;
-        let (code, document) = (BsonType::code, &mut self.document);
-        match (&item.value, elements) {
-            (Value::Double { by_driver }, Values::Double(array)) if array.null_count() == 0 => {
-                let values = array.values().get(range)?;
-                let is_plain = !by_driver || !values.iter().any(|value| is_driver_int32(*value));
-                if is_plain && self.codes.visit_alike(count) {
-                    let double = code(BsonType::Double);
-                    number_runs::write(double, values, f64::to_le_bytes, document);
-                    return Some(count);
-                }
-            }
-            (Value::Int64 { by_driver, .. }, Values::Int64(array)) if array.null_count() == 0 => {
-                let values = array.values().get(range)?;
-                let fits = |value: &i64| i32::try_from(*value).is_ok();
-                if !by_driver && self.codes.visit_alike(count) {
-                    let int64 = code(BsonType::Int64);
-                    number_runs::write(int64, values, i64::to_le_bytes, document);
-                    return Some(count);
-                }
-                if *by_driver && values.iter().all(fits) && self.codes.visit_alike(count) {
-                    let bytes = |value: i64| (value as i32).to_le_bytes();
-                    number_runs::write(code(BsonType::Int32), values, bytes, document);
-                    return Some(count);
-                }
-            }
-            _ => {}
-        }
-        Some(0)
-    }
-
     fn entry(&mut self, value: &Item, entries: &Entries, entry: usize) -> Option<()> {
         self.inserted()?;
         let key = entries.keys.get(entry)?;
         if key.contains(&0) {
             return None;
         }
-        let name = [key, b"\0"].concat();
-        let visited = self.value(value, Gap::Null, &name, &entries.values, entry)?;
+        self.named(key, value, &entries.values, entry)
+    }
+
+    /// Visits an entry or an element, which is always there.
+    fn named(&mut self, name: &[u8], item: &Item, column: &Values, row: usize) -> Option<()> {
+        let mut with_zero = std::mem::take(&mut self.name);
+        with_zero.clear();
+        with_zero.extend_from_slice(name);
+        with_zero.push(0);
+        let visited = self.value(item, Gap::Null, &with_zero, column, row)?;
+        self.name = with_zero;
         let is_written = matches!(visited, Visited::Written);
         (is_written && self.document.len() <= MAX_DOCUMENT_BYTES).then_some(())
-    }
-}
-
-/// The type that a code says, or the one that goes without saying.
-fn type_said(op: Option<Op<'_>>, default: BsonType) -> Option<BsonType> {
-    match op {
-        None => Some(default),
-        Some(Op::Type(bson_type)) => Some(bson_type),
-        Some(_) => None,
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use polars_arrow::array::{Array, DictionaryArray};
+use polars_arrow::{
+    array::{Array, DictionaryArray},
+    datatypes::ArrowDataType,
+};
 use polars_parquet::{
     parquet::error::ParquetError,
     write::{
@@ -141,9 +144,11 @@ fn encode_column(
     to_leaves(array.as_ref(), &mut arrays);
     let types = to_parquet_leaves(parquet_type);
     for ((values, nested), parquet_type) in arrays.into_iter().zip(nested).zip(types) {
-        let packed =
-            (encoding == Encoding::RleDictionary).then(|| with_dictionary(values.as_ref()));
-        let values = packed.flatten().map_or(values, DictionaryArray::boxed);
+        let packed = match nested.as_slice() {
+            [_] if *values.dtype() != ArrowDataType::Float64 => None,
+            _ => with_dictionary(values.as_ref()),
+        };
+        let values = packed.map_or(values, DictionaryArray::boxed);
         let pages = array_to_pages(values.as_ref(), parquet_type, &nested, options, encoding);
         let pages = pages
             .map_err(said)?

@@ -79,6 +79,7 @@ impl Values {
     }
 
     /// Whether a row has a value; the row may be none of the column's.
+    #[inline]
     pub(crate) fn has_value(&self, row: usize) -> bool {
         match self {
             Self::Double(array) => is_valid(array.validity(), row),
@@ -111,11 +112,13 @@ pub(crate) fn typed<A: Clone + 'static>(array: &dyn Array) -> Option<A> {
 }
 
 /// The number in a row that has one.
+#[inline]
 pub(crate) fn number<T: NativeType>(array: &PrimitiveArray<T>, row: usize) -> Option<T> {
     let value = *array.values().get(row)?;
     is_valid(array.validity(), row).then_some(value)
 }
 
+#[inline]
 pub(crate) fn is_valid(validity: Option<&Bitmap>, row: usize) -> bool {
     validity.is_none_or(|validity| row < validity.len() && validity.get_bit(row))
 }

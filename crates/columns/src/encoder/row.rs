@@ -42,8 +42,8 @@ type Keys = HashSet<u64>;
 /// What was seen of a level.
 #[derive(Debug, Default)]
 struct LevelState {
-    /// The last document that had each slot, zero for none.
-    seen: Vec<u64>,
+    /// The last document in which each slot was noted, zero for none.
+    noted: Vec<u64>,
     last_order: usize,
     /// The order that followed each order.
     following: Vec<usize>,
@@ -94,22 +94,24 @@ impl Row {
         self.strangers.truncate(mark.strangers);
     }
 
-    /// The number of a document of this level, by which its fields are told from those of others.
+    /// The number of a look at a document of this level, by which its slots are told from those of
+    /// others.
     pub(super) fn begin_document(&mut self, level: usize, slots: usize) -> u64 {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, LevelState::default);
         }
-        self.levels[level].seen.resize(slots, 0);
+        self.levels[level].noted.resize(slots, 0);
         self.documents += 1;
         self.documents
     }
 
-    pub(super) fn see(&mut self, level: usize, slot: usize, document: u64) {
-        self.levels[level].seen[slot] = document;
+    pub(super) fn note(&mut self, level: usize, slots: &[usize], document: u64) {
+        let noted = &mut self.levels[level].noted;
+        slots.iter().for_each(|slot| noted[*slot] = document);
     }
 
-    pub(super) fn has_seen(&self, level: usize, slot: usize, document: u64) -> bool {
-        self.levels[level].seen[slot] == document
+    pub(super) fn is_noted(&self, level: usize, slot: usize, document: u64) -> bool {
+        self.levels[level].noted[slot] == document
     }
 
     /// The orders that were learned.
@@ -162,17 +164,15 @@ impl Row {
     }
 
     /// The order in which the fields of a document are to be expected, which its code says if it
-    /// is not the first; one of its own where none of the level's fits.
+    /// is not the first; one of its own where none of the level's fits. The document has begun.
     pub(super) fn order_of(
         &mut self,
         level: &mut Level,
         bytes: &[u8],
     ) -> Result<(usize, Option<Order>), Stop> {
         let order = if self.careful_rows == 0 {
-            let state = self.levels.get(level.number);
-            state.map_or(0, |state| {
-                state.following.get(state.last_order).copied().unwrap_or(0)
-            })
+            let state = &self.levels[level.number];
+            state.following.get(state.last_order).copied().unwrap_or(0)
         } else {
             let found = self.slots_of(level, bytes)?;
             let known = (0..level.orders.len())
@@ -189,7 +189,6 @@ impl Row {
                 }
             }
         };
-        self.begin_document(level.number, level.slots.len());
         let state = &mut self.levels[level.number];
         if state.following.len() < level.orders.len() {
             let known = state.following.len();

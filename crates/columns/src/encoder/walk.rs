@@ -40,6 +40,7 @@ impl Row {
     ) -> Result<(), Stop> {
         let mut bytes = body(document)?;
         columns.open(at);
+        let document = self.begin_document(level.number, level.slots.len());
         let (expected, spelled) = self.order_of(level, bytes)?;
         let is_spelled = spelled.is_some();
         let Level {
@@ -50,13 +51,12 @@ impl Row {
             orders,
         } = level;
         let order = spelled.as_ref().unwrap_or(&orders[expected]);
-        let document = self.begin_document(*number, slots.len());
         let mut position = 0;
         let mut entries = None;
         while !bytes.is_empty() {
             let after = &bytes[1..];
             let slot = match order.slots.get(position) {
-                Some(slot) if Some(*slot) != *rest && after.starts_with(&slots[*slot].name) => {
+                Some(slot) if Some(*slot) != *rest && begins_with(after, &slots[*slot].name) => {
                     *slot
                 }
                 _ => {
@@ -64,11 +64,13 @@ impl Row {
                     let place = positions.get(name).map(|slot| (*slot, order.rank(*slot)));
                     match (place, *rest) {
                         (Some((slot, Some(rank))), rest) if rank >= position => {
-                            self.skip(slots, &order.slots[position..rank], rest);
+                            let skipped = &order.slots[position..rank];
+                            self.skip(slots, skipped, rest);
+                            self.note(*number, skipped, document);
                             position = rank;
                             slot
                         }
-                        (Some((slot, _)), _) if !self.has_seen(*number, slot, document) => {
+                        (Some((slot, _)), _) if self.is_noted(*number, slot, document) => {
                             return Err(Stop::OtherOrder);
                         }
                         (None, Some(rest)) if self.is_new_key(&mut entries, name) => {
@@ -77,7 +79,9 @@ impl Row {
                             } else {
                                 let rank = order.rank(rest).filter(|rank| *rank >= position);
                                 let rank = rank.ok_or(Stop::OtherOrder)?;
-                                self.skip(slots, &order.slots[position..rank], None);
+                                let skipped = &order.slots[position..rank];
+                                self.skip(slots, skipped, None);
+                                self.note(*number, skipped, document);
                                 position = rank;
                             }
                             let ahead = Ahead {
@@ -96,7 +100,6 @@ impl Row {
                     }
                 }
             };
-            self.see(*number, slot, document);
             position += 1;
             let Slot { name, gap, item } = &mut slots[slot];
             let gap = if is_spelled && *gap == Gap::Absent {
@@ -155,8 +158,8 @@ impl Row {
             let name_len = name.len() + 1;
             match (level.positions.get(name), level.rest) {
                 (Some(slot), _) => {
-                    if !self.has_seen(level.number, *slot, document) {
-                        self.see(level.number, *slot, document);
+                    if !self.is_noted(level.number, *slot, document) {
+                        self.note(level.number, &[*slot], document);
                         found.push(*slot);
                     }
                 }
@@ -170,6 +173,25 @@ impl Row {
             self.free_keys(keys);
         }
         Ok(found)
+    }
+}
+
+/// Whether a name comes next, without the cost of a call where it is short, as most are.
+#[inline]
+fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..name.len()) else {
+        return false;
+    };
+    match name.len() {
+        8..=16 => {
+            bytes.first_chunk::<8>() == name.first_chunk()
+                && bytes.last_chunk::<8>() == name.last_chunk()
+        }
+        4..=7 => {
+            bytes.first_chunk::<4>() == name.first_chunk()
+                && bytes.last_chunk::<4>() == name.last_chunk()
+        }
+        _ => bytes == name,
     }
 }
 
