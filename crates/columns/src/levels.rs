@@ -142,6 +142,15 @@ impl Item {
     }
 }
 
+impl Columns {
+    /// Whether the documents at a path, such as `legs[].books`, are the columns of a MAP or STRUCT.
+    pub fn has_documents_at(&self, path: &str) -> bool {
+        let (_, paths) = Level::with_paths(self);
+        let mut columns = paths.columns.iter().zip(paths.types);
+        columns.any(|(column, kind)| column == path && matches!(kind, "map" | "struct"))
+    }
+}
+
 /// What people call columns and levels, by their numbers: `legs[].price`, `book.*`.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
@@ -229,6 +238,22 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn documents_are_found_at_the_paths_that_people_write() {
+        let columns = r#"[{"name":"legs","type":{"list":{"struct":[{"name":"bids","type":{"map":"double"},"gap":"null"}]}},"gap":"null"},{"name":"x","type":"bool","gap":"null"}]"#;
+        let columns: Columns = serde_json::from_str(columns).unwrap();
+        for (path, has) in [
+            ("legs[]", true),
+            ("legs[].bids", true),
+            ("legs", false),
+            ("legs.bids", false),
+            ("legs[].bids.*", false),
+            ("x", false),
+        ] {
+            assert_eq!(columns.has_documents_at(path), has, "{path}");
+        }
+    }
 
     #[test]
     fn an_order_of_another_level_or_with_a_slot_twice_is_refused() {

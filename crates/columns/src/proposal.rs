@@ -93,7 +93,9 @@ impl ColumnsProposal {
             natures: self.natures,
         };
         // What the checks would refuse has been left out.
-        Columns::new(chooser.top_level(self.root)).unwrap_or_default()
+        let columns = Columns::new(chooser.top_level(self.root));
+        debug_assert!(columns.is_ok(), "{columns:?}");
+        columns.unwrap_or_default()
     }
 
     /// The columns of an earlier run, with what has to be added for what was observed: new fields

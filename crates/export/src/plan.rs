@@ -127,11 +127,29 @@ pub(crate) async fn plan(
         let earlier = earlier.columns(collection.name());
         planned.push(plan_split(split.split, collection, &settings, snapshot, earlier).await?);
     }
+    warn_of_paths_without_documents(&settings, &planned);
     Ok(ExportPlan {
         settings,
         snapshot,
         splits: planned,
     })
+}
+
+/// A path may be right and its documents rare, so this is no error.
+fn warn_of_paths_without_documents(settings: &PlannedSettings, splits: &[SplitPlan]) {
+    let maps = settings.map.iter().map(|path| ("--map", path));
+    let structs = settings.r#struct.iter().map(|path| ("--struct", path));
+    for (flag, path) in maps.chain(structs) {
+        if !splits
+            .iter()
+            .any(|split| split.columns.has_documents_at(path))
+        {
+            tracing::warn!(
+                "{flag} {path} does nothing: no document of the sample has documents there; \
+                 elements of arrays are written as in legs[].books"
+            );
+        }
+    }
 }
 
 async fn plan_split(

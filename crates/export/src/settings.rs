@@ -150,7 +150,8 @@ impl ExportSettings {
     /// The settings that a plan freezes.
     ///
     /// # Errors
-    /// Sizes that readers or memory could not take, and more ranges than there can be.
+    /// Sizes that readers or memory could not take, more ranges than there can be, and documents
+    /// that are to be both MAP and STRUCT.
     pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
         let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
@@ -178,6 +179,11 @@ impl ExportSettings {
         {
             return Err(Failure::usage(format!(
                 "--ranges {count} is more than the {MAX_RANGES} ranges that a split is cut into at most"
+            )));
+        }
+        if let Some(path) = self.map.iter().find(|path| self.r#struct.contains(path)) {
+            return Err(Failure::usage(format!(
+                "`{path}` cannot be both --map and --struct"
             )));
         }
         Ok(PlannedSettings {

@@ -4,6 +4,7 @@
 
 mod bed;
 mod cleanup;
+mod columns;
 mod documents;
 mod endpoints;
 mod happy_path;

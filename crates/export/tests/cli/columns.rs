@@ -1,0 +1,171 @@
+//! Which columns a run has, and what is said and done of values that they do not hold.
+
+use bson::{RawDocumentBuf, rawdoc};
+use lob_testkit::mongo::MongoOptions;
+use serde_json::{Value, json};
+
+use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+
+/// Integers, of which so few are doubles that a small sample does not meet them.
+fn drift() -> impl Iterator<Item = RawDocumentBuf> {
+    (0..2000).map(|i| match i {
+        1501 | 1502 | 1503 => rawdoc! { "_id": i, "qty": 200.5 },
+        _ => rawdoc! { "_id": i, "qty": i % 400 },
+    })
+}
+
+async fn bed(documents: impl Iterator<Item = RawDocumentBuf>) -> Bed {
+    let bed = Bed::with(MongoOptions::default()).await;
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    bed
+}
+
+/// The only split of a run.
+fn split(bed: &Bed, run: &str) -> Value {
+    let key = format!("processed-splits/{run}/manifest.json");
+    let manifest = bed.s3.object(BUCKET, &key).unwrap().bytes;
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["splits"][0].clone()
+}
+
+fn type_of(split: &Value, name: &str) -> Value {
+    let columns = split["columns"].as_array().unwrap().iter();
+    let column = columns.clone().find(|column| column["name"] == name);
+    column.map_or(Value::Null, |column| column["type"].clone())
+}
+
+#[tokio::test]
+async fn doubles_in_a_column_of_integers_are_told_and_the_next_run_has_a_column_of_doubles() {
+    let bed = bed(drift()).await;
+    let sample = ["--columns-sample", "10", "--run-id"];
+    let first = succeeded(bed.run(&[&sample[..], &["first"]].concat()).await);
+    let told = "qty: 3 double of 2000 values do not fit, the column is int64; the next run has it as double";
+    assert!(text(&first.stdout).contains(told), "{}", shown(&first));
+    assert_eq!(split(&bed, "first")["residual_rows"], 3);
+
+    let second = succeeded(bed.run(&[&sample[..], &["second"]].concat()).await);
+    let told = "the column qty is double and was int64";
+    assert!(text(&second.stderr).contains(told), "{}", shown(&second));
+    let split = split(&bed, "second");
+    assert_eq!(
+        (&split["residual_rows"], type_of(&split, "qty")),
+        (&json!(0), json!("double"))
+    );
+}
+
+#[tokio::test]
+async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds() {
+    let bed = bed(drift()).await;
+    let sample = ["--columns-sample", "10"];
+    let args = [&sample[..], &["--max-misfits", "0"]].concat();
+    let refused = bed.export(&args).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    bed.assert_nothing_published();
+    let hint = "`lob-export --columns-from run-1`";
+    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
+    let cured = ["--run-id", "run-2", "--columns-from", "run-1"];
+    succeeded(bed.run(&[&args[..], &cured].concat()).await);
+    assert_eq!(split(&bed, "run-2")["residual_rows"], 0);
+}
+
+#[tokio::test]
+async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_hint() {
+    let text_among_numbers = (0..2000).map(|i| match i {
+        1501 => rawdoc! { "_id": i, "qty": "many" },
+        _ => rawdoc! { "_id": i, "qty": i },
+    });
+    let bed = bed(text_among_numbers).await;
+    let args = ["--columns-sample", "10", "--max-misfits"];
+    let refused = bed.export(&[&args[..], &["0.01"]].concat()).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    bed.assert_nothing_published();
+    let hint = "`lob-export --run-id run-1 --max-misfits 0.05`";
+    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
+    succeeded(bed.export(&[&args[..], &["0.05"]].concat()).await);
+    assert_eq!(split(&bed, "run-1")["residual_rows"], 1);
+}
+
+#[tokio::test]
+async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none() {
+    let documents = (0..50).map(|i| rawdoc! { "_id": i, "b": i, "a": i });
+    let bed = bed(documents).await;
+    succeeded(bed.run(&["--run-id", "first"]).await);
+    // Those of the first documents come first, whatever the order today.
+    let documents = (0..50).map(|i| rawdoc! { "_id": i, "c": i, "a": i, "b": i });
+    bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let names = |run: &str| {
+        let split = split(&bed, run);
+        let columns = split["columns"].as_array().unwrap().iter();
+        columns
+            .map(|column| column["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    succeeded(bed.run(&["--run-id", "kept"]).await);
+    assert_eq!(names("kept"), ["_id", "b", "a", "c"]);
+    succeeded(
+        bed.run(&["--run-id", "anew", "--columns-from", "none"])
+            .await,
+    );
+    assert_eq!(names("anew"), ["_id", "c", "a", "b"]);
+    succeeded(
+        bed.run(&["--run-id", "named", "--columns-from", "first"])
+            .await,
+    );
+    assert_eq!(names("named"), ["_id", "b", "a", "c"]);
+
+    let missing = bed
+        .run(&["--run-id", "lost", "--columns-from", "nowhere"])
+        .await;
+    let stderr = text(&missing.stderr);
+    assert_eq!(missing.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("the columns of run `nowhere` cannot be taken over"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("there is no such run"), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_earlier_run_that_cannot_be_read_is_warned_of_and_left_out() {
+    let bed = bed((0..50).map(|i| rawdoc! { "_id": i })).await;
+    succeeded(bed.run(&["--run-id", "first"]).await);
+    let key = "processed-splits/first/manifest.json";
+    let manifest = bed.s3.object(BUCKET, key).unwrap().bytes;
+    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["splits"][0]["column_tree"] = json!([{ "name": "x", "type": "nothing" }]);
+    bed.s3
+        .put_raw(BUCKET, key, serde_json::to_vec(&manifest).unwrap());
+    let output = succeeded(bed.run(&["--run-id", "second"]).await);
+    assert!(
+        text(&output.stderr).contains("its columns are not taken over"),
+        "{}",
+        shown(&output)
+    );
+}
+
+#[tokio::test]
+async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
+    let documents = (0..50).map(|i| rawdoc! { "_id": i, "bids": { "a": 1.5, "b": 2.5 } });
+    let bed = bed(documents).await;
+    succeeded(bed.run(&["--run-id", "sampled"]).await);
+    assert_eq!(
+        type_of(&split(&bed, "sampled"), "bids"),
+        "struct<a: double, b: double>"
+    );
+    let told = succeeded(
+        bed.run(&["--run-id", "told", "--map", "bids", "--struct", "asks"])
+            .await,
+    );
+    assert_eq!(type_of(&split(&bed, "told"), "bids"), "map<double>");
+    let warned = "--struct asks does nothing";
+    assert!(text(&told.stderr).contains(warned), "{}", shown(&told));
+
+    let both = bed.run(&["--map", "bids", "--struct", "bids"]).await;
+    assert_eq!(both.status.code(), Some(2));
+    assert!(
+        text(&both.stderr).contains("`bids` cannot be both --map and --struct"),
+        "{}",
+        shown(&both)
+    );
+}
