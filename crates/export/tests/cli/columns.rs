@@ -9,7 +9,7 @@ use crate::bed::{BUCKET, Bed, shown, succeeded, text};
 /// Integers, of which so few are doubles that a small sample does not meet them.
 fn drift() -> impl Iterator<Item = RawDocumentBuf> {
     (0..2000).map(|i| match i {
-        1501 | 1502 | 1503 => rawdoc! { "_id": i, "qty": 200.5 },
+        1501..=1503 => rawdoc! { "_id": i, "qty": 200.5 },
         _ => rawdoc! { "_id": i, "qty": i % 400 },
     })
 }
