@@ -19,6 +19,8 @@ use crate::{
     values::{Entries, Values, is_valid, typed},
 };
 
+const ROWS_OF_A_CACHE_LINE: usize = 64 / size_of::<f64>();
+
 /// The documents of a row group.
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -53,6 +55,10 @@ impl Decoder {
 
     /// The document of a row; none if the row is not what it claims to be.
     pub(crate) fn document(&mut self, row: usize) -> Option<Vec<u8>> {
+        if row.is_multiple_of(ROWS_OF_A_CACHE_LINE) {
+            let next = row + ROWS_OF_A_CACHE_LINE;
+            self.columns.iter().for_each(|column| column.prefetch(next));
+        }
         let leftovers = self.leftovers.get(row);
         let mut walk = Walk {
             codes: CodeReader::new(self.codes.get(row).unwrap_or_default())?,

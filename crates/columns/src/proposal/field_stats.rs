@@ -11,6 +11,9 @@ use crate::{
 
 /// More distinct names than this, none of them in almost all documents, are data.
 const MAX_STRUCT_NAMES: usize = 64;
+/// More names than this that are numbers are data, be one of them in all documents: the prices of
+/// a calm market.
+const MAX_NUMBER_NAMES: usize = 16;
 /// Rarer fields of the top level than one in so many documents go to a map, if they are many.
 const RARE: u64 = 10;
 /// So many rare fields of the top level each have a column.
@@ -115,7 +118,7 @@ impl FieldStats {
         order.filter_map(move |position| list[position].take())
     }
 
-    /// Whether the names are data: many of them, of which none is in almost all documents.
+    /// Whether the names are data: many of them, or numbers, and not the same in each document.
     fn has_data_names(&self) -> bool {
         let documents = self.even_documents;
         let most = self.list.iter().map(|(_, stats)| stats.even).max();
@@ -131,9 +134,10 @@ impl FieldStats {
             distinct as u64 * documents * 2 > self.even_names * 3
                 && self.list.iter().all(|(name, _)| is_number(name))
         };
-        !is_shared
-            && documents > 0
-            && (self.has_more || distinct > MAX_STRUCT_NAMES || are_numbers())
+        let are_many = self.has_more || distinct > MAX_STRUCT_NAMES;
+        documents > 0
+            && (are_many && !is_shared
+                || are_numbers() && (!is_shared || distinct > MAX_NUMBER_NAMES))
     }
 }
 

@@ -335,6 +335,26 @@ fn documents_whose_names_are_data_are_maps() {
 }
 
 #[test]
+fn the_prices_of_a_calm_market_are_a_map_and_names_in_each_document_are_none() {
+    // The middle moves so little that some prices are in all books.
+    let book = |n: u32| {
+        let middle = 100 + n % 10;
+        let bids = (0..12).fold(Doc::new(), |side, level| {
+            side.double(&format!("{}_25", middle - level), f64::from(level))
+        });
+        let horizons = ["1", "5", "10"]
+            .into_iter()
+            .fold(Doc::new(), |all, name| all.double(name, 0.5));
+        let document = Doc::new().raw(0x03, "bids", &bids.bytes());
+        document.raw(0x03, "returns", &horizons.bytes()).bytes()
+    };
+    let documents: Vec<_> = (0..100).map(book).collect();
+    let columns = propose(&documents);
+    let returns = "returns struct<1: double, 5: double, 10: double>";
+    assert_eq!(column_list(&columns), ["bids map<double>", returns]);
+}
+
+#[test]
 fn the_rare_fields_of_a_sparse_top_level_are_one_map() {
     let sparse = |n: usize| {
         let document = Doc::new().int32("_id", n as i32).int32("first", 1);
