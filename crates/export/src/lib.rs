@@ -9,6 +9,7 @@ mod columns_from;
 mod commit;
 mod confirm;
 mod data_file;
+mod field_names;
 mod misfits;
 mod number_or;
 mod open;

@@ -1,9 +1,11 @@
 //! The statistics of documents, taken from the same bytes that are encoded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use lob_columns::{BsonType, Element, Elements, MalformedBson};
 use lob_core::statistics::{NameRoom, Role, Statistics};
+
+use crate::field_names::{FieldNames, START};
 
 /// Gathers the statistics of documents in the order of their `_id`s.
 #[derive(Debug, Default)]
@@ -13,11 +15,7 @@ pub(crate) struct StatisticsBuilder {
     roles: HashMap<Box<[u8]>, u64>,
     role_room: NameRoom,
     last_role: Vec<u8>,
-    /// Field names as bytes: they need not be UTF-8.
-    fields: BTreeSet<Box<[u8]>>,
-    field_room: NameRoom,
-    /// The names of the last document in order: the next one's too, as a rule.
-    last_names: Vec<Box<[u8]>>,
+    names: FieldNames,
 }
 
 impl StatisticsBuilder {
@@ -26,9 +24,13 @@ impl StatisticsBuilder {
         let is_first = self.statistics.num_documents == 0;
         self.last_role.clear();
         self.last_role.push(BsonType::Null.code());
-        for (position, element) in Elements::of(document)?.enumerate() {
+        let mut last_name = START;
+        for element in Elements::of(document)? {
             let element = element?;
-            self.note_name(position, element.name);
+            match self.names.next(last_name, element.name) {
+                Some(name) => last_name = name,
+                None => self.statistics.has_further_fields = true,
+            }
             match element.name {
                 b"role" => {
                     self.last_role.clear();
@@ -53,33 +55,10 @@ impl StatisticsBuilder {
         Ok(())
     }
 
-    fn note_name(&mut self, position: usize, name: &[u8]) {
-        if self
-            .last_names
-            .get(position)
-            .is_some_and(|last| **last == *name)
-        {
-            return;
-        }
-        if !self.fields.contains(name) {
-            if !self.field_room.take(name.len()) {
-                self.statistics.has_further_fields = true;
-                return;
-            }
-            self.fields.insert(name.into());
-        }
-        match self.last_names.get_mut(position) {
-            Some(last) if last.len() == name.len() => last.copy_from_slice(name),
-            Some(last) => *last = name.into(),
-            None => self.last_names.push(name.into()),
-        }
-    }
-
     /// The statistics of all documents taken in.
     pub(crate) fn finish(self) -> Statistics {
-        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let mut statistics = self.statistics;
-        statistics.schema_fields = self.fields.iter().map(|name| text(name)).collect();
+        statistics.schema_fields = self.names.texts().collect();
         for (role, count) in &self.roles {
             let (code, value) = role.split_first().unwrap_or((&0, &[]));
             let role = role_of(*code, value);
