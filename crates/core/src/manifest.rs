@@ -4,17 +4,23 @@
 //! is untrusted input: see [`ManifestError`] for what is refused.
 
 mod export;
+mod head;
 mod legacy;
 mod local_copy;
+mod published_export;
+mod published_upload;
 mod reading;
 mod upload;
 
 use serde::{Deserialize, Serialize};
 
 pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
+pub use head::ManifestHead;
 pub use legacy::{LegacyManifest, LegacySplit, RecordedChecksum};
 pub use local_copy::keep_local_copy;
-pub use reading::{MAX_DEFINITION_BYTES, MAX_MANIFEST_BYTES, ManifestError};
+pub use published_export::{PublishedExport, PublishedSplit};
+pub use published_upload::{PublishedFile, PublishedUpload};
+pub use reading::{MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError};
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 
 use crate::crc::Crc;
@@ -27,7 +33,7 @@ use crate::store::{Endpoint, WriteToken, WrittenObject};
 pub const FORMAT_VERSION: u32 = 2;
 
 /// Where the run was written, as the original recorded it. A reader never follows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct S3Config {
     /// The bucket.
     pub bucket: String,
@@ -38,7 +44,7 @@ pub struct S3Config {
 }
 
 /// What stands in every manifest of ours.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunFacts {
     /// [`FORMAT_VERSION`]; the original's manifests have none.
     pub format_version: u32,

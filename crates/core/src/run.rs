@@ -17,7 +17,7 @@ pub use attest::{Attested, Claim};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan};
-pub use published::{committed_runs, published_manifest};
+pub use published::{committed_runs, read_manifest};
 
 use crate::failure::Failure;
 use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, Verified};
@@ -78,20 +78,11 @@ pub struct Proved(());
 
 /// What the commit found: a run is published once, by one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Committed {
-    /// This process published it, with this manifest.
-    Now(Bytes),
+pub enum Committed<T> {
+    /// This process published it, with this manifest: its bytes, and what a reader makes of them.
+    Now(Bytes, T),
     /// Another process of the same run was first, with that manifest.
     Before(Bytes),
-}
-
-impl Committed {
-    /// The manifest that stands.
-    pub fn manifest(self) -> Bytes {
-        match self {
-            Self::Now(bytes) | Self::Before(bytes) => bytes,
-        }
-    }
 }
 
 /// A run whose plan is written.
@@ -152,20 +143,26 @@ impl OpenRun {
     pub async fn commit<M, T>(
         &self,
         _: Proved,
-        manifest: &M,
+        manifest: M,
         read: impl FnOnce(&[u8]) -> Result<T, ManifestError>,
-    ) -> anyhow::Result<Committed>
+    ) -> anyhow::Result<Committed<T>>
     where
         M: serde::Serialize,
     {
-        let bytes = Bytes::from(serde_json::to_vec_pretty(manifest)?);
-        read(&bytes).map_err(|error| {
+        let bytes = Bytes::from(serde_json::to_vec(&manifest)?);
+        drop(manifest);
+        let size = bytes.len() as u64;
+        let is_read = match size > MAX_MANIFEST_BYTES {
+            true => Err(ManifestError::Size(size)),
+            false => read(&bytes),
+        };
+        let published = is_read.map_err(|error| {
             Failure::integrity("the manifest of this run would not be readable").caused_by(error)
         })?;
         let key = self.location.manifest_key();
         let put = self.store.put_new(&key, bytes.clone(), &self.token).await;
         match put {
-            Ok(_) => Ok(Committed::Now(bytes)),
+            Ok(_) => Ok(Committed::Now(bytes, published)),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
                 match self.manifest().await? {
                     Some(other) => Ok(Committed::Before(other)),

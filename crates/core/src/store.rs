@@ -13,6 +13,7 @@ mod error;
 mod error_code;
 mod multipart;
 mod observe;
+mod stream;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -4,12 +4,13 @@
 //! warned of and left out.
 
 use std::fmt;
+use std::io::Read;
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use lob_columns::{ColumnCounts, Columns};
-use lob_core::manifest::ExportManifest;
-use lob_core::run::{FoundRun, Prefix, RunId, RunLocation, committed_runs, published_manifest};
+use lob_core::manifest::{ManifestHead, PublishedExport};
+use lob_core::run::{FoundRun, OpenRun, Prefix, RunId, RunLocation, committed_runs, read_manifest};
 use lob_core::store::{Store, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
@@ -123,14 +124,15 @@ async fn of_latest(
     database: &str,
     collections: &[&str],
 ) -> anyhow::Result<EarlierRuns> {
-    let head = |_: &RunId, manifest: Result<bytes::Bytes, _>| {
-        let head: ManifestHead = serde_json::from_slice(&manifest.ok()?).ok()?;
-        (head.database == database).then_some(head.export_timestamp)
-    };
-    let runs = committed_runs(store, prefix, head).await?;
+    let read = |manifest: &mut dyn Read| ManifestHead::read(manifest);
+    let runs = committed_runs(store, prefix, read).await?;
     let mut runs: Vec<_> = runs
         .into_iter()
-        .filter_map(|(id, time)| Some((time?, id)))
+        .filter_map(|(id, head)| {
+            let head = head.ok()?.ok()?;
+            let is_of_database = head.database.as_deref() == Some(database);
+            Some((head.export_timestamp.filter(|_| is_of_database)?, id))
+        })
         .collect();
     runs.sort();
     let (mut found, count) = (EarlierRuns::default(), runs.len());
@@ -152,13 +154,6 @@ async fn of_latest(
     Ok(found)
 }
 
-/// What has to be known of a manifest to tell whether its run counts.
-#[derive(Deserialize)]
-struct ManifestHead {
-    export_timestamp: jiff::Timestamp,
-    database: String,
-}
-
 async fn of_run(
     store: &Store,
     prefix: &Prefix,
@@ -166,11 +161,12 @@ async fn of_run(
     database: &str,
 ) -> anyhow::Result<EarlierRuns> {
     let location = RunLocation::new(prefix.clone(), id.clone());
-    let manifest = match published_manifest(store, &location).await {
+    let read = |manifest: &mut dyn Read| PublishedExport::<Columns, ColumnCounts>::read(manifest);
+    let manifest = match read_manifest(store, &location, read).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
             return of_unfinished(store, location, database).await;
         }
-        manifest => ExportManifest::read(&manifest?)?,
+        manifest => manifest??,
     };
     anyhow::ensure!(
         manifest.database == database,
@@ -180,15 +176,14 @@ async fn of_run(
     let mut found = EarlierRuns::default();
     for split in manifest.splits {
         // Version 1 has none.
-        if split.column_tree.is_null() {
-            continue;
+        if let (Some(columns), Some(counts)) = (split.column_tree, split.column_counts) {
+            found.0.push(EarlierColumns {
+                run: id.clone(),
+                collection: split.collection,
+                columns,
+                counts,
+            });
         }
-        found.0.push(EarlierColumns {
-            run: id.clone(),
-            collection: split.collection,
-            columns: serde_json::from_value(split.column_tree)?,
-            counts: serde_json::from_value(split.column_counts)?,
-        });
     }
     Ok(found)
 }
@@ -221,10 +216,7 @@ async fn of_unfinished(
     Ok(earlier)
 }
 
-async fn recorded_counts(
-    run: &lob_core::run::OpenRun,
-    split: &SplitPlan,
-) -> anyhow::Result<ColumnCounts> {
+async fn recorded_counts(run: &OpenRun, split: &SplitPlan) -> anyhow::Result<ColumnCounts> {
     let mut counts = ColumnCounts::default();
     for number in 0..split.range_count() {
         let mut chain = Chain::of(split.split_id, number);

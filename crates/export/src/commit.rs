@@ -9,13 +9,14 @@ use lob_columns::{ColumnCounts, Digest};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, RunFacts, S3Config,
-    SplitColumn, keep_local_copy,
+    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, PublishedExport, RunFacts,
+    S3Config, SplitColumn, keep_local_copy,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::statistics::Statistics;
 use lob_core::store::{StoreError, StoreErrorKind};
+use serde::de::IgnoredAny;
 
 use crate::chain::Chain;
 use crate::confirm::confirm;
@@ -33,7 +34,7 @@ const RANGES_AT_ONCE: usize = 16;
 /// A committed export.
 #[derive(Debug)]
 pub(crate) struct Exported {
-    pub(crate) manifest: ExportManifest,
+    pub(crate) manifest: PublishedExport<IgnoredAny, ColumnCounts>,
     pub(crate) manifest_url: String,
     pub(crate) local_copy: Option<PathBuf>,
     /// Whether the run was committed by an earlier or another process.
@@ -42,17 +43,31 @@ pub(crate) struct Exported {
     pub(crate) metrics: MetricsSnapshot,
 }
 
-/// A range as its records tell it.
-struct RecordedRange {
-    number: u32,
-    chain: Chain,
-    /// Whether every data file is an object.
-    has_all_objects: bool,
+/// What records tell of the documents of a range, or of all ranges of a split so far.
+#[derive(Default)]
+struct Recorded {
     statistics: Statistics,
     column_counts: ColumnCounts,
     digest: Digest,
     files: Vec<ExportedFile>,
     attested: Vec<Attested>,
+    /// Which data files there may be open uploads of.
+    places: Vec<Place>,
+    /// Ranges that are not whole: a record is missing, or an object.
+    missing: Vec<u32>,
+}
+
+impl Recorded {
+    /// Adds the range that comes next.
+    fn append(&mut self, mut next: Self) {
+        self.statistics.append(next.statistics);
+        self.column_counts.add(next.column_counts);
+        self.digest.merge(next.digest);
+        self.files.append(&mut next.files);
+        self.attested.append(&mut next.attested);
+        self.places.append(&mut next.places);
+        self.missing.append(&mut next.missing);
+    }
 }
 
 /// Publishes the run.
@@ -89,9 +104,10 @@ pub(crate) async fn commit(
         misfits::check(&manifest, allowed)?;
     }
     misfits::warn(&manifest, run.location.id());
-    match run.commit(proved, &manifest, ExportManifest::read).await? {
+    let read = |bytes: &[u8]| PublishedExport::read(bytes);
+    match run.commit(proved, manifest, read).await? {
         // From here on nothing can fail the run.
-        Committed::Now(bytes) => Ok(Exported {
+        Committed::Now(bytes, manifest) => Ok(Exported {
             manifest_url: run.store.url(&run.location.manifest_key()),
             local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),
             was_committed: false,
@@ -124,41 +140,31 @@ async fn prove(
         abort_leftovers(run, &splits).await;
     }
     let (mut exported, mut attested) = (Vec::with_capacity(splits.len()), Vec::new());
-    for (split, mut ranges) in plan.splits.iter().zip(splits) {
-        ranges
-            .iter_mut()
-            .for_each(|range| attested.append(&mut range.attested));
-        let described = describe(run, plan, split, ranges)?;
+    for (split, mut recorded) in plan.splits.iter().zip(splits) {
+        attested.append(&mut recorded.attested);
+        let described = describe(run, plan, split, recorded)?;
         check_folder(run, &described).await?;
         exported.push(described);
     }
     Ok((exported, Proved::of(attested)))
 }
 
-async fn recorded(run: &OpenRun, split: &SplitPlan) -> anyhow::Result<Vec<RecordedRange>> {
+/// The ranges are added up as they come: the names and roles of a range may take megabytes.
+async fn recorded(run: &OpenRun, split: &SplitPlan) -> anyhow::Result<Recorded> {
     futures::stream::iter(0..split.range_count())
         .map(|number| recorded_range(run, split.split_id, number))
         .buffered(RANGES_AT_ONCE)
-        .try_collect()
+        .try_fold(Recorded::default(), async |mut sum, range| {
+            sum.append(range);
+            Ok(sum)
+        })
         .await
 }
 
-async fn recorded_range(
-    run: &OpenRun,
-    split_id: u32,
-    number: u32,
-) -> anyhow::Result<RecordedRange> {
-    let mut range = RecordedRange {
-        number,
-        chain: Chain::of(split_id, number),
-        has_all_objects: true,
-        statistics: Statistics::default(),
-        column_counts: ColumnCounts::default(),
-        digest: Digest::default(),
-        files: Vec::new(),
-        attested: Vec::new(),
-    };
-    while let Some(mut standing) = range.chain.read_on(run).await? {
+async fn recorded_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Result<Recorded> {
+    let mut range = Recorded::default();
+    let (mut chain, mut has_all_objects) = (Chain::of(split_id, number), true);
+    while let Some(mut standing) = chain.read_on(run).await? {
         if standing.record.descriptions.is_empty() {
             continue;
         }
@@ -178,7 +184,7 @@ async fn recorded_range(
             Some((descriptions.nth(attested.candidate)?, attested))
         });
         let Some((description, attested)) = described else {
-            range.has_all_objects = false;
+            has_all_objects = false;
             continue;
         };
         range.files.push(ExportedFile {
@@ -200,6 +206,10 @@ async fn recorded_range(
         range.column_counts.add(description.column_counts);
         range.attested.push(attested);
     }
+    range.places = chain.places().collect();
+    if !(chain.is_complete && has_all_objects) {
+        range.missing.push(number);
+    }
     Ok(range)
 }
 
@@ -208,20 +218,12 @@ fn is_another_object(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind == StoreErrorKind::AlreadyExists)
 }
 
-fn check_complete(
-    run: &OpenRun,
-    plan: &ExportPlan,
-    splits: &[Vec<RecordedRange>],
-) -> Result<(), Failure> {
+fn check_complete(run: &OpenRun, plan: &ExportPlan, splits: &[Recorded]) -> Result<(), Failure> {
     let mut incomplete = Vec::new();
-    for (split, ranges) in plan.splits.iter().zip(splits) {
-        let missing: Vec<String> = ranges
-            .iter()
-            .filter(|range| !(range.chain.is_complete && range.has_all_objects))
-            .map(|range| range.number.to_string())
-            .collect();
+    for (split, recorded) in plan.splits.iter().zip(splits) {
+        let missing: Vec<_> = recorded.missing.iter().map(u32::to_string).collect();
         if !missing.is_empty() {
-            let (count, missing) = (ranges.len(), missing.join(", "));
+            let (count, missing) = (split.range_count(), missing.join(", "));
             incomplete.push(format!("`{}`: {missing} of {count}", split.collection));
         }
     }
@@ -236,9 +238,9 @@ fn check_complete(
 
 /// Aborts uploads that nobody needs, now that every data file is there: those of a process that was
 /// killed, or that another one overtook, or whose opening had no answer.
-async fn abort_leftovers(run: &OpenRun, splits: &[Vec<RecordedRange>]) {
-    let chains = splits.iter().flatten().map(|range| &range.chain);
-    let names = chains.flat_map(Chain::places).map(Place::file_name);
+async fn abort_leftovers(run: &OpenRun, splits: &[Recorded]) {
+    let places = splits.iter().flat_map(|split| &split.places);
+    let names = places.copied().map(Place::file_name);
     let names: Vec<String> = names.chain([PLAN_NAME.to_owned()]).collect();
     match run.abort_leftovers(&names).await {
         Ok(0) => {}
@@ -252,16 +254,15 @@ fn describe(
     run: &OpenRun,
     plan: &ExportPlan,
     split: &SplitPlan,
-    ranges: Vec<RecordedRange>,
+    recorded: Recorded,
 ) -> serde_json::Result<ExportedSplit> {
-    let (mut statistics, mut digest) = (Statistics::default(), Digest::default());
-    let (mut files, mut column_counts) = (Vec::new(), ColumnCounts::default());
-    for range in ranges {
-        digest.merge(range.digest);
-        statistics.append(range.statistics);
-        column_counts.add(range.column_counts);
-        files.extend(range.files);
-    }
+    let Recorded {
+        statistics,
+        column_counts,
+        digest,
+        files,
+        ..
+    } = recorded;
     let etags: Vec<_> = files.iter().map(|file| file.file.etag.as_str()).collect();
     let checksum = match plan.settings.checksum {
         ChecksumKind::Etag if !etags.is_empty() => format!("etag:{}", etags.join(",")),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
-use lob_core::manifest::{DataFile, ExportManifest, keep_local_copy};
+use lob_core::manifest::{DataFile, PublishedExport, keep_local_copy};
 use lob_core::run::OpenRun;
 
 use crate::commit::Exported;
@@ -20,7 +20,7 @@ pub(crate) async fn confirm(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let manifest_url = run.store.url(&run.location.manifest_key());
-    let manifest = ExportManifest::read(bytes).map_err(|error| {
+    let manifest = PublishedExport::read(&**bytes).map_err(|error| {
         Failure::integrity(format!("manifest `{manifest_url}` cannot be read")).caused_by(error)
     })?;
     let files = manifest.splits.iter().flat_map(|split| &split.files);

@@ -99,7 +99,7 @@ pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Resu
     }
     let mut message = String::from("nothing is published");
     for split in &too_much {
-        let lines = lines(split).join("; ");
+        let lines = lines_of(split).join("; ");
         message.push_str(&format!("; `{}`: {lines}", split.collection));
     }
     let id = &manifest.run_id;
@@ -131,17 +131,15 @@ fn is_curable(split: &ExportedSplit) -> bool {
 }
 
 /// What no column of a split holds, for people: the columns with the most such values first.
-pub(crate) fn lines(split: &ExportedSplit) -> Vec<String> {
-    if split.residual_rows == 0 {
+pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) -> Vec<String> {
+    if rows == 0 {
         return Vec::new();
     }
-    let (rows, documents) = (split.residual_rows, split.num_documents);
     let mut lines = vec![format!(
         "{rows} of {documents} documents have values that no column holds: null there, and kept in \
          `_lob_bson`"
     )];
-    let counts = serde_json::from_value::<ColumnCounts>(split.column_counts.clone());
-    let Ok(counts) = counts else { return lines };
+    let Some(counts) = counts else { return lines };
     let mut misfits: Vec<_> = counts.misfits.iter().collect();
     misfits.sort_by_key(|(_, types)| std::cmp::Reverse(types.values().sum::<u64>()));
     let (told, others) = misfits.split_at(misfits.len().min(MAX_LINES));
@@ -202,10 +200,15 @@ pub(crate) fn lines(split: &ExportedSplit) -> Vec<String> {
     lines
 }
 
+fn lines_of(split: &ExportedSplit) -> Vec<String> {
+    let counts = serde_json::from_value(split.column_counts.clone()).ok();
+    lines(split.residual_rows, split.num_documents, counts.as_ref())
+}
+
 /// Warns of what no column holds.
 pub(crate) fn warn(manifest: &ExportManifest, id: &RunId) {
     for split in &manifest.splits {
-        for line in lines(split) {
+        for line in lines_of(split) {
             tracing::warn!(run = %id, collection = split.collection, "{line}");
         }
     }

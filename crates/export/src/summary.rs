@@ -21,7 +21,9 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
     let metrics = &exported.metrics;
     let mut text = format!(
         "run {}: {} documents of {} splits ",
-        manifest.run_id, manifest.total_documents, manifest.num_splits,
+        manifest.run_id,
+        manifest.total_documents,
+        manifest.splits.len(),
     );
     let _ = if exported.was_committed {
         writeln!(text, "are there as the manifest says, {size}")
@@ -37,7 +39,8 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
             split.files.len(),
             split.digest,
         );
-        for line in misfits::lines(split) {
+        let (rows, counts) = (split.residual_rows, split.column_counts.as_ref());
+        for line in misfits::lines(rows, split.num_documents, counts) {
             let _ = writeln!(text, "    {line}");
         }
     }

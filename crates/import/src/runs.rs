@@ -1,10 +1,12 @@
 //! Which runs there are, and the manifest of the one to import.
 
-use bytes::Bytes;
+use std::io::{self, Read};
+
+use anyhow::Context as _;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportManifest, LegacyManifest, ManifestError};
-use lob_core::run::{Prefix, RunId, RunLocation, committed_runs, published_manifest};
+use lob_core::hash::{Sha256, Sha256Hasher};
+use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
+use lob_core::run::{Prefix, RunId, RunLocation, committed_runs, read_manifest};
 use lob_core::store::{Store, StoreError, StoreErrorKind};
 
 use crate::legacy;
@@ -34,48 +36,88 @@ pub(crate) type ListedRun = (RunId, anyhow::Result<RunSummary>);
 
 /// All committed runs, the latest last.
 pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<ListedRun>> {
-    let summary = |id: &RunId, bytes: Result<Bytes, StoreError>| {
-        let manifest = read(id, &bytes?)
-            .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
-        Ok(match manifest {
-            Manifest::Ours(manifest) => RunSummary {
-                export_timestamp: manifest.export_timestamp,
-                num_splits: manifest.num_splits,
-                total_documents: manifest.total_documents,
-                is_legacy: false,
-            },
-            Manifest::Legacy(manifest) => RunSummary {
-                export_timestamp: manifest.export_timestamp,
-                num_splits: manifest.num_splits,
-                total_documents: manifest.total_documents,
-                is_legacy: true,
-            },
+    let read = |manifest: &mut dyn Read| ManifestHead::read(manifest);
+    let runs = committed_runs(store, folder, read).await?;
+    let mut listed: Vec<_> = runs
+        .into_iter()
+        .map(|(id, head)| {
+            let summary = summary(&id, head);
+            (id, summary)
         })
-    };
-    let mut listed = committed_runs(store, folder, summary).await?;
+        .collect();
     listed.sort_by_key(|run| run.1.as_ref().ok().map(|summary| summary.export_timestamp));
     Ok(listed)
 }
 
+/// What the list says of the run `id`.
+fn summary(
+    id: &RunId,
+    head: Result<Result<ManifestHead, ManifestError>, StoreError>,
+) -> anyhow::Result<RunSummary> {
+    let refused = |error: ManifestError| Failure::new(status_of(&error), error.to_string());
+    let head = head?.map_err(refused)?;
+    if head.run_id != *id {
+        return Err(refused(ManifestError::OtherRun(head.run_id)).into());
+    }
+    Ok(RunSummary {
+        is_legacy: head.is_legacy(),
+        export_timestamp: head
+            .export_timestamp
+            .context("it has no time of an export")?,
+        num_splits: head.num_splits,
+        total_documents: head.total_documents,
+    })
+}
+
 /// A manifest by who wrote it.
 enum Manifest {
-    Ours(Box<ExportManifest>),
+    Ours(PublishedExport),
     Legacy(LegacyManifest),
 }
 
-/// The manifest of run `id`.
-fn read(id: &RunId, bytes: &[u8]) -> Result<Manifest, ManifestError> {
-    let (run_id, manifest) = match LegacyManifest::read(bytes)? {
-        Some(manifest) => (manifest.run_id.clone(), Manifest::Legacy(manifest)),
-        None => {
-            let manifest = ExportManifest::read(bytes)?;
-            (manifest.run_id.clone(), Manifest::Ours(Box::new(manifest)))
-        }
+/// The manifest of run `id`, and the hash of its bytes.
+fn read(
+    id: &RunId,
+    is_legacy: bool,
+    source: &mut dyn Read,
+) -> Result<(Manifest, Sha256), ManifestError> {
+    let mut source = Hashing::new(source);
+    let (run_id, manifest) = if is_legacy {
+        let manifest = LegacyManifest::read(&mut source)?;
+        (manifest.run_id.clone(), Manifest::Legacy(manifest))
+    } else {
+        let manifest = PublishedExport::read(&mut source)?;
+        (manifest.run_id.clone(), Manifest::Ours(manifest))
     };
     if run_id == *id {
-        Ok(manifest)
+        Ok((manifest, source.finish()))
     } else {
         Err(ManifestError::OtherRun(run_id))
+    }
+}
+
+/// Bytes that are hashed as they are read.
+struct Hashing<'a> {
+    source: &'a mut dyn Read,
+    hasher: Sha256Hasher,
+}
+
+impl<'a> Hashing<'a> {
+    fn new(source: &'a mut dyn Read) -> Self {
+        let hasher = Sha256Hasher::default();
+        Self { source, hasher }
+    }
+
+    fn finish(self) -> Sha256 {
+        self.hasher.finish()
+    }
+}
+
+impl Read for Hashing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
     }
 }
 
@@ -97,7 +139,8 @@ pub(crate) async fn choose(
     };
     let location = RunLocation::new(folder, id);
     let url = store.url(&location.manifest_key());
-    let bytes = published_manifest(store, &location)
+    let read_head = |manifest: &mut dyn Read| ManifestHead::read(manifest);
+    let head = read_manifest(store, &location, read_head)
         .await
         .map_err(|error| match error.kind {
             StoreErrorKind::NotFound => {
@@ -118,7 +161,11 @@ pub(crate) async fn choose(
         }
         .caused_by(error)
     };
-    let splits = match read(location.id(), &bytes).map_err(refused)? {
+    let (id, is_legacy) = (location.id().clone(), head.map_err(refused)?.is_legacy());
+    let read_whole = move |manifest: &mut dyn Read| read(&id, is_legacy, manifest);
+    let manifest = read_manifest(store, &location, read_whole).await?;
+    let (manifest, manifest_hash) = manifest.map_err(refused)?;
+    let splits = match manifest {
         Manifest::Ours(manifest) => {
             let splits = manifest.splits.into_iter().map(Split::exported);
             splits.collect::<Result<_, _>>().map_err(refused)?
@@ -128,7 +175,7 @@ pub(crate) async fn choose(
     Ok(ChosenRun {
         location,
         splits,
-        manifest_hash: Sha256::of(&bytes),
+        manifest_hash,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use lob_columns::{Digest, InvalidDigest};
 use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportedFile, ExportedSplit, ManifestError};
+use lob_core::manifest::{ExportedFile, ManifestError, PublishedSplit};
 use lob_mongo::Definition;
 
 use crate::decode::Documents;
@@ -40,7 +40,7 @@ pub(crate) struct Recorded {
 impl Split {
     /// The split that our own manifest describes. The digests of its data files, which are compared
     /// with what is decoded, must be together that of the split.
-    pub(crate) fn exported(split: ExportedSplit) -> Result<Self, ManifestError> {
+    pub(crate) fn exported(split: PublishedSplit) -> Result<Self, ManifestError> {
         let invalid = |_: InvalidDigest| ManifestError::Contradiction("digest");
         let mut sum = Digest::default();
         let mut file = |file: ExportedFile| {

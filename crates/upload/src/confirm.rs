@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
+use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::run::OpenRun;
 
 use crate::send::Kept;
@@ -21,7 +21,7 @@ pub(crate) async fn confirm(
     context: &Context,
 ) -> anyhow::Result<Uploaded> {
     let url = run.store.url(&run.location.manifest_key());
-    let manifest = UploadManifest::read(bytes).map_err(|error| {
+    let manifest = PublishedUpload::read(&**bytes).map_err(|error| {
         Failure::integrity(format!("manifest `{url}` cannot be read")).caused_by(error)
     })?;
     if !manifest.failed.is_empty() && !settings.allow_partial {

@@ -7,6 +7,7 @@ use lob_core::failure::Failure;
 use lob_core::part::PartBudget;
 use serde::Serialize;
 
+use crate::manifest;
 use crate::settings::Settings;
 use crate::source::SourceFile;
 use crate::summary::MIB;
@@ -34,7 +35,7 @@ struct PlannedFile<'a> {
 /// The plan for people and for machines.
 ///
 /// # Errors
-/// No bucket, or a prefix that is none: the upload would fail as well.
+/// No bucket, a prefix that is none, or too many files: the upload would fail as well.
 pub(crate) fn outcome(
     settings: &Settings,
     budget: &PartBudget,
@@ -42,6 +43,7 @@ pub(crate) fn outcome(
 ) -> Result<Outcome, Failure> {
     let bucket = settings.s3.bucket()?;
     let run = format!("s3://{bucket}/{}", settings.run_folder()?);
+    let manifest_bytes = manifest::check_size(&run, files)?;
     let files: Vec<_> = files
         .iter()
         .map(|file| planned(settings, budget, file))
@@ -67,8 +69,10 @@ pub(crate) fn outcome(
          size      {megabytes:.2} MiB\n\
          parts     {parts}\n\
          requests  about {requests}, and one for each retry\n\
+         manifest  about {:.2} MiB\n\
          nothing was sent: this was a dry run\n",
-        files.len()
+        files.len(),
+        manifest_bytes as f64 / MIB,
     );
     let json = serde_json::json!({
         "dry_run": true,
@@ -77,6 +81,7 @@ pub(crate) fn outcome(
         "bytes": bytes,
         "parts": parts,
         "requests": requests,
+        "manifest_bytes": manifest_bytes,
         "planned": files,
     });
     Ok(Outcome::new(text, json))

@@ -4,7 +4,9 @@
 //! field, so its size costs no memory and its nesting no stack; a type of column that is newer than
 //! this tool does not matter.
 
+use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use polars_parquet_format::thrift::Error as ThriftError;
 use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TInputProtocol, TType};
@@ -31,7 +33,23 @@ pub(crate) struct Footer {
     /// Rows of all row groups.
     pub(crate) rows: u64,
     /// The names of the top-level columns, in the order of the schema.
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Arc<[String]>,
+}
+
+/// The schemas so far: files of one schema share its names, be they a hundred thousand.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas(HashSet<Arc<[String]>>);
+
+impl Schemas {
+    /// The same footer, with names that are shared.
+    pub(crate) fn share(&mut self, footer: Footer) -> Footer {
+        let known = self.0.get(&footer.columns).cloned();
+        let columns = known.unwrap_or_else(|| {
+            self.0.insert(Arc::clone(&footer.columns));
+            footer.columns
+        });
+        Footer { columns, ..footer }
+    }
 }
 
 /// Why a file is not taken for Parquet.
@@ -98,7 +116,7 @@ impl Footer {
             }
         }
         Ok(Self {
-            columns: columns.ok_or(FooterError::Schema)?,
+            columns: columns.ok_or(FooterError::Schema)?.into(),
             rows: rows
                 .and_then(|rows| u64::try_from(rows).ok())
                 .ok_or(FooterError::Rows)?,
@@ -225,7 +243,7 @@ mod tests {
         assert_eq!(footer.columns.len(), 10);
         let nested = with_schema(&[("root", 2), ("a", 1), ("b", 1), ("c", 0), ("d", 0)]);
         let footer = read(&nested).unwrap();
-        assert_eq!(footer.columns, ["a", "d"]);
+        assert_eq!(*footer.columns, ["a", "d"]);
         assert_eq!(footer.rows, 7);
     }
 

@@ -1,6 +1,13 @@
-//! The manifest of an upload: the original's fields and ours.
+//! The manifest of an upload: the original's fields and ours, and whether they will fit.
 
-use lob_core::manifest::{DataFile, FailedFile, RunFacts, S3Config, UploadManifest, UploadedFile};
+use std::io;
+use std::sync::Arc;
+
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::{
+    DataFile, FailedFile, MAX_FILES, MAX_MANIFEST_BYTES, RunFacts, S3Config, UploadManifest,
+    UploadedFile,
+};
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
 
@@ -19,7 +26,7 @@ pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> 
         s3_path: run.store.url(&run.key(path)),
         size_mb: hashes.size as f64 / MIB,
         row_count: source.footer.rows,
-        schema_fields: source.footer.columns.clone(),
+        schema_fields: Arc::clone(&source.footer.columns),
         checksum: match hashes.md5 {
             Some(md5) => format!("md5:{md5}"),
             None => format!("sha256:{}", hashes.sha256),
@@ -54,5 +61,81 @@ pub(crate) fn manifest(
         files,
         failed,
         run: RunFacts::of(run, TOOL, byte_settings, metrics),
+    }
+}
+
+/// Bytes of an entry that are known only when the file is sent: hashes, ETag, version, times.
+const BYTES_WHEN_SENT: u64 = 400;
+/// Bytes beside the entries.
+const BYTES_OF_A_RUN: u64 = 16 << 10;
+
+/// About how many bytes the manifest of these files will have, and not less.
+///
+/// # Errors
+/// More files or bytes than a manifest may have: nobody could read the run.
+pub(crate) fn check_size(folder: &str, files: &[SourceFile]) -> Result<u64, Failure> {
+    let entry = |file: &SourceFile| {
+        let path = &file.relative_path;
+        let entry = serde_json::json!({
+            "filename": path.rsplit('/').next(),
+            "relative_path": path,
+            "s3_path": format!("{folder}/{path}"),
+            "key": path,
+            "size_mb": file.fingerprint.size as f64 / MIB,
+            "size_bytes": file.fingerprint.size,
+            "row_count": file.footer.rows,
+            "schema_fields": &*file.footer.columns,
+        });
+        let mut counter = Counter(0);
+        // Nothing here fails to be JSON, and a counter takes everything.
+        let _ = serde_json::to_writer(&mut counter, &entry);
+        counter.0 + BYTES_WHEN_SENT
+    };
+    let size = files.iter().map(entry).sum::<u64>() + BYTES_OF_A_RUN;
+    check_limits(files.len(), size)?;
+    Ok(size)
+}
+
+fn check_limits(files: usize, size: u64) -> Result<(), Failure> {
+    if files <= MAX_FILES && size <= MAX_MANIFEST_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "the manifest of {files} files would have about {:.0} MiB, and may have {MAX_FILES} files \
+         and {:.0} MiB",
+        size as f64 / MIB,
+        MAX_MANIFEST_BYTES as f64 / MIB,
+    );
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint("upload them in several runs: --include selects files"))
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_a_manifest_may_have_is_refused() {
+        assert!(check_limits(MAX_FILES, MAX_MANIFEST_BYTES).is_ok());
+        assert!(check_limits(MAX_FILES + 1, 1).is_err());
+        let refused = check_limits(1, MAX_MANIFEST_BYTES + 1).unwrap_err();
+        assert!(
+            refused.to_string().contains("would have about 1024 MiB"),
+            "{refused}"
+        );
     }
 }

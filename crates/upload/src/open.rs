@@ -9,6 +9,7 @@ use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::store::{Sending, Store};
 
+use crate::manifest;
 use crate::plan::{self, Examined, TOOL, UploadWork};
 use crate::settings::Settings;
 use crate::source::{self, SourceError};
@@ -176,7 +177,7 @@ async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(Str
 /// Finds the files, and looks at the state and the footer of each. Blocks elsewhere.
 ///
 /// # Errors
-/// Files that cannot be uploaded.
+/// Files that cannot be uploaded, or are too many for one run.
 pub(crate) async fn find_and_examine(
     settings: &Settings,
     budget: &PartBudget,
@@ -184,7 +185,10 @@ pub(crate) async fn find_and_examine(
 ) -> anyhow::Result<Examined> {
     let files = find(settings, context).await?;
     let (settings, budget) = (settings.clone(), budget.clone());
-    blocking(context, move || plan::examine(files, &settings, &budget)).await
+    let folder = settings.run_folder()?;
+    let examined = blocking(context, move || plan::examine(files, &settings, &budget)).await?;
+    manifest::check_size(&folder, &examined.files)?;
+    Ok(examined)
 }
 
 async fn blocking<T: Send + 'static>(

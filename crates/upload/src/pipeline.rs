@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{DataFile, UploadManifest, keep_local_copy};
+use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::{Committed, OpenRun};
@@ -88,9 +88,10 @@ async fn send_and_commit(
     let proved = context.interrupt.or(run.prove(&data_files)).await?;
     let metrics = context.metrics.snapshot();
     let manifest = manifest::manifest(&run, settings, files, failed, metrics);
-    match run.commit(proved, &manifest, UploadManifest::read).await? {
+    let read = |bytes: &[u8]| PublishedUpload::read(bytes);
+    match run.commit(proved, manifest, read).await? {
         // From here on nothing can fail the run.
-        Committed::Now(bytes) => Ok(Uploaded {
+        Committed::Now(bytes, manifest) => Ok(Uploaded {
             local_copy: keep_local_copy(&settings.manifest_dir, id, &bytes),
             run,
             manifest,

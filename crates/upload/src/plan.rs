@@ -11,7 +11,7 @@ use lob_core::part::PartBudget;
 use lob_core::run::PLAN_NAME;
 use serde::{Deserialize, Serialize};
 
-use crate::footer::Footer;
+use crate::footer::{Footer, Schemas};
 use crate::freeze::Fingerprint;
 use crate::settings::{HashKind, Settings};
 use crate::source::{self, SourceFile};
@@ -150,14 +150,17 @@ impl PlannedFile {
 /// # Errors
 /// The first file that cannot be uploaded, unless that is allowed.
 pub(crate) fn examine(
-    found: Vec<(String, PathBuf)>,
+    found: impl IntoIterator<Item = (String, PathBuf)>,
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
-    let mut examined = Examined::default();
+    let (mut examined, mut schemas) = (Examined::default(), Schemas::default());
     for (relative_path, path) in found {
         match examine_one(&relative_path, path, settings, budget) {
-            Ok(file) => examined.files.push(file),
+            Ok(file) => examined.files.push(SourceFile {
+                footer: schemas.share(file.footer),
+                ..file
+            }),
             Err(error)
                 if settings.allow_partial && ExitStatus::of(&error) == ExitStatus::Failed =>
             {
@@ -218,21 +221,14 @@ pub(crate) fn examine_again(
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
     let mut there: BTreeMap<_, _> = there.into_iter().collect();
-    let mut again = Examined {
-        failed: work.failed.clone(),
-        ..Examined::default()
-    };
+    let (mut as_planned, mut changed) = (Vec::new(), Vec::new());
     for planned in &work.files {
         let name = &planned.relative_path;
-        let as_planned = there
+        let path = there
             .remove(name)
             .filter(|path| fingerprint(path).is_some_and(|now| planned.is(&now)));
-        match as_planned {
-            Some(path) => {
-                let examined = examine(vec![(name.clone(), path)], settings, budget)?;
-                again.files.extend(examined.files);
-                again.failed.extend(examined.failed);
-            }
+        match path {
+            Some(path) => as_planned.push((name.clone(), path)),
             None => {
                 let message = format!("`{name}` is not what it was when the run was begun");
                 if !settings.allow_partial {
@@ -241,13 +237,16 @@ pub(crate) fn examine_again(
                         .into());
                 }
                 tracing::warn!("{message}");
-                again.failed.push(FailedFile {
+                changed.push(FailedFile {
                     relative_path: name.clone(),
                     error: message,
                 });
             }
         }
     }
+    let mut again = examine(as_planned, settings, budget)?;
+    again.failed.extend(changed);
+    again.failed.extend(work.failed.iter().cloned());
     let selection = settings.selection()?;
     for failed in &work.failed {
         there.remove(&failed.relative_path);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lob_core::cli::Outcome;
-use lob_core::manifest::UploadManifest;
+use lob_core::manifest::PublishedUpload;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
 
@@ -16,7 +16,7 @@ pub(crate) const MIB: f64 = 1_048_576.0;
 #[derive(Debug)]
 pub(crate) struct Uploaded {
     pub(crate) run: OpenRun,
-    pub(crate) manifest: UploadManifest,
+    pub(crate) manifest: PublishedUpload,
     pub(crate) local_copy: Option<PathBuf>,
     /// What an earlier process had sent.
     pub(crate) kept: Kept,

@@ -1,10 +1,12 @@
 //! `lob-upload verify RUN`: is everything that the manifest promises still there, and still the same?
 
+use std::io::Read;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{Sha256, Sha256Hasher};
-use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, UploadManifest};
+use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, PublishedUpload};
 use lob_core::progress::Work;
 use lob_core::run::{OpenRun, RunId, RunLocation};
 use lob_core::store::{Sending, Store, StoreError, StoreErrorKind};
@@ -32,8 +34,8 @@ pub(crate) async fn verify(
     let run = OpenRun {
         store,
         location,
-        token: manifest.run.write_token.clone(),
-        started: manifest.run.started,
+        token: manifest.write_token.clone(),
+        started: manifest.started,
     };
     let files: Vec<DataFile> = manifest
         .files
@@ -88,9 +90,10 @@ pub(crate) async fn verify(
     Ok(Outcome::new(text, json))
 }
 
-async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<UploadManifest> {
+async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<PublishedUpload> {
     let (key, id) = (location.manifest_key(), location.id());
-    let bytes = match store.get_small(&key, MAX_MANIFEST_BYTES).await {
+    let read = |bytes: &mut dyn Read| PublishedUpload::read(bytes);
+    let manifest = match store.stream(&key, MAX_MANIFEST_BYTES, read).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
             let is_begun = store.head(&location.plan_key()).await?.is_some();
             let (message, hint) = if is_begun {
@@ -108,12 +111,12 @@ async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<Uploa
                 .with_hint(hint)
                 .into());
         }
-        bytes => bytes?,
+        manifest => manifest?,
     };
     let refused = |error: ManifestError| {
         Failure::integrity(format!("manifest `{}` is refused", store.url(&key))).caused_by(error)
     };
-    let manifest = UploadManifest::read(&bytes).map_err(refused)?;
+    let manifest = manifest.map_err(refused)?;
     if manifest.run_id != *id {
         return Err(refused(ManifestError::OtherRun(manifest.run_id)).into());
     }

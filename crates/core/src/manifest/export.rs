@@ -1,18 +1,19 @@
 //! The manifest of an export.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{ManifestError, Names, check_definition, check_version, parse, sum};
-use super::{DataFile, RunFacts, S3Config};
+use super::{DataFile, RunFacts, S3Config, Verified};
+use crate::crc::Crc;
+use crate::hash::Sha256;
 use crate::run::RunId;
 
 /// The number that the original's pipeline gives this step.
 const PIPELINE_STAGE: u32 = 14;
 
-/// The manifest of an export.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The manifest of an export, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportManifest {
     /// The run.
     pub run_id: RunId,
@@ -40,7 +41,7 @@ pub struct ExportManifest {
 }
 
 /// One exported split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportedSplit {
     /// Its number.
     pub split_id: u32,
@@ -53,12 +54,10 @@ pub struct ExportedSplit {
     /// Documents by role, keys as Python's `json` writes them.
     pub role_distribution: BTreeMap<String, u64>,
     /// Documents whose roles are too many to be told one by one.
-    #[serde(default)]
     pub further_roles: u64,
     /// The names of top-level fields, sorted by code point.
     pub schema_fields: Vec<String>,
     /// Whether there are more names than are told one by one.
-    #[serde(default)]
     pub has_further_fields: bool,
     /// The length of `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
@@ -71,17 +70,13 @@ pub struct ExportedSplit {
     /// The columns of every data file of the split, for people.
     pub columns: Vec<SplitColumn>,
     /// The same as the plan has them, for the next run's plan; version 1 has none.
-    #[serde(default)]
     pub column_tree: serde_json::Value,
     /// What the columns could not take, as `lob_columns::ColumnCounts`; version 1 has none.
-    #[serde(default)]
     pub column_counts: serde_json::Value,
     /// The indexes of the collection, each as the server lists it, in canonical extended JSON: as
     /// text, because the order of its fields counts.
-    #[serde(default)]
     pub indexes: Vec<String>,
     /// The options of the collection, in the same form, where it has any.
-    #[serde(default)]
     pub options: Option<String>,
     /// How many ranges of `_id` it was cut into.
     pub ranges: u32,
@@ -92,7 +87,7 @@ pub struct ExportedSplit {
 }
 
 /// A column of a split, as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SplitColumn {
     /// Its path.
     pub name: String,
@@ -102,7 +97,7 @@ pub struct SplitColumn {
 }
 
 /// What moment the documents of a split are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Consistency {
     /// Each document as it was when the scan passed it.
@@ -118,6 +113,7 @@ pub enum Consistency {
 
 /// One data file of a split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Fields")]
 pub struct ExportedFile {
     /// Rows, one for each document.
     pub rows: u64,
@@ -133,33 +129,6 @@ pub struct ExportedFile {
 impl ExportManifest {
     /// The number that the original's pipeline gives this step.
     pub const PIPELINE_STAGE: u32 = PIPELINE_STAGE;
-
-    /// Reads a manifest as untrusted input.
-    ///
-    /// # Errors
-    /// As [`ManifestError`] lists.
-    pub fn read(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let manifest: Self = parse(bytes)?;
-        check_version(manifest.run.format_version)?;
-        if manifest.splits.len() as u64 != manifest.num_splits {
-            return Err(ManifestError::Contradiction("num_splits"));
-        }
-        let ids: BTreeSet<_> = manifest.splits.iter().map(|split| split.split_id).collect();
-        if ids.len() != manifest.splits.len() {
-            return Err(ManifestError::Contradiction("split_id"));
-        }
-        let documents = sum(manifest.splits.iter().map(|split| split.num_documents))?;
-        if documents != manifest.total_documents {
-            return Err(ManifestError::Contradiction("total_documents"));
-        }
-        let files = manifest.splits.iter().flat_map(|split| &split.files);
-        sum(files.map(|file| file.file.size_bytes))?;
-        let mut names = Names::default();
-        for split in &manifest.splits {
-            split.check(&mut names)?;
-        }
-        Ok(manifest)
-    }
 }
 
 impl ExportedSplit {
@@ -167,25 +136,38 @@ impl ExportedSplit {
     pub fn folder(split_id: u32) -> String {
         format!("split_{split_id}.parquet/")
     }
+}
 
-    fn check<'a>(&'a self, names: &mut Names<'a>) -> Result<(), ManifestError> {
-        let folder = Self::folder(self.split_id);
-        for file in &self.files {
-            names.add(&file.file.key)?;
-            if !file.file.key.starts_with(&folder) {
-                return Err(ManifestError::Name(file.file.key.clone()));
-            }
+/// A data file as it is written, all in one level: fields that are not known are passed over.
+#[derive(Deserialize)]
+struct Fields {
+    rows: u64,
+    digest: String,
+    residual_rows: u64,
+    key: String,
+    size_bytes: u64,
+    sha256: Sha256,
+    crc64nvme: Crc,
+    etag: String,
+    version_id: Option<String>,
+    verified: Verified,
+}
+
+impl From<Fields> for ExportedFile {
+    fn from(fields: Fields) -> Self {
+        Self {
+            rows: fields.rows,
+            digest: fields.digest,
+            residual_rows: fields.residual_rows,
+            file: DataFile {
+                key: fields.key,
+                size_bytes: fields.size_bytes,
+                sha256: fields.sha256,
+                crc64nvme: fields.crc64nvme,
+                etag: fields.etag,
+                version_id: fields.version_id,
+                verified: fields.verified,
+            },
         }
-        if sum(self.files.iter().map(|file| file.rows))? != self.num_documents {
-            return Err(ManifestError::Contradiction("num_documents"));
-        }
-        if sum(self.files.iter().map(|file| file.residual_rows))? != self.residual_rows {
-            return Err(ManifestError::Contradiction("residual_rows"));
-        }
-        let roles = self.role_distribution.values().copied();
-        if sum(roles.chain([self.further_roles]))? != self.num_documents {
-            return Err(ManifestError::Contradiction("role_distribution"));
-        }
-        check_definition(&self.indexes, self.options.as_deref())
     }
 }

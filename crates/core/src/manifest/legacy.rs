@@ -5,25 +5,19 @@
 //! text of a field `manifest_json`; a plain object is read as well.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::reading::{ManifestError, parse, sum};
+use super::reading::{ManifestError, missing, parse, sum};
 use crate::run::RunId;
 use crate::statistics::{Role, checksum_of};
 
 /// The manifest of a run of the original. What else is in it is not needed, or never followed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyManifest {
     /// The run.
     pub run_id: RunId,
-    /// When it was exported. The original wrote the time of its own clock without a zone: it is
-    /// taken for UTC.
-    #[serde(deserialize_with = "timestamp")]
-    pub export_timestamp: jiff::Timestamp,
     /// How many splits there are.
     pub num_splits: u64,
     /// The splits.
@@ -66,27 +60,33 @@ pub enum RecordedChecksum {
     Incomparable,
 }
 
-/// Just enough to tell one form from the other.
+/// The original's manifest, or Spark's line that holds it as a text.
 #[derive(Deserialize)]
-struct Form {
-    format_version: Option<IgnoredAny>,
+struct Fields {
     manifest_json: Option<String>,
+    run_id: Option<RunId>,
+    num_splits: Option<u64>,
+    splits: Option<Vec<LegacySplit>>,
+    total_documents: Option<u64>,
 }
 
 impl LegacyManifest {
-    /// Reads a manifest as untrusted input; none if it has a format version, and so is none of the
-    /// original's.
+    /// Reads a manifest as untrusted input.
     ///
     /// # Errors
     /// As [`ManifestError`] lists.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>, ManifestError> {
-        let form: Form = parse(bytes)?;
-        if form.format_version.is_some() {
-            return Ok(None);
+    pub fn read(source: impl Read) -> Result<Self, ManifestError> {
+        let mut fields: Fields = parse(source)?;
+        if let Some(text) = fields.manifest_json.take() {
+            fields = parse(text.as_bytes())?;
         }
-        let manifest: Self = match form.manifest_json {
-            Some(text) => parse(text.as_bytes())?,
-            None => parse(bytes)?,
+        let manifest = Self {
+            run_id: fields.run_id.ok_or_else(|| missing("run_id"))?,
+            num_splits: fields.num_splits.ok_or_else(|| missing("num_splits"))?,
+            splits: fields.splits.ok_or_else(|| missing("splits"))?,
+            total_documents: fields
+                .total_documents
+                .ok_or_else(|| missing("total_documents"))?,
         };
         if manifest.splits.len() as u64 != manifest.num_splits {
             return Err(ManifestError::Contradiction("num_splits"));
@@ -99,7 +99,7 @@ impl LegacyManifest {
         if documents != manifest.total_documents {
             return Err(ManifestError::Contradiction("total_documents"));
         }
-        Ok(Some(manifest))
+        Ok(manifest)
     }
 }
 
@@ -146,16 +146,6 @@ fn python_key(key: &str) -> Role {
     }
 }
 
-/// Python's `isoformat()`, with a zone or without.
-fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let zoned = text.parse().or_else(|_| {
-        let local: DateTime = text.parse()?;
-        local.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
-    });
-    zoned.map_err(|_: jiff::Error| D::Error::custom("the time of the export is no time"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,28 +161,17 @@ mod tests {
         serde_json::from_str(line["manifest_json"].as_str().unwrap()).unwrap()
     }
 
-    fn read(manifest: &serde_json::Value) -> Result<Option<LegacyManifest>, ManifestError> {
-        LegacyManifest::read(&serde_json::to_vec(manifest).unwrap())
+    fn read(manifest: &serde_json::Value) -> Result<LegacyManifest, ManifestError> {
+        LegacyManifest::read(&*serde_json::to_vec(manifest).unwrap())
     }
 
     #[test]
     fn a_manifest_of_the_original_is_read_from_sparks_folder_and_as_an_object() {
-        let by_spark = LegacyManifest::read(SPARK.as_bytes()).unwrap().unwrap();
-        assert_eq!(by_spark, read(&plain()).unwrap().unwrap());
+        let by_spark = LegacyManifest::read(SPARK.as_bytes()).unwrap();
+        assert_eq!(by_spark, read(&plain()).unwrap());
         assert_eq!(by_spark.run_id.to_string(), "20251115_093000");
-        assert_eq!(
-            by_spark.export_timestamp.to_string(),
-            "2025-11-15T00:00:00Z"
-        );
         let documents = by_spark.splits.iter().map(|split| split.num_documents);
         assert_eq!(documents.collect::<Vec<_>>(), [60, 60, 60]);
-    }
-
-    #[test]
-    fn a_manifest_with_a_format_version_is_not_the_originals() {
-        let mut ours = plain();
-        ours["format_version"] = 1.into();
-        assert!(read(&ours).unwrap().is_none());
     }
 
     #[test]
@@ -200,7 +179,7 @@ mod tests {
         let checksum_of_first = |change: fn(&mut serde_json::Value)| {
             let mut manifest = plain();
             change(&mut manifest["splits"][0]);
-            read(&manifest).unwrap().unwrap().splits[0].check()
+            read(&manifest).unwrap().splits[0].check()
         };
         assert_eq!(checksum_of_first(|_| ()), RecordedChecksum::Same);
         let changes: [fn(&mut serde_json::Value); 3] = [
@@ -215,7 +194,7 @@ mod tests {
         for none in ["unknown", "etag:\"0\""] {
             let mut manifest = plain();
             manifest["splits"][0]["checksum"] = none.into();
-            let manifest = read(&manifest).unwrap().unwrap();
+            let manifest = read(&manifest).unwrap();
             assert_eq!(manifest.splits[0].check(), RecordedChecksum::Incomparable);
         }
     }
@@ -244,12 +223,11 @@ mod tests {
 
     #[test]
     fn a_manifest_that_contradicts_itself_or_is_none_is_an_error() {
-        let changes: [fn(&mut serde_json::Value); 6] = [
+        let changes: [fn(&mut serde_json::Value); 5] = [
             |manifest| manifest["num_splits"] = 2.into(),
             |manifest| manifest["total_documents"] = 181.into(),
             |manifest| manifest["splits"][1]["split_id"] = 0.into(),
             |manifest| manifest["splits"][1]["num_documents"] = u64::MAX.into(),
-            |manifest| manifest["export_timestamp"] = "yesterday".into(),
             |manifest| manifest["run_id"] = "../other".into(),
         ];
         for change in changes {

@@ -1,6 +1,7 @@
 //! The rules by which a manifest is read: it comes from a bucket, so nothing in it is trusted.
 
 use std::collections::BTreeSet;
+use std::io::{self, BufReader, Read};
 
 use serde::de::DeserializeOwned;
 
@@ -8,10 +9,13 @@ use super::FORMAT_VERSION;
 
 /// The oldest version of the form that is read.
 const OLDEST_VERSION: u32 = 1;
-/// Largest manifest that is read.
-pub const MAX_MANIFEST_BYTES: u64 = 64 << 20;
+/// Largest manifest that is written and read.
+pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
+/// Largest text in a manifest, as it is written: what is not needed is passed over unread, but a
+/// parser holds each text while it reads it. The original's whole manifest was one text.
+const MAX_TEXT_BYTES: usize = 64 << 20;
 /// Largest number of data files in one manifest.
-const MAX_FILES: usize = 1_000_000;
+pub const MAX_FILES: usize = 1_000_000;
 /// Most indexes of one collection, as in MongoDB.
 const MAX_INDEXES: usize = 64;
 /// Largest text of one index, or of a collection's options, in bytes.
@@ -53,12 +57,48 @@ pub enum ManifestError {
     Overflow,
 }
 
-/// Parses JSON of bounded size; `serde_json` bounds its depth at 128.
-pub(super) fn parse<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, ManifestError> {
-    if bytes.len() as u64 > MAX_MANIFEST_BYTES {
-        return Err(ManifestError::Size(bytes.len() as u64));
+/// Parses JSON as it comes; `serde_json` bounds its depth at 128.
+pub(super) fn parse<M: DeserializeOwned>(source: impl Read) -> Result<M, ManifestError> {
+    let source = BoundedTexts {
+        source,
+        most: MAX_TEXT_BYTES,
+        is_inside: false,
+        is_escaped: false,
+        len: 0,
+    };
+    serde_json::from_reader(BufReader::new(source)).map_err(ManifestError::Form)
+}
+
+pub(super) fn missing(field: &'static str) -> ManifestError {
+    ManifestError::Form(serde::de::Error::missing_field(field))
+}
+
+/// JSON none of whose texts is too large.
+struct BoundedTexts<R> {
+    source: R,
+    most: usize,
+    is_inside: bool,
+    is_escaped: bool,
+    len: usize,
+}
+
+impl<R: Read> Read for BoundedTexts<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        for byte in &buffer[..count] {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.is_inside => self.is_escaped = true,
+                b'"' => (self.is_inside, self.len) = (!self.is_inside, 0),
+                _ => {}
+            }
+            self.len += usize::from(self.is_inside);
+            if self.len > self.most {
+                return Err(io::Error::other("a text in it is too large"));
+            }
+        }
+        Ok(count)
     }
-    serde_json::from_slice(bytes).map_err(ManifestError::Form)
 }
 
 pub(super) fn check_version(version: u32) -> Result<(), ManifestError> {
@@ -165,12 +205,34 @@ mod tests {
     }
 
     #[test]
+    fn a_text_beyond_all_bounds_is_an_error_and_many_small_ones_are_none() {
+        let read = |text: &str| {
+            let mut source = BoundedTexts {
+                source: text.as_bytes(),
+                most: 9,
+                is_inside: false,
+                is_escaped: false,
+                len: 0,
+            };
+            source.read_to_end(&mut Vec::new()).is_ok()
+        };
+        assert!(read(
+            r#"{"a\"b": ["12345678", "12345678"], "long": 1234567890123}"#
+        ));
+        assert!(!read(r#"{"a": "123456789"}"#));
+        assert!(!read(r#"{"a": "1234\"678901"}"#));
+    }
+
+    #[test]
     fn deep_or_broken_json_is_an_error() {
         let deep = "[".repeat(100_000);
         assert!(matches!(
             parse::<serde_json::Value>(deep.as_bytes()),
             Err(ManifestError::Form(_))
         ));
-        assert!(matches!(parse::<u32>(b"{"), Err(ManifestError::Form(_))));
+        assert!(matches!(
+            parse::<u32>(&b"{"[..]),
+            Err(ManifestError::Form(_))
+        ));
     }
 }

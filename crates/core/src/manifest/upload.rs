@@ -1,13 +1,14 @@
 //! The manifest of an upload.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::reading::{ManifestError, Names, check_version, parse, sum};
 use super::{DataFile, RunFacts, S3Config};
 use crate::run::RunId;
 
-/// The manifest of an upload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The manifest of an upload, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UploadManifest {
     /// The run.
     pub run_id: RunId,
@@ -29,7 +30,7 @@ pub struct UploadManifest {
     pub files: Vec<UploadedFile>,
     /// The files that are not in S3, in the order of their paths; there are none unless that was
     /// allowed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedFile>,
     /// Sum of the sizes in MiB.
     pub total_size_mb: f64,
@@ -41,7 +42,7 @@ pub struct UploadManifest {
 }
 
 /// One uploaded file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UploadedFile {
     /// The last segment of the path.
     pub filename: String,
@@ -53,8 +54,9 @@ pub struct UploadedFile {
     pub size_mb: f64,
     /// Rows, as the file's footer says.
     pub row_count: u64,
-    /// The names of the columns, in the order of the schema.
-    pub schema_fields: Vec<String>,
+    /// The names of the columns, in the order of the schema; files of one schema share them.
+    #[serde(serialize_with = "all")]
+    pub schema_fields: Arc<[String]>,
     /// `sha256:` and the SHA-256, or `md5:` and the MD5 where the original's form was asked for.
     pub checksum: String,
     /// When the object was complete.
@@ -73,31 +75,6 @@ pub struct FailedFile {
     pub error: String,
 }
 
-impl UploadManifest {
-    /// Reads a manifest as untrusted input.
-    ///
-    /// # Errors
-    /// As [`ManifestError`] lists.
-    pub fn read(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let manifest: Self = parse(bytes)?;
-        check_version(manifest.run.format_version)?;
-        let mut names = Names::default();
-        for file in &manifest.files {
-            names.add(&file.file.key)?;
-            if file.relative_path != file.file.key {
-                return Err(ManifestError::Contradiction("relative_path and key"));
-            }
-        }
-        if sum(manifest.files.iter().map(|file| file.row_count))? != manifest.total_rows {
-            return Err(ManifestError::Contradiction("total_rows"));
-        }
-        sum(manifest.files.iter().map(|file| file.file.size_bytes))?;
-        if manifest.files.len() as u64 != manifest.num_successful
-            || manifest.failed.len() as u64 != manifest.num_failed
-            || sum([manifest.num_successful, manifest.num_failed])? != manifest.num_files
-        {
-            return Err(ManifestError::Contradiction("num_files"));
-        }
-        Ok(manifest)
-    }
+fn all<S: serde::Serializer>(names: &Arc<[String]>, serializer: S) -> Result<S::Ok, S::Error> {
+    names.as_ref().serialize(serializer)
 }

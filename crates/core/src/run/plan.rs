@@ -15,7 +15,7 @@ use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 const FORMAT_VERSION: u32 = 2;
 /// Generated ids that may be taken already, one for each second.
 const MAX_TAKEN: u32 = 60;
-/// Largest plan that is read.
+/// Largest plan that is written and read.
 const MAX_PLAN_BYTES: u64 = 256 << 20;
 
 /// What a run will do, as it is written before it does anything.
@@ -77,7 +77,15 @@ impl<W: Serialize> Plan<W> {
         for taken in 1..=MAX_TAKEN {
             let location = RunLocation::new(prefix.clone(), plan.run_id.clone());
             let key = location.plan_key();
-            let bytes = Bytes::from(serde_json::to_vec_pretty(&plan)?);
+            let bytes = Bytes::from(serde_json::to_vec(&plan)?);
+            if bytes.len() as u64 > MAX_PLAN_BYTES {
+                let size = bytes.len();
+                let message = format!("the plan has {size} bytes, more than {MAX_PLAN_BYTES}");
+                let hint = "make several runs of fewer files or collections";
+                return Err(Failure::new(ExitStatus::Failed, message)
+                    .with_hint(hint)
+                    .into());
+            }
             let claiming = claim(&store, &key, &bytes, &plan.write_token);
             match interrupt.or(claiming).await? {
                 Some(store) => {

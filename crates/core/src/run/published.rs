@@ -1,28 +1,38 @@
 //! Which runs there are: those that have a manifest.
 //!
-//! A manifest is one object. The original wrote its own through Spark, so that there it is a folder
-//! `manifest.json/` of part files, of which one holds it.
+//! A manifest is one object, read as it comes. The original wrote its own through Spark, so that
+//! there it is a folder `manifest.json/` of part files, of which one holds it.
+
+use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-use super::{HEADS_AT_ONCE, Prefix, RunId, RunLocation};
+use super::{Prefix, RunId, RunLocation};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// Spark writes one part file for each partition; the original's manifest has one row.
 const MAX_PART_FILES: usize = 1000;
+/// Largest manifest in part files.
+const MAX_PARTS_BYTES: u64 = 64 << 20;
+/// Manifests that are read at once.
+const MANIFESTS_AT_ONCE: usize = 2;
 
-/// The manifest of a run; what is in it is untrusted.
+/// Gives the manifest of a run to `read`, on a thread of its own; what is in it is untrusted.
 ///
 /// # Errors
 /// The store's; [`StoreErrorKind::NotFound`] where there is no run.
-pub async fn published_manifest(store: &Store, run: &RunLocation) -> Result<Bytes, StoreError> {
+pub async fn read_manifest<T: Send + 'static>(
+    store: &Store,
+    run: &RunLocation,
+    read: impl FnOnce(&mut dyn Read) -> T + Clone + Send + 'static,
+) -> Result<T, StoreError> {
     let key = run.manifest_key();
-    match store.get_small(&key, MAX_MANIFEST_BYTES).await {
+    match store.stream(&key, MAX_MANIFEST_BYTES, read.clone()).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
             match part_files(store, &format!("{key}/part-")).await? {
-                Some(parts) => Ok(parts),
+                Some(parts) => Ok(read(&mut &*parts)),
                 None => Err(error),
             }
         }
@@ -41,22 +51,22 @@ async fn part_files(store: &Store, prefix: &str) -> Result<Option<Bytes>, StoreE
     }
     let mut parts = BytesMut::new();
     for (key, _) in &files {
-        let left = MAX_MANIFEST_BYTES.saturating_sub(parts.len() as u64);
+        let left = MAX_PARTS_BYTES.saturating_sub(parts.len() as u64);
         parts.extend_from_slice(&store.get_small(key, left).await?);
     }
     Ok((!files.is_empty()).then(|| parts.freeze()))
 }
 
 /// All committed runs below `prefix`, in the order of their ids: of each what `read` makes of its
-/// manifest, or of the error that kept it from being read. One manifest a request is in memory.
+/// manifest, or the error that kept it from being read.
 ///
 /// # Errors
 /// A list that cannot be read.
-pub async fn committed_runs<T>(
+pub async fn committed_runs<T: Send + 'static>(
     store: &Store,
     prefix: &Prefix,
-    read: impl Fn(&RunId, Result<Bytes, StoreError>) -> T,
-) -> Result<Vec<(RunId, T)>, StoreError> {
+    read: impl FnOnce(&mut dyn Read) -> T + Clone + Send + 'static,
+) -> Result<Vec<(RunId, Result<T, StoreError>)>, StoreError> {
     let folders = store.folders(&prefix.folder()).await?;
     let ids = folders
         .into_iter()
@@ -64,13 +74,13 @@ pub async fn committed_runs<T>(
     let mut runs: Vec<_> = futures::stream::iter(ids)
         .map(|id| async {
             let run = RunLocation::new(prefix.clone(), id.clone());
-            (id, published_manifest(store, &run).await)
+            (id, read_manifest(store, &run, read.clone()).await)
         })
-        .buffer_unordered(HEADS_AT_ONCE)
-        .filter_map(async |(id, manifest)| match manifest {
+        .buffer_unordered(MANIFESTS_AT_ONCE)
+        .filter(|(_, manifest)| {
             // A folder without a manifest is a run that does not exist (yet).
-            Err(error) if error.kind == StoreErrorKind::NotFound => None,
-            manifest => Some((id.clone(), read(&id, manifest))),
+            let is_missing = |error: &StoreError| error.kind == StoreErrorKind::NotFound;
+            std::future::ready(!manifest.as_ref().is_err_and(is_missing))
         })
         .collect()
         .await;

@@ -65,22 +65,23 @@ impl Store {
         key: &str,
         limit: u64,
     ) -> Result<(Bytes, String), StoreError> {
-        let mut body = self.get(key).await?;
-        if body.size > limit {
-            let detail = format!("{} bytes are more than the {limit} allowed", body.size);
-            let url = self.url(key);
-            return Err(StoreError::new(
-                StoreErrorKind::Refused,
-                "GetObject",
-                url,
-                detail,
-            ));
-        }
+        let mut body = self.get_within(key, limit).await?;
         let mut bytes = BytesMut::new();
         while let Some(chunk) = body.next().await? {
             bytes.extend_from_slice(&chunk);
         }
         Ok((bytes.freeze(), body.etag))
+    }
+
+    /// Opens an object of at most `limit` bytes.
+    pub(super) async fn get_within(&self, key: &str, limit: u64) -> Result<ObjectBody, StoreError> {
+        let body = self.get(key).await?;
+        if body.size <= limit {
+            return Ok(body);
+        }
+        let detail = format!("{} bytes are more than the {limit} allowed", body.size);
+        let (kind, url) = (StoreErrorKind::Refused, self.url(key));
+        Err(StoreError::new(kind, "GetObject", url, detail))
     }
 
     async fn get_from(

@@ -3,7 +3,7 @@
 use lob_testkit::parquet_files::FeedSize;
 use serde_json::Value;
 
-use crate::bed::{Bed, assert_shown, finish};
+use crate::bed::{BUCKET, Bed, assert_shown, finish};
 
 #[tokio::test]
 async fn a_dry_run_asks_nothing_and_writes_nothing() {
@@ -22,6 +22,7 @@ async fn a_dry_run_asks_nothing_and_writes_nothing() {
     size      6.15 MiB
     parts     4
     requests  about 21, and one for each retry
+    manifest  about 0.02 MiB
     nothing was sent: this was a dry run
     ----- stderr -----
     "#);
@@ -31,7 +32,7 @@ async fn a_dry_run_asks_nothing_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_dry_run_foretells_the_requests_of_an_upload() {
+async fn a_dry_run_foretells_the_requests_and_the_manifest_of_an_upload() {
     for size in [FeedSize::Rows(10), FeedSize::Bytes(6 << 20)] {
         let bed = Bed::new().await;
         bed.feed("a.parquet", size);
@@ -47,6 +48,14 @@ async fn a_dry_run_foretells_the_requests_of_an_upload() {
         assert_eq!(planned["bytes"], bytes.iter().sum::<u64>());
         assert_eq!(planned["planned"][0]["size_bytes"], bytes[0]);
         assert_eq!(planned["files"], 2);
+        let keys = bed.server.keys(BUCKET);
+        let key = keys.iter().find(|key| key.ends_with("manifest.json"));
+        let manifest = bed.server.object(BUCKET, key.unwrap()).unwrap().bytes.len() as u64;
+        let foretold = planned["manifest_bytes"].as_u64().unwrap();
+        assert!(
+            (manifest..manifest + (17 << 10)).contains(&foretold),
+            "{foretold} for {manifest}"
+        );
     }
 }
 

@@ -1,0 +1,115 @@
+//! The head of a manifest: what a list of runs says, and what tells the forms apart. All else is
+//! passed over unread, so that a list takes no more memory for large runs.
+
+use std::io::Read;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::reading::{ManifestError, check_version, missing, parse};
+use crate::run::RunId;
+
+/// What every manifest says of its run, in whatever form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// The run.
+    pub run_id: RunId,
+    /// The tool that wrote it; none for the original.
+    pub tool: Option<String>,
+    /// When it was exported; none for an upload.
+    pub export_timestamp: Option<jiff::Timestamp>,
+    /// The database that was exported.
+    pub database: Option<String>,
+    /// How many splits there are.
+    pub num_splits: u64,
+    /// Sum of the documents.
+    pub total_documents: u64,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    format_version: Option<u32>,
+    tool: Option<String>,
+    run_id: Option<RunId>,
+    export_timestamp: Option<String>,
+    database: Option<String>,
+    #[serde(default)]
+    num_splits: u64,
+    #[serde(default)]
+    total_documents: u64,
+    /// Spark wrote the original's manifest as the text of this field.
+    manifest_json: Option<String>,
+}
+
+impl ManifestHead {
+    /// Reads the head of a manifest as untrusted input.
+    ///
+    /// # Errors
+    /// As [`ManifestError`] lists.
+    pub fn read(source: impl Read) -> Result<Self, ManifestError> {
+        let mut fields: Fields = parse(source)?;
+        if let Some(text) = fields.manifest_json.take() {
+            fields = parse(text.as_bytes())?;
+        }
+        match fields.format_version {
+            Some(version) => check_version(version)?,
+            None => fields.tool = None,
+        }
+        let time = fields.export_timestamp.as_deref().map(timestamp);
+        Ok(Self {
+            run_id: fields.run_id.ok_or_else(|| missing("run_id"))?,
+            tool: fields.tool,
+            export_timestamp: time.transpose()?,
+            database: fields.database,
+            num_splits: fields.num_splits,
+            total_documents: fields.total_documents,
+        })
+    }
+
+    /// Whether the original wrote it.
+    pub fn is_legacy(&self) -> bool {
+        self.tool.is_none()
+    }
+}
+
+/// Python's `isoformat()`, with a zone or without: the original wrote the time of its own clock,
+/// which is taken for UTC.
+fn timestamp(text: &str) -> Result<jiff::Timestamp, ManifestError> {
+    let zoned = text.parse().or_else(|_| {
+        let local: DateTime = text.parse()?;
+        local.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+    });
+    zoned.map_err(|_: jiff::Error| ManifestError::Contradiction("export_timestamp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_read_whatever_else_is_there() {
+        let read = |text: &str| ManifestHead::read(text.as_bytes());
+        let ours = read(
+            r#"{"splits":[{"files":[[[{}]]]}],"format_version":2,"tool":"lob-export","run_id":"r1",
+                "export_timestamp":"2025-11-15T00:00:00Z","num_splits":3,"total_documents":7}"#,
+        );
+        let ours = ours.unwrap();
+        assert!(!ours.is_legacy());
+        assert_eq!((ours.num_splits, ours.total_documents), (3, 7));
+        let upload = r#"{"format_version":1,"tool":"lob-upload","run_id":"r1","files":[]}"#;
+        assert_eq!(read(upload).unwrap().export_timestamp, None);
+        let legacy = r#"{"run_id":"r1","export_timestamp":"2025-11-15T00:00:00","num_splits":1}"#;
+        let by_spark = serde_json::json!({ "manifest_json": legacy }).to_string();
+        assert_eq!(read(&by_spark).unwrap(), read(legacy).unwrap());
+        assert!(read(legacy).unwrap().is_legacy());
+        for refused in [
+            "{}",
+            "{",
+            r#"{"run_id":"r","format_version":9,"tool":"x"}"#,
+            r#"{"run_id":"a/b"}"#,
+        ] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
+    }
+}

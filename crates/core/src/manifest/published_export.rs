@@ -1,0 +1,120 @@
+//! The manifest of an export as its readers need it. What they do not need is passed over unread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::ExportedFile;
+use super::export::ExportedSplit;
+use super::reading::{ManifestError, Names, check_definition, check_version, parse, sum};
+use crate::run::RunId;
+
+/// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
+/// they could not take.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
+    format_version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// The database that was exported. An import never follows it.
+    pub database: String,
+    num_splits: u64,
+    /// The splits, by number.
+    pub splits: Vec<PublishedSplit<Tree, Counts>>,
+    /// Sum of the documents.
+    pub total_documents: u64,
+}
+
+/// One exported split.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
+    /// Its number.
+    pub split_id: u32,
+    /// The collection that was exported. An import never follows it.
+    pub collection: String,
+    /// How many documents there are.
+    pub num_documents: u64,
+    role_distribution: BTreeMap<String, u64>,
+    #[serde(default)]
+    further_roles: u64,
+    /// The original's checksum over the statistics.
+    pub checksum: String,
+    /// The digest of all documents, 32 hexadecimal digits.
+    pub digest: String,
+    /// Documents of which not all stands in columns.
+    pub residual_rows: u64,
+    /// The columns; version 1 has none.
+    #[serde(default = "none")]
+    pub column_tree: Option<Tree>,
+    /// What they could not take; version 1 has none.
+    #[serde(default = "none")]
+    pub column_counts: Option<Counts>,
+    /// The indexes of the collection, each as the server lists it, in canonical extended JSON.
+    #[serde(default)]
+    pub indexes: Vec<String>,
+    /// The options of the collection, in the same form, where it has any.
+    #[serde(default)]
+    pub options: Option<String>,
+    /// How many ranges of `_id` it was cut into.
+    pub ranges: u32,
+    /// The data files, in the order of their documents.
+    pub files: Vec<ExportedFile>,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl<Tree: DeserializeOwned, Counts: DeserializeOwned> PublishedExport<Tree, Counts> {
+    /// Reads a manifest as untrusted input.
+    ///
+    /// # Errors
+    /// As [`ManifestError`] lists.
+    pub fn read(source: impl Read) -> Result<Self, ManifestError> {
+        let manifest: Self = parse(source)?;
+        check_version(manifest.format_version)?;
+        if manifest.splits.len() as u64 != manifest.num_splits {
+            return Err(ManifestError::Contradiction("num_splits"));
+        }
+        let ids: BTreeSet<_> = manifest.splits.iter().map(|split| split.split_id).collect();
+        if ids.len() != manifest.splits.len() {
+            return Err(ManifestError::Contradiction("split_id"));
+        }
+        let documents = sum(manifest.splits.iter().map(|split| split.num_documents))?;
+        if documents != manifest.total_documents {
+            return Err(ManifestError::Contradiction("total_documents"));
+        }
+        let files = manifest.splits.iter().flat_map(|split| &split.files);
+        sum(files.map(|file| file.file.size_bytes))?;
+        let mut names = Names::default();
+        for split in &manifest.splits {
+            split.check(&mut names)?;
+        }
+        Ok(manifest)
+    }
+}
+
+impl<Tree, Counts> PublishedSplit<Tree, Counts> {
+    fn check<'a>(&'a self, names: &mut Names<'a>) -> Result<(), ManifestError> {
+        let folder = ExportedSplit::folder(self.split_id);
+        for file in &self.files {
+            names.add(&file.file.key)?;
+            if !file.file.key.starts_with(&folder) {
+                return Err(ManifestError::Name(file.file.key.clone()));
+            }
+        }
+        if sum(self.files.iter().map(|file| file.rows))? != self.num_documents {
+            return Err(ManifestError::Contradiction("num_documents"));
+        }
+        if sum(self.files.iter().map(|file| file.residual_rows))? != self.residual_rows {
+            return Err(ManifestError::Contradiction("residual_rows"));
+        }
+        let roles = self.role_distribution.values().copied();
+        if sum(roles.chain([self.further_roles]))? != self.num_documents {
+            return Err(ManifestError::Contradiction("role_distribution"));
+        }
+        check_definition(&self.indexes, self.options.as_deref())
+    }
+}

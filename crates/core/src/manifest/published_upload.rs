@@ -1,0 +1,109 @@
+//! The manifest of an upload as its readers need it. What they do not need is passed over unread.
+
+use std::io::Read;
+
+use serde::Deserialize;
+
+use super::reading::{ManifestError, Names, check_version, parse, sum};
+use super::{DataFile, FailedFile, Verified};
+use crate::crc::Crc;
+use crate::hash::Sha256;
+use crate::run::RunId;
+use crate::store::WriteToken;
+
+/// A committed upload.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PublishedUpload {
+    format_version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// Marks every object of the run.
+    pub write_token: WriteToken,
+    /// When the plan was made.
+    pub started: jiff::Timestamp,
+    num_files: u64,
+    /// Files that are in S3.
+    pub num_successful: u64,
+    /// Files that are not.
+    pub num_failed: u64,
+    /// The files, in the order of their paths.
+    pub files: Vec<PublishedFile>,
+    /// The files that are not in S3.
+    #[serde(default)]
+    pub failed: Vec<FailedFile>,
+    /// Sum of the sizes in MiB.
+    pub total_size_mb: f64,
+    /// Sum of the rows.
+    pub total_rows: u64,
+}
+
+/// One uploaded file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Fields")]
+pub struct PublishedFile {
+    relative_path: String,
+    row_count: u64,
+    /// The object.
+    pub file: DataFile,
+}
+
+/// All in one level, as it is written.
+#[derive(Deserialize)]
+struct Fields {
+    relative_path: String,
+    row_count: u64,
+    key: String,
+    size_bytes: u64,
+    sha256: Sha256,
+    crc64nvme: Crc,
+    etag: String,
+    version_id: Option<String>,
+    verified: Verified,
+}
+
+impl From<Fields> for PublishedFile {
+    fn from(fields: Fields) -> Self {
+        Self {
+            relative_path: fields.relative_path,
+            row_count: fields.row_count,
+            file: DataFile {
+                key: fields.key,
+                size_bytes: fields.size_bytes,
+                sha256: fields.sha256,
+                crc64nvme: fields.crc64nvme,
+                etag: fields.etag,
+                version_id: fields.version_id,
+                verified: fields.verified,
+            },
+        }
+    }
+}
+
+impl PublishedUpload {
+    /// Reads a manifest as untrusted input.
+    ///
+    /// # Errors
+    /// As [`ManifestError`] lists.
+    pub fn read(source: impl Read) -> Result<Self, ManifestError> {
+        let manifest: Self = parse(source)?;
+        check_version(manifest.format_version)?;
+        let mut names = Names::default();
+        for file in &manifest.files {
+            names.add(&file.file.key)?;
+            if file.relative_path != file.file.key {
+                return Err(ManifestError::Contradiction("relative_path and key"));
+            }
+        }
+        if sum(manifest.files.iter().map(|file| file.row_count))? != manifest.total_rows {
+            return Err(ManifestError::Contradiction("total_rows"));
+        }
+        sum(manifest.files.iter().map(|file| file.file.size_bytes))?;
+        if manifest.files.len() as u64 != manifest.num_successful
+            || manifest.failed.len() as u64 != manifest.num_failed
+            || sum([manifest.num_successful, manifest.num_failed])? != manifest.num_files
+        {
+            return Err(ManifestError::Contradiction("num_files"));
+        }
+        Ok(manifest)
+    }
+}
