@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    columns::fold,
     levels::{Item, Level, Paths, Value},
     raw::BsonType,
 };
@@ -24,6 +25,9 @@ pub struct ColumnCounts {
     pub types: BTreeMap<String, String>,
     /// How often there was a field of a path without a column.
     pub without_column: BTreeMap<String, u64>,
+    /// Those of them whose names differ in case alone from a column's, and which that is: readers
+    /// take both for one column.
+    pub differ_in_case: BTreeMap<String, String>,
     /// Fields without a column whose paths are too many to be kept.
     pub further_without_column: u64,
     /// Documents that are kept whole, since as columns they would be too large.
@@ -56,6 +60,7 @@ impl ColumnCounts {
         self.whole_documents += other.whole_documents;
         self.beyond_double.extend(other.beyond_double);
         self.types.extend(other.types);
+        self.differ_in_case.extend(other.differ_in_case);
         let mut bytes: usize = self.without_column.keys().map(String::len).sum();
         for (path, count) in other.without_column {
             let is_full =
@@ -128,36 +133,53 @@ impl Counter {
         };
         for ((column, bson_type), count) in &self.misfits {
             let path = &self.paths.columns[*column];
-            let kind = self.paths.types[*column].to_owned();
+            let kind = self.paths.types[*column].clone();
             counts.types.insert(path.clone(), kind);
             let types = counts.misfits.entry(path.clone()).or_default();
             // Columns whose names have dots can share a path.
             *types.entry(bson_type.name().to_owned()).or_default() += count;
         }
-        for (level, names) in &self.strangers {
-            for (name, count) in names {
-                let path = self.paths.in_level(*level, &String::from_utf8_lossy(name));
-                *counts.without_column.entry(path).or_default() += count;
-            }
-        }
-        for slot in &level.slots {
-            self.note_large(&slot.item, &mut counts);
-        }
+        self.note_level(level, &mut counts);
         counts
     }
 
-    fn note_large(&self, item: &Item, counts: &mut ColumnCounts) {
+    fn note_level(&self, level: &Level, counts: &mut ColumnCounts) {
+        self.note_strangers(level, counts);
+        for slot in &level.slots {
+            self.note_below(&slot.item, counts);
+        }
+    }
+
+    fn note_strangers(&self, level: &Level, counts: &mut ColumnCounts) {
+        let Some(names) = self.strangers.get(&level.number) else {
+            return;
+        };
+        let of_columns = level
+            .positions
+            .keys()
+            .map(|name| String::from_utf8_lossy(name));
+        let of_columns: HashMap<_, _> = of_columns.map(|name| (fold(&name), name)).collect();
+        for (name, count) in names {
+            let name = String::from_utf8_lossy(name);
+            let path = self.paths.in_level(level.number, &name);
+            if let Some(column) = of_columns.get(&fold(&name))
+                && *column != name
+            {
+                let column = self.paths.in_level(level.number, column);
+                counts.differ_in_case.insert(path.clone(), column);
+            }
+            *counts.without_column.entry(path).or_default() += count;
+        }
+    }
+
+    fn note_below(&self, item: &Item, counts: &mut ColumnCounts) {
         match &item.value {
             Value::Int64 { magnitude, .. } if *magnitude >> f64::MANTISSA_DIGITS != 0 => {
                 let path = self.paths.columns[item.column].clone();
                 counts.beyond_double.insert(path);
             }
-            Value::List(item) | Value::Map(item) => self.note_large(item, counts),
-            Value::Document(level) => {
-                for slot in &level.slots {
-                    self.note_large(&slot.item, counts);
-                }
-            }
+            Value::List(item) | Value::Map(item) => self.note_below(item, counts),
+            Value::Document(level) => self.note_level(level, counts),
             _ => {}
         }
     }

@@ -368,7 +368,15 @@ impl ColumnType {
 
 impl ColumnType {
     /// What people call it, without what it is made of.
-    pub(crate) fn name(&self) -> &'static str {
+    /// Itself, or what holds others without them.
+    pub(crate) fn said(&self) -> String {
+        match self {
+            ColumnType::List(_) | ColumnType::Map(_) | ColumnType::Struct(_) => self.name().into(),
+            leaf => leaf.to_string(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
         match self {
             ColumnType::Double | ColumnType::DriverDouble => "double",
             ColumnType::Int64 | ColumnType::DriverInt64 => "int64",

@@ -147,7 +147,7 @@ impl Columns {
     pub fn has_documents_at(&self, path: &str) -> bool {
         let (_, paths) = Level::with_paths(self);
         let mut columns = paths.columns.iter().zip(paths.types);
-        columns.any(|(column, kind)| column == path && matches!(kind, "map" | "struct"))
+        columns.any(|(column, kind)| column == path && matches!(&*kind, "map" | "struct"))
     }
 }
 
@@ -156,7 +156,7 @@ impl Columns {
 pub(crate) struct Paths {
     pub(crate) columns: Vec<String>,
     /// What each column holds.
-    pub(crate) types: Vec<&'static str>,
+    pub(crate) types: Vec<String>,
     levels: Vec<String>,
 }
 
@@ -202,7 +202,7 @@ impl Paths {
         let column = self.columns.len();
         self.columns.push(path.clone().unwrap_or_default());
         let below = |of: fn(&str) -> String| path.as_deref().map(of);
-        self.types.push(column_type.name());
+        self.types.push(column_type.said());
         let value = match column_type {
             ColumnType::Double => Value::Double { by_driver: false },
             ColumnType::DriverDouble => Value::Double { by_driver: true },

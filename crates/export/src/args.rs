@@ -193,25 +193,25 @@ pub struct Flags {
     /// the last one of the same collection below --prefix, `none`, or the name of a run, complete or
     /// not [default: latest]
     ///
-    /// New fields become columns at the end, and integers become doubles where that run met doubles;
-    /// nothing else changes.
+    /// New fields become columns at the end, and integers become doubles where doubles are met; no
+    /// other type changes but by --map and --struct.
     #[arg(long, value_name = "RUN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_from: Option<ColumnsFrom>,
-    /// Documents whose names are data, such as an order book by price: they become MAP columns; may
-    /// be repeated [default: what the sample shows]
+    /// Documents whose field names are data, such as an order book by price: they become MAP columns;
+    /// may be repeated [default: what the sample shows]
     ///
     /// A path is written as in `legs[].books.bids`.
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub map: Vec<String>,
-    /// Documents whose names are no data: they become STRUCT columns; may be repeated [default: what
-    /// the sample shows]
+    /// Documents whose field names are not data: they become STRUCT columns; may be repeated
+    /// [default: what the sample shows]
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub r#struct: Vec<String>,
-    /// Publish nothing if more of a split's documents have values that no column holds; they are
-    /// null there, and kept in `_lob_bson` [default: no limit]
+    /// Publish nothing if more than this share of a split's documents have values that no column
+    /// holds, which are kept in `_lob_bson` [default: no limit]
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_misfits: Option<Percent>,

@@ -146,9 +146,14 @@ async fn of_latest(
         }
     }
     if count > MAX_LOOKED_INTO {
+        let missing = collections
+            .iter()
+            .filter(|name| found.columns(name).is_none());
+        let missing: Vec<_> = missing.copied().collect();
         tracing::warn!(
-            "the last {MAX_LOOKED_INTO} runs do not have every collection, whose columns are chosen \
-             anew: name the run with --columns-from"
+            "the columns of {} are chosen anew: the last {MAX_LOOKED_INTO} runs do not have them; \
+             --columns-from names another run",
+            missing.join(", ")
         );
     }
     Ok(found)

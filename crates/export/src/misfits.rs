@@ -2,6 +2,7 @@
 //! by column, type and number, and more of them than `--max-misfits` allows fail the run before it
 //! is published.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -89,7 +90,7 @@ pub(crate) struct TooManyMisfits;
 /// Fails a run in which a split has more documents with misfits than are allowed.
 ///
 /// # Errors
-/// Such a split; the hint names a command that succeeds.
+/// Such a split; the hint says how the command succeeds.
 pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Result<()> {
     let is_too_much =
         |split: &&ExportedSplit| !allowed.allows(split.residual_rows, split.num_documents);
@@ -104,13 +105,18 @@ pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Resu
     }
     let id = &manifest.run_id;
     let hint = if too_much.iter().all(|split| is_curable(split)) {
-        format!("`lob-export --columns-from {id}` exports them into columns that hold all of it")
+        format!(
+            "the same command with `--columns-from {id}` and another `--run-id` exports them into \
+             columns that hold all of it"
+        )
     } else {
         let needed = too_much
             .iter()
             .map(|split| Percent::that_allows(split.residual_rows, split.num_documents));
         let needed = needed.fold(allowed, |a, b| if b.0 > a.0 { b } else { a });
-        format!("`lob-export --run-id {id} --max-misfits {needed}` publishes it as it is")
+        format!(
+            "the same command with `--run-id {id} --max-misfits {needed}` publishes it as it is"
+        )
     };
     let failure = Failure::new(ExitStatus::Failed, message).with_hint(hint);
     Err(anyhow::Error::from(failure).context(TooManyMisfits))
@@ -121,7 +127,7 @@ fn is_curable(split: &ExportedSplit) -> bool {
     let Ok(counts) = serde_json::from_value::<ColumnCounts>(split.column_counts.clone()) else {
         return false;
     };
-    let is_widened = |(column, types): (&String, &std::collections::BTreeMap<String, u64>)| {
+    let is_widened = |(column, types): (&String, &BTreeMap<String, u64>)| {
         types.keys().eq(["double"]) && counts.can_widen(column)
     };
     let has_others = !counts.without_column.is_empty()
@@ -136,25 +142,18 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         return Vec::new();
     }
     let mut lines = vec![format!(
-        "{rows} of {documents} documents have values that no column holds: null there, and kept in \
-         `_lob_bson`"
+        "{rows} of {documents} documents have values that no column holds: they are kept in `_lob_bson`"
     )];
     let Some(counts) = counts else { return lines };
     let mut misfits: Vec<_> = counts.misfits.iter().collect();
     misfits.sort_by_key(|(_, types)| std::cmp::Reverse(types.values().sum::<u64>()));
     let (told, others) = misfits.split_at(misfits.len().min(MAX_LINES));
     for (column, types) in told {
-        let types: Vec<_> = types
+        let kind = counts.types.get(*column).map_or("", String::as_str);
+        let numbers: Vec<_> = types
             .iter()
             .map(|(bson_type, count)| format!("{count} {bson_type}"))
             .collect();
-        let kind = counts.types.get(*column).map_or("", String::as_str);
-        let is_widened = counts.can_widen(column);
-        let next = if is_widened {
-            "; the next run has it as double"
-        } else {
-            ""
-        };
         // Lists and maps have any number of values in a document.
         let is_one_each = !column.contains("[]") && !column.contains(".*");
         let of = if is_one_each {
@@ -162,39 +161,97 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         } else {
             " values".to_owned()
         };
-        let column = column.escape_debug();
+        let reason = reason(kind, types, counts.can_widen(column));
+        let (column, numbers) = (column.escape_debug(), numbers.join(" and "));
         lines.push(format!(
-            "{column}: {}{of} do not fit, the column is {kind}{next}",
-            types.join(" and ")
+            "{column}: {numbers}{of} do not fit, the column is {kind} and null there{reason}"
         ));
     }
     if !others.is_empty() {
         lines.push(format!("and values of {} more columns", others.len()));
     }
-    let mut names: Vec<_> = counts.without_column.iter().collect();
-    names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    if counts.further_without_column > 0 && names.is_empty() {
-        let further = counts.further_without_column;
-        lines.push(format!(
-            "{further} names that are twice in a map, or no text"
-        ));
-    }
-    if !names.is_empty() {
-        let told = names.iter().take(MAX_LINES);
-        let told: Vec<_> = told
-            .map(|(name, count)| format!("{} ({count})", name.escape_debug()))
-            .collect();
-        let has_more = names.len() > MAX_LINES || counts.further_without_column > 0;
-        let more = if has_more { " and more" } else { "" };
-        lines.push(format!(
-            "fields without a column: {}{more}; `--columns-sample all` looks at every document for them",
-            told.join(", ")
-        ));
-    }
+    lines.extend(lines_without_column(counts));
     if counts.whole_documents > 0 {
         let whole = counts.whole_documents;
         lines.push(format!(
             "{whole} documents are too large as columns and kept whole"
+        ));
+    }
+    lines
+}
+
+/// Why values do not fit a column of their own type, and what gives them one that they fit.
+fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'static str {
+    let only = |bson_type: &str| types.keys().eq([bson_type]);
+    if is_widened {
+        "; once this run is published, the next one has it as double"
+    } else if kind.starts_with("decimal(") && only("decimal128") {
+        ": they have more digits, or are no numbers; `--columns-from none` chooses the digits anew"
+    } else if kind == "date" && only("date") {
+        ": readers know the years 1 to 9999"
+    } else if kind == "int64" && only("double") {
+        ": it has integers beyond 2^53, which no double holds"
+    } else if kind == "double" && (only("int64") || only("int32")) {
+        ": they are beyond 2^53"
+    } else {
+        ""
+    }
+}
+
+/// Names that have no column, by what can be done about it.
+fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
+    let mut names: Vec<_> = counts.without_column.iter().collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let is_own = |path: &str| {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        name.to_lowercase().starts_with("_lob_")
+    };
+    let (own, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|(path, _)| is_own(path));
+    let is_alike = |path: &&String| counts.differ_in_case.contains_key(*path);
+    let (alike, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|(path, _)| is_alike(path));
+    let told = |(path, count): &(&String, &u64)| match counts.differ_in_case.get(*path) {
+        Some(column) => format!(
+            "{} for {} ({count})",
+            path.escape_debug(),
+            column.escape_debug()
+        ),
+        None => format!("{} ({count})", path.escape_debug()),
+    };
+    let kinds = [
+        (
+            names,
+            "fields without a column",
+            "; a larger `--columns-sample` may meet them, `--columns-from none` chooses the columns anew",
+        ),
+        (
+            alike,
+            "fields whose names differ in case alone from a column's, which readers would confuse",
+            "",
+        ),
+        (
+            own,
+            "fields whose names begin with `_lob_`, as our own columns do",
+            "",
+        ),
+    ];
+    let mut lines = Vec::new();
+    for (names, what, advice) in kinds {
+        if names.is_empty() {
+            continue;
+        }
+        let told: Vec<_> = names.iter().take(MAX_LINES).map(told).collect();
+        let more = if names.len() > MAX_LINES {
+            " and more"
+        } else {
+            ""
+        };
+        lines.push(format!("{what}: {}{more}{advice}", told.join(", ")));
+    }
+    if counts.further_without_column > 0 {
+        let further = counts.further_without_column;
+        lines.push(format!(
+            "{further} more fields without a column: too many to name, names that are twice in a map, \
+             or no text"
         ));
     }
     lines

@@ -27,6 +27,8 @@ const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
 const SIZE_SAMPLE: u32 = 100;
 /// Documents that wait while all are read to choose the columns.
 const READ_AHEAD: ByteSize = ByteSize::mib(16);
+/// Characters of a type in a message.
+const MAX_TYPE_CHARS: usize = 100;
 
 /// The export's own part of the plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -145,8 +147,7 @@ fn warn_of_paths_without_documents(settings: &PlannedSettings, splits: &[SplitPl
             .any(|split| split.columns.has_documents_at(path))
         {
             tracing::warn!(
-                "{flag} {path} does nothing: no document of the sample has documents there; \
-                 elements of arrays are written as in legs[].books"
+                "{flag} {path} does nothing: the sample has no documents with fields there"
             );
         }
     }
@@ -259,27 +260,41 @@ fn choose_columns(
         return columns;
     };
     let columns = proposal.finish_after(&earlier.columns, &earlier.counts);
-    let run = &earlier.run;
+    let from = &earlier.run;
+    tracing::info!(%namespace, "the columns of run {from} are taken over");
     let before: BTreeMap<_, _> = earlier.columns.list().collect();
     for (name, kind) in columns.list() {
-        let before = before.get(name);
-        let name = name.escape_debug();
-        match before {
-            Some(before) if *before == kind => {}
-            Some(before) if before.contains("null") => tracing::warn!(
-                %namespace, %run,
-                "the column {name} is {kind} and was {before}, without values: most readers cannot \
-                 read both runs as one table"
-            ),
-            Some(before) => tracing::warn!(
-                %namespace, %run,
-                "the column {name} is {kind} and was {before}: readers of both runs at once need \
-                 union_by_name in DuckDB, unionByName in Spark"
-            ),
-            None => tracing::info!(%namespace, %run, "the column {name}, {kind}, is new"),
+        let name_said = name.escape_debug();
+        let Some(before) = before.get(name) else {
+            tracing::info!(%namespace, "the column {name_said}, {}, is new", short(&kind));
+            continue;
+        };
+        if *before == kind {
+            continue;
         }
+        let maps = |kind: &str| kind.matches("map<").count();
+        let has_other_nature = maps(before) != maps(&kind);
+        let readers = if before.contains("null") || has_other_nature {
+            "most readers cannot read both runs as one table"
+        } else {
+            "readers of both runs at once need union_by_name in DuckDB, unionByName in Spark"
+        };
+        tracing::warn!(
+            %namespace,
+            "the column {name_said} is {} and was {} in run {from}: {readers}",
+            short(&kind),
+            short(before)
+        );
     }
     columns
+}
+
+/// The beginning of a type: that of an order book may have thousands of fields.
+fn short(kind: &str) -> String {
+    match kind.char_indices().nth(MAX_TYPE_CHARS) {
+        Some((end, _)) => format!("{}…", &kind[..end]),
+        None => kind.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_replace: bool,
-    /// Keep a target collection that exists as `{target}__lob_previous_{UUID}`
+    /// Keep a target collection that exists as `{target}__lob_previous_{ID}`
     ///
     /// This takes two renames, and between them there is no target: it is the one option with such
     /// a gap. A process that dies in it leaves both collections under other names, and the same

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, ensure};
-use lob_core::manifest::ExportManifest;
+use lob_core::manifest::PublishedExport;
 use xshell::Shell;
 
 use super::transfer::{Args, BUCKET, Bench, Client, Format, PREFIX, SOURCE, Servers};
@@ -97,7 +97,7 @@ async fn check_manifest(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow
         .send()
         .await;
     let manifest = get.context("no manifest")?.body.collect().await?;
-    let manifest = ExportManifest::read(&manifest.into_bytes())?;
+    let manifest = <PublishedExport>::read(&*manifest.into_bytes())?;
     let [split] = &manifest.splits[..] else {
         anyhow::bail!("not one split");
     };

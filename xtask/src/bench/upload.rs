@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use aws_sdk_s3::Client as S3Client;
 use aws_sdk_s3::types::ChecksumMode;
 use lob_core::byte_size::ByteSize;
-use lob_core::manifest::UploadManifest;
+use lob_core::manifest::PublishedUpload;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 use xshell::{Shell, cmd};
 
@@ -248,9 +248,9 @@ impl Bench<'_> {
         let get = self.s3.get_object().bucket(BUCKET);
         let get = get.key(format!("{folder}/manifest.json")).send().await;
         let manifest = get.context("no manifest")?.body.collect().await?;
-        let manifest = UploadManifest::read(&manifest.into_bytes())?;
+        let manifest = PublishedUpload::read(&*manifest.into_bytes())?;
         for file in &manifest.files {
-            let key = format!("{folder}/{}", file.relative_path);
+            let key = format!("{folder}/{}", file.file.key);
             let head = self.s3.head_object().bucket(BUCKET).key(&key);
             let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
             let head = head.with_context(|| format!("no `{key}`"))?;

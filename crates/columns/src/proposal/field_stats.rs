@@ -215,18 +215,27 @@ impl Chooser {
     }
 
     fn fields(&mut self, stats: FieldStats, path: &str, prefix: usize) -> Vec<Column> {
-        let mut folded = HashSet::new();
+        // Of names that differ in case alone the most frequent one has the column.
+        let mut most = HashMap::new();
+        for (name, stats) in &stats.list {
+            let most: &mut (u64, &str) = most.entry(fold(name)).or_default();
+            if stats.seen() > most.0 {
+                *most = (stats.seen(), name);
+            }
+        }
+        let chosen: HashSet<_> = most
+            .into_values()
+            .map(|(_, name)| name.to_owned())
+            .collect();
         let mut list = Vec::new();
         let documents = stats.documents;
         for (name, stats) in stats.in_order() {
-            let is_taken = folded.contains(&fold(&name)) || is_own_name(&name);
-            if is_taken || name.len() > MAX_NAME_BYTES {
+            if !chosen.contains(&name) || is_own_name(&name) || name.len() > MAX_NAME_BYTES {
                 continue;
             }
             let path = path::of_field(path, &name);
             let gap = stats.gap(documents);
             if let Some(column_type) = self.column_type(stats, &path, prefix + name.len() + 1) {
-                folded.insert(fold(&name));
                 list.push(Column {
                     name,
                     column_type,

@@ -104,6 +104,10 @@ impl ValueStats {
         Ok(())
     }
 
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     fn count(&mut self, kind: Kind, count: u64) {
         match self.kinds.iter_mut().find(|(seen, _)| *seen == kind) {
             Some((_, sum)) => *sum += count,

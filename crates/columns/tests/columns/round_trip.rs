@@ -200,6 +200,11 @@ fn odd_names_are_columns_and_names_that_readers_confuse_are_residual() {
         5,
     );
     assert_eq!(column_list(&columns), ["role int64"]);
+    // One slip of the hand does not take the column.
+    let slip = Doc::new().int32("Role", 1).bytes();
+    let right = || Doc::new().int32("role", 1).bytes();
+    let columns = assert_round_trip(&[slip, right(), right()], 1);
+    assert_eq!(column_list(&columns), ["role int64"]);
 }
 
 #[test]

@@ -23,7 +23,9 @@ impl RunId {
 
 /// A text that cannot be a run id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front")]
+#[error(
+    "`{0}` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit"
+)]
 pub struct InvalidRunId(String);
 
 impl FromStr for RunId {
@@ -32,8 +34,8 @@ impl FromStr for RunId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let fits = (1..=MAX_RUN_ID).contains(&text.len());
-        // `_progress` and the like are folders of ours, never runs.
-        if fits && text.chars().all(allowed) && !text.starts_with(['.', '_']) {
+        // `_progress` and the like are folders of ours, never runs; `-x` would be a flag.
+        if fits && text.chars().all(allowed) && !text.starts_with(['.', '_', '-']) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidRunId(text.to_owned()))
@@ -119,6 +121,7 @@ mod tests {
             "a/b",
             "a\\b",
             "_progress",
+            "-x",
             "a b",
             "é",
             "a\n",

@@ -33,10 +33,12 @@ pub(super) fn shown(value: &Value) -> String {
             let pair = |(key, value)| format!("{key}={}", shown(value));
             absent_if_empty(table.iter().map(pair).collect())
         }
-        value => value
-            .to_u128()
-            .map(|number| number.to_string())
-            .unwrap_or_else(|| format!("{value:?}")),
+        Value::Char(_, character) => character.to_string(),
+        Value::Num(_, number) => match (number.to_u128(), number.to_i128()) {
+            (Some(number), _) => number.to_string(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => number.to_f64().unwrap_or(f64::NAN).to_string(),
+        },
     }
 }
 
@@ -112,5 +114,9 @@ mod tests {
         assert_eq!(read(table.clone(), &shown(&table)), table);
         assert_eq!(shown(&Value::from(Vec::<String>::new())), NOT_SET);
         assert_eq!(shown(&Value::from(Dict::new())), NOT_SET);
+        for number in ["0.5", "-3", "20"] {
+            let parsed: Value = figment::util::nest("n", number.parse::<f64>().unwrap().into());
+            assert_eq!(shown(parsed.find_ref("n").unwrap()), number);
+        }
     }
 }

@@ -39,12 +39,12 @@ async fn doubles_in_a_column_of_integers_are_told_and_the_next_run_has_a_column_
     let bed = bed(drift()).await;
     let sample = ["--columns-sample", "10", "--run-id"];
     let first = succeeded(bed.run(&[&sample[..], &["first"]].concat()).await);
-    let told = "qty: 3 double of 2000 values do not fit, the column is int64; the next run has it as double";
+    let told = "qty: 3 double of 2000 values do not fit, the column is int64 and null there; once this run is published, the next one has it as double";
     assert!(text(&first.stdout).contains(told), "{}", shown(&first));
     assert_eq!(split(&bed, "first")["residual_rows"], 3);
 
     let second = succeeded(bed.run(&[&sample[..], &["second"]].concat()).await);
-    let told = "the column qty is double and was int64";
+    let told = "the column qty is double and was int64 in run first";
     assert!(text(&second.stderr).contains(told), "{}", shown(&second));
     let split = split(&bed, "second");
     assert_eq!(
@@ -61,7 +61,7 @@ async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds()
     let refused = bed.export(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
     bed.assert_nothing_published();
-    let hint = "`lob-export --columns-from run-1`";
+    let hint = "the same command with `--columns-from run-1` and another `--run-id`";
     assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
     let cured = ["--run-id", "run-2", "--columns-from", "run-1"];
     succeeded(bed.run(&[&args[..], &cured].concat()).await);
@@ -79,7 +79,7 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
     let refused = bed.export(&[&args[..], &["0.01"]].concat()).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
     bed.assert_nothing_published();
-    let hint = "`lob-export --run-id run-1 --max-misfits 0.05`";
+    let hint = "the same command with `--run-id run-1 --max-misfits 0.05`";
     assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
     succeeded(bed.export(&[&args[..], &["0.05"]].concat()).await);
     assert_eq!(split(&bed, "run-1")["residual_rows"], 1);
@@ -168,4 +168,32 @@ async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
         "{}",
         shown(&both)
     );
+}
+
+#[tokio::test]
+async fn what_has_no_column_is_told_with_its_reason() {
+    let documents = (0..100).map(|i| match i {
+        97 => rawdoc! { "_id": i, "Price": 1.5, "day": bson::DateTime::from_millis(0), "px": 1 },
+        98 => rawdoc! { "_id": i, "_lob_x": 1, "day": bson::DateTime::from_millis(i64::MAX / 2) },
+        99 => rawdoc! { "_id": i, "px": "99.125".parse::<bson::Decimal128>().unwrap() },
+        _ => rawdoc! {
+            "_id": i, "price": 2.5, "day": bson::DateTime::from_millis(0),
+            "px": "1.5".parse::<bson::Decimal128>().unwrap(),
+        },
+    });
+    let bed = bed(documents).await;
+    let output = succeeded(bed.run(&["--columns-sample", "5"]).await);
+    for told in [
+        "3 of 100 documents have values that no column holds",
+        "day: 1 date of 100 values do not fit, the column is date and null there: readers know the years 1 to 9999",
+        "px: 1 decimal128 and 1 int32 of 100 values do not fit, the column is decimal(1) and null there\n",
+        "readers would confuse: Price for price (1)\n",
+        "begin with `_lob_`, as our own columns do: _lob_x (1)\n",
+    ] {
+        assert!(
+            text(&output.stdout).contains(told),
+            "{told}: {}",
+            shown(&output)
+        );
+    }
 }

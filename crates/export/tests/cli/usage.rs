@@ -86,22 +86,22 @@ async fn help_tells_every_flag() {
               the last one of the same collection below --prefix, `none`, or the name of a run, complete
               or not [default: latest]
 
-              New fields become columns at the end, and integers become doubles where that run met
-              doubles; nothing else changes.
+              New fields become columns at the end, and integers become doubles where doubles are met;
+              no other type changes but by --map and --struct.
 
           --map <PATH>
-              Documents whose names are data, such as an order book by price: they become MAP columns;
-              may be repeated [default: what the sample shows]
+              Documents whose field names are data, such as an order book by price: they become MAP
+              columns; may be repeated [default: what the sample shows]
 
               A path is written as in `legs[].books.bids`.
 
           --struct <PATH>
-              Documents whose names are no data: they become STRUCT columns; may be repeated [default:
-              what the sample shows]
+              Documents whose field names are not data: they become STRUCT columns; may be repeated
+              [default: what the sample shows]
 
           --max-misfits <PERCENT>
-              Publish nothing if more of a split's documents have values that no column holds; they are
-              null there, and kept in `_lob_bson` [default: no limit]
+              Publish nothing if more than this share of a split's documents have values that no column
+              holds, which are kept in `_lob_bson` [default: no limit]
 
           --checksum <KIND>
               What the manifest's `checksum` is made of [default: statistics]
@@ -246,7 +246,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
 
     For more information, try '--help'.
     "#);

@@ -41,7 +41,7 @@ async fn help_tells_every_flag() {
               Fail where a target collection exists, instead of replacing it
 
           --keep-previous
-              Keep a target collection that exists as `{target}__lob_previous_{UUID}`
+              Keep a target collection that exists as `{target}__lob_previous_{ID}`
 
               This takes two renames, and between them there is no target: it is the one option with
               such a gap. A process that dies in it leaves both collections under other names, and the
@@ -212,7 +212,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
 
     For more information, try '--help'.
     "#);

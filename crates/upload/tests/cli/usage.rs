@@ -175,7 +175,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, no `.` in front
+    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
 
     For more information, try '--help'.
     "#);
