@@ -566,6 +566,42 @@ async fn a_time_for_a_command_is_a_number_of_milliseconds() {
 }
 
 #[tokio::test]
+async fn a_read_can_ask_for_a_time_that_the_server_has_come_to_and_for_no_later_one() {
+    let subject = Subject::new().await;
+    let inserted = subject.insert("c", &numbered(3)).await;
+    let hello = subject.run(rawdoc! { "hello": 1 }).await;
+    let time = hello.get_timestamp("operationTime").unwrap();
+    assert!(time >= inserted.get_timestamp("operationTime").unwrap());
+    let find = |concern: RawDocumentBuf| rawdoc! { "find": "c", "readConcern": concern };
+    for level in ["local", "majority"] {
+        let concern = rawdoc! { "level": level, "afterClusterTime": time };
+        let found = subject.run(find(concern.clone())).await;
+        assert_eq!(first_batch(&found), numbered(3));
+        let count = rawdoc! { "count": "c", "query": {}, "readConcern": concern };
+        assert_eq!(subject.run(count).await.get_i32("n").unwrap(), 3);
+    }
+    let future = Timestamp {
+        time: u32::MAX,
+        increment: 0,
+    };
+    let zero = Timestamp {
+        time: 0,
+        increment: 0,
+    };
+    for (concern, code) in [
+        (rawdoc! { "afterClusterTime": future }, 72),
+        (rawdoc! { "afterClusterTime": zero }, 72),
+        (
+            rawdoc! { "level": "available", "afterClusterTime": time },
+            72,
+        ),
+        (rawdoc! { "afterClusterTime": 5 }, 14),
+    ] {
+        assert_eq!(subject.refusal(find(concern)).await, code);
+    }
+}
+
+#[tokio::test]
 async fn a_scan_with_min_does_not_find_the_id_max_key() {
     let subject = Subject::new().await;
     subject

@@ -24,11 +24,12 @@ mod insert;
 mod number;
 mod order;
 mod random_faults;
+mod replica_set;
 mod update;
 mod wire;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -40,16 +41,20 @@ use uuid::Uuid;
 
 pub use self::gate::{Command, Gate, Moment, Verdict};
 pub use self::random_faults::{FaultCounts, RandomFaults};
+pub use self::replica_set::Deployment;
 
 use self::catalog::{Entry, Namespace};
 use self::connection::{Shared, serve};
 use self::order::Key;
+use self::replica_set::{Addresses, Member};
 
 /// How a [`MongoServer`] behaves; the default is a well-behaved MongoDB 6.0.
 #[derive(Clone, Default)]
 pub struct MongoOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// What it is part of.
+    pub deployment: Deployment,
     /// Decides about every command; without one all pass.
     pub gate: Option<Arc<dyn Gate>>,
     /// Every log-in fails (18) and so does every command (13), as with wrong keys.
@@ -102,20 +107,31 @@ impl MongoServer {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-        listener.set_nonblocking(true)?;
-        let shared = Arc::new(Shared::new(listener.local_addr()?, options));
-        let listener = {
+        let listen = |port| {
             let _inside = runtime.enter();
-            TcpListener::from_std(listener)?
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
         };
+        let primary = listen(options.port)?;
+        let has_secondary = options.deployment == Deployment::TwoMembers;
+        let secondary = has_secondary.then(|| listen(0)).transpose()?;
+        let addresses = Addresses {
+            primary: primary.local_addr()?,
+            secondary: secondary
+                .as_ref()
+                .map(TcpListener::local_addr)
+                .transpose()?,
+        };
+        let shared = Arc::new(Shared::new(addresses, options));
         let for_connections = Arc::clone(&shared);
         let (keep, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(listener, for_connections) => {}
+                    () = accept(primary, Member::Primary, &for_connections) => {}
+                    () = accept_any(secondary, &for_connections) => {}
                 }
             });
         });
@@ -127,11 +143,26 @@ impl MongoServer {
 
     /// A connection string for the server, without a database.
     pub fn uri(&self) -> String {
-        format!(
-            "mongodb://{}/?replicaSet={}",
-            self.shared.address,
-            handshake::SET_NAME
-        )
+        let address = self.shared.addresses.primary;
+        match self.shared.options.deployment {
+            Deployment::Standalone => format!("mongodb://{address}/"),
+            _ => format!("mongodb://{address}/?replicaSet={}", handshake::SET_NAME),
+        }
+    }
+
+    /// Where the secondary is, of a server with [two members](Deployment::TwoMembers).
+    pub fn secondary(&self) -> Option<SocketAddr> {
+        self.shared.addresses.secondary
+    }
+
+    /// What is written from now on does not come to the secondary.
+    pub fn hold_replication(&self) {
+        self.shared.hold_replication();
+    }
+
+    /// The secondary has what the primary has, from now on.
+    pub fn resume_replication(&self) {
+        self.shared.resume_replication();
     }
 
     /// All commands that have arrived, handshakes left out, in the order of arrival.
@@ -205,8 +236,16 @@ impl Drop for MongoServer {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, member: Member, shared: &Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(Arc::clone(&shared), stream));
+        tokio::spawn(serve(Arc::clone(shared), member, stream));
+    }
+}
+
+/// Never ends where there is no secondary.
+async fn accept_any(secondary: Option<TcpListener>, shared: &Arc<Shared>) {
+    match secondary {
+        Some(listener) => accept(listener, Member::Secondary, shared).await,
+        None => std::future::pending().await,
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// # Errors
     ///
-    /// A body that is not a command at all, and read concerns other than the plain ones.
+    /// A body that is not a command at all, and a time that is none.
     pub(crate) fn new(message: &'a Message) -> Result<Self, Failure> {
         if let Err(malformed) = message.depth {
             return Err(Failure::new(22, malformed.to_string()));
@@ -53,14 +53,13 @@ impl<'a> Arguments<'a> {
         let database = get(&message.body, "$db").and_then(as_str);
         let database = database.ok_or_else(|| Failure::new(9, "no $db"))?;
         left.retain(|(name, _)| !GENERIC.contains(name));
-        let mut arguments = Self {
+        let arguments = Self {
             command,
             database,
             message,
             target,
             left,
         };
-        arguments.check_read_concern()?;
         arguments.check_max_time()?;
         Ok(arguments)
     }
@@ -75,16 +74,6 @@ impl<'a> Arguments<'a> {
             Some(Ok(0..)) => Ok(()),
             Some(_) => Err(Failure::new(2, "value for maxTimeMS is out of range")),
         }
-    }
-
-    fn check_read_concern(&mut self) -> Result<(), Failure> {
-        if let Some(concern) = self.document("readConcern")? {
-            let level = get(concern, "level").map(|level| as_str(level).unwrap_or_default());
-            if !matches!(level, None | Some("local" | "majority" | "available")) {
-                return Err(Failure::unsupported("this read concern"));
-            }
-        }
-        Ok(())
     }
 
     /// Whether some document of the command may nest deeper than `levels`.

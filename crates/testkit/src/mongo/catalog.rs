@@ -11,12 +11,13 @@ use super::order::Key;
 use crate::document_writer::DocumentWriter;
 
 /// Everything stored, by database and collection.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Catalog {
     pub(crate) databases: BTreeMap<String, BTreeMap<String, Entry>>,
 }
 
 /// What a name in a database stands for.
+#[derive(Clone)]
 pub(crate) enum Entry {
     Collection(Collection),
     /// A view or a time-series collection: listed, and refused by everything else.
@@ -26,6 +27,7 @@ pub(crate) enum Entry {
     },
 }
 
+#[derive(Clone)]
 pub(crate) struct Collection {
     pub(crate) uuid: Uuid,
     /// The options document of `create`.

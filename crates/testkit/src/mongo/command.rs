@@ -1,7 +1,6 @@
 //! From a message to its reply: finds the handler, answers retried writes from memory.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use super::MongoOptions;
 use super::aggregate;
@@ -17,6 +16,7 @@ use super::handshake;
 use super::index;
 use super::insert;
 use super::number;
+use super::replica_set::{Addresses, Deployment, Member, Progress};
 use super::update;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
@@ -69,6 +69,7 @@ pub(crate) fn is_handshake(command: &str) -> bool {
 pub(crate) struct Server {
     pub(crate) catalog: Catalog,
     cursors: Cursors,
+    pub(crate) progress: Progress,
     /// By session, its last write: a client that lost the reply sends the same write again and must
     /// get the same answer without a second execution.
     last_writes: HashMap<Vec<u8>, LastWrite>,
@@ -89,7 +90,8 @@ impl Server {
     pub(crate) fn execute(
         &mut self,
         options: &MongoOptions,
-        address: SocketAddr,
+        addresses: Addresses,
+        member: Member,
         message: &Message,
     ) -> Reply {
         let write = retryable_write(message);
@@ -102,11 +104,18 @@ impl Server {
                 documents: 0,
             };
         }
-        match self.handle(options, address, message) {
-            Err(failure) => Reply {
-                document: failure.reply(write.is_some()).finish(),
-                documents: 0,
-            },
+        let is_stamped = options.deployment != Deployment::Standalone;
+        match self.handle(options, addresses, member, message) {
+            Err(failure) => {
+                let mut reply = failure.reply(write.is_some());
+                if is_stamped {
+                    self.progress.stamp(&mut reply, member);
+                }
+                Reply {
+                    document: reply.finish(),
+                    documents: 0,
+                }
+            }
             Ok(Outcome {
                 mut reply,
                 documents,
@@ -116,7 +125,11 @@ impl Server {
                     let error = Failure::new(100, "Not enough data-bearing nodes");
                     reply.document("writeConcernError", &error.write_concern_error());
                 }
-                let document = reply.double("ok", 1.0).finish();
+                reply.double("ok", 1.0);
+                if is_stamped {
+                    self.progress.stamp(&mut reply, member);
+                }
+                let document = reply.finish();
                 if let Some((session, transaction_number)) = write {
                     let last = LastWrite {
                         transaction_number,
@@ -135,13 +148,19 @@ impl Server {
     fn handle(
         &mut self,
         options: &MongoOptions,
-        address: SocketAddr,
+        addresses: Addresses,
+        member: Member,
         message: &Message,
     ) -> Result<Outcome, Failure> {
-        let arguments = Arguments::new(message)?;
+        let mut arguments = Arguments::new(message)?;
+        let deployment = options.deployment;
         if is_handshake(arguments.command) {
-            return Ok(handshake::hello(address).into());
+            return Ok(handshake::hello(deployment, addresses, member).into());
         }
+        if let Some(concern) = arguments.document("readConcern")? {
+            self.progress.check_read_concern(deployment, concern)?;
+        }
+        member.check(&arguments, message)?;
         if options.require_auth {
             return Err(match arguments.command {
                 "saslStart" => Failure::new(18, "Authentication failed."),
@@ -149,8 +168,16 @@ impl Server {
             });
         }
         let Self {
-            catalog, cursors, ..
+            catalog,
+            cursors,
+            progress,
+            ..
         } = self;
+        progress.advance(arguments.command);
+        let catalog = match (&mut progress.held, member) {
+            (Some((held, _)), Member::Secondary) => held,
+            _ => catalog,
+        };
         let namespace = |arguments: &Arguments<'_>| {
             let collection = arguments.target()?.to_owned();
             Ok::<_, Failure>(Namespace {

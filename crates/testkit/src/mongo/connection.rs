@@ -1,12 +1,12 @@
 //! One client connection: read a command, ask the gate, execute, ask again, reply.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bson::RawDocumentBuf;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::MongoOptions;
 use super::arguments::as_integer;
@@ -14,23 +14,27 @@ use super::command::{Server, is_handshake};
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::gate::{Command, Moment, Verdict};
+use super::replica_set::{Addresses, Member, after_cluster_time};
 use super::wire::{self, Message};
 use crate::document_writer::DocumentWriter;
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub(crate) address: SocketAddr,
+    pub(crate) addresses: Addresses,
     pub(crate) options: MongoOptions,
     server: Mutex<Server>,
+    /// Told when replication goes on.
+    replicated: Notify,
     log: Mutex<Vec<Command>>,
 }
 
 impl Shared {
-    pub(crate) fn new(address: SocketAddr, options: MongoOptions) -> Self {
+    pub(crate) fn new(addresses: Addresses, options: MongoOptions) -> Self {
         Self {
-            address,
+            addresses,
             options,
             server: Mutex::default(),
+            replicated: Notify::new(),
             log: Mutex::default(),
         }
     }
@@ -41,6 +45,34 @@ impl Shared {
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Vec<Command>> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secondary stays at what it has.
+    pub(crate) fn hold_replication(&self) {
+        let server = &mut *self.server();
+        server.progress.hold(&server.catalog);
+    }
+
+    /// The secondary has at once what the primary has.
+    pub(crate) fn resume_replication(&self) {
+        self.server().progress.held = None;
+        self.replicated.notify_waiters();
+    }
+
+    /// Waits until the member has come to the time that the command must not be before.
+    async fn reach(&self, member: Member, message: &Message) {
+        let Some(after) = after_cluster_time(message) else {
+            return;
+        };
+        loop {
+            let replicated = self.replicated.notified();
+            let newest = self.server().progress.of(Member::Primary);
+            // A time that nobody has come to is refused.
+            if self.server().progress.of(member) >= after || after > newest {
+                return;
+            }
+            replicated.await;
+        }
     }
 
     async fn verdict(&self, moment: Moment, command: &Command) -> Verdict {
@@ -56,11 +88,15 @@ impl Shared {
 /// # Errors
 ///
 /// The connection's, and those of a client that does not speak the protocol.
-pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) -> io::Result<()> {
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    member: Member,
+    mut stream: TcpStream,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reply_id = 0;
     while let Some(message) = wire::read(&mut stream).await? {
-        let Some(reply) = answer(&shared, &message).await else {
+        let Some(reply) = answer(&shared, member, &message).await else {
             return Ok(());
         };
         if !message.more_to_come {
@@ -74,11 +110,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) -> io::Res
 }
 
 /// The reply's document; `None` where there will be none and the connection is to be closed.
-async fn answer(shared: &Shared, message: &Message) -> Option<Vec<u8>> {
+async fn answer(shared: &Shared, member: Member, message: &Message) -> Option<Vec<u8>> {
     let execute = || {
         shared
             .server()
-            .execute(&shared.options, shared.address, message)
+            .execute(&shared.options, shared.addresses, member, message)
     };
     let Some(mut command) = describe(message) else {
         return Some(execute().document);
@@ -93,6 +129,7 @@ async fn answer(shared: &Shared, message: &Message) -> Option<Vec<u8>> {
     if let Some(instead) = settle(shared, Moment::Arrived, &command).await {
         return instead;
     }
+    shared.reach(member, message).await;
     let reply = execute();
     command.documents = command.documents.max(reply.documents);
     command.reply_bytes = reply.document.len();

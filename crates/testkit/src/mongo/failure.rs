@@ -119,6 +119,7 @@ fn code_name(code: i32) -> String {
         50 => "MaxTimeMSExpired",
         59 => "CommandNotFound",
         64 => "WriteConcernFailed",
+        72 => "InvalidOptions",
         73 => "InvalidNamespace",
         85 => "IndexOptionsConflict",
         86 => "IndexKeySpecsConflict",

@@ -1,11 +1,11 @@
-//! What the server says of itself: a replica set of one, version 6.0.
+//! What the server says of itself: a replica set by default, version 6.0.
 //!
 //! It looks like a replica set because drivers retry writes and send sessions only to one.
 
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::insert::{MAX_BATCH, MAX_DOCUMENT_BYTES};
+use super::replica_set::{Addresses, Deployment, Member};
 use super::wire::MAX_MESSAGE_BYTES;
 use crate::document_writer::DocumentWriter;
 
@@ -18,20 +18,21 @@ const VERSION: [i32; 4] = [6, 0, 27, 0];
 
 /// The reply to `hello` and `isMaster`. Without `topologyVersion` a driver polls, so that there is
 /// nothing to push.
-pub(crate) fn hello(address: SocketAddr) -> DocumentWriter {
-    let address = address.to_string();
+pub(crate) fn hello(
+    deployment: Deployment,
+    addresses: Addresses,
+    member: Member,
+) -> DocumentWriter {
+    let is_primary = member == Member::Primary;
     let mut reply = DocumentWriter::new();
     reply
         .boolean("helloOk", true)
-        .boolean("ismaster", true)
-        .boolean("isWritablePrimary", true);
-    reply.boolean("secondary", false).boolean("readOnly", false);
-    reply.array(
-        "hosts",
-        &DocumentWriter::new().string("0", &address).finish(),
-    );
-    reply.string("setName", SET_NAME).int32("setVersion", 1);
-    reply.string("primary", &address).string("me", &address);
+        .boolean("ismaster", is_primary)
+        .boolean("isWritablePrimary", is_primary);
+    if deployment != Deployment::Standalone {
+        describe_set(&mut reply, addresses, member);
+    }
+    reply.boolean("readOnly", false);
     reply.int32("maxBsonObjectSize", MAX_DOCUMENT_BYTES as i32);
     reply.int32("maxMessageSizeBytes", MAX_MESSAGE_BYTES as i32);
     reply.int32("maxWriteBatchSize", MAX_BATCH as i32);
@@ -46,6 +47,24 @@ pub(crate) fn hello(address: SocketAddr) -> DocumentWriter {
         .int32("minWireVersion", 0)
         .int32("maxWireVersion", MAX_WIRE_VERSION);
     reply
+}
+
+fn describe_set(reply: &mut DocumentWriter, addresses: Addresses, member: Member) {
+    let Addresses { primary, secondary } = addresses;
+    let mut hosts = DocumentWriter::new();
+    for (position, host) in [primary].into_iter().chain(secondary).enumerate() {
+        hosts.string(position.to_string(), host.to_string());
+    }
+    let me = match (member, secondary) {
+        (Member::Secondary, Some(secondary)) => secondary,
+        _ => primary,
+    };
+    reply.boolean("secondary", member == Member::Secondary);
+    reply.array("hosts", &hosts.finish());
+    reply.string("setName", SET_NAME).int32("setVersion", 1);
+    reply
+        .string("primary", primary.to_string())
+        .string("me", me.to_string());
 }
 
 /// The reply to `buildInfo`.
