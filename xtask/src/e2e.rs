@@ -20,6 +20,8 @@ const S3_ENDPOINT: &str = "LOB_E2E_S3_ENDPOINT";
 const S3_ACCESS_KEY: &str = "LOB_E2E_S3_ACCESS_KEY";
 const S3_SECRET_KEY: &str = "LOB_E2E_S3_SECRET_KEY";
 const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
+/// Of a replica set whose secondary a test lets lag.
+const MONGODB_PAIR: &str = "LOB_E2E_MONGODB_PAIR";
 const PYTHON: &str = "LOB_E2E_PYTHON";
 const SPARK: &str = "LOB_E2E_SPARK";
 
@@ -65,6 +67,8 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         environment.push((MONGODB_URI, mongod.uri()));
         Some(mongod)
     };
+    let pair = Mongod::start_pair(sh).await?;
+    environment.push((MONGODB_PAIR, pair.uri()));
 
     // Every member, so that no dependency is built again with other features.
     command::run(cmd!(sh, "cargo build --workspace --bins --locked")).await?;

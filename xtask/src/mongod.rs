@@ -1,4 +1,4 @@
-//! A MongoDB of our own, as a replica set of one: snapshots, retryable writes and majority need it.
+//! A MongoDB of our own, as a replica set: snapshots, retryable writes and majority need it.
 
 use std::path::Path;
 
@@ -12,65 +12,112 @@ use crate::tools::Tools;
 
 /// Runs until it is dropped.
 pub(crate) struct Mongod {
+    primary: Member,
+    secondary: Option<Member>,
+}
+
+struct Member {
     address: String,
     process: ServerProcess,
+    client: Client,
 }
 
 impl Mongod {
     /// Starts an empty server and waits until it takes writes; 0 takes a free port.
     pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
+        let mut primary = Member::start(sh, "mongod", port).await?;
+        primary.initiate(&[&primary.address]).await?;
+        primary.wait_until("isWritablePrimary").await?;
+        Ok(Self {
+            primary,
+            secondary: None,
+        })
+    }
+
+    /// The same with a secondary, which never becomes the primary.
+    pub(crate) async fn start_pair(sh: &Shell) -> anyhow::Result<Self> {
+        let mut primary = Member::start(sh, "mongod-primary", 0).await?;
+        let mut secondary = Member::start(sh, "mongod-secondary", 0).await?;
+        let addresses = [&primary.address, &secondary.address];
+        primary.initiate(&addresses).await?;
+        primary.wait_until("isWritablePrimary").await?;
+        secondary.wait_until("secondary").await?;
+        Ok(Self {
+            primary,
+            secondary: Some(secondary),
+        })
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        let members = [Some(&self.primary), self.secondary.as_ref()];
+        let addresses = members.into_iter().flatten().map(|m| m.address.as_str());
+        let addresses = addresses.collect::<Vec<_>>().join(",");
+        format!("mongodb://{addresses}/?replicaSet=rs0")
+    }
+
+    /// Where its data is.
+    pub(crate) fn data(&self) -> &Path {
+        self.primary.process.data()
+    }
+
+    /// CPU seconds since the start.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        self.primary.process.cpu()
+    }
+}
+
+impl Member {
+    /// Starts a server that is no member of any set yet.
+    async fn start(sh: &Shell, name: &str, port: u16) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
-        let data = tools
-            .data("mongod")
-            .context("no folder for MongoDB's data")?;
+        let data = tools.data(name).context("no folder for MongoDB's data")?;
         let port = if port == 0 { free_port()? } else { port };
         let address = format!("127.0.0.1:{port}");
         let (mongod, folder, port) = (tools.mongod(), data.path(), port.to_string());
-        let (name, value) = tools.mongod_environment();
+        let (variable, value) = tools.mongod_environment();
         let command = cmd!(
             sh,
             "{mongod} --dbpath {folder} --port {port} --bind_ip 127.0.0.1 --replSet rs0
              --wiredTigerCacheSizeGB 1 --oplogSize 1024 --setParameter enableTestCommands=1"
         )
-        .env(name, value);
-        let log = tools.log("mongod");
+        .env(variable, value);
+        let log = tools.log(name);
         let mut process = ServerProcess::start("MongoDB", command, log, data)?;
 
         let uri =
             format!("mongodb://{address}/?directConnection=true&serverSelectionTimeoutMS=1000");
         let client = Client::with_uri_str(uri).await?;
-        let member = doc! { "_id": 0, "host": &address };
-        let set = doc! { "_id": "rs0", "members": [member] };
         process
             .wait_until(async || admin(&client, doc! { "ping": 1 }).await.is_some())
             .await?;
-        admin(&client, doc! { "replSetInitiate": set })
-            .await
-            .context("no replica set")?;
-        process
-            .wait_until(async || is_primary(&client).await)
-            .await?;
-        Ok(Self { address, process })
+        Ok(Self {
+            address,
+            process,
+            client,
+        })
     }
 
-    pub(crate) fn uri(&self) -> String {
-        format!("mongodb://{}/?replicaSet=rs0", self.address)
+    /// Makes a set of these members, of which the first becomes the primary.
+    async fn initiate(&self, addresses: &[&String]) -> anyhow::Result<()> {
+        let members = (0..).zip(addresses);
+        let members = members.map(|(id, host)| {
+            let priority = i32::from(id == 0);
+            doc! { "_id": id, "host": *host, "priority": priority }
+        });
+        let set = doc! { "_id": "rs0", "members": members.collect::<Vec<_>>() };
+        let initiated = admin(&self.client, doc! { "replSetInitiate": set }).await;
+        initiated.map(|_| ()).context("no replica set")
     }
 
-    /// Where its data is.
-    pub(crate) fn data(&self) -> &Path {
-        self.process.data()
+    /// Waits until it says that it is what the field is called.
+    async fn wait_until(&mut self, role: &str) -> anyhow::Result<()> {
+        let client = self.client.clone();
+        let has_role = async || {
+            let hello = admin(&client, doc! { "hello": 1 }).await;
+            hello.is_some_and(|hello| hello.get_bool(role).unwrap_or(false))
+        };
+        self.process.wait_until(has_role).await
     }
-
-    /// CPU seconds since the start.
-    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        self.process.cpu()
-    }
-}
-
-async fn is_primary(client: &Client) -> bool {
-    let hello = admin(client, doc! { "hello": 1 }).await;
-    hello.is_some_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
 }
 
 async fn admin(client: &Client, command: Document) -> Option<Document> {

@@ -154,12 +154,15 @@ async fn find(
         }));
     }
     let name = found.plan.work.settings.database.clone();
-    let database = database(&settings.settings, &name, context).await?;
+    let mut database = database(&settings.settings, &name, context).await?;
+    if let Some(newest) = found.plan.work.newest {
+        database = database.after(newest);
+    }
     let (plan, run) = found.take_up(true, &context.interrupt).await?;
     Ok(Some(Opened::Unfinished(Unfinished {
         run,
-        plan: plan.work,
         database,
+        plan: plan.work,
         is_resumed: true,
     })))
 }

@@ -10,8 +10,8 @@ use lob_core::failure::Failure;
 use lob_core::run::Prefix;
 use lob_core::store::Store;
 use lob_mongo::{
-    Choice, Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions, ScanRange,
-    SnapshotTime,
+    Choice, ClusterTime, Collection, Database, IdRange, RangeSize, SampleSize, ScanOptions,
+    ScanRange,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,10 @@ const MAX_TYPE_CHARS: usize = 100;
 pub(crate) struct ExportPlan {
     pub(crate) settings: PlannedSettings,
     /// The moment that all documents are of; each its own where it is absent.
-    pub(crate) snapshot: Option<SnapshotTime>,
+    pub(crate) snapshot: Option<ClusterTime>,
+    /// The primary's time when the run was planned: what any worker reads is not before it. Absent
+    /// where the server is no replica set.
+    pub(crate) newest: Option<ClusterTime>,
     pub(crate) splits: Vec<SplitPlan>,
 }
 
@@ -133,6 +136,7 @@ pub(crate) async fn plan(
     Ok(ExportPlan {
         settings,
         snapshot,
+        newest: database.newest(),
         splits: planned,
     })
 }
@@ -157,7 +161,7 @@ async fn plan_split(
     split_id: u32,
     collection: &Collection,
     settings: &PlannedSettings,
-    snapshot: Option<SnapshotTime>,
+    snapshot: Option<ClusterTime>,
     earlier: Option<&EarlierColumns>,
 ) -> anyhow::Result<SplitPlan> {
     let count = match settings.columns_sample {
@@ -332,6 +336,7 @@ mod tests {
             let plan = ExportPlan {
                 settings,
                 snapshot: None,
+                newest: None,
                 splits,
             };
             plan.check()

@@ -11,7 +11,7 @@ use lob_core::failure::{ExitStatus, gravest};
 use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::OpenRun;
-use lob_mongo::{Collection, Database, Error, SnapshotTime};
+use lob_mongo::{ClusterTime, Collection, Database, Error};
 
 use crate::plan::{ExportPlan, SplitPlan};
 use crate::range::{Range, Tally};
@@ -23,7 +23,7 @@ pub(crate) struct Export {
     pub(crate) run: OpenRun,
     pub(crate) splits: Vec<(SplitPlan, Collection)>,
     pub(crate) settings: ByteSettings,
-    pub(crate) snapshot: Option<SnapshotTime>,
+    pub(crate) snapshot: Option<ClusterTime>,
     /// Memory of parts, shared by all ranges.
     pub(crate) budget: PartBudget,
     /// Documents that wait, of each range.

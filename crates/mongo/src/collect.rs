@@ -57,10 +57,7 @@ impl Collection {
         batch_documents: u32,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
-        let mut cursor = self
-            .database
-            .open_cursor(command, body, batch_documents)
-            .await?;
+        let mut cursor = self.database.read(command, body, batch_documents).await?;
         let mut collected = Vec::new();
         let mut size = 0;
         while size < limit.as_u64() {

@@ -11,9 +11,6 @@ use crate::error::{Error, Result, code};
 use crate::id::invalid;
 use crate::server::Database;
 
-/// How many collections or indexes to list in one further reply; the first has as many as fit.
-pub(crate) const LISTED: u32 = 1000;
-
 /// An ordinary collection as it was found by name.
 #[derive(Debug, Clone)]
 pub struct Collection {
@@ -70,7 +67,8 @@ impl Collection {
             .await
     }
 
-    async fn count(&self, body: RawDocumentBuf) -> Result<u64> {
+    async fn count(&self, mut body: RawDocumentBuf) -> Result<u64> {
+        self.database.server.read_concern.pin(&mut body);
         let command = Command::new("count", self.namespace());
         let reply = self
             .database
@@ -176,7 +174,7 @@ impl Database {
     }
 
     async fn list_once(&self, command: &Command, body: RawDocumentBuf) -> Result<Vec<Listed>> {
-        let mut cursor = self.open_cursor_on_primary(command, body, LISTED).await?;
+        let mut cursor = self.list(command, body).await?;
         let mut listed = Vec::new();
         while let Some(reply) = self.next_reply(command, &mut cursor).await? {
             for entry in documents(&reply)? {

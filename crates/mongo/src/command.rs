@@ -5,13 +5,18 @@ use futures::StreamExt as _;
 use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
+use crate::cluster_time::ClusterTime;
 use crate::error::{Error, Result};
 use crate::id::invalid;
 use crate::server::Database;
+use crate::snapshot;
 
 /// How many replies without a document may follow each other: a server need not fill each reply,
 /// but one that never comes to an end must not keep a run for ever.
 const EMPTY_REPLIES: u32 = 1000;
+/// How many collections, indexes or entries to ask for in one further reply; the first has as many
+/// as fit.
+pub(crate) const LISTED: u32 = 1000;
 
 /// What a command is called in errors: its body is given where it is sent.
 #[derive(Debug, Clone)]
@@ -55,33 +60,48 @@ impl Database {
         reply.map_err(|e| Error::from_driver(&e, name, namespace, self.server.hosts()))
     }
 
-    /// Sends a command that answers with a cursor, which reads from where the connection string
-    /// says (`readPreference`). `batch_documents` bounds each further reply; the command's own
+    /// Reads documents, from where the connection string says (`readPreference`) and as current as
+    /// this database's reads are. `batch_documents` bounds each further reply; the command's own
     /// `batchSize` bounds the first.
-    pub(crate) async fn open_cursor(
+    pub(crate) async fn read(
+        &self,
+        command: &Command,
+        mut body: RawDocumentBuf,
+        batch_documents: u32,
+    ) -> Result<RawBatchCursor> {
+        self.server.read_concern.pin(&mut body);
+        self.open_cursor(self.read_from(), command, body, batch_documents)
+            .await
+    }
+
+    /// The same, as everything was at `time`.
+    pub(crate) async fn read_at(
+        &self,
+        time: ClusterTime,
+        command: &Command,
+        mut body: RawDocumentBuf,
+        batch_documents: u32,
+    ) -> Result<RawBatchCursor> {
+        snapshot::pin(time, &mut body);
+        self.open_cursor(self.read_from(), command, body, batch_documents)
+            .await
+    }
+
+    /// Lists collections or indexes, as the primary knows them.
+    pub(crate) async fn list(
         &self,
         command: &Command,
         body: RawDocumentBuf,
-        batch_documents: u32,
     ) -> Result<RawBatchCursor> {
+        self.open_cursor(None, command, body, LISTED).await
+    }
+
+    fn read_from(&self) -> Option<SelectionCriteria> {
         let from = self.driver().selection_criteria().cloned();
-        let from = from.filter(|_| !self.server.reads_primary);
-        self.open_cursor_on(from, command, body, batch_documents)
-            .await
+        from.filter(|_| !self.server.reads_primary)
     }
 
-    /// The same, but reads what was written last, whatever the connection string says.
-    pub(crate) async fn open_cursor_on_primary(
-        &self,
-        command: &Command,
-        body: RawDocumentBuf,
-        batch_documents: u32,
-    ) -> Result<RawBatchCursor> {
-        self.open_cursor_on(None, command, body, batch_documents)
-            .await
-    }
-
-    async fn open_cursor_on(
+    async fn open_cursor(
         &self,
         from: Option<SelectionCriteria>,
         command: &Command,

@@ -11,6 +11,7 @@ use lob_core::redact::{MASK, remember};
 use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
 
 use crate::error::{Cause, Error, Result};
+use crate::read_concern::Durability;
 use crate::settings::MongoSettings;
 
 /// Options of a connection string whose value is secret.
@@ -24,6 +25,8 @@ const SECRET_OPTIONS: [&str; 3] = [
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) options: ClientOptions,
+    /// What its `readConcernLevel` asks for.
+    pub(crate) durability: Option<Durability>,
     pub(crate) hosts: String,
 }
 
@@ -50,6 +53,8 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     {
         tracing::warn!(%hosts, "the certificate of the MongoDB server is not checked");
     }
+    let level = parsed.read_concern.as_ref().map(|concern| &concern.level);
+    let durability = level.map(Durability::read).transpose()?;
     parsed
         .connect_timeout
         .get_or_insert(settings.mongodb_connect_timeout);
@@ -72,7 +77,11 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
             return Err(Error::Unreachable { hosts, source });
         }
     };
-    Ok(Target { options, hosts })
+    Ok(Target {
+        options,
+        durability,
+        hosts,
+    })
 }
 
 /// The connection string as it may be shown: scheme, hosts and database, without user name,

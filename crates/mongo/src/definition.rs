@@ -3,7 +3,7 @@
 use bson::{Document, rawdoc};
 use lob_core::manifest::MAX_DEFINITION_BYTES;
 
-use crate::collection::{Collection, LISTED};
+use crate::collection::Collection;
 use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
 use crate::extended_json::text;
@@ -60,9 +60,7 @@ impl Collection {
     async fn list_indexes(&self, command: &Command) -> Result<Vec<Document>> {
         let body = rawdoc! { "listIndexes": self.name() };
         let database = &self.database;
-        let mut cursor = database
-            .open_cursor_on_primary(command, body, LISTED)
-            .await?;
+        let mut cursor = database.list(command, body).await?;
         let mut indexes = Vec::new();
         while let Some(reply) = database.next_reply(command, &mut cursor).await? {
             for index in documents(&reply)? {

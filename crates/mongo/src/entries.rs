@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use bson::{Bson, RawDocument, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
 
-use crate::collection::{Collection, LISTED};
-use crate::command::{Command, documents};
+use crate::collection::Collection;
+use crate::command::{Command, LISTED, documents};
 use crate::error::{Error, Refusal, Result, code};
 use crate::id::invalid;
 use crate::server::Database;
@@ -155,11 +155,9 @@ impl Entries {
     ) -> Result<Vec<T>> {
         let body = rawdoc! { "find": NAME, "filter": filter };
         let command = Command::new("find", self.database.namespace(NAME));
+        let database = self.database.on_primary();
         let once = async || {
-            let database = &self.database;
-            let mut cursor = database
-                .open_cursor_on_primary(&command, body.clone(), LISTED)
-                .await?;
+            let mut cursor = database.read(&command, body.clone(), LISTED).await?;
             let mut found = Vec::new();
             while let Some(reply) = database.next_reply(&command, &mut cursor).await? {
                 for entry in documents(&reply)? {
@@ -168,7 +166,7 @@ impl Entries {
             }
             Ok(found)
         };
-        self.database.server.retry(once).await
+        database.server.retry(once).await
     }
 
     /// An entry that is there already was written by an attempt whose reply was lost, or by

@@ -22,6 +22,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The connection string asks for a level of reads that may leave out what was written.
+    #[error("the readConcernLevel of the MongoDB URI is neither `local` nor `majority`")]
+    UnusableReadConcern,
+    /// A direct connection to a member of a replica set that may lag behind its primary, and knows
+    /// no other.
+    #[error("MongoDB at {hosts} is not the primary of the replica set `{set}`")]
+    NotPrimary {
+        /// The hosts of the connection string.
+        hosts: String,
+        /// The name of the replica set.
+        set: String,
+    },
     /// No usable server was found within the server selection time-out.
     #[error("no usable MongoDB server at {hosts}")]
     Unreachable {

@@ -26,7 +26,9 @@ impl Error {
     /// The exit status of a tool that fails with this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::InvalidUri { .. } | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
+            Self::InvalidUri { .. }
+            | Self::UnusableReadConcern
+            | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
             Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
                 ExitStatus::Integrity
             }
@@ -42,6 +44,15 @@ impl Error {
                 mongodb://USER:PASSWORD@HOST:PORT/, with `/ ? # [ ] @ : %` in the user name and \
                 the password percent-encoded"
                 .into(),
+            Self::UnusableReadConcern => "take readConcernLevel out of MONGODB_URI or \
+                --mongodb-uri, or set it to `local` or `majority`"
+                .into(),
+            Self::NotPrimary { .. } => {
+                "take directConnection out of MONGODB_URI or --mongodb-uri: \
+                with readPreference=secondary a secondary is read all the same, as of a time that \
+                the primary tells"
+                    .into()
+            }
             Self::Unreachable { .. } => "check that the server runs and that MONGODB_URI or \
                 --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait"
                 .into(),
@@ -62,6 +73,12 @@ impl Error {
                 };
                 format!("grant the user the action `{action}` there, or the role `{role}`")
             }
+            Self::TimedOut {
+                command: "find" | "aggregate",
+                ..
+            } => "--mongodb-operation-timeout says how long to wait for a reply; a secondary that \
+                lags behind the primary replies when it has come to the time of the plan"
+                .into(),
             Self::TimedOut { .. } => {
                 "--mongodb-operation-timeout says how long to wait for a reply".into()
             }

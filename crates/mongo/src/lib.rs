@@ -7,6 +7,7 @@
 
 mod batch;
 mod blueprint;
+mod cluster_time;
 mod collect;
 mod collection;
 mod command;
@@ -22,6 +23,7 @@ mod indexes;
 mod insert;
 mod outline;
 mod ranges;
+mod read_concern;
 mod retry;
 mod sample;
 mod scan;
@@ -36,6 +38,7 @@ mod write_settings;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};
 pub use blueprint::Blueprint;
+pub use cluster_time::ClusterTime;
 pub use collection::Collection;
 pub use definition::Definition;
 pub use entries::{Entries, FinishedFile, SplitImport};
@@ -48,7 +51,6 @@ pub use scan::{DocumentBatch, Scan, ScanOptions, ScanRange};
 pub use server::{Database, Server};
 pub use settings::{MongoArgs, MongoSettings};
 pub use size::CollectionSize;
-pub use snapshot::SnapshotTime;
 pub use splits::{CollectionPattern, SplitCollection};
 pub use staging::{Opened, Staging};
 pub use swap::ExistingTarget;

@@ -14,12 +14,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use self::pull::Puller;
+use crate::cluster_time::ClusterTime;
 use crate::collection::Collection;
 use crate::command::documents;
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
 use crate::ranges::IdRange;
-use crate::snapshot::SnapshotTime;
 
 /// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
 const REPLY: ByteSize = ByteSize::mib(4);
@@ -37,7 +37,7 @@ pub struct ScanRange {
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions {
     /// The time to read at; without it documents are returned as they are when their turn comes.
-    pub at: Option<SnapshotTime>,
+    pub at: Option<ClusterTime>,
     /// How many bytes of documents may wait for the consumer or be held by it. One reply more is
     /// on its way.
     pub queue: ByteSize,

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{RawDocumentBuf, rawdoc};
+use bson::{Document, RawDocumentBuf, rawdoc};
 use mongodb::Client;
 
+use crate::cluster_time::ClusterTime;
 use crate::collection::{Collection, number};
 use crate::command::Command;
 use crate::connection_string;
 use crate::error::{Error, Result, code};
+use crate::read_concern::{Durability, ReadConcern};
 use crate::settings::MongoSettings;
 
 /// The wire version of MongoDB 6.0, the first that takes `collectionUUID`.
@@ -22,6 +24,7 @@ pub struct Server {
     pub(crate) operation_timeout: Duration,
     pub(crate) retry_timeout: Duration,
     pub(crate) takes_collection_uuid: bool,
+    pub(crate) read_concern: ReadConcern,
     /// True to read what was written last, whatever the connection string says.
     pub(crate) reads_primary: bool,
     hosts: Arc<str>,
@@ -32,7 +35,8 @@ impl Server {
     /// server selection time-out plus two operation time-outs.
     ///
     /// # Errors
-    /// A connection string that cannot be used, no server, or credentials that it refuses.
+    /// A connection string that cannot be used, no server, a member of a replica set that is not
+    /// its primary ([`Error::NotPrimary`]), or credentials that it refuses.
     pub async fn connect(settings: &MongoSettings) -> Result<Self> {
         let target = connection_string::resolve(settings).await?;
         let hosts: Arc<str> = target.hosts.into();
@@ -43,10 +47,26 @@ impl Server {
             operation_timeout: settings.mongodb_operation_timeout,
             retry_timeout: settings.mongodb_retry_timeout,
             takes_collection_uuid: false,
+            read_concern: ReadConcern::default(),
             reads_primary: false,
             hosts,
         };
-        server.takes_collection_uuid = server.wire_version().await? >= WIRE_VERSION_6_0;
+        let hello = server.hello().await?;
+        if let Ok(set) = hello.get_str("setName")
+            && !is_primary(&hello)
+        {
+            return Err(Error::NotPrimary {
+                hosts: server.hosts().to_owned(),
+                set: set.to_owned(),
+            });
+        }
+        let wire_version = number(&hello, "maxWireVersion").unwrap_or(0);
+        server.takes_collection_uuid = wire_version >= WIRE_VERSION_6_0;
+        let after = hello.get_timestamp("operationTime").ok();
+        server.read_concern = ReadConcern {
+            durability: target.durability.or(after.map(|_| Durability::Local)),
+            after: after.map(ClusterTime::from),
+        };
         Ok(server)
     }
 
@@ -63,19 +83,24 @@ impl Server {
         }
     }
 
-    /// The newest wire version that the server speaks. Authenticates on the way, since the driver
-    /// does so on each connection that a command uses.
-    async fn wire_version(&self) -> Result<u64> {
+    /// What the primary, or the only server, says of itself. Authenticates on the way, since the
+    /// driver does so on each connection that a command uses.
+    async fn hello(&self) -> Result<Document> {
         let admin = self.database("admin");
         let hello = Command::new("hello", "admin".to_owned());
-        let reply = match admin.run(&hello, rawdoc! { "hello": 1 }).await {
+        match admin.run(&hello, rawdoc! { "hello": 1 }).await {
             Err(e) if e.code() == Some(code::COMMAND_NOT_FOUND) => {
-                admin.run(&hello, rawdoc! { "isMaster": 1 }).await?
+                admin.run(&hello, rawdoc! { "isMaster": 1 }).await
             }
-            reply => reply?,
-        };
-        Ok(number(&reply, "maxWireVersion").unwrap_or(0))
+            reply => reply,
+        }
     }
+}
+
+/// True unless this is another member of a replica set, which a direct connection can lead to.
+fn is_primary(hello: &Document) -> bool {
+    let is = |field| hello.get_bool(field).unwrap_or(false);
+    is("isWritablePrimary") || is("ismaster")
 }
 
 /// One database of a server. Cloning is cheap.
@@ -102,6 +127,27 @@ impl Database {
             .next()
             .map(|listed| listed.into_collection(self))
             .transpose()
+    }
+
+    /// The time that what is read here is not before: that of the primary when it was reached.
+    /// `None` for a server that has no time, since it is no replica set.
+    pub fn newest(&self) -> Option<ClusterTime> {
+        self.server.read_concern.after
+    }
+
+    /// The same database, whose reads are not before the time that another process knew as the
+    /// [newest](Self::newest), instead of its own.
+    #[must_use]
+    pub fn after(mut self, newest: ClusterTime) -> Self {
+        self.server.read_concern.after = Some(newest);
+        self
+    }
+
+    /// The same database, read from the primary, whatever the connection string says.
+    pub(crate) fn on_primary(&self) -> Self {
+        let mut database = self.clone();
+        database.server.reads_primary = true;
+        database
     }
 
     pub(crate) fn namespace(&self, collection: &str) -> String {

@@ -4,65 +4,41 @@
 //! session of the driver does as well: so scans at one moment need not share a session, nor a
 //! process.
 
-use std::fmt;
-
+use bson::raw::cstr;
 use bson::{RawDocumentBuf, Timestamp, rawdoc};
-use serde::{Deserialize, Serialize};
 
+use crate::cluster_time::ClusterTime;
 use crate::collection::Collection;
 use crate::command::Command;
 use crate::error::{Cause, Error, Result, code};
 
-/// A cluster time at which scans read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotTime {
-    /// Seconds since 1970.
-    pub seconds: u32,
-    /// Counts the operations of that second.
-    pub increment: u32,
-}
-
-impl SnapshotTime {
-    fn read_concern(self) -> RawDocumentBuf {
-        let time = Timestamp {
-            time: self.seconds,
-            increment: self.increment,
-        };
-        rawdoc! { "level": "snapshot", "atClusterTime": time }
-    }
-
-    /// Makes the read command `body` read at this time.
-    pub(crate) fn pin(self, body: &mut RawDocumentBuf) {
-        body.append(bson::raw::cstr!("readConcern"), self.read_concern());
-    }
-}
-
-/// As MongoDB's shell writes it.
-impl fmt::Display for SnapshotTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Timestamp({}, {})", self.seconds, self.increment)
-    }
+/// Makes the read command `body` read at this time.
+pub(crate) fn pin(time: ClusterTime, body: &mut RawDocumentBuf) {
+    let concern = rawdoc! { "level": "snapshot", "atClusterTime": Timestamp::from(time) };
+    body.append(cstr!("readConcern"), concern);
 }
 
 impl Collection {
     /// A time at which this and every other collection of the server can be read from now on, as
-    /// long as the server keeps that part of its history.
+    /// long as the server keeps that part of its history. It is not before the time that the reads
+    /// of its database are after, and waited for until most members have come to it.
     ///
     /// # Errors
     /// [`Error::NoSnapshots`] where the server has none.
-    pub async fn snapshot_time(&self) -> Result<SnapshotTime> {
+    pub async fn snapshot_time(&self) -> Result<ClusterTime> {
         let server = &self.database.server;
         let none = |source| Error::NoSnapshots {
             hosts: server.hosts().to_owned(),
             source,
         };
         let command = Command::new("find", self.namespace());
-        let body = rawdoc! {
+        let mut body = rawdoc! {
             "find": self.name(),
             "batchSize": 0,
             "singleBatch": true,
-            "readConcern": { "level": "snapshot" },
         };
+        // The moment that most members have come to may be an old one.
+        server.read_concern.pin_snapshot(&mut body);
         let reply = server
             .retry(|| self.database.run(&command, body.clone()))
             .await;
@@ -74,11 +50,8 @@ impl Collection {
         };
         let cursor = reply.get_document("cursor").ok();
         let time = cursor.and_then(|cursor| cursor.get_timestamp("atClusterTime").ok());
-        let time = time.ok_or_else(|| none(Cause::new("it answered without a time")))?;
-        Ok(SnapshotTime {
-            seconds: time.time,
-            increment: time.increment,
-        })
+        time.map(ClusterTime::from)
+            .ok_or_else(|| none(Cause::new("it answered without a time")))
     }
 }
 

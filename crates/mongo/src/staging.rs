@@ -131,7 +131,7 @@ impl Staging {
     /// A server that does not answer.
     pub async fn scan(&self, queue: ByteSize) -> Result<Scan> {
         let mut collection = self.collection.clone();
-        collection.database.server.reads_primary = true;
+        collection.database = collection.database.on_primary();
         let size = collection.size().await?;
         let options = ScanOptions {
             at: None,

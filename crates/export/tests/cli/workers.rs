@@ -46,6 +46,26 @@ async fn a_plan_says_what_workers_have_to_be_told() {
 }
 
 #[tokio::test]
+async fn a_worker_reads_nothing_that_is_older_than_the_plan() {
+    let bed = planned().await;
+    let plan: Value = serde_json::from_slice(&bed.object("_progress/plan.json").bytes).unwrap();
+    let newest = &plan["work"]["newest"];
+    // What is written later makes no difference to the run.
+    bed.mongo_command(&bson::rawdoc! { "create": "later", "$db": "raw" });
+    let before = bed.mongo.commands().len();
+    succeeded(bed.export(&["work"]).await);
+    let commands = bed.mongo.commands().into_iter().skip(before);
+    let finds: Vec<_> = commands.filter(|command| command.name == "find").collect();
+    assert!(finds.len() >= 6);
+    for find in finds {
+        let concern = find.arguments.get_document("readConcern").unwrap();
+        let time = concern.get_timestamp("afterClusterTime").unwrap();
+        assert_eq!(newest["seconds"], time.time);
+        assert_eq!(newest["increment"], time.increment);
+    }
+}
+
+#[tokio::test]
 async fn two_workers_make_the_same_manifest_as_one_process() {
     let whole = undisturbed().await;
     let bed = planned().await;

@@ -37,13 +37,10 @@ impl Staging {
             "filter": { "_id": one_of(&ids)? },
             "batchSize": i64::from(batch_documents),
         };
-        let database = &self.collection.database;
+        let database = self.collection.database.on_primary();
         database.pin(&mut body, self.uuid());
         let find = Command::new("find", self.collection.namespace());
-        let mut cursor = match database
-            .open_cursor_on_primary(&find, body, batch_documents)
-            .await
-        {
+        let mut cursor = match database.read(&find, body, batch_documents).await {
             Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => {
                 return Err(Error::Replaced {
                     namespace: find.namespace,

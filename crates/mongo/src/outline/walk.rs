@@ -54,7 +54,7 @@ impl Collection {
 
     async fn walk_once(&self, command: &Command, body: RawDocumentBuf) -> Result<Option<Thinned>> {
         let database = &self.database;
-        let mut cursor = database.open_cursor(command, body, BATCH_IDS).await?;
+        let mut cursor = database.read(command, body, BATCH_IDS).await?;
         let mut thinned = Thinned::new();
         while let Some(reply) = database.next_reply(command, &mut cursor).await? {
             for document in documents(&reply)? {

@@ -10,13 +10,14 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::sequence::Sequence;
 use super::{DocumentBatch, ScanOptions, ScanRange};
+use crate::cluster_time::ClusterTime;
 use crate::collection::Collection;
 use crate::command::{Command, documents};
 use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
 use crate::ranges::IdRange;
 use crate::retry::report;
-use crate::snapshot::{SnapshotTime, expired};
+use crate::snapshot::expired;
 
 /// What the queue counts in, since a semaphore counts in 32 bits.
 const QUEUE_UNIT: u64 = 1024;
@@ -25,7 +26,7 @@ pub(super) struct Puller {
     collection: Collection,
     range: IdRange,
     sequence: Sequence,
-    at: Option<SnapshotTime>,
+    at: Option<ClusterTime>,
     batch_documents: u32,
     queue: Arc<Semaphore>,
     queue_units: u32,
@@ -130,12 +131,13 @@ impl Puller {
                 body.append(name, bound.as_document().to_owned());
             }
         }
-        if let Some(at) = self.at {
-            at.pin(&mut body);
-        }
-        let database = &collection.database;
+        let (database, batch_documents) = (&collection.database, self.batch_documents);
         database.pin(&mut body, collection.uuid());
-        match database.open_cursor(find, body, self.batch_documents).await {
+        let opened = match self.at {
+            Some(time) => database.read_at(time, find, body, batch_documents).await,
+            None => database.read(find, body, batch_documents).await,
+        };
+        match opened {
             Ok(cursor) if database.server.takes_collection_uuid => Ok(cursor),
             Ok(cursor) => collection.check_identity().await.map(|()| cursor),
             Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => Err(Error::Replaced {

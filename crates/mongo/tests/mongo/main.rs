@@ -16,6 +16,7 @@ mod interruptions;
 mod live;
 mod outline;
 mod ranges;
+mod replica_set;
 mod scan;
 mod snapshot;
 mod splits;

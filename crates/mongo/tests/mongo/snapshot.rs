@@ -1,12 +1,12 @@
 //! Scans at a moment of the past return the documents as they were, or say that they cannot.
 
 use bson::{RawDocumentBuf, doc};
-use lob_mongo::{Error, RangeSize, ScanOptions, ScanRange, SnapshotTime};
+use lob_mongo::{ClusterTime, Error, RangeSize, ScanOptions, ScanRange};
 use lob_testkit::mongo::{Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, first, numbered, raw, read, read_with, small_replies};
 
-fn at(time: SnapshotTime) -> ScanOptions {
+fn at(time: ClusterTime) -> ScanOptions {
     ScanOptions {
         at: Some(time),
         ..small_replies()
@@ -76,7 +76,7 @@ async fn a_snapshot_that_the_server_has_forgotten_is_an_error_at_once() {
             collection = fixture.collection("split_1_input", &numbered(10)).await;
         }
     }
-    let long_ago = SnapshotTime {
+    let long_ago = ClusterTime {
         seconds: 1,
         increment: 1,
     };
@@ -103,12 +103,12 @@ async fn a_server_without_snapshots_says_so() {
 
 #[test]
 fn a_snapshot_time_is_written_and_read_back() {
-    let time = SnapshotTime {
+    let time = ClusterTime {
         seconds: 1_795_276_523,
         increment: 1018,
     };
     assert_eq!(time.to_string(), "Timestamp(1795276523, 1018)");
     let text = serde_json::to_string(&time).unwrap();
     assert_eq!(text, r#"{"seconds":1795276523,"increment":1018}"#);
-    assert_eq!(serde_json::from_str::<SnapshotTime>(&text).unwrap(), time);
+    assert_eq!(serde_json::from_str::<ClusterTime>(&text).unwrap(), time);
 }
