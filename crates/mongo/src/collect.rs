@@ -7,6 +7,9 @@ use crate::collection::Collection;
 use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
 
+/// Any size will do where a query is about one `_id`.
+pub(crate) const ONE_ID: ByteSize = ByteSize::b(1);
+
 impl Collection {
     /// The documents of a cursor until they have `limit` bytes together.
     pub(crate) async fn collect(

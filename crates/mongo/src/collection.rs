@@ -6,6 +6,7 @@
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
 
+use crate::collect::ONE_ID;
 use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
 use crate::id::invalid;
@@ -55,27 +56,45 @@ impl Collection {
     /// # Errors
     /// What [`Database::collection`] says, or that the user may not read it.
     pub async fn estimated_count(&self) -> Result<u64> {
-        self.count(rawdoc! { "count": self.name.as_str() }).await
+        let (command, body) = self.count(rawdoc! { "count": self.name.as_str() });
+        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
+        let counting = || database.run(&command, body.clone());
+        database.server.retry(counting).await.and_then(counted)
     }
 
-    /// How many documents there are, counted by walking the `_id` index.
+    /// How many documents there are, counted by walking the `_id` index. It takes as long as it
+    /// takes: to give up would count them all again.
     ///
     /// # Errors
     /// See [`Collection::estimated_count`].
     pub async fn exact_count(&self) -> Result<u64> {
-        self.count(rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" })
-            .await
+        let exact = rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" };
+        let (command, body) = self.count(exact);
+        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
+        let counting = || database.run_to_its_end(&command, body.clone());
+        database.server.retry(counting).await.and_then(counted)
     }
 
-    async fn count(&self, mut body: RawDocumentBuf) -> Result<u64> {
+    fn count(&self, mut body: RawDocumentBuf) -> (Command, RawDocumentBuf) {
         self.database.server.read_concern.pin(&mut body);
-        let command = Command::new("count", self.namespace());
-        let reply = self
-            .database
-            .server
-            .retry(|| self.database.run(&command, body.clone()))
-            .await?;
-        number(&reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
+        (Command::new("count", self.namespace()), body)
+    }
+
+    /// True if the primary has no document under this name, whatever collection has it by now.
+    /// Takes one step, however many documents there are.
+    pub(crate) async fn is_empty(&self) -> Result<bool> {
+        let mut collection = self.clone();
+        collection.database = self.database.on_primary();
+        let body = rawdoc! {
+            "find": self.name(),
+            "projection": { "_id": 1 },
+            "limit": 1,
+            "singleBatch": true,
+        };
+        let command = Command::new("find", self.namespace());
+        let looking = || collection.collect_once(&command, body.clone(), 1, ONE_ID);
+        let found = self.database.server.retry(looking).await?;
+        Ok(found.is_empty())
     }
 
     /// Fails if the name stands for another collection now, or for none.
@@ -185,6 +204,10 @@ impl Database {
         }
         Ok(listed)
     }
+}
+
+fn counted(command: &Command, reply: &Document) -> Result<u64> {
+    number(reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
 }
 
 /// A count in a reply, whichever numeric type the server chose.

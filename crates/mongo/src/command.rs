@@ -48,8 +48,8 @@ impl Database {
             .await
     }
 
-    /// Sends a command once that may take hours, such as one that builds indexes. It is given no
-    /// time: to give up would end what it does.
+    /// Sends a command once that may take hours: one that builds indexes or counts documents. It is
+    /// given no time: to give up would end what it does.
     pub(crate) async fn run_to_its_end(
         &self,
         command: &Command,

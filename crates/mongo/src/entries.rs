@@ -106,9 +106,7 @@ impl Entries {
             self.delete(filter).await?;
         }
         match self.database.collection(NAME).await? {
-            Some(entries) if entries.exact_count().await? == 0 => {
-                entries.drop(&self.write_concern).await
-            }
+            Some(entries) if entries.is_empty().await? => entries.drop(&self.write_concern).await,
             _ => Ok(()),
         }
     }

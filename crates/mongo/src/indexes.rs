@@ -24,7 +24,7 @@ impl Staging {
                 // An import that finds it empty would take it for a staging of its own making.
                 let stray = collection.database.collection(self.name()).await?;
                 if let Some(stray) = stray
-                    && stray.exact_count().await? == 0
+                    && stray.is_empty().await?
                 {
                     stray.drop(write_concern).await?;
                 }

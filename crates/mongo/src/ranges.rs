@@ -10,6 +10,7 @@ use bson::rawdoc;
 use lob_core::byte_size::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::collect::ONE_ID;
 use crate::collection::Collection;
 use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
@@ -18,8 +19,6 @@ use crate::size::CollectionSize;
 
 /// More ranges of one collection than this cost more than they bring.
 pub const MAX_RANGES: u32 = 10_000;
-/// Any size will do: each question is about one `_id`.
-const ONE_ID: ByteSize = ByteSize::b(1);
 
 /// A half-open interval of `_id`: from `from` up to, but without, `to`. Where an end is absent the
 /// range is unbounded.

@@ -55,10 +55,10 @@ impl Staging {
         let write_concern = settings.write_concern_document();
         let found = database.collection(&import.staging).await?;
         let is_empty = match &found {
-            Some(found) => found.exact_count().await? == 0,
+            Some(found) => found.is_empty().await?,
             None => true,
         };
-        // Asked after the count: who fills staging has said before that it is.
+        // Asked after that: who fills staging has said before that it is.
         let recorded = entries.stagings(import).await?;
         let is_recorded = |found: &Collection| found.uuid().is_some_and(|u| recorded.contains(&u));
         let staging = |collection, keeps_zero_timestamps| Self {
@@ -108,7 +108,7 @@ impl Staging {
         self.collection.uuid()
     }
 
-    /// How many documents the server counts in it, exactly.
+    /// How many documents the server counts in it, exactly, which takes as long as it takes.
     ///
     /// # Errors
     /// A server that does not answer.

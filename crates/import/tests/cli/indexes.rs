@@ -185,12 +185,33 @@ async fn counts(kind: &str) -> Vec<bool> {
     let output = bed.import(&["--check", kind]).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     bed.assert_imported();
-    let commands = bed.mongo.commands().into_iter();
-    let counts = commands
-        .filter(|c| c.name == "count" && { c.collection.as_deref() != Some("__lob_progress") });
+    exactness(&bed, 0)
+}
+
+/// Of each count from the `from`th command on, whether it is exact.
+fn exactness(bed: &Bed, from: usize) -> Vec<bool> {
+    let commands = bed.mongo.commands().into_iter().skip(from);
+    let counts = commands.filter(|command| command.name == "count");
     counts
-        .map(|c| c.arguments.get_str("hint").is_ok())
+        .map(|count| count.arguments.get_str("hint").is_ok())
         .collect()
+}
+
+#[tokio::test]
+async fn an_import_that_is_taken_up_counts_nothing_but_what_it_was_told_to() {
+    let (trap, mut holds) = Trap::new(is_last_count, 0);
+    let bed = Bed::with_trap(&trap).await;
+    let args = ["--run-id", "run-1", "--check", "estimated"];
+    let mut child = bed.command(&args).spawn().unwrap();
+    holds.recv().await.unwrap();
+    child.kill().await.unwrap();
+    trap.open(Verdict::Disconnect);
+    let before = bed.mongo.commands().len();
+    let output = bed.import(&["--check", "estimated"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    bed.assert_imported();
+    assert_eq!(bed.fetched().len(), 2 + 2);
+    assert_eq!(exactness(&bed, before), [false, false]);
 }
 
 #[tokio::test]

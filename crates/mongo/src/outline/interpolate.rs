@@ -12,10 +12,10 @@ use std::ops::Range;
 use bson::raw::cstr;
 use bson::rawdoc;
 use futures::{StreamExt as _, TryStreamExt as _};
-use lob_core::byte_size::ByteSize;
 
 use super::key_space::{Scale, Spans};
 use super::{in_order, is_usable};
+use crate::collect::ONE_ID;
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::id::DocumentId;
@@ -26,8 +26,6 @@ const ROUNDS: usize = 4;
 const SETTLED: usize = 15;
 /// Questions that are under way at once.
 const AT_ONCE: usize = 8;
-/// Any size will do: each question is about one `_id`.
-const ONE_ID: ByteSize = ByteSize::b(1);
 
 /// Which way to go from a bound, or from the end of the index.
 #[derive(Debug, Clone, Copy)]

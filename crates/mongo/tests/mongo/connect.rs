@@ -85,6 +85,31 @@ async fn a_missing_privilege_is_named() {
 }
 
 #[tokio::test]
+async fn a_count_is_waited_for_beyond_the_operation_time_out() {
+    let hold = |_: Moment, command: &Command| match command.name.as_str() {
+        "count" => Verdict::Hold,
+        _ => Verdict::Pass,
+    };
+    let testkit = MongoServer::start(MongoOptions {
+        gate: Some(std::sync::Arc::new(hold)),
+        ..<_>::default()
+    });
+    let testkit = testkit.unwrap();
+    let mut settings = settings(&testkit.uri());
+    settings.mongodb_operation_timeout = Duration::from_millis(100);
+    settings.mongodb_retry_timeout = Duration::ZERO;
+    testkit.load("raw", "split_1_input", []).unwrap();
+    let server = Server::connect(&settings).await.unwrap();
+    let found = server.database("raw").collection("split_1_input").await;
+    let collection = found.unwrap().unwrap();
+    let counting = collection.exact_count();
+    let counted = tokio::time::timeout(Duration::from_secs(1), counting).await;
+    assert!(counted.is_err(), "{counted:?}");
+    let counts = testkit.commands().into_iter();
+    assert_eq!(counts.filter(|command| command.name == "count").count(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() {
     let hold = |_: Moment, command: &Command| match command.name.as_str() {
         "count" => Verdict::Hold,
@@ -106,7 +131,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() 
         .await
         .unwrap()
         .unwrap();
-    let error = collection.exact_count().await.unwrap_err();
+    let error = collection.estimated_count().await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "`count` on `raw.split_1_input` got no reply within 100ms"
