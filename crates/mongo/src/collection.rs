@@ -126,13 +126,12 @@ impl Collection {
         self.database.pin(&mut body, self.uuid);
         body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
         let command = Command::new("drop", self.namespace());
-        match self
-            .database
-            .server
-            .retry(|| self.database.run(&command, body.clone()))
-            .await
-        {
-            Ok(reply) => command.check_write_concern(&reply),
+        let once = async || {
+            let reply = self.database.run(&command, body.clone()).await?;
+            command.check_write_concern(&reply)
+        };
+        match self.database.server.retry(once).await {
+            Ok(()) => Ok(()),
             Err(e) if matches!(e.code(), Some(code::NAMESPACE_NOT_FOUND)) => Ok(()),
             Err(e) if matches!(e.code(), Some(code::COLLECTION_UUID_MISMATCH)) => Ok(()),
             Err(e) => Err(e),

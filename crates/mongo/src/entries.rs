@@ -193,7 +193,8 @@ impl Entries {
         let once = async || {
             let reply = self.database.run(&command, body.clone()).await?;
             let errors = reply.get_array("writeErrors").into_iter().flatten();
-            let errors = errors.filter_map(Bson::as_document).map(Refusal::read);
+            let errors = errors.filter_map(Bson::as_document);
+            let errors = errors.map(|error| Refusal::read(error, &reply));
             match errors.into_iter().find(|e| e.code != code::DUPLICATE_KEY) {
                 Some(source) => Err(Error::Refused {
                     command: name,

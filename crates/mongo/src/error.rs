@@ -329,11 +329,13 @@ pub struct Refusal {
     pub name: String,
     /// The server's message.
     pub message: String,
+    /// True if the server says, by a label, that the same command may be sent again.
+    pub may_be_repeated: bool,
 }
 
 impl Error {
-    /// True if the same call can succeed a moment later: the server was not there, or was
-    /// becoming or ceasing to be the primary.
+    /// True if the same call can succeed a moment later: the server was not there, was becoming or
+    /// ceasing to be the primary, or had too much to do.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ConnectionLost { .. } => true,

@@ -183,6 +183,7 @@ mod tests {
                 code: 64,
                 name: "WriteConcernTimeout".into(),
                 message: "late".into(),
+                may_be_repeated: false,
             },
         });
         assert_eq!(failure.status, ExitStatus::Failed);

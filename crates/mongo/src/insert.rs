@@ -13,7 +13,6 @@ use self::reply::WriteErrors;
 use crate::batch::InsertBatch;
 use crate::command::Command;
 use crate::error::{Error, Result, code};
-use crate::retry::report;
 use crate::staging::Staging;
 
 impl Staging {
@@ -47,16 +46,11 @@ impl Staging {
             };
             is_repeated = true;
             is_unknown |= failure.leaves_outcome_unknown();
-            match pauses.next() {
-                Some(pause) => {
-                    report(&failure, pause);
-                    tokio::time::sleep(pause).await;
-                }
-                None if is_unknown => {
-                    return Err(self.insert_command().outcome_unknown(failure));
-                }
-                None => return Err(failure),
-            }
+            let waited = pauses.wait(failure).await;
+            waited.map_err(|failure| match is_unknown {
+                true => self.insert_command().outcome_unknown(failure),
+                false => failure,
+            })?;
         }
     }
 

@@ -30,7 +30,7 @@ pub struct MongoSettings {
     /// How long one command may take from sending it to its whole reply.
     #[serde(with = "humantime_serde")]
     pub mongodb_operation_timeout: Duration,
-    /// How long to wait in all between attempts when the server goes away.
+    /// How long what fails for reasons that pass is tried again, such as a server that is away.
     #[serde(with = "humantime_serde")]
     pub mongodb_retry_timeout: Duration,
     /// How many connections to one server are open at most.
@@ -44,7 +44,7 @@ impl Default for MongoSettings {
             mongodb_connect_timeout: Duration::from_secs(10),
             mongodb_server_selection_timeout: Duration::from_secs(15),
             mongodb_operation_timeout: Duration::from_secs(120),
-            mongodb_retry_timeout: Duration::from_secs(30),
+            mongodb_retry_timeout: Duration::from_secs(20 * 60),
             mongodb_pool_size: 16,
         }
     }
@@ -73,7 +73,7 @@ pub struct MongoArgs {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
-    /// Time to wait in all between attempts when MongoDB goes away [default: 30s]
+    /// Time to go on trying when MongoDB is away or overloaded [default: 20m]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_retry_timeout: Option<Duration>,

@@ -10,7 +10,6 @@ use bson::{RawDocumentBuf, rawdoc};
 use crate::collection::Collection;
 use crate::command::Command;
 use crate::error::{Error, Result, code};
-use crate::retry::report;
 use crate::staging::Staging;
 
 /// What to do with a collection that has the target's name already.
@@ -123,11 +122,8 @@ impl Collection {
                 Place::OldName if !failure.is_transient() => return Err(failure),
                 Place::OldName => {}
             }
-            let Some(pause) = pauses.next() else {
-                return Err(command.outcome_unknown(failure));
-            };
-            report(&failure, pause);
-            tokio::time::sleep(pause).await;
+            let waited = pauses.wait(failure).await;
+            waited.map_err(|failure| command.outcome_unknown(failure))?;
         }
     }
 

@@ -136,7 +136,7 @@ async fn help_tells_every_flag() {
               Time that one MongoDB command may take [default: 2m]
 
           --mongodb-retry-timeout <DURATION>
-              Time to wait in all between attempts when MongoDB goes away [default: 30s]
+              Time to go on trying when MongoDB is away or overloaded [default: 20m]
 
           --mongodb-pool-size <COUNT>
               Most connections to one MongoDB server [default: 16]
@@ -350,7 +350,7 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default
-    mongodb_retry_timeout            = 30s  # default
+    mongodb_retry_timeout            = 20m  # default
     mongodb_server_selection_timeout = 15s  # default
     mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
     part_size                        = 8MiB  # default

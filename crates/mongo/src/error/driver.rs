@@ -45,6 +45,7 @@ impl Error {
                     code: refusal.code,
                     name: refusal.code_name.clone(),
                     message: redact(&refusal.message),
+                    may_be_repeated: code::may_be_repeated(error.labels()),
                 },
             },
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => Self::ConnectionLost {

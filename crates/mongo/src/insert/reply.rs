@@ -36,7 +36,7 @@ impl WriteErrors {
             .map(Bson::as_document)
         {
             let error = error.ok_or_else(|| invalid("writeErrors"))?;
-            let refusal = Refusal::read(error);
+            let refusal = Refusal::read(error, reply);
             let index = number(error, "index")
                 .and_then(|index| usize::try_from(index).ok())
                 .filter(|&index| index < documents)
@@ -61,12 +61,15 @@ impl WriteErrors {
 }
 
 impl Refusal {
-    /// Reads an entry of `writeErrors`, or a `writeConcernError`.
-    pub(crate) fn read(error: &Document) -> Self {
+    /// Reads an entry of `writeErrors`, or a `writeConcernError`. Labels stand beside them, in the
+    /// reply.
+    pub(crate) fn read(error: &Document, reply: &Document) -> Self {
+        let labels = reply.get_array("errorLabels").into_iter().flatten();
         Self {
             code: error.get_i32("code").unwrap_or_default(),
             name: error.get_str("codeName").unwrap_or_default().to_owned(),
             message: redact(error.get_str("errmsg").unwrap_or("no message")),
+            may_be_repeated: code::may_be_repeated(labels.filter_map(Bson::as_str)),
         }
     }
 }
@@ -80,7 +83,7 @@ impl Command {
         Err(Error::WriteConcern {
             command: self.name,
             namespace: self.namespace.clone(),
-            source: Refusal::read(error),
+            source: Refusal::read(error, reply),
         })
     }
 
@@ -123,7 +126,7 @@ mod tests {
     #[test]
     fn an_unsatisfied_write_concern_is_no_success() {
         assert!(command().check_write_concern(&doc! { "n": 1 }).is_ok());
-        for (code, is_transient) in [(64, false), (100, false), (91, true), (11602, true)] {
+        for (code, is_transient) in [(64, true), (100, false), (91, true), (11602, true)] {
             let reply = doc! { "n": 1, "writeConcernError": { "code": code, "errmsg": "late" } };
             let error = command().check_write_concern(&reply).unwrap_err();
             assert_eq!(error.is_transient(), is_transient, "{code}");

@@ -9,7 +9,7 @@ use lob_core::byte_size::ByteSize;
 use super::{Outline, in_order, is_usable};
 use crate::collection::Collection;
 use crate::command::Command;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
 use crate::ranges::RangeSize;
 
@@ -25,6 +25,8 @@ const MOST_CHOSEN: u64 = 10_000;
 const LEAST_PER_RANGE: u64 = 10;
 /// After this the server gives up.
 const TIME: Duration = Duration::from_secs(30);
+/// How often to ask where the server meets the same document too often.
+const MOST_ATTEMPTS: u32 = 3;
 /// `_id`s in one reply.
 const BATCH_IDS: u32 = 1000;
 /// What they may take.
@@ -67,15 +69,19 @@ impl Collection {
         self.database.pin(&mut body, self.uuid());
         let command = Command::new("aggregate", self.namespace());
         let attempt = || async {
-            let chosen = self.collect_once(&command, body.clone(), BATCH_IDS, IDS_LIMIT);
-            match chosen.await {
-                // To ask again would take as long.
-                Err(error @ Error::TimedOut { .. }) => {
-                    let namespace = self.namespace();
-                    tracing::warn!(%namespace, %error, "nothing of it is chosen at random");
-                    Ok(None)
+            let mut left = MOST_ATTEMPTS;
+            loop {
+                left -= 1;
+                let chosen = self.collect_once(&command, body.clone(), BATCH_IDS, IDS_LIMIT);
+                match chosen.await {
+                    Err(error) if error.code() == Some(code::SAMPLED_TWICE) && left > 0 => {}
+                    Err(error) if is_vain(&error) => {
+                        let namespace = self.namespace();
+                        tracing::warn!(%namespace, %error, "nothing of it is chosen at random");
+                        return Ok(None);
+                    }
+                    chosen => return chosen.map(Some),
                 }
-                chosen => chosen.map(Some),
             }
         };
         let chosen = self.database.server.retry(attempt).await;
@@ -91,6 +97,12 @@ impl Collection {
         }
         Ok(Some(in_order(ids)))
     }
+}
+
+/// True if to ask again would take as long, or has been of no use.
+fn is_vain(error: &Error) -> bool {
+    let vain = [code::MAX_TIME_EXPIRED, code::SAMPLED_TWICE];
+    matches!(error, Error::TimedOut { .. }) || error.code().is_some_and(|code| vain.contains(&code))
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use crate::command::{Command, documents};
 use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
 use crate::ranges::IdRange;
-use crate::retry::report;
 use crate::snapshot::expired;
 
 /// What the queue counts in, since a semaphore counts in 32 bits.
@@ -66,11 +65,7 @@ impl Puller {
             if self.sequence.last() != before.as_ref() {
                 pauses = self.collection.database.server.pauses();
             }
-            let Some(pause) = pauses.next() else {
-                return Err(lost);
-            };
-            report(&lost, pause);
-            tokio::time::sleep(pause).await;
+            pauses.wait(lost).await?;
         }
     }
 

@@ -52,6 +52,9 @@ async fn every_document_is_there_once_after_errors_and_closed_connections_of_a_r
         doc! { "closeConnection": true },
         // Done, but not confirmed.
         doc! { "writeConcernError": { "code": 91, "errmsg": "going down" } },
+        doc! { "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } },
+        doc! { "errorCode": 462, "errorLabels": ["SystemOverloadedError", "RetryableError"] },
+        doc! { "errorCode": 8000, "errorLabels": ["RetryableError"] },
     ] {
         under(&fixture, &["insert"], fault.clone()).await;
     }
@@ -66,7 +69,7 @@ async fn a_write_concern_that_a_real_server_does_not_confirm_is_no_success() {
         return;
     };
     let staging = fixture.staging().await;
-    let late = doc! { "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } };
+    let late = doc! { "writeConcernError": { "code": 100, "errmsg": "not enough members" } };
     let documents = numbered(500);
     let mut refused = 0;
     while refused == 0 {

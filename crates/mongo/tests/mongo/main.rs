@@ -15,6 +15,7 @@ mod interrupted_inserts;
 mod interruptions;
 mod live;
 mod outline;
+mod patience;
 mod ranges;
 mod replica_set;
 mod scan;

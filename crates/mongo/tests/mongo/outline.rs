@@ -322,8 +322,23 @@ async fn the_server_never_chooses_a_twentieth_at_random_and_has_a_time() {
 }
 
 #[tokio::test]
+async fn a_random_choice_that_meets_a_document_too_often_is_made_again() {
+    let again = first(
+        "aggregate",
+        Moment::Arrived,
+        2,
+        Verdict::Answer { code: 28799 },
+    );
+    let strings = with_ids((0..900).map(|i| format!("{i:05}").into()));
+    let (fixture, collection) = too_many(strings, Some(Arc::new(again))).await;
+    let (_, ranges, choice) = planned(&collection, 4).await;
+    assert_eq!((ranges.len(), choice), (4, Choice::Random));
+    assert_eq!(asked_at_random(&fixture.testkit().commands()).len(), 3);
+}
+
+#[tokio::test]
 async fn a_random_choice_that_fails_leaves_the_first_documents_and_one_range() {
-    for code in [50, 28799, 40324] {
+    for (code, times) in [(50, 1), (28799, 3), (40324, 1)] {
         let refused = first("aggregate", Moment::Arrived, 9, Verdict::Answer { code });
         let strings = with_ids((0..900).map(|i| format!("{i:05}").into()));
         let (fixture, collection) = too_many(strings, Some(Arc::new(refused))).await;
@@ -335,7 +350,7 @@ async fn a_random_choice_that_fails_leaves_the_first_documents_and_one_range() {
         );
         assert!(sample.even.is_empty() && sample.first.len() == 40);
         assert_eq!(ranges, [IdRange::default()]);
-        assert_eq!(asked_at_random(&fixture.testkit().commands()).len(), 1);
+        assert_eq!(asked_at_random(&fixture.testkit().commands()).len(), times);
     }
 }
 

@@ -147,10 +147,18 @@ async fn settle(shared: &Shared, moment: Moment, command: &Command) -> Option<Op
         Verdict::Disconnect => Some(None),
         Verdict::Answer { code } => {
             let retryable = get(command.arguments.as_bytes(), "txnNumber").is_some();
-            let failure = Failure::new(code, "answered by the gate of the test server");
-            Some(Some(failure.reply(retryable).finish()))
+            Some(Some(refusal(code).reply(retryable).finish()))
+        }
+        Verdict::Labelled { code, label } => {
+            let mut reply = refusal(code).reply(false);
+            let labels = DocumentWriter::new().string("0", label).finish();
+            Some(Some(reply.array("errorLabels", &labels).finish()))
         }
     }
+}
+
+fn refusal(code: i32) -> Failure {
+    Failure::new(code, "answered by the gate of the test server")
 }
 
 /// The command as tests see it; `None` for handshakes and for what is no command.

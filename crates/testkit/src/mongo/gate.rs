@@ -51,6 +51,13 @@ pub enum Verdict {
         /// MongoDB error code, such as 91 (`ShutdownInProgress`).
         code: i32,
     },
+    /// The same, with a label by which the server says that the command may be sent again.
+    Labelled {
+        /// MongoDB error code.
+        code: i32,
+        /// Such as `RetryableError`.
+        label: &'static str,
+    },
 }
 
 /// Sees every command twice and decides on it. Handshakes and the driver's monitoring (`hello`)
