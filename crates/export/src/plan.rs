@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::{Columns, ColumnsProposal};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
@@ -25,6 +26,9 @@ pub(crate) const TOOL: &str = "lob-export";
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
 /// Documents of each kind by which only the size of documents is learned.
 const SIZE_SAMPLE: u32 = 100;
+/// Splits that are planned at once: a server that is far away answers them together, and each takes
+/// up to two samples of memory.
+const SPLITS_AT_ONCE: usize = 4;
 /// Documents that wait while all are read to choose the columns.
 const READ_AHEAD: ByteSize = ByteSize::mib(16);
 /// Characters of a type in a message.
@@ -126,12 +130,12 @@ pub(crate) async fn plan(
     let names: Vec<_> = splits.iter().map(|split| split.collection.name()).collect();
     let (from, name) = (&settings.columns_from, &settings.database);
     let earlier = EarlierRuns::find(store, prefix, from, name, &names).await?;
-    let mut planned = Vec::with_capacity(splits.len());
-    for split in &splits {
-        let collection = &split.collection;
-        let earlier = earlier.columns(collection.name());
-        planned.push(plan_split(split.split, collection, &settings, snapshot, earlier).await?);
-    }
+    let planning = splits.iter().map(|split| {
+        let earlier = earlier.columns(split.collection.name());
+        plan_split(split.split, &split.collection, &settings, snapshot, earlier)
+    });
+    let planning = futures::stream::iter(planning).buffered(SPLITS_AT_ONCE);
+    let planned: Vec<_> = planning.try_collect().await?;
     warn_of_paths_without_documents(&settings, &planned);
     Ok(ExportPlan {
         settings,

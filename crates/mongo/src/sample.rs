@@ -14,10 +14,12 @@ use crate::outline::{Choice, Outline};
 
 /// Even documents at most: on a large collection each costs the server a step into the index.
 pub(crate) const MOST_EVEN: u32 = 100_000;
-/// Documents in one reply: few, since their size is not known yet.
-const BATCH_DOCUMENTS: u32 = 16;
-/// Bytes that are asked for by their `_id`s at once, about, as the first documents have it.
-const QUESTION: ByteSize = ByteSize::mib(1);
+/// As many are read to learn how large documents are.
+const FEW: u32 = 16;
+/// Bytes of documents in one reply, about, as the first few have it.
+const REPLY: ByteSize = ByteSize::mib(1);
+/// Documents in one reply at most.
+const MOST_IN_REPLY: u64 = 256;
 /// Such questions that are under way at once.
 const AT_ONCE: usize = 4;
 
@@ -70,7 +72,7 @@ impl Collection {
     pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
         let first = self.first(size).await?;
         let ids = outline.evenly(size.even.min(MOST_EVEN).into());
-        let even = self.even(&ids, total(&first) / first.len().max(1) as u64, size.limit);
+        let even = self.even(&ids, in_reply(&first), size.limit);
         let even = self.unless_refused(even.await, "only its first documents are looked at")?;
         let even = even.unwrap_or_default();
         let choice = match even.is_empty() {
@@ -88,15 +90,21 @@ impl Collection {
         if size.first == 0 {
             return Ok(Vec::new());
         }
-        let body = rawdoc! {
-            "find": self.name(),
-            "filter": {},
-            "sort": { "_id": 1 },
-            "limit": i64::from(size.first),
-            "batchSize": i64::from(BATCH_DOCUMENTS),
+        let read = async |count: u32, in_reply: u32| {
+            let body = rawdoc! {
+                "find": self.name(),
+                "filter": {},
+                "sort": { "_id": 1 },
+                "limit": i64::from(count),
+                "batchSize": i64::from(in_reply),
+            };
+            self.collect("find", body, in_reply, size.limit).await
         };
-        self.collect("find", body, BATCH_DOCUMENTS, size.limit)
-            .await
+        let few = read(size.first.min(FEW), FEW).await?;
+        if size.first <= FEW || few.len() < FEW as usize {
+            return Ok(few);
+        }
+        read(size.first, in_reply(&few)).await
     }
 
     /// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
@@ -104,23 +112,22 @@ impl Collection {
     async fn even(
         &self,
         ids: &[DocumentId],
-        mean_size: u64,
+        in_reply: u32,
         limit: ByteSize,
     ) -> Result<Vec<RawDocumentBuf>> {
-        let at_once = (QUESTION.as_u64() / mean_size.max(1)).clamp(1, 64);
         let order = coarse_to_fine(ids.len());
-        let questions = order.chunks(at_once as usize).map(|places| {
+        let questions = order.chunks(in_reply as usize).map(|places| {
             let wanted = places.iter().map(|place| ids[*place].value());
             Ok(rawdoc! {
                 "find": self.name(),
                 "filter": { "_id": one_of(&wanted.collect::<Result<Vec<_>>>()?)? },
-                "batchSize": i64::from(BATCH_DOCUMENTS),
+                "batchSize": i64::from(in_reply),
             })
         });
         let questions = questions.collect::<Result<Vec<_>>>()?;
         let replies = questions
             .into_iter()
-            .map(|body| self.collect("find", body, BATCH_DOCUMENTS, limit));
+            .map(|body| self.collect("find", body, in_reply, limit));
         let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
         let mut documents = Vec::new();
         while total(&documents) < limit.as_u64()
@@ -131,6 +138,12 @@ impl Collection {
         documents.sort_by(by_id);
         Ok(documents)
     }
+}
+
+/// How many documents to ask for at once, by the size of these.
+fn in_reply(documents: &[RawDocumentBuf]) -> u32 {
+    let mean = total(documents) / documents.len().max(1) as u64;
+    (REPLY.as_u64() / mean.max(1)).clamp(1, MOST_IN_REPLY) as u32
 }
 
 fn by_id(a: &RawDocumentBuf, b: &RawDocumentBuf) -> Ordering {

@@ -46,6 +46,18 @@ async fn a_plan_says_what_workers_have_to_be_told() {
 }
 
 #[tokio::test]
+async fn splits_are_planned_together() {
+    let bed = planned().await;
+    let of_split = |split: u32| {
+        let name = format!("split_{split}_input");
+        let commands = bed.mongo.commands().into_iter();
+        let commands = commands.filter(move |c| c.collection.as_deref() == Some(&name));
+        commands.map(|command| command.number).collect::<Vec<_>>()
+    };
+    assert!(of_split(1).first() < of_split(0).last());
+}
+
+#[tokio::test]
 async fn a_worker_reads_nothing_that_is_older_than_the_plan() {
     let bed = planned().await;
     let plan: Value = serde_json::from_slice(&bed.object("_progress/plan.json").bytes).unwrap();

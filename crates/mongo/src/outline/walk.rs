@@ -17,7 +17,7 @@ const MOST_WALKED: u64 = 2_000_000;
 /// Where `_id`s are not had from an index alone, the documents are read for them: so many bytes.
 const MOST_READ: ByteSize = ByteSize::mib(64);
 /// `_id`s in one reply: few replies for a server that is far away.
-const BATCH_IDS: u32 = 20_000;
+const BATCH_IDS: u32 = 50_000;
 /// At least as many are kept where there are as many, and twice as many at most.
 const KEPT: usize = 1 << 16;
 /// Unless they take more than this.

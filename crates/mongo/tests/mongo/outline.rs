@@ -322,6 +322,24 @@ async fn the_server_never_chooses_a_twentieth_at_random_and_has_a_time() {
 }
 
 #[tokio::test]
+async fn a_plan_of_small_documents_takes_few_requests() {
+    let fixture = Fixture::with(MongoOptions::default()).await;
+    let documents = numbered(10_000);
+    let collection = fixture.collection(NAME, &documents).await;
+    let before = fixture.testkit().commands().len();
+    let outline = collection.outline(1000, RangeSize::Count(4)).await.unwrap();
+    let size = SampleSize {
+        first: 1000,
+        even: 1000,
+        ..SIZE
+    };
+    let sample = collection.sample(size, &outline).await.unwrap();
+    assert_eq!((sample.first.len(), sample.even.len()), (1000, 1000));
+    let requests = fixture.testkit().commands().len() - before;
+    assert!(requests <= 20, "{requests}");
+}
+
+#[tokio::test]
 async fn a_random_choice_that_meets_a_document_too_often_is_made_again() {
     let again = first(
         "aggregate",
