@@ -174,6 +174,16 @@ pub enum Error {
         /// Database and collection.
         namespace: String,
     },
+    /// The collection has fewer places to cut it at than ranges are asked for.
+    #[error("`{namespace}` cannot be cut into {wanted} ranges, but into {possible}")]
+    TooFewRanges {
+        /// Database and collection.
+        namespace: String,
+        /// As many as are asked for.
+        wanted: u32,
+        /// As many as there can be.
+        possible: u64,
+    },
     /// Two scans of this server cannot be made to read at the same time of its history.
     #[error("MongoDB at {hosts} cannot read from a snapshot")]
     NoSnapshots {

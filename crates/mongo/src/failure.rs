@@ -88,6 +88,10 @@ impl Error {
                 "choose other splits with --split, or copy it into an ordinary collection".into()
             }
             Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
+            Self::TooFewRanges { possible, .. } => format!(
+                "ask for {possible} with --ranges, leave --ranges out, or choose other splits with \
+                 --split"
+            ),
             Self::NoSnapshots { .. } => "leave out --snapshot, or read from a replica set of \
                 MongoDB 5.0 or newer"
                 .into(),

@@ -17,7 +17,7 @@ use bson::spec::ElementType;
 use serde::{Deserialize, Serialize};
 
 use crate::collection::Collection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{DocumentId, Value};
 use crate::id_order::compare;
 use crate::ranges::RangeSize;
@@ -64,6 +64,32 @@ impl Outline {
         self.is_divisible
     }
 
+    /// Compares the ranges that there can be with those that are wanted; there are never more than
+    /// documents. A number of ranges is that number or an error, a size of theirs is no more than a
+    /// wish.
+    fn check_ranges(&self, wanted: RangeSize, documents: u64, namespace: String) -> Result<()> {
+        let possible = if self.is_divisible {
+            self.ids.len() as u64 + 1
+        } else {
+            1
+        };
+        match wanted {
+            RangeSize::Count(wanted) if possible < u64::from(wanted).min(documents) => {
+                Err(Error::TooFewRanges {
+                    namespace,
+                    wanted,
+                    possible,
+                })
+            }
+            RangeSize::Bytes(_) if possible < self.ranges.min(documents) => {
+                let wanted = self.ranges;
+                tracing::warn!(%namespace, wanted, possible, "it is cut into fewer ranges");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// So many of the `_id`s, evenly chosen, or all where there are not as many.
     pub(crate) fn evenly(&self, count: u64) -> Vec<DocumentId> {
         let (gaps, parts) = (self.ids.len() as u64 + 1, count + 1);
@@ -81,7 +107,8 @@ impl Collection {
     /// of it is said in a warning.
     ///
     /// # Errors
-    /// A server that does not answer, or a collection that was replaced.
+    /// [`Error::TooFewRanges`] where the collection cannot be cut as finely as was asked for by
+    /// number; a server that does not answer, or a collection that was replaced.
     pub async fn outline(&self, even: u32, ranges: RangeSize) -> Result<Outline> {
         let size = self.size().await?;
         let is_divisible = self.is_divisible().await?;
@@ -93,6 +120,7 @@ impl Collection {
             is_divisible,
         };
         if even == 0 && outline.ranges == 1 {
+            outline.check_ranges(ranges, size.documents, self.namespace())?;
             return Ok(outline);
         }
         for choice in [Choice::IndexWalk, Choice::Interpolated, Choice::Random] {
@@ -115,11 +143,7 @@ impl Collection {
                 break;
             }
         }
-        let possible = outline.ids.len() as u64 + 1;
-        if possible < outline.ranges.min(size.documents) {
-            let (namespace, wanted) = (self.namespace(), outline.ranges);
-            tracing::warn!(%namespace, wanted, possible, "it is cut into fewer ranges");
-        }
+        outline.check_ranges(ranges, size.documents, self.namespace())?;
         Ok(outline)
     }
 }

@@ -33,7 +33,7 @@ pub struct IdRange {
 /// How finely to cut; never into more than [`MAX_RANGES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RangeSize {
-    /// Into so many ranges, if there are enough documents.
+    /// Into exactly so many ranges, or one for each document where there are fewer.
     Count(u32),
     /// Into ranges of about this many bytes of documents.
     Bytes(ByteSize),

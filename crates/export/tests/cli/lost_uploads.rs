@@ -99,7 +99,7 @@ async fn a_collection_that_can_only_be_read_in_one_piece_is_not_scanned_again_wi
     let documents = SplitDocuments::new(0, 4).take(30);
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
     let mut lost = bed.trap.set(completes);
-    let export = bed.start(&SMALL);
+    let export = bed.start(&SMALL[2..]);
     lost.request().await;
     lost.answer(404, "NoSuchUpload");
     assert_shown!(export.wait_with_output().await.unwrap(), @r#"

@@ -2,8 +2,9 @@
 
 use bson::rawdoc;
 use lob_testkit::mongo::MongoOptions;
+use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, assert_shown, nowhere};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere};
 
 #[tokio::test]
 async fn a_missing_bucket_is_named() {
@@ -203,5 +204,24 @@ async fn parts_that_cannot_be_sent_are_refused_before_anything_is_planned() {
         let told = String::from_utf8(refused.stderr).unwrap();
         assert!(told.contains(flag), "{told}");
     }
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
+    let bed = Bed::with(MongoOptions {
+        ignore_bounds: true,
+        ..MongoOptions::default()
+    })
+    .await;
+    let documents = SplitDocuments::new(0, 4).take(30);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    assert_shown!(bed.export(&SMALL).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `raw.split_0_input` cannot be cut into 3 ranges, but into 1
+    hint: ask for 1 with --ranges, leave --ranges out, or choose other splits with --split
+    "#);
     bed.assert_nothing_written();
 }

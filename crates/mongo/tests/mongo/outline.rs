@@ -28,8 +28,16 @@ const SIZE: SampleSize = SampleSize {
 
 /// What a plan knows of a collection.
 async fn planned(collection: &Collection, ranges: u32) -> (Sample, Vec<IdRange>, Choice) {
-    let outline = collection.outline(SIZE.even, RangeSize::Count(ranges));
-    let outline = outline.await.unwrap();
+    planned_by(collection, RangeSize::Count(ranges)).await
+}
+
+/// The same, where it need not be possible to cut the collection.
+async fn planned_if_possible(collection: &Collection) -> (Sample, Vec<IdRange>, Choice) {
+    planned_by(collection, RangeSize::Bytes(ByteSize::kib(4))).await
+}
+
+async fn planned_by(collection: &Collection, ranges: RangeSize) -> (Sample, Vec<IdRange>, Choice) {
+    let outline = collection.outline(SIZE.even, ranges).await.unwrap();
     let sample = collection.sample(SIZE, &outline).await.unwrap();
     (sample, outline.ranges(), outline.ranges_choice())
 }
@@ -293,7 +301,7 @@ async fn the_server_never_chooses_a_twentieth_at_random_and_has_a_time() {
         written.insert_many(documents).await.unwrap();
     }
     let collection = fixture.find(NAME).await;
-    let outline = collection.outline(1000, RangeSize::Count(4)).await.unwrap();
+    let outline = collection.outline(1000, RangeSize::Count(1)).await.unwrap();
     let size = SampleSize { even: 1000, ..SIZE };
     let sample = collection.sample(size, &outline).await.unwrap();
     assert_eq!(sample.choice, Choice::Random);
@@ -360,7 +368,7 @@ async fn a_random_choice_that_fails_leaves_the_first_documents_and_one_range() {
         let refused = first("aggregate", Moment::Arrived, 9, Verdict::Answer { code });
         let strings = with_ids((0..900).map(|i| format!("{i:05}").into()));
         let (fixture, collection) = too_many(strings, Some(Arc::new(refused))).await;
-        let (sample, ranges, choice) = planned(&collection, 4).await;
+        let (sample, ranges, choice) = planned_if_possible(&collection).await;
         assert_eq!(
             (sample.choice, choice),
             (Choice::None, Choice::None),
@@ -390,11 +398,11 @@ async fn a_random_choice_that_gets_no_reply_is_not_asked_for_again() {
     };
     let database = Server::connect(&settings).await.unwrap().database("raw");
     let collection = database.collection(NAME).await.unwrap().unwrap();
-    let (sample, ranges, _) = planned(&collection, 4).await;
+    let (sample, ranges, _) = planned_if_possible(&collection).await;
     assert!(sample.choice == Choice::None && sample.first.len() == 40);
     assert_eq!(ranges, [IdRange::default()]);
     let asked = asked_at_random(&server.commands());
-    assert_eq!(asked, [(300, 1000)]);
+    assert_eq!(asked, [(500, 1000)]);
 }
 
 #[tokio::test]
@@ -403,7 +411,7 @@ async fn ids_that_have_no_known_order_are_not_chosen() {
     let decimals = (0..300).map(|i| i.to_string().parse::<Decimal128>().unwrap());
     let documents = with_ids(decimals.map(Bson::from));
     let collection = fixture.collection(NAME, &documents).await;
-    let (sample, ranges, choice) = planned(&collection, 4).await;
+    let (sample, ranges, choice) = planned_if_possible(&collection).await;
     assert_eq!((sample.choice, choice), (Choice::None, Choice::None));
     assert_eq!(sample.first, documents[..40]);
     assert_eq!(ranges, [IdRange::default()]);

@@ -88,7 +88,7 @@ async fn mixed_ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_fro
     let documents: Vec<_> = samples.into_iter().map(|sample| sample.document).collect();
     let collection = fixture.collection("split_1_input", &documents).await;
 
-    let ranges = cut(&collection, RangeSize::Count(1000)).await;
+    let ranges = cut(&collection, RangeSize::Bytes(ByteSize::b(1))).await;
     assert!(ranges.len() > 12, "{ranges:?}");
     assert_eq!(read_all(&collection, &ranges).await, documents);
 
@@ -128,8 +128,14 @@ async fn a_server_that_ignores_bounds_and_a_collation_give_one_range() {
     .await;
     let collection = fixture.collection("split_1_input", &numbered(100)).await;
     assert!(!is_divisible(&collection).await);
-    let ranges = cut(&collection, RangeSize::Count(4)).await;
+    let ranges = cut(&collection, RangeSize::Bytes(ByteSize::b(100))).await;
     assert_eq!(ranges, [IdRange::default()]);
+    let refused = collection.outline(0, RangeSize::Count(4)).await;
+    let possible = |outline| match outline {
+        Err(Error::TooFewRanges { possible, .. }) => Some(possible),
+        _ => None,
+    };
+    assert_eq!(possible(refused), Some(1));
 
     let part = ScanRange {
         range: IdRange {
@@ -146,6 +152,28 @@ async fn a_server_that_ignores_bounds_and_a_collation_give_one_range() {
     fixture.driver.run_command(collation).await.unwrap();
     let collection = fixture.find("split_1_input").await;
     assert!(!is_divisible(&collection).await);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn a_number_of_ranges_is_that_number_or_refused() {
+    let fixture = Fixture::new().await;
+    // Decimals have no place that is known among the others: they cannot be cut at.
+    let decimal = |i: i32| format!("{i}.5").parse::<bson::Decimal128>().unwrap();
+    let decimals = (0..50).map(|i| raw(bson::doc! { "_id": decimal(i) }));
+    let documents: Vec<_> = numbered(5).into_iter().chain(decimals).collect();
+    let collection = fixture.collection("split_1_input", &documents).await;
+    assert_eq!(cut(&collection, RangeSize::Count(5)).await.len(), 5);
+    let refused = collection.outline(100, RangeSize::Count(6)).await;
+    let error = refused.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "`{}` cannot be cut into 6 ranges, but into 5",
+            collection.namespace()
+        )
+    );
+    assert!(error.hint().unwrap().contains("ask for 5 with --ranges"));
     fixture.close().await;
 }
 
