@@ -20,7 +20,9 @@ pub use legacy::{LegacyManifest, LegacySplit, RecordedChecksum};
 pub use local_copy::keep_local_copy;
 pub use published_export::{PublishedExport, PublishedSplit};
 pub use published_upload::{PublishedFile, PublishedUpload};
-pub use reading::{MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError};
+pub use reading::{
+    MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError, read_fields,
+};
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 
 use crate::crc::Crc;

@@ -9,6 +9,7 @@ use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
 use lob_core::failure::Failure;
 use lob_core::part_settings::PartArgs;
+use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
@@ -17,7 +18,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::columns_from::ColumnsFrom;
-use crate::misfits::Percent;
 use crate::number_or::{All, Auto, NumberOr};
 use crate::settings::ChecksumKind;
 use crate::worker::Worker;
@@ -83,9 +83,9 @@ impl Args {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let (command, keeps): (_, fn(&str) -> bool) = match self.command {
             None => ("an export", |key| !["worker", "workers"].contains(&key)),
-            Some(Command::Work) => ("work", |key| key != "max_misfits"),
+            Some(Command::Work) => ("work", |key| !["max_misfits", "max_shrink"].contains(&key)),
             Some(Command::Plan) => ("plan", |key| {
-                !["worker", "workers", "jobs", "max_misfits"].contains(&key)
+                !["worker", "workers", "jobs", "max_misfits", "max_shrink"].contains(&key)
             }),
             Some(Command::Commit) => ("commit", |key| {
                 !["worker", "workers", "jobs", "read_ahead"].contains(&key)
@@ -215,6 +215,11 @@ pub struct Flags {
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_misfits: Option<Percent>,
+    /// Publish nothing if a split lost more of its documents since the last run of its collection
+    /// below --prefix; `100%` allows any loss [default: 20%]
+    #[arg(long, value_name = "PERCENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_shrink: Option<Percent>,
     /// What the manifest's `checksum` is made of [default: statistics]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]

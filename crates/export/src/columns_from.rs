@@ -9,12 +9,13 @@ use std::str::FromStr;
 
 use anyhow::Context as _;
 use lob_columns::{ColumnCounts, Columns};
-use lob_core::manifest::{ManifestHead, PublishedExport};
-use lob_core::run::{FoundRun, OpenRun, Prefix, RunId, RunLocation, committed_runs, read_manifest};
+use lob_core::manifest::PublishedExport;
+use lob_core::run::{FoundRun, OpenRun, Prefix, RunId, RunLocation, read_manifest};
 use lob_core::store::{Store, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
+use crate::history::History;
 use crate::plan::{ExportPlan, SplitPlan, TOOL};
 
 /// Manifests that are looked into for collections that the latest ones do not have.
@@ -99,6 +100,7 @@ impl EarlierRuns {
         store: &Store,
         prefix: &Prefix,
         from: &ColumnsFrom,
+        history: &History,
         database: &str,
         collections: &[&str],
     ) -> anyhow::Result<Self> {
@@ -108,11 +110,7 @@ impl EarlierRuns {
                 .await
                 .with_context(|| format!("the columns of run `{id}` cannot be taken over")),
             ColumnsFrom::Latest => {
-                let latest = of_latest(store, prefix, database, collections).await;
-                Ok(latest.unwrap_or_else(|error| {
-                    tracing::warn!("columns are chosen without those of earlier runs: {error:#}");
-                    Self::default()
-                }))
+                Ok(of_latest(store, prefix, history, database, collections).await)
             }
         }
     }
@@ -121,28 +119,18 @@ impl EarlierRuns {
 async fn of_latest(
     store: &Store,
     prefix: &Prefix,
+    history: &History,
     database: &str,
     collections: &[&str],
-) -> anyhow::Result<EarlierRuns> {
-    let read = |manifest: &mut dyn Read| ManifestHead::read(manifest);
-    let runs = committed_runs(store, prefix, read).await?;
-    let mut runs: Vec<_> = runs
-        .into_iter()
-        .filter_map(|(id, head)| {
-            let head = head.ok()?.ok()?;
-            let is_of_database = head.database.as_deref() == Some(database);
-            Some((head.export_timestamp.filter(|_| is_of_database)?, id))
-        })
-        .collect();
-    runs.sort();
-    let (mut found, count) = (EarlierRuns::default(), runs.len());
-    for (_, id) in runs.into_iter().rev().take(MAX_LOOKED_INTO) {
-        match of_run(store, prefix, &id, database).await {
+) -> EarlierRuns {
+    let (mut found, count) = (EarlierRuns::default(), history.ids().len());
+    for id in history.ids().take(MAX_LOOKED_INTO) {
+        match of_run(store, prefix, id, database).await {
             Ok(of_run) => found.0.extend(of_run.0),
             Err(error) => tracing::warn!(run = %id, "its columns are not taken over: {error:#}"),
         }
         if collections.iter().all(|name| found.columns(name).is_some()) {
-            return Ok(found);
+            return found;
         }
     }
     if count > MAX_LOOKED_INTO {
@@ -156,7 +144,7 @@ async fn of_latest(
             missing.join(", ")
         );
     }
-    Ok(found)
+    found
 }
 
 async fn of_run(

@@ -26,6 +26,7 @@ use crate::plan::{ExportPlan, SplitPlan, TOOL};
 use crate::range::scan_failure;
 use crate::record::Place;
 use crate::settings::{ChecksumKind, ExportSettings};
+use crate::shrink;
 use crate::work::collections;
 
 /// Ranges whose records are read at once.
@@ -100,6 +101,7 @@ pub(crate) async fn commit(
             context.metrics.snapshot(),
         ),
     };
+    shrink::check(plan, &manifest, settings.max_shrink)?;
     if let Some(allowed) = settings.max_misfits {
         misfits::check(&manifest, allowed)?;
     }

@@ -3,84 +3,15 @@
 //! is published.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use lob_columns::ColumnCounts;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{ExportManifest, ExportedSplit};
+use lob_core::percent::Percent;
 use lob_core::run::RunId;
-use serde::{Deserialize, Serialize};
 
 /// Columns, and names without one, that are told one by one.
 const MAX_LINES: usize = 10;
-
-/// A share of documents, from 0 to 100; its text form may end with `%`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "f64")]
-pub struct Percent(f64);
-
-/// What a settings file may hold: a number, or a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(f64),
-    Text(String),
-}
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = text.strip_suffix('%').unwrap_or(text).trim().parse().ok();
-        let is_share = |share: &f64| (0.0..=100.0).contains(share);
-        number
-            .filter(is_share)
-            .map(Self)
-            .ok_or_else(|| format!("`{text}` is no percentage from 0 to 100"))
-    }
-}
-
-impl TryFrom<Written> for Percent {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        match written {
-            Written::Number(number) => number.to_string().parse(),
-            Written::Text(text) => text.parse(),
-        }
-    }
-}
-
-impl From<Percent> for f64 {
-    fn from(percent: Percent) -> f64 {
-        percent.0
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Percent {
-    fn allows(self, part: u64, whole: u64) -> bool {
-        part as f64 * 100.0 <= self.0 * whole as f64
-    }
-
-    /// The smallest of two decimal places that allows this part.
-    fn that_allows(part: u64, whole: u64) -> Self {
-        let hundredths = (u128::from(part) * 10_000).div_ceil(u128::from(whole.max(1)));
-        let percent = Self(hundredths as f64 / 100.0);
-        // What is rounded in the comparison may fall on the other side.
-        if percent.allows(part, whole) {
-            percent
-        } else {
-            Self((hundredths + 1) as f64 / 100.0)
-        }
-    }
-}
 
 /// A run with more misfits than are allowed. It stays as it is, unpublished.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +44,7 @@ pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Resu
         let needed = too_much
             .iter()
             .map(|split| Percent::that_allows(split.residual_rows, split.num_documents));
-        let needed = needed.fold(allowed, |a, b| if b.0 > a.0 { b } else { a });
+        let needed = needed.fold(allowed, |a, b| if b > a { b } else { a });
         format!(
             "the same command with `--run-id {id} --max-misfits {needed}` publishes it as it is"
         )
@@ -268,31 +199,5 @@ pub(crate) fn warn(manifest: &ExportManifest, id: &RunId) {
         for line in lines_of(split) {
             tracing::warn!(run = %id, collection = split.collection, "{line}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentage_is_a_number_from_0_to_100() {
-        for (text, share) in [("0", 0.0), ("0.5%", 0.5), ("100 %", 100.0)] {
-            assert_eq!(text.parse(), Ok(Percent(share)));
-        }
-        for text in ["-1", "101", "NaN", "", "%", "half"] {
-            assert!(text.parse::<Percent>().is_err(), "{text}");
-        }
-        assert_eq!(Percent::that_allows(20, 100_000), Percent(0.02));
-        assert_eq!(Percent::that_allows(1, 300_000), Percent(0.01));
-        assert!(Percent::that_allows(1, 300_000).allows(1, 300_000));
-        for part in 0..=10_000 {
-            assert!(
-                Percent::that_allows(part, 10_000).allows(part, 10_000),
-                "{part}"
-            );
-        }
-        assert!(!Percent(0.0).allows(1, u64::MAX));
-        assert!(Percent(0.0).allows(0, 0));
     }
 }

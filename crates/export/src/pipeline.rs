@@ -15,6 +15,7 @@ use crate::misfits::TooManyMisfits;
 use crate::open::{self, Opened, Unfinished};
 use crate::range::{NotResumable, Tally, scan_failure};
 use crate::settings::ExportSettings;
+use crate::shrink::TooFewDocuments;
 use crate::summary;
 use crate::work::{self, Export, collections};
 use crate::worker::Worker;
@@ -137,7 +138,7 @@ async fn export_ranges(
 
 /// Says how to go on: what is recorded need not be exported again.
 fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
-    if error.is::<TooManyMisfits>() {
+    if error.is::<TooManyMisfits>() || error.is::<TooFewDocuments>() {
         return error;
     }
     let run = unfinished.run.location.id();

@@ -17,6 +17,7 @@ use lob_mongo::{
 use serde::{Deserialize, Serialize};
 
 use crate::columns_from::{EarlierColumns, EarlierRuns};
+use crate::history::{DocumentsBefore, History};
 use crate::number_or::NumberOr;
 use crate::settings::PlannedSettings;
 
@@ -55,6 +56,9 @@ pub(crate) struct SplitPlan {
     pub(crate) uuid: Option<String>,
     /// Documents, as the server estimates: for the progress alone.
     pub(crate) estimated_documents: u64,
+    /// Documents in the last run that has the collection, where there is one.
+    #[serde(default)]
+    pub(crate) documents_before: Option<DocumentsBefore>,
     /// The mean size of the sampled documents.
     pub(crate) mean_document_size: ByteSize,
     /// The columns of every data file.
@@ -129,13 +133,17 @@ pub(crate) async fn plan(
     };
     let names: Vec<_> = splits.iter().map(|split| split.collection.name()).collect();
     let (from, name) = (&settings.columns_from, &settings.database);
-    let earlier = EarlierRuns::find(store, prefix, from, name, &names).await?;
+    let history = History::of(store, prefix, name).await;
+    let earlier = EarlierRuns::find(store, prefix, from, &history, name, &names).await?;
     let planning = splits.iter().map(|split| {
         let earlier = earlier.columns(split.collection.name());
         plan_split(split.split, &split.collection, &settings, snapshot, earlier)
     });
     let planning = futures::stream::iter(planning).buffered(SPLITS_AT_ONCE);
-    let planned: Vec<_> = planning.try_collect().await?;
+    let mut planned: Vec<_> = planning.try_collect().await?;
+    for split in &mut planned {
+        split.documents_before = history.documents(&split.collection);
+    }
     warn_of_paths_without_documents(&settings, &planned);
     Ok(ExportPlan {
         settings,
@@ -215,6 +223,7 @@ async fn plan_split(
         collection: collection.name().to_owned(),
         uuid: collection.uuid().map(|uuid| uuid.to_string()),
         estimated_documents: collection.estimated_count().await.map_err(Failure::from)?,
+        documents_before: None,
         mean_document_size,
         columns: choose_columns(proposal, earlier, collection),
         indexes: definition.indexes,
@@ -320,6 +329,7 @@ mod tests {
             collection: format!("split_{split_id}_input"),
             uuid: None,
             estimated_documents: 0,
+            documents_before: None,
             mean_document_size: ByteSize::b(0),
             columns: ColumnsProposal::new().finish(),
             indexes: Vec::new(),

@@ -7,14 +7,15 @@ use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::part_settings::{MAX_PARTS, PartSettings};
+use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
+use lob_core::shrink::DEFAULT_MAX_SHRINK;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::columns_from::ColumnsFrom;
-use crate::misfits::Percent;
 use crate::number_or::{self, All, Auto, NumberOr};
 use crate::worker::Worker;
 
@@ -52,6 +53,8 @@ pub(crate) struct ExportSettings {
     pub(crate) r#struct: Vec<String>,
     /// How many documents may have values that no column holds; any number where it is absent.
     pub(crate) max_misfits: Option<Percent>,
+    /// The share of its documents that a split may have lost since the last run.
+    pub(crate) max_shrink: Percent,
     /// Ranges that this process exports at once; one for every two cores where it is absent.
     #[serde(deserialize_with = "number_or::optional")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -104,6 +107,7 @@ pub(crate) fn defaults() -> ExportSettings {
         map: Vec::new(),
         r#struct: Vec::new(),
         max_misfits: None,
+        max_shrink: DEFAULT_MAX_SHRINK,
         jobs: None,
         worker: None,
         workers: None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
@@ -74,6 +75,11 @@ pub struct Flags {
     #[arg(long, conflicts_with = "no_replace")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_previous: bool,
+    /// Import nothing if the run has fewer documents than a target collection by more than this;
+    /// `100%` allows any loss [default: 20%]
+    #[arg(long, value_name = "PERCENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_shrink: Option<Percent>,
     /// Build no index but the one on `_id`
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]

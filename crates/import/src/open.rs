@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use lob_core::failure::Failure;
 use lob_core::hash::Sha256;
+use lob_core::run::RunId;
+use lob_core::shrink::Shrunk;
 use lob_mongo::{
-    Blueprint, Definition, Entries, Error, ExistingTarget, FinishedFile, Opened, SplitImport,
-    Staging,
+    Blueprint, Collection, Definition, Entries, Error, ExistingTarget, FinishedFile, Opened,
+    SplitImport, Staging,
 };
 
 use crate::decode::Documents;
@@ -33,21 +35,25 @@ pub(crate) struct OpenSplit<'a> {
 }
 
 /// Looks at every target and opens the staging of every split. Before any is created, a target
-/// that exists is refused where it must stay.
+/// that exists is refused where it must stay, or would lose too many of its documents.
 pub(crate) async fn open<'a>(
     entries: &Entries,
     settings: &ImportSettings,
+    run: &RunId,
     manifest_hash: &Sha256,
     splits: &[&'a Split],
 ) -> anyhow::Result<Vec<OpenSplit<'a>>> {
-    let mut planned = Vec::new();
+    let (mut planned, mut shrunk) = (Vec::new(), Shrunk::beyond(settings.max_shrink));
     for &split in splits {
         let target = settings.collection_pattern.name(split.split_id);
         let import = split_import(target, manifest_hash, split, settings);
         let blueprint = blueprint(split, settings).map_err(Failure::from)?;
-        look_at_target(entries, settings, &import).await?;
+        if let Some(existing) = look_at_target(entries, settings, &import).await? {
+            compare(&mut shrunk, &existing, split.num_documents).await?;
+        }
         planned.push((split, import, blueprint));
     }
+    shrunk.refuse("nothing is imported", format!("lob-import --run-id {run}"))?;
     let mut opened = Vec::new();
     for (split, import, blueprint) in planned {
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await;
@@ -117,10 +123,10 @@ async fn look_at_target(
     entries: &Entries,
     settings: &ImportSettings,
     import: &SplitImport,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Collection>> {
     let existing = entries.to_be_replaced(import).await;
     let Some(existing) = existing.map_err(Failure::from)? else {
-        return Ok(());
+        return Ok(None);
     };
     let namespace = existing.namespace();
     match settings.existing_target() {
@@ -134,6 +140,17 @@ async fn look_at_target(
             return Err(Failure::from(Error::TargetExists { namespace }).into());
         }
     }
+    Ok(Some(existing))
+}
+
+/// Compares a target with the documents that are to take its place. The server's own books may be
+/// wrong: what they refuse is counted.
+async fn compare(shrunk: &mut Shrunk, existing: &Collection, now: u64) -> Result<(), Failure> {
+    let mut before = existing.estimated_count().await?;
+    if shrunk.is_too_much(before, now) {
+        before = existing.exact_count().await?;
+    }
+    shrunk.compare(&existing.namespace(), before, "and has", now);
     Ok(())
 }
 

@@ -64,7 +64,8 @@ pub(crate) async fn import(
     let (store, run, database) = context.interrupt.or(chosen).await?;
     let splits = select(&run, &settings.split)?;
     let entries = Entries::new(&database, &settings.write);
-    let opening = open(&entries, settings, &run.manifest_hash, &splits);
+    let id = run.location.id();
+    let opening = open(&entries, settings, id, &run.manifest_hash, &splits);
     let opened = context.interrupt.or(opening).await?;
 
     let loader = Loader {

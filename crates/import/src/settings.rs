@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
+use lob_core::shrink::DEFAULT_MAX_SHRINK;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub(crate) struct ImportSettings {
     pub(crate) no_replace: bool,
     /// Keep a target that exists under another name.
     pub(crate) keep_previous: bool,
+    /// The share of its documents that a target may lose.
+    pub(crate) max_shrink: Percent,
     /// Leave the indexes of the run out.
     pub(crate) no_indexes: bool,
     /// How far the server is asked for what it has.
@@ -174,6 +178,7 @@ pub(crate) fn defaults() -> ImportSettings {
         collection_pattern: CollectionPattern::default(),
         no_replace: false,
         keep_previous: false,
+        max_shrink: DEFAULT_MAX_SHRINK,
         no_indexes: false,
         check: Check::Standard,
         legacy_ids: LegacyIds::ObjectId,

@@ -69,6 +69,14 @@ pub(super) fn parse<M: DeserializeOwned>(source: impl Read) -> Result<M, Manifes
     serde_json::from_reader(BufReader::new(source)).map_err(ManifestError::Form)
 }
 
+/// Reads the fields of a manifest that `M` has, as untrusted input; all others are passed over.
+///
+/// # Errors
+/// It is not JSON of that form.
+pub fn read_fields<M: DeserializeOwned>(source: impl Read) -> Result<M, ManifestError> {
+    parse(source)
+}
+
 pub(super) fn missing(field: &'static str) -> ManifestError {
     ManifestError::Form(serde::de::Error::missing_field(field))
 }

@@ -79,7 +79,7 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
     let refused = bed.export(&[&args[..], &["0.01"]].concat()).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
     bed.assert_nothing_published();
-    let hint = "the same command with `--run-id run-1 --max-misfits 0.05`";
+    let hint = "the same command with `--run-id run-1 --max-misfits 0.05%`";
     assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
     succeeded(bed.export(&[&args[..], &["0.05"]].concat()).await);
     assert_eq!(split(&bed, "run-1")["residual_rows"], 1);

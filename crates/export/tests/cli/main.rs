@@ -12,5 +12,6 @@ mod lost_uploads;
 mod refusals;
 mod resume;
 mod secrets;
+mod shrink;
 mod usage;
 mod workers;

@@ -103,6 +103,10 @@ async fn help_tells_every_flag() {
               Publish nothing if more than this share of a split's documents have values that no column
               holds, which are kept in `_lob_bson` [default: no limit]
 
+          --max-shrink <PERCENT>
+              Publish nothing if a split lost more of its documents since the last run of its collection
+              below --prefix; `100%` allows any loss [default: 20%]
+
           --checksum <KIND>
               What the manifest's `checksum` is made of [default: statistics]
 
@@ -347,6 +351,7 @@ async fn every_setting_is_shown_with_its_origin() {
     map                              = (not set)  # default
     max_bandwidth                    = (not set)  # default
     max_misfits                      = (not set)  # default
+    max_shrink                       = 20%  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default

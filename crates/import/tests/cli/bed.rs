@@ -289,6 +289,13 @@ fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
     })
 }
 
+/// Ends with success, or fails the test with all that was said.
+#[track_caller]
+pub(crate) fn succeeded(output: Output) -> Output {
+    assert!(output.status.success(), "{}", shown(&output));
+    output
+}
+
 /// An address that nothing listens at.
 pub(crate) fn nowhere() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,5 +9,6 @@ mod lies;
 mod refusals;
 mod resume;
 mod secrets;
+mod shrink;
 mod trap;
 mod usage;

@@ -47,6 +47,10 @@ async fn help_tells_every_flag() {
               such a gap. A process that dies in it leaves both collections under other names, and the
               same command again puts the new one in its place.
 
+          --max-shrink <PERCENT>
+              Import nothing if the run has fewer documents than a target collection by more than this;
+              `100%` allows any loss [default: 20%]
+
           --no-indexes
               Build no index but the one on `_id`
 
@@ -303,6 +307,7 @@ async fn every_setting_is_shown_with_its_origin() {
     insert_workers                   = 2  # file `lob.toml`
     keep_previous                    = false  # default
     legacy_ids                       = object-id  # default
+    max_shrink                       = 20%  # default
     mongodb_connect_timeout          = 10s  # default
     mongodb_operation_timeout        = 2m  # default
     mongodb_pool_size                = 16  # default

@@ -1,0 +1,99 @@
+//! The shrink guard: far fewer documents than before are a fault upstream more often than the
+//! truth, so they do not take the place of a good collection unless somebody says that they may.
+
+use std::fmt::Display;
+
+use crate::failure::{ExitStatus, Failure};
+use crate::percent::Percent;
+
+/// The share of its documents that a collection may lose where nothing else is set.
+pub const DEFAULT_MAX_SHRINK: Percent = Percent::of(20);
+
+/// Collections that lose a larger share of their documents than is allowed.
+#[derive(Debug)]
+pub struct Shrunk {
+    allowed: Percent,
+    /// What allows all of them.
+    needed: Percent,
+    told: Vec<String>,
+}
+
+impl Shrunk {
+    /// None so far. `allowed` is the share of its documents that each collection may lose.
+    pub fn beyond(allowed: Percent) -> Self {
+        Self {
+            allowed,
+            needed: allowed,
+            told: Vec::new(),
+        }
+    }
+
+    /// Whether a collection that had `before` documents and is to have `now` loses too many.
+    pub fn is_too_much(&self, before: u64, now: u64) -> bool {
+        !self.allowed.allows(before.saturating_sub(now), before)
+    }
+
+    /// Compares a collection with itself: `before`, as `source` tells, and `now`.
+    pub fn compare(&mut self, collection: &str, before: u64, source: impl Display, now: u64) {
+        if self.is_too_much(before, now) {
+            let needed = Percent::that_allows(before.saturating_sub(now), before);
+            self.needed = if needed > self.needed {
+                needed
+            } else {
+                self.needed
+            };
+            let told = format!("`{collection}` would have {now} documents, {source} {before}");
+            self.told.push(told);
+        }
+    }
+
+    /// Refuses the collections that lose too many.
+    ///
+    /// # Errors
+    /// Such a collection, exit status 1: `effect` says what is not done, and the hint is `command`
+    /// with the setting that lets it do that.
+    pub fn refuse(self, effect: &str, command: impl Display) -> Result<(), Failure> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        let Self {
+            allowed,
+            needed,
+            told,
+        } = self;
+        let message = format!(
+            "{effect}, because more than {allowed} of the documents would be gone: {}",
+            told.join("; ")
+        );
+        Err(Failure::new(ExitStatus::Failed, message).with_hint(format!(
+            "if that is how it should be, `{command} --max-shrink {needed}` allows it"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shrinks_too_much_is_told_with_both_numbers_and_with_what_allows_it() {
+        let mut shrunk = Shrunk::beyond(DEFAULT_MAX_SHRINK);
+        for (name, before, now) in [("a", 0, 0), ("b", 10, 8), ("c", 10, 11), ("d", 0, 5)] {
+            shrunk.compare(name, before, "run `x` had", now);
+        }
+        shrunk.compare("e", 1000, "run `x` had", 799);
+        shrunk.compare("f", 1000, "run `x` had", 0);
+        let failure = shrunk.refuse("nothing is done", "tool").unwrap_err();
+        assert_eq!(failure.status, ExitStatus::Failed);
+        assert_eq!(
+            failure.to_string(),
+            "nothing is done, because more than 20% of the documents would be gone: `e` would have \
+             799 documents, run `x` had 1000; `f` would have 0 documents, run `x` had 1000"
+        );
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some("if that is how it should be, `tool --max-shrink 100%` allows it")
+        );
+        assert!(Shrunk::beyond(Percent::of(100)).refuse("", "").is_ok());
+    }
+}

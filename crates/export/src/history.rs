@@ -1,0 +1,78 @@
+//! The committed runs of a database, the latest first, as far as the next plan asks for them: which
+//! there are, and how many documents each collection had.
+//!
+//! What an earlier run says is untrusted, and no reason to fail the night: what cannot be read is
+//! warned of and left out.
+
+use std::io::Read;
+
+use lob_core::manifest::read_fields;
+use lob_core::run::{Prefix, RunId, committed_runs};
+use lob_core::store::Store;
+use serde::{Deserialize, Serialize};
+
+/// The committed runs of one database, the latest first.
+#[derive(Debug, Default)]
+pub(crate) struct History(Vec<(RunId, Head)>);
+
+/// What has to be known of a manifest to tell whether its run counts.
+#[derive(Debug, Deserialize)]
+struct Head {
+    export_timestamp: jiff::Timestamp,
+    database: String,
+    splits: Vec<SplitHead>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SplitHead {
+    collection: String,
+    num_documents: u64,
+}
+
+/// How many documents a collection had in the last run that has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DocumentsBefore {
+    pub(crate) run: RunId,
+    pub(crate) documents: u64,
+}
+
+impl History {
+    /// The runs of `database` below `prefix`.
+    pub(crate) async fn of(store: &Store, prefix: &Prefix, database: &str) -> Self {
+        let read = |manifest: &mut dyn Read| read_fields::<Head>(manifest);
+        let runs = committed_runs(store, prefix, read).await;
+        let runs = runs.unwrap_or_else(|error| {
+            tracing::warn!("neither columns nor counts of earlier runs are known: {error}");
+            Vec::new()
+        });
+        let runs = runs.into_iter().filter_map(|(id, head)| {
+            let head = head.inspect_err(|error| {
+                tracing::warn!(run = %id, "the run is left out of what earlier runs say: {error}");
+            });
+            // Other tools' manifests stand here as well.
+            let head = head.ok()?.ok()?;
+            (head.database == database).then_some((id, head))
+        });
+        let mut runs: Vec<_> = runs.collect();
+        runs.sort_by(|(a, one), (b, other)| {
+            (other.export_timestamp, b).cmp(&(one.export_timestamp, a))
+        });
+        Self(runs)
+    }
+
+    /// The ids of the runs, the latest first.
+    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = &RunId> {
+        self.0.iter().map(|(id, _)| id)
+    }
+
+    /// How many documents the last run that has `collection` has of it.
+    pub(crate) fn documents(&self, collection: &str) -> Option<DocumentsBefore> {
+        self.0.iter().find_map(|(id, head)| {
+            let split = head.splits.iter().find(|s| s.collection == collection)?;
+            Some(DocumentsBefore {
+                run: id.clone(),
+                documents: split.num_documents,
+            })
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! A split that has far fewer documents than in the last run is not published: whoever imports the
+//! latest run would put it in the place of a good collection.
+
+use lob_core::manifest::ExportManifest;
+use lob_core::percent::Percent;
+use lob_core::shrink::Shrunk;
+
+use crate::plan::ExportPlan;
+
+/// A run in which a split lost more documents than are allowed. It stays as it is, unpublished.
+#[derive(Debug, thiserror::Error)]
+#[error("splits have far fewer documents than in the last run")]
+pub(crate) struct TooFewDocuments;
+
+/// Compares every split with the last run that has its collection, as the plan recorded it.
+///
+/// # Errors
+/// A split that lost more documents than are allowed; the hint names a command that succeeds.
+pub(crate) fn check(
+    plan: &ExportPlan,
+    manifest: &ExportManifest,
+    allowed: Percent,
+) -> anyhow::Result<()> {
+    let mut shrunk = Shrunk::beyond(allowed);
+    for (planned, split) in plan.splits.iter().zip(&manifest.splits) {
+        if let Some(before) = &planned.documents_before {
+            let source = format!("run `{}` has", before.run);
+            shrunk.compare(
+                &split.collection,
+                before.documents,
+                source,
+                split.num_documents,
+            );
+        }
+    }
+    let command = format!("lob-export --run-id {}", manifest.run_id);
+    let refused = shrunk.refuse("nothing is published", command);
+    refused.map_err(|failure| anyhow::Error::from(failure).context(TooFewDocuments))
+}

@@ -1,0 +1,81 @@
+//! A split that lost most of its documents since the last run, and what is said and done then.
+
+use bson::rawdoc;
+use lob_testkit::split_documents::SplitDocuments;
+
+use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+
+/// `split_0_input` has these many documents from now on.
+fn replace(bed: &Bed, count: usize) {
+    bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
+    let documents = SplitDocuments::new(0, 4).take(count);
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+}
+
+fn is_published(bed: &Bed, run: &str) -> bool {
+    let key = format!("processed-splits/{run}/manifest.json");
+    bed.s3.object(BUCKET, &key).is_some()
+}
+
+/// The arguments of the command that a hint names.
+fn command_of(hint: &str) -> Vec<&str> {
+    let command = hint.split("`lob-export ").nth(1).unwrap();
+    let command = command.split('`').next().unwrap();
+    command.split(' ').collect()
+}
+
+#[tokio::test]
+async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_command_of_the_hint() {
+    let bed = Bed::new().await;
+    succeeded(bed.run(&["--run-id", "before"]).await);
+    for (count, run, told, needed) in [
+        (10, "few", "10 documents, run `before` has 30", "66.67%"),
+        (0, "none", "0 documents, run `few` has 10", "100%"),
+    ] {
+        replace(&bed, count);
+        let refused = bed.run(&["--run-id", run]).await;
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{stderr}");
+        assert!(!is_published(&bed, run));
+        let told = format!("`split_0_input` would have {told}");
+        assert!(stderr.contains(&told), "{stderr}");
+        let hint = stderr.lines().find(|line| line.starts_with("hint:"));
+        let command = command_of(hint.unwrap());
+        assert_eq!(command, ["--run-id", run, "--max-shrink", needed]);
+        succeeded(bed.run(&command).await);
+        assert!(is_published(&bed, run));
+    }
+}
+
+#[tokio::test]
+async fn a_commit_of_its_own_guards_against_loss_as_well() {
+    let bed = Bed::new().await;
+    succeeded(bed.run(&["--run-id", "before"]).await);
+    replace(&bed, 10);
+    for step in ["plan", "work"] {
+        succeeded(bed.run(&[step, "--run-id", "after"]).await);
+    }
+    let commit = ["commit", "--run-id", "after"];
+    let refused = bed.run(&commit).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    assert!(!is_published(&bed, "after"));
+    succeeded(
+        bed.run(&[&commit[..], &["--max-shrink", "100%"]].concat())
+            .await,
+    );
+    assert!(is_published(&bed, "after"));
+}
+
+#[tokio::test]
+async fn a_small_loss_and_runs_of_other_databases_are_no_reason_to_stop() {
+    let bed = Bed::new().await;
+    succeeded(
+        bed.run(&["--run-id", "before", "--columns-from", "none"])
+            .await,
+    );
+    replace(&bed, 24);
+    succeeded(bed.run(&["--run-id", "a-fifth-less"]).await);
+    let one = SplitDocuments::new(0, 4).take(1);
+    bed.mongo.load("small", "split_0_input", one).unwrap();
+    succeeded(bed.run(&["--run-id", "other", "--database", "small"]).await);
+}

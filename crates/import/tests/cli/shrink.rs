@@ -1,0 +1,47 @@
+//! A target that would lose most of its documents, and what is said and done then.
+
+use bson::rawdoc;
+
+use crate::bed::{Bed, succeeded, text};
+
+fn load(bed: &Bed, count: i32) {
+    let documents = (0..count).map(|id| rawdoc! { "_id": id });
+    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+}
+
+/// The arguments of the command that a hint names.
+fn command_of(hint: &str) -> Vec<&str> {
+    let command = hint.split("`lob-import ").nth(1).unwrap();
+    let command = command.split('`').next().unwrap();
+    command.split(' ').collect()
+}
+
+#[tokio::test]
+async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_hint() {
+    let bed = Bed::new().await;
+    load(&bed, 1000);
+    let before = bed.mongo.documents("raw", "split_0_input");
+    for args in [&[][..], &["--keep-previous"]] {
+        let refused = bed.import(args).await;
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{stderr}");
+        let told = "`raw.split_0_input` would have 30 documents, and has 1000";
+        assert!(stderr.contains(told), "{stderr}");
+        assert_eq!(bed.mongo.documents("raw", "split_0_input"), before);
+        assert_eq!(bed.collections(), ["split_0_input"]);
+        assert_eq!(bed.fetched(), [""; 0]);
+    }
+    let refused = bed.import(&[]).await;
+    let command = command_of(text(&refused.stderr));
+    assert_eq!(command, ["--run-id", "run-1", "--max-shrink", "97%"]);
+    succeeded(bed.run(&command).await);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_target_that_loses_little_is_replaced() {
+    let bed = Bed::new().await;
+    load(&bed, 37);
+    succeeded(bed.import(&[]).await);
+    bed.assert_imported();
+}
