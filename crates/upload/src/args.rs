@@ -96,6 +96,11 @@ pub struct Args {
 pub enum Command {
     /// Check that every object of a run is what its manifest says
     Verify(VerifyArgs),
+    /// Bring the files of a run back to disk, each proved by its SHA-256
+    ///
+    /// What is there already is proved and not fetched again, so a restore that was stopped goes on
+    /// with the same command; nothing that has other content is overwritten.
+    Restore(RestoreArgs),
     /// List what a run left unfinished: multipart uploads that take space and cost money
     Cleanup(CleanupArgs),
 }
@@ -109,6 +114,17 @@ pub struct VerifyArgs {
     /// Download every object as well, and compare its SHA-256
     #[arg(long)]
     pub full: bool,
+}
+
+/// The command line of `lob-upload restore`.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+    /// Folder for the files; it is made where there is none
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// The command line of `lob-upload cleanup`.
@@ -132,6 +148,7 @@ impl Args {
         let command = match self.command {
             None => return Ok(()),
             Some(Command::Verify(_)) => "verify",
+            Some(Command::Restore(_)) => "restore",
             Some(Command::Cleanup(_)) => "cleanup",
         };
         let (typed, shared) = (given(self)?, given(&self.s3)?);

@@ -4,6 +4,7 @@
 
 mod args;
 mod cleanup;
+mod committed;
 mod confirm;
 mod dry_run;
 mod footer;
@@ -13,6 +14,8 @@ mod open;
 mod pipeline;
 mod plan;
 mod read;
+mod restore;
+mod scratch;
 mod selection;
 mod send;
 mod send_all;
@@ -25,7 +28,7 @@ mod verify;
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::resolve;
 
-pub use args::{Args, CleanupArgs, Command, VerifyArgs};
+pub use args::{Args, CleanupArgs, Command, RestoreArgs, VerifyArgs};
 pub use settings::{HashKind, Settings};
 
 /// Resolves the settings and does what was asked for: uploads what they name, unless a command says
@@ -44,6 +47,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     match args.command {
         Some(Command::Verify(VerifyArgs { run, full })) => {
             verify::verify(run, full, settings, context).await
+        }
+        Some(Command::Restore(RestoreArgs { run, directory })) => {
+            restore::restore(run, directory, settings, context).await
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             cleanup::cleanup(run, yes, settings, context).await

@@ -191,7 +191,8 @@ pub(crate) async fn find_and_examine(
     Ok(examined)
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does work that blocks elsewhere.
+pub(crate) async fn blocking<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {

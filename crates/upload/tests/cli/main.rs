@@ -20,6 +20,7 @@ mod partial;
 mod processes;
 mod refusals;
 mod replies;
+mod restore;
 mod resume;
 mod selection;
 mod soak;

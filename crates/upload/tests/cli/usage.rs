@@ -19,6 +19,7 @@ async fn help_tells_every_flag() {
 
     Commands:
       verify   Check that every object of a run is what its manifest says
+      restore  Bring the files of a run back to disk, each proved by its SHA-256
       cleanup  List what a run left unfinished: multipart uploads that take space and cost money
 
     Options:

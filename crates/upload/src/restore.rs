@@ -1,0 +1,202 @@
+//! `lob-upload restore RUN DIR`: the files of a run back on disk.
+//!
+//! A file gets its name when every byte of it was written and hashed, and never takes the place of
+//! another: whatever stands in the folder with other content is refused before anything is written,
+//! and files that are there already are proved by their hash instead of being fetched again.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::hash::{Sha256, Sha256Hasher};
+use lob_core::manifest::DataFile;
+use lob_core::progress::{Progress, Work};
+use lob_core::run::RunId;
+
+use crate::committed::CommittedRun;
+use crate::open::blocking;
+use crate::scratch::Scratch;
+use crate::settings::Settings;
+use crate::source;
+use crate::summary::MIB;
+
+/// Files that are fetched at once.
+const FILES_AT_ONCE: usize = 4;
+/// Bytes of a file on disk that are hashed at once.
+const CHUNK: usize = 1 << 20;
+
+/// Brings all files of the run into `directory`.
+///
+/// # Errors
+/// A run that does not exist; a folder that holds other content under a file's name, or cannot be
+/// written; objects that are not what the manifest says, exit status 3.
+pub(crate) async fn restore(
+    id: RunId,
+    directory: PathBuf,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let committed = CommittedRun::find(id, settings, context).await?;
+    let scratch = Scratch::claim(&directory)?;
+    let (files, bytes) = (committed.files().len(), committed.bytes());
+    context.progress.begin(Work {
+        bytes: Some(bytes),
+        items: Some(files as u64),
+        unit: "files",
+    });
+    let missing = {
+        let (directory, progress) = (directory.clone(), context.progress.clone());
+        let files: Vec<_> = committed.files().cloned().collect();
+        blocking(context, move || missing(&directory, files, &*progress)).await?
+    };
+    let fetching = futures::stream::iter(&missing)
+        .map(|file| fetch(&committed, file, &directory, &scratch, context))
+        .buffer_unordered(FILES_AT_ONCE)
+        .try_collect::<Vec<_>>();
+    let fetched = context.interrupt.or(fetching).await?;
+    committed.refuse(&fetched.into_iter().flatten().collect::<Vec<_>>())?;
+    Ok(outcome(&committed, &directory, missing.len(), context))
+}
+
+/// The files that are not in `directory` yet. Blocks.
+///
+/// # Errors
+/// Names under which something else stands.
+fn missing(
+    directory: &Path,
+    files: Vec<DataFile>,
+    progress: &dyn Progress,
+) -> anyhow::Result<Vec<DataFile>> {
+    let (mut missing, mut others) = (Vec::new(), Vec::new());
+    for file in files {
+        let path = directory.join(&file.key);
+        if Scratch::is_in(&file.key) {
+            others.push(path);
+            continue;
+        }
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(file),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => others.push(path),
+            Err(error) => return Err(unusable(&path, error).into()),
+            Ok(metadata) if metadata.len() != file.size_bytes && !metadata.is_symlink() => {
+                others.push(path);
+            }
+            Ok(metadata) if metadata.is_dir() => others.push(path),
+            Ok(_) => {
+                let hashed = hash(&path).map_err(|error| unusable(&path, error))?;
+                if hashed == file.sha256 {
+                    progress.advance(file.size_bytes, 1);
+                } else {
+                    others.push(path);
+                }
+            }
+        }
+    }
+    if others.is_empty() {
+        return Ok(missing);
+    }
+    let others: Vec<_> = others
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let message = format!(
+        "nothing is restored, because something else stands in its place:\n{}",
+        others.join("\n")
+    );
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint("restore the run into another folder")
+        .into())
+}
+
+fn hash(path: &Path) -> io::Result<Sha256> {
+    let mut file = source::open(path)?;
+    let (mut hasher, mut chunk) = (Sha256Hasher::default(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(&chunk[..count]),
+        }
+    }
+}
+
+/// Downloads a file and gives it its name when it is proved. Says how its object is not what the
+/// manifest says, if it is not.
+async fn fetch(
+    committed: &CommittedRun,
+    file: &DataFile,
+    directory: &Path,
+    scratch: &Scratch,
+    context: &Context,
+) -> anyhow::Result<Option<String>> {
+    let path = directory.join(&file.key);
+    let unusable = |error| unusable(&path, error);
+    let mut unfinished = scratch.file().map_err(unusable)?;
+    let downloading = committed.download(file, context, |bytes| {
+        tokio::task::block_in_place(|| unfinished.write_all(bytes))
+    });
+    let difference = match downloading.await {
+        Err(error) => {
+            return Err(match error.downcast() {
+                Ok(error) => unusable(error).into(),
+                Err(error) => error.context(format!("`{}` is not restored", path.display())),
+            });
+        }
+        Ok(difference) => difference,
+    };
+    if difference.is_none() {
+        let named = || {
+            unfinished.as_file().sync_all()?;
+            fs::create_dir_all(path.parent().unwrap_or(directory))?;
+            unfinished.persist_noclobber(&path)?;
+            io::Result::Ok(())
+        };
+        tokio::task::block_in_place(named).map_err(unusable)?;
+        context.progress.advance(0, 1);
+    }
+    Ok(difference)
+}
+
+fn unusable(path: &Path, error: io::Error) -> Failure {
+    let message = format!("`{}` cannot be restored", path.display());
+    Failure::new(ExitStatus::Failed, message)
+        .with_hint("with a folder that can be read and written, and room, the same command goes on")
+        .caused_by(error)
+}
+
+fn outcome(
+    committed: &CommittedRun,
+    directory: &Path,
+    fetched: usize,
+    context: &Context,
+) -> Outcome {
+    let (id, files, bytes) = (
+        committed.run.location.id(),
+        committed.files().len(),
+        committed.bytes(),
+    );
+    let there = files - fetched;
+    let mut text = format!(
+        "run       {id}\n\
+         folder    {}\n\
+         files     {files}, of which {there} were there\n\
+         verified  {:.2} MiB, every byte was hashed\n",
+        directory.display(),
+        bytes as f64 / MIB,
+    );
+    text += &committed.failed_line();
+    let json = serde_json::json!({
+        "run_id": id,
+        "directory": directory,
+        "failed": committed.manifest.num_failed,
+        "files": files,
+        "fetched_files": fetched,
+        "kept_files": there,
+        "bytes": bytes,
+        "verified": true,
+        "metrics": context.metrics.snapshot(),
+    });
+    Outcome::new(text, json)
+}

@@ -1,0 +1,80 @@
+//! Where files stand while they are not whole: a folder beside them, which one process has at a
+//! time, and which goes when it ends. What a killed process left in it is removed by the next.
+
+use std::fs::{self, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use lob_core::failure::{ExitStatus, Failure};
+use tempfile::NamedTempFile;
+
+/// Its name in the folder of the files.
+const NAME: &str = ".lob-restore";
+/// The file in it that is locked by whoever has it.
+const LOCK: &str = "lock";
+
+/// The folder of unfinished files in `directory`.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes `directory` where there is none, and takes its scratch folder.
+    ///
+    /// # Errors
+    /// Another process has it; a folder that cannot be written.
+    pub(crate) fn claim(directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(NAME);
+        let failed = |message: &str| {
+            let message = format!("`{}` {message}", directory.display());
+            Failure::new(ExitStatus::Failed, message)
+        };
+        let unusable = |error: io::Error| failed("cannot be written").caused_by(error);
+        fs::create_dir_all(&path).map_err(unusable)?;
+        let lock = File::create(path.join(LOCK)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let taken = failed("is being restored by another process");
+                return Err(taken.with_hint("the same command goes on when that one has ended"));
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        let scratch = Self { path, _lock: lock };
+        scratch.clear().map_err(unusable)?;
+        Ok(scratch)
+    }
+
+    /// Whether a file of this name would stand among the unfinished ones.
+    pub(crate) fn is_in(name: &str) -> bool {
+        name.split('/').next() == Some(NAME)
+    }
+
+    /// A new file without a lasting name. Whoever may read the folder may read it.
+    pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(&self.path)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name() != LOCK {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "a folder is left over");
+        }
+    }
+}
