@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use lob_core::cli::{CommandLine, CommonArgs};
+use lob_core::failure::Failure;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
 
@@ -22,8 +24,12 @@ use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
 /// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_IMPORT_` and its name where only this tool is meant.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lob-import", version)]
+#[command(name = "lob-import", version, disable_help_subcommand = true)]
+#[command(mut_args(|arg| arg.global(true)))]
 pub struct Args {
+    /// What to do instead of an import.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Import the run with the latest time in its manifest
     #[arg(long, conflicts_with = "run_id")]
     pub latest: bool,
@@ -36,6 +42,59 @@ pub struct Args {
     /// The flags that every tool has.
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// What there is to do with a run beside importing it.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Read the target collections, and compare their digests with the manifest of a run
+    Verify(VerifyArgs),
+}
+
+/// The command line of `lob-import verify`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+}
+
+impl Args {
+    /// Refuses options that have no meaning for a subcommand: whoever types them expects one.
+    ///
+    /// # Errors
+    /// Such an option.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let Some(Command::Verify(_)) = self.command else {
+            return Ok(());
+        };
+        let given = |args: serde_json::Result<Value>| match args {
+            Ok(Value::Object(given)) => Ok(given),
+            Ok(_) => Ok(Map::new()),
+            Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
+        };
+        let flags = &self.flags;
+        let shared = [
+            given(serde_json::to_value(&flags.s3))?,
+            given(serde_json::to_value(&flags.mongo))?,
+        ];
+        let has_meaning = |key: &String| {
+            ["split", "database", "collection_pattern"].contains(&key.as_str())
+                || shared.iter().any(|shared| shared.contains_key(key))
+        };
+        let typed = given(serde_json::to_value(flags))?;
+        let typed = typed.into_iter().map(|(key, _)| key);
+        let switches = [(self.latest, "latest"), (self.list, "list")];
+        let switches = switches.into_iter().filter(|(is_on, _)| *is_on);
+        let mut typed = typed.chain(switches.map(|(_, name)| name.to_owned()));
+        match typed.find(|key| !has_meaning(key)) {
+            None => Ok(()),
+            Some(key) => Err(Failure::usage(format!(
+                "--{} has no meaning for `verify`",
+                key.replace('_', "-")
+            ))),
+        }
+    }
 }
 
 impl CommandLine for Args {

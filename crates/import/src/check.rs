@@ -3,17 +3,17 @@
 //! What was decoded has the digests of the manifest, and every document was acknowledged: what is
 //! left is to ask the server what it has.
 
-use lob_columns::Digest;
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_mongo::Staging;
+use lob_core::progress::{Hidden, Progress};
+use lob_mongo::{Scan, Staging};
 
 use crate::decode::Documents;
 use crate::settings::{Check, ImportSettings};
 use crate::splits::Split;
 
-/// Documents that wait while staging is read back.
-const READ_AHEAD: ByteSize = ByteSize::mib(16);
+/// Documents that wait while a collection is read back.
+pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
 /// Compares what was decoded with the manifest, and staging with what was decoded.
 ///
@@ -29,7 +29,7 @@ pub(crate) async fn check(
         let name = staging.name();
         Failure::integrity(format!("{what} in `{name}`: {found}, {expected}"))
     };
-    let (expected, tolerance) = (split.num_documents, tolerance(split, settings));
+    let (expected, tolerance) = (split.num_documents, split.tolerance(settings));
     if decoded.count.abs_diff(expected) > tolerance {
         let (found, expected) = (
             decoded.count.to_string(),
@@ -50,21 +50,16 @@ pub(crate) async fn check(
         return Err(differs("documents", counted.to_string(), decoded).into());
     }
     if how == Check::Full {
-        let digest = read_back(staging).await.map_err(Failure::from)?;
+        tracing::info!("reading `{}` back", staging.name());
+        let scan = staging.scan(READ_AHEAD).await.map_err(Failure::from)?;
+        let read = read_back(scan, &Hidden).await.map_err(Failure::from)?;
+        let digest = read.digest;
         if digest != decoded.digest {
             let decoded = format!("what was decoded has {}", decoded.digest);
             return Err(differs("digest of the documents", digest.to_string(), decoded).into());
         }
     }
     Ok(())
-}
-
-/// By how many documents the split may differ. What has digests may not.
-fn tolerance(split: &Split, settings: &ImportSettings) -> u64 {
-    match split.digest {
-        Some(_) => 0,
-        None => settings.count_tolerance.of(split.num_documents),
-    }
 }
 
 /// The server's own books may be wrong: where they are not as expected, only a count tells.
@@ -75,15 +70,19 @@ async fn count(expected: u64, staging: &Staging, how: Check) -> lob_mongo::Resul
     staging.count().await
 }
 
-/// The digest of what staging holds.
-async fn read_back(staging: &Staging) -> lob_mongo::Result<Digest> {
-    tracing::info!("reading `{}` back", staging.name());
-    let mut scan = staging.scan(READ_AHEAD).await?;
-    let mut digest = Digest::default();
+/// What a collection holds, every document read back.
+pub(crate) async fn read_back(
+    mut scan: Scan,
+    progress: &dyn Progress,
+) -> lob_mongo::Result<Documents> {
+    let mut documents = Documents::default();
     while let Some(batch) = scan.next().await? {
+        let before = documents.count;
         for document in batch.documents()? {
-            digest.add(document?.as_bytes());
+            documents.digest.add(document?.as_bytes());
+            documents.count += 1;
         }
+        progress.advance(0, documents.count - before);
     }
-    Ok(digest)
+    Ok(documents)
 }

@@ -14,18 +14,20 @@ mod runs;
 mod settings;
 mod splits;
 mod summary;
+mod verify;
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::{Sources, resolve};
 use lob_core::store::{Sending, Store};
 
-pub use args::Args;
+pub use args::{Args, Command, VerifyArgs};
 
 /// The command: resolves the settings, imports, and says what was done.
 ///
 /// # Errors
 /// Settings that are wrong, servers that fail, a run that is not what its manifest says.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+    args.check()?;
     let sources = Sources {
         borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
         ..context.sources("import", &args.flags, &args.common)
@@ -38,6 +40,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         return Ok(Outcome::settings(&resolved));
     }
     let settings = resolved.settings;
+    if let Some(Command::Verify(VerifyArgs { run })) = &args.command {
+        return verify::verify(run, &settings, context).await;
+    }
     if args.list {
         let folder = settings.s3.runs_folder()?;
         let listed = async {

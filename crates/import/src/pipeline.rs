@@ -88,7 +88,10 @@ pub(crate) async fn import(
 }
 
 /// The splits of the manifest that are asked for.
-fn select<'a>(run: &'a ChosenRun, selection: &SplitSelection) -> anyhow::Result<Vec<&'a Split>> {
+pub(crate) fn select<'a>(
+    run: &'a ChosenRun,
+    selection: &SplitSelection,
+) -> anyhow::Result<Vec<&'a Split>> {
     let all = &run.splits;
     let Some(wanted) = selection.numbers() else {
         return Ok(all.iter().collect());

@@ -6,6 +6,7 @@ use lob_core::manifest::{ExportedFile, ManifestError, PublishedSplit};
 use lob_mongo::Definition;
 
 use crate::decode::Documents;
+use crate::settings::ImportSettings;
 
 /// A split of a run.
 #[derive(Debug, Clone)]
@@ -71,6 +72,14 @@ impl Split {
             },
             files,
         })
+    }
+
+    /// By how many documents the split may differ. What has digests may not.
+    pub(crate) fn tolerance(&self, settings: &ImportSettings) -> u64 {
+        match self.digest {
+            Some(_) => 0,
+            None => settings.count_tolerance.of(self.num_documents),
+        }
     }
 
     /// Size of all data files.

@@ -4,12 +4,14 @@
 //! insert, a drop or a swap still means the same collection.
 
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
+use lob_core::byte_size::ByteSize;
 use uuid::Uuid;
 
 use crate::collect::ONE_ID;
 use crate::command::{Command, documents};
 use crate::error::{Error, Result, code};
 use crate::id::invalid;
+use crate::scan::{Scan, ScanOptions, ScanRange};
 use crate::server::Database;
 
 /// An ordinary collection as it was found by name.
@@ -95,6 +97,23 @@ impl Collection {
         let looking = || collection.collect_once(&command, body.clone(), 1, ONE_ID);
         let found = self.database.server.retry(looking).await?;
         Ok(found.is_empty())
+    }
+
+    /// Starts to read all of it back, from the primary, whatever the connection string says. `queue`
+    /// is how many bytes of documents may wait.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn read_back(&self, queue: ByteSize) -> Result<Scan> {
+        let mut collection = self.clone();
+        collection.database = self.database.on_primary();
+        let size = collection.size().await?;
+        let options = ScanOptions {
+            at: None,
+            queue,
+            mean_document_size: size.mean_document_size(),
+        };
+        Ok(collection.scan(ScanRange::default(), options))
     }
 
     /// Fails if the name stands for another collection now, or for none.

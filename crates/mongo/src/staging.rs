@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::entries::{Entries, FinishedFile, SplitImport};
 use crate::error::{Error, Result, code};
 use crate::id::invalid;
-use crate::scan::{Scan, ScanOptions, ScanRange};
+use crate::scan::Scan;
 use crate::server::Database;
 use crate::write_settings::WriteSettings;
 
@@ -124,21 +124,12 @@ impl Staging {
         self.collection.estimated_count().await
     }
 
-    /// Starts to read it back, from the primary, whatever the connection string says. `queue` is
-    /// how many bytes of documents may wait.
+    /// Starts to read it back: see [`Collection::read_back`].
     ///
     /// # Errors
     /// A server that does not answer.
     pub async fn scan(&self, queue: ByteSize) -> Result<Scan> {
-        let mut collection = self.collection.clone();
-        collection.database = collection.database.on_primary();
-        let size = collection.size().await?;
-        let options = ScanOptions {
-            at: None,
-            queue,
-            mean_document_size: size.mean_document_size(),
-        };
-        Ok(collection.scan(ScanRange::default(), options))
+        self.collection.read_back(queue).await
     }
 
     /// True if it has taken the place of `target`.

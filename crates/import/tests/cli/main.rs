@@ -12,3 +12,4 @@ mod secrets;
 mod shrink;
 mod trap;
 mod usage;
+mod verify;

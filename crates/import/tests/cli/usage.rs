@@ -16,7 +16,10 @@ async fn help_tells_every_flag() {
     Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or `LOB_IMPORT_`
     and its name where only this tool is meant.
 
-    Usage: lob-import [OPTIONS]
+    Usage: lob-import [OPTIONS] [COMMAND]
+
+    Commands:
+      verify  Read the target collections, and compare their digests with the manifest of a run
 
     Options:
           --latest

@@ -1,0 +1,159 @@
+//! `lob-import verify RUN`: do the target collections still hold what the manifest says?
+//!
+//! Every document is read, and their digest is compared. A run of the original has no digest: there
+//! the documents are counted.
+
+use std::fmt::Write as _;
+
+use lob_columns::Digest;
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::Failure;
+use lob_core::progress::Work;
+use lob_core::run::RunId;
+use lob_core::store::{Sending, Store};
+use lob_mongo::{Database, Server};
+use serde_json::json;
+
+use crate::check::{READ_AHEAD, read_back};
+use crate::decode::Documents;
+use crate::pipeline::select;
+use crate::runs::{ChosenRun, choose};
+use crate::settings::ImportSettings;
+use crate::splits::Split;
+
+/// A target collection that is as the manifest says.
+struct VerifiedSplit {
+    split_id: u32,
+    target: String,
+    documents: u64,
+    /// Of all documents as they were read; none where they were counted alone.
+    digest: Option<Digest>,
+}
+
+/// Compares every target collection with its split of the run `id`.
+///
+/// # Errors
+/// A run that does not exist; collections that are not what the manifest says, exit status 3; the
+/// servers'.
+pub(crate) async fn verify(
+    id: &RunId,
+    settings: &ImportSettings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let verifying = async {
+        let folder = settings.s3.runs_folder()?;
+        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
+        let run = choose(&store, folder, Some(id), false).await?;
+        let server = Server::connect(&settings.mongo).await;
+        let database = server.map_err(Failure::from)?.database(&settings.database);
+        verify_splits(&run, &database, settings, context).await
+    };
+    let verified = context.interrupt.or(verifying).await?;
+    Ok(outcome(id, settings, &verified, context))
+}
+
+async fn verify_splits(
+    run: &ChosenRun,
+    database: &Database,
+    settings: &ImportSettings,
+    context: &Context,
+) -> anyhow::Result<Vec<VerifiedSplit>> {
+    let splits = select(run, &settings.split)?;
+    context.progress.begin(Work {
+        bytes: None,
+        items: Some(splits.iter().map(|split| split.num_documents).sum()),
+        unit: "documents",
+    });
+    let (mut verified, mut differing) = (Vec::new(), Vec::new());
+    for split in splits {
+        let target = settings.collection_pattern.name(split.split_id);
+        match verify_split(split, target, database, settings, context).await? {
+            Ok(split) => verified.push(split),
+            Err(difference) => differing.push(difference),
+        }
+    }
+    if differing.is_empty() {
+        return Ok(verified);
+    }
+    let id = run.location.id();
+    let message = format!(
+        "the target collections are not what run `{id}` holds:\n{}",
+        differing.join("\n")
+    );
+    Err(Failure::integrity(message).into())
+}
+
+/// The collection, or how it is not what the manifest says.
+async fn verify_split(
+    split: &Split,
+    target: String,
+    database: &Database,
+    settings: &ImportSettings,
+    context: &Context,
+) -> Result<Result<VerifiedSplit, String>, Failure> {
+    let Some(collection) = database.collection(&target).await? else {
+        return Ok(Err(format!("`{}.{target}` is not there", database.name())));
+    };
+    let namespace = collection.namespace();
+    let (documents, digest) = match split.digest {
+        Some(expected) => {
+            let scan = collection.read_back(READ_AHEAD).await?;
+            let Documents { count, digest } = read_back(scan, &*context.progress).await?;
+            if digest != expected {
+                let told = split.num_documents;
+                return Ok(Err(format!(
+                    "`{namespace}` has {count} documents of the digest {digest}, the manifest says \
+                     {told} of {expected}"
+                )));
+            }
+            (count, Some(digest))
+        }
+        None => (collection.exact_count().await?, None),
+    };
+    let expected = split.num_documents;
+    if documents.abs_diff(expected) > split.tolerance(settings) {
+        return Ok(Err(format!(
+            "`{namespace}` has {documents} documents, the manifest says {expected}"
+        )));
+    }
+    Ok(Ok(VerifiedSplit {
+        split_id: split.split_id,
+        target,
+        documents,
+        digest,
+    }))
+}
+
+fn outcome(
+    id: &RunId,
+    settings: &ImportSettings,
+    verified: &[VerifiedSplit],
+    context: &Context,
+) -> Outcome {
+    let documents: u64 = verified.iter().map(|split| split.documents).sum();
+    let (count, database) = (verified.len(), &settings.database);
+    let mut text = format!(
+        "run {id}: {documents} documents of {count} splits are in `{database}` as the manifest says\n"
+    );
+    for split in verified {
+        let _ = write!(text, "  {}: {} documents", split.target, split.documents);
+        let _ = match split.digest {
+            Some(digest) => writeln!(text, ", all read, digest {digest}"),
+            None => writeln!(text, ", counted: a run of the original has no digest"),
+        };
+    }
+    let json = json!({
+        "run_id": id,
+        "database": database,
+        "documents": documents,
+        "splits": verified.iter().map(|split| json!({
+            "split_id": split.split_id,
+            "collection": split.target,
+            "documents": split.documents,
+            "digest": split.digest.map(|digest| digest.to_string()),
+        })).collect::<Vec<_>>(),
+        "verified": true,
+        "metrics": context.metrics.snapshot(),
+    });
+    Outcome::new(text, json)
+}

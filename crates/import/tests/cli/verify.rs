@@ -1,0 +1,84 @@
+//! `lob-import verify`: whatever is not in its place as the manifest says is named.
+
+use bson::rawdoc;
+use lob_testkit::split_documents::SplitDocuments;
+use serde_json::Value;
+
+use crate::bed::{Bed, assert_shown, succeeded, text};
+
+async fn imported() -> Bed {
+    let bed = Bed::new().await;
+    succeeded(bed.import(&[]).await);
+    bed
+}
+
+#[tokio::test]
+async fn targets_are_verified_by_reading_every_document_and_no_data_file() {
+    let bed = imported().await;
+    let (fetched, collections) = (bed.fetched(), bed.mongo.collections("raw"));
+    let verify = ["verify", "run-1", "--log-level", "error"];
+    assert_shown!(bed.run(&verify).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits are in `raw` as the manifest says
+      split_0_input: 30 documents, all read, digest [DIGEST]
+      split_1_input: 20 documents, all read, digest [DIGEST]
+    ----- stderr -----
+    "#);
+    let output = succeeded(
+        bed.run(&[&verify[..], &["--json", "--split", "1"]].concat())
+            .await,
+    );
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["documents"], 20);
+    assert_eq!(result["verified"], true);
+    assert_eq!(result["splits"][0]["collection"], "split_1_input");
+    assert_eq!(bed.fetched(), fetched);
+    assert_eq!(bed.mongo.collections("raw"), collections);
+}
+
+#[tokio::test]
+async fn every_target_that_is_another_one_or_gone_is_named() {
+    let bed = imported().await;
+    let other = rawdoc! { "_id": "another" };
+    bed.mongo.load("raw", "split_0_input", [other]).unwrap();
+    let refused = bed.run(&["verify", "run-1"]).await;
+    let stderr = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("`raw.split_0_input` has 31 documents"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("split_1_input"), "{stderr}");
+
+    // As many documents, of which one is another.
+    let documents = SplitDocuments::new(0, 4).take(29);
+    let documents = documents.chain([rawdoc! { "_id": "another" }]);
+    bed.mongo.load("copy", "split_0_input", documents).unwrap();
+    let refused = bed.run(&["verify", "run-1", "--database", "copy"]).await;
+    let stderr = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{stderr}");
+    for told in [
+        "`copy.split_0_input` has 30 documents of the digest",
+        "`copy.split_1_input` is not there",
+    ] {
+        assert!(stderr.contains(told), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn options_of_an_import_are_refused_by_verify() {
+    let bed = Bed::new().await;
+    for (args, name) in [
+        (&["--no-replace", "verify", "run-1"][..], "--no-replace"),
+        (&["verify", "run-1", "--max-shrink", "5%"], "--max-shrink"),
+        (&["verify", "run-1", "--latest"], "--latest"),
+        (&["--list", "verify", "run-1"], "--list"),
+    ] {
+        let refused = bed.run(args).await;
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{stderr}");
+        let told = format!("{name} has no meaning for `verify`");
+        assert!(stderr.contains(&told), "{stderr}");
+    }
+}
