@@ -114,14 +114,26 @@ impl Context {
 pub struct Outcome {
     text: String,
     json: serde_json::Value,
+    /// Whether it tells of something that was done, and not only what was asked for.
+    is_done: bool,
 }
 
 impl Outcome {
-    /// A summary for people, and the same for machines.
+    /// A summary of what was done, for people, and the same for machines. That it cannot be printed
+    /// undoes nothing and is no failure.
     pub fn new(text: impl Into<String>, json: serde_json::Value) -> Self {
         Self {
             text: text.into(),
             json,
+            is_done: true,
+        }
+    }
+
+    /// What somebody wanted to know: there is nothing else, so that it must be printed.
+    pub fn answer(text: impl Into<String>, json: serde_json::Value) -> Self {
+        Self {
+            is_done: false,
+            ..Self::new(text, json)
         }
     }
 
@@ -137,7 +149,7 @@ impl Outcome {
             .origins
             .iter()
             .map(|o| format!("{:width$} = {}  # {}\n", o.key, o.value, o.origin));
-        Self::new(
+        Self::answer(
             lines.collect::<String>(),
             serde_json::json!(resolved.origins),
         )
@@ -163,7 +175,7 @@ pub fn main<A: CommandLine>(
             write_stderr(error.render().to_string().trim_end());
             return ExitStatus::Usage.into();
         }
-        Err(help) => return write_stdout(&help.render().to_string()),
+        Err(help) => return print(&help.render().to_string()),
     };
     let common = args.common().clone();
     redact_panics();
@@ -197,11 +209,7 @@ pub fn main<A: CommandLine>(
     // A worker that is still blocked must not keep the process.
     runtime.shutdown_background();
     match result {
-        Ok(outcome) => write_stdout(&if common.json {
-            format!("{}\n", outcome.json)
-        } else {
-            outcome.text
-        }),
+        Ok(outcome) => tell(&outcome, common.json),
         Err(error) => {
             write_stderr(report::render(&error).trim_end());
             ExitStatus::of(&error).into()
@@ -243,19 +251,38 @@ fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::Mu
     ))
 }
 
-/// Writes the result. A reader that has gone away, as in `… | head`, is no failure.
-fn write_stdout(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout
-        .write_all(redact(text).as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
+/// Prints the result. What was done stands whether or not that succeeds: then the log has it.
+fn tell(outcome: &Outcome, json: bool) -> ExitCode {
+    let text = match json {
+        true => format!("{}\n", outcome.json),
+        false => outcome.text.clone(),
+    };
+    if !outcome.is_done {
+        return print(&text);
+    }
+    if let Err(error) = write_stdout(&text) {
+        let result = &outcome.json;
+        tracing::warn!(%error, %result, "all is done, but the result cannot be written to stdout");
+    }
+    ExitStatus::Done.into()
+}
+
+/// Prints what was asked for. A reader that has gone away, as in `… | head`, is no failure.
+fn print(text: &str) -> ExitCode {
+    match write_stdout(text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             write_stderr(&format!("error: the result cannot be written: {error}"));
             ExitStatus::Failed.into()
         }
         _ => ExitStatus::Done.into(),
     }
+}
+
+/// Writes to stdout, without secrets.
+fn write_stdout(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(redact(text).as_bytes())?;
+    stdout.flush()
 }
 
 /// Writes a line to stderr, without secrets.

@@ -156,5 +156,8 @@ fn outcome(
         "aborted": aborted,
         "uploads": uploads,
     });
-    Outcome::new(text, json)
+    match aborted {
+        true => Outcome::new(text, json),
+        false => Outcome::answer(text, json),
+    }
 }

@@ -110,7 +110,8 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
             "ranges": split.range_count(),
         })).collect::<Vec<_>>(),
     });
-    Outcome::new(text, json)
+    // A caller without the run's id cannot go on.
+    Outcome::answer(text, json)
 }
 
 /// What one worker did.

@@ -93,5 +93,5 @@ pub(crate) fn runs(url: &str, listed: &[ListedRun]) -> Outcome {
             }
         }
     }
-    Outcome::new(text, json!(entries))
+    Outcome::answer(text, json!(entries))
 }

@@ -155,5 +155,5 @@ fn outcome(
         "verified": true,
         "metrics": context.metrics.snapshot(),
     });
-    Outcome::new(text, json)
+    Outcome::answer(text, json)
 }

@@ -84,7 +84,7 @@ pub(crate) fn outcome(
         "manifest_bytes": manifest_bytes,
         "planned": files,
     });
-    Ok(Outcome::new(text, json))
+    Ok(Outcome::answer(text, json))
 }
 
 fn planned<'a>(settings: &Settings, budget: &PartBudget, file: &'a SourceFile) -> PlannedFile<'a> {

@@ -57,7 +57,7 @@ pub(crate) async fn verify(
         "verified": true,
         "metrics": context.metrics.snapshot(),
     });
-    Ok(Outcome::new(text, json))
+    Ok(Outcome::answer(text, json))
 }
 
 /// Says how an object is not what the manifest says, if it is not.

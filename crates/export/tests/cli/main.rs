@@ -13,5 +13,6 @@ mod refusals;
 mod resume;
 mod secrets;
 mod shrink;
+mod stdout;
 mod usage;
 mod workers;

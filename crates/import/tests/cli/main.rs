@@ -10,6 +10,7 @@ mod refusals;
 mod resume;
 mod secrets;
 mod shrink;
+mod stdout;
 mod trap;
 mod usage;
 mod verify;

@@ -24,5 +24,6 @@ mod restore;
 mod resume;
 mod selection;
 mod soak;
+mod stdout;
 mod usage;
 mod verify;
