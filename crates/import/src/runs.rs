@@ -12,6 +12,9 @@ use lob_core::store::{Store, StoreError, StoreErrorKind};
 use crate::legacy;
 use crate::splits::Split;
 
+/// The tool that writes the runs that are imported.
+const EXPORTER: &str = "lob-export";
+
 /// A run that is to be imported, and where its data files are.
 #[derive(Debug)]
 pub(crate) struct ChosenRun {
@@ -31,42 +34,62 @@ pub(crate) struct RunSummary {
     pub(crate) is_legacy: bool,
 }
 
-/// A committed run, or why it cannot be imported.
-pub(crate) type ListedRun = (RunId, anyhow::Result<RunSummary>);
+/// What a committed run is.
+#[derive(Debug)]
+pub(crate) enum Listed {
+    /// It can be imported.
+    Export(RunSummary),
+    /// Another tool wrote it, such as an upload below the same prefix: it is no export.
+    OtherTool(String),
+    /// It cannot be read, so that nobody knows how late it is.
+    Unreadable(anyhow::Error),
+}
 
 /// All committed runs, the latest last.
-pub(crate) async fn list(store: &Store, folder: &Prefix) -> anyhow::Result<Vec<ListedRun>> {
+pub(crate) async fn list(
+    store: &Store,
+    folder: &Prefix,
+) -> Result<Vec<(RunId, Listed)>, StoreError> {
     let read = |manifest: &mut dyn Read| ManifestHead::read(manifest);
-    let runs = committed_runs(store, folder, read).await?;
+    let runs = committed_runs(store, folder, read).await?.into_iter();
     let mut listed: Vec<_> = runs
-        .into_iter()
         .map(|(id, head)| {
-            let summary = summary(&id, head);
-            (id, summary)
+            let listed = listed(&id, head).unwrap_or_else(Listed::Unreadable);
+            (id, listed)
         })
         .collect();
-    listed.sort_by_key(|run| run.1.as_ref().ok().map(|summary| summary.export_timestamp));
+    listed.sort_by_key(|(_, listed)| match listed {
+        Listed::Export(summary) => Some(summary.export_timestamp),
+        Listed::OtherTool(_) | Listed::Unreadable(_) => None,
+    });
     Ok(listed)
 }
 
-/// What the list says of the run `id`.
-fn summary(
+/// What the head of the manifest of run `id` says of it.
+fn listed(
     id: &RunId,
     head: Result<Result<ManifestHead, ManifestError>, StoreError>,
-) -> anyhow::Result<RunSummary> {
+) -> anyhow::Result<Listed> {
     let refused = |error: ManifestError| Failure::new(status_of(&error), error.to_string());
     let head = head?.map_err(refused)?;
     if head.run_id != *id {
         return Err(refused(ManifestError::OtherRun(head.run_id)).into());
     }
-    Ok(RunSummary {
+    if let Some(tool) = other_tool(&head) {
+        return Ok(Listed::OtherTool(tool.to_owned()));
+    }
+    let time = head.export_timestamp;
+    Ok(Listed::Export(RunSummary {
         is_legacy: head.is_legacy(),
-        export_timestamp: head
-            .export_timestamp
-            .context("it has no time of an export")?,
+        export_timestamp: time.context("it has no time of an export")?,
         num_splits: head.num_splits,
         total_documents: head.total_documents,
-    })
+    }))
+}
+
+/// The tool that a manifest names, if it is another. That of the original names none.
+fn other_tool(head: &ManifestHead) -> Option<&str> {
+    head.tool.as_deref().filter(|tool| *tool != EXPORTER)
 }
 
 /// A manifest by who wrote it.
@@ -161,7 +184,14 @@ pub(crate) async fn choose(
         }
         .caused_by(error)
     };
-    let (id, is_legacy) = (location.id().clone(), head.map_err(refused)?.is_legacy());
+    let head = head.map_err(refused)?;
+    if let Some(tool) = other_tool(&head) {
+        let message = format!("run `{}` is no export: `{tool}` wrote it", location.id());
+        return Err(Failure::new(ExitStatus::Failed, message)
+            .with_hint("`lob-import --list` lists the runs")
+            .into());
+    }
+    let (id, is_legacy) = (location.id().clone(), head.is_legacy());
     let read_whole = move |manifest: &mut dyn Read| read(&id, is_legacy, manifest);
     let manifest = read_manifest(store, &location, read_whole).await?;
     let (manifest, manifest_hash) = manifest.map_err(refused)?;
@@ -184,15 +214,19 @@ pub(crate) async fn choose(
 async fn latest_of(store: &Store, folder: &Prefix) -> anyhow::Result<RunId> {
     let url = store.url(&folder.folder());
     let mut latest = None;
-    for (id, summary) in list(store, folder).await? {
-        if let Err(error) = summary {
-            let message = format!("run `{id}` below `{url}` cannot be read, and may be the latest");
-            return Err(Failure::new(ExitStatus::of(&error), message)
-                .with_hint("name a run with --run-id")
-                .caused_by(error)
-                .into());
+    for (id, listed) in list(store, folder).await? {
+        match listed {
+            Listed::Export(_) => latest = Some(id),
+            Listed::OtherTool(tool) => tracing::info!(run = %id, tool, "passed over: no export"),
+            Listed::Unreadable(error) => {
+                let message =
+                    format!("run `{id}` below `{url}` cannot be read, and may be the latest");
+                return Err(Failure::new(ExitStatus::of(&error), message)
+                    .with_hint("name a run with --run-id")
+                    .caused_by(error)
+                    .into());
+            }
         }
-        latest = Some(id);
     }
     latest.ok_or_else(|| {
         Failure::new(ExitStatus::Failed, format!("there is no run below `{url}`"))

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
+use lob_core::run::RunId;
 use serde_json::json;
 
 use crate::pipeline::Imported;
-use crate::runs::ListedRun;
+use crate::runs::Listed;
 
 /// The summary for people and for machines.
 pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome {
@@ -58,15 +59,15 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
 }
 
 /// The list of the runs below `url`, the latest last.
-pub(crate) fn runs(url: &str, listed: &[ListedRun]) -> Outcome {
+pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
     let mut text = String::new();
     if listed.is_empty() {
         let _ = writeln!(text, "there is no run below `{url}`");
     }
     let mut entries = Vec::new();
-    for (id, manifest) in listed {
-        match manifest {
-            Ok(manifest) => {
+    for (id, listed) in listed {
+        let error = match listed {
+            Listed::Export(manifest) => {
                 let _ = writeln!(
                     text,
                     "{id}  {:.0}  {} splits  {} documents{}",
@@ -86,12 +87,13 @@ pub(crate) fn runs(url: &str, listed: &[ListedRun]) -> Outcome {
                     "total_documents": manifest.total_documents,
                     "legacy": manifest.is_legacy,
                 }));
+                continue;
             }
-            Err(error) => {
-                let _ = writeln!(text, "{id}  cannot be imported: {error}");
-                entries.push(json!({ "run_id": id, "error": error.to_string() }));
-            }
-        }
+            Listed::OtherTool(tool) => format!("`{tool}` wrote it"),
+            Listed::Unreadable(error) => error.to_string(),
+        };
+        let _ = writeln!(text, "{id}  cannot be imported: {error}");
+        entries.push(json!({ "run_id": id, "error": error }));
     }
     Outcome::answer(text, json!(entries))
 }

@@ -1,6 +1,6 @@
 //! What a Parquet file says of itself at its end: how many rows, and the names of its columns.
 //!
-//! The file may be damaged or no Parquet at all. Only the front of the footer is decoded, field by
+//! Of a file with an encrypted footer it says neither. The file may be damaged or no Parquet at all. Only the front of the footer is decoded, field by
 //! field, so its size costs no memory and its nesting no stack; a type of column that is newer than
 //! this tool does not matter.
 
@@ -13,6 +13,8 @@ use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TInputProto
 
 /// The four bytes at both ends.
 const MAGIC: [u8; 4] = *b"PAR1";
+/// The same where the footer is encrypted.
+const ENCRYPTED_MAGIC: [u8; 4] = *b"PARE";
 /// Magic, footer length and magic: the least that a file can have.
 const SMALLEST: u64 = 12;
 /// Footer length and magic.
@@ -30,9 +32,10 @@ const CHARGE_PER_BYTE: usize = 4;
 /// What the footer says of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
-    /// Rows of all row groups.
-    pub(crate) rows: u64,
-    /// The names of the top-level columns, in the order of the schema.
+    /// Rows of all row groups; absent where the footer is encrypted.
+    pub(crate) rows: Option<u64>,
+    /// The names of the top-level columns, in the order of the schema; none where the footer is
+    /// encrypted.
     pub(crate) columns: Arc<[String]>,
 }
 
@@ -61,7 +64,7 @@ pub(crate) enum FooterError {
     TooShort(u64),
     #[error("it does not begin with `PAR1`")]
     Head,
-    #[error("it does not end with `PAR1`; it is cut off or not Parquet")]
+    #[error("it does not end as it begins; it is cut off or not Parquet")]
     Tail,
     #[error("its footer has {0} bytes, more than the file")]
     Length(u64),
@@ -87,15 +90,21 @@ impl Footer {
         file.seek(SeekFrom::Start(size - TAIL))?;
         file.read_exact(&mut length)?;
         file.read_exact(&mut tail)?;
-        if head != MAGIC {
+        if head != MAGIC && head != ENCRYPTED_MAGIC {
             return Err(FooterError::Head);
         }
-        if tail != MAGIC {
+        if tail != head {
             return Err(FooterError::Tail);
         }
         let length = u64::from(u32::from_le_bytes(length));
         if length > size - SMALLEST {
             return Err(FooterError::Length(length));
+        }
+        if head == ENCRYPTED_MAGIC {
+            return Ok(Self {
+                rows: None,
+                columns: Vec::new().into(),
+            });
         }
         file.seek(SeekFrom::Start(size - TAIL - length))?;
         Self::decode(file.take(length), length)
@@ -117,9 +126,10 @@ impl Footer {
         }
         Ok(Self {
             columns: columns.ok_or(FooterError::Schema)?.into(),
-            rows: rows
-                .and_then(|rows| u64::try_from(rows).ok())
-                .ok_or(FooterError::Rows)?,
+            rows: Some(
+                rows.and_then(|rows| u64::try_from(rows).ok())
+                    .ok_or(FooterError::Rows)?,
+            ),
         })
     }
 }
@@ -238,13 +248,29 @@ mod tests {
     #[test]
     fn rows_and_top_level_columns_are_read() {
         let footer = read(&feed()).unwrap();
-        assert_eq!(footer.rows, 100);
+        assert_eq!(footer.rows, Some(100));
         assert_eq!(footer.columns[..3], ["timestamp", "sequence", "symbol"]);
         assert_eq!(footer.columns.len(), 10);
         let nested = with_schema(&[("root", 2), ("a", 1), ("b", 1), ("c", 0), ("d", 0)]);
         let footer = read(&nested).unwrap();
         assert_eq!(*footer.columns, ["a", "d"]);
-        assert_eq!(footer.rows, 7);
+        assert_eq!(footer.rows, Some(7));
+    }
+
+    #[test]
+    fn an_encrypted_footer_says_neither_rows_nor_columns_and_has_to_be_whole() {
+        let file = |head: &[u8], length: u32, tail: &[u8]| {
+            read(&[head, b"secret", &length.to_le_bytes(), tail].concat())
+        };
+        let footer = file(b"PARE", 6, b"PARE").unwrap();
+        assert_eq!((footer.rows, &*footer.columns), (None, &[][..]));
+        for broken in [
+            file(b"PARE", 7, b"PARE"),
+            file(b"PARE", 6, b"PAR1"),
+            file(b"PAR1", 6, b"PARE"),
+        ] {
+            assert!(broken.is_err(), "{broken:?}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> 
         relative_path: path.clone(),
         s3_path: run.store.url(&run.key(path)),
         size_mb: hashes.size as f64 / MIB,
-        row_count: source.footer.rows,
+        row_count: source.footer.rows.unwrap_or_default(),
         schema_fields: Arc::clone(&source.footer.columns),
         checksum: match hashes.md5 {
             Some(md5) => format!("md5:{md5}"),

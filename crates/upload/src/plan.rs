@@ -87,7 +87,7 @@ impl UploadWork {
             relative_path: file.relative_path.clone(),
             size_bytes: file.fingerprint.size,
             modified_nanoseconds: file.fingerprint.modified,
-            row_count: file.footer.rows,
+            row_count: file.footer.rows.unwrap_or_default(),
         });
         Self {
             source_directory: settings.source_dir.display().to_string(),
@@ -192,6 +192,12 @@ fn examine_one(
     let fingerprint = Fingerprint::of(&file).with_context(named)?;
     let footer = Footer::read(&file)
         .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;
+    if footer.rows.is_none() {
+        let path = path.display();
+        tracing::warn!(
+            "`{path}` has an encrypted footer: the manifest has 0 rows and no columns for it"
+        );
+    }
     let buffer_size = settings.parts.buffer_size;
     if budget.part_size_for(fingerprint.size) > buffer_size.0 {
         return Err(Failure::usage(format!(

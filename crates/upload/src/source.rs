@@ -5,6 +5,7 @@
 //! named, is an error that names the path; nothing is left out in silence.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,6 +23,10 @@ use crate::freeze::Fingerprint;
 use crate::selection::Selection;
 
 const SUFFIX: &[u8] = b".parquet";
+/// Ends of names, in any case, that are Parquet elsewhere.
+const OTHER_SPELLINGS: [&str; 3] = ["parquet", "parq", "pq"];
+/// Files of other spellings that are told by name.
+const MAX_TOLD: usize = 10;
 /// Longest name that a manifest may hold, in bytes.
 const MAX_NAME: usize = 900;
 /// Longest key of S3, in bytes.
@@ -97,7 +102,12 @@ pub(crate) fn find(
     selection: &Selection,
     run_folder: &str,
 ) -> Result<Vec<(String, PathBuf)>, SourceError> {
-    let Listing { mut files, seen } = list(root, selection)?;
+    let Listing {
+        mut files,
+        seen,
+        misspelled,
+    } = list(root, selection)?;
+    warn_of_spelling(misspelled);
     if seen == 0 {
         return Err(SourceError::Empty(root.to_owned()));
     }
@@ -147,6 +157,8 @@ struct Listing {
     files: Vec<(String, PathBuf)>,
     /// Files that could have been selected.
     seen: usize,
+    /// Files that would be selected if their names were spelt otherwise.
+    misspelled: Vec<PathBuf>,
 }
 
 fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
@@ -177,6 +189,9 @@ fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
             continue;
         }
         if !is_parquet(relative) {
+            if is_misspelled(relative) && selection.takes(relative) {
+                listing.misspelled.push(relative.to_owned());
+            }
             continue;
         }
         listing.seen += 1;
@@ -240,6 +255,35 @@ fn is_parquet(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(SUFFIX)
 }
 
+fn is_misspelled(path: &Path) -> bool {
+    let spelling = path.extension().and_then(OsStr::to_str);
+    spelling.is_some_and(|spelling| {
+        let mut others = OTHER_SPELLINGS.iter();
+        others.any(|other| spelling.eq_ignore_ascii_case(other))
+    })
+}
+
+/// They may be meant, and then nobody would miss them before the day on which they are needed.
+fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
+    if misspelled.is_empty() {
+        return;
+    }
+    misspelled.sort();
+    let told: Vec<_> = misspelled
+        .iter()
+        .take(MAX_TOLD)
+        .map(|path| format!("`{}`", escaped(path)))
+        .collect();
+    let (count, told) = (misspelled.len(), told.join(", "));
+    let more = match count.saturating_sub(MAX_TOLD) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    tracing::warn!(
+        "{count} files are not uploaded, because their names do not end with `.parquet`: {told}{more}"
+    );
+}
+
 fn escaped(path: &Path) -> impl std::fmt::Display {
     path.to_string_lossy().escape_debug().to_string()
 }
@@ -274,7 +318,6 @@ fn check_names<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;

@@ -136,6 +136,32 @@ async fn the_latest_run_is_that_of_the_latest_time() {
 }
 
 #[tokio::test]
+async fn runs_of_another_tool_are_passed_over_and_never_imported() {
+    let bed = Bed::new().await;
+    for (run, manifest) in [
+        ("run-2", r#"{ "tool": "lob-upload", "format_version": 2 }"#),
+        ("run-3", r#"{ "tool": "stranger", "splits": {} }"#),
+    ] {
+        bed.put_manifest(run, manifest);
+    }
+    let listed = bed.run(&["--list"]).await;
+    let listed = text(&listed.stdout);
+    let told = "run-2  cannot be imported: `lob-upload` wrote it";
+    assert!(listed.contains(told), "{listed}");
+    let named = ["--run-id", "run-3", "--log-level", "error"];
+    assert_shown!(bed.run(&named).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-3` is no export: `stranger` wrote it
+    hint: `lob-import --list` lists the runs
+    "#);
+    let latest = bed.run(&["--latest"]).await;
+    assert!(text(&latest.stdout).starts_with("run run-1:"));
+    bed.assert_imported();
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
     assert_shown!(several().await.run(&["--latest"]).await, @r#"
     exit status: 1

@@ -124,3 +124,38 @@ async fn two_names_of_one_file_are_two_objects() {
         assert!(bed.object(name).bytes == bytes, "{name}");
     }
 }
+
+#[tokio::test]
+async fn files_of_other_spellings_are_warned_of_by_number_and_name() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    for name in ["d/a.PARQUET", "b.parq", "c.PQ", "notes.txt", "left-out.pq"] {
+        fs::write(bed.source(name), "PAR1").unwrap();
+    }
+    let args = ["--run-id", "run-1", "--exclude", "left-out*"];
+    let finished = bed.run(&args).await.expect(0);
+    let told = "3 files are not uploaded, because their names do not end with `.parquet`: \
+                `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    assert_eq!(bed.manifest()["num_files"], 1);
+}
+
+#[tokio::test]
+async fn a_file_with_an_encrypted_footer_is_uploaded_and_its_rows_are_unknown() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let encrypted = b"PARE and what nobody can read\x04\0\0\0PARE";
+    fs::write(bed.source("e.parquet"), encrypted).unwrap();
+    let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    let told = "`lob_data/e.parquet` has an encrypted footer";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    let manifest = bed.manifest();
+    let file = &manifest["files"][1];
+    assert_eq!(
+        (&file["row_count"], &file["schema_fields"]),
+        (&0.into(), &serde_json::json!([]))
+    );
+    assert_eq!(manifest["total_rows"], 10);
+    assert_eq!(bed.object("e.parquet").bytes, encrypted[..]);
+    bed.run(&["verify", "run-1", "--full"]).await.expect(0);
+}

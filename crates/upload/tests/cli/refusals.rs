@@ -57,7 +57,7 @@ async fn a_parquet_file_that_is_cut_off_is_named_before_anything_is_sent() {
     ----- stdout -----
     ----- stderr -----
     error: `lob_data/a.parquet` is not a whole Parquet file
-      Caused by: it does not end with `PAR1`; it is cut off or not Parquet
+      Caused by: it does not end as it begins; it is cut off or not Parquet
     "#);
     assert_eq!(bed.operations(), []);
 }
