@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use crate::failure::{ExitStatus, Failure};
 use crate::percent::Percent;
+use crate::run::RunId;
 
 /// The share of its documents that a collection may lose where nothing else is set.
 pub const DEFAULT_MAX_SHRINK: Percent = Percent::of(20);
@@ -50,9 +51,9 @@ impl Shrunk {
     /// Refuses the collections that lose too many.
     ///
     /// # Errors
-    /// Such a collection, exit status 1: `effect` says what is not done, and the hint is `command`
-    /// with the setting that lets it do that.
-    pub fn refuse(self, effect: &str, command: impl Display) -> Result<(), Failure> {
+    /// Such a collection, exit status 1: `effect` says what is not done to the run, and the hint
+    /// which settings let the same command do that.
+    pub fn refuse(self, effect: &str, run: &RunId) -> Result<(), Failure> {
         if self.told.is_empty() {
             return Ok(());
         }
@@ -66,7 +67,8 @@ impl Shrunk {
             told.join("; ")
         );
         Err(Failure::new(ExitStatus::Failed, message).with_hint(format!(
-            "if that is how it should be, `{command} --max-shrink {needed}` allows it"
+            "if that is how it should be, the same command with `--run-id {run} --max-shrink \
+             {needed}` allows it"
         )))
     }
 }
@@ -83,7 +85,8 @@ mod tests {
         }
         shrunk.compare("e", 1000, "run `x` had", 799);
         shrunk.compare("f", 1000, "run `x` had", 0);
-        let failure = shrunk.refuse("nothing is done", "tool").unwrap_err();
+        let run = "r1".parse().unwrap();
+        let failure = shrunk.refuse("nothing is done", &run).unwrap_err();
         assert_eq!(failure.status, ExitStatus::Failed);
         assert_eq!(
             failure.to_string(),
@@ -92,8 +95,11 @@ mod tests {
         );
         assert_eq!(
             failure.hint.as_deref(),
-            Some("if that is how it should be, `tool --max-shrink 100%` allows it")
+            Some(
+                "if that is how it should be, the same command with `--run-id r1 --max-shrink 100%` \
+                 allows it"
+            )
         );
-        assert!(Shrunk::beyond(Percent::of(100)).refuse("", "").is_ok());
+        assert!(Shrunk::beyond(Percent::of(100)).refuse("", &run).is_ok());
     }
 }

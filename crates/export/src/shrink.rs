@@ -15,7 +15,7 @@ pub(crate) struct TooFewDocuments;
 /// Compares every split with the last run that has its collection, as the plan recorded it.
 ///
 /// # Errors
-/// A split that lost more documents than are allowed; the hint names a command that succeeds.
+/// A split that lost more documents than are allowed; the hint says how the command succeeds.
 pub(crate) fn check(
     plan: &ExportPlan,
     manifest: &ExportManifest,
@@ -33,7 +33,6 @@ pub(crate) fn check(
             );
         }
     }
-    let command = format!("lob-export --run-id {}", manifest.run_id);
-    let refused = shrunk.refuse("nothing is published", command);
+    let refused = shrunk.refuse("nothing is published", &manifest.run_id);
     refused.map_err(|failure| anyhow::Error::from(failure).context(TooFewDocuments))
 }

@@ -53,7 +53,7 @@ pub(crate) async fn open<'a>(
         }
         planned.push((split, import, blueprint));
     }
-    shrunk.refuse("nothing is imported", format!("lob-import --run-id {run}"))?;
+    shrunk.refuse("nothing is imported", run)?;
     let mut opened = Vec::new();
     for (split, import, blueprint) in planned {
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await;

@@ -19,7 +19,7 @@ fn is_published(bed: &Bed, run: &str) -> bool {
 
 /// The arguments of the command that a hint names.
 fn command_of(hint: &str) -> Vec<&str> {
-    let command = hint.split("`lob-export ").nth(1).unwrap();
+    let command = hint.split("the same command with `").nth(1).unwrap();
     let command = command.split('`').next().unwrap();
     command.split(' ').collect()
 }

@@ -11,7 +11,7 @@ fn load(bed: &Bed, count: i32) {
 
 /// The arguments of the command that a hint names.
 fn command_of(hint: &str) -> Vec<&str> {
-    let command = hint.split("`lob-import ").nth(1).unwrap();
+    let command = hint.split("the same command with `").nth(1).unwrap();
     let command = command.split('`').next().unwrap();
     command.split(' ').collect()
 }
