@@ -72,11 +72,13 @@ fn listed(
 ) -> anyhow::Result<Listed> {
     let refused = |error: ManifestError| Failure::new(status_of(&error), error.to_string());
     let head = head?.map_err(refused)?;
-    if head.run_id != *id {
-        return Err(refused(ManifestError::OtherRun(head.run_id)).into());
-    }
     if let Some(tool) = other_tool(&head) {
         return Ok(Listed::OtherTool(tool.to_owned()));
+    }
+    match &head.run_id {
+        Some(run_id) if run_id == id => {}
+        Some(run_id) => return Err(refused(ManifestError::OtherRun(run_id.clone())).into()),
+        None => return Err(refused(ManifestError::Contradiction("run_id")).into()),
     }
     let time = head.export_timestamp;
     Ok(Listed::Export(RunSummary {

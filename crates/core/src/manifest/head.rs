@@ -7,14 +7,14 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::reading::{ManifestError, check_version, missing, parse};
+use super::reading::{ManifestError, check_version, parse};
 use crate::run::RunId;
 
 /// What every manifest says of its run, in whatever form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestHead {
-    /// The run.
-    pub run_id: RunId,
+    /// The run; some other tool may call it something else.
+    pub run_id: Option<RunId>,
     /// The tool that wrote it; none for the original.
     pub tool: Option<String>,
     /// When it was exported; none for an upload.
@@ -52,13 +52,12 @@ impl ManifestHead {
         if let Some(text) = fields.manifest_json.take() {
             fields = parse(text.as_bytes())?;
         }
-        match fields.format_version {
-            Some(version) => check_version(version)?,
-            None => fields.tool = None,
+        if let Some(version) = fields.format_version {
+            check_version(version)?;
         }
         let time = fields.export_timestamp.as_deref().map(timestamp);
         Ok(Self {
-            run_id: fields.run_id.ok_or_else(|| missing("run_id"))?,
+            run_id: fields.run_id,
             tool: fields.tool,
             export_timestamp: time.transpose()?,
             database: fields.database,
@@ -104,7 +103,6 @@ mod tests {
         assert_eq!(read(&by_spark).unwrap(), read(legacy).unwrap());
         assert!(read(legacy).unwrap().is_legacy());
         for refused in [
-            "{}",
             "{",
             r#"{"run_id":"r","format_version":9,"tool":"x"}"#,
             r#"{"run_id":"a/b"}"#,
