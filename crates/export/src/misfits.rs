@@ -94,9 +94,12 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         };
         let reason = reason(kind, types, counts.can_widen(column));
         let (column, numbers) = (column.escape_debug(), numbers.join(" and "));
-        lines.push(format!(
-            "{column}: {numbers}{of} do not fit, the column is {kind} and null there{reason}"
-        ));
+        lines.push(match kind {
+            "null" => format!("{column}: {numbers}{of} have no column, the sample had none there"),
+            _ => format!(
+                "{column}: {numbers}{of} do not fit, the column is {kind} and null there{reason}"
+            ),
+        });
     }
     if !others.is_empty() {
         lines.push(format!("and values of {} more columns", others.len()));

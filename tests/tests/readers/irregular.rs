@@ -204,6 +204,6 @@ async fn rows_that_a_sample_did_not_foresee_are_counted_and_named_in_the_summary
         "none",
     ];
     let exported = servers.run("lob-export", &again).await.with_status(0);
-    let named = "documents have values that no column holds: null there, and kept in `_lob_bson`";
+    let named = "documents have values that no column holds: they are kept in `_lob_bson`";
     assert!(exported.stdout.contains(named), "{}", exported.stdout);
 }
