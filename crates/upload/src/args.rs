@@ -65,7 +65,8 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HASH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<HashKind>,
-    /// Publish the run without the files that fail; its manifest lists them with their errors
+    /// Publish the run without files that changed, are gone or are no Parquet; its manifest lists them
+    /// with their errors
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_partial: bool,

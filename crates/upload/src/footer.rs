@@ -76,6 +76,34 @@ pub(crate) enum FooterError {
     Rows,
 }
 
+impl FooterError {
+    /// Whether this says something of the file, and nothing of the machine.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+            _ => true,
+        }
+    }
+}
+
+/// Keeps what failed: the Thrift reader tells a disk that cannot be read like bytes that are wrong.
+struct Watched<R> {
+    inner: R,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.failure = Some(error);
+            }
+            kind.into()
+        })
+    }
+}
+
 impl Footer {
     /// Reads the two ends of the file, and no data.
     pub(crate) fn read(file: impl Read + Seek) -> Result<Self, FooterError> {
@@ -107,7 +135,15 @@ impl Footer {
             });
         }
         file.seek(SeekFrom::Start(size - TAIL - length))?;
-        Self::decode(file.take(length), length)
+        let mut footer = Watched {
+            inner: file.take(length),
+            failure: None,
+        };
+        let decoded = Self::decode(&mut footer, length);
+        match footer.failure {
+            Some(error) => Err(FooterError::Io(error)),
+            None => decoded,
+        }
     }
 
     fn decode(footer: impl Read, length: u64) -> Result<Self, FooterError> {
@@ -292,6 +328,46 @@ mod tests {
         let bytes = feed();
         for size in 0..bytes.len() {
             assert!(read(&bytes[..size]).is_err(), "{size}");
+        }
+    }
+
+    /// A disk that cannot read its byte number `bad`.
+    struct BadDisk {
+        file: Cursor<Vec<u8>>,
+        bad: u64,
+    }
+
+    impl Read for BadDisk {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let left = self.bad.saturating_sub(self.file.position());
+            if left == 0 && self.file.position() == self.bad {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            let count = match left {
+                0 => buffer.len(),
+                left => buffer.len().min(left as usize),
+            };
+            self.file.read(&mut buffer[..count])
+        }
+    }
+
+    impl Seek for BadDisk {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_footer_on_a_disk_that_fails_is_no_fault_of_the_file() {
+        let mut schema = vec![("a", 0); 20_000];
+        schema[0] = ("root", 19_999);
+        let bytes = with_schema(&schema);
+        assert!(read(&bytes).is_ok());
+        let size = bytes.len() as u64;
+        for bad in [0, size / 2, size - TAIL] {
+            let file = Cursor::new(bytes.clone());
+            let failed = Footer::read(BadDisk { file, bad }).unwrap_err();
+            assert!(!failed.is_of_the_file(), "{bad}: {failed:?}");
         }
     }
 

@@ -63,10 +63,29 @@ impl Fingerprint {
 pub(crate) enum FreezeError {
     #[error("it cannot be read")]
     Io(#[from] io::Error),
+    #[error("it is gone")]
+    Gone(#[source] io::Error),
+    #[error("it is not a regular file any more")]
+    Special,
     #[error("it changed after the plan was made: {0}")]
     ChangedBefore(&'static str),
     #[error("it changed while being read: {0}")]
     Changed(&'static str),
+}
+
+impl FreezeError {
+    /// Why a file that was found cannot be opened.
+    pub(crate) fn opening(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Gone(error),
+            _ => Self::Io(error),
+        }
+    }
+
+    /// Whether this says something of the file, and nothing of the machine.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        !matches!(self, Self::Io(_))
+    }
 }
 
 /// A file in the time of its reading.

@@ -7,6 +7,7 @@ mod cleanup;
 mod committed;
 mod confirm;
 mod dry_run;
+mod fault;
 mod footer;
 mod freeze;
 mod manifest;

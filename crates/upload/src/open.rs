@@ -151,7 +151,7 @@ fn check_same_files(
         let failed = work.failed.iter().any(|file| file.relative_path == name);
         let planned = work.files.iter().find(|file| file.relative_path == name);
         let same = match planned {
-            Some(planned) => plan::fingerprint(&path).is_some_and(|now| planned.is(&now)),
+            Some(planned) => plan::fingerprint(&path)?.is_some_and(|now| planned.is(&now)),
             None => failed && settings.allow_partial,
         };
         if !same {

@@ -10,7 +10,7 @@ use lob_core::run::{Committed, OpenRun};
 
 use crate::confirm::confirm;
 use crate::dry_run;
-use crate::freeze::FreezeError;
+use crate::fault::is_of_the_file;
 use crate::manifest;
 use crate::open::{self, Opened};
 use crate::plan::{Examined, UploadWork};
@@ -160,8 +160,7 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
 
 /// Says how to go on: what was sent so far is worth keeping, unless its file is another one by now.
 fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
-    let changed = error.chain().any(|cause| cause.is::<FreezeError>());
-    let way_on = if changed {
+    let way_on = if is_of_the_file(&error) {
         "take a new --run-id for files that have changed".to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")

@@ -11,6 +11,7 @@ use lob_core::part::PartBudget;
 use lob_core::run::PLAN_NAME;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::is_of_the_file;
 use crate::footer::{Footer, Schemas};
 use crate::freeze::Fingerprint;
 use crate::settings::{HashKind, Settings};
@@ -161,9 +162,7 @@ pub(crate) fn examine(
                 footer: schemas.share(file.footer),
                 ..file
             }),
-            Err(error)
-                if settings.allow_partial && ExitStatus::of(&error) == ExitStatus::Failed =>
-            {
+            Err(error) if settings.allow_partial && is_of_the_file(&error) => {
                 tracing::warn!("{error:#}");
                 examined.failed.push(FailedFile {
                     relative_path,
@@ -176,9 +175,19 @@ pub(crate) fn examine(
     Ok(examined)
 }
 
-/// The state of a file, if it is one and can be opened. Blocks.
-pub(crate) fn fingerprint(path: &Path) -> Option<Fingerprint> {
-    Fingerprint::of(&source::open(path).ok()?).ok()
+/// The state of a file, if it is there and is one. Blocks.
+///
+/// # Errors
+/// A file that cannot be opened, which says nothing of its state.
+pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<Option<Fingerprint>> {
+    let now = source::open(path).and_then(|file| Ok(Fingerprint::of(&file)?));
+    match now {
+        Ok(now) => Ok(Some(now)),
+        Err(error) if error.is_of_the_file() => Ok(None),
+        Err(error) => {
+            Err(error).with_context(|| format!("`{}` cannot be looked at", path.display()))
+        }
+    }
 }
 
 fn examine_one(
@@ -230,9 +239,12 @@ pub(crate) fn examine_again(
     let (mut as_planned, mut changed) = (Vec::new(), Vec::new());
     for planned in &work.files {
         let name = &planned.relative_path;
-        let path = there
-            .remove(name)
-            .filter(|path| fingerprint(path).is_some_and(|now| planned.is(&now)));
+        let path = match there.remove(name) {
+            Some(path) => fingerprint(&path)?
+                .filter(|now| planned.is(now))
+                .map(|_| path),
+            None => None,
+        };
         match path {
             Some(path) => as_planned.push((name.clone(), path)),
             None => {

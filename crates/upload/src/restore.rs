@@ -112,7 +112,7 @@ fn missing(
 }
 
 fn hash(path: &Path) -> io::Result<Sha256> {
-    let mut file = source::open(path)?;
+    let mut file = source::open(path).map_err(io::Error::other)?;
     let (mut hasher, mut chunk) = (Sha256Hasher::default(), vec![0; CHUNK]);
     loop {
         match file.read(&mut chunk)? {

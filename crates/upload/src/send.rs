@@ -219,7 +219,7 @@ fn is_resumable(error: &anyhow::Error) -> bool {
     ExitStatus::of(error).is_interrupt() || store_error(error).is_some_and(StoreErrorKind::may_pass)
 }
 
-pub(crate) fn store_error(error: &anyhow::Error) -> Option<StoreErrorKind> {
+fn store_error(error: &anyhow::Error) -> Option<StoreErrorKind> {
     let mut causes = error.chain();
     causes.find_map(|cause| Some(cause.downcast_ref::<StoreError>()?.kind))
 }

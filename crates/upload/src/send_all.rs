@@ -10,11 +10,11 @@ use lob_core::failure::{ExitStatus, Failure, gravest};
 use lob_core::manifest::{FailedFile, UploadedFile};
 use lob_core::part::{Hashing, PartBudget};
 use lob_core::run::OpenRun;
-use lob_core::store::StoreErrorKind;
 
+use crate::fault::is_of_the_file;
 use crate::manifest;
 use crate::plan::Examined;
-use crate::send::{Kept, Sender, store_error};
+use crate::send::{Kept, Sender};
 use crate::settings::{HashKind, Settings};
 use crate::source::SourceFile;
 use crate::summary::MIB;
@@ -27,7 +27,8 @@ pub(crate) struct SentFiles {
     pub(crate) kept: Kept,
 }
 
-/// Sends all files. The first that fails stops the others, unless failures are allowed, and this
+/// Sends all files. The first that fails stops the others, unless its file is at
+/// fault and that is allowed, and this
 /// returns when each of them has let go of what it had open.
 pub(crate) async fn send_all(
     run: &OpenRun,
@@ -91,14 +92,6 @@ pub(crate) async fn send_all(
     sent.failed
         .sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
     Ok(sent)
-}
-
-/// Whether a failure says nothing about the other files, and would be the same the next time. A
-/// network that stays away is no reason to publish what is there: the run can be resumed.
-fn is_of_the_file(failure: &anyhow::Error) -> bool {
-    let of_the_run = store_error(failure)
-        .is_some_and(|kind| kind.may_pass() || kind == StoreErrorKind::NoSuchBucket);
-    ExitStatus::of(failure) == ExitStatus::Failed && !of_the_run
 }
 
 async fn send_one(sender: &Sender<'_>, file: &SourceFile) -> anyhow::Result<(UploadedFile, Kept)> {

@@ -19,7 +19,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use walkdir::WalkDir;
 
 use crate::footer::Footer;
-use crate::freeze::Fingerprint;
+use crate::freeze::{Fingerprint, FreezeError};
 use crate::selection::Selection;
 
 const SUFFIX: &[u8] = b".parquet";
@@ -137,16 +137,17 @@ pub(crate) fn appeared<'a>(
 
 /// Opens a regular file. What was put in its place since it was found, such as a pipe, is refused
 /// and not waited for.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> Result<File, FreezeError> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
+        .open(path)
+        .map_err(FreezeError::opening)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::other("it is not a regular file any more"))
+        Err(FreezeError::Special)
     }
 }
 
@@ -489,7 +490,7 @@ mod tests {
         let path = folder.path().join("a.parquet");
         assert!(open(&path).is_ok());
         fs::remove_file(&path).unwrap();
-        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(matches!(open(&path), Err(FreezeError::Gone(_))));
         pipe(&path);
         let refused = open(&path).unwrap_err();
         assert_eq!(refused.to_string(), "it is not a regular file any more");

@@ -122,7 +122,17 @@ impl Bed {
 
     /// The binary in the working directory, with nothing of this process's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-upload"));
+        self.at_home(Command::new(env!("CARGO_BIN_EXE_lob-upload")), args)
+    }
+
+    /// The same, started by a script of the shell, whose `$0` it is.
+    pub(crate) fn through_shell(&self, script: &str, args: &[&str]) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_lob-upload")]);
+        self.at_home(shell, args)
+    }
+
+    fn at_home(&self, mut command: Command, args: &[&str]) -> Command {
         command
             .args(args)
             .current_dir(self.folder.path())

@@ -45,7 +45,6 @@ async fn a_pipe_in_the_place_of_a_planned_file_is_not_waited_for() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
-      Caused by: it cannot be read
       Caused by: it is not a regular file any more
     hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
@@ -60,7 +59,7 @@ async fn a_file_that_is_deleted_after_the_plan_is_named() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
-      Caused by: it cannot be read
+      Caused by: it is gone
       Caused by: No such file or directory (os error 2)
     hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);

@@ -58,7 +58,8 @@ async fn help_tells_every_flag() {
                 together
 
           --allow-partial
-              Publish the run without the files that fail; its manifest lists them with their errors
+              Publish the run without files that changed, are gone or are no Parquet; its manifest lists
+              them with their errors
 
           --dry-run
               Print what would be uploaded, ask S3 nothing and write nothing

@@ -1,0 +1,47 @@
+//! Which failures are a file's own fault: it changed, is gone, or is no Parquet. A run may be
+//! published without such a file where that is allowed. Whatever else happens to a file, such as too
+//! many open files, a disk that cannot be read or a refusal by S3, says nothing of the file, and
+//! publishing without it would lose a sound one.
+
+use crate::footer::FooterError;
+use crate::freeze::FreezeError;
+
+/// Whether the failure would be the same the next time, whoever reads the file.
+pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
+    failure.chain().any(|cause| {
+        let freeze = cause.downcast_ref::<FreezeError>();
+        let footer = cause.downcast_ref::<FooterError>();
+        freeze.is_some_and(FreezeError::is_of_the_file)
+            || footer.is_some_and(FooterError::is_of_the_file)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context as _;
+
+    use super::*;
+
+    /// By their numbers in Linux: EIO, EACCES, EMFILE, ENOSPC and ESTALE.
+    const OF_THE_MACHINE: [i32; 5] = [5, 13, 24, 28, 116];
+
+    fn is_fault(error: impl std::error::Error + Send + Sync + 'static) -> bool {
+        is_of_the_file(&Err::<(), _>(error).context("`a` is not sent").unwrap_err())
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_no_fault_of_a_file() {
+        for code in OF_THE_MACHINE {
+            let error = || io::Error::from_raw_os_error(code);
+            assert!(!is_fault(error()), "{code}");
+            assert!(!is_fault(FreezeError::opening(error())), "{code}");
+            assert!(!is_fault(FooterError::Io(error())), "{code}");
+        }
+        let gone = FreezeError::opening(io::ErrorKind::NotFound.into());
+        assert!(is_fault(gone));
+        assert!(is_fault(FreezeError::Changed("its size differs")));
+        assert!(is_fault(FooterError::Tail));
+    }
+}
