@@ -599,6 +599,7 @@ async fn a_read_can_ask_for_a_time_that_the_server_has_come_to_and_for_no_later_
     ] {
         assert_eq!(subject.refusal(find(concern)).await, code);
     }
+    subject.drop().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 
 use std::net::SocketAddr;
 
+use bson::spec::ElementType;
+
 use super::arguments::{Arguments, as_document, as_str};
 use super::catalog::Catalog;
 use super::element::get;
@@ -13,7 +15,6 @@ use super::failure::Failure;
 use super::number::bits;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
-use bson::spec::ElementType;
 
 /// Cluster times begin here, so that what is written does not depend on when a test ran.
 const FIRST: u64 = 1_700_000_000 << 32 | 1;
