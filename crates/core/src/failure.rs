@@ -90,6 +90,7 @@ pub struct Failure {
     pub status: ExitStatus,
     /// What to do about it, as one sentence without a full stop.
     pub hint: Option<String>,
+    is_lasting: bool,
     message: String,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -101,6 +102,7 @@ impl Failure {
         Self {
             status,
             hint: None,
+            is_lasting: false,
             message: message.into(),
             source: None,
         }
@@ -123,6 +125,21 @@ impl Failure {
         self
     }
 
+    /// Says that the same command would fail again: what failed is in the data, not in the moment.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.is_lasting = true;
+        self
+    }
+
+    /// Whether a failure in the chain of `error` is a lasting one.
+    pub fn is_in_the_data(error: &anyhow::Error) -> bool {
+        let mut failures = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<Self>());
+        failures.any(|failure| failure.is_lasting)
+    }
+
     /// Adds the error that caused it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -136,6 +153,15 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn a_lasting_failure_is_found_under_any_context() {
+        let error = anyhow::Error::from(Failure::integrity("a record is damaged").lasting());
+        assert!(Failure::is_in_the_data(
+            &error.context("the run is not complete")
+        ));
+        assert!(!Failure::is_in_the_data(&Failure::integrity("late").into()));
+    }
 
     #[test]
     fn the_status_is_found_under_any_context() {

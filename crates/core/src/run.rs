@@ -157,7 +157,8 @@ impl OpenRun {
             false => read(&bytes),
         };
         let published = is_read.map_err(|error| {
-            Failure::integrity("the manifest of this run would not be readable").caused_by(error)
+            let message = "the manifest of this run would not be readable";
+            Failure::integrity(message).lasting().caused_by(error)
         })?;
         let key = self.location.manifest_key();
         let put = self.store.put_new(&key, bytes.clone(), &self.token).await;

@@ -2,6 +2,7 @@
 //!
 //! One process goes all of it, or several share it: one plans, any number work, one commits.
 
+use lob_columns::{MalformedBson, WriteError};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::part::PartBudget;
@@ -147,8 +148,22 @@ fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
             .chain()
             .filter_map(|cause| cause.downcast_ref::<StoreError>())
             .any(|cause| cause.kind == StoreErrorKind::AlreadyExists);
+    let of_columns = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<MalformedBson>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(
+                    WriteError::RowGroupTooLarge { .. }
+                        | WriteError::FooterTooLarge { .. }
+                        | WriteError::Encode(_)
+                )
+            )
+    };
+    let is_in_the_data = Failure::is_in_the_data(&error) || error.chain().any(of_columns);
     let hint = if is_final {
         "take another --run-id".to_owned()
+    } else if is_in_the_data {
+        "the same command would fail again: what failed is in the data".to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };

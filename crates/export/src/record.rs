@@ -233,10 +233,8 @@ impl Record {
             read => read?,
         };
         let refused = || {
-            Failure::integrity(format!(
-                "the record `{}` cannot be used",
-                run.store.url(&key)
-            ))
+            let message = format!("the record `{}` cannot be used", run.store.url(&key));
+            Failure::integrity(message).lasting()
         };
         let record: Self =
             serde_json::from_slice(&bytes).map_err(|error| refused().caused_by(error))?;

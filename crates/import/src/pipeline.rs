@@ -268,10 +268,13 @@ fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
     if status == ExitStatus::Integrity {
         return error;
     }
+    let hint = if Failure::is_in_the_data(&error) {
+        "the same command would fail again: what failed is in the data".to_owned()
+    } else {
+        format!("the same command with `--run-id {run}` goes on with it")
+    };
     Failure::new(status, format!("the import of run `{run}` is not complete"))
-        .with_hint(format!(
-            "the same command with `--run-id {run}` goes on with it"
-        ))
+        .with_hint(hint)
         // The other conversion would hide the type of the error, and its own hint with it.
         .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
         .into()

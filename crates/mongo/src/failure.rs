@@ -10,6 +10,11 @@ use crate::error::{Error, code};
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let failure = Self::new(error.exit_status(), error.to_string());
+        let failure = if error.is_lasting() {
+            failure.lasting()
+        } else {
+            failure
+        };
         let failure = match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,
@@ -35,6 +40,21 @@ impl Error {
             Self::OutcomeUnknown { .. } => ExitStatus::Unknown,
             _ => ExitStatus::Failed,
         }
+    }
+
+    /// Whether the same command would fail again, since the cause is in the documents or in the
+    /// definition of the collection.
+    fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::IdNotFirst
+                | Self::InvalidDocument { .. }
+                | Self::DocumentTooLarge { .. }
+                | Self::ZeroTimestamp { .. }
+                | Self::DocumentsRefused { .. }
+                | Self::InvalidDefinition { .. }
+                | Self::IndexRefused { .. }
+        )
     }
 
     /// What to do about it, where there is something to do.
