@@ -17,28 +17,33 @@ use polars_arrow::{
 
 use crate::values::typed;
 
-/// A dictionary is given up unless so many of the first values repeat: these are what remains to
-/// repeat if a few thousand values are equally likely.
+/// A dictionary is given up unless some of the first values repeat: so many do if a few thousand
+/// are equally likely. Those of one list or map are often distinct, so there more are looked at.
 const TRIAL: usize = 256;
+const NESTED_TRIAL: usize = 4096;
 const REPEATS_IN_TRIAL: usize = 8;
 /// From then on it is looked at each time that so many more values have come.
 const STRIDE: usize = 1024;
+/// From so many values on, half of the distinct ones have come again: one value between all others,
+/// such as a zero, is compressed better.
+const SETTLED: usize = 8192;
 /// Most values of a dictionary, which readers hold in memory.
 const MAX_VALUES: usize = 1 << 16;
 
 /// The array with a dictionary; none if its values repeat too little, or have none by their type.
-pub(crate) fn with_dictionary(array: &dyn Array) -> Option<DictionaryArray<u32>> {
+pub(crate) fn with_dictionary(array: &dyn Array, is_nested: bool) -> Option<DictionaryArray<u32>> {
+    let trial = if is_nested { NESTED_TRIAL } else { TRIAL };
     match array.dtype().to_physical_type() {
         PhysicalType::Primitive(PrimitiveType::Int64) => {
             let array: PrimitiveArray<i64> = typed(array)?;
             let distinct = MutablePrimitiveArray::<i64>::from(array.dtype().clone());
-            packed(distinct, array.iter().map(Option::<&i64>::copied))
+            packed(distinct, array.iter().map(Option::<&i64>::copied), trial)
         }
         PhysicalType::Primitive(PrimitiveType::Float64) => {
             let array: PrimitiveArray<f64> = typed(array)?;
             // By their bits: the two zeros differ, and so do NaNs.
             let bits = array.iter().map(|value| value.map(|value| value.to_bits()));
-            let packed = packed(MutablePrimitiveArray::<u64>::new(), bits)?;
+            let packed = packed(MutablePrimitiveArray::<u64>::new(), bits, trial)?;
             let bits: PrimitiveArray<u64> = typed(packed.values().as_ref())?;
             let values = bits.values_iter().map(|bits| f64::from_bits(*bits));
             let values = PrimitiveArray::from_vec(values.collect()).boxed();
@@ -46,7 +51,7 @@ pub(crate) fn with_dictionary(array: &dyn Array) -> Option<DictionaryArray<u32>>
         }
         PhysicalType::LargeBinary => {
             let array: BinaryArray<i64> = typed(array)?;
-            packed(MutableBinaryArray::<i64>::new(), array.iter())
+            packed(MutableBinaryArray::<i64>::new(), array.iter(), trial)
         }
         _ => None,
     }
@@ -55,6 +60,7 @@ pub(crate) fn with_dictionary(array: &dyn Array) -> Option<DictionaryArray<u32>>
 fn packed<M, V>(
     distinct: M,
     values: impl Iterator<Item = Option<V>>,
+    trial: usize,
 ) -> Option<DictionaryArray<u32>>
 where
     M: MutableArray + Indexable + TryPush<Option<V>> + 'static,
@@ -62,26 +68,63 @@ where
     V: AsIndexed<M>,
 {
     let mut packed = MutableDictionaryArray::<u32, M>::try_empty(distinct, false).ok()?;
-    let mut count = 0;
+    let mut seen = Seen::default();
     for value in values {
         let has_value = value.is_some();
         packed.try_push(value).ok()?;
-        count += usize::from(has_value);
-        if has_value && !repeats(count, packed.values().len()) {
-            return None;
+        if has_value {
+            seen.add(*packed.keys().values().last()? as usize);
+            if !seen.is_worth_going_on(trial) {
+                return None;
+            }
         }
     }
-    (packed.values().len() <= count / 2).then(|| packed.into())
+    seen.is_worth_it().then(|| packed.into())
 }
 
-/// Whether it is worth to go on after so many values.
-fn repeats(count: usize, distinct: usize) -> bool {
-    if count == TRIAL {
-        distinct + REPEATS_IN_TRIAL <= count
-    } else if count.is_multiple_of(STRIDE) {
-        distinct <= (STRIDE / 2 + count / 4).min(MAX_VALUES)
-    } else {
-        true
+/// How often values have come.
+#[derive(Default)]
+struct Seen {
+    count: usize,
+    /// For each distinct value, whether it has come again.
+    again: Vec<bool>,
+    once: usize,
+}
+
+impl Seen {
+    fn add(&mut self, key: usize) {
+        self.count += 1;
+        match self.again.get_mut(key) {
+            None => {
+                self.again.push(false);
+                self.once += 1;
+            }
+            Some(again) if !*again => {
+                *again = true;
+                self.once -= 1;
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn is_worth_going_on(&self, trial: usize) -> bool {
+        let (count, distinct) = (self.count, self.again.len());
+        if count == trial {
+            distinct + REPEATS_IN_TRIAL <= count
+        } else if count > trial && count.is_multiple_of(STRIDE) {
+            let repeats = distinct <= (STRIDE / 2 + count / 4).min(MAX_VALUES);
+            repeats && (count < SETTLED || self.have_mostly_come_again())
+        } else {
+            true
+        }
+    }
+
+    fn is_worth_it(&self) -> bool {
+        self.again.len() <= self.count / 2 && self.have_mostly_come_again()
+    }
+
+    fn have_mostly_come_again(&self) -> bool {
+        self.once * 2 <= self.again.len()
     }
 }
 
@@ -90,7 +133,7 @@ mod tests {
     use super::*;
 
     fn doubles(values: impl Iterator<Item = f64>) -> Option<DictionaryArray<u32>> {
-        with_dictionary(&PrimitiveArray::from_vec(values.collect()))
+        with_dictionary(&PrimitiveArray::from_vec(values.collect()), false)
     }
 
     #[test]
@@ -104,6 +147,22 @@ mod tests {
         assert_eq!(random.values().len(), 1000);
         let late = (0..5000).map(|n| f64::from(if n < 2000 { 0 } else { n }));
         assert!(doubles(late).is_none());
+    }
+
+    #[test]
+    fn zeros_between_values_that_never_repeat_have_none() {
+        let sparse = |n: i32| if n % 4 == 0 { f64::from(n) } else { 0.0 };
+        for count in [300, 5000, 50_000] {
+            assert!(doubles((1..count).map(sparse)).is_none(), "{count}");
+        }
+    }
+
+    #[test]
+    fn lists_of_the_same_values_have_one() {
+        // Each of them once in each list.
+        let values = (0..30_000).map(|n| f64::from(n % 700)).collect();
+        let packed = with_dictionary(&PrimitiveArray::from_vec(values), true).unwrap();
+        assert_eq!(packed.values().len(), 700);
     }
 
     #[test]

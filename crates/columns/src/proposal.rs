@@ -101,11 +101,12 @@ impl ColumnsProposal {
     /// The columns of an earlier run, with what has to be added for what was observed: new fields
     /// at the end, and doubles in columns of integers where `counts` of that run has them and all
     /// integers are doubles too. Everything else stays, that readers find all runs alike, unless
-    /// it was said to be a MAP or a STRUCT.
-    pub fn finish_after(self, earlier: &Columns, counts: &ColumnCounts) -> Columns {
+    /// it was said to be a MAP or a STRUCT. Beside them those that would be chosen by themselves.
+    pub fn finish_after(self, earlier: &Columns, counts: &ColumnCounts) -> (Columns, Columns) {
         let natures = self.natures.clone();
         let proposed = self.finish();
-        evolution::evolve(earlier, &proposed, counts, &natures)
+        let evolved = evolution::evolve(earlier, &proposed, counts, &natures);
+        (evolved, proposed)
     }
 }
 

@@ -146,7 +146,7 @@ fn encode_column(
     for ((values, nested), parquet_type) in arrays.into_iter().zip(nested).zip(types) {
         let packed = match nested.as_slice() {
             [_] if *values.dtype() != ArrowDataType::Float64 => None,
-            _ => with_dictionary(values.as_ref()),
+            nested => with_dictionary(values.as_ref(), nested.len() > 1),
         };
         let values = packed.map_or(values, DictionaryArray::boxed);
         let pages = array_to_pages(values.as_ref(), parquet_type, &nested, options, encoding);

@@ -35,36 +35,73 @@ pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Resu
         message.push_str(&format!("; `{}`: {lines}", split.collection));
     }
     let id = &manifest.run_id;
-    let hint = if too_much.iter().all(|split| is_curable(split)) {
-        format!(
+    let cures = too_much.iter().map(|split| cure(split));
+    let hint = match cures.max() {
+        Some(Cure::Widening) => format!(
             "the same command with `--columns-from {id}` and another `--run-id` exports them into \
              columns that hold all of it"
-        )
-    } else {
-        let needed = too_much
-            .iter()
-            .map(|split| Percent::that_allows(split.residual_rows, split.num_documents));
-        let needed = needed.fold(allowed, |a, b| if b > a { b } else { a });
-        format!(
-            "the same command with `--run-id {id} --max-misfits {needed}` publishes it as it is"
-        )
+        ),
+        Some(Cure::Sample) => {
+            "the same command with `--columns-sample all --columns-from none` and \
+             another `--run-id` looks at every document for its columns"
+                .to_owned()
+        }
+        _ => {
+            let needed = too_much
+                .iter()
+                .map(|split| Percent::that_allows(split.residual_rows, split.num_documents));
+            let needed = needed.fold(allowed, |a, b| if b > a { b } else { a });
+            format!(
+                "the same command with `--run-id {id} --max-misfits {needed}` publishes it as it is"
+            )
+        }
     };
     let failure = Failure::new(ExitStatus::Failed, message).with_hint(hint);
     Err(anyhow::Error::from(failure).context(TooManyMisfits))
 }
 
-/// Whether the columns of the next run take all that those of this one did not.
-fn is_curable(split: &ExportedSplit) -> bool {
+/// What gives a split columns that take what those of this run did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cure {
+    /// To take over the columns of this run: integers become doubles.
+    Widening,
+    /// To look at every document: the sample missed some fields.
+    Sample,
+    Nothing,
+}
+
+fn cure(split: &ExportedSplit) -> Cure {
     let Ok(counts) = serde_json::from_value::<ColumnCounts>(split.column_counts.clone()) else {
-        return false;
+        return Cure::Nothing;
     };
-    let is_widened = |(column, types): (&String, &BTreeMap<String, u64>)| {
-        types.keys().eq(["double"]) && counts.can_widen(column)
+    let of_column = |(column, types): (&String, &BTreeMap<String, u64>)| {
+        if types.keys().eq(["double"]) && counts.can_widen(column) {
+            Cure::Widening
+        } else if counts.types.get(column).is_some_and(|kind| kind == "null") {
+            Cure::Sample
+        } else {
+            Cure::Nothing
+        }
     };
-    let has_others = !counts.without_column.is_empty()
-        || counts.further_without_column > 0
-        || counts.whole_documents > 0;
-    !has_others && !counts.misfits.is_empty() && counts.misfits.iter().all(is_widened)
+    let of_name = |path: &String| {
+        if is_own(path) || counts.differ_in_case.contains_key(path) {
+            Cure::Nothing
+        } else {
+            Cure::Sample
+        }
+    };
+    if counts.further_without_column > 0 || counts.whole_documents > 0 {
+        return Cure::Nothing;
+    }
+    let of_columns = counts.misfits.iter().map(of_column);
+    let cures = of_columns.chain(counts.without_column.keys().map(of_name));
+    cures.max().unwrap_or(Cure::Nothing)
+}
+
+/// Whether the name of a field begins as our own columns do.
+fn is_own(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    name.to_lowercase().starts_with("_lob_")
 }
 
 /// What no column of a split holds, for people: the columns with the most such values first.
@@ -95,7 +132,10 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         let reason = reason(kind, types, counts.can_widen(column));
         let (column, numbers) = (column.escape_debug(), numbers.join(" and "));
         lines.push(match kind {
-            "null" => format!("{column}: {numbers}{of} have no column, the sample had none there"),
+            "null" => format!(
+                "{column}: {numbers}{of} have no column, the sample had none there; `--columns-sample \
+                 all` finds them"
+            ),
             _ => format!(
                 "{column}: {numbers}{of} do not fit, the column is {kind} and null there{reason}"
             ),
@@ -136,10 +176,6 @@ fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'stat
 fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
     let mut names: Vec<_> = counts.without_column.iter().collect();
     names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let is_own = |path: &str| {
-        let name = path.rsplit('.').next().unwrap_or(path);
-        name.to_lowercase().starts_with("_lob_")
-    };
     let (own, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|(path, _)| is_own(path));
     let is_alike = |path: &&String| counts.differ_in_case.contains_key(*path);
     let (alike, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|(path, _)| is_alike(path));
@@ -155,12 +191,13 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
         (
             names,
             "fields without a column",
-            "; a larger `--columns-sample` may meet them, `--columns-from none` chooses the columns anew",
+            "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP, and \
+             `--columns-from none` chooses the columns anew",
         ),
         (
             alike,
             "fields whose names differ in case alone from a column's, which readers would confuse",
-            "",
+            "; `--columns-from none` gives the column to the most frequent of them",
         ),
         (
             own,

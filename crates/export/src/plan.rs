@@ -276,12 +276,24 @@ fn choose_columns(
         }
         return columns;
     };
-    let columns = proposal.finish_after(&earlier.columns, &earlier.counts);
+    let (columns, today) = proposal.finish_after(&earlier.columns, &earlier.counts);
     let from = &earlier.run;
     tracing::info!(%namespace, "the columns of run {from} are taken over");
+    let maps = |kind: &str| kind.matches("map<").count();
     let before: BTreeMap<_, _> = earlier.columns.list().collect();
+    let today: BTreeMap<_, _> = today.list().collect();
     for (name, kind) in columns.list() {
         let name_said = name.escape_debug();
+        if today
+            .get(name)
+            .is_some_and(|today| maps(today) > maps(&kind))
+        {
+            tracing::warn!(
+                %namespace,
+                "names in the column {name_said} look like data, and it stays a STRUCT as in run \
+                 {from}: --map makes it a MAP, and so does --columns-from none"
+            );
+        }
         let Some(before) = before.get(name) else {
             tracing::info!(%namespace, "the column {name_said}, {}, is new", short(&kind));
             continue;
@@ -289,7 +301,6 @@ fn choose_columns(
         if *before == kind {
             continue;
         }
-        let maps = |kind: &str| kind.matches("map<").count();
         let has_other_nature = maps(before) != maps(&kind);
         let readers = if before.contains("null") || has_other_nature {
             "most readers cannot read both runs as one table"

@@ -182,7 +182,7 @@ mod tests {
         let today = [
             doc! { "_id": 4, "new": true, "qty": "text", "note": "x", "legs": [{ "new": 1, "px": 2 }] },
         ];
-        let next = proposal(&today).finish_after(&columns, &counts);
+        let (next, _) = proposal(&today).finish_after(&columns, &counts);
         assert_eq!(
             list(&next),
             [
@@ -209,13 +209,13 @@ mod tests {
         let book = |n: i32| doc! { "bids": { (n.to_string()): 1.5, ((n + 1).to_string()): 2.5 } };
         let books: Vec<_> = (0..50).map(book).collect();
         let earlier = proposal(&[doc! { "bids": { "best": 1.5 } }]).finish();
-        let next = proposal(&books).finish_after(&earlier, &ColumnCounts::default());
+        let (next, _) = proposal(&books).finish_after(&earlier, &ColumnCounts::default());
         assert_eq!(list(&next), list(&earlier));
         let mut overruled = ColumnsProposal::with_natures(["bids".to_owned()], []);
         for book in &books {
             overruled.observe(&book.to_vec().unwrap()).unwrap();
         }
-        let next = overruled.finish_after(&earlier, &ColumnCounts::default());
+        let (next, _) = overruled.finish_after(&earlier, &ColumnCounts::default());
         assert_eq!(list(&next), ["bids map<double>"]);
     }
 }

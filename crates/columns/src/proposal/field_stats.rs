@@ -11,8 +11,8 @@ use crate::{
 
 /// More distinct names than this, none of them in almost all documents, are data.
 const MAX_STRUCT_NAMES: usize = 64;
-/// More names than this that are numbers are data, be one of them in all documents: the prices of
-/// a calm market.
+/// More names than this that are numbers are data as soon as documents differ in them, be most of
+/// them in all documents: the prices of a deep book, or of a calm market.
 const MAX_NUMBER_NAMES: usize = 16;
 /// Rarer fields of the top level than one in so many documents go to a map, if they are many.
 const RARE: u64 = 10;
@@ -130,14 +130,16 @@ impl FieldStats {
                     .all(|c| c.is_ascii_digit() || "._,-+eE".contains(c))
         };
         let distinct = self.list.len();
-        let are_numbers = || {
-            distinct as u64 * documents * 2 > self.even_names * 3
-                && self.list.iter().all(|(name, _)| is_number(name))
+        // By how much there are more names than a document has.
+        let exceed = |percent: u64| {
+            let distinct = distinct as u64;
+            distinct * documents * 100 > self.even_names * (100 + percent)
         };
+        let are_numbers = || self.list.iter().all(|(name, _)| is_number(name));
         let are_many = self.has_more || distinct > MAX_STRUCT_NAMES;
         documents > 0
-            && (are_many && !is_shared
-                || are_numbers() && (!is_shared || distinct > MAX_NUMBER_NAMES))
+            && (!is_shared && (are_many || exceed(50) && are_numbers())
+                || distinct > MAX_NUMBER_NAMES && exceed(1) && are_numbers())
     }
 }
 

@@ -355,6 +355,14 @@ fn the_prices_of_a_calm_market_are_a_map_and_names_in_each_document_are_none() {
     };
     let documents: Vec<_> = (0..100).map(book).collect();
     let columns = propose(&documents);
+    let deep = |n: u32| {
+        let bids = (0..500).fold(Doc::new(), |side, level| {
+            side.double(&format!("{}.01", 1000 + n % 7 - level), 0.5)
+        });
+        Doc::new().raw(0x03, "bids", &bids.bytes()).bytes()
+    };
+    let deep: Vec<_> = (0..50).map(deep).collect();
+    assert_eq!(column_list(&propose(&deep)), ["bids map<double>"]);
     let returns = "returns struct<1: double, 5: double, 10: double>";
     assert_eq!(column_list(&columns), ["bids map<double>", returns]);
 }

@@ -299,7 +299,7 @@ fn columns_of_an_earlier_run_take_todays_documents() {
         for document in &today {
             proposal.observe(document).unwrap();
         }
-        let columns = proposal.finish_after(&columns, &encoder.counts());
+        let (columns, _) = proposal.finish_after(&columns, &encoder.counts());
         for documents in [yesterday, today] {
             let (file, _) = write_counting(&columns, &documents, 25, Compression::None);
             assert!(read(&file) == documents, "seed {seed}");

@@ -69,6 +69,47 @@ async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds()
 }
 
 #[tokio::test]
+async fn misfits_that_the_sample_missed_have_columns_by_the_command_of_the_hint() {
+    let late = (0..2000).map(|i| match i {
+        1501 => rawdoc! { "_id": i, "note": "late", "rare": 1.5 },
+        _ => rawdoc! { "_id": i, "note": bson::RawBson::Null },
+    });
+    let bed = bed(late).await;
+    let args = ["--max-misfits", "0", "--run-id"];
+    let few = ["--columns-sample", "10"];
+    let refused = bed.run(&[&args[..], &["first"], &few].concat()).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    let hint =
+        "the same command with `--columns-sample all --columns-from none` and another `--run-id`";
+    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
+    let all = ["--columns-sample", "all", "--columns-from", "none"];
+    succeeded(bed.run(&[&args[..], &["second"], &all].concat()).await);
+    assert_eq!(split(&bed, "second")["residual_rows"], 0);
+}
+
+#[tokio::test]
+async fn names_that_look_like_data_are_told_where_the_last_run_has_a_struct() {
+    let side = |from: i32, i: i32| {
+        let mut side = RawDocumentBuf::new();
+        for level in 0..40 {
+            let name = format!("{}.25", from + i % 7 + level);
+            side.append(bson::raw::CString::try_from(name).unwrap(), 1.5);
+        }
+        rawdoc! { "_id": i, "bids": side }
+    };
+    let bed = bed((0..50).map(|i| side(100, i))).await;
+    succeeded(bed.run(&["--run-id", "first", "--struct", "bids"]).await);
+    let second = succeeded(bed.run(&["--run-id", "second"]).await);
+    let told = "names in the column bids look like data, and it stays a STRUCT as in run first";
+    assert!(text(&second.stderr).contains(told), "{}", shown(&second));
+    succeeded(
+        bed.run(&["--run-id", "third", "--columns-from", "none"])
+            .await,
+    );
+    assert_eq!(type_of(&split(&bed, "third"), "bids"), "map<double>");
+}
+
+#[tokio::test]
 async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_hint() {
     let text_among_numbers = (0..2000).map(|i| match i {
         1501 => rawdoc! { "_id": i, "qty": "many" },
@@ -187,7 +228,7 @@ async fn what_has_no_column_is_told_with_its_reason() {
         "3 of 100 documents have values that no column holds",
         "day: 1 date of 100 values do not fit, the column is date and null there: readers know the years 1 to 9999",
         "px: 1 decimal128 and 1 int32 of 100 values do not fit, the column is decimal(1) and null there\n",
-        "readers would confuse: Price for price (1)\n",
+        "readers would confuse: Price for price (1); `--columns-from none` gives the column",
         "begin with `_lob_`, as our own columns do: _lob_x (1)\n",
     ] {
         assert!(

@@ -71,7 +71,7 @@ async fn rows_without_columns_of_their_own_are_counted_with_the_way_to_have_them
     for told in [
         "of 100 documents have values that no column holds",
         "fields without a column: f",
-        "; a larger `--columns-sample` may meet them, `--columns-from none` chooses the columns anew\n",
+        "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP",
     ] {
         assert!(stdout.contains(told), "{}", shown(&output));
     }
