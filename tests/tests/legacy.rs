@@ -167,7 +167,10 @@ async fn refused(servers: &Servers, status: i32) -> String {
     for target in TARGETS {
         assert_eq!(servers.documents(&servers.database, target).await, old);
     }
-    assert_eq!(servers.collections(&servers.database).await, TARGETS);
+    // Splits that are as they should be may be in staging.
+    let mut names = servers.collections(&servers.database).await;
+    names.retain(|name| !name.contains("__lob_"));
+    assert_eq!(names, TARGETS);
     refused.stderr
 }
 

@@ -9,6 +9,10 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+/// How often an object is downloaded whose SHA-256 is another than it should be, until that is damage
+/// of the object and not of the way: once, and three times again.
+pub const MAX_DOWNLOADS: u32 = 4;
+
 /// The SHA-256 of a file. Its text form is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

@@ -2,6 +2,7 @@
 //!
 //! A flipped bit in a Parquet file mostly decodes into wrong values without any error, so nothing
 //! is decoded before size and SHA-256 are the manifest's: a [`VerifiedFile`] cannot be had without.
+//! Bytes that were damaged on their way are fetched again, so that they do not end hours of work.
 //! A run of the original has no hashes, and its files are told apart by their type.
 
 use std::fs::File;
@@ -9,8 +10,8 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256Hasher;
-use lob_core::progress::Progress;
+use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
+use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};
 
@@ -37,7 +38,11 @@ impl VerifiedFile {
     }
 }
 
-/// Downloads one data file, and proves it where there is a hash.
+/// Downloads one data file, and proves it where there is a hash: so often that another hash cannot be
+/// the way's doing.
+///
+/// # Errors
+/// A data file that is not what the manifest says, exit status 3; a store or a folder that fails.
 pub(crate) async fn fetch(
     store: &Store,
     run: &RunLocation,
@@ -47,17 +52,40 @@ pub(crate) async fn fetch(
 ) -> anyhow::Result<FetchedFile> {
     let key = run.key(&file.key);
     let url = store.url(&key);
-    let mut body = store.get(&key).await.map_err(|error| match error.kind {
-        StoreErrorKind::NotFound => {
-            let message = format!("`{url}` is not there, the manifest says that it is");
-            anyhow::Error::from(Failure::integrity(message))
+    let (mut downloads, mut shown) = (1, progress);
+    loop {
+        let (spool, found) = download(store, &key, file, spool_dir, shown).await?;
+        let Some(Recorded { sha256, documents }) = file.recorded else {
+            return Ok(FetchedFile::Legacy(spool));
+        };
+        if found == sha256 {
+            return Ok(FetchedFile::Verified(VerifiedFile(spool, documents)));
         }
-        _ => error.into(),
+        let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
+        if downloads == MAX_DOWNLOADS {
+            let message = format!("{message}, after {downloads} downloads");
+            return Err(Failure::integrity(message).into());
+        }
+        tracing::warn!("{message}: it is fetched again");
+        (downloads, shown) = (downloads + 1, &Hidden);
+    }
+}
+
+/// A data file as it comes, from its start, and the SHA-256 of its bytes.
+async fn download(
+    store: &Store,
+    key: &str,
+    file: &DataFile,
+    spool_dir: &Path,
+    progress: &dyn Progress,
+) -> anyhow::Result<(File, Sha256)> {
+    let url = store.url(key);
+    let mut body = store.get(key).await.map_err(|error| match error.kind {
+        StoreErrorKind::NotFound => Failure::integrity(file.is_gone(&url)).into(),
+        _ => anyhow::Error::from(error),
     })?;
     if body.size() != file.size_bytes {
-        let (found, size) = (body.size(), file.size_bytes);
-        let message = format!("`{url}` has {found} bytes, the manifest says {size}");
-        return Err(Failure::integrity(message).into());
+        return Err(Failure::integrity(file.has_size(&url, body.size())).into());
     }
     let unusable = |error: io::Error| {
         let message = format!("no data file can be kept in `{}`", spool_dir.display());
@@ -76,16 +104,6 @@ pub(crate) async fn fetch(
         .map_err(unusable)?;
         progress.advance(bytes.len() as u64, 0);
     }
-    let found = hasher.finish();
-    if let Some(Recorded { sha256, .. }) = file.recorded
-        && sha256 != found
-    {
-        let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
-        return Err(Failure::integrity(message).into());
-    }
     spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
-    Ok(match file.recorded {
-        Some(recorded) => FetchedFile::Verified(VerifiedFile(spool, recorded.documents)),
-        None => FetchedFile::Legacy(spool),
-    })
+    Ok((spool, hasher.finish()))
 }

@@ -10,6 +10,7 @@ mod legacy;
 mod load;
 mod open;
 mod pipeline;
+mod presence;
 mod runs;
 mod settings;
 mod splits;

@@ -1,4 +1,6 @@
-//! The way of the data: choose the run -> fetch -> decode -> insert -> check -> index -> swap.
+//! The way of the data: choose the run -> look -> fetch -> decode -> insert -> check -> index -> swap.
+
+use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use lob_columns::Digest;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 use crate::check::check;
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
+use crate::presence::{Missing, missing};
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
 use crate::splits::Split;
@@ -127,13 +130,20 @@ async fn stage_and_swap(
         unit: "documents",
     });
 
+    let looking = missing(loader.store, loader.run, &opened);
+    let missing = interrupt.or(looking).await?;
+    if !missing.is_empty() {
+        return Err(refuse(loader, &opened, &missing).await);
+    }
     // Fetch, decode, insert, check, build indexes.
-    for position in 0..opened.len() {
-        if let Err(error) = stage(loader, &mut opened[position]).await {
-            if ExitStatus::of(&error) == ExitStatus::Integrity {
-                give_up(loader.entries, &opened).await;
+    let others = opened.len().saturating_sub(1);
+    for split in &mut opened {
+        if let Err(error) = stage(loader, split).await {
+            if ExitStatus::of(&error) != ExitStatus::Integrity {
+                return Err(error);
             }
-            return Err(error);
+            give_up(loader.entries, split).await;
+            return Err(with_others(error, loader.run.id(), others));
         }
     }
     // The last moment at which an interrupt leaves every target as it was.
@@ -242,17 +252,33 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
     })
 }
 
-/// Nothing of what is not what it should be stays: it would be taken up again.
-async fn give_up(entries: &Entries, opened: &[OpenSplit<'_>]) {
+/// Gives up the splits whose data files are not there.
+async fn refuse(
+    loader: &Loader<'_>,
+    opened: &[OpenSplit<'_>],
+    missing: &[Missing],
+) -> anyhow::Error {
+    let positions: BTreeSet<_> = missing.iter().map(|file| file.position).collect();
+    for position in &positions {
+        give_up(loader.entries, &opened[*position]).await;
+    }
+    let messages: Vec<_> = missing.iter().map(|file| file.message.as_str()).collect();
+    let (run, messages) = (loader.run.id(), messages.join("\n"));
+    let message = format!("run `{run}` is not what its manifest says:\n{messages}");
+    let others = opened.len() - positions.len();
+    with_others(Failure::integrity(message).into(), run, others)
+}
+
+/// Nothing stays of a split that is not what it should be: it would be taken up again. What there is
+/// of the others stays.
+async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
     // In this order: staging without entries is dropped by whoever finds it.
-    if let Err(error) = entries.forget(&uuids(opened)).await {
+    if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
         tracing::warn!(%error, "entries in the database are left over");
     }
-    for split in opened.iter().filter(|split| !split.is_in_place) {
-        if let Err(error) = split.staging.drop().await {
-            let name = split.staging.name();
-            tracing::warn!(collection = name, %error, "a staging collection is left over");
-        }
+    if let Err(error) = split.staging.drop().await {
+        let name = split.staging.name();
+        tracing::warn!(collection = name, %error, "a staging collection is left over");
     }
 }
 
@@ -262,17 +288,34 @@ fn uuids(opened: &[OpenSplit<'_>]) -> Vec<Uuid> {
     uuids.collect()
 }
 
-/// Says how to go on, unless nothing was kept.
+/// Says how to go on, unless the data stands in the way.
 fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
-    let status = ExitStatus::of(&error);
-    if status == ExitStatus::Integrity {
-        return error;
+    match ExitStatus::of(&error) {
+        ExitStatus::Integrity => error,
+        _ if Failure::is_in_the_data(&error) => {
+            let hint = "the same command would fail again: what failed is in the data";
+            incomplete(error, run, hint)
+        }
+        _ => {
+            let hint = format!("the same command with `--run-id {run}` goes on with it");
+            incomplete(error, run, hint)
+        }
     }
-    let hint = if Failure::is_in_the_data(&error) {
-        "the same command would fail again: what failed is in the data".to_owned()
-    } else {
-        format!("the same command with `--run-id {run}` goes on with it")
-    };
+}
+
+/// Says how to go on with the other splits, if there are any.
+fn with_others(error: anyhow::Error, run: &RunId, others: usize) -> anyhow::Error {
+    match others {
+        0 => error,
+        _ => {
+            let hint = "the other splits are kept: `--split` with their numbers goes on with them";
+            incomplete(error, run, hint)
+        }
+    }
+}
+
+fn incomplete(error: anyhow::Error, run: &RunId, hint: impl Into<String>) -> anyhow::Error {
+    let status = ExitStatus::of(&error);
     Failure::new(status, format!("the import of run `{run}` is not complete"))
         .with_hint(hint)
         // The other conversion would hide the type of the error, and its own hint with it.

@@ -38,6 +38,19 @@ pub(crate) struct Recorded {
     pub(crate) documents: Documents,
 }
 
+impl DataFile {
+    /// Says that there is no such object.
+    pub(crate) fn is_gone(&self, url: &str) -> String {
+        format!("`{url}` is not there, the manifest says that it is")
+    }
+
+    /// Says that the object has another size.
+    pub(crate) fn has_size(&self, url: &str, found: u64) -> String {
+        let size = self.size_bytes;
+        format!("`{url}` has {found} bytes, the manifest says {size}")
+    }
+}
+
 impl Split {
     /// The split that our own manifest describes. The digests of its data files, which are compared
     /// with what is decoded, must be together that of the split.

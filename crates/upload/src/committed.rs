@@ -1,11 +1,12 @@
 //! A run that is committed, and the bytes of its objects as its manifest has them.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256Hasher;
+use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, PublishedUpload};
+use lob_core::progress::{Hidden, Progress};
 use lob_core::run::{OpenRun, RunId, RunLocation};
 use lob_core::store::{Sending, Store, StoreError, StoreErrorKind};
 
@@ -52,44 +53,66 @@ impl CommittedRun {
         self.files().map(|file| file.size_bytes).sum()
     }
 
-    /// Downloads an object and hands its bytes to `take`. Says how it is not what the manifest says,
-    /// if it is not: then what was taken is worth nothing.
+    /// Downloads an object into what `open` gives: so often that another SHA-256 cannot be the way's
+    /// doing, and into another each time. Says how the object is not what the manifest says, if it is
+    /// not.
     ///
     /// # Errors
-    /// The store's, and those of `take`.
-    pub(crate) async fn download(
+    /// The store's, and those of `open` and of what it gives.
+    pub(crate) async fn download<W: Write>(
         &self,
         file: &DataFile,
         context: &Context,
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> anyhow::Result<Option<String>> {
-        let key = self.run.key(&file.key);
-        let url = self.run.store.url(&key);
-        let reading = async {
-            let mut body = self.run.store.get(&key).await?;
-            if body.size() != file.size_bytes {
-                return anyhow::Ok(None);
-            }
-            let mut hasher = Sha256Hasher::default();
-            while let Some(bytes) = body.next().await? {
-                hasher.update(&bytes);
-                take(&bytes)?;
-                context.progress.advance(bytes.len() as u64, 0);
-            }
-            Ok(Some(hasher.finish()))
-        };
-        let error = match reading.await {
-            Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(None),
-            Ok(Some(_)) => return Ok(Some(format!("`{url}` has another SHA-256"))),
-            Ok(None) => return Ok(Some(format!("`{url}` has another size"))),
-            Err(error) => error,
-        };
-        match error.downcast_ref::<StoreError>().map(|error| error.kind) {
-            Some(StoreErrorKind::NotFound | StoreErrorKind::Integrity) => Ok(Some(format!(
-                "`{url}` went away or changed while it was read"
-            ))),
-            _ => Err(error),
+        mut open: impl FnMut() -> io::Result<W>,
+    ) -> anyhow::Result<Result<W, String>> {
+        let url = self.run.store.url(&self.run.key(&file.key));
+        let (mut downloads, mut shown) = (1, &*context.progress);
+        loop {
+            let mut target = open()?;
+            let error = match self.read(file, shown, &mut target).await {
+                Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(Ok(target)),
+                Ok(Some(_)) if downloads < MAX_DOWNLOADS => {
+                    tracing::warn!("`{url}` has another SHA-256: it is fetched again");
+                    (downloads, shown) = (downloads + 1, &Hidden);
+                    continue;
+                }
+                Ok(Some(_)) => {
+                    let message =
+                        format!("`{url}` has another SHA-256, after {downloads} downloads");
+                    return Ok(Err(message));
+                }
+                Ok(None) => return Ok(Err(format!("`{url}` has another size"))),
+                Err(error) => error,
+            };
+            return match error.downcast_ref::<StoreError>().map(|error| error.kind) {
+                Some(StoreErrorKind::NotFound | StoreErrorKind::Integrity) => Ok(Err(format!(
+                    "`{url}` went away or changed while it was read"
+                ))),
+                _ => Err(error),
+            };
         }
+    }
+
+    /// Hands the bytes of an object of the right size on, and gives their hash.
+    async fn read(
+        &self,
+        file: &DataFile,
+        progress: &dyn Progress,
+        target: &mut impl Write,
+    ) -> anyhow::Result<Option<Sha256>> {
+        let mut body = self.run.store.get(&self.run.key(&file.key)).await?;
+        if body.size() != file.size_bytes {
+            return Ok(None);
+        }
+        let mut hasher = Sha256Hasher::default();
+        while let Some(bytes) = body.next().await? {
+            tokio::task::block_in_place(|| {
+                hasher.update(&bytes);
+                target.write_all(&bytes)
+            })?;
+            progress.advance(bytes.len() as u64, 0);
+        }
+        Ok(Some(hasher.finish()))
     }
 
     /// The line of a summary that tells of files without which the run was published, if there are.

@@ -5,7 +5,7 @@
 //! and files that are there already are proved by their hash instead of being fetched again.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -133,30 +133,26 @@ async fn fetch(
 ) -> anyhow::Result<Option<String>> {
     let path = directory.join(&file.key);
     let unusable = |error| unusable(&path, error);
-    let mut unfinished = scratch.file().map_err(unusable)?;
-    let downloading = committed.download(file, context, |bytes| {
-        tokio::task::block_in_place(|| unfinished.write_all(bytes))
-    });
-    let difference = match downloading.await {
+    let downloading = committed.download(file, context, || scratch.file());
+    let unfinished = match downloading.await {
+        Ok(Ok(unfinished)) => unfinished,
+        Ok(Err(difference)) => return Ok(Some(difference)),
         Err(error) => {
             return Err(match error.downcast() {
                 Ok(error) => unusable(error).into(),
                 Err(error) => error.context(format!("`{}` is not restored", path.display())),
             });
         }
-        Ok(difference) => difference,
     };
-    if difference.is_none() {
-        let named = || {
-            unfinished.as_file().sync_all()?;
-            fs::create_dir_all(path.parent().unwrap_or(directory))?;
-            unfinished.persist_noclobber(&path)?;
-            io::Result::Ok(())
-        };
-        tokio::task::block_in_place(named).map_err(unusable)?;
-        context.progress.advance(0, 1);
-    }
-    Ok(difference)
+    let named = || {
+        unfinished.as_file().sync_all()?;
+        fs::create_dir_all(path.parent().unwrap_or(directory))?;
+        unfinished.persist_noclobber(&path)?;
+        io::Result::Ok(())
+    };
+    tokio::task::block_in_place(named).map_err(unusable)?;
+    context.progress.advance(0, 1);
+    Ok(None)
 }
 
 fn unusable(path: &Path, error: io::Error) -> Failure {

@@ -1,5 +1,7 @@
 //! `lob-upload verify RUN`: is everything that the manifest promises still there, and still the same?
 
+use std::io;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::manifest::DataFile;
@@ -69,7 +71,10 @@ async fn difference(
 ) -> anyhow::Result<Option<String>> {
     let mut difference = committed.run.difference(file).await?;
     if full && difference.is_none() {
-        difference = committed.download(file, context, |_| Ok(())).await?;
+        difference = committed
+            .download(file, context, || Ok(io::sink()))
+            .await?
+            .err();
     }
     context.progress.advance(0, 1);
     Ok(difference)

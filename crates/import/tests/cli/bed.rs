@@ -8,7 +8,7 @@ use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
 use lob_core::crc::Crc;
 use lob_core::hash::Sha256;
 use lob_testkit::mongo::{Gate, MongoOptions, MongoServer};
-use lob_testkit::s3::{Operation, S3Options, S3Server};
+use lob_testkit::s3::{self, Operation, S3Options, S3Server};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -98,6 +98,17 @@ impl Bed {
         self.assert_target_untouched();
     }
 
+    /// Nothing is left of this split, and something of the other.
+    #[track_caller]
+    pub(crate) fn assert_given_up(&self, split: u32) {
+        let names = self.collections();
+        let is_there = |split: u32| {
+            let staging = format!("split_{split}_input__lob_");
+            names.iter().any(|name| name.starts_with(&staging))
+        };
+        assert!(!is_there(split) && is_there(1 - split), "{names:?}");
+    }
+
     /// The target is as `put_old` made it.
     #[track_caller]
     pub(crate) fn assert_target_untouched(&self) {
@@ -138,8 +149,14 @@ impl Bed {
 
     /// Empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
+        Self::with_gate(mongo, None).await
+    }
+
+    /// The same, with a gate in front of S3.
+    pub(crate) async fn with_gate(mongo: MongoOptions, gate: Option<Arc<dyn s3::Gate>>) -> Self {
         let options = S3Options {
             buckets: vec![BUCKET.to_owned()],
+            gate,
             ..S3Options::default()
         };
         Self {

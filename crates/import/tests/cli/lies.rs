@@ -4,14 +4,20 @@ use crate::bed::{BUCKET, Bed, assert_shown};
 
 const DATA_FILE: &str = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
 
-/// Imports `run-1` after its manifest is changed, over a target that stays as it was.
-async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> std::process::Output {
+/// Imports `run-1` after its manifest is changed, over a target that is there.
+async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, std::process::Output) {
     let bed = Bed::new().await;
     bed.put_old();
     let mut manifest = bed.manifest();
     change(&mut manifest);
     bed.put_manifest("run-1", &manifest.to_string());
     let output = bed.import(&[]).await;
+    (bed, output)
+}
+
+/// The same, where nothing is begun.
+async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> std::process::Output {
+    let (bed, output) = import_with(change).await;
     bed.assert_untouched();
     output
 }
@@ -118,10 +124,13 @@ async fn a_data_file_that_is_missing_is_named() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: failed to import split 0 for `split_0_input`
-      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not there, the manifest says that it is
+    error: the import of run `run-1` is not complete
+      Caused by: run `run-1` is not what its manifest says:
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not there, the manifest says that it is
+    hint: the other splits are kept: `--split` with their numbers goes on with them
     "#);
-    bed.assert_untouched();
+    bed.assert_given_up(0);
+    bed.assert_target_untouched();
 }
 
 #[tokio::test]
@@ -133,10 +142,13 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: failed to import split 0 for `split_0_input`
-      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH]
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 0 for `split_0_input`
+      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
+    hint: the other splits are kept: `--split` with their numbers goes on with them
     "#);
-    bed.assert_untouched();
+    bed.assert_given_up(0);
+    bed.assert_target_untouched();
 }
 
 #[tokio::test]
@@ -163,11 +175,16 @@ async fn a_digest_that_lies_is_found_after_the_last_document() {
         split["files"][0]["digest"] = second;
         split["files"][1]["digest"] = first;
     };
-    assert_shown!(with_manifest(lie).await, @r#"
+    let (bed, output) = import_with(lie).await;
+    bed.assert_given_up(1);
+    bed.assert_target_untouched();
+    assert_shown!(output, @r#"
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: failed to import split 1 for `split_1_input`
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 1 for `split_1_input`
       Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
+    hint: the other splits are kept: `--split` with their numbers goes on with them
     "#);
 }

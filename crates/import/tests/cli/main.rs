@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bed;
+mod damage;
 mod happy_path;
 mod indexes;
 mod lies;

@@ -9,6 +9,7 @@ use std::future::{pending, poll_fn};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use futures::FutureExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
@@ -80,14 +81,16 @@ impl Front {
         self.update(entry, &seen);
 
         let request = HttpRequest::from_parts(head, body);
-        let mut reply = match self.decide(Moment::Arrived, &seen).await? {
+        let mut reply = match instead(self.verdict(Moment::Arrived, &seen).await).await? {
             Some(answer) => answer,
             None => {
                 let executed = self.service.call(request).await;
                 let reply = executed.map_err(|error| io::Error::other(StdError::from(error)))?;
                 seen.status = Some(reply.status().as_u16());
-                let answer = self.decide(Moment::Executed, &seen).await?;
-                answer.unwrap_or(reply)
+                match self.verdict(Moment::Executed, &seen).await {
+                    Verdict::Damage => damaged(reply).await?,
+                    verdict => instead(verdict).await?.unwrap_or(reply),
+                }
             }
         };
         seen.status = Some(reply.status().as_u16());
@@ -102,19 +105,10 @@ impl Front {
         Ok(reply)
     }
 
-    /// The reply that the gate wants instead, if it wants one.
-    async fn decide(&self, moment: Moment, seen: &Request) -> io::Result<Option<HttpResponse>> {
-        let verdict = match &self.gate {
+    async fn verdict(&self, moment: Moment, seen: &Request) -> Verdict {
+        match &self.gate {
             Some(gate) => gate.decide(moment, seen).await,
             None => Verdict::Pass,
-        };
-        match verdict {
-            Verdict::Pass => Ok(None),
-            Verdict::Hold => Ok(pending().await),
-            Verdict::Disconnect => Err(io::ErrorKind::ConnectionAborted.into()),
-            Verdict::Reset => Err(io::ErrorKind::ConnectionReset.into()),
-            Verdict::Answer { status, code } => answer(status, code).map(Some),
-            Verdict::AnswerOk { code } => answer(200, code).map(Some),
         }
     }
 
@@ -131,6 +125,30 @@ impl Front {
             logged.clone_from(seen);
         }
     }
+}
+
+/// The reply that the gate wants instead, if it wants one.
+async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
+    match verdict {
+        Verdict::Pass => Ok(None),
+        Verdict::Hold => Ok(pending().await),
+        Verdict::Disconnect => Err(io::ErrorKind::ConnectionAborted.into()),
+        Verdict::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+        Verdict::Answer { status, code } => answer(status, code).map(Some),
+        Verdict::AnswerOk { code } => answer(200, code).map(Some),
+        Verdict::Damage => Err(io::Error::other("there is no reply to damage")),
+    }
+}
+
+/// The reply with one bit of its body flipped.
+async fn damaged(mut reply: HttpResponse) -> io::Result<HttpResponse> {
+    let body = reply.body_mut().store_all_limited(usize::MAX).await;
+    let mut body = body.map_err(io::Error::other)?.to_vec();
+    let middle = body.len() / 2;
+    let byte = body.get_mut(middle);
+    *byte.ok_or_else(|| io::Error::other("there is no body to damage"))? ^= 1;
+    *reply.body_mut() = Body::from(Bytes::from(body));
+    Ok(reply)
 }
 
 /// A reply with an `<Error>` body.

@@ -42,6 +42,9 @@ pub enum Verdict {
         /// S3 error code of the XML body.
         code: &'static str,
     },
+    /// Flip the lowest bit in the middle of the reply's body, as a path does that no checksum
+    /// watches. It takes a reply with a body: a request that was executed.
+    Damage,
 }
 
 /// Sees every request twice and decides on it.

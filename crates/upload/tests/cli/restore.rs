@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lob_testkit::s3::{Catch, Moment, Operation, Request};
+use lob_testkit::parquet_files::FeedSize;
+use lob_testkit::s3::{Catch, Moment, Operation, Request, Verdict};
 use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, assert_shown, finish};
@@ -143,6 +145,30 @@ async fn a_damaged_object_gets_no_name_and_the_others_are_restored() {
         back(&bed).into_keys().collect::<Vec<_>>(),
         ["2025/small.parquet"]
     );
+}
+
+#[tokio::test]
+async fn an_object_that_is_damaged_on_the_way_is_fetched_again_three_times() {
+    let damaged = AtomicUsize::new(0);
+    let gate = move |moment: Moment, request: &Request| {
+        let is_meant = moment == Moment::Executed
+            && request.operation == Operation::GetObject
+            && request.key.ends_with("a.parquet");
+        if is_meant && damaged.fetch_add(1, Ordering::Relaxed) % 4 < 3 {
+            Verdict::Damage
+        } else {
+            Verdict::Pass
+        }
+    };
+    let bed = Bed::gated(gate).await;
+    let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
+    bed.upload(&[]).await.expect(0);
+    for args in [&RESTORE[..], &["verify", "run-1", "--full"]] {
+        let before = bed.operations().len();
+        bed.run(args).await.expect(0);
+        assert_eq!(fetched(&bed, before), ["a.parquet"; 4]);
+    }
+    assert!(back(&bed) == BTreeMap::from([("a.parquet".to_owned(), bytes)]));
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` is not what its manifest says:
-    `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256
+    `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256, after 4 downloads
     "#);
 }
 

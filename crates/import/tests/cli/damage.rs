@@ -1,0 +1,121 @@
+//! Bytes that are damaged on their way, data files that are damaged or gone, and what stays of the
+//! splits that are as they should be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+
+use crate::bed::{BUCKET, Bed, assert_shown, succeeded, text};
+
+const FIRST: &str = "split_0.parquet/part-00000-00001.parquet";
+const LAST: &str = "split_1.parquet/part-00000-00001.parquet";
+
+fn key(name: &str) -> String {
+    format!("processed-splits/run-1/{name}")
+}
+
+/// A run whose data file `FIRST` is damaged on the way so often.
+async fn damaged_on_the_way(times: usize) -> Bed {
+    let damaged = AtomicUsize::new(0);
+    let gate = move |moment: Moment, request: &Request| {
+        let is_meant = moment == Moment::Executed
+            && request.operation == Operation::GetObject
+            && request.key.ends_with(FIRST);
+        if is_meant && damaged.fetch_add(1, Ordering::Relaxed) < times {
+            Verdict::Damage
+        } else {
+            Verdict::Pass
+        }
+    };
+    let bed = Bed::with_gate(<_>::default(), Some(Arc::new(gate))).await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    bed
+}
+
+fn times_fetched(bed: &Bed, name: &str) -> usize {
+    bed.fetched().iter().filter(|key| *key == name).count()
+}
+
+#[tokio::test]
+async fn a_data_file_that_is_damaged_on_the_way_is_fetched_again_three_times() {
+    let bed = damaged_on_the_way(3).await;
+    succeeded(bed.import(&[]).await);
+    assert_eq!(times_fetched(&bed, FIRST), 4);
+    assert_eq!(bed.fetched().len(), 4 + 3);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_data_file_that_is_damaged_each_time_is_damage() {
+    let bed = damaged_on_the_way(4).await;
+    let output = bed.import(&["--split", "0"]).await;
+    assert_shown!(output, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: failed to import split 0 for `split_0_input`
+      Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
+    "#);
+    assert_eq!(times_fetched(&bed, FIRST), 4);
+    assert_eq!(bed.collections(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_split_that_is_damaged_loses_its_staging_alone() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    assert!(bed.s3.corrupt(BUCKET, &key(LAST), 1000));
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: the import of run `run-1` is not complete
+      Caused by: failed to import split 1 for `split_1_input`
+      Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
+    hint: the other splits are kept: `--split` with their numbers goes on with them
+    "#);
+    bed.assert_given_up(1);
+    bed.assert_target_untouched();
+    let before = bed.fetched().len();
+
+    // What the hint says.
+    let output = succeeded(bed.import(&["--split", "0"]).await);
+    let kept = "2 data files were there";
+    assert!(
+        text(&output.stdout).contains(kept),
+        "{}",
+        text(&output.stdout)
+    );
+    assert_eq!(bed.fetched().len(), before);
+    assert_eq!(bed.collections(), ["split_0_input"]);
+}
+
+#[tokio::test]
+async fn every_data_file_is_asked_for_before_the_first_insert() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    assert!(bed.s3.remove(BUCKET, &key(FIRST)));
+    bed.s3.put_raw(BUCKET, &key(LAST), "another's");
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not what its manifest says:
+    `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is not there, the manifest says that it is
+    `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3327
+    "#);
+    assert_eq!(bed.fetched(), [""; 0]);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_split_whose_data_files_are_there_is_kept_where_another_lacks_one() {
+    let bed = Bed::new().await;
+    assert!(bed.s3.remove(BUCKET, &key(LAST)));
+    let refused = bed.import(&[]).await;
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    bed.assert_given_up(1);
+    succeeded(bed.import(&["--split", "0"]).await);
+    assert_eq!(bed.collections(), ["split_0_input"]);
+}
