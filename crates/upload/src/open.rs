@@ -1,8 +1,11 @@
 //! The begin of a run: a new plan, or one that an earlier process wrote and that is taken up.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use anyhow::Context as _;
+use futures::TryStreamExt as _;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::part::PartBudget;
@@ -101,8 +104,9 @@ async fn take_up(
         .with_context(|| format!("run `{id}` cannot be taken up"))?;
     if found.manifest.is_some() {
         let files = find(settings, context).await;
-        check_same_files(&work, files, settings)
-            .with_context(|| format!("run `{id}` is committed"))?;
+        let checking = check_same_files(&work, files, settings);
+        let checked = context.interrupt.or(checking).await;
+        checked.with_context(|| format!("run `{id}` is committed"))?;
         return Ok(Opened::Committed(found));
     }
     let everything = Settings {
@@ -115,11 +119,8 @@ async fn take_up(
         // What was left out when the run was begun may be what cannot be listed.
         Err(_) => find(settings, context).await?,
     };
-    let (again, settings, budget) = (work.clone(), settings.clone(), budget.clone());
-    let examined = blocking(context, move || {
-        plan::examine_again(&again, there, &settings, &budget)
-    })
-    .await?;
+    let examining = plan::examine_again(&work, there, settings, budget);
+    let examined = context.interrupt.or(examining).await?;
     tracing::info!(run = %id, "the run is taken up");
     let taking_up = found.take_up(work.has_multipart(), &context.interrupt);
     let (_, run) = taking_up.await?;
@@ -133,7 +134,7 @@ async fn take_up(
 
 /// Refuses files that a committed run does not have: whoever asks for them to be uploaded must not
 /// be told that they are. Files that are gone do not matter: they are in S3.
-fn check_same_files(
+async fn check_same_files(
     work: &UploadWork,
     files: anyhow::Result<Vec<(String, PathBuf)>>,
     settings: &Settings,
@@ -147,11 +148,13 @@ fn check_same_files(
             return if nothing { Ok(()) } else { Err(error) };
         }
     };
-    for (name, path) in files {
+    let planned = work.files.iter();
+    let planned: HashMap<_, _> = planned.map(|file| (&file.relative_path, file)).collect();
+    let mut looks = pin!(plan::looks(files, |(_, path)| plan::fingerprint(path)));
+    while let Some(((name, _), now)) = looks.try_next().await? {
         let failed = work.failed.iter().any(|file| file.relative_path == name);
-        let planned = work.files.iter().find(|file| file.relative_path == name);
-        let same = match planned {
-            Some(planned) => plan::fingerprint(&path)?.is_some_and(|now| planned.is(&now)),
+        let same = match planned.get(&name) {
+            Some(planned) => now?.is_some_and(|now| planned.is(&now)),
             None => failed && settings.allow_partial,
         };
         if !same {
@@ -174,7 +177,7 @@ async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(Str
     .await
 }
 
-/// Finds the files, and looks at the state and the footer of each. Blocks elsewhere.
+/// Finds the files, and looks at the state and the footer of each.
 ///
 /// # Errors
 /// Files that cannot be uploaded, or are too many for one run.
@@ -184,10 +187,9 @@ pub(crate) async fn find_and_examine(
     context: &Context,
 ) -> anyhow::Result<Examined> {
     let files = find(settings, context).await?;
-    let (settings, budget) = (settings.clone(), budget.clone());
-    let folder = settings.run_folder()?;
-    let examined = blocking(context, move || plan::examine(files, &settings, &budget)).await?;
-    manifest::check_size(&folder, &examined.files)?;
+    let examining = plan::examine(files, settings, budget);
+    let examined = context.interrupt.or(examining).await?;
+    manifest::check_size(&settings.run_folder()?, &examined.files)?;
     Ok(examined)
 }
 

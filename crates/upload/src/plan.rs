@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use anyhow::Context as _;
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::FailedFile;
 use lob_core::object_settings::ObjectSettings;
@@ -19,6 +21,9 @@ use crate::source::{self, SourceFile};
 
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-upload";
+
+/// Files that are looked at at once: over a network each look is a wait.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// The tool's part of the plan in the bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,22 +151,53 @@ impl PlannedFile {
     }
 }
 
-/// Looks at the state and the footer of each file. Blocks.
+/// Looks at several files at once, on threads that may block, and gives what it finds in their order.
+pub(crate) fn looks<F: Send + 'static, T: Send + 'static>(
+    files: impl IntoIterator<Item = F>,
+    look: fn(&F) -> anyhow::Result<T>,
+) -> impl Stream<Item = anyhow::Result<(F, anyhow::Result<T>)>> {
+    let look_at = move |file| async move {
+        let looking = tokio::task::spawn_blocking(move || {
+            let found = look(&file);
+            (file, found)
+        });
+        looking.await.context("the look at the files stopped")
+    };
+    stream::iter(files).map(look_at).buffered(LOOKS_AT_ONCE)
+}
+
+/// Looks at the state and the footer of each file.
 ///
 /// # Errors
 /// The first file that cannot be uploaded, unless that is allowed.
-pub(crate) fn examine(
+pub(crate) async fn examine(
     found: impl IntoIterator<Item = (String, PathBuf)>,
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
     let (mut examined, mut schemas) = (Examined::default(), Schemas::default());
-    for (relative_path, path) in found {
-        match examine_one(&relative_path, path, settings, budget) {
-            Ok(file) => examined.files.push(SourceFile {
-                footer: schemas.share(file.footer),
-                ..file
-            }),
+    let mut looks = pin!(looks(found, |(_, path)| examine_one(path)));
+    while let Some(((relative_path, path), looked)) = looks.try_next().await? {
+        let looked = looked.and_then(|(fingerprint, footer)| {
+            check_parts(&path, &fingerprint, settings, budget)?;
+            Ok((fingerprint, footer))
+        });
+        match looked {
+            Ok((fingerprint, footer)) => {
+                if footer.rows.is_none() {
+                    let path = path.display();
+                    tracing::warn!(
+                        "`{path}` has an encrypted footer: the manifest has 0 rows and no columns \
+                         for it"
+                    );
+                }
+                examined.files.push(SourceFile {
+                    relative_path,
+                    path,
+                    fingerprint,
+                    footer: schemas.share(footer),
+                });
+            }
             Err(error) if settings.allow_partial && is_of_the_file(&error) => {
                 tracing::warn!("{error:#}");
                 examined.failed.push(FailedFile {
@@ -190,62 +226,57 @@ pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<Option<Fingerprint>> {
     }
 }
 
-fn examine_one(
-    relative_path: &str,
-    path: PathBuf,
-    settings: &Settings,
-    budget: &PartBudget,
-) -> anyhow::Result<SourceFile> {
+/// Blocks.
+fn examine_one(path: &Path) -> anyhow::Result<(Fingerprint, Footer)> {
     let named = || format!("`{}` cannot be uploaded", path.display());
-    let file = source::open(&path).with_context(named)?;
+    let file = source::open(path).with_context(named)?;
     let fingerprint = Fingerprint::of(&file).with_context(named)?;
     let footer = Footer::read(&file)
         .with_context(|| format!("`{}` is not a whole Parquet file", path.display()))?;
-    if footer.rows.is_none() {
-        let path = path.display();
-        tracing::warn!(
-            "`{path}` has an encrypted footer: the manifest has 0 rows and no columns for it"
-        );
-    }
+    Ok((fingerprint, footer))
+}
+
+fn check_parts(
+    path: &Path,
+    fingerprint: &Fingerprint,
+    settings: &Settings,
+    budget: &PartBudget,
+) -> Result<(), Failure> {
     let buffer_size = settings.parts.buffer_size;
-    if budget.part_size_for(fingerprint.size) > buffer_size.0 {
-        return Err(Failure::usage(format!(
-            "`{}` needs parts that --buffer-size {buffer_size} cannot hold",
-            path.display()
-        ))
-        .into());
+    if budget.part_size_for(fingerprint.size) <= buffer_size.0 {
+        return Ok(());
     }
-    Ok(SourceFile {
-        relative_path: relative_path.to_owned(),
-        path,
-        fingerprint,
-        footer,
-    })
+    Err(Failure::usage(format!(
+        "`{}` needs parts that --buffer-size {buffer_size} cannot hold",
+        path.display()
+    )))
 }
 
 /// The files of a plan that is taken up, as they are now, whatever is selected by now; selected files
-/// that came since are only told of. Blocks.
+/// that came since are only told of.
 ///
 /// # Errors
 /// A file that is gone or has changed, unless that is allowed: what was sent of it is another
 /// file's.
-pub(crate) fn examine_again(
+pub(crate) async fn examine_again(
     work: &UploadWork,
     there: Vec<(String, PathBuf)>,
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
     let mut there: BTreeMap<_, _> = there.into_iter().collect();
+    let planned = work.files.iter();
+    let paths: Vec<_> = planned
+        .map(|file| there.remove(&file.relative_path))
+        .collect();
+    let looks = looks(paths, |path| path.as_deref().map_or(Ok(None), fingerprint));
+    let mut looks = pin!(stream::iter(&work.files).zip(looks));
     let (mut as_planned, mut changed) = (Vec::new(), Vec::new());
-    for planned in &work.files {
+    while let Some((planned, look)) = looks.next().await {
         let name = &planned.relative_path;
-        let path = match there.remove(name) {
-            Some(path) => fingerprint(&path)?
-                .filter(|now| planned.is(now))
-                .map(|_| path),
-            None => None,
-        };
-        match path {
+        let (path, now) = look?;
+        let is_planned = now?.is_some_and(|now| planned.is(&now));
+        match path.filter(|_| is_planned) {
             Some(path) => as_planned.push((name.clone(), path)),
             None => {
                 let message = format!("`{name}` is not what it was when the run was begun");
@@ -262,7 +293,7 @@ pub(crate) fn examine_again(
             }
         }
     }
-    let mut again = examine(as_planned, settings, budget)?;
+    let mut again = examine(as_planned, settings, budget).await?;
     again.failed.extend(changed);
     again.failed.extend(work.failed.iter().cloned());
     let selection = settings.selection()?;
@@ -273,4 +304,38 @@ pub(crate) fn examine_again(
         tracing::warn!(file = name, "not uploaded: the run was begun without it");
     }
     Ok(again)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Looks that have begun.
+    static BEGUN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+    /// Waits until so many looks have begun as may be under way, and says how many have.
+    fn look(file: &usize) -> anyhow::Result<usize> {
+        let (begun, changed) = &BEGUN;
+        let mut begun = begun.lock().unwrap();
+        *begun += 1;
+        changed.notify_all();
+        let is_waiting = |begun: &mut usize| *file < LOOKS_AT_ONCE && *begun < LOOKS_AT_ONCE;
+        let time = Duration::from_secs(60);
+        let (begun, _) = changed.wait_timeout_while(begun, time, is_waiting).unwrap();
+        Ok(*begun)
+    }
+
+    #[tokio::test]
+    async fn files_are_looked_at_several_at_once_and_come_in_their_order() {
+        let looked: Vec<_> = looks(0..100, look).try_collect().await.unwrap();
+        assert!(looked.iter().map(|(file, _)| *file).eq(0..100));
+        for (file, begun) in looked {
+            let begun = begun.unwrap();
+            assert!(begun >= LOOKS_AT_ONCE, "{file}");
+            assert!(begun <= file + LOOKS_AT_ONCE, "{file}");
+        }
+    }
 }
