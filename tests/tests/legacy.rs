@@ -100,6 +100,21 @@ async fn a_run_of_the_original_comes_in_as_pyspark_reads_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_without_rows_adds_nothing() {
+    let servers = servers().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/legacy-files");
+    for name in ["pyarrow-empty", "duckdb-empty"] {
+        let key = format!("processed-splits/{RUN}/split_1.parquet/part-00009-{name}.parquet");
+        let part = std::fs::read(folder.join(format!("{name}.parquet"))).unwrap();
+        servers.overwrite(&key, part).await;
+    }
+    let split = [&IMPORT[..], &["--split", "1"]].concat();
+    servers.run("lob-import", &split).await.with_status(0);
+    let found = servers.documents(&servers.database, "back_1").await;
+    assert_eq!(found, expected(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_of_the_original_are_listed_and_may_be_the_latest() {
     let servers = servers().await;
     let listed = servers.run("lob-import", &["--list"]).await.with_status(0);

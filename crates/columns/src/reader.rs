@@ -228,10 +228,12 @@ impl Iterator for Documents {
     }
 }
 
-/// Reads the footer, and checks what it claims.
+/// Reads the footer, and checks what it claims. Row groups without rows, which some writers make of
+/// nothing, are left out.
 fn read_footer<R: Read + Seek>(source: &mut R) -> Result<FileMetadata, ReadError> {
     let (bytes, data_end) = checks::footer(source)?;
-    let metadata = guard(|| deserialize_metadata(bytes.into()).map_err(|e| e.to_string()))?;
+    let mut metadata = guard(|| deserialize_metadata(bytes.into()).map_err(|e| e.to_string()))?;
+    metadata.row_groups.retain(|group| group.num_rows() > 0);
     checks::row_groups(&metadata, data_end)?;
     Ok(metadata)
 }

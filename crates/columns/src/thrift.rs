@@ -3,7 +3,8 @@
 //! The library recurses as deep as a schema claims to be, allocates what a list or a page claims to
 //! hold, goes by a field's number alone whatever its type, and takes the last of two fields with one
 //! number. None of it can be caught when it goes wrong, so all of a structure is walked here first,
-//! and whatever could be read in two ways is refused, as is every field that is not known.
+//! and whatever could be read in two ways is refused. A field that is newer than these tables is
+//! passed over, as the library does; one that says that something is encrypted is refused.
 
 /// What a field holds, in the compact protocol.
 #[derive(Clone, Copy)]
@@ -17,14 +18,21 @@ enum Kind {
     /// The elements, and the fewest bytes that one with all its required fields takes.
     List(&'static Kind, u64),
     Struct(Fields),
+    /// One of these alone: another would be a meaning that nobody knows.
+    Union(Fields),
+    /// What must not be there.
+    Refused,
 }
 
 /// The number and the kind of each field of a structure.
 type Fields = &'static [(i64, Kind)];
 
-use Kind::{Binary, Bool, Byte, I16, I32, I64, List, Struct};
+use Kind::{Binary, Bool, Byte, I16, I32, I64, List, Refused, Struct, Union};
 
-// From parquet.thrift, without what is encrypted and without what is newer.
+/// The levels of a field that is passed over.
+const MAX_UNKNOWN_DEPTH: usize = 8;
+
+// From parquet.thrift. All that the library knows must be here.
 const FILE: Fields = &[
     (1, I32),
     (SCHEMA, List(&Struct(SCHEMA_ELEMENT), 3)),
@@ -32,7 +40,10 @@ const FILE: Fields = &[
     (4, List(&Struct(ROW_GROUP), 7)),
     (5, List(&Struct(KEY_VALUE), 3)),
     (6, Binary),
-    (7, List(&Struct(COLUMN_ORDER), 3)),
+    (7, List(&Union(COLUMN_ORDER), 3)),
+    // How the file is encrypted.
+    (8, Refused),
+    (9, Refused),
 ];
 const SCHEMA: i64 = 2;
 const SCHEMA_ELEMENT: Fields = &[
@@ -45,7 +56,7 @@ const SCHEMA_ELEMENT: Fields = &[
     (7, I32),
     (8, I32),
     (9, I32),
-    (10, Struct(LOGICAL_TYPE)),
+    (10, Union(LOGICAL_TYPE)),
 ];
 const NUM_CHILDREN: i64 = 5;
 const LOGICAL_TYPE: Fields = &[
@@ -55,8 +66,8 @@ const LOGICAL_TYPE: Fields = &[
     (4, EMPTY),
     (5, Struct(&[(1, I32), (2, I32)])),
     (6, EMPTY),
-    (7, Struct(&[(1, Bool), (2, Struct(TIME_UNIT))])),
-    (8, Struct(&[(1, Bool), (2, Struct(TIME_UNIT))])),
+    (7, Struct(&[(1, Bool), (2, Union(TIME_UNIT))])),
+    (8, Struct(&[(1, Bool), (2, Union(TIME_UNIT))])),
     (10, Struct(&[(1, Byte), (2, Bool)])),
     (11, EMPTY),
     (12, EMPTY),
@@ -64,7 +75,7 @@ const LOGICAL_TYPE: Fields = &[
     (14, EMPTY),
     (15, EMPTY),
 ];
-const EMPTY: Kind = Struct(&[]);
+const EMPTY: Kind = Union(&[]);
 const TIME_UNIT: Fields = &[(1, EMPTY), (2, EMPTY), (3, EMPTY)];
 const KEY_VALUE: Fields = &[(1, Binary), (2, Binary)];
 const COLUMN_ORDER: Fields = &[(1, EMPTY), (2, EMPTY)];
@@ -85,6 +96,9 @@ const COLUMN_CHUNK: Fields = &[
     (5, I32),
     (6, I64),
     (7, I32),
+    // How the column is encrypted.
+    (8, Refused),
+    (9, Refused),
 ];
 const COLUMN: Fields = &[
     (1, I32),
@@ -117,14 +131,16 @@ const STATISTICS: Fields = &[
     (7, Bool),
     (8, Bool),
 ];
-/// Without data pages of version 2 and index pages: we write none.
+/// Without index pages, which nobody writes.
 const PAGE: Fields = &[
     (1, I32),
     (2, I32),
     (3, I32),
     (4, I32),
     (5, Struct(DATA_PAGE)),
+    (6, Refused),
     (7, Struct(&[(1, I32), (2, I32), (3, Bool)])),
+    (8, Struct(DATA_PAGE_2)),
 ];
 const DATA_PAGE: Fields = &[
     (1, I32),
@@ -132,6 +148,16 @@ const DATA_PAGE: Fields = &[
     (3, I32),
     (4, I32),
     (5, Struct(STATISTICS)),
+];
+const DATA_PAGE_2: Fields = &[
+    (1, I32),
+    (2, I32),
+    (3, I32),
+    (4, I32),
+    (5, I32),
+    (6, I32),
+    (7, Bool),
+    (8, Struct(STATISTICS)),
 ];
 
 impl Kind {
@@ -145,7 +171,8 @@ impl Kind {
             I64 => code == 6,
             Binary => code == 8,
             List(..) => code == 9,
-            Struct(_) => code == 12,
+            Struct(_) | Union(_) => code == 12,
+            Refused => false,
         }
     }
 }
@@ -196,7 +223,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
     }
 
     /// The recursion is as deep as the tables are.
-    fn structure(&mut self, fields: Fields) -> Option<()> {
+    fn structure(&mut self, fields: Fields, is_union: bool) -> Option<()> {
         let mut last = 0;
         loop {
             let header = self.byte()?;
@@ -206,12 +233,69 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
             // A distance of 0 would bring any number, and maybe one that was there before.
             let distance = i64::from(header >> 4);
             last += distance;
-            let known = fields.iter().find(|(id, _)| *id == last && distance > 0);
-            let (_, kind) = known.filter(|(_, kind)| kind.has_code(header & 15))?;
-            self.path.push(last);
-            self.value(*kind)?;
-            self.path.pop();
+            if distance == 0 {
+                return None;
+            }
+            match fields.iter().find(|(id, _)| *id == last) {
+                Some((_, kind)) if kind.has_code(header & 15) => {
+                    self.path.push(last);
+                    self.value(*kind)?;
+                    self.path.pop();
+                }
+                None if !is_union => self.pass_over(header & 15, MAX_UNKNOWN_DEPTH)?,
+                _ => return None,
+            }
         }
+    }
+
+    /// Passes over a field that is not known, or an element of one.
+    fn pass_over(&mut self, code: u8, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match code {
+            // The type of the field says which.
+            1 | 2 => Some(()),
+            3 => self.byte().map(drop),
+            4..=6 => self.varint().map(drop),
+            7 => self.bytes(size_of::<f64>() as u64),
+            8 => self.binary(),
+            9 | 10 => {
+                let (element, count) = self.list()?;
+                // Each takes a byte at least, so that the count is bounded.
+                (0..count).try_for_each(|_| match element {
+                    1 | 2 => self.byte().map(drop),
+                    _ => self.pass_over(element, depth),
+                })
+            }
+            12 => loop {
+                match self.byte()? {
+                    0 => return Some(()),
+                    // By its own number, which might be one that was there before.
+                    1..=15 => return None,
+                    header => self.pass_over(header & 15, depth)?,
+                }
+            },
+            _ => None,
+        }
+    }
+
+    fn bytes(&mut self, len: u64) -> Option<()> {
+        self.rest = self.rest.get(usize::try_from(len).ok()?..)?;
+        Some(())
+    }
+
+    fn binary(&mut self) -> Option<()> {
+        let len = self.varint()?;
+        self.bytes(len)
+    }
+
+    /// The type of the elements of a list, and their number.
+    fn list(&mut self) -> Option<(u8, u64)> {
+        let header = self.byte()?;
+        let count = match header >> 4 {
+            15 => self.varint()?,
+            count => u64::from(count),
+        };
+        Some((header & 15, count))
     }
 
     fn value(&mut self, kind: Kind) -> Option<()> {
@@ -229,24 +313,18 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
                 (self.see)(&self.path, Seen::I32(value))
             }
             I64 => self.integer().map(drop),
-            Binary => {
-                let len = self.varint()?;
-                self.rest = self.rest.get(usize::try_from(len).ok()?..)?;
-                Some(())
-            }
+            Binary => self.binary(),
             List(element, least_bytes) => {
-                let header = self.byte()?;
-                let count = match header >> 4 {
-                    15 => self.varint()?,
-                    count => u64::from(count),
-                };
-                let is_element = count == 0 || element.has_code(header & 15);
+                let (code, count) = self.list()?;
+                let is_element = count == 0 || element.has_code(code);
                 if !is_element || count > self.rest.len() as u64 / least_bytes {
                     return None;
                 }
                 (0..count).try_for_each(|_| self.value(*element))
             }
-            Struct(fields) => self.structure(fields),
+            Struct(fields) => self.structure(fields, false),
+            Union(fields) => self.structure(fields, true),
+            Refused => None,
         }
     }
 }
@@ -277,7 +355,7 @@ pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usi
         (elements <= max_elements && open.len() <= max_depth).then_some(())
     };
     let mut walk = Walk::new(footer, see);
-    walk.structure(FILE).is_some() && walk.rest.is_empty()
+    walk.structure(FILE, false).is_some() && walk.rest.is_empty()
 }
 
 /// What the header of a page says of it.
@@ -292,11 +370,13 @@ pub(crate) struct PageHeader {
     pub(crate) crc: Option<u32>,
 }
 
-/// The header that `bytes` start with; none if it is not that of a dictionary or of a data page of
-/// version 1, the only ones that we write.
+/// The header that `bytes` start with; none if it is not that of a dictionary or of a data page. We
+/// write data pages of version 1, others those of version 2 as well.
 pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let [mut page_type, mut uncompressed, mut compressed] = [-1_i64; 3];
-    let (mut data_values, mut dictionary_values) = (-1, -1);
+    let [mut data_values, mut data_2_values, mut dictionary_values] = [-1_i64; 3];
+    // Of version 2: the levels stand before the values and are not compressed.
+    let [mut definition_levels, mut repetition_levels] = [0_i64; 2];
     let mut crc = None;
     let mut walk = Walk::new(bytes, |path: &[i64], seen: Seen| {
         match (path, seen) {
@@ -307,15 +387,24 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
             ([4], Seen::I32(value)) => crc = i32::try_from(value).ok().map(i32::cast_unsigned),
             ([5, 1], Seen::I32(value)) => data_values = value,
             ([7, 1], Seen::I32(value)) => dictionary_values = value,
+            ([8, 1], Seen::I32(value)) => data_2_values = value,
+            ([8, 5], Seen::I32(value)) => definition_levels = value,
+            ([8, 6], Seen::I32(value)) => repetition_levels = value,
             _ => {}
         }
         Some(())
     });
-    walk.structure(PAGE)?;
+    walk.structure(PAGE, false)?;
     let header_bytes = bytes.len() - walk.rest.len();
     let values = match page_type {
         0 => data_values,
         2 => dictionary_values,
+        3 if definition_levels >= 0
+            && repetition_levels >= 0
+            && definition_levels + repetition_levels <= compressed.min(uncompressed) =>
+        {
+            data_2_values
+        }
         _ => return None,
     };
     Some(PageHeader {
@@ -362,14 +451,54 @@ mod tests {
         assert!(!is_sound(&[&schema, &[0x09, 4], &schema[1..]]));
         // An integer of another width.
         assert!(!is_sound(&[&schema, &[0x15, 0]]));
-        // A field that nobody knows.
-        assert!(!is_sound(&[&schema, &[0xf6, 0]]));
+        // An encrypted file.
+        assert!(!is_sound(&[&schema, &[0x6c, 0]]));
         // Bytes after the end.
         assert!(!is_sound(&[&schema, &[0, 0]]));
         // A page size as a 16-bit integer.
         let page = |code: u8| [0x15, 0, 0x15, 2, 0x10 | code, 2, 0x2c, 0x15, 2, 0, 0];
         assert_eq!(page_header(&page(5)).unwrap().compressed_bytes, 1);
         assert_eq!(page_header(&page(4)), None);
+    }
+
+    #[test]
+    fn fields_that_are_newer_are_passed_over_and_meanings_that_are_newer_are_refused() {
+        let schema = schema(&[0]);
+        // A bool has no bytes of its own.
+        assert!(is_sound(&[&schema, &[0xf1]]));
+        let newer: [&[u8]; 4] = [
+            &[0xf6, 0],
+            &[0xf7, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0xf8, 3, 1, 2, 3],
+            &[0xfc, 0x19, 0x2c, 0x15, 2, 0, 0, 0],
+        ];
+        for field in newer {
+            assert!(is_sound(&[&schema, field]), "{field:?}");
+            assert!(
+                !is_sound(&[&schema, &field[..field.len() - 1]]),
+                "{field:?}"
+            );
+        }
+        let deep = [&[0xfc][..], &[0x1c; 8], &[0; 9]].concat();
+        assert!(!is_sound(&[&schema, &deep]));
+        let endless = [0xf9, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        assert!(!is_sound(&[&schema, &endless]));
+        // A logical type 16 in a schema's element.
+        let element = [0x48, 1, b'a', 0x6c, 0xfc, 0x1c, 0, 0, 0];
+        let other = [&[0x19, 0x1c][..], &element].concat();
+        assert!(!is_sound(&[&other]));
+    }
+
+    #[test]
+    fn the_levels_of_a_page_of_version_2_stand_inside_it() {
+        let page = |levels: u8| {
+            let own = [0x15, 8, 0x15, 0, 0x15, 8, 0x15, 0, 0x15, levels, 0x15, 2, 0];
+            [&[0x15, 6, 0x15, 8, 0x15, 6, 0x5c][..], &own, &[0]].concat()
+        };
+        assert_eq!(page_header(&page(4)).unwrap().values, 4);
+        // One more than its three bytes, and fewer than none.
+        assert_eq!(page_header(&page(6)), None);
+        assert_eq!(page_header(&page(1)), None);
     }
 
     #[test]

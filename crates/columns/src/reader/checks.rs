@@ -97,7 +97,7 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
                 "a row group is too large to be one of ours",
             ));
         }
-        if row_group.num_rows() == 0 || row_group.num_rows() > values {
+        if row_group.num_rows() > values {
             return Err(ReadError::Unsound("a row group does not have its rows"));
         }
         rows = rows.saturating_add(row_group.num_rows());

@@ -94,6 +94,15 @@ fn expected() -> Vec<Document> {
     ]
 }
 
+/// The rows of `make-others.py`.
+fn expected_of_others() -> Vec<Document> {
+    let id = ObjectId::parse_str("65e26c00269e0d37f2a74de4").unwrap();
+    vec![
+        doc! { "_id": id, "n": 1_i64, "l": [1.5, Bson::Null], "s": "a", "b": true },
+        doc! { "_id": "x", "n": Bson::Null, "l": [], "s": "b", "b": Bson::Null },
+    ]
+}
+
 #[test]
 fn what_spark_wrote_is_what_its_connector_would_insert() {
     for name in [
@@ -101,6 +110,7 @@ fn what_spark_wrote_is_what_its_connector_would_insert() {
         "types-legacy-format",
         "types-micros",
         "types-millis",
+        "types-v2",
     ] {
         let found = documents(&format!("{name}.parquet"), LegacyIds::ObjectId);
         assert_eq!(found, expected(), "{name}");
@@ -108,6 +118,24 @@ fn what_spark_wrote_is_what_its_connector_would_insert() {
             assert!(found.keys().eq(expected.keys()), "{name}");
         }
     }
+}
+
+#[test]
+fn pages_of_version_2_are_read() {
+    for name in ["pyarrow-v2", "pyarrow-v2-plain", "duckdb-v2"] {
+        let found = documents(&format!("{name}.parquet"), LegacyIds::ObjectId);
+        assert_eq!(found, expected_of_others(), "{name}");
+    }
+}
+
+#[test]
+fn parts_and_row_groups_without_rows_are_sound() {
+    for name in ["pyarrow-empty", "duckdb-empty"] {
+        let found = documents(&format!("{name}.parquet"), LegacyIds::ObjectId);
+        assert_eq!(found, [], "{name}");
+    }
+    let found = documents("pyarrow-empty-group.parquet", LegacyIds::ObjectId);
+    assert_eq!(found, expected_of_others());
 }
 
 #[test]
@@ -188,9 +216,9 @@ proptest! {
     fn overwritten_bytes_of_a_file_of_spark_never_panic(
         at in any::<prop::sample::Index>(),
         bytes in prop::collection::vec(any::<u8>(), 1..64),
-        nested in any::<bool>(),
+        name in prop::sample::select(vec!["", "types.parquet", "types-v2.parquet", "duckdb-v2.parquet"]),
     ) {
-        let mut damaged = if nested { file("types.parquet") } else { sample() };
+        let mut damaged = if name.is_empty() { sample() } else { file(name) };
         let start = at.index(damaged.len());
         let end = (start + bytes.len()).min(damaged.len());
         damaged[start..end].copy_from_slice(&bytes[..end - start]);
