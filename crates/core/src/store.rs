@@ -7,6 +7,7 @@
 mod bandwidth;
 mod body;
 mod client;
+mod completion;
 mod conditional;
 mod endpoint;
 mod error;
@@ -29,6 +30,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use body::ObjectBody;
+pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
 pub use endpoint::{Endpoint, MultipartAbilities};
 pub use error::{StoreError, StoreErrorKind};
@@ -191,6 +193,7 @@ pub struct Store {
     bucket: String,
     region: String,
     owner: Option<String>,
+    retry_timeout: Duration,
     attempt_timeout: Duration,
     sending: Sending,
     endpoint: Endpoint,
@@ -220,6 +223,7 @@ impl Store {
             bucket,
             region,
             owner: settings.expected_bucket_owner.clone(),
+            retry_timeout: settings.retry_timeout,
             attempt_timeout: settings.attempt_timeout,
             sending,
             endpoint: Endpoint::S3,

@@ -9,7 +9,7 @@ use crate::manifest::Verified;
 use crate::part::{Hashing, PartHasher};
 use crate::store::{
     Condition, Endpoint, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
-    StoreErrorKind, WriteToken,
+    StoreErrorKind, Unanswered, WriteToken,
 };
 
 /// How often another process of the same run may get in the way of an upload of ours.
@@ -173,7 +173,14 @@ async fn completes_on_condition(
         let completed = async {
             let part = store.upload_part(key, &upload.id, 1, part).await?;
             store
-                .complete_once(key, &upload.id, &[part], &expected, Condition::Absent)
+                .complete_once(
+                    key,
+                    &upload.id,
+                    &[part],
+                    &expected,
+                    Condition::Absent,
+                    &Unanswered::default(),
+                )
                 .await
         };
         let refused = match interrupt.or(completed).await {

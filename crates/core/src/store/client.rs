@@ -104,6 +104,12 @@ pub(super) fn with_body(timeout: Duration) -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
+/// The time-out of one attempt of Complete. S3 keeps its connection alive by a space now and then,
+/// which would count as a stream that stalls.
+pub(super) fn completing(timeout: Duration) -> aws_sdk_s3::config::Builder {
+    with_body(timeout).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
 fn http_client(
     settings: &S3Settings,
 ) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Failure> {

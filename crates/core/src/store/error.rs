@@ -251,7 +251,7 @@ fn kind_of<E>(
         (Some("NoSuchBucket"), _) => K::NoSuchBucket,
         (Some("NoSuchUpload"), _) => K::NoSuchUpload,
         (Some("NoSuchKey" | "NotFound"), _) => K::NotFound,
-        (Some(CONFLICT), _) => K::Conflict,
+        (Some(CONFLICT), _) | (_, Some(409)) => K::Conflict,
         (Some("PreconditionFailed"), _) | (_, Some(412)) => K::AlreadyExists,
         (Some("NotImplemented"), _) | (_, Some(501)) => K::Unsupported,
         (

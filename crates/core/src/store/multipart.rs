@@ -1,13 +1,14 @@
-//! The requests of a multipart upload. What bounds and orders them is [`crate::multipart`].
+//! The requests of a multipart upload but the last one, which is `completion`'s. What bounds and
+//! orders them is [`crate::multipart`].
 
 use std::fmt;
 
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use serde::{Deserialize, Serialize};
 
-use super::conditional::{Condition, SignedPayload};
-use super::{Expected, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
+use super::conditional::SignedPayload;
+use super::{Store, StoreError, StoreErrorKind, WriteToken};
 use crate::crc::Crc;
 use crate::part::HashedPart;
 
@@ -16,7 +17,7 @@ const MAX_ABORTS: u32 = 5;
 
 /// The server's name for an open multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UploadId(String);
+pub struct UploadId(pub(super) String);
 
 impl fmt::Display for UploadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,86 +163,6 @@ impl Store {
             return refused(StoreErrorKind::Integrity, detail);
         }
         Ok(StoredPart { number, etag, crc })
-    }
-
-    /// Makes the object out of its parts, under `condition`.
-    ///
-    /// # Errors
-    /// As [`Store::put_new`]; [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
-    /// where the upload has to be made anew.
-    pub async fn complete_multipart(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[StoredPart],
-        expected: &Expected<'_>,
-        condition: Condition<'_>,
-    ) -> Result<WrittenObject, StoreError> {
-        let unconditional = !self.endpoint.has_conditional_completes();
-        let in_the_way = match unconditional {
-            true => self.standing_in_the_way(key, condition).await?,
-            false => None,
-        };
-        let settled = match in_the_way {
-            Some(there) => self.judge(key, expected, &there, "CompleteMultipartUpload")?,
-            None => {
-                let completing = self.complete_once(key, upload, parts, expected, condition);
-                match completing.await {
-                    Ok(written) => return Ok(written),
-                    Err(error) => self.settle(key, expected, condition, error).await?,
-                }
-            }
-        };
-        // If it was another process of the run that made the object, this upload stays.
-        if let Err(error) = self.abort_multipart(key, upload).await {
-            tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
-        }
-        Ok(settled)
-    }
-
-    /// [`Store::complete_multipart`] without a look at what is there, before or after.
-    pub(crate) async fn complete_once(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[StoredPart],
-        expected: &Expected<'_>,
-        condition: Condition<'_>,
-    ) -> Result<WrittenObject, StoreError> {
-        let has_crc = self.endpoint.has_full_object_crc();
-        let parts = parts.iter().map(|part| {
-            CompletedPart::builder()
-                .part_number(i32::try_from(part.number).unwrap_or(i32::MAX))
-                .e_tag(&part.etag)
-                .set_checksum_crc64_nvme(has_crc.then(|| part.crc.to_string()))
-                .build()
-        });
-        let parts = CompletedMultipartUpload::builder()
-            .set_parts(Some(parts.collect()))
-            .build();
-        let request = self
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key)
-            .set_expected_bucket_owner(self.owner.clone())
-            .upload_id(&upload.0)
-            .multipart_upload(parts)
-            .set_checksum_type(has_crc.then_some(ChecksumType::FullObject))
-            .set_checksum_crc64_nvme(has_crc.then(|| expected.crc.to_string()))
-            .mpu_object_size(i64::try_from(expected.size).unwrap_or(i64::MAX));
-        let request = match condition {
-            Condition::Absent => request.if_none_match("*"),
-            Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
-        };
-        let output = request.send().await.map_err(|error| {
-            StoreError::from_sdk("CompleteMultipartUpload", self.url(key), error)
-        })?;
-        Ok(WrittenObject {
-            etag: super::unquoted(output.e_tag()),
-            version_id: output.version_id().map(str::to_owned),
-            verified: expected.proof,
-        })
     }
 
     /// Gives up an upload and its parts. One that is gone already is as good.

@@ -1,7 +1,10 @@
 //! Replies that get lost and servers that ask for patience: the run ends as if nothing had been.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
 use serde_json::Value;
 
@@ -57,6 +60,10 @@ const BIG: &str = "2025/big.parquet";
 const CONFLICT: Verdict = Verdict::Answer {
     status: 409,
     code: "ConditionalRequestConflict",
+};
+const GONE: Verdict = Verdict::Answer {
+    status: 404,
+    code: "NoSuchUpload",
 };
 
 #[tokio::test]
@@ -297,11 +304,7 @@ async fn an_upload_that_the_server_forgets_is_begun_anew() {
             || request.operation == Operation::CompleteMultipartUpload;
         of_upload && request.key.ends_with(BIG)
     };
-    let gone = Verdict::Answer {
-        status: 404,
-        code: "NoSuchUpload",
-    };
-    assert_succeeds(Bed::gated(answering(gone, 1, forgotten)).await).await;
+    assert_succeeds(Bed::gated(answering(GONE, 1, forgotten)).await).await;
 }
 
 #[tokio::test]
@@ -327,6 +330,124 @@ async fn a_completed_upload_that_the_server_does_not_know_any_more_is_settled() 
     let statuses: Vec<_> = completes.iter().map(|r| r.status).collect();
     assert_eq!(statuses, [None, Some(404)]);
     assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+}
+
+/// A server that works at a Complete whose connection is gone: meanwhile it has neither the object
+/// nor, to another Complete, the upload. It is done after `looks` looks at the object.
+fn finishing(lost: Verdict, meanwhile: Verdict, looks: u32) -> impl Gate {
+    let completes = AtomicU32::new(0);
+    let looked = AtomicU32::new(0);
+    move |moment: Moment, request: &Request| {
+        if !request.key.ends_with(BIG) {
+            return Verdict::Pass;
+        }
+        let is_at_work =
+            completes.load(Ordering::Relaxed) > 0 && looked.load(Ordering::Relaxed) < looks;
+        match (request.operation, moment) {
+            (Operation::CompleteMultipartUpload, Moment::Executed)
+                if completes.fetch_add(1, Ordering::Relaxed) == 0 =>
+            {
+                lost.clone()
+            }
+            (Operation::HeadObject, Moment::Arrived) if is_at_work => {
+                looked.fetch_add(1, Ordering::Relaxed);
+                Verdict::Answer {
+                    status: 404,
+                    code: "NoSuchKey",
+                }
+            }
+            (Operation::CompleteMultipartUpload, Moment::Arrived) if is_at_work => {
+                meanwhile.clone()
+            }
+            (Operation::ListParts, Moment::Arrived) if is_at_work => GONE,
+            _ => Verdict::Pass,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_the_server_is_still_finishing_is_waited_for_and_never_aborted() {
+    for (lost, meanwhile) in [
+        (Verdict::Hold, GONE),
+        (Verdict::Disconnect, GONE),
+        (Verdict::Disconnect, CONFLICT),
+    ] {
+        let bed = Bed::gated(finishing(lost, meanwhile, 3)).await;
+        let feeds = bed.feeds();
+        bed.upload(&["--attempt-timeout", "400ms"]).await.expect(0);
+        bed.assert_whole(&feeds);
+        let opened = bed.asked(Operation::CreateMultipartUpload, BIG, 0);
+        assert_eq!(opened.len(), 1);
+        let looks = bed.asked(Operation::HeadObject, BIG, 0);
+        let aborted = bed.asked(Operation::AbortMultipartUpload, BIG, 0);
+        // What the server does not know any more by then.
+        assert!(aborted.iter().all(|abort| abort.number > looks[3].number));
+    }
+}
+
+#[tokio::test]
+async fn a_complete_that_died_on_the_server_is_repeated_for_the_same_upload() {
+    let completes = AtomicU32::new(0);
+    let chosen = of_big(Operation::CompleteMultipartUpload);
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        if moment == Moment::Executed || !chosen(request) {
+            return Verdict::Pass;
+        }
+        match completes.fetch_add(1, Ordering::Relaxed) {
+            0 => Verdict::Disconnect,
+            1 | 2 => CONFLICT,
+            _ => Verdict::Pass,
+        }
+    })
+    .await;
+    let bed = assert_succeeds(bed).await;
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    let ids: BTreeSet<_> = completes.iter().map(|r| r.upload_id.clone()).collect();
+    assert_eq!((completes.len(), ids.len()), (4, 1));
+    assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
+    assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+}
+
+#[tokio::test]
+async fn a_complete_whose_outcome_stays_unknown_aborts_nothing_and_is_resumed() {
+    for meanwhile in [GONE, CONFLICT] {
+        let bed = Bed::gated(finishing(Verdict::Disconnect, meanwhile, 4)).await;
+        let feeds = bed.feeds();
+        let finished = bed.upload(&["--retry-timeout", "800ms"]).await.expect(4);
+        let says = &finished.stderr;
+        assert!(says.contains("nothing was cleaned up"), "{says}");
+        assert!(!bed.has_manifest());
+        assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
+
+        // The next process finds what the server has made of it by then.
+        bed.upload(&[]).await.expect(0);
+        bed.assert_whole(&feeds);
+        assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_complete_may_take_longer_than_another_request() {
+    let bed = Bed::gated(SlowComplete(Duration::from_secs(2))).await;
+    let feeds = bed.feeds();
+    let finished = bed.upload(&["--attempt-timeout", "1s"]).await.expect(0);
+    bed.assert_whole(&feeds);
+    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+    assert_eq!(completes.len(), 1, "{}", finished.stderr);
+}
+
+/// A server that needs this long to put parts together.
+struct SlowComplete(Duration);
+
+#[async_trait]
+impl Gate for SlowComplete {
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        let completes = request.operation == Operation::CompleteMultipartUpload;
+        if completes && moment == Moment::Arrived {
+            tokio::time::sleep(self.0).await;
+        }
+        Verdict::Pass
+    }
 }
 
 #[tokio::test]
