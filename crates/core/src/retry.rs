@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 
 /// The first wait is at most this long; it doubles from there.
@@ -57,7 +58,7 @@ const THROTTLING_CODES: [&str; 3] = ["SlowDownWrite", "SlowDownRead", "TooManyRe
 const TRANSIENT_STATUSES: [u16; 3] = [408, 499, 520];
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// The SDK's standard strategy, with full jitter; [`gives_up`] ends it.
+/// The SDK's standard strategy, with full jitter; [`FailedAttempts`] end it.
 /// No wait is longer than the whole `timeout`, or the end would come long after it.
 pub(crate) fn retry_config(timeout: Duration) -> RetryConfig {
     RetryConfig::standard()
@@ -66,16 +67,35 @@ pub(crate) fn retry_config(timeout: Duration) -> RetryConfig {
         .with_max_backoff(MAX_BACKOFF.min(timeout))
 }
 
-/// Whether a request of `attempt` attempts, which failed first at `first_failure`, is not to be
-/// repeated although its last error may pass.
-pub(crate) fn gives_up(
-    first_failure: Instant,
-    timeout: Duration,
-    attempt: u32,
-    code: Option<&str>,
-) -> bool {
-    let damaged = code.is_some_and(|code| DAMAGE_CODES.contains(&code));
-    first_failure.elapsed() >= timeout || damaged && attempt >= MAX_DAMAGED_ATTEMPTS
+/// What has become of the attempts of one request so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FailedAttempts {
+    first: Instant,
+    damaged: u32,
+}
+
+impl FailedAttempts {
+    /// None yet; the first one fails now.
+    pub(crate) fn begin() -> Self {
+        Self {
+            first: Instant::now(),
+            damaged: 0,
+        }
+    }
+
+    /// Counts one that ended with this S3 code. Only bytes that arrived damaged have a number.
+    pub(crate) fn add(&mut self, code: Option<&str>) {
+        self.damaged += u32::from(code.is_some_and(|code| DAMAGE_CODES.contains(&code)));
+    }
+
+    /// Whether the request is not to be repeated, although its last error may pass.
+    pub(crate) fn are_enough(&self, timeout: Duration) -> bool {
+        self.first.elapsed() >= timeout || self.damaged >= MAX_DAMAGED_ATTEMPTS
+    }
+}
+
+impl Storable for FailedAttempts {
+    type Storer = StoreReplace<Self>;
 }
 
 /// Makes the SDK stop after `attempts`.
@@ -158,11 +178,31 @@ mod tests {
 
     #[test]
     fn a_request_is_repeated_for_a_time_and_damaged_bytes_only_so_often() {
-        let (now, long) = (Instant::now(), Duration::from_secs(1000));
-        assert!(!gives_up(now, long, 1000, Some("SlowDown")));
-        assert!(!gives_up(now, long, 4, Some("BadDigest")));
-        assert!(gives_up(now, long, 5, Some("BadDigest")));
-        assert!(gives_up(now, Duration::ZERO, 1, None));
+        let long = Duration::from_secs(1000);
+        let after = |codes: &[&str]| {
+            let mut failed = FailedAttempts::begin();
+            for code in codes {
+                failed.add(Some(code));
+            }
+            failed
+        };
+        assert!(!after(&["SlowDown"; 1000]).are_enough(long));
+        assert!(!after(&["BadDigest"; 4]).are_enough(long));
+        assert!(after(&["BadDigest"; 5]).are_enough(long));
+        assert!(after(&[]).are_enough(Duration::ZERO));
+    }
+
+    #[test]
+    fn only_what_arrived_damaged_is_counted_as_damage() {
+        let mut failed = FailedAttempts::begin();
+        for _ in 0..4 {
+            failed.add(Some("SlowDown"));
+            failed.add(None);
+            failed.add(Some("BadDigest"));
+        }
+        assert!(!failed.are_enough(Duration::from_secs(1000)));
+        failed.add(Some("IncompleteBody"));
+        assert!(failed.are_enough(Duration::from_secs(1000)));
     }
 
     #[test]

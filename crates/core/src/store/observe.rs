@@ -17,7 +17,7 @@ use aws_smithy_types::retry::ErrorKind;
 use super::error_code::error_code;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::retry::{classify, gives_up, no_more_than};
+use crate::retry::{FailedAttempts, classify, no_more_than};
 
 #[derive(Debug)]
 pub(super) struct Observer {
@@ -25,14 +25,6 @@ pub(super) struct Observer {
     pub(super) flow: Flow,
     /// How long a request is repeated.
     pub(super) retry_timeout: Duration,
-}
-
-/// When a request failed for the first time.
-#[derive(Debug, Clone, Copy)]
-struct FirstFailure(Instant);
-
-impl Storable for FirstFailure {
-    type Storer = StoreReplace<Self>;
 }
 
 /// When an attempt began, or when the one before it ended.
@@ -112,13 +104,13 @@ impl Intercept for Observer {
         } else {
             tracing::debug!(operation, attempt, error = class, "s3 request refused");
         }
-        let first = bag.load::<FirstFailure>().copied();
-        let first = first.unwrap_or(FirstFailure(now));
-        let end = gives_up(first.0, self.retry_timeout, attempt, code);
+        let failed = bag.load::<FailedAttempts>().copied();
+        let mut failed = failed.unwrap_or_else(FailedAttempts::begin);
+        failed.add(code);
         let state = bag.interceptor_state();
-        state.store_put(first);
+        state.store_put(failed);
         state.store_put(AttemptTime(now));
-        if end {
+        if failed.are_enough(self.retry_timeout) {
             state.store_put(no_more_than(attempt));
         }
         Ok(())

@@ -297,6 +297,30 @@ async fn bytes_that_arrive_damaged_each_time_fail_the_run_as_damage() {
 }
 
 #[tokio::test]
+async fn requests_to_slow_down_are_not_counted_as_damage() {
+    let seen = AtomicU32::new(0);
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let first_part = of_big(Operation::UploadPart)(request) && request.part_number == Some(1);
+        if moment == Moment::Executed || !first_part {
+            return Verdict::Pass;
+        }
+        match seen.fetch_add(1, Ordering::Relaxed) {
+            0..4 => Verdict::Answer {
+                status: 503,
+                code: "SlowDown",
+            },
+            4 => Verdict::Answer {
+                status: 400,
+                code: "BadDigest",
+            },
+            _ => Verdict::Pass,
+        }
+    })
+    .await;
+    assert_succeeds(bed).await;
+}
+
+#[tokio::test]
 async fn an_upload_that_the_server_forgets_is_begun_anew() {
     // After one request: the server has lost the upload, and shows it to nobody.
     let forgotten = |request: &Request| {
