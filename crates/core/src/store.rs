@@ -14,6 +14,7 @@ mod error;
 mod error_code;
 mod multipart;
 mod observe;
+mod patience;
 mod stream;
 
 use std::collections::HashMap;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::breaks::Breaks;
-use self::pump::{Exchange, Uplink, pump_down, pump_up};
+use self::pump::{Exchange, Rate, Uplink, pump_down, pump_up};
 
 /// What the kernel takes from a client while the proxy reads nothing.
 const RECEIVE_BUFFER: u32 = 16 << 10;
@@ -44,6 +44,7 @@ pub struct Proxy {
     address: SocketAddr,
     state: watch::Sender<State>,
     uplink: Arc<Mutex<Uplink>>,
+    downlink: Arc<Mutex<Rate>>,
     task: JoinHandle<()>,
 }
 
@@ -66,15 +67,18 @@ impl Proxy {
             resets: 0,
         });
         let uplink = Arc::new(Mutex::new(Uplink::new()));
+        let downlink = Arc::new(Mutex::new(Rate::unlimited()));
         let link = Link {
             upstream: upstream.into(),
             control,
             uplink: Arc::clone(&uplink),
+            downlink: Arc::clone(&downlink),
         };
         Ok(Self {
             address,
             state,
             uplink,
+            downlink,
             task: tokio::spawn(accept(listener, link)),
         })
     }
@@ -106,7 +110,12 @@ impl Proxy {
 
     /// Limits what clients send, all connections together, in bytes a second; `None` lifts it.
     pub fn limit_uplink(&self, bytes_per_second: Option<u64>) {
-        pump::lock(&self.uplink).limit(bytes_per_second);
+        pump::lock(&self.uplink).rate.limit(bytes_per_second);
+    }
+
+    /// Limits what clients receive, all connections together, in bytes a second; `None` lifts it.
+    pub fn limit_downlink(&self, bytes_per_second: Option<u64>) {
+        pump::lock(&self.downlink).limit(bytes_per_second);
     }
 
     /// Flips the lowest bit of one byte of the next request that begins, whichever connection it
@@ -140,6 +149,7 @@ struct Link {
     upstream: Arc<str>,
     control: Control,
     uplink: Arc<Mutex<Uplink>>,
+    downlink: Arc<Mutex<Rate>>,
 }
 
 async fn accept(listener: TcpListener, mut link: Link) {

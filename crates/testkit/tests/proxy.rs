@@ -134,6 +134,19 @@ async fn the_uplink_is_as_slow_as_it_is_told_for_all_connections_together() {
 }
 
 #[tokio::test]
+async fn the_downlink_is_as_slow_as_it_is_told() {
+    let proxy = echo().await;
+    proxy.limit_downlink(Some(200_000));
+    let began = Instant::now();
+    let mut stream = connect(&proxy).await;
+    let bytes = vec![1; 60_000];
+    assert!(exchange(&mut stream, &bytes).await.unwrap() == bytes);
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    proxy.limit_downlink(None);
+    assert!(exchange(&mut stream, &bytes).await.unwrap() == bytes);
+}
+
+#[tokio::test]
 async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
     let proxy = echo().await;
     let mut stream = connect(&proxy).await;

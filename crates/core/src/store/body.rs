@@ -1,9 +1,15 @@
 //! Reading objects: small ones whole, large ones as a stream that survives broken connections.
+//!
+//! A connection that stays behind the slowest rate for the time of an attempt is as good as broken,
+//! and a download that stays behind it for as long as requests are repeated has failed.
+
+use std::time::Instant;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 
+use super::patience::Patience;
 use super::{Store, StoreError, StoreErrorKind};
 
 /// Why a body broke.
@@ -23,6 +29,10 @@ pub struct ObjectBody {
     position: u64,
     body: ByteStream,
     breaks: u32,
+    /// With this connection.
+    of_attempt: Patience,
+    /// With all of them.
+    of_download: Patience,
 }
 
 impl Store {
@@ -44,6 +54,8 @@ impl Store {
             position: 0,
             body: output.body,
             breaks: 0,
+            of_attempt: Patience::new(self.attempt_timeout),
+            of_download: Patience::new(self.retry_timeout),
         })
     }
 
@@ -124,22 +136,37 @@ impl ObjectBody {
     /// The next bytes, or `None` after exactly [`ObjectBody::size`] of them.
     ///
     /// # Errors
-    /// The object changed meanwhile, or the connection broke too often without progress.
+    /// The object changed meanwhile, the connection broke too often without progress, or the bytes
+    /// came too slowly for too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
             let remaining = self.size - self.position;
-            let cause = match self.body.try_next().await {
-                Ok(Some(chunk)) if chunk.len() as u64 <= remaining => {
-                    self.position += chunk.len() as u64;
+            let begin = Instant::now();
+            let patience = self.of_attempt.left().min(self.of_download.left());
+            let arrived = tokio::time::timeout(patience, self.body.try_next()).await;
+            self.of_attempt.waited(begin.elapsed());
+            self.of_download.waited(begin.elapsed());
+            let cause = match arrived {
+                Ok(Ok(Some(chunk))) if chunk.len() as u64 <= remaining => {
+                    let size = chunk.len() as u64;
+                    self.position += size;
                     self.breaks = 0;
-                    self.store.metrics.received("GetObject", chunk.len() as u64);
+                    self.of_attempt.received(size);
+                    self.of_download.received(size);
+                    self.store.metrics.received("GetObject", size);
                     return Ok(Some(chunk));
                 }
-                Ok(None) if remaining == 0 => return Ok(None),
-                Ok(Some(_)) => Broken::from("the body is longer than announced"),
-                Ok(None) => Broken::from("the body ended early"),
-                Err(error) => Broken::from(error),
+                Ok(Ok(None)) if remaining == 0 => return Ok(None),
+                Ok(Ok(Some(_))) => Broken::from("the body is longer than announced"),
+                Ok(Ok(None)) => Broken::from("the body ended early"),
+                Ok(Err(error)) => Broken::from(error),
+                Err(_) => Broken::from("less than 32 KiB/s arrived"),
             };
+            if self.of_download.left().is_zero() {
+                let (kind, url) = (StoreErrorKind::Timeout, self.store.url(&self.key));
+                let detail = "the download was too slow for too long";
+                return Err(StoreError::new(kind, "GetObject", url, detail).caused_by(cause));
+            }
             self.breaks += 1;
             if self.breaks > MAX_BREAKS || remaining == 0 {
                 let url = self.store.url(&self.key);
@@ -154,8 +181,11 @@ impl ObjectBody {
                 cause,
                 "a download broke"
             );
+            let begin = Instant::now();
             tokio::time::sleep(pause).await;
             self.body = self.rest().await?;
+            self.of_attempt = Patience::new(self.store.attempt_timeout);
+            self.of_download.waited(begin.elapsed());
         }
     }
 

@@ -202,6 +202,9 @@ impl StoreError {
                  --retry-timeout"
                     .to_owned()
             }
+            StoreErrorKind::Timeout if self.operation == "GetObject" => {
+                "raise --attempt-timeout and --retry-timeout if the link is slow".to_owned()
+            }
             StoreErrorKind::Timeout => {
                 "raise --attempt-timeout or lower --part-size if the link is slow".to_owned()
             }

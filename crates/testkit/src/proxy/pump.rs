@@ -14,11 +14,16 @@ use super::{Control, Link, Mode, until};
 
 const CHUNK: usize = 16 << 10;
 
-/// What all connections share on the way from clients to the server.
-pub(super) struct Uplink {
+/// How fast bytes pass in one direction, on all connections together.
+pub(super) struct Rate {
     bytes_per_second: Option<u64>,
     /// When the bytes that were let through so far have passed at that rate.
     free_at: Instant,
+}
+
+/// What all connections share on the way from clients to the server.
+pub(super) struct Uplink {
+    pub(super) rate: Rate,
     /// The byte of the next request to damage.
     pub(super) flip_at: Option<u64>,
     /// Which requests are broken.
@@ -37,10 +42,18 @@ pub(super) struct Exchange {
 impl Uplink {
     pub(super) fn new() -> Self {
         Self {
-            bytes_per_second: None,
-            free_at: Instant::now(),
+            rate: Rate::unlimited(),
             flip_at: None,
             breaks: None,
+        }
+    }
+}
+
+impl Rate {
+    pub(super) fn unlimited() -> Self {
+        Self {
+            bytes_per_second: None,
+            free_at: Instant::now(),
         }
     }
 
@@ -80,7 +93,7 @@ pub(super) async fn pump_up(
     let mut buffer = vec![0; CHUNK];
     let mut flip_in = None;
     loop {
-        let chunk = lock(&link.uplink).chunk();
+        let chunk = lock(&link.uplink).rate.chunk();
         let bytes = read(&mut from, &mut buffer[..chunk], &mut control).await?;
         if bytes.is_empty() {
             return to.shutdown().await;
@@ -94,7 +107,7 @@ pub(super) async fn pump_up(
                 None => {}
             }
         }
-        let passed = lock(&link.uplink).pay(bytes.len());
+        let passed = lock(&link.uplink).rate.pay(bytes.len());
         sleep_until(passed).await;
         if let Some(offset) = flip_in {
             let byte = usize::try_from(offset).ok().and_then(|i| bytes.get_mut(i));
@@ -128,7 +141,13 @@ pub(super) async fn pump_down(
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         exchange.is_requested.store(false, Ordering::Relaxed);
-        to.write_all(bytes).await?;
+        // The rate may have changed since the read began.
+        let chunk = lock(&link.downlink).chunk();
+        for piece in bytes.chunks(chunk) {
+            let passed = lock(&link.downlink).pay(piece.len());
+            sleep_until(passed).await;
+            to.write_all(piece).await?;
+        }
     }
 }
 

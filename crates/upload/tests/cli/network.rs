@@ -1,6 +1,7 @@
 //! Networks that go away, slow down, damage bytes or close connections: the upload goes on.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -208,6 +209,56 @@ async fn a_network_that_is_gone_at_the_commit_leaves_an_unknown_outcome() {
     remote.proxy().pass();
     let (result, _) = remote.published(remote.upload(&[]).await);
     assert_eq!(result["was_committed"], true);
+}
+
+/// A run of one file. Replies come at half the slowest rate from the first time that the file is
+/// asked for, up to the `lifted`th.
+async fn trickling(lifted: usize) -> Remote {
+    let asked = AtomicUsize::new(0);
+    let mut remote = Remote::new(move |moment: Moment, request: &Request, proxy: &Proxy| {
+        let big = request.key.ends_with("big.parquet");
+        if big && request.operation == Operation::GetObject && moment == Moment::Arrived {
+            let is_slow = asked.fetch_add(1, Ordering::Relaxed) + 1 < lifted;
+            proxy.limit_downlink(is_slow.then_some(16 << 10));
+        }
+    })
+    .await;
+    std::fs::remove_dir_all(remote.bed.path("lob_data")).unwrap();
+    let bytes = remote.bed.feed("big.parquet", FeedSize::Bytes(6 << 20));
+    remote.files = vec![("big.parquet".to_owned(), bytes)];
+    remote.published(remote.upload(&[]).await);
+    remote
+}
+
+impl Remote {
+    async fn verify(&self) -> Finished {
+        let endpoint = self.proxy().endpoint();
+        let args = ["verify", "run-1", "--full", "--endpoint-url", &endpoint];
+        let times = ["--attempt-timeout", "1s", "--retry-timeout", "3s"];
+        self.bed.run(&[&args[..], &times].concat()).await
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_trickles_ends_in_time_and_says_so() {
+    let remote = trickling(usize::MAX).await;
+    let begin = Instant::now();
+    let finished = remote.verify().await.expect(1);
+    let elapsed = begin.elapsed();
+    assert!((3..20).contains(&elapsed.as_secs()), "{elapsed:?}");
+    for told in ["big.parquet", "too slow", "--retry-timeout"] {
+        assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_trickles_is_given_up_and_the_download_goes_on_where_it_was() {
+    let remote = trickling(2).await;
+    let finished = remote.verify().await.expect(0);
+    let got = remote.bed.asked(Operation::GetObject, "big.parquet", 0);
+    assert_eq!(got.len(), 2, "{}", finished.stderr);
+    assert!(got[1].headers.contains_key("range"), "{:?}", got[1]);
+    assert!(got[1].response_bytes < got[0].response_bytes);
 }
 
 /// Ends the connection once for each operation, as it is used again.
