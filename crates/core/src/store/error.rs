@@ -63,7 +63,8 @@ impl StoreErrorKind {
     pub(crate) fn is_ambiguous(self) -> bool {
         matches!(
             self,
-            Self::AlreadyExists
+            Self::NotFound
+                | Self::AlreadyExists
                 | Self::Conflict
                 | Self::Throttled
                 | Self::Timeout

@@ -65,6 +65,10 @@ const GONE: Verdict = Verdict::Answer {
     status: 404,
     code: "NoSuchUpload",
 };
+const NOT_FOUND: Verdict = Verdict::Answer {
+    status: 404,
+    code: "NoSuchKey",
+};
 
 #[tokio::test]
 async fn a_lost_reply_to_any_write_is_settled() {
@@ -375,10 +379,7 @@ fn finishing(lost: Verdict, meanwhile: Verdict, looks: u32) -> impl Gate {
             }
             (Operation::HeadObject, Moment::Arrived) if is_at_work => {
                 looked.fetch_add(1, Ordering::Relaxed);
-                Verdict::Answer {
-                    status: 404,
-                    code: "NoSuchKey",
-                }
+                NOT_FOUND
             }
             (Operation::CompleteMultipartUpload, Moment::Arrived) if is_at_work => {
                 meanwhile.clone()
@@ -395,6 +396,7 @@ async fn an_upload_that_the_server_is_still_finishing_is_waited_for_and_never_ab
         (Verdict::Hold, GONE),
         (Verdict::Disconnect, GONE),
         (Verdict::Disconnect, CONFLICT),
+        (Verdict::Disconnect, NOT_FOUND),
     ] {
         let bed = Bed::gated(finishing(lost, meanwhile, 3)).await;
         let feeds = bed.feeds();
