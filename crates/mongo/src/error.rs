@@ -327,6 +327,11 @@ impl Cause {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
         Self(redact(&text.to_string()))
     }
+
+    /// Whether the server was reached and its certificate was not accepted, as rustls says it.
+    pub(crate) fn is_of_a_certificate(&self) -> bool {
+        self.0.contains("invalid peer certificate")
+    }
 }
 
 /// An error as the server reports it.

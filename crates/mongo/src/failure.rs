@@ -73,6 +73,11 @@ impl Error {
                 the primary tells"
                     .into()
             }
+            Self::Unreachable { source, .. } if source.is_of_a_certificate() => {
+                "name the authority that signed the server's certificate with `tlsCAFile` in \
+                MONGODB_URI or --mongodb-uri"
+                    .into()
+            }
             Self::Unreachable { .. } => "check that the server runs and that MONGODB_URI or \
                 --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait"
                 .into(),
@@ -196,7 +201,18 @@ impl StdError for CausesOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Refusal;
+    use crate::error::{Cause, Refusal};
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_server_that_does_not_run() {
+        let hint = |cause: &str| {
+            let source = Cause::new(cause);
+            let hosts = "h".into();
+            Error::Unreachable { hosts, source }.hint().unwrap()
+        };
+        assert!(hint("invalid peer certificate: UnknownIssuer").contains("tlsCAFile"));
+        assert!(hint("connection refused").contains("check that the server runs"));
+    }
 
     #[test]
     fn a_failure_tells_message_cause_and_hint_once_each() {

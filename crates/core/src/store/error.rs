@@ -209,6 +209,10 @@ impl StoreError {
             StoreErrorKind::Timeout => {
                 "raise --attempt-timeout or lower --part-size if the link is slow".to_owned()
             }
+            StoreErrorKind::Unreachable if self.is_of_a_certificate() => {
+                "name the authority that signed the server's certificate with --ca-bundle"
+                    .to_owned()
+            }
             StoreErrorKind::Unreachable => {
                 "check that the server runs and that --endpoint-url names it".to_owned()
             }
@@ -218,6 +222,20 @@ impl StoreError {
             _ => return None,
         };
         Some(hint)
+    }
+}
+
+impl StoreError {
+    /// Whether the server was reached and its certificate was not accepted, as rustls says it.
+    fn is_of_a_certificate(&self) -> bool {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if error.to_string().contains("invalid peer certificate") {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 }
 
@@ -325,5 +343,20 @@ fn permission(operation: &str) -> &'static str {
         "ListObjectsV2" | "HeadBucket" => "s3:ListBucket",
         "AbortMultipartUpload" => "s3:AbortMultipartUpload",
         _ => "s3:PutObject",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_server_that_does_not_run() {
+        let hint = |cause: &str| {
+            let error = StoreError::new(StoreErrorKind::Unreachable, "HeadBucket", "s3://b", "");
+            error.caused_by(cause.to_owned()).hint().unwrap()
+        };
+        assert!(hint("invalid peer certificate: UnknownIssuer").contains("--ca-bundle"));
+        assert!(hint("connection refused").contains("check that the server runs"));
     }
 }
