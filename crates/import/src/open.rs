@@ -8,8 +8,8 @@ use lob_core::hash::Sha256;
 use lob_core::run::RunId;
 use lob_core::shrink::Shrunk;
 use lob_mongo::{
-    Blueprint, Collection, Definition, Entries, Error, ExistingTarget, FinishedFile, Opened,
-    SplitImport, Staging,
+    Blueprint, Collection, Definition, Entries, Error, ExistingTarget, FinishedFile,
+    MAX_NAMESPACE_BYTES, Opened, SplitImport, Staging, previous_name,
 };
 
 use crate::decode::Documents;
@@ -47,6 +47,7 @@ pub(crate) async fn open<'a>(
     for &split in splits {
         let target = settings.collection_pattern.name(split.split_id);
         let import = split_import(target, manifest_hash, split, settings);
+        check_names(settings, &import)?;
         let blueprint = blueprint(split, settings).map_err(Failure::from)?;
         if let Some(existing) = look_at_target(entries, settings, &import).await? {
             compare(&mut shrunk, &existing, split.num_documents).await?;
@@ -114,6 +115,29 @@ fn split_import(
         staging: format!("{target}__lob_{digits}"),
         manifest,
         target,
+    }
+}
+
+/// Refuses a target beside which staging, or the collection that is kept, could not have its name.
+fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Failure> {
+    let mut names = vec![import.staging.clone()];
+    if settings.keep_previous {
+        names.push(previous_name(&import.target, "00000000"));
+    }
+    let namespaces = names
+        .iter()
+        .map(|name| format!("{}.{name}", settings.database));
+    match namespaces.max_by_key(String::len) {
+        Some(longest) if longest.len() > MAX_NAMESPACE_BYTES => {
+            let message = format!(
+                "the import of `{}` needs the name `{longest}`, and MongoDB takes \
+                 {MAX_NAMESPACE_BYTES} bytes",
+                import.target
+            );
+            Err(Failure::usage(message)
+                .with_hint("choose a shorter --database or --collection-pattern"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,6 +14,9 @@ use crate::id::invalid;
 use crate::scan::{Scan, ScanOptions, ScanRange};
 use crate::server::Database;
 
+/// Longest name of a collection with that of its database, from MongoDB 4.4 on.
+pub const MAX_NAMESPACE_BYTES: usize = 255;
+
 /// An ordinary collection as it was found by name.
 #[derive(Debug, Clone)]
 pub struct Collection {

@@ -62,13 +62,18 @@ impl Staging {
             return Ok(None);
         };
         let uuid = old.uuid().unwrap_or_default().simple().to_string();
-        let name = format!("{target}__lob_previous_{}", &uuid[..8]);
+        let name = previous_name(target, &uuid[..8]);
         match old.rename(&name, false, &self.write_concern).await {
             // Another process of the same import moved it, and has put staging there since.
             Err(Error::SwapLost { .. }) if self.is_at(target).await? => Ok(None),
             moved => moved.map(|()| Some(name)),
         }
     }
+}
+
+/// The name under which the collection before the import is kept; `id` has 8 digits of its UUID.
+pub fn previous_name(target: &str, id: &str) -> String {
+    format!("{target}__lob_previous_{id}")
 }
 
 impl Collection {

@@ -1,6 +1,6 @@
 //! What can be typed, and what is answered before anything begins.
 
-use crate::bed::{Bed, assert_shown};
+use crate::bed::{Bed, assert_shown, succeeded, text};
 
 #[tokio::test]
 async fn help_tells_every_flag() {
@@ -331,4 +331,17 @@ async fn every_setting_is_shown_with_its_origin() {
     write_concern_timeout            = 1m  # default
     ----- stderr -----
     "#);
+}
+
+#[tokio::test]
+async fn a_target_beside_which_no_other_name_fits_is_wrong_usage() {
+    let bed = Bed::new().await;
+    let pattern = format!("{}{{N}}", "x".repeat(230));
+    let args = ["--collection-pattern", &pattern, "--keep-previous"];
+    let refused = bed.import(&args).await;
+    let stderr = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("and MongoDB takes 255 bytes"), "{stderr}");
+    assert_eq!(bed.fetched(), [""; 0]);
+    succeeded(bed.import(&args[..2]).await);
 }
