@@ -66,9 +66,14 @@ async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
             .object(&format!("{PREFIX}/{run}/_progress/plan.json"))
             .await;
         let plan = plan.len() as u64;
+        // MinIO may refuse the parts that it lists, where their Complete has lost its client.
+        let refused = operations["CompleteMultipartUpload"]["errors"].as_object();
+        let refused = refused.into_iter().flat_map(serde_json::Map::values);
+        let refused: u64 = refused.filter_map(Value::as_u64).sum();
+        let spoiled = refused * files.iter().map(|(_, size)| *size).max().unwrap();
         assert!(
-            sent <= total - had + plan,
-            "{sent} bytes of {total}, {had} were there"
+            sent <= total - had + plan + spoiled,
+            "{sent} bytes of {total}, {had} were there: {operations}"
         );
         assert_eq!(manifest(&servers, &run).await, whole, "{run}");
         for (name, _) in &files {
