@@ -82,6 +82,9 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
+/// The hint where no repetition helps.
+pub const FAILS_AGAIN: &str = "the same command would fail again: what failed is in the data";
+
 /// An error that knows its exit status and, where there is one, what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -132,8 +135,29 @@ impl Failure {
         self
     }
 
+    /// The failure of a work that is not complete: `what` names it, and `way_on` says how to go on,
+    /// unless the same command would fail again. `error` keeps its type in the chain.
+    pub fn incomplete(
+        error: anyhow::Error,
+        what: impl Into<String>,
+        way_on: impl Into<String>,
+    ) -> Self {
+        let hint = if Self::is_in_the_data(&error) {
+            FAILS_AGAIN.to_owned()
+        } else {
+            way_on.into()
+        };
+        Self::new(
+            ExitStatus::of(&error),
+            format!("{} is not complete", what.into()),
+        )
+        .with_hint(hint)
+        // The other conversion would hide the type of the error, and its own hint with it.
+        .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
+    }
+
     /// Whether a failure in the chain of `error` is a lasting one.
-    pub fn is_in_the_data(error: &anyhow::Error) -> bool {
+    fn is_in_the_data(error: &anyhow::Error) -> bool {
         let mut failures = error
             .chain()
             .filter_map(|cause| cause.downcast_ref::<Self>());
@@ -157,10 +181,9 @@ mod tests {
     #[test]
     fn a_lasting_failure_is_found_under_any_context() {
         let error = anyhow::Error::from(Failure::integrity("a record is damaged").lasting());
-        assert!(Failure::is_in_the_data(
-            &error.context("the run is not complete")
-        ));
-        assert!(!Failure::is_in_the_data(&Failure::integrity("late").into()));
+        let hint = |error| Failure::incomplete(error, "the run", "go on").hint.unwrap();
+        assert!(hint(error.context("at the end")).contains("would fail again"));
+        assert_eq!(hint(Failure::integrity("late").into()), "go on");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use lob_columns::{MalformedBson, WriteError};
 use lob_core::cli::{Context, Outcome};
-use lob_core::failure::{ExitStatus, Failure};
+use lob_core::failure::{FAILS_AGAIN, Failure};
 use lob_core::part::PartBudget;
 use lob_core::part_settings::PartSettings;
 use lob_core::settings::Resolved;
@@ -159,21 +159,12 @@ fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
                 )
             )
     };
-    let is_in_the_data = Failure::is_in_the_data(&error) || error.chain().any(of_columns);
-    let hint = if is_final {
+    let way_on = if is_final {
         "take another --run-id".to_owned()
-    } else if is_in_the_data {
-        "the same command would fail again: what failed is in the data".to_owned()
+    } else if error.chain().any(of_columns) {
+        FAILS_AGAIN.to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };
-    let failure = Failure::new(
-        ExitStatus::of(&error),
-        format!("run `{run}` is not complete"),
-    );
-    failure
-        .with_hint(hint)
-        // The other conversion would hide the type of the error, and its own hint with it.
-        .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
-        .into()
+    Failure::incomplete(error, format!("run `{run}`"), way_on).into()
 }

@@ -288,17 +288,13 @@ fn uuids(opened: &[OpenSplit<'_>]) -> Vec<Uuid> {
     uuids.collect()
 }
 
-/// Says how to go on, unless the data stands in the way.
+/// Says how to go on, unless nothing was kept.
 fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
     match ExitStatus::of(&error) {
         ExitStatus::Integrity => error,
-        _ if Failure::is_in_the_data(&error) => {
-            let hint = "the same command would fail again: what failed is in the data";
-            incomplete(error, run, hint)
-        }
         _ => {
-            let hint = format!("the same command with `--run-id {run}` goes on with it");
-            incomplete(error, run, hint)
+            let way_on = format!("the same command with `--run-id {run}` goes on with it");
+            incomplete(error, run, way_on)
         }
     }
 }
@@ -308,17 +304,13 @@ fn with_others(error: anyhow::Error, run: &RunId, others: usize) -> anyhow::Erro
     match others {
         0 => error,
         _ => {
-            let hint = "the other splits are kept: `--split` with their numbers goes on with them";
-            incomplete(error, run, hint)
+            let way_on =
+                "the other splits are kept: `--split` with their numbers goes on with them";
+            incomplete(error, run, way_on)
         }
     }
 }
 
-fn incomplete(error: anyhow::Error, run: &RunId, hint: impl Into<String>) -> anyhow::Error {
-    let status = ExitStatus::of(&error);
-    Failure::new(status, format!("the import of run `{run}` is not complete"))
-        .with_hint(hint)
-        // The other conversion would hide the type of the error, and its own hint with it.
-        .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
-        .into()
+fn incomplete(error: anyhow::Error, run: &RunId, way_on: impl Into<String>) -> anyhow::Error {
+    Failure::incomplete(error, format!("the import of run `{run}`"), way_on).into()
 }

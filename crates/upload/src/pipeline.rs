@@ -167,12 +167,5 @@ fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
     };
     let hint =
         format!("{way_on}; `lob-upload cleanup {run} --yes` aborts the uploads that it left open");
-    Failure::new(
-        ExitStatus::of(&error),
-        format!("run `{run}` is not complete"),
-    )
-    .with_hint(hint)
-    // The other conversion would hide the type of the error, and its own hint with it.
-    .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
-    .into()
+    Failure::incomplete(error, format!("run `{run}`"), hint).into()
 }

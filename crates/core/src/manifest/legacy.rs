@@ -4,12 +4,12 @@
 //! split has, and a checksum over its own statistics. The original wrote it through Spark, as the
 //! text of a field `manifest_json`; a plain object is read as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde::Deserialize;
 
-use super::reading::{ManifestError, missing, parse, sum};
+use super::reading::{ManifestError, check_splits, missing, parse};
 use crate::run::RunId;
 use crate::statistics::{Role, checksum_of};
 
@@ -88,17 +88,9 @@ impl LegacyManifest {
                 .total_documents
                 .ok_or_else(|| missing("total_documents"))?,
         };
-        if manifest.splits.len() as u64 != manifest.num_splits {
-            return Err(ManifestError::Contradiction("num_splits"));
-        }
-        let ids: BTreeSet<_> = manifest.splits.iter().map(|split| split.split_id).collect();
-        if ids.len() != manifest.splits.len() {
-            return Err(ManifestError::Contradiction("split_id"));
-        }
-        let documents = sum(manifest.splits.iter().map(|split| split.num_documents))?;
-        if documents != manifest.total_documents {
-            return Err(ManifestError::Contradiction("total_documents"));
-        }
+        let splits = manifest.splits.iter();
+        let splits = splits.map(|split| (split.split_id, split.num_documents));
+        check_splits(splits, manifest.num_splits, manifest.total_documents)?;
         Ok(manifest)
     }
 }

@@ -1,6 +1,6 @@
 //! The manifest of an export as its readers need it. What they do not need is passed over unread.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde::Deserialize;
@@ -8,7 +8,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::ExportedFile;
 use super::export::ExportedSplit;
-use super::reading::{ManifestError, Names, check_definition, check_version, parse, sum};
+use super::reading::{
+    ManifestError, Names, check_definition, check_splits, check_version, parse, sum,
+};
 use crate::run::RunId;
 
 /// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
@@ -75,17 +77,9 @@ impl<Tree: DeserializeOwned, Counts: DeserializeOwned> PublishedExport<Tree, Cou
     pub fn read(source: impl Read) -> Result<Self, ManifestError> {
         let manifest: Self = parse(source)?;
         check_version(manifest.format_version)?;
-        if manifest.splits.len() as u64 != manifest.num_splits {
-            return Err(ManifestError::Contradiction("num_splits"));
-        }
-        let ids: BTreeSet<_> = manifest.splits.iter().map(|split| split.split_id).collect();
-        if ids.len() != manifest.splits.len() {
-            return Err(ManifestError::Contradiction("split_id"));
-        }
-        let documents = sum(manifest.splits.iter().map(|split| split.num_documents))?;
-        if documents != manifest.total_documents {
-            return Err(ManifestError::Contradiction("total_documents"));
-        }
+        let splits = manifest.splits.iter();
+        let splits = splits.map(|split| (split.split_id, split.num_documents));
+        check_splits(splits, manifest.num_splits, manifest.total_documents)?;
         let files = manifest.splits.iter().flat_map(|split| &split.files);
         sum(files.map(|file| file.file.size_bytes))?;
         let mut names = Names::default();

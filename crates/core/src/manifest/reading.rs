@@ -151,6 +151,26 @@ pub(super) fn check_definition(
     Ok(())
 }
 
+/// The splits, by their numbers and documents, are those that the manifest says there are.
+pub(super) fn check_splits(
+    splits: impl ExactSizeIterator<Item = (u32, u64)>,
+    num_splits: u64,
+    total_documents: u64,
+) -> Result<(), ManifestError> {
+    let count = splits.len();
+    let (ids, documents): (BTreeSet<_>, Vec<_>) = splits.unzip();
+    if count as u64 != num_splits {
+        return Err(ManifestError::Contradiction("num_splits"));
+    }
+    if ids.len() != count {
+        return Err(ManifestError::Contradiction("split_id"));
+    }
+    if sum(documents)? != total_documents {
+        return Err(ManifestError::Contradiction("total_documents"));
+    }
+    Ok(())
+}
+
 pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> Result<u64, ManifestError> {
     let sum = numbers.into_iter().try_fold(0_u64, u64::checked_add);
     sum.filter(|&sum| i64::try_from(sum).is_ok())
