@@ -130,7 +130,7 @@ impl From<Columns> for Fields {
 }
 
 /// Whether a reader could take `name` for a column of ours.
-pub(crate) fn is_own_name(name: &str) -> bool {
+pub fn is_own_name(name: &str) -> bool {
     fold(name).starts_with(OWN_PREFIX)
 }
 

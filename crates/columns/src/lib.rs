@@ -37,7 +37,9 @@ mod values;
 mod version_1;
 
 pub use column_counts::ColumnCounts;
-pub use columns::{BSON_COLUMN, Columns, DIFF_COLUMN, InvalidColumns, MAX_COLUMNS, MAX_NESTING};
+pub use columns::{
+    BSON_COLUMN, Columns, DIFF_COLUMN, InvalidColumns, MAX_COLUMNS, MAX_NESTING, is_own_name,
+};
 pub use compression::{Compression, InvalidCompression};
 pub use digest::{Digest, InvalidDigest};
 pub use encoder::Encoder;

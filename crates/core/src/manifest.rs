@@ -14,7 +14,10 @@ mod upload;
 
 use serde::{Deserialize, Serialize};
 
-pub use export::{Consistency, ExportManifest, ExportedFile, ExportedSplit, SplitColumn};
+pub use export::{
+    Consistency, ExportManifest, ExportedFile, ExportedSplit, PIPELINE_STAGE, SplitColumn,
+    split_folder,
+};
 pub use head::ManifestHead;
 pub use legacy::{LegacyManifest, LegacySplit, RecordedChecksum};
 pub use local_copy::keep_local_copy;

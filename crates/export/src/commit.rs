@@ -9,17 +9,17 @@ use lob_columns::{ColumnCounts, Digest};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    Consistency, DataFile, ExportManifest, ExportedFile, ExportedSplit, PublishedExport, RunFacts,
-    S3Config, SplitColumn, keep_local_copy,
+    Consistency, DataFile, ExportedFile, PIPELINE_STAGE, RunFacts, S3Config, SplitColumn,
+    keep_local_copy, split_folder,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::statistics::Statistics;
 use lob_core::store::{StoreError, StoreErrorKind};
-use serde::de::IgnoredAny;
 
 use crate::chain::Chain;
 use crate::confirm::confirm;
+use crate::manifest::{Manifest, Published, Split};
 use crate::misfits;
 use crate::open::Unfinished;
 use crate::plan::{ExportPlan, SplitPlan, TOOL};
@@ -35,7 +35,7 @@ const RANGES_AT_ONCE: usize = 16;
 /// A committed export.
 #[derive(Debug)]
 pub(crate) struct Exported {
-    pub(crate) manifest: PublishedExport<IgnoredAny, ColumnCounts>,
+    pub(crate) manifest: Published,
     pub(crate) manifest_url: String,
     pub(crate) local_copy: Option<PathBuf>,
     /// Whether the run was committed by an earlier or another process.
@@ -83,10 +83,10 @@ pub(crate) async fn commit(
 ) -> anyhow::Result<Exported> {
     let Unfinished { run, plan, .. } = unfinished;
     let (exported, proved) = context.interrupt.or(prove(unfinished, context)).await?;
-    let manifest = ExportManifest {
+    let manifest = Manifest {
         run_id: run.location.id().clone(),
         export_timestamp: run.started,
-        pipeline_stage: ExportManifest::PIPELINE_STAGE,
+        pipeline_stage: PIPELINE_STAGE,
         database: plan.settings.database.clone(),
         num_splits: exported.len() as u64,
         format: "parquet".to_owned(),
@@ -106,7 +106,7 @@ pub(crate) async fn commit(
         misfits::check(&manifest, allowed)?;
     }
     misfits::warn(&manifest, run.location.id());
-    let read = |bytes: &[u8]| PublishedExport::read(bytes);
+    let read = |bytes: &[u8]| Published::read(bytes);
     match run.commit(proved, manifest, read).await? {
         // From here on nothing can fail the run.
         Committed::Now(bytes, manifest) => Ok(Exported {
@@ -122,10 +122,7 @@ pub(crate) async fn commit(
 
 /// The chains of records are whole, the collections are still the planned ones, the folders hold
 /// what is recorded and nothing else, and the server has every data file.
-async fn prove(
-    unfinished: &Unfinished,
-    context: &Context,
-) -> anyhow::Result<(Vec<ExportedSplit>, Proved)> {
+async fn prove(unfinished: &Unfinished, context: &Context) -> anyhow::Result<(Vec<Split>, Proved)> {
     let Unfinished {
         run,
         plan,
@@ -144,7 +141,7 @@ async fn prove(
     let (mut exported, mut attested) = (Vec::with_capacity(splits.len()), Vec::new());
     for (split, mut recorded) in plan.splits.iter().zip(splits) {
         attested.append(&mut recorded.attested);
-        let described = describe(run, plan, split, recorded)?;
+        let described = describe(run, plan, split, recorded);
         check_folder(run, &described).await?;
         exported.push(described);
     }
@@ -252,12 +249,7 @@ async fn abort_leftovers(run: &OpenRun, splits: &[Recorded]) {
 }
 
 /// The split as the manifest tells it, added up from what was recorded.
-fn describe(
-    run: &OpenRun,
-    plan: &ExportPlan,
-    split: &SplitPlan,
-    recorded: Recorded,
-) -> serde_json::Result<ExportedSplit> {
+fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recorded) -> Split {
     let Recorded {
         statistics,
         column_counts,
@@ -274,12 +266,10 @@ fn describe(
         name: name.to_owned(),
         kind,
     });
-    Ok(ExportedSplit {
+    Split {
         split_id: split.split_id,
         collection: split.collection.clone(),
-        s3_path: run
-            .store
-            .url(&run.key(&ExportedSplit::folder(split.split_id))),
+        s3_path: run.store.url(&run.key(&split_folder(split.split_id))),
         num_documents: statistics.num_documents,
         role_distribution: statistics.roles_by_json_key(),
         feature_length: statistics.feature_length,
@@ -290,8 +280,8 @@ fn describe(
         digest: digest.to_string(),
         residual_rows: files.iter().map(|file| file.residual_rows).sum(),
         columns: columns.collect(),
-        column_tree: serde_json::to_value(&split.columns)?,
-        column_counts: serde_json::to_value(&column_counts)?,
+        column_tree: split.columns.clone(),
+        column_counts,
         indexes: split.indexes.clone(),
         options: split.options.clone(),
         ranges: split.range_count(),
@@ -302,17 +292,17 @@ fn describe(
                 increment: time.increment,
             }),
         files,
-    })
+    }
 }
 
 /// A stranger in a split's folder would be read as a part of the table.
-async fn check_folder(run: &OpenRun, split: &ExportedSplit) -> anyhow::Result<()> {
+async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
     let recorded: HashSet<String> = split
         .files
         .iter()
         .map(|file| run.key(&file.file.key))
         .collect();
-    let folder = run.key(&ExportedSplit::folder(split.split_id));
+    let folder = run.key(&split_folder(split.split_id));
     for (key, _) in run.store.list(&folder, None).await? {
         if !recorded.contains(&key) {
             let url = run.store.url(&key);

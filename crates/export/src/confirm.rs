@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
-use lob_core::manifest::{DataFile, PublishedExport, keep_local_copy};
+use lob_core::manifest::{DataFile, keep_local_copy};
 use lob_core::run::OpenRun;
 
 use crate::commit::Exported;
+use crate::manifest::Published;
 use crate::settings::ExportSettings;
 
 /// Asks the server for every object of the manifest, and keeps the local copy again.
@@ -20,7 +21,7 @@ pub(crate) async fn confirm(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let manifest_url = run.store.url(&run.location.manifest_key());
-    let manifest = PublishedExport::read(&**bytes).map_err(|error| {
+    let manifest = Published::read(&**bytes).map_err(|error| {
         Failure::integrity(format!("manifest `{manifest_url}` cannot be read")).caused_by(error)
     })?;
     let files = manifest.splits.iter().flat_map(|split| &split.files);

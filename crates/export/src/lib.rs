@@ -11,6 +11,7 @@ mod confirm;
 mod data_file;
 mod field_names;
 mod history;
+mod manifest;
 mod misfits;
 mod number_or;
 mod open;

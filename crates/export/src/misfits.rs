@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use lob_columns::ColumnCounts;
+use lob_columns::{ColumnCounts, is_own_name};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{ExportManifest, ExportedSplit};
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
+
+use crate::manifest::{Manifest, Split};
 
 /// Columns, and names without one, that are told one by one.
 const MAX_LINES: usize = 10;
@@ -22,9 +23,8 @@ pub(crate) struct TooManyMisfits;
 ///
 /// # Errors
 /// Such a split; the hint says how the command succeeds.
-pub(crate) fn check(manifest: &ExportManifest, allowed: Percent) -> anyhow::Result<()> {
-    let is_too_much =
-        |split: &&ExportedSplit| !allowed.allows(split.residual_rows, split.num_documents);
+pub(crate) fn check(manifest: &Manifest, allowed: Percent) -> anyhow::Result<()> {
+    let is_too_much = |split: &&Split| !allowed.allows(split.residual_rows, split.num_documents);
     let too_much: Vec<_> = manifest.splits.iter().filter(is_too_much).collect();
     if too_much.is_empty() {
         return Ok(());
@@ -70,10 +70,8 @@ enum Cure {
     Nothing,
 }
 
-fn cure(split: &ExportedSplit) -> Cure {
-    let Ok(counts) = serde_json::from_value::<ColumnCounts>(split.column_counts.clone()) else {
-        return Cure::Nothing;
-    };
+fn cure(split: &Split) -> Cure {
+    let counts = &split.column_counts;
     let of_column = |(column, types): (&String, &BTreeMap<String, u64>)| {
         if types.keys().eq(["double"]) && counts.can_widen(column) {
             Cure::Widening
@@ -100,8 +98,7 @@ fn cure(split: &ExportedSplit) -> Cure {
 
 /// Whether the name of a field begins as our own columns do.
 fn is_own(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    name.to_lowercase().starts_with("_lob_")
+    is_own_name(path.rsplit('.').next().unwrap_or(path))
 }
 
 /// What no column of a split holds, for people: the columns with the most such values first.
@@ -228,13 +225,13 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
     lines
 }
 
-fn lines_of(split: &ExportedSplit) -> Vec<String> {
-    let counts = serde_json::from_value(split.column_counts.clone()).ok();
-    lines(split.residual_rows, split.num_documents, counts.as_ref())
+fn lines_of(split: &Split) -> Vec<String> {
+    let counts = Some(&split.column_counts);
+    lines(split.residual_rows, split.num_documents, counts)
 }
 
 /// Warns of what no column holds.
-pub(crate) fn warn(manifest: &ExportManifest, id: &RunId) {
+pub(crate) fn warn(manifest: &Manifest, id: &RunId) {
     for split in &manifest.splits {
         for line in lines_of(split) {
             tracing::warn!(run = %id, collection = split.collection, "{line}");

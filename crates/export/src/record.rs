@@ -6,7 +6,7 @@ use lob_columns::{ColumnCounts, Digest};
 use lob_core::crc::Crc;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::Sha256;
-use lob_core::manifest::{ExportedSplit, Verified};
+use lob_core::manifest::{Verified, split_folder};
 use lob_core::multipart::FinishedParts;
 use lob_core::part::Contents;
 use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
@@ -105,7 +105,7 @@ impl Place {
 
     /// The data file's name below the run's folder.
     pub(crate) fn file_name(self) -> String {
-        let folder = ExportedSplit::folder(self.split_id);
+        let folder = split_folder(self.split_id);
         format!(
             "{folder}part-{:05}-{:05}.parquet",
             self.range, self.sequence

@@ -1,10 +1,10 @@
 //! A split that has far fewer documents than in the last run is not published: whoever imports the
 //! latest run would put it in the place of a good collection.
 
-use lob_core::manifest::ExportManifest;
 use lob_core::percent::Percent;
 use lob_core::shrink::Shrunk;
 
+use crate::manifest::Manifest;
 use crate::plan::ExportPlan;
 
 /// A run in which a split lost more documents than are allowed. It stays as it is, unpublished.
@@ -18,7 +18,7 @@ pub(crate) struct TooFewDocuments;
 /// A split that lost more documents than are allowed; the hint says how the command succeeds.
 pub(crate) fn check(
     plan: &ExportPlan,
-    manifest: &ExportManifest,
+    manifest: &Manifest,
     allowed: Percent,
 ) -> anyhow::Result<()> {
     let mut shrunk = Shrunk::beyond(allowed);

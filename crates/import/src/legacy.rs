@@ -4,7 +4,7 @@
 //! listed; the addresses in it are never followed. What protects the import is said aloud.
 
 use lob_core::failure::Failure;
-use lob_core::manifest::{ExportedSplit, LegacyManifest, LegacySplit, RecordedChecksum};
+use lob_core::manifest::{LegacyManifest, LegacySplit, RecordedChecksum, split_folder};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreError};
 use lob_mongo::Definition;
@@ -67,7 +67,7 @@ async fn data_files(
     run: &RunLocation,
     split_id: u32,
 ) -> Result<Vec<DataFile>, StoreError> {
-    let folder = ExportedSplit::folder(split_id);
+    let folder = split_folder(split_id);
     let start = run.key("");
     let listed = store
         .list(&run.key(&format!("{folder}{PART}")), None)

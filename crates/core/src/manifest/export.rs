@@ -10,11 +10,12 @@ use crate::hash::Sha256;
 use crate::run::RunId;
 
 /// The number that the original's pipeline gives this step.
-const PIPELINE_STAGE: u32 = 14;
+pub const PIPELINE_STAGE: u32 = 14;
 
-/// The manifest of an export, as it is written.
+/// The manifest of an export, as it is written; `Tree` is what the columns of a split are, `Counts`
+/// what is counted of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ExportManifest {
+pub struct ExportManifest<Tree, Counts> {
     /// The run.
     pub run_id: RunId,
     /// When the run was started.
@@ -32,7 +33,7 @@ pub struct ExportManifest {
     /// Where the run was written.
     pub s3_config: S3Config,
     /// The splits, by number.
-    pub splits: Vec<ExportedSplit>,
+    pub splits: Vec<ExportedSplit<Tree, Counts>>,
     /// Sum of the documents.
     pub total_documents: u64,
     /// What stands in every manifest.
@@ -42,7 +43,7 @@ pub struct ExportManifest {
 
 /// One exported split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ExportedSplit {
+pub struct ExportedSplit<Tree, Counts> {
     /// Its number.
     pub split_id: u32,
     /// The collection that was exported. An import never follows it.
@@ -70,9 +71,9 @@ pub struct ExportedSplit {
     /// The columns of every data file of the split, for people.
     pub columns: Vec<SplitColumn>,
     /// The same as the plan has them, for the next run's plan; version 1 has none.
-    pub column_tree: serde_json::Value,
+    pub column_tree: Tree,
     /// What the columns could not take, as `lob_columns::ColumnCounts`; version 1 has none.
-    pub column_counts: serde_json::Value,
+    pub column_counts: Counts,
     /// The indexes of the collection, each as the server lists it, in canonical extended JSON: as
     /// text, because the order of its fields counts.
     pub indexes: Vec<String>,
@@ -126,16 +127,9 @@ pub struct ExportedFile {
     pub file: DataFile,
 }
 
-impl ExportManifest {
-    /// The number that the original's pipeline gives this step.
-    pub const PIPELINE_STAGE: u32 = PIPELINE_STAGE;
-}
-
-impl ExportedSplit {
-    /// The folder of a split's data files below the run's folder.
-    pub fn folder(split_id: u32) -> String {
-        format!("split_{split_id}.parquet/")
-    }
+/// The folder of a split's data files below the run's folder.
+pub fn split_folder(split_id: u32) -> String {
+    format!("split_{split_id}.parquet/")
 }
 
 /// A data file as it is written, all in one level: fields that are not known are passed over.

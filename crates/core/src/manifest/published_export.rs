@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::ExportedFile;
-use super::export::ExportedSplit;
+use super::export::split_folder;
 use super::reading::{
     ManifestError, Names, check_definition, check_splits, check_version, parse, sum,
 };
@@ -92,7 +92,7 @@ impl<Tree: DeserializeOwned, Counts: DeserializeOwned> PublishedExport<Tree, Cou
 
 impl<Tree, Counts> PublishedSplit<Tree, Counts> {
     fn check<'a>(&'a self, names: &mut Names<'a>) -> Result<(), ManifestError> {
-        let folder = ExportedSplit::folder(self.split_id);
+        let folder = split_folder(self.split_id);
         for file in &self.files {
             names.add(&file.file.key)?;
             if !file.file.key.starts_with(&folder) {
