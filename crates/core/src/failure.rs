@@ -128,6 +128,16 @@ impl Failure {
         self
     }
 
+    /// Adds what else can be done about it.
+    #[must_use]
+    pub fn and_hint(self, further: &str) -> Self {
+        let hint = match &self.hint {
+            Some(hint) => format!("{hint}; {further}"),
+            None => further.to_owned(),
+        };
+        self.with_hint(hint)
+    }
+
     /// Says that the same command would fail again: what failed is in the data, not in the moment.
     #[must_use]
     pub fn lasting(mut self) -> Self {
@@ -136,24 +146,27 @@ impl Failure {
     }
 
     /// The failure of a work that is not complete: `what` names it, and `way_on` says how to go on,
-    /// unless the same command would fail again. `error` keeps its type in the chain.
+    /// unless that would fail again. `error` keeps its type in the chain.
     pub fn incomplete(
         error: anyhow::Error,
         what: impl Into<String>,
         way_on: impl Into<String>,
     ) -> Self {
         let hint = if Self::is_in_the_data(&error) {
-            FAILS_AGAIN.to_owned()
+            Some(FAILS_AGAIN.to_owned())
+        } else if StoreError::ends_the_run(&error) {
+            // Its own hint says what to do instead.
+            None
         } else {
-            way_on.into()
+            Some(way_on.into())
         };
-        Self::new(
-            ExitStatus::of(&error),
-            format!("{} is not complete", what.into()),
-        )
-        .with_hint(hint)
+        let status = ExitStatus::of(&error);
+        let incomplete = Self {
+            hint,
+            ..Self::new(status, format!("{} is not complete", what.into()))
+        };
         // The other conversion would hide the type of the error, and its own hint with it.
-        .caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
+        incomplete.caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
     }
 
     /// Whether a failure in the chain of `error` is a lasting one.

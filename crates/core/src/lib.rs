@@ -20,7 +20,6 @@ pub mod percent;
 pub mod progress;
 pub mod redact;
 pub mod report;
-mod retry;
 pub mod run;
 pub mod s3_settings;
 pub mod settings;

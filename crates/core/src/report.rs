@@ -1,6 +1,7 @@
 //! How a failed command is told: `error:`, each cause once, and what to do about it.
 
 use std::fmt::Write as _;
+use std::io;
 
 use crate::failure::Failure;
 use crate::redact::redact;
@@ -28,13 +29,13 @@ pub fn render(error: &anyhow::Error) -> String {
 fn hints(error: &anyhow::Error) -> Vec<String> {
     let mut hints = Vec::new();
     for cause in error.chain() {
-        let hint = match (
-            cause.downcast_ref::<Failure>(),
-            cause.downcast_ref::<StoreError>(),
-        ) {
-            (Some(failure), _) => failure.hint.clone(),
-            (_, Some(store)) => store.hint(),
-            _ => None,
+        let hint = if let Some(failure) = cause.downcast_ref::<Failure>() {
+            failure.hint.clone()
+        } else if let Some(store) = cause.downcast_ref::<StoreError>() {
+            store.hint()
+        } else {
+            let system = cause.downcast_ref::<io::Error>();
+            system.and_then(about_the_machine).map(str::to_owned)
         };
         if let Some(hint) = hint
             && !hints.contains(&hint)
@@ -45,6 +46,21 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     hints
 }
 
+/// What to do about a limit of the machine, which has nothing to do with the file that met it.
+fn about_the_machine(error: &io::Error) -> Option<&'static str> {
+    const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
+    match error.kind() {
+        io::ErrorKind::StorageFull => Some("free space on that disk"),
+        io::ErrorKind::QuotaExceeded => Some("free space below the quota of that disk"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("that disk can only be read"),
+        _ => {
+            let code = error.raw_os_error()?;
+            let is_of_files = TOO_MANY_OPEN_FILES.contains(&code);
+            is_of_files.then_some("raise the limit of open files: `ulimit -n`")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
@@ -53,9 +69,18 @@ mod tests {
     use crate::redact::remember;
 
     #[test]
+    fn a_limit_of_the_machine_is_named_and_not_the_file_blamed() {
+        for (code, part) in [(24, "ulimit -n"), (28, "free space"), (122, "quota")] {
+            let error = io::Error::from_raw_os_error(code);
+            let error = Err::<(), _>(error).context("`a` is not sent").unwrap_err();
+            assert!(render(&error).contains(part), "{}", render(&error));
+        }
+    }
+
+    #[test]
     fn causes_are_told_once_hints_last_and_secrets_never() {
         remember("pa55word!");
-        let io = std::io::Error::other("refused for pa55word!");
+        let io = io::Error::other("refused for pa55word!");
         let failure =
             Failure::usage("no server at `h`: refused for pa55word!").with_hint("start it");
         let error = Err::<(), _>(failure.caused_by(io))

@@ -4,6 +4,7 @@
 //! lost reply can be settled by asking what is there: see [`Store::put_new`] and
 //! [`Store::complete_multipart`].
 
+mod answer;
 mod bandwidth;
 mod body;
 mod client;
@@ -11,10 +12,12 @@ mod completion;
 mod conditional;
 mod endpoint;
 mod error;
-mod error_code;
+mod error_kind;
 mod multipart;
 mod observe;
+mod operation_error;
 mod patience;
+mod retry;
 mod stream;
 
 use std::collections::HashMap;
@@ -34,7 +37,8 @@ pub use body::ObjectBody;
 pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
 pub use endpoint::{Endpoint, MultipartAbilities};
-pub use error::{StoreError, StoreErrorKind};
+pub use error::StoreError;
+pub use error_kind::StoreErrorKind;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 use self::bandwidth::Bandwidth;

@@ -8,7 +8,6 @@ use lob_core::failure::{FAILS_AGAIN, Failure};
 use lob_core::part::PartBudget;
 use lob_core::part_settings::PartSettings;
 use lob_core::settings::Resolved;
-use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::commit::{Exported, commit};
 use crate::confirm::confirm;
@@ -143,11 +142,6 @@ fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
         return error;
     }
     let run = unfinished.run.location.id();
-    let is_final = error.is::<NotResumable>()
-        || error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<StoreError>())
-            .any(|cause| cause.kind == StoreErrorKind::AlreadyExists);
     let of_columns = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<MalformedBson>()
             || matches!(
@@ -159,7 +153,7 @@ fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
                 )
             )
     };
-    let way_on = if is_final {
+    let way_on = if error.is::<NotResumable>() {
         "take another --run-id".to_owned()
     } else if error.chain().any(of_columns) {
         FAILS_AGAIN.to_owned()

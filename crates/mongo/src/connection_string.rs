@@ -33,9 +33,7 @@ pub(crate) struct Target {
 /// Checks and parses the connection string; a `mongodb+srv` name is looked up.
 pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     let uri = settings.mongodb_uri.expose();
-    check(uri).map_err(|reason| Error::InvalidUri {
-        reason: reason.to_owned(),
-    })?;
+    check(uri)?;
     let invalid = |e: mongodb::error::Error| Error::InvalidUri {
         reason: Cause::new(&e.kind).to_string(),
     };
@@ -110,32 +108,36 @@ fn host_list(hosts: &HostInfo) -> String {
 }
 
 /// Refuses what the driver's parser would quote or panic on, and remembers what is secret.
-fn check(uri: &str) -> Result<(), &'static str> {
+fn check(uri: &str) -> Result<()> {
+    let unescaped = |reason| Err(Error::UnescapedUri { reason });
     let (_, rest) = uri
         .split_once("://")
         .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
-        .ok_or("it does not start with mongodb:// or mongodb+srv://")?;
+        .ok_or_else(|| Error::InvalidUri {
+            reason: "it does not start with mongodb:// or mongodb+srv://".to_owned(),
+        })?;
     remember_secrets(rest);
 
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if rest[authority.len()..].contains('@') || authority.matches('@').count() > 1 {
-        return Err(
-            "an `@`, `/` or `?` in the user name, password or options is not \
-                    percent-encoded",
+        return unescaped(
+            "an `@`, `/` or `?` in the user name, password or options is not percent-encoded",
         );
     }
     let Some((user_info, _)) = authority.split_once('@') else {
         return Ok(());
     };
     if user_info.matches(':').count() > 1 || user_info.contains(['[', ']', '#']) {
-        return Err("a `:`, `[`, `]` or `#` in the user name or password is not percent-encoded");
+        return unescaped(
+            "a `:`, `[`, `]` or `#` in the user name or password is not percent-encoded",
+        );
     }
     let escapes_two_digits = |after: &str| {
         let digits = after.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     if !user_info.split('%').skip(1).all(escapes_two_digits) {
-        return Err("a `%` in the user name or password is not percent-encoded");
+        return unescaped("a `%` in the user name or password is not percent-encoded");
     }
     Ok(())
 }

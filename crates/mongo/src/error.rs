@@ -22,6 +22,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The connection string cannot be taken apart: its user name or password is not percent-encoded.
+    #[error("the MongoDB URI is not valid: {reason}")]
+    UnescapedUri {
+        /// Which one, and nothing else of it.
+        reason: &'static str,
+    },
     /// The connection string asks for a level of reads that may leave out what was written.
     #[error("the readConcernLevel of the MongoDB URI is neither `local` nor `majority`")]
     UnusableReadConcern,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use lob_core::failure::{ExitStatus, Failure};
 
-use crate::error::{Error, code};
+use crate::error::Error;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -32,6 +32,7 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidUri { .. }
+            | Self::UnescapedUri { .. }
             | Self::UnusableReadConcern
             | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
             Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
@@ -45,24 +46,27 @@ impl Error {
     /// Whether the same command would fail again, since the cause is in the documents or in the
     /// definition of the collection.
     fn is_lasting(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::IdNotFirst
-                | Self::InvalidDocument { .. }
-                | Self::DocumentTooLarge { .. }
-                | Self::ZeroTimestamp { .. }
-                | Self::DocumentsRefused { .. }
-                | Self::InvalidDefinition { .. }
-                | Self::IndexRefused { .. }
-        )
+            | Self::InvalidDocument { .. }
+            | Self::DocumentTooLarge { .. }
+            | Self::ZeroTimestamp { .. }
+            | Self::InvalidDefinition { .. } => true,
+            Self::DocumentsRefused { source, .. } | Self::IndexRefused { source, .. } => {
+                source.is_lasting()
+            }
+            _ => false,
+        }
     }
 
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::InvalidUri { .. } => "set MONGODB_URI or --mongodb-uri to \
-                mongodb://USER:PASSWORD@HOST:PORT/, with `/ ? # [ ] @ : %` in the user name and \
-                the password percent-encoded"
+                mongodb://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE&OPTION=VALUE"
+                .into(),
+            Self::UnescapedUri { .. } => "percent-encode `/ ? # [ ] @ : %` in the user name and \
+                the password of MONGODB_URI or --mongodb-uri: %2F %3F %23 %5B %5D %40 %3A %25"
                 .into(),
             Self::UnusableReadConcern => "take readConcernLevel out of MONGODB_URI or \
                 --mongodb-uri, or set it to `local` or `majority`"
@@ -150,21 +154,24 @@ impl Error {
                 "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
                     .into()
             }
-            Self::Refused { source, .. } if source.code == code::COMMAND_NOT_FOUND => {
-                "this server cannot be used: it does not know a command that is needed".into()
+            Self::Refused { source, .. } | Self::DocumentsRefused { source, .. } => {
+                return source.hint().map(Into::into);
             }
             _ => return None,
         })
     }
 }
 
-const READS: [&str; 6] = [
+/// The commands that the role `read` permits.
+const READS: [&str; 8] = [
     "find",
     "getMore",
     "aggregate",
     "count",
     "collStats",
+    "dbStats",
     "listCollections",
+    "listIndexes",
 ];
 
 /// The privilege action that MongoDB asks for `command`.
@@ -212,6 +219,25 @@ mod tests {
         };
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("tlsCAFile"));
         assert!(hint("connection refused").contains("check that the server runs"));
+    }
+
+    #[test]
+    fn percent_encoding_is_spoken_of_only_where_it_lacks() {
+        let reason = "an `@`".into();
+        let hint = |error: Error| error.hint().unwrap();
+        assert!(!hint(Error::InvalidUri { reason }).contains("encode"));
+        let reason = "an `@`";
+        assert!(hint(Error::UnescapedUri { reason }).contains("percent-encode"));
+    }
+
+    #[test]
+    fn whoever_lacks_a_right_to_read_is_not_told_to_ask_for_one_to_write() {
+        let hint = |command| {
+            let namespace = "raw.a".into();
+            Error::Unauthorized { command, namespace }.hint().unwrap()
+        };
+        assert!(hint("listIndexes").ends_with("the role `read`"));
+        assert!(hint("createIndexes").ends_with("the role `readWrite`"));
     }
 
     #[test]

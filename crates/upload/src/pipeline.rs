@@ -165,7 +165,7 @@ fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };
-    let hint =
-        format!("{way_on}; `lob-upload cleanup {run} --yes` aborts the uploads that it left open");
-    Failure::incomplete(error, format!("run `{run}`"), hint).into()
+    let failure = Failure::incomplete(error, format!("run `{run}`"), way_on);
+    let cleanup = format!("`lob-upload cleanup {run} --yes` aborts the uploads that it left open");
+    failure.and_hint(&cleanup).into()
 }

@@ -174,7 +174,7 @@ impl ObjectBody {
                 let detail = "the connection broke too often";
                 return Err(StoreError::new(kind, "GetObject", url, detail).caused_by(cause));
             }
-            let pause = crate::retry::pause(self.breaks);
+            let pause = super::retry::pause(self.breaks);
             tracing::warn!(
                 key = self.key,
                 position = self.position,

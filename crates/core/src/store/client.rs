@@ -11,12 +11,11 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
 
-use super::error_code::{error_code, is_of_complete};
 use super::observe::Observer;
+use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::retry::{S3RetryClassifier, no_more_than, retry_config, retry_partition};
 use crate::s3_settings::S3Settings;
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
@@ -73,10 +72,7 @@ pub(super) async fn build(
                 .build(),
         )
         .retry_partition(retry_partition(&settings.bucket))
-        .retry_classifier(S3RetryClassifier {
-            code_of: error_code,
-            conflict_is_final: is_of_complete,
-        })
+        .retry_classifier(ByAnswer)
         .interceptor(Observer {
             metrics: metrics.clone(),
             flow: flow.clone(),

@@ -65,7 +65,7 @@ impl Store {
                     }
                     tracing::warn!(key, %error, "an earlier attempt to complete is waited for");
                     pauses += 1;
-                    tokio::time::sleep(crate::retry::pause(pauses)).await;
+                    tokio::time::sleep(super::retry::pause(pauses)).await;
                     outcome = match self.list_parts(key, upload).await {
                         Err(gone) if gone.kind == StoreErrorKind::NoSuchUpload => Err(error),
                         // Open, or there is no way to look.

@@ -5,11 +5,11 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
-use crate::failure::ExitStatus;
-use crate::retry::CONFLICT;
+use super::answer;
+use super::error_kind::StoreErrorKind;
 
 /// A failed S3 request, after all its attempts.
 #[derive(Debug, thiserror::Error)]
@@ -21,88 +21,6 @@ pub struct StoreError {
     detail: String,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-/// Why an S3 request failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreErrorKind {
-    /// There is no object of that name.
-    NotFound,
-    /// There is no bucket of that name.
-    NoSuchBucket,
-    /// There is no such multipart upload (any more).
-    NoSuchUpload,
-    /// The credentials are fine, but do not permit this.
-    AccessDenied,
-    /// The server does not accept the credentials, or there are none.
-    Credentials,
-    /// The object exists already, written by another run or process.
-    AlreadyExists,
-    /// Another write of the same object is under way.
-    Conflict,
-    /// The server does not know the request, or a header of it.
-    Unsupported,
-    /// The server's object differs from what was sent, or the server says that bytes were damaged.
-    Integrity,
-    /// The server asked for fewer requests until the attempts were used up.
-    Throttled,
-    /// No answer in time.
-    Timeout,
-    /// No connection, or a connection that broke.
-    Unreachable,
-    /// A request that changes something had no answer, and asking about it had none either.
-    Unknown,
-    /// The server failed until the time was up, or something before it did.
-    ServerFailed,
-    /// The server refused the request for another reason.
-    Refused,
-}
-
-impl StoreErrorKind {
-    /// Whether the request may have taken effect although no success was seen.
-    pub(crate) fn is_ambiguous(self) -> bool {
-        matches!(
-            self,
-            Self::NotFound
-                | Self::AlreadyExists
-                | Self::Conflict
-                | Self::Throttled
-                | Self::Timeout
-                | Self::Unreachable
-                | Self::ServerFailed
-                | Self::Refused
-                | Self::NoSuchUpload
-        )
-    }
-
-    /// Whether the server may have refused the request for a header that it does not know.
-    pub(crate) fn may_be_a_header(self) -> bool {
-        matches!(self, Self::Unsupported | Self::Refused)
-    }
-
-    /// Whether the same request may succeed later, so that what was sent so far is worth keeping.
-    pub fn may_pass(self) -> bool {
-        matches!(
-            self,
-            Self::Throttled
-                | Self::Timeout
-                | Self::Unreachable
-                | Self::ServerFailed
-                | Self::Unknown
-                | Self::Credentials
-                | Self::Conflict
-                | Self::NoSuchUpload
-        )
-    }
-
-    /// Exit status of a command that fails with this.
-    pub fn exit_status(self) -> ExitStatus {
-        match self {
-            Self::Integrity => ExitStatus::Integrity,
-            Self::Unknown => ExitStatus::Unknown,
-            _ => ExitStatus::Failed,
-        }
-    }
 }
 
 impl StoreError {
@@ -180,52 +98,81 @@ impl StoreError {
 
     /// What the person can do, as one sentence.
     pub fn hint(&self) -> Option<String> {
+        use StoreErrorKind as K;
         let hint = match self.kind {
-            StoreErrorKind::NoSuchBucket => {
-                "check --bucket, --endpoint-url and --region".to_owned()
+            K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
+            K::AccessDenied => {
+                return Some(format!(
+                    "the credentials lack the permission `{}` for this key, or, for a key that may \
+                     not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's",
+                    permission(self.operation)
+                ));
             }
-            StoreErrorKind::AccessDenied => format!(
-                "the credentials lack the permission `{}` for this key, or, for a key that may \
-                 not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's",
-                permission(self.operation)
-            ),
-            StoreErrorKind::Credentials => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
-                 AWS_SESSION_TOKEN or --profile, and the clock of this machine"
-                .to_owned(),
-            StoreErrorKind::AlreadyExists => {
-                "another run or process wrote this object; take a new --run-id".to_owned()
+            K::Credentials => {
+                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile"
             }
-            StoreErrorKind::Conflict => {
-                "another process works on this object; let one of them go on alone".to_owned()
+            K::Expired => {
+                "renew the credentials: AWS_SESSION_TOKEN and the keys beside it, or the login of \
+                 --profile"
             }
-            StoreErrorKind::Throttled => {
+            K::Clock => "set the clock of this machine: the server's is minutes away from it",
+            K::WrongRegion => "set --region to the region of the bucket",
+            K::AlreadyExists => "another run or process wrote this object; take a new --run-id",
+            K::Conflict => "another process works on this object; let one of them go on alone",
+            K::Archived => {
+                "the object is archived: restore it (`aws s3api restore-object`), and when that is \
+                 done run the same command"
+            }
+            K::StorageClass => {
+                "the server does not have this --storage-class: take another, and a new --run-id"
+            }
+            K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
+            K::Full => "free space on the server, or raise its quota",
+            K::Throttled => {
                 "the server asks for fewer requests; run fewer processes at once or raise \
                  --retry-timeout"
-                    .to_owned()
             }
-            StoreErrorKind::Timeout if self.operation == "GetObject" => {
-                "raise --attempt-timeout and --retry-timeout if the link is slow".to_owned()
-            }
-            StoreErrorKind::Timeout => {
-                "raise --attempt-timeout or lower --part-size if the link is slow".to_owned()
-            }
-            StoreErrorKind::Unreachable if self.is_of_a_certificate() => {
+            K::Timeout => match self.operation {
+                // The first request of every run: it is small, so the link is not slow.
+                "HeadBucket" => {
+                    "something accepts connections there and does not answer: check --endpoint-url, \
+                     and what stands between"
+                }
+                "UploadPart" | "PutObject" => {
+                    "raise --attempt-timeout or lower --part-size if the link is slow"
+                }
+                _ => "raise --attempt-timeout and --retry-timeout if the link is slow",
+            },
+            K::Unreachable if self.is_of_a_certificate() => {
                 "name the authority that signed the server's certificate with --ca-bundle"
-                    .to_owned()
             }
-            StoreErrorKind::Unreachable => {
-                "check that the server runs and that --endpoint-url names it".to_owned()
-            }
-            StoreErrorKind::Unknown => {
-                "nothing was cleaned up; look at the object before you repeat the run".to_owned()
-            }
-            _ => return None,
+            K::Unreachable => "check that the server runs and that --endpoint-url names it",
+            K::Unknown => "nothing was cleaned up; look at the object before you repeat the run",
+            K::NotFound
+            | K::NoSuchUpload
+            | K::Unsupported
+            | K::Integrity
+            | K::ServerFailed
+            | K::Refused => return None,
         };
-        Some(hint)
+        Some(hint.to_owned())
     }
 }
 
 impl StoreError {
+    /// Whether `error` is of a kind with which its run can never be completed, resumed or not.
+    pub(crate) fn ends_the_run(error: &anyhow::Error) -> bool {
+        let mut causes = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<Self>());
+        causes.any(|cause| {
+            matches!(
+                cause.kind,
+                StoreErrorKind::AlreadyExists | StoreErrorKind::StorageClass
+            )
+        })
+    }
+
     /// Whether the server was reached and its certificate was not accepted, as rustls says it.
     fn is_of_a_certificate(&self) -> bool {
         let mut cause = self.source();
@@ -269,63 +216,20 @@ fn kind_of<E>(
     status: Option<u16>,
 ) -> StoreErrorKind {
     use StoreErrorKind as K;
-    match (code, status) {
-        (Some("NoSuchBucket"), _) => K::NoSuchBucket,
-        (Some("NoSuchUpload"), _) => K::NoSuchUpload,
-        (Some("NoSuchKey" | "NotFound"), _) => K::NotFound,
-        (Some(CONFLICT), _) | (_, Some(409)) => K::Conflict,
-        (Some("PreconditionFailed"), _) | (_, Some(412)) => K::AlreadyExists,
-        (Some("NotImplemented"), _) | (_, Some(501)) => K::Unsupported,
-        (
-            Some(
-                "BadDigest"
-                | "XAmzContentChecksumMismatch"
-                | "XAmzContentSHA256Mismatch"
-                | "InvalidDigest",
-            ),
-            _,
-        ) => K::Integrity,
-        (
-            Some(
-                "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "RequestTimeTooSkewed"
-                | "AuthorizationHeaderMalformed",
-            ),
-            _,
-        ) => K::Credentials,
-        (Some("SlowDown" | "SlowDownRead" | "SlowDownWrite"), _) | (_, Some(429 | 503)) => {
-            K::Throttled
+    let lacks_credentials = |failure: &ConnectorError| lacks_credentials(failure);
+    match (error, status) {
+        (SdkError::ServiceError(_), Some(status)) => answer::of(code, status).kind,
+        (SdkError::TimeoutError(_), _) => K::Timeout,
+        (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => K::Timeout,
+        (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
+        (SdkError::DispatchFailure(failure), _)
+            if failure.as_connector_error().is_some_and(lacks_credentials) =>
+        {
+            K::Credentials
         }
-        (_, Some(401)) => K::Credentials,
-        (_, Some(403)) => K::AccessDenied,
-        (_, Some(404)) => K::NotFound,
-        (Some("RequestTimeout"), _) | (_, Some(408)) => K::Timeout,
-        // It also stands in the body of a 200.
-        (Some("InternalError"), _) => K::ServerFailed,
-        (_, Some(status)) => match error {
-            // A status arrived, but not the whole body.
-            SdkError::ResponseError(_) => K::Unreachable,
-            _ if status >= 500 => K::ServerFailed,
-            _ => K::Refused,
-        },
-        (_, None) => match error {
-            SdkError::TimeoutError(_) => K::Timeout,
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => K::Timeout,
-            SdkError::DispatchFailure(failure) if failure.is_user() => K::Refused,
-            SdkError::DispatchFailure(failure)
-                if failure
-                    .as_connector_error()
-                    .is_some_and(|error| lacks_credentials(error)) =>
-            {
-                K::Credentials
-            }
-            // Also a connection that broke before the whole reply: the request may have been done.
-            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => K::Unreachable,
-            _ => K::Refused,
-        },
+        // Also a connection that broke before the whole reply: the request may have been done.
+        (SdkError::DispatchFailure(_) | SdkError::ResponseError(_), _) => K::Unreachable,
+        _ => K::Refused,
     }
 }
 
@@ -349,6 +253,51 @@ fn permission(operation: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the person is told to do about an answer of this code.
+    fn hint_of(code: &str, status: u16) -> String {
+        let kind = answer::of(Some(code), status).kind;
+        let error = StoreError::new(kind, "GetObject", "s3://b/k", code);
+        error.hint().unwrap_or_default()
+    }
+
+    #[test]
+    fn each_cause_has_its_own_hint() {
+        for (code, status, part) in [
+            ("AuthorizationHeaderMalformed", 400, "--region"),
+            ("PermanentRedirect", 301, "--region"),
+            ("ExpiredToken", 400, "renew"),
+            ("InvalidAccessKeyId", 403, "AWS_ACCESS_KEY_ID"),
+            ("RequestTimeTooSkewed", 403, "clock"),
+            ("InvalidObjectState", 403, "restore"),
+            ("KMS.NotFoundException", 400, "--sse-kms-key-id"),
+            ("QuotaExceeded", 403, "quota"),
+            ("AccessDenied", 403, "s3:GetObject"),
+        ] {
+            assert!(hint_of(code, status).contains(part), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_never_answered_has_nothing_to_do_with_the_size_of_parts() {
+        let hint = |operation| {
+            let error = StoreError::new(StoreErrorKind::Timeout, operation, "s3://b", "");
+            error.hint().unwrap()
+        };
+        assert!(hint("HeadBucket").contains("--endpoint-url"));
+        assert!(hint("UploadPart").contains("--part-size"));
+        assert!(!hint("GetObject").contains("--part-size"));
+    }
+
+    #[test]
+    fn an_object_of_another_writer_ends_the_run_for_good() {
+        let of = |kind| {
+            let error = StoreError::new(kind, "PutObject", "s3://b/k", "");
+            StoreError::ends_the_run(&anyhow::Error::from(error).context("a file"))
+        };
+        assert!(of(StoreErrorKind::AlreadyExists));
+        assert!(!of(StoreErrorKind::Throttled));
+    }
 
     #[test]
     fn a_certificate_that_is_not_trusted_is_no_server_that_does_not_run() {

@@ -12,12 +12,12 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
-use aws_smithy_types::retry::ErrorKind;
 
-use super::error_code::error_code;
+use super::answer::{self, Again};
+use super::operation_error::error_code;
+use super::retry::{FailedAttempts, no_more_than};
 use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::retry::{FailedAttempts, classify, no_more_than};
 
 #[derive(Debug)]
 pub(super) struct Observer {
@@ -90,8 +90,8 @@ impl Intercept for Observer {
         };
         self.metrics
             .attempt(&operation, attempt > 1, duration, Some(&class));
-        let slow_down = code == Some("SlowDown") || status == Some(503);
-        if slow_down || classify(code, status) == Some(ErrorKind::ThrottlingError) {
+        let again = status.map(|status| answer::of(code, status).again);
+        if again == Some(Again::Slower) {
             self.metrics.throttled(&operation);
             self.flow.slow_down(begin);
         } else if error.is_timeout_error() {
@@ -106,7 +106,7 @@ impl Intercept for Observer {
         }
         let failed = bag.load::<FailedAttempts>().copied();
         let mut failed = failed.unwrap_or_else(FailedAttempts::begin);
-        failed.add(code);
+        failed.add(again);
         let state = bag.interceptor_state();
         state.store_put(failed);
         state.store_put(AttemptTime(now));

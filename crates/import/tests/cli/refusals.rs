@@ -34,7 +34,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
     ----- stdout -----
     ----- stderr -----
     error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
-    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile, and the clock of this machine
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile
     "#);
     bed.assert_untouched();
 }

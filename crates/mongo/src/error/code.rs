@@ -37,53 +37,125 @@ const REPEATABLE: [&str; 3] = [
     "SystemOverloadedError",
 ];
 
-/// The codes of what passes by itself, whatever the command was: it is sent again where that does
-/// no harm.
-const TRANSIENT: [i32; 26] = [
-    // A server that stops, starts or changes its role, and the network between servers: the
-    // retryable codes of the driver specifications.
-    6,
-    7,
-    89,
-    91,
-    134,
-    189,
-    262,
-    9001,
-    NOT_WRITABLE_PRIMARY_LEGACY,
-    NOT_WRITABLE_PRIMARY,
-    11600,
-    11602,
-    NOT_PRIMARY_NO_SECONDARY_OK,
-    NOT_PRIMARY_OR_SECONDARY,
-    // A cursor that is lost: the query can be made again.
-    CURSOR_NOT_FOUND,
-    CURSOR_KILLED,
-    // Other commands are in the way: a lock, a write, an operation on the same collection.
-    24,
-    112,
-    117,
-    // A time that the server gives commands or write concerns by itself.
-    MAX_TIME_EXPIRED,
-    64,
-    // No member of the wanted kind, or none that answers the server in time.
-    NO_SUCH_MEMBER,
-    202,
-    384,
-    // Too many requests: of MongoDB itself, and of Azure Cosmos DB.
-    RATE_LIMIT_EXCEEDED,
-    16500,
-];
+/// What a code means for the command that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// It passes by itself, and nothing was done: the server is not the primary, or takes no more
+    /// requests.
+    NotExecuted,
+    /// It passes by itself; whether something was done is unknown.
+    Interrupted,
+    /// It passes when somebody has done what stands here.
+    Blocked(&'static str),
+    /// It never passes, as it stands here why, and what to do instead.
+    Never(&'static str),
+}
 
-/// Those of them that a server answers before it does anything: it is not the primary, or takes no
-/// more requests.
-const NOT_EXECUTED: [i32; 6] = [
-    NO_SUCH_MEMBER,
-    RATE_LIMIT_EXCEEDED,
-    NOT_WRITABLE_PRIMARY_LEGACY,
-    NOT_WRITABLE_PRIMARY,
-    NOT_PRIMARY_NO_SECONDARY_OK,
-    NOT_PRIMARY_OR_SECONDARY,
+const NO_ROOM: &str = "free space on the server or raise its quota";
+const TOO_OLD: &str =
+    "this server cannot be used: it does not know a command, or a field of it, that is needed";
+const OLD_NAMES: &str = "MongoDB 5.0 and newer take field names that begin with `$` or hold `.`: \
+    import into one of them";
+
+/// The codes that say more than that the server refuses. What is not here never passes.
+const MEANINGS: [(i32, Meaning); 46] = [
+    // The retryable codes of the driver specifications: a server that stops, starts or changes its
+    // role, and the network between servers.
+    (6, Meaning::Interrupted),
+    (7, Meaning::Interrupted),
+    (89, Meaning::Interrupted),
+    (91, Meaning::Interrupted),
+    (134, Meaning::Interrupted),
+    (189, Meaning::Interrupted),
+    (262, Meaning::Interrupted),
+    (9001, Meaning::Interrupted),
+    (11600, Meaning::Interrupted),
+    (11602, Meaning::Interrupted),
+    (NOT_WRITABLE_PRIMARY_LEGACY, Meaning::NotExecuted),
+    (NOT_WRITABLE_PRIMARY, Meaning::NotExecuted),
+    (NOT_PRIMARY_NO_SECONDARY_OK, Meaning::NotExecuted),
+    (NOT_PRIMARY_OR_SECONDARY, Meaning::NotExecuted),
+    // A cursor that is lost: the query can be made again.
+    (CURSOR_NOT_FOUND, Meaning::Interrupted),
+    (CURSOR_KILLED, Meaning::Interrupted),
+    // Other commands are in the way: a lock, a write, an operation on the same collection.
+    (24, Meaning::Interrupted),
+    (112, Meaning::Interrupted),
+    (117, Meaning::Interrupted),
+    // A time that the server gives commands or write concerns by itself.
+    (MAX_TIME_EXPIRED, Meaning::Interrupted),
+    (64, Meaning::Interrupted),
+    // No member of the wanted kind, or none that answers the server in time.
+    (NO_SUCH_MEMBER, Meaning::NotExecuted),
+    (202, Meaning::Interrupted),
+    (384, Meaning::Interrupted),
+    // Too many requests: of MongoDB itself, and of Azure Cosmos DB.
+    (RATE_LIMIT_EXCEEDED, Meaning::NotExecuted),
+    (16500, Meaning::Interrupted),
+    // A full disk, of a server and of an Atlas cluster.
+    (14031, Meaning::Blocked(NO_ROOM)),
+    (
+        8000,
+        Meaning::Blocked("this is a limit of the Atlas cluster: see its metrics and its tier"),
+    ),
+    // Memory for one query.
+    (
+        146,
+        Meaning::Blocked("the server has not enough memory for this query"),
+    ),
+    (
+        292,
+        Meaning::Blocked("the server has not enough memory for this query"),
+    ),
+    // An older server, or one that is compatible only in part.
+    (COMMAND_NOT_FOUND, Meaning::Never(TOO_OLD)),
+    (115, Meaning::Never(TOO_OLD)),
+    (238, Meaning::Never(TOO_OLD)),
+    (303, Meaning::Never(TOO_OLD)),
+    (40415, Meaning::Never(TOO_OLD)),
+    (52, Meaning::Never(OLD_NAMES)),
+    (57, Meaning::Never(OLD_NAMES)),
+    (
+        73,
+        Meaning::Never(
+            "check --database and --collection-pattern: the server does not take this name",
+        ),
+    ),
+    (
+        121,
+        Meaning::Never("the collection has a validator that these documents do not pass"),
+    ),
+    (
+        166,
+        Meaning::Never("choose other splits with --split: a view has no documents of its own"),
+    ),
+    // The options of the connection string.
+    (
+        79,
+        Meaning::Never("the replica set has no write concern of this name: check --write-concern"),
+    ),
+    (
+        100,
+        Meaning::Never("the replica set has too few members for this --write-concern"),
+    ),
+    (
+        148,
+        Meaning::Never(
+            "the server does not take the readConcernLevel of MONGODB_URI or --mongodb-uri",
+        ),
+    ),
+    (
+        322,
+        Meaning::Never("take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri"),
+    ),
+    (
+        323,
+        Meaning::Never("take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri"),
+    ),
+    (
+        386,
+        Meaning::Never("the server asks for TLS: add `tls=true` to MONGODB_URI or --mongodb-uri"),
+    ),
 ];
 
 /// Whether a command that was answered with these labels may be sent again.
@@ -93,13 +165,87 @@ pub(crate) fn may_be_repeated<L: AsRef<str>>(labels: impl IntoIterator<Item = L>
 }
 
 impl Refusal {
+    fn meaning(&self) -> Option<Meaning> {
+        let of_code = MEANINGS.iter().find(|(code, _)| *code == self.code);
+        match of_code {
+            Some((_, meaning)) => Some(*meaning),
+            None if self.may_be_repeated => Some(Meaning::Interrupted),
+            None => None,
+        }
+    }
+
     /// True if the server may have stopped in the middle of the command.
     pub(crate) fn interrupts(&self) -> bool {
-        self.is_transient() && !NOT_EXECUTED.contains(&self.code)
+        self.is_transient() && self.meaning() != Some(Meaning::NotExecuted)
     }
 
     /// True if the server would take the same command a moment later.
     pub(crate) fn is_transient(&self) -> bool {
-        self.may_be_repeated || TRANSIENT.contains(&self.code)
+        let passes = matches!(
+            self.meaning(),
+            Some(Meaning::NotExecuted | Meaning::Interrupted)
+        );
+        self.may_be_repeated || passes
+    }
+
+    /// True if the server would refuse the same command again, whatever is done about the server.
+    pub(crate) fn is_lasting(&self) -> bool {
+        let is_blocked = matches!(self.meaning(), Some(Meaning::Blocked(_)));
+        !self.is_transient() && !is_blocked
+    }
+
+    /// What to do about it, where the code tells.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self.meaning()? {
+            Meaning::Blocked(hint) | Meaning::Never(hint) => Some(hint),
+            Meaning::NotExecuted | Meaning::Interrupted => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn answered(code: i32) -> Refusal {
+        Refusal {
+            code,
+            name: String::new(),
+            message: "no".into(),
+            may_be_repeated: false,
+        }
+    }
+
+    #[test]
+    fn each_code_has_one_meaning() {
+        let codes: HashSet<_> = MEANINGS.iter().map(|(code, _)| code).collect();
+        assert_eq!(codes.len(), MEANINGS.len());
+    }
+
+    #[test]
+    fn a_code_says_whether_it_passes_and_whether_something_may_have_been_done() {
+        for (code, is_transient, interrupts, is_lasting) in [
+            (11600, true, true, false),
+            (NOT_WRITABLE_PRIMARY, true, false, false),
+            (8000, false, false, false),
+            (121, false, false, true),
+            (DUPLICATE_KEY, false, false, true),
+        ] {
+            let refusal = answered(code);
+            assert_eq!(refusal.is_transient(), is_transient, "{code}");
+            assert_eq!(refusal.interrupts(), interrupts, "{code}");
+            assert_eq!(refusal.is_lasting(), is_lasting, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_label_of_the_server_makes_any_code_one_that_passes() {
+        let labelled = Refusal {
+            may_be_repeated: true,
+            ..answered(12345)
+        };
+        assert!(labelled.is_transient() && labelled.interrupts() && !labelled.is_lasting());
     }
 }

@@ -104,7 +104,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
     ----- stdout -----
     ----- stderr -----
     error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
-    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile, and the clock of this machine
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile
     "#);
     bed.assert_nothing_published();
 }
@@ -176,7 +176,7 @@ async fn a_key_that_another_process_took_fails_the_run() {
     error: run `run-1` is not complete
       Caused by: `lob_data/b.parquet` is not uploaded
       Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): lob-data/run-1/b.parquet exists [request id [ID]]
-    hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     hint: another run or process wrote this object; take a new --run-id
     "#);
     bed.assert_nothing_published();

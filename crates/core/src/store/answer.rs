@@ -1,0 +1,182 @@
+//! What S3 and its compatibles answer instead of a success, in one table: of what kind it is, and
+//! whether another attempt can help. Exit status and hint follow from the kind (`error_kind`).
+//!
+//! A code decides where there is one; a proxy, or the answer to a HEAD, has nothing but a status.
+
+use super::error_kind::StoreErrorKind as K;
+
+/// Whether the same request is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It would be answered in the same way.
+    Never,
+    /// What stands in the way passes by itself.
+    Later,
+    /// The server wants fewer requests.
+    Slower,
+    /// The bytes arrived damaged: sent again, but only so often, since what arrives damaged each
+    /// time is damaged here.
+    Damaged,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) kind: K,
+    pub(super) again: Again,
+}
+
+/// Another write of the same key is under way, perhaps our own earlier attempt.
+pub(super) const CONFLICT: &str = "ConditionalRequestConflict";
+
+/// The codes. What compatible servers alone answer with is marked by a prefix of theirs.
+const CODES: [(&str, K, Again); 55] = [
+    ("NoSuchBucket", K::NoSuchBucket, Again::Never),
+    ("InvalidBucketName", K::NoSuchBucket, Again::Never),
+    ("NoSuchUpload", K::NoSuchUpload, Again::Never),
+    ("NoSuchKey", K::NotFound, Again::Never),
+    ("NotFound", K::NotFound, Again::Never),
+    ("PreconditionFailed", K::AlreadyExists, Again::Never),
+    (CONFLICT, K::Conflict, Again::Later),
+    ("OperationAborted", K::Conflict, Again::Later),
+    ("NotImplemented", K::Unsupported, Again::Never),
+    ("MethodNotAllowed", K::Unsupported, Again::Never),
+    // Rights and keys.
+    ("AccessDenied", K::AccessDenied, Again::Never),
+    ("AllAccessDisabled", K::AccessDenied, Again::Never),
+    ("InvalidAccessKeyId", K::Credentials, Again::Never),
+    ("SignatureDoesNotMatch", K::Credentials, Again::Never),
+    ("InvalidToken", K::Credentials, Again::Never),
+    ("TokenRefreshRequired", K::Expired, Again::Never),
+    ("ExpiredToken", K::Expired, Again::Never),
+    ("ExpiredTokenException", K::Expired, Again::Never),
+    // The SDK corrects its clock from the answer, so the next attempt is signed with another time.
+    ("RequestTimeTooSkewed", K::Clock, Again::Later),
+    ("RequestExpired", K::Clock, Again::Never),
+    // Another region.
+    ("AuthorizationHeaderMalformed", K::WrongRegion, Again::Never),
+    ("PermanentRedirect", K::WrongRegion, Again::Never),
+    ("TemporaryRedirect", K::WrongRegion, Again::Never),
+    ("Redirect", K::WrongRegion, Again::Never),
+    (
+        "IllegalLocationConstraintException",
+        K::WrongRegion,
+        Again::Never,
+    ),
+    ("IncorrectEndpoint", K::WrongRegion, Again::Never),
+    // What is stored, or not taken.
+    ("InvalidObjectState", K::Archived, Again::Never),
+    ("InvalidStorageClass", K::StorageClass, Again::Never),
+    ("KMS.DisabledException", K::EncryptionKey, Again::Never),
+    (
+        "KMS.InvalidKeyUsageException",
+        K::EncryptionKey,
+        Again::Never,
+    ),
+    (
+        "KMS.KMSInvalidStateException",
+        K::EncryptionKey,
+        Again::Never,
+    ),
+    ("KMS.NotFoundException", K::EncryptionKey, Again::Never),
+    ("QuotaExceeded", K::Full, Again::Never),
+    ("InsufficientCapacity", K::Full, Again::Never),
+    ("XMinioStorageFull", K::Full, Again::Never),
+    ("XMinioAdminBucketQuotaExceeded", K::Full, Again::Never),
+    // Bytes that arrived damaged.
+    ("BadDigest", K::Integrity, Again::Damaged),
+    ("IncompleteBody", K::Integrity, Again::Damaged),
+    ("XAmzContentChecksumMismatch", K::Integrity, Again::Damaged),
+    ("XAmzContentSHA256Mismatch", K::Integrity, Again::Damaged),
+    ("InvalidDigest", K::Integrity, Again::Never),
+    // Too many requests.
+    ("SlowDown", K::Throttled, Again::Slower),
+    ("SlowDownRead", K::Throttled, Again::Slower),
+    ("SlowDownWrite", K::Throttled, Again::Slower),
+    ("ServiceUnavailable", K::Throttled, Again::Slower),
+    ("RequestLimitExceeded", K::Throttled, Again::Slower),
+    ("BandwidthLimitExceeded", K::Throttled, Again::Slower),
+    ("Throttling", K::Throttled, Again::Slower),
+    ("ThrottlingException", K::Throttled, Again::Slower),
+    ("TooManyRequests", K::Throttled, Again::Slower),
+    ("TooManyRequestsException", K::Throttled, Again::Slower),
+    // The server could not, this time. The first of them also stands in the body of a 200.
+    ("InternalError", K::ServerFailed, Again::Later),
+    ("ServerBusy", K::ServerFailed, Again::Later),
+    ("RequestTimeout", K::Timeout, Again::Later),
+    ("RequestTimeoutException", K::Timeout, Again::Later),
+];
+
+/// What a code says; `None` for one that has no place here.
+fn of_code(code: &str) -> Option<Answer> {
+    let (_, kind, again) = *CODES.iter().find(|(name, ..)| *name == code)?;
+    Some(Answer { kind, again })
+}
+
+/// What a status says where the code says nothing.
+fn of_status(status: u16) -> Answer {
+    let (kind, again) = match status {
+        301 | 307 | 308 => (K::WrongRegion, Again::Never),
+        401 => (K::Credentials, Again::Never),
+        403 => (K::AccessDenied, Again::Never),
+        404 => (K::NotFound, Again::Never),
+        408 => (K::Timeout, Again::Later),
+        409 => (K::Conflict, Again::Never),
+        412 => (K::AlreadyExists, Again::Never),
+        429 | 503 => (K::Throttled, Again::Slower),
+        // nginx: whoever asked was gone, which was not us.
+        499 => (K::Unreachable, Again::Later),
+        501 | 505 => (K::Unsupported, Again::Never),
+        507 => (K::Full, Again::Never),
+        // Those of Cloudflare for what happened on the way to the server are among them.
+        500.. => (K::ServerFailed, Again::Later),
+        _ => (K::Refused, Again::Never),
+    };
+    Answer { kind, again }
+}
+
+/// What an answer of this code and status means.
+pub(super) fn of(code: Option<&str>, status: u16) -> Answer {
+    code.and_then(of_code).unwrap_or_else(|| of_status(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::failure::ExitStatus;
+
+    #[test]
+    fn each_code_has_one_meaning() {
+        let codes: HashSet<_> = CODES.iter().map(|(code, ..)| code).collect();
+        assert_eq!(codes.len(), CODES.len());
+    }
+
+    #[test]
+    fn whatever_is_repeated_in_vain_can_be_gone_on_with_or_is_damage() {
+        let answers = CODES
+            .iter()
+            .map(|(code, kind, again)| (*code, *kind, *again));
+        let statuses = (100..600)
+            .map(of_status)
+            .map(|of| ("a status", of.kind, of.again));
+        for (name, kind, again) in answers.chain(statuses) {
+            match again {
+                Again::Damaged => assert_eq!(kind.exit_status(), ExitStatus::Integrity, "{name}"),
+                Again::Later | Again::Slower => assert!(kind.may_pass(), "{name}"),
+                Again::Never => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_is_stronger_than_its_status() {
+        assert_eq!(of(Some("IncompleteBody"), 400).kind, K::Integrity);
+        assert_eq!(of(Some("ExpiredToken"), 400).kind, K::Expired);
+        assert_eq!(of(Some("SlowDownWrite"), 200).again, Again::Slower);
+        assert_eq!(of(Some("InternalError"), 200).kind, K::ServerFailed);
+        assert_eq!(of(Some("NeverHeardOf"), 409).again, Again::Never);
+        assert_eq!(of(None, 520).again, Again::Later);
+    }
+}
