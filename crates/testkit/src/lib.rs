@@ -4,6 +4,7 @@
 
 pub mod bson_samples;
 mod document_writer;
+pub mod hints;
 mod http_client;
 pub mod mongo;
 pub mod parquet_files;

@@ -5,6 +5,7 @@ use lob_testkit::mongo::MongoOptions;
 use serde_json::{Value, json};
 
 use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+use crate::hints::{self, follow};
 
 /// Integers, of which so few are doubles that a small sample does not meet them.
 fn drift() -> impl Iterator<Item = RawDocumentBuf> {
@@ -61,11 +62,13 @@ async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds()
     let refused = bed.export(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
     bed.assert_nothing_published();
-    let hint = "the same command with `--columns-from run-1` and another `--run-id`";
-    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
-    let cured = ["--run-id", "run-2", "--columns-from", "run-1"];
-    succeeded(bed.run(&[&args[..], &cured].concat()).await);
-    assert_eq!(split(&bed, "run-2")["residual_rows"], 0);
+    let command = follow(
+        &args,
+        &refused,
+        "exports them into columns that hold all of it",
+    );
+    succeeded(hints::run(&bed, &command).await);
+    assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
 
 #[tokio::test]
@@ -75,16 +78,12 @@ async fn misfits_that_the_sample_missed_have_columns_by_the_command_of_the_hint(
         _ => rawdoc! { "_id": i, "note": bson::RawBson::Null },
     });
     let bed = bed(late).await;
-    let args = ["--max-misfits", "0", "--run-id"];
-    let few = ["--columns-sample", "10"];
-    let refused = bed.run(&[&args[..], &["first"], &few].concat()).await;
+    let args = ["--max-misfits", "0", "--columns-sample", "10"];
+    let refused = bed.run(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
-    let hint =
-        "the same command with `--columns-sample all --columns-from none` and another `--run-id`";
-    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
-    let all = ["--columns-sample", "all", "--columns-from", "none"];
-    succeeded(bed.run(&[&args[..], &["second"], &all].concat()).await);
-    assert_eq!(split(&bed, "second")["residual_rows"], 0);
+    let command = follow(&args, &refused, "looks at every document for its columns");
+    succeeded(hints::run(&bed, &command).await);
+    assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
 
 #[tokio::test]
@@ -116,13 +115,12 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
         _ => rawdoc! { "_id": i, "qty": i },
     });
     let bed = bed(text_among_numbers).await;
-    let args = ["--columns-sample", "10", "--max-misfits"];
-    let refused = bed.export(&[&args[..], &["0.01"]].concat()).await;
+    let args = ["--columns-sample", "10", "--max-misfits", "0.01"];
+    let refused = bed.export(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
     bed.assert_nothing_published();
-    let hint = "the same command with `--run-id run-1 --max-misfits 0.05%`";
-    assert!(text(&refused.stderr).contains(hint), "{}", shown(&refused));
-    succeeded(bed.export(&[&args[..], &["0.05"]].concat()).await);
+    let command = follow(&args, &refused, "publishes it as it is");
+    succeeded(hints::run(&bed, &command).await);
     assert_eq!(split(&bed, "run-1")["residual_rows"], 1);
 }
 

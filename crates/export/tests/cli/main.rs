@@ -8,6 +8,7 @@ mod columns;
 mod documents;
 mod endpoints;
 mod happy_path;
+mod hints;
 mod lost_uploads;
 mod refusals;
 mod resume;

@@ -11,6 +11,7 @@ mod dry_run;
 mod endpoints;
 mod flow;
 mod happy_path;
+mod hints;
 mod interrupts;
 mod kills;
 mod memory;

@@ -1,0 +1,43 @@
+//! The commands that hints name, as a person would type them: a hint that does not help when it is
+//! followed is false.
+
+/// What a person types who follows the hint that says `fragment`, after a command of these `args`
+/// said `stderr`. `other` is the name for a hint that asks for another run.
+///
+/// # Panics
+/// Where no hint says that, or the hint names no command.
+#[track_caller]
+pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<String> {
+    let hints = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("hint: "));
+    let hint = hints.into_iter().find(|hint| hint.contains(fragment));
+    let hint = hint.unwrap_or_else(|| panic!("no hint says `{fragment}`: {stderr}"));
+    // A hint may name more than one command.
+    let clause = hint.split("; ").find(|clause| clause.contains(fragment));
+    let clause = clause.unwrap_or(hint);
+    let mut quoted = clause.split('`').skip(1).step_by(2);
+    if let Some(command) = quoted.clone().find(|text| text.starts_with("lob-")) {
+        return command.split(' ').skip(1).map(str::to_owned).collect();
+    }
+    assert!(clause.contains("command"), "`{hint}` names no command");
+    let options: Vec<_> = quoted
+        .next()
+        .map_or(Vec::new(), |options| options.split(' ').collect());
+    let mut command: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    for option in options.chunks(2) {
+        set(&mut command, option[0], option[1]);
+    }
+    if clause.contains("another `--run-id`") {
+        set(&mut command, "--run-id", other);
+    }
+    command
+}
+
+/// Replaces the value of an option, or adds it.
+fn set(command: &mut Vec<String>, option: &str, value: &str) {
+    match command.iter().position(|arg| arg == option) {
+        Some(place) => command[place + 1] = value.to_owned(),
+        None => command.extend([option.to_owned(), value.to_owned()]),
+    }
+}

@@ -1,0 +1,105 @@
+//! Each hint that names a command is followed: the command ends otherwise.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lob_testkit::hints::follow;
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+
+use crate::bed::{BUCKET, Bed, Finished, RUN, finish};
+
+const OTHER: &str = "run-2";
+
+/// A server that fails at every part until the switch is turned off.
+async fn failing() -> (Bed, Arc<AtomicBool>) {
+    let fails = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&fails);
+    let gate = move |moment: Moment, request: &Request| {
+        let is_part = moment == Moment::Arrived && request.operation == Operation::UploadPart;
+        let is_first = request.part_number == Some(1) && !request.key.ends_with("plan.json");
+        if is_part && is_first && fails.load(Ordering::Relaxed) {
+            return Verdict::Answer {
+                status: 500,
+                code: "InternalError",
+            };
+        }
+        Verdict::Pass
+    };
+    (Bed::gated(gate).await, switch)
+}
+
+async fn followed(bed: &Bed, args: &[&str], failed: &Finished, fragment: &str) -> Finished {
+    let command = follow(args, &failed.stderr, OTHER, fragment);
+    let command: Vec<_> = command.iter().map(String::as_str).collect();
+    bed.run(&command).await.expect(0)
+}
+
+const UPLOAD: [&str; 4] = ["--run-id", "run-1", "--retry-timeout", "200ms"];
+
+#[tokio::test]
+async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
+    let (bed, fails) = failing().await;
+    let feeds = bed.feeds();
+    let failed = bed.run(&UPLOAD).await.expect(1);
+    fails.store(false, Ordering::Relaxed);
+    followed(&bed, &UPLOAD, &failed, "resumes it").await;
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint() {
+    let (bed, _) = failing().await;
+    bed.feeds();
+    let failed = bed.run(&UPLOAD).await.expect(1);
+    assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+    followed(&bed, &UPLOAD, &failed, "aborts the uploads").await;
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+}
+
+#[tokio::test]
+async fn a_run_that_is_looked_at_too_early_is_completed_by_the_command_of_the_hint() {
+    let (bed, fails) = failing().await;
+    let feeds = bed.feeds();
+    bed.run(&UPLOAD).await.expect(1);
+    for looking in [&["verify", "run-1"][..], &["restore", "run-1", "back"]] {
+        let early = bed.run(looking).await.expect(1);
+        let command = follow(&UPLOAD, &early.stderr, OTHER, "the command that began it");
+        assert_eq!(command, UPLOAD);
+    }
+    fails.store(false, Ordering::Relaxed);
+    bed.run(&UPLOAD).await.expect(0);
+    bed.assert_whole(&feeds);
+    bed.run(&["verify", "run-1"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_restore_without_room_goes_on_by_the_same_command_when_there_is_some() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    let restore = ["restore", "run-1", "back"];
+    // Files may not be larger than 1 MiB.
+    let limited = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"";
+    let limited = bed.through_shell(limited, &restore).spawn().unwrap();
+    let failed = finish(limited).await.expect(1);
+    followed(&bed, &restore, &failed, "the same command goes on").await;
+}
+
+#[tokio::test]
+async fn a_folder_that_another_process_restores_into_is_free_when_that_one_ends() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    let restore = ["restore", "run-1", "back"];
+    let mut catch = bed
+        .trap
+        .set(|moment, request| moment == Moment::Arrived && request.key.ends_with("small.parquet"));
+    let mut first = bed.command(&restore).spawn().unwrap();
+    catch.request().await;
+    let second = bed.run(&restore).await.expect(1);
+    first.kill().await.unwrap();
+    followed(&bed, &restore, &second, "when that one has ended").await;
+    let restored = std::fs::read(bed.path("back/2025/small.parquet")).unwrap();
+    let key = format!("{RUN}/2025/small.parquet");
+    assert_eq!(restored, bed.server.object(BUCKET, &key).unwrap().bytes);
+}
