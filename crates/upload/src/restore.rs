@@ -71,28 +71,16 @@ fn missing(
     progress: &dyn Progress,
 ) -> anyhow::Result<Vec<DataFile>> {
     let (mut missing, mut others) = (Vec::new(), Vec::new());
+    let real = directory.canonicalize();
+    let real = real.map_err(|error| unusable(directory, error))?;
     for file in files {
         let path = directory.join(&file.key);
-        if Scratch::is_in(&file.key) {
-            others.push(path);
-            continue;
-        }
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(file),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => others.push(path),
-            Err(error) => return Err(unusable(&path, error).into()),
-            Ok(metadata) if metadata.len() != file.size_bytes && !metadata.is_symlink() => {
-                others.push(path);
-            }
-            Ok(metadata) if metadata.is_dir() => others.push(path),
-            Ok(_) => {
-                let hashed = hash(&path).map_err(|error| unusable(&path, error))?;
-                if hashed == file.sha256 {
-                    progress.advance(file.size_bytes, 1);
-                } else {
-                    others.push(path);
-                }
-            }
+        let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
+        match found {
+            _ if Scratch::is_in(&file.key) => others.push(path),
+            Found::Nothing => missing.push(file),
+            Found::File => progress.advance(file.size_bytes, 1),
+            Found::Other => others.push(path),
         }
     }
     if others.is_empty() {
@@ -109,6 +97,50 @@ fn missing(
     Err(Failure::new(ExitStatus::Failed, message)
         .with_hint("restore the run into another folder")
         .into())
+}
+
+/// What stands where a file of the run is to be.
+enum Found {
+    /// Nothing, and the file can be written there.
+    Nothing,
+    /// The file.
+    File,
+    /// Something else, there or above it.
+    Other,
+}
+
+/// A link that leads to the file is as good as the file; one that leads nowhere, or out of the folder
+/// `real` where the file would be written, stands in its place.
+fn look(path: &Path, file: &DataFile, real: &Path) -> io::Result<Found> {
+    match fs::symlink_metadata(path) {
+        Err(error) if is_absence(&error) && has_place(path, real) => return Ok(Found::Nothing),
+        Err(error) if is_absence(&error) => return Ok(Found::Other),
+        there => there?,
+    };
+    match fs::metadata(path) {
+        Err(error) if is_absence(&error) => return Ok(Found::Other),
+        Err(error) => return Err(error),
+        Ok(there) if !there.is_file() || there.len() != file.size_bytes => return Ok(Found::Other),
+        Ok(_) => {}
+    }
+    if hash(path)? == file.sha256 {
+        Ok(Found::File)
+    } else {
+        Ok(Found::Other)
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+/// Whether what stands nearest above `path` is a folder inside `real`.
+fn has_place(path: &Path, real: &Path) -> bool {
+    let mut above = path.ancestors().skip(1);
+    let nearest = above.find(|above| above.symlink_metadata().is_ok());
+    let nearest = nearest.and_then(|above| above.canonicalize().ok());
+    nearest.is_some_and(|above| above.is_dir() && above.starts_with(real))
 }
 
 fn hash(path: &Path) -> io::Result<Sha256> {
@@ -158,7 +190,10 @@ async fn fetch(
 fn unusable(path: &Path, error: io::Error) -> Failure {
     let message = format!("`{}` cannot be restored", path.display());
     Failure::new(ExitStatus::Failed, message)
-        .with_hint("with a folder that can be read and written, and room, the same command goes on")
+        .with_hint(
+            "with a folder that can be read and written, room, and open files enough (`ulimit -n`), \
+             the same command goes on",
+        )
         .caused_by(error)
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -126,6 +127,46 @@ async fn other_content_is_refused_before_anything_is_fetched_and_stays_as_it_was
     put(&bed, &small, b"shorter");
     let elsewhere = ["restore", "run-1", "elsewhere"];
     bed.run(&elsewhere).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_link_is_followed_to_the_file_and_nothing_is_written_where_it_leads_out() {
+    let (bed, feeds) = uploaded().await;
+    let elsewhere = bed.path("elsewhere");
+    for (target, name) in [
+        ("nowhere", "none.parquet"),
+        ("/dev/zero", "none.parquet"),
+        ("nowhere", "2025"),
+        ("../elsewhere", "2025"),
+    ] {
+        fs::create_dir_all(bed.path("back")).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        symlink(target, bed.path("back").join(name)).unwrap();
+        let before = bed.operations().len();
+        let refused = bed.run(&RESTORE).await.expect(1);
+        for told in [&format!("back/{name}"), "into another folder"] {
+            assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        }
+        assert_eq!(fetched(&bed, before), [""; 0]);
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(bed.path("back")).unwrap().count(), 1);
+        fs::remove_dir_all(bed.path("back")).unwrap();
+    }
+    put(
+        &bed,
+        "other/name",
+        &feeds
+            .iter()
+            .find(|(name, _)| name == "none.parquet")
+            .unwrap()
+            .1,
+    );
+    symlink("other/name", bed.path("back/none.parquet")).unwrap();
+    symlink("other", bed.path("back/2025")).unwrap();
+    bed.run(&RESTORE).await.expect(0);
+    for (name, bytes) in feeds {
+        assert!(fs::read(bed.path("back").join(name)).unwrap() == bytes);
+    }
 }
 
 #[tokio::test]
