@@ -1,11 +1,14 @@
 //! Ctrl-C and SIGTERM: the first one asks the pipeline to stop in order, the second one stops at
-//! once.
+//! once. A file that may not grow (`ulimit -f`) is an error of its write, and kills nobody.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{ExitStatus, Failure};
+
+/// SIGXFSZ on Linux and macOS. Its default ends a process, after the commit as well.
+const FILE_SIZE_EXCEEDED: i32 = 25;
 
 /// Tells a pipeline that it should stop; clones share the state.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +86,8 @@ impl Interrupt {
     /// A system that does not let us listen.
     pub(crate) fn listen(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
+        // Once listened to, the signal is never fatal again.
+        drop(signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))?);
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let this = self.clone();

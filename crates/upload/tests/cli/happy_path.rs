@@ -232,6 +232,26 @@ async fn a_local_copy_that_cannot_be_written_does_not_fail_the_run() {
 }
 
 #[tokio::test]
+async fn a_limit_on_the_size_of_files_is_an_error_and_no_death() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
+    for (args, status, told) in [
+        (
+            &["--run-id", "run-1"][..],
+            0,
+            "the local copy of the manifest cannot be written",
+        ),
+        (&["restore", "run-1", "back"], 1, "File too large"),
+    ] {
+        let mut limited = bed.through_shell("ulimit -f 0; exec \"$0\" \"$@\"", args);
+        let finished = crate::bed::finish(limited.spawn().unwrap()).await;
+        let finished = finished.expect(status);
+        assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    }
+    assert!(bed.has_manifest());
+}
+
+#[tokio::test]
 async fn two_runs_without_an_id_never_share_one() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
