@@ -25,13 +25,12 @@ use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
 /// `LOB_IMPORT_` and its name where only this tool is meant.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lob-import", version, disable_help_subcommand = true)]
-#[command(mut_args(|arg| arg.global(true)))]
 pub struct Args {
     /// What to do instead of an import.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Import the run with the latest time in its manifest
-    #[arg(long, conflicts_with = "run_id")]
+    /// Import the run with the latest time in its manifest, unless --run-id names one
+    #[arg(long)]
     pub latest: bool,
     /// List the runs that can be imported, and do nothing else
     #[arg(long, conflicts_with_all = ["run_id", "latest"])]
@@ -111,15 +110,15 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// Splits to import, such as `0,2,5` [default: all]
-    #[arg(long, value_name = "NUMBERS")]
+    #[arg(long, value_name = "NUMBERS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
     /// Database to import into [default: raw]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// Names of the target collections, `{N}` for the number [default: split_{N}_input]
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_pattern: Option<CollectionPattern>,
     /// Fail where a target collection exists, instead of replacing it

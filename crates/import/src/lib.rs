@@ -53,6 +53,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         };
         return context.interrupt.or(listed).await;
     }
-    let imported = pipeline::import(&settings, args.latest, context).await?;
+    // A hint names the run: it helps whoever adds that to the command as well.
+    let latest = args.latest && args.flags.run_id.is_none();
+    let imported = pipeline::import(&settings, latest, context).await?;
     Ok(summary::outcome(&imported, context.metrics.snapshot()))
 }

@@ -49,14 +49,18 @@ pub(crate) async fn open<'a>(
         let import = split_import(target, manifest_hash, split, settings);
         check_names(settings, &import)?;
         let blueprint = blueprint(split, settings).map_err(Failure::from)?;
-        if let Some(existing) = look_at_target(entries, settings, &import).await? {
-            compare(&mut shrunk, &existing, split.num_documents).await?;
+        let existing = look_at_target(entries, settings, &import).await?;
+        if let Some(existing) = &existing {
+            compare(&mut shrunk, existing, split.num_documents).await?;
         }
-        planned.push((split, import, blueprint));
+        planned.push((split, import, blueprint, existing));
     }
     shrunk.refuse("nothing is imported", run)?;
     let mut opened = Vec::new();
-    for (split, import, blueprint) in planned {
+    for (split, import, blueprint, existing) in planned {
+        if let Some(existing) = existing {
+            tell_of_target(&existing, settings);
+        }
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await;
         let mut staged = Documents::default();
         let (staging, is_in_place, left) = match found.map_err(Failure::from)? {
@@ -141,30 +145,36 @@ fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Fa
     }
 }
 
-/// A target that exists is refused, or will be replaced or kept; a view cannot be. The swap looks
-/// once more.
+/// The target, if there is one, unless it must stay. The swap looks once more.
 async fn look_at_target(
     entries: &Entries,
     settings: &ImportSettings,
     import: &SplitImport,
-) -> anyhow::Result<Option<Collection>> {
-    let existing = entries.to_be_replaced(import).await;
-    let Some(existing) = existing.map_err(Failure::from)? else {
-        return Ok(None);
+) -> Result<Option<Collection>, Failure> {
+    let existing = match entries.to_be_replaced(import).await {
+        Err(error @ (Error::View { .. } | Error::TimeSeries { .. })) => {
+            let hint = "drop it, or choose another --database or --collection-pattern";
+            return Err(Failure::from(error).with_hint(hint));
+        }
+        existing => existing?,
     };
-    let namespace = existing.namespace();
-    match settings.existing_target() {
-        ExistingTarget::Keep => {
-            tracing::info!(%namespace, "the collection exists: it will be renamed");
+    match existing {
+        Some(existing) if settings.existing_target() == ExistingTarget::Refuse => {
+            let namespace = existing.namespace();
+            Err(Error::TargetExists { namespace }.into())
         }
-        ExistingTarget::Replace => {
-            tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
-        }
-        ExistingTarget::Refuse => {
-            return Err(Failure::from(Error::TargetExists { namespace }).into());
-        }
+        existing => Ok(existing),
     }
-    Ok(Some(existing))
+}
+
+/// Says what becomes of a target that exists.
+fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
+    let namespace = existing.namespace();
+    if settings.existing_target() == ExistingTarget::Keep {
+        tracing::info!(%namespace, "the collection exists: it will be renamed");
+    } else {
+        tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
+    }
 }
 
 /// Compares a target with the documents that are to take its place. The server's own books may be

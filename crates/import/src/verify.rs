@@ -11,7 +11,7 @@ use lob_core::failure::Failure;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::store::{Sending, Store};
-use lob_mongo::{Database, Server};
+use lob_mongo::{Database, Error, Server};
 use serde_json::json;
 
 use crate::check::{READ_AHEAD, read_back};
@@ -91,8 +91,13 @@ async fn verify_split(
     settings: &ImportSettings,
     context: &Context,
 ) -> Result<Result<VerifiedSplit, String>, Failure> {
-    let Some(collection) = database.collection(&target).await? else {
-        return Ok(Err(format!("`{}.{target}` is not there", database.name())));
+    let collection = match database.collection(&target).await {
+        Ok(Some(collection)) => collection,
+        Ok(None) => return Ok(Err(format!("`{}.{target}` is not there", database.name()))),
+        Err(error @ (Error::View { .. } | Error::TimeSeries { .. })) => {
+            return Ok(Err(error.to_string()));
+        }
+        Err(error) => return Err(error.into()),
     };
     let namespace = collection.namespace();
     let (documents, digest) = match split.digest {

@@ -91,6 +91,19 @@ impl Bed {
         self.mongo.load("raw", "split_0_input", [old]).unwrap();
     }
 
+    /// Puts a view and a time-series collection in the places of the targets.
+    pub(crate) async fn put_no_collections(&self) {
+        let driver = mongodb::Client::with_uri_str(self.mongo.uri())
+            .await
+            .unwrap();
+        for create in [
+            bson::doc! { "create": "split_0_input", "viewOn": "other", "pipeline": [] },
+            bson::doc! { "create": "split_1_input", "timeseries": { "timeField": "t" } },
+        ] {
+            driver.database("raw").run_command(create).await.unwrap();
+        }
+    }
+
     /// The target is as `put_old` made it, and there is nothing else.
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {

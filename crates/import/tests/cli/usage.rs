@@ -23,7 +23,7 @@ async fn help_tells_every_flag() {
 
     Options:
           --latest
-              Import the run with the latest time in its manifest
+              Import the run with the latest time in its manifest, unless --run-id names one
 
           --list
               List the runs that can be imported, and do nothing else
@@ -220,20 +220,6 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
-
-    For more information, try '--help'.
-    "#);
-}
-
-#[tokio::test]
-async fn a_run_and_the_latest_are_wrong_usage() {
-    assert_shown!(Bed::new().await.run(&["--run-id", "run-1", "--latest"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: the argument '--run-id <NAME>' cannot be used with '--latest'
-
-    Usage: lob-import --run-id <NAME>
 
     For more information, try '--help'.
     "#);

@@ -67,18 +67,51 @@ async fn every_target_that_is_another_one_or_gone_is_named() {
 }
 
 #[tokio::test]
+async fn targets_that_are_no_collections_are_named_like_any_other() {
+    let bed = Bed::new().await;
+    bed.put_no_collections().await;
+    assert_shown!(bed.run(&["verify", "run-1", "--log-level", "error"]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: the target collections are not what run `run-1` holds:
+    `raw.split_0_input` is a view
+    `raw.split_1_input` is a time-series collection
+    "#);
+    for split in ["0", "1"] {
+        let refused = bed.import(&["--split", split]).await;
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{stderr}");
+        let hint = "hint: drop it, or choose another --database or --collection-pattern";
+        assert!(stderr.contains(hint), "{stderr}");
+    }
+    succeeded(bed.import(&["--collection-pattern", "new_{N}"]).await);
+}
+
+#[tokio::test]
 async fn options_of_an_import_are_refused_by_verify() {
     let bed = Bed::new().await;
-    for (args, name) in [
-        (&["--no-replace", "verify", "run-1"][..], "--no-replace"),
-        (&["verify", "run-1", "--max-shrink", "5%"], "--max-shrink"),
-        (&["verify", "run-1", "--latest"], "--latest"),
-        (&["--list", "verify", "run-1"], "--list"),
+    let help = bed.run(&["verify", "--help"]).await;
+    for (option, value) in [
+        ("--no-replace", None),
+        ("--max-shrink", Some("5%")),
+        ("--write-concern", Some("1")),
+        ("--latest", None),
+        ("--list", None),
     ] {
-        let refused = bed.run(args).await;
-        let stderr = text(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(2), "{stderr}");
-        let told = format!("{name} has no meaning for `verify`");
-        assert!(stderr.contains(&told), "{stderr}");
+        assert!(!text(&help.stdout).contains(option), "{option}");
+        let verify = ["verify", "run-1"];
+        let option_and_value = [&[option][..], value.as_slice()].concat();
+        let before = [&option_and_value[..], &verify].concat();
+        let after = [&verify[..], &option_and_value].concat();
+        for (args, told) in [
+            (before, format!("{option} has no meaning for `verify`")),
+            (after, format!("unexpected argument '{option}'")),
+        ] {
+            let refused = bed.run(&args).await;
+            let stderr = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{stderr}");
+            assert!(stderr.contains(&told), "{stderr}");
+        }
     }
 }
