@@ -5,11 +5,14 @@ use std::io::{self, Read, Write};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
-use lob_core::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, PublishedUpload};
+use lob_core::manifest::{
+    DataFile, MAX_MANIFEST_BYTES, ManifestError, ManifestHead, PublishedUpload,
+};
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::{OpenRun, RunId, RunLocation};
 use lob_core::store::{Sending, Store, StoreError, StoreErrorKind};
 
+use crate::plan::TOOL;
 use crate::settings::Settings;
 
 /// A run and its manifest.
@@ -161,12 +164,26 @@ async fn manifest(store: &Store, location: &RunLocation) -> anyhow::Result<Publi
         }
         manifest => manifest?,
     };
-    let refused = |error: ManifestError| {
-        Failure::integrity(format!("manifest `{}` is refused", store.url(&key))).caused_by(error)
+    let error = match manifest {
+        Ok(manifest) if manifest.run_id == *id => return Ok(manifest),
+        Ok(manifest) => ManifestError::OtherRun(manifest.run_id),
+        Err(error) => error,
     };
-    let manifest = manifest.map_err(refused)?;
-    if manifest.run_id != *id {
-        return Err(refused(ManifestError::OtherRun(manifest.run_id)).into());
-    }
-    Ok(manifest)
+    // What is of another form may be another tool's, or a later version's.
+    let read = |bytes: &mut dyn Read| ManifestHead::read(bytes);
+    let message = format!("manifest `{}` is refused", store.url(&key));
+    let failure = match store.stream(&key, MAX_MANIFEST_BYTES, read).await? {
+        Ok(head) if head.tool.as_deref() != Some(TOOL) => {
+            let tool = head.tool.map(|tool| format!("`{tool}`"));
+            let tool = tool.as_deref().unwrap_or("another tool");
+            let message = format!("run `{id}` is no upload: {tool} wrote it");
+            Failure::new(ExitStatus::Failed, message)
+                .with_hint("check the name of the run and --prefix")
+        }
+        Err(error @ ManifestError::Version(_)) => Failure::new(ExitStatus::Failed, message)
+            .with_hint("use the version that wrote it")
+            .caused_by(error),
+        _ => Failure::integrity(message).caused_by(error),
+    };
+    Err(failure.into())
 }

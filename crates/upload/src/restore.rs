@@ -75,9 +75,15 @@ fn missing(
     let real = real.map_err(|error| unusable(directory, error))?;
     for file in files {
         let path = directory.join(&file.key);
+        if Scratch::is_in(&file.key) {
+            let message = format!(
+                "`{}` stands where a restore keeps what is unfinished",
+                file.key
+            );
+            return Err(Failure::integrity(message).into());
+        }
         let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
         match found {
-            _ if Scratch::is_in(&file.key) => others.push(path),
             Found::Nothing => missing.push(file),
             Found::File => progress.advance(file.size_bytes, 1),
             Found::Other => others.push(path),

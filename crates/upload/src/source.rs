@@ -20,6 +20,7 @@ use walkdir::WalkDir;
 
 use crate::footer::Footer;
 use crate::freeze::{Fingerprint, FreezeError};
+use crate::scratch::Scratch;
 use crate::selection::Selection;
 
 const SUFFIX: &[u8] = b".parquet";
@@ -78,8 +79,8 @@ pub(crate) enum SourceError {
     TooLong(String),
     #[error("the key `{0}` would have more than S3's {MAX_KEY} bytes")]
     KeyTooLong(String),
-    #[error("`{0}` would stand among the run's own objects")]
-    Reserved(String),
+    #[error("`{0}` would stand in `{1}`, which the tool keeps for itself")]
+    Reserved(String, String),
     #[error("`{0}` and `{1}` are one name where neither case nor Unicode form counts")]
     SameName(String, String),
 }
@@ -305,8 +306,8 @@ fn check_names<'a>(
             return Err(SourceError::KeyTooLong(format!("{run_folder}{name}")));
         }
         let first = name.split('/').next().unwrap_or(name);
-        if first == PROGRESS_FOLDER || first == MANIFEST_NAME {
-            return Err(SourceError::Reserved(name.to_owned()));
+        if first == PROGRESS_FOLDER || first == MANIFEST_NAME || Scratch::is_in(name) {
+            return Err(SourceError::Reserved(name.to_owned(), first.to_owned()));
         }
         // Unicode's canonical caseless match (standard, section 3.13), in the composed form.
         let folded = name.nfd().default_case_fold().nfc().collect();
@@ -514,21 +515,16 @@ mod tests {
 
     #[test]
     fn names_that_are_not_safe_everywhere_are_refused() {
-        for (name, why) in [
-            (
-                "a\nb.parquet",
-                "the name `a\\nb.parquet` holds a control character",
-            ),
-            (
-                "_progress/a.parquet",
-                "`_progress/a.parquet` would stand among the run's own objects",
-            ),
-            (
-                "manifest.json/a.parquet",
-                "`manifest.json/a.parquet` would stand among the run's own objects",
-            ),
-        ] {
-            assert_eq!(refused(&with(&[name])), why);
+        assert_eq!(
+            refused(&with(&["a\nb.parquet"])),
+            "the name `a\\nb.parquet` holds a control character"
+        );
+        for first in ["_progress", "manifest.json", ".lob-restore"] {
+            let name = format!("{first}/a.parquet");
+            assert_eq!(
+                refused(&with(&[&name])),
+                format!("`{name}` would stand in `{first}`, which the tool keeps for itself")
+            );
         }
         let folder = with(&[]);
         let name = OsStr::from_bytes(b"\x1b\xff.parquet");

@@ -257,8 +257,8 @@ async fn a_manifest_that_names_the_folder_of_unfinished_files_is_refused() {
     let manifest = manifest.replace("\"none.parquet\"", "\".lob-restore/none.parquet\"");
     bed.server
         .put_raw(BUCKET, &format!("{RUN}/manifest.json"), manifest);
-    let refused = bed.run(&RESTORE).await.expect(1);
-    let told = "back/.lob-restore/none.parquet";
+    let refused = bed.run(&RESTORE).await.expect(3);
+    let told = "`.lob-restore/none.parquet` stands where a restore keeps what is unfinished";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert_eq!(back(&bed), BTreeMap::new());
 }

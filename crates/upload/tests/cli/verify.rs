@@ -162,3 +162,37 @@ async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
     let told = finished.stderr.contains("manifest.json` is refused");
     assert!(told, "{}", finished.stderr);
 }
+
+#[tokio::test]
+async fn the_manifest_of_another_tool_or_version_is_no_damage() {
+    let (bed, _) = uploaded().await;
+    let manifest = String::from_utf8(bed.object("manifest.json").bytes.to_vec()).unwrap();
+    let export = r#"{"format_version":2,"tool":"lob-export","run_id":"run-1"}"#;
+    for (manifest, status, told) in [
+        (export, 1, "run `run-1` is no upload: `lob-export` wrote it"),
+        (
+            r#"{"run_id":"run-1","files":[1]}"#,
+            1,
+            "run `run-1` is no upload: another tool wrote it",
+        ),
+        (
+            r#"{"format_version":99,"tool":"lob-upload"}"#,
+            1,
+            "hint: use the version that wrote it",
+        ),
+        (&manifest[1..], 3, "manifest.json` is refused"),
+        (
+            r#"{"format_version":2,"tool":"lob-upload"}"#,
+            3,
+            "is refused",
+        ),
+    ] {
+        let manifest = manifest.to_owned();
+        bed.server.put_raw(BUCKET, &key("manifest.json"), manifest);
+        for args in [&["verify", "run-1"][..], &["restore", "run-1", "back"]] {
+            let refused = bed.run(args).await.expect(status);
+            assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        }
+        assert!(!bed.path("back").exists());
+    }
+}
