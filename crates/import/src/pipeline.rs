@@ -136,14 +136,15 @@ async fn stage_and_swap(
         return Err(refuse(loader, &opened, &missing).await);
     }
     // Fetch, decode, insert, check, build indexes.
-    let others = opened.len().saturating_sub(1);
+    let all: Vec<_> = opened.iter().map(|split| split.split.split_id).collect();
     for split in &mut opened {
         if let Err(error) = stage(loader, split).await {
             if ExitStatus::of(&error) != ExitStatus::Integrity {
                 return Err(error);
             }
             give_up(loader.entries, split).await;
-            return Err(with_others(error, loader.run.id(), others));
+            let others = all.into_iter().filter(|id| *id != split.split.split_id);
+            return Err(with_others(error, loader.run.id(), others.collect()));
         }
     }
     // The last moment at which an interrupt leaves every target as it was.
@@ -265,7 +266,9 @@ async fn refuse(
     let messages: Vec<_> = missing.iter().map(|file| file.message.as_str()).collect();
     let (run, messages) = (loader.run.id(), messages.join("\n"));
     let message = format!("run `{run}` is not what its manifest says:\n{messages}");
-    let others = opened.len() - positions.len();
+    let others = opened.iter().enumerate();
+    let others = others.filter(|(position, _)| !positions.contains(position));
+    let others = others.map(|(_, split)| split.split.split_id).collect();
     with_others(Failure::integrity(message).into(), run, others)
 }
 
@@ -300,15 +303,16 @@ fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
 }
 
 /// Says how to go on with the other splits, if there are any.
-fn with_others(error: anyhow::Error, run: &RunId, others: usize) -> anyhow::Error {
-    match others {
-        0 => error,
-        _ => {
-            let way_on =
-                "the other splits are kept: `--split` with their numbers goes on with them";
-            incomplete(error, run, way_on)
-        }
+fn with_others(error: anyhow::Error, run: &RunId, others: BTreeSet<u32>) -> anyhow::Error {
+    if others.is_empty() {
+        return error;
     }
+    let others = SplitSelection::Some(others);
+    let way_on = format!(
+        "the other splits are kept: the same command with `--run-id {run} --split {others}` goes \
+         on with them"
+    );
+    incomplete(error, run, way_on)
 }
 
 fn incomplete(error: anyhow::Error, run: &RunId, way_on: impl Into<String>) -> anyhow::Error {

@@ -22,7 +22,7 @@ pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<S
     }
     assert!(clause.contains("command"), "`{hint}` names no command");
     let options: Vec<_> = quoted
-        .next()
+        .find(|text| text.starts_with("--"))
         .map_or(Vec::new(), |options| options.split(' ').collect());
     let mut command: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     for option in options.chunks(2) {

@@ -73,7 +73,7 @@ async fn a_split_that_is_damaged_loses_its_staging_alone() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` goes on with them
     "#);
     bed.assert_given_up(1);
     bed.assert_target_untouched();

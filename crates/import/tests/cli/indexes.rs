@@ -176,7 +176,7 @@ async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], what was decoded has [DIGEST]
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
     "#);
     bed.assert_given_up(0);
 }

@@ -127,7 +127,7 @@ async fn a_data_file_that_is_missing_is_named() {
     error: the import of run `run-1` is not complete
       Caused by: run `run-1` is not what its manifest says:
         `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not there, the manifest says that it is
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -145,7 +145,7 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -185,6 +185,6 @@ async fn a_digest_that_lies_is_found_after_the_last_document() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` goes on with them
     "#);
 }

@@ -5,6 +5,7 @@
 mod bed;
 mod damage;
 mod happy_path;
+mod hints;
 mod indexes;
 mod lies;
 mod refusals;

@@ -186,7 +186,7 @@ async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: documents in `split_0_input__lob_[HASH]`: 31, 30 were decoded
-    hint: the other splits are kept: `--split` with their numbers goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
     "#);
     bed.assert_given_up(0);
     bed.import(&[]).await;

@@ -3,17 +3,11 @@
 use bson::rawdoc;
 
 use crate::bed::{Bed, succeeded, text};
+use crate::hints::{self, follow};
 
 fn load(bed: &Bed, count: i32) {
     let documents = (0..count).map(|id| rawdoc! { "_id": id });
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
-}
-
-/// The arguments of the command that a hint names.
-fn command_of(hint: &str) -> Vec<&str> {
-    let command = hint.split("the same command with `").nth(1).unwrap();
-    let command = command.split('`').next().unwrap();
-    command.split(' ').collect()
 }
 
 #[tokio::test]
@@ -33,9 +27,12 @@ async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_
         assert!(!stderr.contains("will be"), "{stderr}");
     }
     let refused = bed.run(&["--latest"]).await;
-    let command = command_of(text(&refused.stderr));
-    assert_eq!(command, ["--run-id", "run-1", "--max-shrink", "97%"]);
-    succeeded(bed.run(&[&["--latest"], &command[..]].concat()).await);
+    let command = follow(&["--latest"], &refused, "if that is how it should be");
+    assert_eq!(
+        command,
+        ["--latest", "--run-id", "run-1", "--max-shrink", "97%"]
+    );
+    succeeded(hints::run(&bed, &command).await);
     bed.assert_imported();
 }
 

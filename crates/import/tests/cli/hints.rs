@@ -1,0 +1,119 @@
+//! Hints that name a command are followed: the command ends otherwise.
+
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lob_testkit::hints;
+use lob_testkit::mongo::{self, MongoOptions};
+use lob_testkit::s3;
+
+use crate::bed::{BUCKET, Bed, succeeded, text};
+
+/// What a person types who follows the hint that says `fragment`.
+pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<String> {
+    assert!(!failed.status.success());
+    hints::follow(args, text(&failed.stderr), "another", fragment)
+}
+
+pub(crate) async fn run(bed: &Bed, command: &[String]) -> Output {
+    let command: Vec<_> = command.iter().map(String::as_str).collect();
+    bed.run(&command).await
+}
+
+const IMPORT: [&str; 4] = ["--run-id", "run-1", "--mongodb-retry-timeout", "100ms"];
+
+/// A bed whose MongoDB answers inserts with `code` until the switch is turned off.
+async fn refusing_inserts(code: i32) -> (Bed, Arc<AtomicBool>) {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&refuses);
+    let gate = move |_: mongo::Moment, command: &mongo::Command| {
+        let name = command.collection.as_deref().unwrap_or_default();
+        let is_split = name.starts_with("split_") && command.documents > 0;
+        if command.name == "insert" && is_split && refuses.load(Ordering::Relaxed) {
+            mongo::Verdict::Answer { code }
+        } else {
+            mongo::Verdict::Pass
+        }
+    };
+    let options = MongoOptions {
+        gate: Some(Arc::new(gate)),
+        ..MongoOptions::default()
+    };
+    let bed = Bed::with(options).await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    (bed, switch)
+}
+
+/// The import stops on a server that answers inserts so, and ends when the hint is followed.
+async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Output) -> Vec<String>) {
+    let (bed, refuses) = refusing_inserts(code).await;
+    let failed = bed.run(&IMPORT).await;
+    let command = fragment(&IMPORT, &failed);
+    refuses.store(false, Ordering::Relaxed);
+    succeeded(run(&bed, &command).await);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn an_import_into_a_full_server_goes_on_by_the_command_of_the_hint() {
+    assert_goes_on(14031, |args, failed| {
+        follow(args, failed, "goes on with it")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_that_knows_not_what_became_of_it_goes_on_by_the_command_of_the_hint() {
+    assert_goes_on(11602, |args, failed| {
+        assert_eq!(failed.status.code(), Some(4));
+        follow(args, failed, "when the server answers again")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_object_that_was_archived_is_imported_by_the_same_command_when_it_is_restored() {
+    let archived = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&archived);
+    let gate = move |moment: s3::Moment, request: &s3::Request| {
+        let is_read = request.operation == s3::Operation::GetObject;
+        let is_data = is_read && request.key.ends_with(".parquet");
+        if moment == s3::Moment::Arrived && is_data && archived.load(Ordering::Relaxed) {
+            return s3::Verdict::Answer {
+                status: 403,
+                code: "InvalidObjectState",
+            };
+        }
+        s3::Verdict::Pass
+    };
+    let bed = Bed::with_gate(MongoOptions::default(), Some(Arc::new(gate))).await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    let command = follow(&IMPORT, &bed.run(&IMPORT).await, "the object is archived");
+    switch.store(false, Ordering::Relaxed);
+    succeeded(run(&bed, &command).await);
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
+    let bed = Bed::new().await;
+    let last = "processed-splits/run-1/split_1.parquet/part-00000-00001.parquet";
+    assert!(bed.s3.corrupt(BUCKET, last, 1000));
+    let command = follow(
+        &IMPORT,
+        &bed.run(&IMPORT).await,
+        "the other splits are kept",
+    );
+    succeeded(run(&bed, &command).await);
+    assert_eq!(bed.collections(), ["split_0_input"]);
+}
+
+#[tokio::test]
+async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint() {
+    let bed = Bed::new().await;
+    let wrong = ["--run-id", "run-0"];
+    let command = follow(&wrong, &bed.run(&wrong).await, "lists the runs");
+    let listed = succeeded(run(&bed, &command).await);
+    assert!(text(&listed.stdout).contains("run-1"));
+}
