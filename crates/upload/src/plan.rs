@@ -265,20 +265,23 @@ pub(crate) async fn examine_again(
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
     let mut there: BTreeMap<_, _> = there.into_iter().collect();
-    let planned = work.files.iter();
-    let paths: Vec<_> = planned
-        .map(|file| there.remove(&file.relative_path))
-        .collect();
-    let looks = looks(paths, |path| path.as_deref().map_or(Ok(None), fingerprint));
+    // One that was not found, because the settings leave it out, may be there all the same.
+    let path_of = |name: &String| {
+        let found = there.remove(name);
+        found.unwrap_or_else(|| settings.source_dir.join(name))
+    };
+    let paths = work.files.iter().map(|file| &file.relative_path);
+    let paths: Vec<_> = paths.map(path_of).collect();
+    let looks = looks(paths, |path| fingerprint(path));
     let mut looks = pin!(stream::iter(&work.files).zip(looks));
     let (mut as_planned, mut changed) = (Vec::new(), Vec::new());
     while let Some((planned, look)) = looks.next().await {
         let name = &planned.relative_path;
         let (path, now) = look?;
         let is_planned = now?.is_some_and(|now| planned.is(&now));
-        match path.filter(|_| is_planned) {
-            Some(path) => as_planned.push((name.clone(), path)),
-            None => {
+        match is_planned {
+            true => as_planned.push((name.clone(), path)),
+            false => {
                 let message = format!("`{name}` is not what it was when the run was begun");
                 if !settings.allow_partial {
                     return Err(Failure::new(ExitStatus::Failed, message)

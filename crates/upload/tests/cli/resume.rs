@@ -216,11 +216,19 @@ async fn a_file_that_came_after_the_plan_is_told_of_and_not_taken() {
 
 #[tokio::test]
 async fn a_run_is_resumed_whole_whatever_is_selected_by_now() {
-    let (bed, feeds) = killed_before_commit().await;
     let args = ["--exclude", "2025/**", "--allow-partial"];
-    bed.upload(&args).await.expect(0);
-    bed.assert_whole(&feeds);
-    assert_eq!(bed.manifest()["num_failed"], 0);
+    for has_pipe in [false, true] {
+        let (bed, feeds) = killed_before_commit().await;
+        if has_pipe {
+            // Then everything that there is cannot be looked at.
+            let mut mkfifo = std::process::Command::new("mkfifo");
+            let made = mkfifo.arg(bed.source("2025/pipe.parquet")).status();
+            assert!(made.unwrap().success());
+        }
+        bed.upload(&args).await.expect(0);
+        bed.assert_whole(&feeds);
+        assert_eq!(bed.manifest()["num_failed"], 0);
+    }
 }
 
 #[tokio::test]
