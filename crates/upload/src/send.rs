@@ -161,8 +161,9 @@ impl Sender<'_> {
             Ok(hashes) => {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
-                let completed = parts.complete_on(hashes.contents(), condition).await;
-                let object = completed.map_err(|error| unusable(error.into()))?;
+                // S3 may work at it for minutes. Whoever resumes the run looks what became of it.
+                let completing = parts.complete_on(hashes.contents(), condition);
+                let object = self.stop.or(completing).await.map_err(unusable)?;
                 Ok(Sent {
                     hashes,
                     object,

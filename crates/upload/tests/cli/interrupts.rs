@@ -98,6 +98,19 @@ async fn an_interrupt_does_not_wait_for_a_file_of_one_request() {
 }
 
 #[tokio::test]
+async fn an_interrupt_does_not_wait_for_the_object_to_be_made_of_its_parts() {
+    let complete = Operation::CompleteMultipartUpload;
+    let (bed, mut child, held) = held_at(complete, FeedSize::Bytes(6 << 20)).await;
+    interrupt(&mut child, "-INT").await;
+    finish(child).await.expect(130);
+    // Whether the server makes it after all or not, the same run completes.
+    drop(held);
+    bed.upload(&[]).await.expect(0);
+    assert!(bed.has_manifest());
+    assert_eq!(bed.server.open_uploads(BUCKET), []);
+}
+
+#[tokio::test]
 async fn an_interrupt_of_the_probe_leaves_nothing_open() {
     let bed = Bed::new().await;
     bed.feeds();
