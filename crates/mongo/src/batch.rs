@@ -3,7 +3,8 @@
 use bson::{RawArrayBuf, RawDocument};
 
 use crate::error::{Error, Result};
-use crate::id::{DocumentId, fields, invalid};
+use crate::fields::fields;
+use crate::id::{DocumentId, invalid};
 use crate::write_settings::WriteSettings;
 
 /// The largest document that MongoDB stores (`maxBsonObjectSize`). A command may be 16 KiB larger,
@@ -224,6 +225,13 @@ mod tests {
         let nested =
             rawdoc! { "_id": 1, "a": { "t": zero }, "u": Timestamp { time: 0, increment: 1 } };
         batches(builder(99, 9), &[nested])[0]
+            .check_zero_timestamps()
+            .unwrap();
+        let mut beside = rawdoc! { "_id": 1, "ab": 1 }.into_bytes();
+        let at = beside.windows(2).position(|two| two == b"ab").unwrap();
+        beside[at] = 0xff;
+        let beside = RawDocumentBuf::from_bytes(beside).unwrap();
+        batches(builder(99, 9), &[beside])[0]
             .check_zero_timestamps()
             .unwrap();
         let top = rawdoc! { "_id": 7, "t": zero };

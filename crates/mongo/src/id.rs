@@ -3,52 +3,23 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use bson::raw::CStr;
 use bson::spec::ElementType;
 use bson::{Bson, RawDocument, RawDocumentBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, Error, Result};
+use crate::fields::{Value, fields};
 use crate::id_order::compare;
 
 /// Levels of nesting in an `_id` that is shown: BSON libraries overflow the stack at some thousands.
 const SHOWN_LEVELS: usize = 20;
 
-/// A BSON value where it lies in its document. Values are never decoded to strings, since strings
-/// in MongoDB need not be UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Value<'a> {
-    pub(crate) kind: ElementType,
-    pub(crate) bytes: &'a [u8],
-}
-
-/// The fields of a document with their values, in order.
-pub(crate) fn fields(document: &RawDocument) -> impl Iterator<Item = Result<(&CStr, Value<'_>)>> {
-    let mut end = 4;
-    document.iter_elements().map(move |element| {
-        let element = element.map_err(invalid)?;
-        let start = end + 1 + element.key().len() + 1;
-        end = start + element.size();
-        let bytes = document
-            .as_bytes()
-            .get(start..end)
-            .ok_or_else(|| invalid("cut off"))?;
-        Ok((
-            element.key(),
-            Value {
-                kind: element.element_type(),
-                bytes,
-            },
-        ))
-    })
-}
-
 /// The value of the field `_id`.
 pub(crate) fn id_of(document: &RawDocument) -> Result<Value<'_>> {
     for field in fields(document) {
         let (name, value) = field?;
-        if name.as_str() == "_id" {
+        if name == b"_id" {
             return Ok(value);
         }
     }

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use bson::RawDocument;
 use bson::spec::ElementType;
 
-use crate::id::{Value, fields};
+use crate::fields::{Value, fields};
 
 /// As deep as MongoDB nests documents.
 const DEEPEST: usize = 200;
@@ -63,7 +63,7 @@ fn compare_documents(a: Value<'_>, b: Value<'_>, depth: usize) -> Option<Orderin
         };
         let order = rank(left.kind)
             .cmp(&rank(right.kind))
-            .then_with(|| left_name.as_str().cmp(right_name.as_str()));
+            .then_with(|| left_name.cmp(right_name));
         let order = match order {
             Ordering::Equal => compare_nested(left, right, depth)?,
             unequal => unequal,

@@ -17,6 +17,7 @@ mod entries;
 mod error;
 mod extended_json;
 mod failure;
+mod fields;
 mod id;
 mod id_order;
 mod indexes;

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::collection::Collection;
 use crate::error::{Error, Result};
-use crate::id::{DocumentId, Value};
+use crate::fields::Value;
+use crate::id::DocumentId;
 use crate::id_order::compare;
 use crate::ranges::RangeSize;
 use crate::sample::MOST_EVEN;

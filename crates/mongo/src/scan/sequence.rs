@@ -10,7 +10,8 @@ use bson::RawDocument;
 
 use super::ScanRange;
 use crate::error::{Error, Result};
-use crate::id::{DocumentId, Value, id_of};
+use crate::fields::Value;
+use crate::id::{DocumentId, id_of};
 use crate::id_order::compare;
 use crate::ranges::IdRange;
 
