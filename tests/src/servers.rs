@@ -9,7 +9,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
 use futures::TryStreamExt as _;
-use lob_testkit::mongo::{self, MongoOptions, MongoServer};
+use lob_testkit::bson_samples::Sample;
+use lob_testkit::mongo::{self, MongoOptions, MongoServer, MongoVersion};
 use lob_testkit::s3::{self, S3Options, S3Server};
 use mongodb::Client as MongoClient;
 
@@ -31,6 +32,8 @@ pub struct Servers {
     pub s3: aws_sdk_s3::Client,
     /// A client of the MongoDB server, for what the test does itself.
     pub mongo: MongoClient,
+    /// What the MongoDB server is.
+    pub version: MongoVersion,
     /// The doubles, where the servers are not real ones.
     pub doubles: Option<Doubles>,
 }
@@ -58,6 +61,12 @@ fn unique(what: &str) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
     format!("{what}-{now:x}-{:x}-{count:x}", std::process::id())
+}
+
+async fn version(client: &MongoClient) -> MongoVersion {
+    let admin = client.database("admin");
+    let build = admin.run_command(bson::doc! { "buildInfo": 1 }).await;
+    MongoVersion::of(&build.unwrap()).unwrap()
 }
 
 impl Servers {
@@ -119,6 +128,10 @@ impl Servers {
         let bucket = unique("lob");
         s3.create_bucket().bucket(&bucket).send().await.unwrap();
         let mongo = MongoClient::with_uri_str(&mongodb_uri).await.unwrap();
+        let version = match doubles {
+            Some(_) => MongoVersion::KIT,
+            None => version(&mongo).await,
+        };
         let database = unique("lob");
         Self {
             s3_endpoint,
@@ -129,23 +142,33 @@ impl Servers {
             database,
             s3,
             mongo,
+            version,
             doubles,
         }
     }
 
-    /// Inserts documents as they are, zero Timestamps included.
+    /// Inserts documents as they are, zero Timestamps included where the server keeps them.
     pub async fn insert<D: AsRef<RawDocument>>(&self, collection: &str, documents: &[D]) {
         for batch in documents.chunks(500) {
             let mut raw = bson::RawArrayBuf::new();
             batch
                 .iter()
                 .for_each(|document| raw.push(document.as_ref().to_owned()));
-            let mut command = rawdoc! { "insert": collection, "bypassEmptyTsReplacement": true };
+            let mut command = rawdoc! { "insert": collection };
+            if self.version.keeps_zero_timestamps() {
+                command.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
+            }
             command.append(bson::raw::cstr!("documents"), raw);
             let database = self.mongo.database(&self.database);
             let reply = database.run_raw_command(command).await.unwrap();
             assert!(reply.get("writeErrors").is_none(), "{reply:?}");
         }
+    }
+
+    /// Those of the samples that the MongoDB server keeps as they are.
+    pub fn kept(&self, samples: Vec<Sample>) -> Vec<RawDocumentBuf> {
+        let documents = samples.into_iter().map(|sample| sample.document);
+        documents.filter(|d| self.version.keeps(d)).collect()
     }
 
     /// All documents of a collection as they are stored, in `_id` order.

@@ -23,13 +23,6 @@ fn split_documents(count: usize, features: usize) -> Vec<RawDocumentBuf> {
     SplitDocuments::new(7, features).take(count).collect()
 }
 
-fn samples() -> Vec<RawDocumentBuf> {
-    bson_samples::samples()
-        .into_iter()
-        .map(|sample| sample.document)
-        .collect()
-}
-
 /// Exports the database of the test as run `r1` and imports it as `back_{N}`.
 async fn out_and_back(servers: &Servers) {
     servers.run("lob-export", &EXPORT).await.with_status(0);
@@ -86,14 +79,12 @@ async fn split_collections_come_back_byte_for_byte_and_no_data_file_is_read_back
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bson_type_and_oddity_comes_back_byte_for_byte() {
     let servers = Servers::start().await;
-    servers.insert("split_0_input", &samples()).await;
-    let ids: Vec<_> = bson_samples::one_of_each_id_type()
-        .into_iter()
-        .map(|s| s.document)
-        .collect();
+    let samples = servers.kept(bson_samples::samples());
+    servers.insert("split_0_input", &samples).await;
+    let ids = servers.kept(bson_samples::one_of_each_id_type());
     servers.insert("split_1_input", &ids).await;
     out_and_back(&servers).await;
-    for (split, sent) in [(0, samples()), (1, ids)] {
+    for (split, sent) in [(0, samples), (1, ids)] {
         let source = servers
             .documents(&servers.database, &format!("split_{split}_input"))
             .await;
@@ -102,6 +93,41 @@ async fn every_bson_type_and_oddity_comes_back_byte_for_byte() {
             .documents(&servers.database, &format!("back_{split}"))
             .await;
         assert_eq!(back, source);
+    }
+}
+
+/// Each sample that not every version of MongoDB keeps, out of a source that keeps them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_does_not_keep_as_it_is_is_refused_and_never_changed() {
+    let servers = Servers::start().await;
+    let source = Servers::doubles(<_>::default()).await;
+    let samples = bson_samples::samples().into_iter();
+    let disputed =
+        samples.filter(|s| ["name with a dollar", "zero timestamp at the top"].contains(&s.name));
+    for (number, sample) in disputed.enumerate() {
+        let (run, split) = (format!("r{number}"), format!("split_{number}_input"));
+        source.insert(&split, &[&sample.document]).await;
+        let export = [
+            ["--run-id", &run],
+            ["--split", &number.to_string()],
+            ["--database", &source.database],
+            ["--mongodb-uri", &source.mongodb_uri],
+        ];
+        let exported = servers.run("lob-export", export.as_flattened()).await;
+        exported.with_status(0);
+
+        let import = ["--run-id", &run, "--collection-pattern", "back_{N}"];
+        let imported = servers.run("lob-import", &import).await;
+        let target = format!("back_{number}");
+        let back = servers.documents(&servers.database, &target).await;
+        if servers.version.keeps(&sample.document) {
+            imported.with_status(0);
+            assert_eq!(back, [sample.document]);
+        } else {
+            let stderr = imported.with_status(1).stderr;
+            assert!(stderr.contains(&target), "{stderr}");
+            assert_eq!(back, [] as [RawDocumentBuf; 0], "{}", sample.name);
+        }
     }
 }
 

@@ -61,25 +61,25 @@ fn at_once() -> usize {
     }
 }
 
-/// Many small documents, a few that fill parts, and every oddity there is.
-fn splits() -> [Vec<RawDocumentBuf>; 3] {
+/// Many small documents, a few that fill parts, and every oddity that the server
+/// keeps.
+fn splits(servers: &Servers) -> [Vec<RawDocumentBuf>; 3] {
     let large = |id: i32| {
         let bytes = vec![id as u8; 3 << 20];
         let subtype = BinarySubtype::Generic;
         rawdoc! { "_id": id, "noise": Binary { subtype, bytes } }
     };
-    let samples = bson_samples::samples().into_iter();
     [
         SplitDocuments::new(7, 40).take(500).collect(),
         (0..2).map(large).collect(),
-        samples.map(|sample| sample.document).collect(),
+        servers.kept(bson_samples::samples()),
     ]
 }
 
 /// Out and back under faults; returns how many there were.
 async fn under_faults(seed: u64) -> FaultCounts {
     let (servers, mut faults) = Servers::with_faults(seed, SHARE).await;
-    let splits = splits();
+    let splits = splits(&servers);
     for (split, documents) in splits.iter().enumerate() {
         let name = format!("split_{split}_input");
         servers.insert(&name, documents).await;

@@ -1,5 +1,6 @@
 //! The tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
 //!
+//! What says something about MongoDB runs once more on the oldest version that the tools are for.
 //! Servers named in the environment are used instead of our own, for instance a MongoDB of another
 //! version. Nothing is skipped in silence: what is missing fails, and without Java the last line
 //! says that nothing was read with Spark.
@@ -9,10 +10,10 @@ mod slurm_cluster;
 
 use std::env;
 
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::tools::Tools;
 use crate::{command, setup};
 
@@ -24,6 +25,17 @@ const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
 const MONGODB_PAIR: &str = "LOB_E2E_MONGODB_PAIR";
 const PYTHON: &str = "LOB_E2E_PYTHON";
 const SPARK: &str = "LOB_E2E_SPARK";
+
+/// The suites whose outcome depends on what a MongoDB can do.
+const ABOUT_MONGODB: [&str; 7] = [
+    "mongo_contract",
+    "round_trip",
+    "snapshot",
+    "live",
+    "kills",
+    "soak",
+    "mongo",
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -50,7 +62,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         environment.push((SPARK, "1".to_owned()));
     }
 
-    // Bound to the end of the function: they stop there, however it is left.
+    // Bound to the end of the function: it stops there, however it is left.
     let _minio = if env::var_os(S3_ENDPOINT).is_some() {
         None
     } else {
@@ -60,25 +72,48 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         environment.push((S3_SECRET_KEY, minio::SECRET_KEY.to_owned()));
         Some(minio)
     };
+    // Every member, so that no dependency is built again with other features.
+    command::run(cmd!(sh, "cargo build --workspace --bins --locked")).await?;
+    all(sh, environment.clone()).await?;
+    if env::var_os(MONGODB_URI).is_none() {
+        about_mongodb(sh, environment, Release::V4_4).await?;
+    }
+    if !has_java {
+        eprintln!("Java is missing: nothing was read with Spark");
+    }
+    Ok(())
+}
+
+/// All suites.
+async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result<()> {
     let _mongod = if env::var_os(MONGODB_URI).is_some() {
         None
     } else {
-        let mongod = Mongod::start(sh, 0).await?;
+        let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
         environment.push((MONGODB_URI, mongod.uri()));
         Some(mongod)
     };
     let pair = Mongod::start_pair(sh).await?;
     environment.push((MONGODB_PAIR, pair.uri()));
+    command::run_with(&environment, test(sh)).await
+}
 
-    // Every member, so that no dependency is built again with other features.
-    command::run(cmd!(sh, "cargo build --workspace --bins --locked")).await?;
-    let test = cmd!(
+/// The suites about MongoDB, on another release of it.
+async fn about_mongodb(
+    sh: &Shell,
+    mut environment: Vec<(&str, String)>,
+    release: Release,
+) -> anyhow::Result<()> {
+    let mongod = Mongod::start(sh, release, 0).await?;
+    environment.push((MONGODB_URI, mongod.uri()));
+    let suites = ABOUT_MONGODB.iter().flat_map(|suite| ["--test", suite]);
+    eprintln!("once more on MongoDB {}", release.version());
+    command::run_with(&environment, test(sh).args(suites)).await
+}
+
+fn test(sh: &Shell) -> Cmd<'_> {
+    cmd!(
         sh,
         "cargo test --locked --no-fail-fast -p lob-tests -p lob-mongo"
-    );
-    command::run_with(&environment, test).await?;
-    if !has_java {
-        eprintln!("Java is missing: nothing was read with Spark");
-    }
-    Ok(())
+    )
 }

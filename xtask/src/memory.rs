@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use crate::binaries::{self, Profile};
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::{command, fill, s3_client, setup};
 
 const BUCKET: &str = "memory";
@@ -24,7 +24,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
     let binaries = binaries::build(sh, Profile::Release, &binaries::TOOLS).await?;
     let s3 = Minio::start(sh, 0).await?;
-    let mongo = Mongod::start(sh, 0).await?;
+    let mongo = Mongod::start(sh, Release::V6_0, 0).await?;
     let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
     let client = s3_client::with_keys(&s3.endpoint(), keys.0, keys.1).await;
     client

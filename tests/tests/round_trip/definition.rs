@@ -45,7 +45,7 @@ async fn indexes_and_validator_come_back_with_the_documents() {
     }
     let indexes = vec![
         doc! { "key": { "timestamp": 1, "role": -1, "a": 1_i64 }, "name": "three" },
-        doc! { "key": { "timestamp": 1 }, "name": "old", "expireAfterSeconds": 2_000_000_000 },
+        doc! { "key": { "timestamp": 1 }, "name": "old", "expireAfterSeconds": 1_000_000_000 },
         doc! { "key": { "role": 1, "_id": 1 }, "name": "unique", "unique": true },
     ];
     let build = doc! { "createIndexes": "split_0_input", "indexes": indexes };

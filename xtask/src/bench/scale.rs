@@ -20,7 +20,7 @@ use super::report;
 use crate::binaries::{self, Profile};
 use crate::fill;
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::tools::Tools;
 use crate::{command, s3_client, setup};
 
@@ -59,7 +59,7 @@ struct Measured {
 pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     let tools = Tools::new(sh);
     setup::minio(sh, &tools).await?;
-    setup::mongodb(sh, &tools).await?;
+    setup::mongodb(sh, &tools, Release::V6_0).await?;
     let profile = if args.trial {
         Profile::Dev
     } else {
@@ -110,7 +110,7 @@ struct Scale<'a> {
 impl<'a> Scale<'a> {
     async fn open(sh: &'a Shell, binaries: &'a HashMap<String, PathBuf>) -> anyhow::Result<Self> {
         let minio = Minio::start(sh, 0).await?;
-        let mongod = Mongod::start(sh, 0).await?;
+        let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
         let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
         let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
         let created = s3.create_bucket().bucket(BUCKET).send().await;

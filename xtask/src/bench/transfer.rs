@@ -17,7 +17,7 @@ use super::transfer_report;
 use crate::binaries::{self, Profile};
 use crate::fill::{self, COLLECTION, Filled};
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::peers::{self, Peer};
 use crate::tools::Tools;
 use crate::{command, s3_client, setup};
@@ -129,7 +129,7 @@ impl<'a> Bench<'a> {
         ensure!(args.documents > 0 && args.rounds > 0, "nothing to measure");
         let paths = Tools::new(sh);
         setup::minio(sh, &paths).await?;
-        setup::mongodb(sh, &paths).await?;
+        setup::mongodb(sh, &paths, Release::V6_0).await?;
         let profile = if args.trial {
             Profile::Dev
         } else {
@@ -142,7 +142,7 @@ impl<'a> Bench<'a> {
         let programs = ours.chain(theirs).collect();
 
         let minio = Minio::start(sh, 0).await?;
-        let mongod = Mongod::start(sh, 0).await?;
+        let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
         let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
         let real = Place::new(&minio.endpoint(), keys, &mongod.uri()).await?;
         let created = real.s3.create_bucket().bucket(BUCKET).send().await;

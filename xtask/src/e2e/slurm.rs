@@ -17,7 +17,7 @@ use super::slurm_cluster::SlurmCluster;
 use crate::binaries::{self, Profile};
 use crate::fill::{self, COLLECTION, Filled};
 use crate::minio::{self, Minio};
-use crate::mongod::Mongod;
+use crate::mongod::{Mongod, Release};
 use crate::{command, s3_client, setup};
 
 const SCRIPT: &str = "docs/slurm/export.sbatch";
@@ -33,11 +33,11 @@ const TASKS: usize = 3;
 pub(super) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let tools = crate::tools::Tools::new(sh);
     setup::minio(sh, &tools).await?;
-    setup::mongodb(sh, &tools).await?;
+    setup::mongodb(sh, &tools, Release::V6_0).await?;
     let binaries = binaries::build(sh, Profile::Dev, &binaries::TOOLS).await?;
     let slurm = SlurmCluster::start(sh).await?;
     let minio = Minio::start(sh, 0).await?;
-    let mongod = Mongod::start(sh, 0).await?;
+    let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
     let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
     let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
     let created = s3.create_bucket().bucket(BUCKET).send().await;

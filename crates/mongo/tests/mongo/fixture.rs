@@ -15,13 +15,15 @@ use lob_mongo::{
     BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,
     ScanRange, Server, WriteSettings,
 };
-use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
+use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, MongoVersion, Verdict};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A server and a database that nothing else uses.
 pub(crate) struct Fixture {
     pub(crate) database: Database,
     pub(crate) driver: mongodb::Database,
+    /// What the server is.
+    pub(crate) version: MongoVersion,
     /// Absent when the tests run on a server that is named from outside.
     testkit: Option<MongoServer>,
     /// Of the real server, so that who disturbs it is alone.
@@ -84,9 +86,17 @@ impl Fixture {
             .await
             .unwrap()
             .database(&name);
+        let version = match testkit {
+            Some(_) => MongoVersion::KIT,
+            None => {
+                let build = driver.run_command(doc! { "buildInfo": 1 }).await.unwrap();
+                MongoVersion::of(&build).unwrap()
+            }
+        };
         Self {
             database: server.database(&name),
             driver,
+            version,
             testkit,
             _turn: None,
         }
@@ -103,6 +113,18 @@ impl Fixture {
                 .unwrap();
         }
         self.find(name).await
+    }
+
+    /// Creates a collection that is kept in the order of its `_id`s, or an ordinary one where the
+    /// server has none: it must say so.
+    pub(crate) async fn create_clustered(&self, name: &str) {
+        let index = doc! { "key": { "_id": 1 }, "unique": true };
+        let create = doc! { "create": name, "clusteredIndex": index };
+        let created = self.driver.run_command(create).await;
+        assert_eq!(created.is_ok(), self.version.has_clustered_collections());
+        if created.is_err() {
+            self.driver.create_collection(name).await.unwrap();
+        }
     }
 
     pub(crate) async fn find(&self, name: &str) -> Collection {

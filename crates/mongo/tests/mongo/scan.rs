@@ -89,11 +89,7 @@ async fn a_clustered_collection_is_read_as_any_other() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
-    let clustered = bson::doc! {
-        "create": "split_1_input",
-        "clusteredIndex": { "key": { "_id": 1 }, "unique": true },
-    };
-    fixture.driver.run_command(clustered).await.unwrap();
+    fixture.create_clustered("split_1_input").await;
     let documents = every_id();
     let written = fixture
         .driver

@@ -14,7 +14,7 @@ pub(crate) const SET_NAME: &str = "lob";
 /// Wire version of MongoDB 6.0.
 const MAX_WIRE_VERSION: i32 = 17;
 /// The version that is imitated.
-const VERSION: [i32; 4] = [6, 0, 27, 0];
+pub(crate) const VERSION: [u32; 3] = [6, 0, 27];
 
 /// The reply to `hello` and `isMaster`. Without `topologyVersion` a driver polls, so that there is
 /// nothing to push.
@@ -70,10 +70,10 @@ fn describe_set(reply: &mut DocumentWriter, addresses: Addresses, member: Member
 /// The reply to `buildInfo`.
 pub(crate) fn build_info() -> DocumentWriter {
     let mut version_array = DocumentWriter::new();
-    for (position, part) in VERSION.into_iter().enumerate() {
-        version_array.int32(position.to_string(), part);
+    for (position, part) in VERSION.into_iter().chain([0]).enumerate() {
+        version_array.int32(position.to_string(), part as i32);
     }
-    let [major, minor, patch, _] = VERSION;
+    let [major, minor, patch] = VERSION;
     let mut reply = DocumentWriter::new();
     reply.string("version", format!("{major}.{minor}.{patch}"));
     reply.array("versionArray", &version_array.finish());
