@@ -10,7 +10,7 @@ use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::settings::Resolved;
-use lob_core::store::{Sending, Store};
+use lob_core::store::{Sending, Store, StoreError};
 use lob_mongo::{Database, Server};
 
 use crate::plan::{self, ExportPlan, TOOL};
@@ -69,12 +69,15 @@ pub(crate) async fn open(
         &context.interrupt,
     );
     match creating.await? {
-        Some((_, run)) => Ok(Opened::Unfinished(Unfinished {
-            run,
-            plan,
-            database,
-            is_resumed: false,
-        })),
+        Some((_, run)) => {
+            context.interrupt.or(try_listing(&run)).await?;
+            Ok(Opened::Unfinished(Unfinished {
+                run,
+                plan,
+                database,
+                is_resumed: false,
+            }))
+        }
         // Another process began the same run just now: the two go on together.
         None => find(&store, settings, context)
             .await?
@@ -159,12 +162,18 @@ async fn find(
         database = database.after(newest);
     }
     let (plan, run) = found.take_up(true, &context.interrupt).await?;
+    context.interrupt.or(try_listing(&run)).await?;
     Ok(Some(Opened::Unfinished(Unfinished {
         run,
         database,
         plan: plan.work,
         is_resumed: true,
     })))
+}
+
+/// The commit lists the folders of the run: whoever may not is told before there is anything in them.
+async fn try_listing(run: &OpenRun) -> Result<(), StoreError> {
+    run.store.list(&run.key(""), Some(1)).await.map(drop)
 }
 
 /// A run goes on as it was planned. What is not set follows the plan; what is set to something else

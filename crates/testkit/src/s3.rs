@@ -18,6 +18,7 @@ mod multipart;
 mod objects;
 mod random_faults;
 mod request;
+mod role;
 mod storage;
 mod trap;
 mod weaknesses;
@@ -35,6 +36,7 @@ use tokio::task::JoinHandle;
 pub use self::gate::{Gate, Moment, Verdict};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
+pub use self::role::{Denied, Role};
 pub use self::trap::{Catch, Trap};
 pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 

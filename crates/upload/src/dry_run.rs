@@ -16,7 +16,7 @@ use crate::summary::MIB;
 /// probe of what the server can do, the manifest.
 const REQUESTS_OF_A_RUN: u64 = 6;
 /// The probe of uploads in parts, where there will be one.
-const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 6;
+const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 7;
 /// HEAD before the commit.
 const REQUESTS_OF_A_PROOF: u64 = 1;
 /// Create and Complete.

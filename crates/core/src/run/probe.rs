@@ -1,5 +1,5 @@
-//! Learns what an endpoint can do, on the plan: the one object that may be written twice, since all
-//! its writers write the same bytes.
+//! Learns what an endpoint can do and whether the credentials permit it, on the plan: the one object
+//! that may be written twice, since all its writers write the same bytes.
 
 use bytes::Bytes;
 
@@ -110,7 +110,8 @@ async fn restore(
     }
 }
 
-/// Tries the whole of a multipart upload, first with CRC64NVME, then without.
+/// Tries the whole of a multipart upload, first with CRC64NVME, then without. What only a resumption
+/// or a cleanup does is tried as well: to list open uploads and their parts.
 async fn probe_multipart(
     store: Store,
     key: &str,
@@ -118,6 +119,10 @@ async fn probe_multipart(
     token: &WriteToken,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Store> {
+    match interrupt.or(store.open_uploads(key)).await {
+        Err(error) if kind_of(&error) == Some(StoreErrorKind::Unsupported) => {}
+        listed => drop(listed?),
+    }
     let endpoint = store.endpoint();
     let with = |full_object_crc64nvme, conditional_completes| Endpoint {
         multipart: Some(MultipartAbilities {
@@ -183,15 +188,15 @@ async fn completes_on_condition(
                 )
                 .await
         };
-        let refused = match interrupt.or(completed).await {
+        let completed = interrupt.or(completed).await;
+        // Also one that became the plan: whoever may not abort uploads is told before any is needed.
+        store.abort_multipart(key, &upload.id).await?;
+        let refused = match completed {
             Ok(_) => return Ok(Some(false)),
             Err(error) => error,
         };
         match kind_of(&refused) {
-            Some(StoreErrorKind::AlreadyExists) => {
-                store.abort_multipart(key, &upload.id).await?;
-                return Ok(Some(true));
-            }
+            Some(StoreErrorKind::AlreadyExists) => return Ok(Some(true)),
             Some(StoreErrorKind::NoSuchUpload) => {
                 // Either it was completed, and the reply was lost, or another process of this run
                 // aborted it.
@@ -200,11 +205,8 @@ async fn completes_on_condition(
                 }
             }
             // Another process of this run writes the plan just now.
-            Some(StoreErrorKind::Conflict) => store.abort_multipart(key, &upload.id).await?,
-            _ => {
-                store.abort_multipart(key, &upload.id).await?;
-                return Err(refused);
-            }
+            Some(StoreErrorKind::Conflict) => {}
+            _ => return Err(refused),
         }
     }
     let (kind, url) = (StoreErrorKind::Conflict, store.url(key));

@@ -193,9 +193,7 @@ impl Store {
                 Err(error)
                     if !matches!(
                         error.kind,
-                        StoreErrorKind::NoSuchUpload
-                            | StoreErrorKind::Unsupported
-                            | StoreErrorKind::AccessDenied
+                        StoreErrorKind::NoSuchUpload | StoreErrorKind::Unsupported
                     ) =>
                 {
                     return Err(error);

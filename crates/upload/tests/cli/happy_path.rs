@@ -119,7 +119,7 @@ async fn the_manifest_has_the_fields_of_the_original() {
 async fn each_byte_is_sent_once_and_none_is_read_back() {
     use Operation::{
         AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, GetObject,
-        HeadBucket, HeadObject, ListParts, PutObject, UploadPart,
+        HeadBucket, HeadObject, ListMultipartUploads, ListParts, PutObject, UploadPart,
     };
     let bed = Bed::new().await;
     let feeds = bed.feeds();
@@ -135,6 +135,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
             // Whether the server keeps its CRC, and conditions on puts and on uploads in parts.
             HeadObject,
             PutObject,
+            ListMultipartUploads,
             HeadObject,
             CreateMultipartUpload,
             UploadPart,

@@ -18,6 +18,7 @@ mod memory;
 mod network;
 mod odd_files;
 mod partial;
+mod permissions;
 mod processes;
 mod refusals;
 mod replies;
