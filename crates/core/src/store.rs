@@ -43,7 +43,7 @@ pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 use self::bandwidth::Bandwidth;
 use crate::crc::Crc;
-use crate::failure::Failure;
+use crate::failure::{ExitStatus, Failure};
 use crate::flow::Flow;
 use crate::manifest::Verified;
 use crate::metrics::Metrics;
@@ -238,7 +238,7 @@ impl Store {
         Ok(store)
     }
 
-    async fn check_bucket(&self) -> Result<(), StoreError> {
+    async fn check_bucket(&self) -> anyhow::Result<()> {
         let request = self.client.head_bucket().bucket(&self.bucket);
         let Err(error) = request
             .set_expected_bucket_owner(self.owner.clone())
@@ -250,6 +250,14 @@ impl Store {
             return Ok(());
         };
         let failed = StoreError::from_sdk("HeadBucket", self.url(""), error);
+        if failed.kind == StoreErrorKind::Timeout {
+            let message = format!("the server of `{}` does not answer", self.url(""));
+            let hint = "check --endpoint-url, and whether a proxy or firewall is in the way; \
+                        the same command may succeed later";
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint(hint)
+                .into());
+        }
         Err(match failed.kind {
             // HEAD has no body, so there is no code: a bucket is what is missing.
             StoreErrorKind::NotFound => failed.of_kind(StoreErrorKind::NoSuchBucket),
@@ -263,7 +271,8 @@ impl Store {
                 }
             }
             _ => failed,
-        })
+        }
+        .into())
     }
 
     /// What the endpoint can do, as far as it was asked.

@@ -10,12 +10,16 @@ use crate::cluster_time::ClusterTime;
 use crate::collection::{Collection, number};
 use crate::command::Command;
 use crate::connection_string;
-use crate::error::{Error, Result, code};
+use crate::error::{Cause, Error, Result, code};
 use crate::read_concern::{Durability, ReadConcern};
 use crate::settings::MongoSettings;
 
 /// The wire version of MongoDB 6.0, the first that takes `collectionUUID`.
 const WIRE_VERSION_6_0: u64 = 17;
+
+/// How long the first reply may take once a server is found. The driver has no time-out of its own
+/// for a connection that is open and says nothing.
+const FIRST_REPLY: Duration = Duration::from_secs(10);
 
 /// A MongoDB server or replica set that answered. Cloning shares the connections.
 #[derive(Debug, Clone)]
@@ -31,27 +35,35 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reaches the server, proves the credentials and learns what it can do. Returns within the
-    /// server selection time-out plus two operation time-outs.
+    /// Reaches the server, proves the credentials and learns what it can do. Returns soon
+    /// after the server selection time-out, also where nothing answers.
     ///
     /// # Errors
     /// A connection string that cannot be used, no server, a member of a replica set that is not
     /// its primary ([`Error::NotPrimary`]), or credentials that it refuses.
     pub async fn connect(settings: &MongoSettings) -> Result<Self> {
         let target = connection_string::resolve(settings).await?;
+        let selection = target.options.server_selection_timeout.unwrap_or_default();
         let hosts: Arc<str> = target.hosts.into();
         let client = Client::with_options(target.options)
             .map_err(|e| Error::from_driver(&e, "connect", &hosts, &hosts))?;
         let mut server = Self {
             client,
-            operation_timeout: settings.mongodb_operation_timeout,
+            operation_timeout: selection.saturating_add(FIRST_REPLY),
             retry_timeout: settings.mongodb_retry_timeout,
             takes_collection_uuid: false,
             read_concern: ReadConcern::default(),
             reads_primary: false,
             hosts,
         };
-        let hello = server.hello().await?;
+        let hello = server.hello().await.map_err(|error| match error {
+            Error::TimedOut { .. } => Error::Unreachable {
+                hosts: server.hosts().to_owned(),
+                source: Cause::new("it accepts connections and does not answer"),
+            },
+            error => error,
+        })?;
+        server.operation_timeout = settings.mongodb_operation_timeout;
         if let Ok(set) = hello.get_str("setName")
             && !is_primary(&hello)
         {

@@ -23,6 +23,10 @@ use crate::s3_settings::S3Settings;
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// For all that the chain of credentials asks: a profile with SSO, a container, an instance.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often the bucket is asked for at first, and how long each time, in less than 30 seconds
+/// together. A resolver whose first name server is down takes 5 of each.
+const FIRST_ATTEMPTS: u32 = 4;
+const FIRST_ANSWER: Duration = Duration::from_secs(6);
 /// The SDK's 5 seconds kill healthy uploads over slow links (aws-sdk-rust #1146, #1202).
 const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 
@@ -88,9 +92,13 @@ pub(super) async fn build(
 }
 
 /// Few attempts, for the first request of a run: a wrong endpoint should be said soon. They take
-/// some 3 seconds if nobody listens.
+/// less than a second if nobody listens, and [`FIRST_ANSWER`] each if nobody answers.
 pub(super) fn first_contact() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().retry_config(no_more_than(6))
+    // Of connection and answer alone: an attempt also waits for credentials.
+    let timeouts = TimeoutConfig::builder().read_timeout(FIRST_ANSWER);
+    aws_sdk_s3::config::Builder::new()
+        .timeout_config(timeouts.build())
+        .retry_config(no_more_than(FIRST_ATTEMPTS))
 }
 
 /// The time-out of one attempt of a request with a body: what any request gets, and the time that
