@@ -133,11 +133,6 @@ impl StoreError {
                  --retry-timeout"
             }
             K::Timeout => match self.operation {
-                // The first request of every run: it is small, so the link is not slow.
-                "HeadBucket" => {
-                    "something accepts connections there and does not answer: check --endpoint-url, \
-                     and what stands between"
-                }
                 "UploadPart" | "PutObject" => {
                     "raise --attempt-timeout or lower --part-size if the link is slow"
                 }
@@ -279,12 +274,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_never_answered_has_nothing_to_do_with_the_size_of_parts() {
+    fn the_size_of_parts_is_spoken_of_only_where_parts_are_sent() {
         let hint = |operation| {
             let error = StoreError::new(StoreErrorKind::Timeout, operation, "s3://b", "");
             error.hint().unwrap()
         };
-        assert!(hint("HeadBucket").contains("--endpoint-url"));
         assert!(hint("UploadPart").contains("--part-size"));
         assert!(!hint("GetObject").contains("--part-size"));
     }
