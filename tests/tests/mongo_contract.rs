@@ -1055,6 +1055,19 @@ async fn statistics_tell_the_mean_size_of_documents() {
         (number("count"), number("size"), number("avgObjSize")),
         (4, 4 * 14, 14)
     );
+    assert!(number("storageSize") >= 0 && number("totalIndexSize") >= 0);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn a_database_tells_how_full_the_disk_of_the_server_is() {
+    let subject = Subject::new().await;
+    subject.insert("c", &numbered(1)).await;
+    let statistics = subject.run(rawdoc! { "dbStats": 1 }).await;
+    let [used, total] = ["fsUsedSize", "fsTotalSize"].map(|n| statistics.get_f64(n).unwrap());
+    assert!(0.0 < used && used < total, "{used} of {total}");
+    assert_eq!(used.fract() + total.fract(), 0.0);
+    assert_eq!(statistics.get_str("db").unwrap(), subject.database.name());
     subject.drop().await;
 }
 

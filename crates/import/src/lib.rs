@@ -11,6 +11,7 @@ mod load;
 mod open;
 mod pipeline;
 mod presence;
+mod room;
 mod runs;
 mod settings;
 mod splits;

@@ -17,6 +17,7 @@ use crate::check::check;
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
 use crate::presence::{Missing, missing};
+use crate::room;
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
 use crate::splits::Split;
@@ -70,6 +71,8 @@ pub(crate) async fn import(
     let id = run.location.id();
     let opening = open(&entries, settings, id, &run.manifest_hash, &splits);
     let opened = context.interrupt.or(opening).await?;
+    let looking = room::look(&database, settings, &opened);
+    context.interrupt.or(looking).await?;
 
     let loader = Loader {
         store: &store,

@@ -13,6 +13,7 @@ mod collection;
 mod command;
 mod connection_string;
 mod definition;
+mod disk;
 mod entries;
 mod error;
 mod extended_json;

@@ -1,6 +1,6 @@
 //! How large a collection is by the server's own books: for planning and progress, never as a proof.
 
-use bson::rawdoc;
+use bson::{Document, rawdoc};
 use lob_core::byte_size::ByteSize;
 
 use crate::collection::{Collection, number};
@@ -14,6 +14,8 @@ pub struct CollectionSize {
     pub documents: u64,
     /// What they take together as BSON, uncompressed.
     pub bytes: ByteSize,
+    /// What they take on the disk with their indexes, where the server tells it.
+    pub stored: Option<ByteSize>,
     /// True if the documents lie on several servers by some key.
     pub is_sharded: bool,
 }
@@ -43,7 +45,16 @@ impl Collection {
         Ok(CollectionSize {
             documents: number("count")?,
             bytes: ByteSize::b(number("size")?),
+            stored: stored(&reply),
             is_sharded: reply.get_bool("sharded").unwrap_or(false),
         })
     }
+}
+
+fn stored(reply: &Document) -> Option<ByteSize> {
+    let (documents, indexes) = (
+        number(reply, "storageSize")?,
+        number(reply, "totalIndexSize")?,
+    );
+    documents.checked_add(indexes).map(ByteSize::b)
 }

@@ -65,6 +65,8 @@ pub struct MongoOptions {
     pub ignore_bounds: bool,
     /// Deviation: `collStats` tells so many documents, as a server may that has crashed.
     pub believed_documents: Option<u32>,
+    /// What is free of the disk, in bytes, as `dbStats` tells it; half a TiB unless it is said.
+    pub free_disk: Option<u64>,
     /// Deviation: batches are as large as asked for, not at most 16 MiB, as on some servers.
     pub uncapped_replies: bool,
 }

@@ -192,6 +192,8 @@ impl Bed {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            // On a disk, whatever this machine's is.
+            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
             .env("AWS_ENDPOINT_URL", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
             .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())

@@ -10,6 +10,7 @@ mod indexes;
 mod lies;
 mod refusals;
 mod resume;
+mod room;
 mod secrets;
 mod shrink;
 mod stdout;

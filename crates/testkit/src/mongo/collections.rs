@@ -169,6 +169,30 @@ pub(crate) fn list_collections(
     ))
 }
 
+/// The size of the disk that is made up.
+const DISK_BYTES: u64 = 1 << 40;
+
+/// How full the disk is, and how many collections there are. Like the real server, it counts in
+/// doubles.
+pub(crate) fn database_statistics(
+    catalog: &Catalog,
+    options: &MongoOptions,
+    arguments: Arguments<'_>,
+) -> Result<Outcome, Failure> {
+    let name = arguments.database;
+    arguments.finish()?;
+    let collections = catalog.databases.get(name).map_or(0, |found| found.len());
+    let free = options.free_disk.unwrap_or(DISK_BYTES / 2).min(DISK_BYTES);
+    let mut reply = DocumentWriter::new();
+    reply
+        .string("db", name)
+        .int32("collections", collections as i32)
+        .double("scaleFactor", 1.0)
+        .double("fsUsedSize", (DISK_BYTES - free) as f64)
+        .double("fsTotalSize", DISK_BYTES as f64);
+    Ok(reply.into())
+}
+
 /// Sizes in bytes; a collection that does not exist has none of anything.
 pub(crate) fn collection_statistics(
     catalog: &Catalog,
@@ -201,6 +225,7 @@ pub(crate) fn collection_statistics(
         number(&mut reply, "avgObjSize", mean);
     }
     number(&mut reply, "storageSize", size);
+    number(&mut reply, "totalIndexSize", 0);
     reply.int32("nindexes", indexes).int32("scaleFactor", 1);
     Ok(reply.into())
 }

@@ -214,6 +214,7 @@ impl Server {
                 let namespace = namespace(&arguments)?;
                 collections::collection_statistics(catalog, options, &namespace, arguments)
             }
+            "dbStats" => collections::database_statistics(catalog, options, arguments),
             "createIndexes" => index::create_indexes(catalog, &namespace(&arguments)?, arguments),
             "listIndexes" => index::list_indexes(catalog, &namespace(&arguments)?, arguments),
             unknown => Err(Failure::new(59, format!("no such command: '{unknown}'"))),

@@ -1,0 +1,119 @@
+//! Is there room for what an import will write, before the first document is inserted?
+//!
+//! A disk that is full after hours stops the server for everybody. What documents will take is only
+//! reckoned, by those that they replace or else by the data files, so this warns and never refuses.
+
+use std::future::ready;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::failure::Failure;
+use lob_mongo::Database;
+use rustix::fs::statvfs;
+
+use crate::open::OpenSplit;
+use crate::settings::{self, ImportSettings};
+
+/// What MongoDB takes for a byte of a data file of numbers that are all different: 1.7 was measured.
+/// Others take more, up to 13 times as much.
+const STORED_FOR_A_BYTE: u64 = 2;
+/// Targets that are asked for at once.
+const TARGETS_AT_ONCE: usize = 16;
+/// Data files that are in the spool's folder at once: one is inserted while the next is fetched.
+const SPOOLED_AT_ONCE: usize = 2;
+
+/// Warns where MongoDB's disk, or the folder for data files, has less room than the splits will take.
+///
+/// # Errors
+/// A server that does not answer.
+pub(crate) async fn look(
+    database: &Database,
+    settings: &ImportSettings,
+    opened: &[OpenSplit<'_>],
+) -> Result<(), Failure> {
+    let left = opened.iter().flat_map(|split| &split.left);
+    let mut sizes: Vec<u64> = left.map(|file| file.size_bytes).collect();
+    if sizes.is_empty() {
+        return Ok(());
+    }
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    let spooled = sizes.iter().take(SPOOLED_AT_ONCE).sum();
+    look_at_spool(&settings.spool_dir, spooled);
+    let Some(free) = database.free_disk().await? else {
+        return Ok(());
+    };
+    let splits = futures::stream::iter(opened).map(|split| staged(database, split));
+    let staged = splits
+        .buffer_unordered(TARGETS_AT_ONCE)
+        .try_fold(0_u64, |sum, staged| ready(Ok(sum.saturating_add(staged))));
+    let staged = staged.await?;
+    if free.as_u64() < staged {
+        tracing::warn!(
+            "MongoDB has {} of free disk, and the import takes about {} until its splits are in \
+             their places: make room, or import some at a time with --split",
+            ByteSize(free.as_u64()),
+            ByteSize(staged)
+        );
+    }
+    Ok(())
+}
+
+/// What the documents that are still to be inserted will take: as much as those of the target, or
+/// a multiple of their data files where nobody knows what those take.
+async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result<u64> {
+    let left: u64 = split.left.iter().map(|file| file.size_bytes).sum();
+    let existing = match left {
+        0 => return Ok(0),
+        _ => database.collection(&split.target).await?,
+    };
+    if let Some(existing) = existing
+        && let Ok(size) = existing.size().await
+        && let Some(stored) = size.stored
+        && size.documents > 0
+    {
+        let documents = split.split.num_documents.saturating_sub(split.staged.count);
+        let stored = u128::from(stored.as_u64()) * u128::from(documents);
+        let stored = stored / u128::from(size.documents);
+        return Ok(u64::try_from(stored).unwrap_or(u64::MAX));
+    }
+    Ok(left.saturating_mul(STORED_FOR_A_BYTE))
+}
+
+/// Looks at the folder to which data files of `spooled` bytes are fetched. One that cannot be looked
+/// at is told of when it is written to.
+fn look_at_spool(folder: &Path, spooled: u64) {
+    let Ok(found) = statvfs(folder) else {
+        return;
+    };
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    let (folder_name, free) = (folder.display(), bytes(found.f_bavail));
+    let spooled_size = ByteSize(spooled);
+    if free < spooled {
+        let free = ByteSize(free);
+        tracing::warn!(
+            "`{folder_name}` has {free} of room, and data files take up to {spooled_size} there: \
+             --spool-dir names another folder"
+        );
+    }
+    // Who names such a folder wants it.
+    if is_in_memory(folder) && folder == settings::defaults().spool_dir {
+        let size = ByteSize(bytes(found.f_blocks));
+        tracing::warn!(
+            "`{folder_name}` is in memory, a tmpfs of {size}, of which data files take up to \
+             {spooled_size}: --spool-dir names a folder on a disk"
+        );
+    }
+}
+
+/// Whether the pages of files in this folder count as memory.
+#[cfg(target_os = "linux")]
+fn is_in_memory(folder: &Path) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    rustix::fs::statfs(folder).is_ok_and(|found| found.f_type == TMPFS)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_: &Path) -> bool {
+    false
+}
