@@ -1,5 +1,6 @@
 //! Builds the SDK's client from the settings: what is pinned, what is explicit, what is measured.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -9,7 +10,9 @@ use aws_sdk_s3::config::{
     AppName, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
+use aws_smithy_http_client::pool::{self, ConnectionPool};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::shared::IntoShared as _;
 
 use super::observe::Observer;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
@@ -21,6 +24,9 @@ use crate::s3_settings::S3Settings;
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
 /// request is not sent into a closing one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Firewalls and NAT gateways forget a connection that says nothing for minutes, such as one that
+/// waits while a server completes an upload.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// For all that the chain of credentials asks: a profile with SSO, a container, an instance.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the bucket is asked for at first, and how long each time, in less than 30 seconds
@@ -133,11 +139,17 @@ fn http_client(
         .with_trust_store(trusted)
         .build()
         .map_err(|error| Failure::usage("TLS cannot be set up").caused_by(error))?;
-    Ok(HttpClientBuilder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
+    let rustls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let unusable = |error: Box<dyn Error + Send + Sync>| {
+        Failure::usage("connections cannot be set up").caused_by(error)
+    };
+    let pool = ConnectionPool::builder()
+        .tls_provider(rustls)
         .tls_context(context)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .build_https())
+        .idle_timeout(POOL_IDLE_TIMEOUT)
+        .tcp_keepalive(TCP_KEEP_ALIVE)
+        .build_https()
+        .map_err(|error| unusable(error.into()))?;
+    let client = pool::Client::new(&pool).map_err(|error| unusable(error.into()))?;
+    Ok(client.into_shared())
 }

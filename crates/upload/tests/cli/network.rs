@@ -291,3 +291,41 @@ async fn a_connection_that_the_server_closes_as_it_is_used_again_is_made_anew() 
         bed.run(&["verify", "run-1", "--full"]).await.expect(0);
     }
 }
+
+/// Whether a client's connection to this port is idle and the kernel will send a keep-alive probe
+/// on it: proc(5), `tcp`.
+fn is_kept_alive(port: u16) -> bool {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let to_server = format!(":{port:04X}");
+    let mut sockets = sockets.lines().map(|line| line.split_whitespace());
+    sockets.any(|mut fields| {
+        let remote = fields.nth(2).unwrap();
+        let (state, timer) = (fields.next().unwrap(), fields.nth(1).unwrap_or_default());
+        remote.ends_with(&to_server) && state == "01" && timer.starts_with("02:")
+    })
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_for_an_answer_is_kept_alive() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let complete = |moment: Moment, request: &Request| {
+        moment == Moment::Arrived && writes(request, "2025/big.parquet")
+    };
+    let mut catch = bed.trap.set(complete);
+    let child = bed.start(&[]);
+    catch.request().await;
+    let endpoint = bed.server.endpoint();
+    let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
+    // The kernel has yet to hear that the request has arrived.
+    let kept_alive = async {
+        while !is_kept_alive(port) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), kept_alive)
+        .await
+        .unwrap();
+    catch.release();
+    finish(child).await.expect(0);
+}
