@@ -24,7 +24,8 @@ pub use local_copy::keep_local_copy;
 pub use published_export::{PublishedExport, PublishedSplit};
 pub use published_upload::{PublishedFile, PublishedUpload};
 pub use reading::{
-    MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError, read_fields,
+    MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError, check_definition,
+    read_fields,
 };
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 

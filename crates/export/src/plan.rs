@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns_from::{EarlierColumns, EarlierRuns};
 use crate::history::{DocumentsBefore, History};
+use crate::manifest;
 use crate::number_or::NumberOr;
 use crate::settings::PlannedSettings;
 
@@ -144,6 +145,7 @@ pub(crate) async fn plan(
     for split in &mut planned {
         split.documents_before = history.documents(&split.collection);
     }
+    manifest::check_limits(&planned, settings.bytes.file_size)?;
     warn_of_paths_without_documents(&settings, &planned);
     Ok(ExportPlan {
         settings,

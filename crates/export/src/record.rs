@@ -20,7 +20,8 @@ use crate::data_file::WrittenFile;
 /// The version of the record's form, and the oldest that is read, for a cleanup.
 const FORMAT_VERSION: u32 = 2;
 const OLDEST_VERSION: u32 = 1;
-/// Largest record that is read: 10,000 parts and field names of every document take a few MiB.
+/// Largest record that is written and read: 10,000 parts and field names of every document take a
+/// few MiB, and the `_id`s at both ends twice their bytes.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// Which data file of which range of which split: what names it and its record.
@@ -245,6 +246,24 @@ impl Record {
         Ok(Some(StandingRecord { record, etag }))
     }
 
+    /// The record as it is written.
+    ///
+    /// # Errors
+    /// One that is too large to be read back.
+    fn to_json(&self) -> anyhow::Result<Bytes> {
+        let bytes = Bytes::from(serde_json::to_vec_pretty(self)?);
+        let size = bytes.len() as u64;
+        if size > MAX_RECORD_BYTES {
+            let name = self.place.file_name();
+            let message = format!(
+                "the record of `{name}` would have {size} bytes, more than the {MAX_RECORD_BYTES} \
+                 that are read back"
+            );
+            return Err(Failure::new(ExitStatus::Failed, message).lasting().into());
+        }
+        Ok(bytes)
+    }
+
     /// Writes the record where there must be none, or over `seen`. If another process was faster,
     /// its record stands. Where this fails nobody may know whether the record is there: then its
     /// upload must not be aborted.
@@ -254,7 +273,7 @@ impl Record {
         seen: Option<&StandingRecord>,
     ) -> anyhow::Result<Claimed> {
         let key = run.key(&self.place.record_name());
-        let bytes = Bytes::from(serde_json::to_vec_pretty(&self)?);
+        let bytes = self.to_json()?;
         let put = match seen {
             None => run.store.put_new(&key, bytes, &run.token).await,
             Some(seen) => {
@@ -298,5 +317,31 @@ impl Record {
                 Err(Failure::integrity(format!("the record `{url}` went away")).into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_nobody_could_read_is_not_written() {
+        let id = |bytes: usize| DocumentId::of(&rawdoc! { "_id": "x".repeat(bytes) }).ok();
+        let json = |after, last| {
+            let interval = Interval {
+                after,
+                last,
+                range_ends: true,
+            };
+            Record::new(Place::first(0, 0), interval, None).to_json()
+        };
+        // The largest documents of MongoDB have 16 MiB.
+        assert!(json(None, id(16 << 20)).is_ok());
+        let error = json(id(16 << 20), id(16 << 20)).unwrap_err();
+        assert!(error.to_string().contains("split_0.parquet"), "{error}");
+        let told = Failure::incomplete(error, "the run", "go on").hint.unwrap();
+        assert!(told.contains("would fail again"), "{told}");
     }
 }

@@ -46,8 +46,8 @@ pub enum ManifestError {
     /// A copy of another run's manifest.
     #[error("the manifest is that of another run, `{0}`")]
     OtherRun(crate::run::RunId),
-    /// More or larger than anything that a collection has.
-    #[error("the manifest has more or larger `{0}` than a collection can have")]
+    /// More or larger than anything that a run has.
+    #[error("the manifest has more or larger `{0}` than there can be")]
     Excess(&'static str),
     /// Numbers that do not add up.
     #[error("the manifest contradicts itself in `{0}`")]
@@ -126,8 +126,11 @@ impl<'a> Names<'a> {
         let plain = |segment: &str| {
             !matches!(segment, "" | "." | "..") && !segment.chars().any(char::is_control)
         };
-        if name.len() > MAX_NAME || !name.split('/').all(plain) || self.0.len() >= MAX_FILES {
+        if name.len() > MAX_NAME || !name.split('/').all(plain) {
             return Err(ManifestError::Name(name.to_owned()));
+        }
+        if self.0.len() >= MAX_FILES {
+            return Err(ManifestError::Excess("files"));
         }
         if !self.0.insert(name) {
             return Err(ManifestError::Twice(name.to_owned()));
@@ -137,10 +140,10 @@ impl<'a> Names<'a> {
 }
 
 /// Bounds the texts that define a collection; what they say is for its reader to check.
-pub(super) fn check_definition(
-    indexes: &[String],
-    options: Option<&str>,
-) -> Result<(), ManifestError> {
+///
+/// # Errors
+/// More indexes than a collection can have, or a text that is too large.
+pub fn check_definition(indexes: &[String], options: Option<&str>) -> Result<(), ManifestError> {
     let is_large = |text: &str| text.len() > MAX_DEFINITION_BYTES;
     if indexes.len() > MAX_INDEXES || indexes.iter().any(|index| is_large(index)) {
         return Err(ManifestError::Excess("indexes"));
@@ -208,6 +211,16 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn more_files_than_there_can_be_are_not_blamed_on_a_name() {
+        let all: Vec<_> = (0..=MAX_FILES).map(|number| number.to_string()).collect();
+        let mut names = Names::default();
+        let (last, others) = all.split_last().unwrap();
+        assert!(others.iter().all(|name| names.add(name).is_ok()));
+        let refused = names.add(last);
+        assert!(matches!(refused, Err(ManifestError::Excess("files"))));
     }
 
     #[test]
