@@ -38,6 +38,15 @@ impl VerifiedFile {
     }
 }
 
+/// Refuses a folder in which no data file can be kept.
+///
+/// # Errors
+/// Such a folder, by its name.
+pub(crate) fn check_folder(spool_dir: &Path) -> Result<(), Failure> {
+    let made = tempfile::tempfile_in(spool_dir);
+    made.map(drop).map_err(|error| unusable(spool_dir, error))
+}
+
 /// Downloads one data file, and proves it where there is a hash: so often that another hash cannot be
 /// the way's doing.
 ///
@@ -87,13 +96,7 @@ async fn download(
     if body.size() != file.size_bytes {
         return Err(Failure::integrity(file.has_size(&url, body.size())).into());
     }
-    let unusable = |error: io::Error| {
-        let message = format!("no data file can be kept in `{}`", spool_dir.display());
-        let hint = "--spool-dir names a folder with room for a data file or two";
-        Failure::new(ExitStatus::Failed, message)
-            .with_hint(hint)
-            .caused_by(error)
-    };
+    let unusable = |error| unusable(spool_dir, error);
     let mut spool = tempfile::tempfile_in(spool_dir).map_err(unusable)?;
     let mut hasher = Sha256Hasher::default();
     while let Some(bytes) = body.next().await? {
@@ -106,4 +109,13 @@ async fn download(
     }
     spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
     Ok((spool, hasher.finish()))
+}
+
+fn unusable(spool_dir: &Path, error: io::Error) -> Failure {
+    let message = format!("no data file can be kept in `{}`", spool_dir.display());
+    let hint = "--spool-dir names a folder with room for a data file or two, and `ulimit -n` says \
+                how many files may be open";
+    Failure::new(ExitStatus::Failed, message)
+        .with_hint(hint)
+        .caused_by(error)
 }

@@ -14,6 +14,7 @@ use lob_mongo::{BatchLimits, Entries, Server};
 use uuid::Uuid;
 
 use crate::check::check;
+use crate::fetch::check_folder;
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
 use crate::presence::{Missing, missing};
@@ -55,6 +56,7 @@ pub(crate) async fn import(
 ) -> anyhow::Result<Imported> {
     let limits = BatchLimits::new(&settings.write).map_err(Failure::from)?;
     let folder = settings.s3.runs_folder()?;
+    check_folder(&settings.spool_dir)?;
 
     // Choose the run.
     let chosen = async {

@@ -150,20 +150,17 @@ async fn a_target_that_exists_is_kept_if_it_must_not_be_replaced() {
 }
 
 #[tokio::test]
-async fn a_folder_that_takes_no_files_is_named() {
+async fn a_folder_that_takes_no_files_is_named_before_anything_is_done() {
     let bed = with_old().await;
     assert_shown!(bed.import(&["--spool-dir", "/nowhere/spool"]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: the import of run `run-1` is not complete
-      Caused by: failed to import split 0 for `split_0_input`
-      Caused by: no data file can be kept in `/nowhere/spool`
+    error: no data file can be kept in `/nowhere/spool`
       Caused by: No such file or directory (os error 2)
-    hint: the same command with `--run-id run-1` goes on with it
-    hint: --spool-dir names a folder with room for a data file or two
+    hint: --spool-dir names a folder with room for a data file or two, and `ulimit -n` says how many files may be open
     "#);
-    bed.assert_target_untouched();
+    bed.assert_untouched();
     bed.import(&[]).await;
     bed.assert_imported();
 }
