@@ -178,7 +178,10 @@ async fn fetch(
         Err(error) => {
             return Err(match error.downcast() {
                 Ok(error) => unusable(error).into(),
-                Err(error) => error.context(format!("`{}` is not restored", path.display())),
+                Err(error) => {
+                    let restore = format!("the restore into `{}`", directory.display());
+                    Failure::incomplete(error, restore, "the same command goes on").into()
+                }
             });
         }
     };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Catch, Moment, Operation, Request, Verdict};
@@ -234,6 +235,39 @@ async fn a_restore_killed_at_any_request_is_completed_by_the_same_command() {
         assert!(back(&bed) == feeds);
         fs::remove_dir_all(bed.path("back")).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_restore_whose_server_goes_away_says_that_the_same_command_goes_on() {
+    let is_away = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&is_away);
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let is_meant = request.operation == Operation::GetObject
+            && request.key.ends_with("big.parquet")
+            && moment == Moment::Arrived;
+        if is_meant && state.load(Ordering::Relaxed) {
+            Verdict::Answer {
+                status: 503,
+                code: "ServiceUnavailable",
+            }
+        } else {
+            Verdict::Pass
+        }
+    })
+    .await;
+    let feeds = bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    let args = [&RESTORE[..], &["--retry-timeout", "200ms"]].concat();
+    let failed = bed.run(&args).await.expect(1);
+    for told in [
+        "error: the restore into `back` is not complete",
+        "hint: the same command goes on",
+    ] {
+        assert!(failed.stderr.contains(told), "{}", failed.stderr);
+    }
+    is_away.store(false, Ordering::Relaxed);
+    bed.run(&args).await.expect(0);
+    assert!(back(&bed) == feeds.into_iter().collect());
 }
 
 #[tokio::test]
