@@ -6,6 +6,11 @@
 use crate::footer::FooterError;
 use crate::freeze::FreezeError;
 
+/// No file of the run is left.
+#[derive(Debug, thiserror::Error)]
+#[error("every file failed")]
+pub(crate) struct EveryFileFailed;
+
 /// Whether the failure would be the same the next time, whoever reads the file.
 pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
     failure.chain().any(|cause| {
@@ -13,6 +18,7 @@ pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
         let footer = cause.downcast_ref::<FooterError>();
         freeze.is_some_and(FreezeError::is_of_the_file)
             || footer.is_some_and(FooterError::is_of_the_file)
+            || cause.is::<EveryFileFailed>()
     })
 }
 
@@ -43,5 +49,6 @@ mod tests {
         assert!(is_fault(gone));
         assert!(is_fault(FreezeError::Changed("its size differs")));
         assert!(is_fault(FooterError::Tail));
+        assert!(is_fault(EveryFileFailed));
     }
 }

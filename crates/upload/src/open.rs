@@ -12,6 +12,7 @@ use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::store::{Sending, Store};
 
+use crate::fault::EveryFileFailed;
 use crate::manifest;
 use crate::plan::{self, Examined, TOOL, UploadWork};
 use crate::settings::Settings;
@@ -180,7 +181,7 @@ async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(Str
 /// Finds the files, and looks at the state and the footer of each.
 ///
 /// # Errors
-/// Files that cannot be uploaded, or are too many for one run.
+/// Files that cannot be uploaded, none that can, or too many for one run.
 pub(crate) async fn find_and_examine(
     settings: &Settings,
     budget: &PartBudget,
@@ -189,6 +190,9 @@ pub(crate) async fn find_and_examine(
     let files = find(settings, context).await?;
     let examining = plan::examine(files, settings, budget);
     let examined = context.interrupt.or(examining).await?;
+    if examined.files.is_empty() {
+        return Err(EveryFileFailed.into());
+    }
     manifest::check_size(&settings.run_folder()?, &examined.files)?;
     Ok(examined)
 }

@@ -6,12 +6,12 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::Context;
-use lob_core::failure::{ExitStatus, Failure, gravest};
+use lob_core::failure::gravest;
 use lob_core::manifest::{FailedFile, UploadedFile};
 use lob_core::part::{Hashing, PartBudget};
 use lob_core::run::OpenRun;
 
-use crate::fault::is_of_the_file;
+use crate::fault::{EveryFileFailed, is_of_the_file};
 use crate::manifest;
 use crate::plan::Examined;
 use crate::send::{Kept, Sender};
@@ -85,7 +85,7 @@ pub(crate) async fn send_all(
     gravest(failures)?;
     context.interrupt.check()?;
     if sent.files.is_empty() {
-        return Err(Failure::new(ExitStatus::Failed, "every file failed").into());
+        return Err(EveryFileFailed.into());
     }
     sent.files
         .sort_by(|a, b| a.relative_path.cmp(&b.relative_path));

@@ -146,7 +146,11 @@ async fn a_run_of_which_every_file_fails_does_not_exist() {
     let finished = bed.upload(&["--allow-partial"]).await.expect(1);
     let told = "every file failed";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("resumes"), "{}", finished.stderr);
+    assert_eq!(bed.keys(), [""; 0]);
     bed.assert_nothing_published();
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed.upload(&["--allow-partial"]).await.expect(0);
 }
 
 #[tokio::test]
