@@ -188,8 +188,16 @@ async fn fetch(
     let named = || {
         unfinished.as_file().sync_all()?;
         fs::create_dir_all(path.parent().unwrap_or(directory))?;
-        unfinished.persist_noclobber(&path)?;
-        io::Result::Ok(())
+        match unfinished.persist_noclobber(&path) {
+            // By another of its names, where the folder has links.
+            Err(error)
+                if error.error.kind() == io::ErrorKind::AlreadyExists
+                    && hash(&path)? == file.sha256 =>
+            {
+                Ok(())
+            }
+            persisted => persisted.map(drop).map_err(io::Error::from),
+        }
     };
     tokio::task::block_in_place(named).map_err(unusable)?;
     context.progress.advance(0, 1);

@@ -171,6 +171,18 @@ async fn a_link_is_followed_to_the_file_and_nothing_is_written_where_it_leads_ou
 }
 
 #[tokio::test]
+async fn files_that_a_link_makes_one_are_restored_as_one() {
+    let bed = Bed::new().await;
+    let bytes = bed.feed("a/x.parquet", FeedSize::Rows(10));
+    symlink("a", bed.source("b")).unwrap();
+    bed.upload(&[]).await.expect(0);
+    put(&bed, "a/notes.txt", b"mine");
+    symlink("a", bed.path("back/b")).unwrap();
+    bed.run(&RESTORE).await.expect(0);
+    assert!(fs::read(bed.path("back/a/x.parquet")).unwrap() == bytes);
+}
+
+#[tokio::test]
 async fn a_damaged_object_gets_no_name_and_the_others_are_restored() {
     let (bed, _) = uploaded().await;
     let key = format!("{RUN}/2025/big.parquet");
