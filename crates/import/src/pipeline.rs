@@ -56,6 +56,7 @@ pub(crate) async fn import(
 ) -> anyhow::Result<Imported> {
     let limits = BatchLimits::new(&settings.write).map_err(Failure::from)?;
     let folder = settings.s3.runs_folder()?;
+    settings.check_database()?;
     check_folder(&settings.spool_dir)?;
 
     // Choose the run.

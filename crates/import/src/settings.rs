@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use lob_core::failure::Failure;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
@@ -121,7 +122,23 @@ impl From<CountTolerance> for u32 {
     }
 }
 
+/// Databases of the server itself. What is in `local` is on one member, whatever the write concern.
+const OF_THE_SERVER: [&str; 3] = ["admin", "config", "local"];
+
 impl ImportSettings {
+    /// Refuses a database in which no import has a place.
+    ///
+    /// # Errors
+    /// One of the server itself.
+    pub(crate) fn check_database(&self) -> Result<(), Failure> {
+        let database = self.database.as_str();
+        if !OF_THE_SERVER.contains(&database) {
+            return Ok(());
+        }
+        let message = format!("nothing is imported into `{database}`, which is the server's own");
+        Err(Failure::usage(message).with_hint("choose another --database"))
+    }
+
     /// What becomes of a target that exists.
     pub(crate) fn existing_target(&self) -> ExistingTarget {
         match (self.no_replace, self.keep_previous) {

@@ -226,6 +226,19 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
 }
 
 #[tokio::test]
+async fn a_database_of_the_server_itself_is_wrong_usage() {
+    let bed = Bed::new().await;
+    for database in ["admin", "config", "local"] {
+        let refused = bed.import(&["--database", database]).await;
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{stderr}");
+        let told = format!("nothing is imported into `{database}`");
+        assert!(stderr.contains(&told), "{stderr}");
+        assert_eq!(bed.mongo.collections(database), []);
+    }
+}
+
+#[tokio::test]
 async fn no_run_is_wrong_usage() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["--log-level", "error"]).await, @r#"
