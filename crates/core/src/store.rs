@@ -252,8 +252,7 @@ impl Store {
         let failed = StoreError::from_sdk("HeadBucket", self.url(""), error);
         if failed.kind == StoreErrorKind::Timeout {
             let message = format!("the server of `{}` does not answer", self.url(""));
-            let hint = "check --endpoint-url, and whether a proxy or firewall is in the way; \
-                        the same command may succeed later";
+            let hint = "check --endpoint-url, and whether a proxy or firewall is in the way";
             return Err(Failure::new(ExitStatus::Failed, message)
                 .with_hint(hint)
                 .into());
