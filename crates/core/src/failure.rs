@@ -83,7 +83,7 @@ impl From<ExitStatus> for ExitCode {
 }
 
 /// The hint where no repetition helps.
-pub const FAILS_AGAIN: &str = "the same command would fail again: what failed is in the data";
+pub const FAILS_AGAIN: &str = "the same command would fail again";
 
 /// An error that knows its exit status and, where there is one, what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +138,7 @@ impl Failure {
         self.with_hint(hint)
     }
 
-    /// Says that the same command would fail again: what failed is in the data, not in the moment.
+    /// Says that the same command would fail again.
     #[must_use]
     pub fn lasting(mut self) -> Self {
         self.is_lasting = true;
@@ -152,7 +152,7 @@ impl Failure {
         what: impl Into<String>,
         way_on: impl Into<String>,
     ) -> Self {
-        let hint = if Self::is_in_the_data(&error) {
+        let hint = if Self::is_lasting_in(&error) {
             Some(FAILS_AGAIN.to_owned())
         } else if StoreError::ends_the_run(&error) {
             // Its own hint says what to do instead.
@@ -170,7 +170,7 @@ impl Failure {
     }
 
     /// Whether a failure in the chain of `error` is a lasting one.
-    fn is_in_the_data(error: &anyhow::Error) -> bool {
+    fn is_lasting_in(error: &anyhow::Error) -> bool {
         let mut failures = error
             .chain()
             .filter_map(|cause| cause.downcast_ref::<Self>());

@@ -9,6 +9,7 @@ use std::io::Read;
 use lob_core::manifest::read_fields;
 use lob_core::run::{Prefix, RunId, committed_runs};
 use lob_core::store::Store;
+use lob_mongo::CollectionPattern;
 use serde::{Deserialize, Serialize};
 
 /// The committed runs of one database, the latest first.
@@ -29,7 +30,7 @@ struct SplitHead {
     num_documents: u64,
 }
 
-/// How many documents a collection had in the last run that has it.
+/// How many documents a collection had in an earlier run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct DocumentsBefore {
     pub(crate) run: RunId,
@@ -75,4 +76,31 @@ impl History {
             })
         })
     }
+
+    /// The collections of the last run that fit `pattern` and are none of `names`.
+    pub(crate) fn gone(&self, pattern: &CollectionPattern, names: &[&str]) -> Vec<Gone> {
+        let is_one = |split: &&SplitHead| pattern.split(&split.collection).is_some();
+        let mut runs = self.0.iter();
+        let last = runs.find(|(_, head)| head.splits.iter().any(|split| is_one(&split)));
+        let Some((id, head)) = last else {
+            return Vec::new();
+        };
+        let splits = head.splits.iter().filter(is_one);
+        let gone = splits.filter(|split| !names.contains(&split.collection.as_str()));
+        let gone = gone.map(|split| Gone {
+            collection: split.collection.clone(),
+            before: DocumentsBefore {
+                run: id.clone(),
+                documents: split.num_documents,
+            },
+        });
+        gone.collect()
+    }
+}
+
+/// A collection that was in the last run and is not there any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    pub(crate) collection: String,
+    pub(crate) before: DocumentsBefore,
 }

@@ -17,7 +17,7 @@ use lob_mongo::{
 use serde::{Deserialize, Serialize};
 
 use crate::columns_from::{EarlierColumns, EarlierRuns};
-use crate::history::{DocumentsBefore, History};
+use crate::history::{DocumentsBefore, Gone, History};
 use crate::manifest;
 use crate::number_or::NumberOr;
 use crate::settings::PlannedSettings;
@@ -46,6 +46,9 @@ pub(crate) struct ExportPlan {
     /// where the server is no replica set.
     pub(crate) newest: Option<ClusterTime>,
     pub(crate) splits: Vec<SplitPlan>,
+    /// Collections of the last run that are not there any more, where all splits are meant.
+    #[serde(default)]
+    pub(crate) gone: Vec<Gone>,
 }
 
 /// One split of the plan.
@@ -147,11 +150,20 @@ pub(crate) async fn plan(
     }
     manifest::check_limits(&planned, settings.bytes.file_size)?;
     warn_of_paths_without_documents(&settings, &planned);
+    let gone = match settings.split.numbers() {
+        None => history.gone(&settings.collection_pattern, &names),
+        Some(_) => Vec::new(),
+    };
+    for Gone { collection, before } in &gone {
+        let (run, documents) = (&before.run, before.documents);
+        tracing::warn!("`{collection}` is gone: run `{run}` has {documents} documents of it");
+    }
     Ok(ExportPlan {
         settings,
         snapshot,
         newest: database.newest(),
         splits: planned,
+        gone,
     })
 }
 
@@ -365,6 +377,7 @@ mod tests {
                 snapshot: None,
                 newest: None,
                 splits,
+                gone: Vec::new(),
             };
             plan.check()
         };

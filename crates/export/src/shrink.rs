@@ -1,5 +1,6 @@
-//! A split that has far fewer documents than in the last run is not published: whoever imports the
-//! latest run would put it in the place of a good collection.
+//! A split that has far fewer documents than in the last run, or none of its collection, is not
+//! published: whoever imports the latest run would put it in the place of a good collection, or miss
+//! one.
 
 use lob_core::percent::Percent;
 use lob_core::shrink::Shrunk;
@@ -32,6 +33,10 @@ pub(crate) fn check(
                 split.num_documents,
             );
         }
+    }
+    for gone in &plan.gone {
+        let source = format!("run `{}` has", gone.before.run);
+        shrunk.compare(&gone.collection, gone.before.documents, source, 0);
     }
     let refused = shrunk.refuse("nothing is published", &manifest.run_id);
     refused.map_err(|failure| anyhow::Error::from(failure).context(TooFewDocuments))

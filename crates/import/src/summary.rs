@@ -95,5 +95,5 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
         let _ = writeln!(text, "{id}  cannot be imported: {error}");
         entries.push(json!({ "run_id": id, "error": error }));
     }
-    Outcome::answer(text, json!(entries))
+    Outcome::answer(text, json!({ "runs": entries }))
 }

@@ -43,15 +43,16 @@ impl Error {
         }
     }
 
-    /// Whether the same command would fail again, since the cause is in the documents or in the
-    /// definition of the collection.
+    /// Whether the same command would fail again, since the cause is in the documents, in the
+    /// definition of the collection or in the command.
     fn is_lasting(&self) -> bool {
         match self {
             Self::IdNotFirst
             | Self::InvalidDocument { .. }
             | Self::DocumentTooLarge { .. }
             | Self::ZeroTimestamp { .. }
-            | Self::InvalidDefinition { .. } => true,
+            | Self::InvalidDefinition { .. }
+            | Self::TargetExists { .. } => true,
             Self::DocumentsRefused { source, .. } | Self::IndexRefused { source, .. } => {
                 source.is_lasting()
             }

@@ -72,3 +72,22 @@ async fn a_small_loss_and_runs_of_other_databases_are_no_reason_to_stop() {
     bed.mongo.load("small", "split_0_input", one).unwrap();
     succeeded(bed.run(&["--run-id", "other", "--database", "small"]).await);
 }
+
+#[tokio::test]
+async fn a_split_that_is_gone_since_the_last_run_is_left_out_only_by_the_command_of_the_hint() {
+    let bed = Bed::new().await;
+    succeeded(bed.run(&["--run-id", "before"]).await);
+    bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
+    // Whoever names the splits does not miss the others.
+    succeeded(bed.run(&["--run-id", "one", "--split", "0"]).await);
+    bed.s3.remove(BUCKET, "processed-splits/one/manifest.json");
+    let args = ["--run-id", "after"];
+    let refused = bed.run(&args).await;
+    let told = "`split_1_input` would have 0 documents, run `before` has 20";
+    assert!(text(&refused.stderr).contains(told), "{}", shown(&refused));
+    assert!(!is_published(&bed, "after"));
+    let command = follow(&args, &refused, "if that is how it should be");
+    succeeded(hints::run(&bed, &command).await);
+    // From then on nothing is missed.
+    succeeded(bed.run(&["--run-id", "next"]).await);
+}

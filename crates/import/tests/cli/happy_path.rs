@@ -98,14 +98,10 @@ async fn runs_are_listed_in_the_order_of_their_times() {
 async fn runs_are_listed_for_machines() {
     let listed = several().await.run(&["--list", "--json"]).await;
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let ids: Vec<_> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| &run["run_id"])
-        .collect();
+    let runs = listed["runs"].as_array().unwrap();
+    let ids: Vec<_> = runs.iter().map(|run| &run["run_id"]).collect();
     assert_eq!(ids, ["run-9", "run-1", "run-2", "run-0"]);
-    assert!(listed[0]["error"].is_string());
+    assert!(runs[0]["error"].is_string());
 }
 
 #[tokio::test]
