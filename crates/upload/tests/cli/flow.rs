@@ -214,10 +214,11 @@ async fn a_file_of_one_request_is_signed_with_its_own_sha_256_and_parts_carry_th
     let requests = bed.server.requests();
     for (name, bytes) in feeds {
         let mut sent = 0;
-        for request in requests
-            .iter()
-            .filter(|r| is_data(r) && r.key.ends_with(&name))
-        {
+        let of_file = |r: &&Request| is_data(r) && r.key.ends_with(&name);
+        let mut parts: Vec<_> = requests.iter().filter(of_file).collect();
+        // They may arrive in any order.
+        parts.sort_by_key(|request| request.part_number);
+        for request in parts {
             let begin = sent;
             sent += usize::try_from(request.request_bytes).unwrap();
             let signed = request.header("x-amz-content-sha256");
