@@ -1,5 +1,6 @@
-//! docs/CONFIGURATION.md against what the tools say of themselves: it has every setting with its
-//! flag, its variable and its default, and no other.
+//! What the tools say of their settings: docs/CONFIGURATION.md has each of them with its flag, its
+//! variable and its default, and no other; a file may hold each of them and nothing else; and what
+//! `--show-settings` prints is such a file.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -77,5 +78,85 @@ async fn the_configuration_has_every_setting_with_its_default_and_no_other() {
             "{}: no {variable}",
             row.key
         );
+    }
+}
+
+/// A settings file that `tool` is given, and what it shows then.
+async fn shown_with(servers: &Servers, tool: &str, file: &str, args: &[&str]) -> String {
+    let named = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(named.path(), file).unwrap();
+    let path = named.path().to_str().unwrap();
+    let args = [args, &["--show-settings", "--config", path]].concat();
+    let output = servers
+        .tool(tool, &args)
+        .env_clear()
+        .output()
+        .await
+        .unwrap();
+    let (stdout, stderr) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{tool}: {stderr}");
+    String::from_utf8(stdout).unwrap()
+}
+
+/// The settings without where they came from.
+fn values(shown: &str) -> Vec<&str> {
+    let lines = shown
+        .lines()
+        .map(|line| line.rsplit_once("  # ").unwrap().0);
+    lines.map(|line| line.trim_start_matches("# ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_settings_are_shown_as_is_a_file_that_gives_the_same_settings() {
+    let servers = Servers::start().await;
+    for (tool, args) in [
+        (
+            "lob-upload",
+            &[
+                "--exclude",
+                "{x,y}*",
+                "--exclude",
+                "old \"1\"/**",
+                "--metadata",
+                "a=b#c",
+            ][..],
+        ),
+        (
+            "lob-export",
+            &[
+                "--split",
+                "0,2",
+                "--map",
+                "bids",
+                "--jobs",
+                "3",
+                "--snapshot",
+            ],
+        ),
+        (
+            "lob-import",
+            &["--no-replace", "--split", "1", "--max-shrink", "3.5%"],
+        ),
+    ] {
+        let shown = shown_with(&servers, tool, "prefix = 'a/\u{e9}'", args).await;
+        let again = shown_with(&servers, tool, &shown, &[]).await;
+        assert_eq!(values(&again), values(&shown), "{tool}");
+        assert_ne!(shown, shown_with(&servers, tool, "", &[]).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_may_hold_every_setting_of_every_tool() {
+    let servers = Servers::start().await;
+    let mut file = String::new();
+    for tool in ["upload", "export", "import"] {
+        file += &format!("[{tool}]\n");
+        for (key, _) in shown(&servers, &format!("lob-{tool}")).await {
+            // What it is does not matter to the others.
+            file += &format!("{key} = ''\n");
+        }
+        let other = ["lob-upload", "lob-import"][usize::from(tool == "upload")];
+        shown_with(&servers, other, &file, &[]).await;
+        file.clear();
     }
 }

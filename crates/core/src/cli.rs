@@ -139,16 +139,11 @@ impl Outcome {
 
     /// The answer to `--show-settings`.
     pub fn settings<S>(resolved: &Resolved<S>) -> Self {
-        let width = resolved
-            .origins
-            .iter()
-            .map(|o| o.key.len())
-            .max()
-            .unwrap_or_default();
-        let lines = resolved
-            .origins
-            .iter()
-            .map(|o| format!("{:width$} = {}  # {}\n", o.key, o.value, o.origin));
+        let lines = resolved.origins.iter().map(|o| match &o.toml {
+            Some(toml) => format!("{} = {toml}  # {}\n", o.key, o.origin),
+            // What cannot stand in a file, or has nothing to say there.
+            None => format!("# {} = {}  # {}\n", o.key, o.value, o.origin),
+        });
         Self::answer(
             lines.collect::<String>(),
             serde_json::json!(resolved.origins),

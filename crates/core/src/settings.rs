@@ -6,6 +6,8 @@
 //! nobody knows is noticed. A setting is a text, a number, a yes or no, a list of texts or a table of
 //! texts.
 
+mod keys;
+mod toml;
 mod value;
 
 use std::collections::BTreeMap;
@@ -48,6 +50,9 @@ pub struct SettingOrigin {
     pub key: String,
     /// The value; `***` for a secret.
     pub value: String,
+    /// The value as TOML; none for a secret, and where nothing is set.
+    #[serde(skip)]
+    pub toml: Option<String>,
     /// Such as ``flag `--bucket` `` or `default`.
     pub origin: String,
 }
@@ -71,8 +76,8 @@ pub struct Sources<'a, A> {
 /// Resolves settings over `defaults`.
 ///
 /// # Errors
-/// A file that is missing or is not TOML, an unknown key in the tool's section of it, a value that
-/// is not of its setting's kind.
+/// A file that is missing or is not TOML, an unknown key or section in it, a value that is not of its
+/// setting's kind. A variable `LOB_…` that no tool knows is warned of.
 pub fn resolve<S, A>(defaults: &S, sources: &Sources<'_, A>) -> Result<Resolved<S>, Failure>
 where
     S: Serialize + DeserializeOwned,
@@ -80,6 +85,7 @@ where
 {
     let invalid = |error: Box<Error>| Failure::usage(format!("invalid setting: {error}"));
     let defaults = dict(defaults).map_err(invalid)?;
+    warn_of_variables(sources.environment);
     let mut layers = vec![Layer::new("default", defaults.clone())];
     layers.extend(file_layers(sources.file, sources.tool, &defaults)?);
     layers.extend(environment_layers(sources, &defaults));
@@ -108,6 +114,7 @@ where
     let shown = dict(&settings).map_err(invalid)?.into_iter();
     let origins = shown.map(|(key, value)| SettingOrigin {
         value: value::shown(&value),
+        toml: toml::of(&value),
         origin: origins.get(&key).cloned().unwrap_or_default(),
         key,
     });
@@ -166,22 +173,61 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
         })?
         .remove(&Profile::Default)
         .unwrap_or_default();
-    let own = shared
-        .remove(tool)
-        .and_then(Value::into_dict)
-        .unwrap_or_default();
-    if let Some(key) = own.keys().find(|key| !known.contains_key(*key)) {
-        return Err(
-            Failure::usage(format!("settings {name} has no setting `{tool}.{key}`"))
-                .with_hint("leave it out; docs/CONFIGURATION.md lists the settings that there are"),
-        );
-    }
+    check_file(&name, &shared)?;
+    let own = shared.remove(tool).and_then(Value::into_dict);
     // What is left at the top level may belong to another tool.
     shared.retain(|key, _| known.contains_key(key));
     Ok(vec![
         Layer::new(name.clone(), shared),
-        Layer::new(name, own),
+        Layer::new(name, own.unwrap_or_default()),
     ])
+}
+
+/// Whatever stands in the file is the key of a tool, or a section that holds keys of its tool: a key
+/// that is mistyped would be ignored, and the tool would do what nobody asked for.
+fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
+    let unknown = |path: String, nearest: Option<&str>| {
+        let hint = match nearest {
+            Some(nearest) => format!("is `{nearest}` meant?"),
+            None => "leave it out; docs/CONFIGURATION.md lists the settings that there are".into(),
+        };
+        Failure::usage(format!("settings {name} has no place for `{path}`")).with_hint(hint)
+    };
+    for (key, value) in file {
+        let Some(keys) = keys::of_tool(key) else {
+            let all = keys::all();
+            if !all.contains(key.as_str()) {
+                let names = all.into_iter().chain(keys::tools());
+                return Err(unknown(key.clone(), keys::nearest(key, names)));
+            }
+            continue;
+        };
+        let Value::Dict(_, section) = value else {
+            let message = format!("`{key}` of settings {name} is a section: `[{key}]`");
+            return Err(Failure::usage(message));
+        };
+        let mistyped = section.keys().find(|own| !keys.contains(&own.as_str()));
+        if let Some(own) = mistyped {
+            let nearest = keys::nearest(own, keys.iter().copied());
+            return Err(unknown(format!("{key}.{own}"), nearest));
+        }
+    }
+    Ok(())
+}
+
+/// Warns of variables that look like settings and are none. Kubernetes makes such ones of the names
+/// of services, so they are no error.
+fn warn_of_variables(environment: &BTreeMap<String, String>) {
+    let known = keys::variables();
+    let ours = environment.keys().filter(|name| name.starts_with("LOB_"));
+    for name in ours.filter(|name| !known.contains(*name)) {
+        match keys::nearest(name, known.iter().map(String::as_str)) {
+            Some(nearest) => {
+                tracing::warn!("environment variable `{name}` is not known: is `{nearest}` meant?");
+            }
+            None => tracing::warn!("environment variable `{name}` is not known"),
+        }
+    }
 }
 
 /// The text of a TOML error without the lines of the file that it quotes: a password may be there.
@@ -198,8 +244,8 @@ fn without_excerpt(error: &str) -> String {
 fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Vec<Layer> {
     let owned = |&(variable, key): &(&str, &str)| (variable.to_owned(), key.to_owned());
     let prefixed = |prefix: String| {
-        let variable = move |key: &String| format!("{prefix}{}", key.to_uppercase());
-        known.keys().map(move |key| (variable(key), key.clone()))
+        let keys = known.keys();
+        keys.map(move |key| (keys::variable(&prefix, key), key.clone()))
     };
     STANDARD_VARIABLES
         .iter()
@@ -329,6 +375,35 @@ mod tests {
             "{unknown}"
         );
         assert!(resolve_with(&flags, &[], "not toml").is_err());
+    }
+
+    #[test]
+    fn whatever_is_mistyped_in_a_file_is_refused_with_the_name_that_is_meant() {
+        for (file, path, hint) in [
+            (
+                "[imprt]\nno_replace = true\n",
+                "`imprt`",
+                "is `import` meant?",
+            ),
+            ("buckt = 'lob'\n", "`buckt`", "is `bucket` meant?"),
+            (
+                "[import]\nno_repalce = true\n",
+                "`import.no_repalce`",
+                "is `no_replace` meant?",
+            ),
+            (
+                "[upload.parts]\nsize = 1\n",
+                "`upload.parts`",
+                "leave it out",
+            ),
+            ("import = true\n", "`import`", "`[import]`"),
+        ] {
+            let refused = resolve_with(&Flags::default(), &[], file).unwrap_err();
+            let told = format!("{refused} {}", refused.hint.clone().unwrap_or_default());
+            assert!(told.contains(path) && told.contains(hint), "{file}: {told}");
+        }
+        // Another tool's are fine.
+        resolve_with(&Flags::default(), &[], "jobs = 3\n[export]\nranges = 7\n").unwrap();
     }
 
     #[test]

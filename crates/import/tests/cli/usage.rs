@@ -294,40 +294,40 @@ async fn every_setting_is_shown_with_its_origin() {
     assert_shown!(command.output().await.unwrap(), @r#"
     exit status: 0
     ----- stdout -----
-    attempt_timeout                  = 1m  # default
-    bucket                           = lob-test  # environment variable `LOB_BUCKET`
-    ca_bundle                        = (not set)  # default
-    check                            = standard  # default
-    collection_pattern               = split_{N}_input  # default
-    connect_timeout                  = 30s  # default
-    count_tolerance                  = 0  # default
-    database                         = raw  # default
-    endpoint_url                     = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
-    expected_bucket_owner            = (not set)  # default
-    insert_batch_documents           = 10000  # default
-    insert_batch_size                = 4MiB  # default
-    insert_workers                   = 2  # file `lob.toml`
-    keep_previous                    = false  # default
-    legacy_ids                       = object-id  # default
-    max_shrink                       = 20%  # default
-    mongodb_connect_timeout          = 10s  # default
-    mongodb_operation_timeout        = 2m  # default
-    mongodb_pool_size                = 16  # default
-    mongodb_retry_timeout            = 20m  # default
-    mongodb_server_selection_timeout = 15s  # default
-    mongodb_uri                      = mongodb://db.example/  # environment variable `MONGODB_URI`
-    no_indexes                       = false  # default
-    no_replace                       = true  # flag `--no-replace`
-    path_style                       = false  # default
-    prefix                           = processed-splits  # default
-    profile                          = (not set)  # default
-    region                           = eu-central-1  # environment variable `AWS_REGION`
-    retry_timeout                    = 5m  # file `lob.toml`
-    run_id                           = (not set)  # default
-    split                            = all  # default
-    spool_dir                        = /spool  # environment variable `LOB_SPOOL_DIR`
-    write_concern                    = 1  # environment variable `LOB_WRITE_CONCERN`
-    write_concern_timeout            = 1m  # default
+    attempt_timeout = "1m"  # default
+    bucket = "lob-test"  # environment variable `LOB_BUCKET`
+    # ca_bundle = (not set)  # default
+    check = "standard"  # default
+    collection_pattern = "split_{N}_input"  # default
+    connect_timeout = "30s"  # default
+    count_tolerance = 0  # default
+    database = "raw"  # default
+    endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
+    # expected_bucket_owner = (not set)  # default
+    insert_batch_documents = 10000  # default
+    insert_batch_size = "4MiB"  # default
+    insert_workers = 2  # file `lob.toml`
+    keep_previous = false  # default
+    legacy_ids = "object-id"  # default
+    max_shrink = "20%"  # default
+    mongodb_connect_timeout = "10s"  # default
+    mongodb_operation_timeout = "2m"  # default
+    mongodb_pool_size = 16  # default
+    mongodb_retry_timeout = "20m"  # default
+    mongodb_server_selection_timeout = "15s"  # default
+    mongodb_uri = "mongodb://db.example/"  # environment variable `MONGODB_URI`
+    no_indexes = false  # default
+    no_replace = true  # flag `--no-replace`
+    path_style = false  # default
+    prefix = "processed-splits"  # default
+    # profile = (not set)  # default
+    region = "eu-central-1"  # environment variable `AWS_REGION`
+    retry_timeout = "5m"  # file `lob.toml`
+    # run_id = (not set)  # default
+    split = "all"  # default
+    spool_dir = "/spool"  # environment variable `LOB_SPOOL_DIR`
+    write_concern = "1"  # environment variable `LOB_WRITE_CONCERN`
+    write_concern_timeout = "1m"  # default
     ----- stderr -----
     "#);
 }

@@ -249,34 +249,34 @@ async fn every_setting_is_shown_with_its_origin() {
     assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 0
     ----- stdout -----
-    allow_partial         = false  # default
-    attempt_timeout       = 1m  # default
-    bucket                = lob-test  # environment variable `LOB_BUCKET`
-    buffer_size           = 64MiB  # default
-    ca_bundle             = (not set)  # default
-    concurrency           = 2  # file `lob.toml`
-    connect_timeout       = 30s  # default
-    endpoint_url          = http://[SERVER]  # environment variable `AWS_ENDPOINT_URL`
-    exclude               = old/**,{x,y}*  # flag `--exclude`
-    expected_bucket_owner = (not set)  # default
-    hash                  = sha256  # default
-    include               = (not set)  # default
-    manifest_dir          = artifacts/lob_data_uploads  # default
-    max_bandwidth         = (not set)  # default
-    metadata              = desk=x,team=research  # environment variable `LOB_METADATA`
-    multipart_threshold   = 5MiB  # environment variable `LOB_MULTIPART_THRESHOLD`
-    part_size             = 5MiB  # environment variable `LOB_PART_SIZE`
-    parts_in_flight       = 8  # default
-    path_style            = false  # default
-    prefix                = lob-data  # default
-    profile               = (not set)  # default
-    region                = eu-central-1  # environment variable `AWS_REGION`
-    retry_timeout         = 5m  # file `lob.toml`
-    run_id                = run-1  # flag `--run-id`
-    source_dir            = feed  # flag `--source-dir`
-    sse                   = (not set)  # default
-    sse_kms_key_id        = (not set)  # default
-    storage_class         = (not set)  # default
+    allow_partial = false  # default
+    attempt_timeout = "1m"  # default
+    bucket = "lob-test"  # environment variable `LOB_BUCKET`
+    buffer_size = "64MiB"  # default
+    # ca_bundle = (not set)  # default
+    concurrency = 2  # file `lob.toml`
+    connect_timeout = "30s"  # default
+    endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
+    exclude = ["old/**", "{x,y}*"]  # flag `--exclude`
+    # expected_bucket_owner = (not set)  # default
+    hash = "sha256"  # default
+    # include = (not set)  # default
+    manifest_dir = "artifacts/lob_data_uploads"  # default
+    # max_bandwidth = (not set)  # default
+    metadata = { desk = "x", team = "research" }  # environment variable `LOB_METADATA`
+    multipart_threshold = "5MiB"  # environment variable `LOB_MULTIPART_THRESHOLD`
+    part_size = "5MiB"  # environment variable `LOB_PART_SIZE`
+    parts_in_flight = 8  # default
+    path_style = false  # default
+    prefix = "lob-data"  # default
+    # profile = (not set)  # default
+    region = "eu-central-1"  # environment variable `AWS_REGION`
+    retry_timeout = "5m"  # file `lob.toml`
+    run_id = "run-1"  # flag `--run-id`
+    source_dir = "feed"  # flag `--source-dir`
+    # sse = (not set)  # default
+    # sse_kms_key_id = (not set)  # default
+    # storage_class = (not set)  # default
     ----- stderr -----
     "#);
 }

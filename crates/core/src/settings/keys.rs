@@ -1,0 +1,190 @@
+//! The keys of all tools, which share a file and an environment: each tool tells a key that is
+//! another's from one that is mistyped. A test compares them with what the tools have.
+
+use std::collections::BTreeSet;
+
+/// The keys of each tool, by its short name.
+const KEYS: [(&str, &[&str]); 3] = [
+    (
+        "upload",
+        &[
+            "allow_partial",
+            "attempt_timeout",
+            "bucket",
+            "buffer_size",
+            "ca_bundle",
+            "concurrency",
+            "connect_timeout",
+            "endpoint_url",
+            "exclude",
+            "expected_bucket_owner",
+            "hash",
+            "include",
+            "manifest_dir",
+            "max_bandwidth",
+            "metadata",
+            "multipart_threshold",
+            "part_size",
+            "parts_in_flight",
+            "path_style",
+            "prefix",
+            "profile",
+            "region",
+            "retry_timeout",
+            "run_id",
+            "source_dir",
+            "sse",
+            "sse_kms_key_id",
+            "storage_class",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "attempt_timeout",
+            "bucket",
+            "buffer_size",
+            "ca_bundle",
+            "checksum",
+            "collection_pattern",
+            "columns_from",
+            "columns_sample",
+            "compression",
+            "connect_timeout",
+            "database",
+            "endpoint_url",
+            "expected_bucket_owner",
+            "file_size",
+            "jobs",
+            "manifest_dir",
+            "map",
+            "max_bandwidth",
+            "max_misfits",
+            "max_shrink",
+            "mongodb_connect_timeout",
+            "mongodb_operation_timeout",
+            "mongodb_pool_size",
+            "mongodb_retry_timeout",
+            "mongodb_server_selection_timeout",
+            "mongodb_uri",
+            "part_size",
+            "parts_in_flight",
+            "path_style",
+            "prefix",
+            "profile",
+            "range_size",
+            "ranges",
+            "read_ahead",
+            "region",
+            "retry_timeout",
+            "row_group_size",
+            "run_id",
+            "snapshot",
+            "split",
+            "struct",
+            "worker",
+            "workers",
+        ],
+    ),
+    (
+        "import",
+        &[
+            "attempt_timeout",
+            "bucket",
+            "ca_bundle",
+            "check",
+            "collection_pattern",
+            "connect_timeout",
+            "count_tolerance",
+            "database",
+            "endpoint_url",
+            "expected_bucket_owner",
+            "insert_batch_documents",
+            "insert_batch_size",
+            "insert_workers",
+            "keep_previous",
+            "legacy_ids",
+            "max_shrink",
+            "mongodb_connect_timeout",
+            "mongodb_operation_timeout",
+            "mongodb_pool_size",
+            "mongodb_retry_timeout",
+            "mongodb_server_selection_timeout",
+            "mongodb_uri",
+            "no_indexes",
+            "no_replace",
+            "path_style",
+            "prefix",
+            "profile",
+            "region",
+            "retry_timeout",
+            "run_id",
+            "split",
+            "spool_dir",
+            "write_concern",
+            "write_concern_timeout",
+        ],
+    ),
+];
+
+/// The nearest name is suggested if it is at least so near, of 1.
+const NEAR: f64 = 0.75;
+
+/// The keys of one tool; none where there is no such tool.
+pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {
+    let found = KEYS.iter().find(|(name, _)| *name == tool);
+    found.map(|(_, keys)| *keys)
+}
+
+/// The short names of the tools, which are the sections of a file.
+pub(super) fn tools() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(tool, _)| *tool)
+}
+
+/// The keys of all tools together.
+pub(super) fn all() -> BTreeSet<&'static str> {
+    KEYS.iter().flat_map(|(_, keys)| *keys).copied().collect()
+}
+
+/// The environment variables of all tools.
+pub(super) fn variables() -> BTreeSet<String> {
+    let shared = all().into_iter().map(|key| variable("LOB_", key));
+    let own = KEYS.iter().flat_map(|(tool, keys)| {
+        let prefix = variable("LOB_", &format!("{tool}_"));
+        keys.iter().map(move |key| variable(&prefix, key))
+    });
+    shared.chain(own).collect()
+}
+
+/// The variable that sets a key.
+pub(super) fn variable(prefix: &str, key: &str) -> String {
+    format!("{prefix}{}", key.to_uppercase())
+}
+
+/// The name that `mistyped` is most like, if it is like any.
+pub(super) fn nearest<'a>(
+    mistyped: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(mistyped, name);
+    let names = names.into_iter().map(|name| (likeness(name), name));
+    let nearest = names.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    nearest
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_is_known_and_a_name_of_kubernetes_is_none() {
+        let known = variables();
+        let nearest = |name| nearest(name, known.iter().map(String::as_str));
+        assert_eq!(nearest("LOB_BUKET"), Some("LOB_BUCKET"));
+        assert_eq!(nearest("LOB_EXPROT_PREFIX"), Some("LOB_EXPORT_PREFIX"));
+        assert_eq!(nearest("LOB_UPLOAD_SERVICE_HOST"), None);
+        assert_eq!(nearest("LOB_IMPORT_PORT_80_TCP_ADDR"), None);
+    }
+}

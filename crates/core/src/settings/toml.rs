@@ -1,0 +1,20 @@
+//! Values of settings as TOML, so that what `--show-settings` prints is a settings file.
+
+use figment::value::Value;
+
+use crate::redact::redact;
+
+/// `value` as it stands behind the `=`; `None` for what cannot be written there: an absent value, or
+/// one with a secret in it.
+pub(super) fn of(value: &Value) -> Option<String> {
+    let mut text = String::new();
+    let toml: ::toml::Value = match value {
+        Value::Empty(..) => return None,
+        Value::Array(_, items) if items.is_empty() => return None,
+        Value::Dict(_, table) if table.is_empty() => return None,
+        value => value.deserialize().ok()?,
+    };
+    let serializer = ::toml::ser::ValueSerializer::new(&mut text);
+    serde::Serialize::serialize(&toml, serializer).ok()?;
+    (redact(&text) == text).then_some(text)
+}
