@@ -1,25 +1,29 @@
 //! What every binary does around its pipeline: parse, log, show progress, listen for signals,
 //! print the result or the error, and end with the right status.
 //!
-//! stdout is the result and nothing else; everything else goes to stderr, redacted.
+//! stdout is the result and nothing else; everything else goes to stderr.
 
 mod allocator;
 mod bars;
 mod logging;
+mod output;
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, ValueEnum};
+pub(crate) use output::write_stderr;
+use output::write_stdout;
 
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
+use crate::printable::printable;
 use crate::progress::{Hidden, LineForm, LogLines, Progress};
-use crate::redact::{redact, remember, remember_password_of};
+use crate::redact::{remember, remember_password_of};
 use crate::report;
 use crate::settings::{Resolved, Sources};
 
@@ -112,42 +116,39 @@ impl Context {
 /// What a successful command prints on stdout.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    text: String,
+    lines: Vec<String>,
     json: serde_json::Value,
     /// Whether it tells of something that was done, and not only what was asked for.
     is_done: bool,
 }
 
 impl Outcome {
-    /// A summary of what was done, for people, and the same for machines. That it cannot be printed
+    /// A summary of what was done, line by line for people, and the same for machines. That it cannot be printed
     /// undoes nothing and is no failure.
-    pub fn new(text: impl Into<String>, json: serde_json::Value) -> Self {
+    pub fn new(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
-            text: text.into(),
+            lines,
             json,
             is_done: true,
         }
     }
 
     /// What somebody wanted to know: there is nothing else, so that it must be printed.
-    pub fn answer(text: impl Into<String>, json: serde_json::Value) -> Self {
+    pub fn answer(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             is_done: false,
-            ..Self::new(text, json)
+            ..Self::new(lines, json)
         }
     }
 
     /// The answer to `--show-settings`.
     pub fn settings<S>(resolved: &Resolved<S>) -> Self {
         let lines = resolved.origins.iter().map(|o| match &o.toml {
-            Some(toml) => format!("{} = {toml}  # {}\n", o.key, o.origin),
+            Some(toml) => format!("{} = {toml}  # {}", o.key, o.origin),
             // What cannot stand in a file, or has nothing to say there.
-            None => format!("# {} = {}  # {}\n", o.key, o.value, o.origin),
+            None => format!("# {} = {}  # {}", o.key, o.value, o.origin),
         });
-        Self::answer(
-            lines.collect::<String>(),
-            serde_json::json!(resolved.origins),
-        )
+        Self::answer(lines.collect(), serde_json::json!(resolved.origins))
     }
 }
 
@@ -167,10 +168,10 @@ pub fn main<A: CommandLine>(
         Ok(args) => args,
         // Help and version are results, wrong usage is not.
         Err(error) if error.use_stderr() => {
-            write_stderr(error.render().to_string().trim_end());
+            wrong_usage::<A>(&error).lines().for_each(write_stderr);
             return ExitStatus::Usage.into();
         }
-        Err(help) => return print(&help.render().to_string()),
+        Err(help) => return print(help.render().to_string().lines()),
     };
     let common = args.common().clone();
     redact_panics();
@@ -206,7 +207,8 @@ pub fn main<A: CommandLine>(
     match result {
         Ok(outcome) => tell(&outcome, common.json),
         Err(error) => {
-            write_stderr(report::render(&error).trim_end());
+            let lines = report::lines(&error);
+            lines.iter().for_each(|line| write_stderr(line));
             ExitStatus::of(&error).into()
         }
     }
@@ -248,14 +250,15 @@ fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::Mu
 
 /// Prints the result. What was done stands whether or not that succeeds: then the log has it.
 fn tell(outcome: &Outcome, json: bool) -> ExitCode {
-    let text = match json {
-        true => format!("{}\n", outcome.json),
-        false => outcome.text.clone(),
+    let lines = match json {
+        true => vec![outcome.json.to_string()],
+        false => outcome.lines.clone(),
     };
+    let lines = lines.iter().map(String::as_str);
     if !outcome.is_done {
-        return print(&text);
+        return print(lines);
     }
-    if let Err(error) = write_stdout(&text) {
+    if let Err(error) = write_stdout(lines) {
         let result = &outcome.json;
         tracing::warn!(%error, %result, "all is done, but the result cannot be written to stdout");
     }
@@ -263,8 +266,8 @@ fn tell(outcome: &Outcome, json: bool) -> ExitCode {
 }
 
 /// Prints what was asked for. A reader that has gone away, as in `… | head`, is no failure.
-fn print(text: &str) -> ExitCode {
-    match write_stdout(text) {
+fn print<'a>(lines: impl IntoIterator<Item = &'a str>) -> ExitCode {
+    match write_stdout(lines) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             write_stderr(&format!("error: the result cannot be written: {error}"));
             ExitStatus::Failed.into()
@@ -273,16 +276,14 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Writes to stdout, without secrets.
-fn write_stdout(text: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(redact(text).as_bytes())?;
-    stdout.flush()
-}
-
-/// Writes a line to stderr, without secrets.
-pub(crate) fn write_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", redact(line));
+/// What clap says of arguments. It quotes them between lines of its own, so it is given them as they
+/// may be shown.
+fn wrong_usage<A: Parser>(error: &clap::Error) -> String {
+    let shown = std::env::args_os().map(|arg| printable(&arg.to_string_lossy()).into_owned());
+    match A::try_parse_from(shown) {
+        Err(error) => error.render().to_string(),
+        Ok(_) => printable(error.render().to_string().trim_end()).into_owned(),
+    }
 }
 
 /// What must not be printed although no setting holds it: the SDK's own variables, and passwords
@@ -303,6 +304,8 @@ fn remember_secrets() {
 /// Panic texts of libraries can hold secrets as well.
 fn redact_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        write_stderr(&format!("internal error: {panic}"))
+        // The place ends with a line of its own.
+        let panic = panic.to_string().replacen(":\n", ": ", 1);
+        write_stderr(&format!("internal error: {panic}"));
     }));
 }

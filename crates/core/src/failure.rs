@@ -95,6 +95,7 @@ pub struct Failure {
     pub hint: Option<String>,
     is_lasting: bool,
     message: String,
+    details: Vec<String>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -107,8 +108,21 @@ impl Failure {
             hint: None,
             is_lasting: false,
             message: message.into(),
+            details: Vec::new(),
             source: None,
         }
+    }
+
+    /// What the message is about, one line each.
+    pub fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    /// Adds what the message is about, such as each object that is not what it should be.
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
     }
 
     /// Bytes, counts or digests differ: [`ExitStatus::Integrity`].

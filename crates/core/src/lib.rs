@@ -17,6 +17,7 @@ pub mod object_settings;
 pub mod part;
 pub mod part_settings;
 pub mod percent;
+mod printable;
 pub mod progress;
 pub mod redact;
 pub mod report;

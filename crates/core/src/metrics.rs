@@ -127,10 +127,13 @@ impl MetricsSnapshot {
     }
 
     /// A line of a summary that tells of retries; nothing where there were none.
-    pub fn retries_line(&self) -> String {
+    pub fn retries_line(&self) -> Option<String> {
         match self.retries() {
-            0 => String::new(),
-            retries => format!("{retries} of {} requests were retried\n", self.requests()),
+            0 => None,
+            retries => Some(format!(
+                "{retries} of {} requests were retried",
+                self.requests()
+            )),
         }
     }
 

@@ -1,29 +1,35 @@
 //! How a failed command is told: `error:`, each cause once, and what to do about it.
 
-use std::fmt::Write as _;
+use std::error::Error;
 use std::io;
 
 use crate::failure::Failure;
 use crate::redact::redact;
 use crate::store::StoreError;
 
-/// The text for stderr, without secrets.
-pub fn render(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error}\n");
+/// The lines for stderr, without secrets.
+pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
     let mut last = error.to_string();
+    let mut lines = vec![format!("error: {last}")];
+    lines.extend(details(error.as_ref()));
     for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
+        let text = cause.to_string();
         // Many libraries repeat their source in their own text.
-        if cause.is_empty() || last.contains(&cause) {
+        if text.is_empty() || last.contains(&text) {
             continue;
         }
-        let _ = writeln!(text, "  Caused by: {}", cause.replace('\n', "\n    "));
-        last = cause;
+        lines.push(format!("  Caused by: {text}"));
+        lines.extend(details(cause));
+        last = text;
     }
-    for hint in hints(error) {
-        let _ = writeln!(text, "hint: {hint}");
-    }
-    redact(&text)
+    lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
+    lines.iter().map(|line| redact(line)).collect()
+}
+
+fn details(error: &(dyn Error + 'static)) -> impl Iterator<Item = String> {
+    let failure = error.downcast_ref::<Failure>();
+    let details = failure.map(Failure::details).unwrap_or_default();
+    details.iter().map(|detail| format!("    {detail}"))
 }
 
 fn hints(error: &anyhow::Error) -> Vec<String> {
@@ -73,7 +79,8 @@ mod tests {
         for (code, part) in [(24, "ulimit -n"), (28, "free space"), (122, "quota")] {
             let error = io::Error::from_raw_os_error(code);
             let error = Err::<(), _>(error).context("`a` is not sent").unwrap_err();
-            assert!(render(&error).contains(part), "{}", render(&error));
+            let told = lines(&error).concat();
+            assert!(told.contains(part), "{told}");
         }
     }
 
@@ -87,10 +94,22 @@ mod tests {
             .context("failed to export")
             .unwrap_err();
         assert_eq!(
-            render(&error),
-            "error: failed to export\n  \
-             Caused by: no server at `h`: refused for ***\n\
-             hint: start it\n"
+            lines(&error),
+            [
+                "error: failed to export",
+                "  Caused by: no server at `h`: refused for ***",
+                "hint: start it",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_message_is_about_has_lines_of_its_own() {
+        let about = |what: &str| Failure::integrity(what).with_details(vec!["`a`".to_owned()]);
+        let error = anyhow::Error::from(about("outer").caused_by(about("inner")));
+        assert_eq!(
+            lines(&error),
+            ["error: outer", "    `a`", "  Caused by: inner", "    `a`"]
         );
     }
 }

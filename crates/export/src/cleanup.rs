@@ -1,8 +1,6 @@
 //! `lob-export cleanup RUN`: what a run left open in the bucket, where it takes space and costs
 //! money without being seen.
 
-use std::fmt::Write as _;
-
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation, abort_uploads};
@@ -120,25 +118,27 @@ fn outcome(
     aborted: bool,
     committed: bool,
 ) -> Outcome {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for Leftover { key, upload } in leftovers {
         let since = match upload.initiated {
             Some(time) => time.to_string(),
             None => "an unknown time".to_owned(),
         };
-        let _ = writeln!(text, "{}  open since {since}", store.url(key));
+        lines.push(format!("{}  open since {since}", store.url(key)));
     }
     let count = leftovers.len();
-    text += &match (count, aborted) {
-        (0, _) => format!("run `{id}` left no upload open that no record names\n"),
-        (_, true) => format!("{count} uploads of run `{id}` were aborted\n"),
+    lines.push(match (count, aborted) {
+        (0, _) => format!("run `{id}` left no upload open that no record names"),
+        (_, true) => format!("{count} uploads of run `{id}` were aborted"),
         (_, false) => format!(
             "{count} uploads of run `{id}` are open that no record names, perhaps those of a \
-             process that works on it; --yes aborts them\n"
+             process that works on it; --yes aborts them"
         ),
-    };
+    });
     if !committed {
-        text += &format!("the run is not complete: `--run-id {id}` resumes it\n");
+        lines.push(format!(
+            "the run is not complete: `--run-id {id}` resumes it"
+        ));
     }
     let uploads: Vec<_> = leftovers
         .iter()
@@ -157,7 +157,7 @@ fn outcome(
         "uploads": uploads,
     });
     match aborted {
-        true => Outcome::new(text, json),
-        false => Outcome::answer(text, json),
+        true => Outcome::new(lines, json),
+        false => Outcome::answer(lines, json),
     }
 }

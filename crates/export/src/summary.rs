@@ -1,7 +1,5 @@
 //! What an export prints when it is done.
 
-use std::fmt::Write as _;
-
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
 use lob_core::run::OpenRun;
@@ -19,33 +17,31 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
     let files = manifest.splits.iter().flat_map(|split| &split.files);
     let size = ByteSize::b(files.map(|file| file.file.size_bytes).sum());
     let metrics = &exported.metrics;
-    let mut text = format!(
-        "run {}: {} documents of {} splits ",
+    let what = match exported.was_committed {
+        true => format!("are there as the manifest says, {size}"),
+        false => format!("exported, {size} in {:.1} s", metrics.seconds),
+    };
+    let mut lines = vec![format!(
+        "run {}: {} documents of {} splits {what}",
         manifest.run_id,
         manifest.total_documents,
         manifest.splits.len(),
-    );
-    let _ = if exported.was_committed {
-        writeln!(text, "are there as the manifest says, {size}")
-    } else {
-        writeln!(text, "exported, {size} in {:.1} s", metrics.seconds)
-    };
+    )];
     for split in &manifest.splits {
-        let _ = writeln!(
-            text,
+        lines.push(format!(
             "  {}: {} documents in {} files, digest {}",
             split.collection,
             split.num_documents,
             split.files.len(),
             split.digest,
-        );
+        ));
         let (rows, counts) = (split.residual_rows, split.column_counts.as_ref());
         for line in misfits::lines(rows, split.num_documents, counts) {
-            let _ = writeln!(text, "    {line}");
+            lines.push(format!("    {line}"));
         }
     }
-    let _ = writeln!(text, "manifest {}", exported.manifest_url);
-    text.push_str(&metrics.retries_line());
+    lines.push(format!("manifest {}", exported.manifest_url));
+    lines.extend(metrics.retries_line());
     let json = json!({
         "run_id": manifest.run_id,
         "manifest": exported.manifest_url,
@@ -66,7 +62,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
         })).collect::<Vec<_>>(),
         "metrics": metrics,
     });
-    Outcome::new(text, json)
+    Outcome::new(lines, json)
 }
 
 /// A plan: what workers have to be told.
@@ -77,27 +73,26 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
     };
     let id = run.location.id();
     let ranges: u32 = plan.splits.iter().map(|split| split.range_count()).sum();
-    let mut text = format!(
-        "run {id}: {ranges} ranges of {} splits\n",
+    let mut lines = vec![format!(
+        "run {id}: {ranges} ranges of {} splits",
         plan.splits.len()
-    );
+    )];
     for split in &plan.splits {
-        let _ = writeln!(
-            text,
+        lines.push(format!(
             "  {}: about {} documents in {} ranges",
             split.collection,
             split.estimated_documents,
             split.range_count(),
-        );
+        ));
     }
-    text.push_str(&if is_committed {
-        "the run is complete\n".to_owned()
+    if is_committed {
+        lines.push("the run is complete".to_owned());
     } else {
-        format!(
-            "work      lob-export work --run-id {id} --worker K/N, for each K from 0 to N-1\n\
-             commit    lob-export commit --run-id {id}\n"
-        )
-    });
+        lines.push(format!(
+            "work      lob-export work --run-id {id} --worker K/N, for each K from 0 to N-1"
+        ));
+        lines.push(format!("commit    lob-export commit --run-id {id}"));
+    }
     let json = json!({
         "run_id": id,
         "committed": is_committed,
@@ -111,21 +106,21 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
         })).collect::<Vec<_>>(),
     });
     // A caller without the run's id cannot go on.
-    Outcome::answer(text, json)
+    Outcome::answer(lines, json)
 }
 
 /// What one worker did.
 pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Context) -> Outcome {
     let (id, metrics) = (run.location.id(), context.metrics.snapshot());
-    let mut text = format!(
-        "run {id}, worker {worker}: {} ranges are exported; {} documents in {} files, {} in {:.1} s\n",
+    let mut lines = vec![format!(
+        "run {id}, worker {worker}: {} ranges are exported; {} documents in {} files, {} in {:.1} s",
         tally.ranges,
         tally.documents,
         tally.files,
         ByteSize::b(tally.bytes),
         metrics.seconds,
-    );
-    text.push_str(&metrics.retries_line());
+    )];
+    lines.extend(metrics.retries_line());
     let json = json!({
         "run_id": id,
         "worker": worker,
@@ -135,5 +130,5 @@ pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Con
         "bytes": tally.bytes,
         "metrics": metrics,
     });
-    Outcome::new(text, json)
+    Outcome::new(lines, json)
 }

@@ -269,13 +269,14 @@ async fn refuse(
     for position in &positions {
         give_up(loader.entries, &opened[*position]).await;
     }
-    let messages: Vec<_> = missing.iter().map(|file| file.message.as_str()).collect();
-    let (run, messages) = (loader.run.id(), messages.join("\n"));
-    let message = format!("run `{run}` is not what its manifest says:\n{messages}");
+    let messages = missing.iter().map(|file| file.message.clone()).collect();
+    let run = loader.run.id();
+    let message = format!("run `{run}` is not what its manifest says:");
     let others = opened.iter().enumerate();
     let others = others.filter(|(position, _)| !positions.contains(position));
     let others = others.map(|(_, split)| split.split.split_id).collect();
-    with_others(Failure::integrity(message).into(), run, others)
+    let failure = Failure::integrity(message).with_details(messages);
+    with_others(failure.into(), run, others)
 }
 
 /// Nothing stays of a split that is not what it should be: it would be taken up again. What there is

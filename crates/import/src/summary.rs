@@ -1,7 +1,5 @@
 //! What an import prints when it is done, and the list of runs.
 
-use std::fmt::Write as _;
-
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
@@ -15,30 +13,32 @@ use crate::runs::Listed;
 pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome {
     let documents: u64 = imported.splits.iter().map(|split| split.documents).sum();
     let bytes: u64 = imported.splits.iter().map(|split| split.bytes).sum();
-    let mut text = format!(
-        "run {}: {documents} documents of {} splits imported into `{}`, {} in {:.1} s\n",
+    let mut lines = vec![format!(
+        "run {}: {documents} documents of {} splits imported into `{}`, {} in {:.1} s",
         imported.run_id,
         imported.splits.len(),
         imported.database,
         ByteSize(bytes),
         metrics.seconds,
-    );
+    )];
     for split in &imported.splits {
-        let _ = write!(text, "  {}: {} documents", split.target, split.documents);
-        let _ = match split.digest {
-            Some(digest) => writeln!(text, ", digest {digest}"),
-            None => writeln!(text),
-        };
+        let digest = split.digest.map(|digest| format!(", digest {digest}"));
+        lines.push(format!(
+            "  {}: {} documents{}",
+            split.target,
+            split.documents,
+            digest.unwrap_or_default()
+        ));
         if split.was_in_place {
-            let _ = writeln!(text, "    was in its place by an import that did not end");
+            lines.push("    was in its place by an import that did not end".to_owned());
         } else if split.kept_files > 0 {
-            let _ = writeln!(text, "    {} data files were there", split.kept_files);
+            lines.push(format!("    {} data files were there", split.kept_files));
         }
         if let Some(previous) = &split.previous {
-            let _ = writeln!(text, "    the collection before it is `{previous}` now");
+            lines.push(format!("    the collection before it is `{previous}` now"));
         }
     }
-    text.push_str(&metrics.retries_line());
+    lines.extend(metrics.retries_line());
     let json = json!({
         "run_id": imported.run_id,
         "database": imported.database,
@@ -55,21 +55,20 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
         })).collect::<Vec<_>>(),
         "metrics": metrics,
     });
-    Outcome::new(text, json)
+    Outcome::new(lines, json)
 }
 
 /// The list of the runs below `url`, the latest last.
 pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if listed.is_empty() {
-        let _ = writeln!(text, "there is no run below `{url}`");
+        lines.push(format!("there is no run below `{url}`"));
     }
     let mut entries = Vec::new();
     for (id, listed) in listed {
         let error = match listed {
             Listed::Export(manifest) => {
-                let _ = writeln!(
-                    text,
+                lines.push(format!(
                     "{id}  {:.0}  {} splits  {} documents{}",
                     manifest.export_timestamp,
                     manifest.num_splits,
@@ -79,7 +78,7 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
                     } else {
                         ""
                     },
-                );
+                ));
                 entries.push(json!({
                     "run_id": id,
                     "export_timestamp": manifest.export_timestamp,
@@ -92,8 +91,8 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
             Listed::OtherTool(tool) => format!("`{tool}` wrote it"),
             Listed::Unreadable(error) => error.to_string(),
         };
-        let _ = writeln!(text, "{id}  cannot be imported: {error}");
+        lines.push(format!("{id}  cannot be imported: {error}"));
         entries.push(json!({ "run_id": id, "error": error }));
     }
-    Outcome::answer(text, json!({ "runs": entries }))
+    Outcome::answer(lines, json!({ "runs": entries }))
 }

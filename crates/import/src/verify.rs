@@ -3,8 +3,6 @@
 //! Every document is read, and their digest is compared. A run of the original has no digest: there
 //! the documents are counted.
 
-use std::fmt::Write as _;
-
 use lob_columns::Digest;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
@@ -76,11 +74,8 @@ async fn verify_splits(
         return Ok(verified);
     }
     let id = run.location.id();
-    let message = format!(
-        "the target collections are not what run `{id}` holds:\n{}",
-        differing.join("\n")
-    );
-    Err(Failure::integrity(message).into())
+    let message = format!("the target collections are not what run `{id}` holds:");
+    Err(Failure::integrity(message).with_details(differing).into())
 }
 
 /// The collection, or how it is not what the manifest says.
@@ -137,16 +132,16 @@ fn outcome(
 ) -> Outcome {
     let documents: u64 = verified.iter().map(|split| split.documents).sum();
     let (count, database) = (verified.len(), &settings.database);
-    let mut text = format!(
-        "run {id}: {documents} documents of {count} splits are in `{database}` as the manifest says\n"
-    );
-    for split in verified {
-        let _ = write!(text, "  {}: {} documents", split.target, split.documents);
-        let _ = match split.digest {
-            Some(digest) => writeln!(text, ", all read, digest {digest}"),
-            None => writeln!(text, ", counted: a run of the original has no digest"),
+    let mut lines = vec![format!(
+        "run {id}: {documents} documents of {count} splits are in `{database}` as the manifest says"
+    )];
+    lines.extend(verified.iter().map(|split| {
+        let how = match split.digest {
+            Some(digest) => format!("all read, digest {digest}"),
+            None => "counted: a run of the original has no digest".to_owned(),
         };
-    }
+        format!("  {}: {} documents, {how}", split.target, split.documents)
+    }));
     let json = json!({
         "run_id": id,
         "database": database,
@@ -160,5 +155,5 @@ fn outcome(
         "verified": true,
         "metrics": context.metrics.snapshot(),
     });
-    Outcome::answer(text, json)
+    Outcome::answer(lines, json)
 }

@@ -1,8 +1,6 @@
 //! `lob-upload cleanup RUN`: what a run left open in the bucket, where it takes space and costs
 //! money without being seen.
 
-use std::fmt::Write as _;
-
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::run::{FoundRun, OpenRun, RunId, RunLocation, abort_uploads};
@@ -93,7 +91,7 @@ fn outcome(
     committed: bool,
     folder: &str,
 ) -> Outcome {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for leftover in leftovers {
         let since = leftover.upload.initiated;
         let parts = match (&leftover.parts, leftover.bytes()) {
@@ -102,26 +100,25 @@ fn outcome(
             }
             _ => "an unknown number of parts".to_owned(),
         };
-        let _ = writeln!(
-            text,
+        lines.push(format!(
             "{}  {parts}, open since {}",
             store.url(&leftover.key),
             since.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
-        );
+        ));
     }
     let count = leftovers.len();
-    text += &match (count, aborted, committed) {
-        (0, ..) => format!("run `{id}` left no upload open\n"),
-        (_, true, _) => format!("{count} uploads of run `{id}` were aborted\n"),
-        (_, false, true) => format!("{count} uploads of run `{id}` are open; --yes aborts them\n"),
+    lines.push(match (count, aborted, committed) {
+        (0, ..) => format!("run `{id}` left no upload open"),
+        (_, true, _) => format!("{count} uploads of run `{id}` were aborted"),
+        (_, false, true) => format!("{count} uploads of run `{id}` are open; --yes aborts them"),
         (_, false, false) => format!(
             "{count} uploads of run `{id}` are open; the run is not complete, and \
-             `--run-id {id}` resumes it, or --yes aborts them\n"
+             `--run-id {id}` resumes it, or --yes aborts them"
         ),
-    };
+    });
     if !committed {
         let folder = store.url(folder);
-        text += &format!("objects that were complete stay below `{folder}`\n");
+        lines.push(format!("objects that were complete stay below `{folder}`"));
     }
     let uploads: Vec<_> = leftovers
         .iter()
@@ -142,7 +139,7 @@ fn outcome(
         "uploads": uploads,
     });
     match aborted {
-        true => Outcome::new(text, json),
-        false => Outcome::answer(text, json),
+        true => Outcome::new(lines, json),
+        false => Outcome::answer(lines, json),
     }
 }

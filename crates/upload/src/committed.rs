@@ -119,10 +119,12 @@ impl CommittedRun {
     }
 
     /// The line of a summary that tells of files without which the run was published, if there are.
-    pub(crate) fn failed_line(&self) -> String {
+    pub(crate) fn failed_line(&self) -> Option<String> {
         match self.manifest.num_failed {
-            0 => String::new(),
-            failed => format!("failed    {failed} files that the run was published without\n"),
+            0 => None,
+            failed => Some(format!(
+                "failed    {failed} files that the run was published without"
+            )),
         }
     }
 
@@ -130,14 +132,13 @@ impl CommittedRun {
     ///
     /// # Errors
     /// All `differences`, exit status 3.
-    pub(crate) fn refuse(&self, differences: &[String]) -> Result<(), Failure> {
+    pub(crate) fn refuse(&self, differences: Vec<String>) -> Result<(), Failure> {
         if differences.is_empty() {
             return Ok(());
         }
         let id = self.run.location.id();
-        let differences = differences.join("\n");
-        let message = format!("run `{id}` is not what its manifest says:\n{differences}");
-        Err(Failure::integrity(message))
+        let message = format!("run `{id}` is not what its manifest says:");
+        Err(Failure::integrity(message).with_details(differences))
     }
 }
 

@@ -1,7 +1,5 @@
 //! What an upload would do, without a request and without a trace.
 
-use std::fmt::Write as _;
-
 use lob_core::cli::Outcome;
 use lob_core::failure::Failure;
 use lob_core::part::PartBudget;
@@ -56,24 +54,21 @@ pub(crate) fn outcome(
         requests += REQUESTS_OF_A_MULTIPART_PROBE;
     }
 
-    let mut text = format!("{:>15}  {:>5}  file\n", "bytes", "parts");
-    for file in &files {
+    let mut lines = vec![format!("{:>15}  {:>5}  file", "bytes", "parts")];
+    lines.extend(files.iter().map(|file| {
         let (path, size, parts) = (file.relative_path, file.size_bytes, file.parts);
-        let _ = writeln!(text, "{size:>15}  {parts:>5}  {path}");
-    }
-    let megabytes = bytes as f64 / MIB;
-    let _ = write!(
-        text,
-        "\nrun       {run}\n\
-         files     {}\n\
-         size      {megabytes:.2} MiB\n\
-         parts     {parts}\n\
-         requests  about {requests}, and one for each retry\n\
-         manifest  about {:.2} MiB\n\
-         nothing was sent: this was a dry run\n",
-        files.len(),
-        manifest_bytes as f64 / MIB,
-    );
+        format!("{size:>15}  {parts:>5}  {path}")
+    }));
+    lines.extend([
+        String::new(),
+        format!("run       {run}"),
+        format!("files     {}", files.len()),
+        format!("size      {:.2} MiB", bytes as f64 / MIB),
+        format!("parts     {parts}"),
+        format!("requests  about {requests}, and one for each retry"),
+        format!("manifest  about {:.2} MiB", manifest_bytes as f64 / MIB),
+        "nothing was sent: this was a dry run".to_owned(),
+    ]);
     let json = serde_json::json!({
         "dry_run": true,
         "run": run,
@@ -84,7 +79,7 @@ pub(crate) fn outcome(
         "manifest_bytes": manifest_bytes,
         "planned": files,
     });
-    Ok(Outcome::answer(text, json))
+    Ok(Outcome::answer(lines, json))
 }
 
 fn planned<'a>(settings: &Settings, budget: &PartBudget, file: &'a SourceFile) -> PlannedFile<'a> {

@@ -57,7 +57,7 @@ pub(crate) async fn restore(
         .buffer_unordered(FILES_AT_ONCE)
         .try_collect::<Vec<_>>();
     let fetched = context.interrupt.or(fetching).await?;
-    committed.refuse(&fetched.into_iter().flatten().collect::<Vec<_>>())?;
+    committed.refuse(fetched.into_iter().flatten().collect())?;
     Ok(outcome(&committed, &directory, missing.len(), context))
 }
 
@@ -226,15 +226,14 @@ fn outcome(
         committed.bytes(),
     );
     let there = files - fetched;
-    let mut text = format!(
-        "run       {id}\n\
-         folder    {}\n\
-         files     {files}, of which {there} were there\n\
-         verified  {:.2} MiB, every byte was hashed\n",
-        directory.display(),
-        bytes as f64 / MIB,
-    );
-    text += &committed.failed_line();
+    let mebibytes = bytes as f64 / MIB;
+    let mut lines = vec![
+        format!("run       {id}"),
+        format!("folder    {}", directory.display()),
+        format!("files     {files}, of which {there} were there"),
+        format!("verified  {mebibytes:.2} MiB, every byte was hashed"),
+    ];
+    lines.extend(committed.failed_line());
     let json = serde_json::json!({
         "run_id": id,
         "directory": directory,
@@ -246,5 +245,5 @@ fn outcome(
         "verified": true,
         "metrics": context.metrics.snapshot(),
     });
-    Outcome::new(text, json)
+    Outcome::new(lines, json)
 }

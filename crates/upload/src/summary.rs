@@ -48,40 +48,42 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     let megabytes = sent as f64 / MIB;
     let speed = megabytes / seconds;
     let retries = metrics.retries();
-    let mut text = format!(
-        "run       {id}\n\
-         files     {}\n\
-         rows      {}\n",
-        manifest.num_successful, manifest.total_rows,
-    );
+    let mut lines = vec![
+        format!("run       {id}"),
+        format!("files     {}", manifest.num_successful),
+        format!("rows      {}", manifest.total_rows),
+    ];
     for failed in &manifest.failed {
-        text += &format!("failed    {}: {}\n", failed.relative_path, failed.error);
+        let (path, error) = (&failed.relative_path, &failed.error);
+        lines.push(format!("failed    {path}: {error}"));
     }
-    text += &match uploaded.was_committed {
+    lines.push(match uploaded.was_committed {
         true => format!(
-            "uploaded  nothing: the run is complete, its {:.2} MiB are there as the manifest says\n",
+            "uploaded  nothing: the run is complete, its {:.2} MiB are there as the manifest says",
             manifest.total_size_mb
         ),
-        false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)\n"),
-    };
+        false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)"),
+    });
     if *kept != Kept::default() {
-        text += &format!(
-            "resumed   {} files and {} parts were there, {:.2} MiB were read again to prove it\n",
+        lines.push(format!(
+            "resumed   {} files and {} parts were there, {:.2} MiB were read again to prove it",
             kept.files,
             kept.parts,
             kept.bytes as f64 / MIB
-        );
+        ));
     }
     if !uploaded.appeared.is_empty() {
         let count = uploaded.appeared.len();
-        text += &format!("new       {count} files came meanwhile and are not part of the run\n");
+        lines.push(format!(
+            "new       {count} files came meanwhile and are not part of the run"
+        ));
     }
     if retries > 0 {
-        text += &format!("retries   {retries}\n");
+        lines.push(format!("retries   {retries}"));
     }
-    text += &format!("manifest  {url}\n");
+    lines.push(format!("manifest  {url}"));
     if let Some(path) = &uploaded.local_copy {
-        text += &format!("copy      {}\n", path.display());
+        lines.push(format!("copy      {}", path.display()));
     }
     let json = serde_json::json!({
         "run_id": id,
@@ -102,5 +104,5 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
         "local_copy": uploaded.local_copy,
         "metrics": metrics,
     });
-    Outcome::new(text, json)
+    Outcome::new(lines, json)
 }

@@ -36,20 +36,19 @@ pub(crate) async fn verify(
         .buffered(OBJECTS_AT_ONCE)
         .try_collect::<Vec<_>>();
     let looked = context.interrupt.or(looking).await?;
-    committed.refuse(&looked.into_iter().flatten().collect::<Vec<_>>())?;
+    committed.refuse(looked.into_iter().flatten().collect())?;
     let how = match full {
         true => "every byte was read and hashed",
         false => "size, checksum and token of every object were asked for",
     };
     let (id, manifest) = (committed.run.location.id(), &committed.manifest);
-    let mut text = format!(
-        "run       {id}\n\
-         files     {files}\n\
-         size      {:.2} MiB\n\
-         verified  {how}\n",
-        manifest.total_size_mb
-    );
-    text += &committed.failed_line();
+    let mut lines = vec![
+        format!("run       {id}"),
+        format!("files     {files}"),
+        format!("size      {:.2} MiB", manifest.total_size_mb),
+        format!("verified  {how}"),
+    ];
+    lines.extend(committed.failed_line());
     let json = serde_json::json!({
         "run_id": id,
         "failed": manifest.num_failed,
@@ -59,7 +58,7 @@ pub(crate) async fn verify(
         "verified": true,
         "metrics": context.metrics.snapshot(),
     });
-    Ok(Outcome::answer(text, json))
+    Ok(Outcome::answer(lines, json))
 }
 
 /// Says how an object is not what the manifest says, if it is not.

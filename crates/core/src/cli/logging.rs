@@ -1,4 +1,4 @@
-//! The log: on stderr, around the bars, without secrets.
+//! The log: on stderr, around the bars, one line an event, without secrets.
 
 use std::io::{self, Write};
 
@@ -6,9 +6,9 @@ use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::output::write_stderr;
 use super::{CommonArgs, LogFormat};
 use crate::failure::Failure;
-use crate::redact::redact;
 
 /// Our own events from `info` on; of the libraries only what went wrong.
 const DEFAULT_FILTER: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
@@ -66,10 +66,8 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let text = redact(&String::from_utf8_lossy(&self.bytes));
-        let write = || {
-            let _ = io::stderr().lock().write_all(text.as_bytes());
-        };
+        let text = String::from_utf8_lossy(&self.bytes);
+        let write = || write_stderr(text.trim_end());
         match &self.bars {
             Some(bars) => bars.suspend(write),
             None => write(),

@@ -10,6 +10,7 @@ mod cleanup;
 mod dry_run;
 mod endpoints;
 mod flow;
+mod foreign_text;
 mod happy_path;
 mod hints;
 mod interrupts;

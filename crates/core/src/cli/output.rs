@@ -1,0 +1,26 @@
+//! The last step of all output: what leaves the process leaves here, line by line and printable.
+
+use std::io::{self, Write as _};
+
+use crate::printable::printable;
+use crate::redact::redact;
+
+/// Writes lines to stdout.
+///
+/// # Errors
+/// The system's.
+pub(super) fn write_stdout<'a>(lines: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
+    let text: String = lines.into_iter().map(line).collect();
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes a line to stderr.
+pub(crate) fn write_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(line(text).as_bytes());
+}
+
+fn line(text: &str) -> String {
+    format!("{}\n", printable(&redact(text)))
+}
