@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
 use crate::printable::printable;
 use crate::progress::{Hidden, LineForm, LogLines, Progress};
-use crate::redact::{remember, remember_password_of};
+use crate::redact::{redact, remember, remember_password_of};
 use crate::report;
 use crate::settings::{Resolved, Sources};
 
@@ -168,7 +168,9 @@ pub fn main<A: CommandLine>(
         Ok(args) => args,
         // Help and version are results, wrong usage is not.
         Err(error) if error.use_stderr() => {
-            wrong_usage::<A>(&error).lines().for_each(write_stderr);
+            redact(&wrong_usage::<A>(&error))
+                .lines()
+                .for_each(write_stderr);
             return ExitStatus::Usage.into();
         }
         Err(help) => return print(help.render().to_string().lines()),
@@ -306,6 +308,6 @@ fn redact_panics() {
     std::panic::set_hook(Box::new(|panic| {
         // The place ends with a line of its own.
         let panic = panic.to_string().replacen(":\n", ": ", 1);
-        write_stderr(&format!("internal error: {panic}"));
+        write_stderr(&format!("internal error: {}", redact(&panic)));
     }));
 }

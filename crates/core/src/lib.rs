@@ -6,6 +6,7 @@
 pub mod byte_size;
 pub mod cli;
 pub mod crc;
+pub mod endpoint_url;
 pub mod failure;
 pub mod flow;
 pub mod hash;

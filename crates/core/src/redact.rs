@@ -1,12 +1,14 @@
-//! Keeps secrets out of everything that leaves the process: stdout, stderr, logs, manifests, panics.
+//! Keeps secrets out of everything that leaves the process.
 //!
-//! A type that prints `***` is not enough: the MongoDB driver puts parts of a password into the
-//! text of its own errors and panics. So every [`Secret`] that is read is also remembered here,
-//! and [`redact`] goes over outgoing text as the last step before it is written.
+//! A result holds none by construction: a [`Secret`] prints as `***`, and nothing goes over a result
+//! afterwards, since a password may be a number or a word of it. In free text (errors, log, panics)
+//! that is not enough: the MongoDB driver puts parts of a password into the text of its own errors
+//! and panics. So every [`Secret`] that is read is also remembered here, and [`redact`] masks it.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What is written in place of a secret.
@@ -88,19 +90,119 @@ pub fn remember_password_of(text: &str) {
         .and_then(|(_, rest)| rest.rsplit_once('@'));
     if let Some((_, password)) = userinfo.and_then(|(userinfo, _)| userinfo.split_once(':')) {
         remember(password);
+        // Libraries tell what they made of it.
+        remember(&percent_decode_str(password).decode_utf8_lossy());
     }
 }
 
-/// `text` with every remembered secret replaced by `***`.
+/// Free text with every remembered secret replaced by `***`, as it is, percent-encoded or escaped as
+/// in JSON, and with no password in an address, whoever it is of.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    known.iter().fold(text.to_owned(), |text, secret| {
-        if text.contains(secret.as_str()) {
-            text.replace(secret.as_str(), MASK)
+    let masked = known.iter().fold(text.to_owned(), |text, secret| {
+        let text = text.replace(secret.as_str(), MASK);
+        if text.contains(['%', '\\']) {
+            without_encoded(&text, secret)
         } else {
             text
         }
-    })
+    });
+    without_user_info(&masked)
+}
+
+/// A line of JSON whose values that are texts are redacted; its names and numbers are not free text.
+pub(crate) fn redact_json(line: &str) -> String {
+    let (mut redacted, mut rest) = (String::with_capacity(line.len()), line);
+    while let Some(start) = rest.find('"') {
+        let (before, text) = rest.split_at(start);
+        let mut is_escaped = false;
+        let ends = |&(position, c): &(usize, char)| {
+            let ends = c == '"' && !is_escaped && position > 0;
+            is_escaped = c == '\\' && !is_escaped;
+            ends
+        };
+        let end = text.char_indices().find(ends);
+        let (text, after) = text.split_at(end.map_or(text.len(), |(end, _)| end + 1));
+        redacted.push_str(before);
+        match serde_json::from_str::<String>(text) {
+            Ok(value) if !after.starts_with(':') => {
+                redacted.push_str(&serde_json::Value::from(redact(&value)).to_string());
+            }
+            _ => redacted.push_str(text),
+        }
+        rest = after;
+    }
+    redacted + rest
+}
+
+/// Masks `secret` where some of its characters are encoded.
+fn without_encoded(text: &str, secret: &str) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(c) = rest.chars().next() {
+        let secret = encoded_length(rest.as_bytes(), secret.as_bytes());
+        let (shown, after) = match secret.and_then(|length| rest.get(length..)) {
+            Some(after) => (MASK, after),
+            None => rest.split_at(c.len_utf8()),
+        };
+        masked.push_str(shown);
+        rest = after;
+    }
+    masked
+}
+
+/// How much of `text` says `secret`, if it begins with it in whatever encoding.
+fn encoded_length(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for &byte in secret {
+        let (said, taken) = decoded(text.get(length..)?)?;
+        length += match said == byte {
+            true => taken,
+            // A percent sign or a backslash that stands for itself.
+            false if text[length] == byte => 1,
+            false => return None,
+        };
+    }
+    Some(length)
+}
+
+/// The first byte that `text` says, and in how many it says it.
+fn decoded(text: &[u8]) -> Option<(u8, usize)> {
+    let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let said = match *text {
+        [b'%', a, b, ..] => hex(&[a, b]).map(|byte| (byte, 3)),
+        [b'\\', b'u', b'0', b'0', a, b, ..] => hex(&[a, b]).map(|byte| (byte, 6)),
+        [b'\\', escaped, ..] => match escaped {
+            b'n' => Some((b'\n', 2)),
+            b'r' => Some((b'\r', 2)),
+            b't' => Some((b'\t', 2)),
+            b'b' => Some((8, 2)),
+            b'f' => Some((12, 2)),
+            b'"' | b'\\' | b'/' | b'\'' => Some((escaped, 2)),
+            _ => None,
+        },
+        _ => None,
+    };
+    said.or_else(|| Some((*text.first()?, 1)))
+}
+
+/// Masks user name and password of every address in `text`, also of one that nobody gave us, such
+/// as that of a proxy.
+fn without_user_info(text: &str) -> String {
+    let mut pieces = text.split("://");
+    let mut masked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        masked.push_str("://");
+        let ends = |c: char| c.is_whitespace() || "/?#\"'`<>\\".contains(c);
+        let authority = &piece[..piece.find(ends).unwrap_or(piece.len())];
+        match authority.rsplit_once('@') {
+            Some((user_info, _)) if user_info.contains(':') => {
+                masked.push_str(MASK);
+                masked.push_str(&piece[user_info.len()..]);
+            }
+            _ => masked.push_str(piece),
+        }
+    }
+    masked
 }
 
 #[cfg(test)]
@@ -131,5 +233,53 @@ mod tests {
         );
         assert_eq!(redact("uri mongodb://user:s3cr3t-value@host/"), "uri ***");
         assert_eq!(redact("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_every_form_in_which_text_holds_it() {
+        remember("q\"o/t\\e%d ñ");
+        for form in [
+            "q\"o/t\\e%d ñ",
+            "q%22o%2Ft%5Ce%25d%20%C3%B1",
+            "q%22o%2ft%5ce%25d%20ñ",
+            "q\\\"o/t\\\\e%d ñ",
+            "q\\u0022o\\/t\\u005ce%d\\u0020ñ",
+        ] {
+            assert_eq!(
+                redact(&format!("<{form}> % \\ ñ")),
+                "<***> % \\ ñ",
+                "{form}"
+            );
+        }
+        remember_password_of("http://user:w%40rd-of-it@host");
+        assert_eq!(redact("w@rd-of-it w%40rd%2dof%2Dit"), "*** ***");
+    }
+
+    #[test]
+    fn an_address_shows_no_password_whoever_it_is_of() {
+        for (text, shown) in [
+            ("no http://u:p@h:1/a@b there", "no http://***@h:1/a@b there"),
+            (
+                "`http://u:p@h`, \"s3://a:b@c\"",
+                "`http://***@h`, \"s3://***@c\"",
+            ),
+            (
+                "http://u@h and http://h/ a:b@c",
+                "http://u@h and http://h/ a:b@c",
+            ),
+        ] {
+            assert_eq!(redact(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_of_json_stays_one_whatever_the_secret_is() {
+        for secret in ["7321", "level", "n-word", "true"] {
+            remember(secret);
+        }
+        let line =
+            r#"{"level":"a\"level","n":7321,"b":true,"c":["7321\\","\n-word"],"d":"\\n-word"}"#;
+        let shown = r#"{"level":"a\"***","n":7321,"b":true,"c":["***\\","\n-word"],"d":"\\***"}"#;
+        assert_eq!(redact_json(line), shown);
     }
 }

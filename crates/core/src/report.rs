@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::redact::redact;
 use crate::store::StoreError;
 
-/// The lines for stderr, without secrets.
+/// The lines for stderr. A hint is ours and holds no secret; it must be possible to type back the
+/// command in it.
 pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
     let mut last = error.to_string();
     let mut lines = vec![format!("error: {last}")];
@@ -22,8 +23,9 @@ pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
         lines.extend(details(cause));
         last = text;
     }
+    let mut lines: Vec<_> = lines.iter().map(|line| redact(line)).collect();
     lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
-    lines.iter().map(|line| redact(line)).collect()
+    lines
 }
 
 fn details(error: &(dyn Error + 'static)) -> impl Iterator<Item = String> {

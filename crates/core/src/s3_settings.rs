@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint_url::EndpointUrl;
 use crate::failure::Failure;
 use crate::run::{InvalidPrefix, Prefix};
 
@@ -18,7 +19,7 @@ pub struct S3Settings {
     /// The folder of runs inside the bucket.
     pub prefix: String,
     /// Another endpoint than AWS's own, such as `http://127.0.0.1:9000`.
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
     /// The region of the bucket.
     pub region: Option<String>,
     /// The profile of the shared AWS configuration files.

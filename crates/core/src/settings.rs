@@ -407,6 +407,24 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_an_endpoint_is_not_shown_wherever_it_came_from() {
+        let url = "http://user:opensesame@h:9000";
+        let mut typed = Flags::default();
+        typed.s3.endpoint_url = Some(url.to_owned());
+        let (none, file) = (Flags::default(), format!("endpoint_url = '{url}'\n"));
+        for (flags, environment, file) in [
+            (&typed, vec![], ""),
+            (&none, vec![("AWS_ENDPOINT_URL", url)], ""),
+            (&none, vec![], &file),
+        ] {
+            let resolved = resolve_with(flags, &environment, file).unwrap();
+            let shown = origin(&resolved, "endpoint_url");
+            assert!(shown.starts_with("http://***@h:9000 <- "), "{shown}");
+            assert_eq!(resolved.settings.s3.endpoint_url.unwrap().expose(), url);
+        }
+    }
+
+    #[test]
     fn secrets_are_not_shown() {
         let secret = [("LOB_PASSWORD", "opensesame")];
         let resolved = resolve_with(&Flags::default(), &secret, "").unwrap();

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
+use lob_core::redact::redact;
 use lob_core::run::RunId;
 use serde_json::json;
 
@@ -89,7 +90,7 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
                 continue;
             }
             Listed::OtherTool(tool) => format!("`{tool}` wrote it"),
-            Listed::Unreadable(error) => error.to_string(),
+            Listed::Unreadable(error) => redact(&error.to_string()),
         };
         lines.push(format!("{id}  cannot be imported: {error}"));
         entries.push(json!({ "run_id": id, "error": error }));

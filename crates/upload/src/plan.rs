@@ -200,10 +200,7 @@ pub(crate) async fn examine(
             }
             Err(error) if settings.allow_partial && is_of_the_file(&error) => {
                 tracing::warn!("{error:#}");
-                examined.failed.push(FailedFile {
-                    relative_path,
-                    error: format!("{error:#}"),
-                });
+                examined.failed.push(FailedFile::new(relative_path, &error));
             }
             Err(error) => return Err(error),
         }

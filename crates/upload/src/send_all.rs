@@ -71,10 +71,8 @@ pub(crate) async fn send_all(
             }
             Err(failure) if settings.allow_partial && is_of_the_file(&failure) => {
                 tracing::warn!("{failure:#}");
-                sent.failed.push(FailedFile {
-                    relative_path: file.relative_path.clone(),
-                    error: format!("{failure:#}"),
-                });
+                let path = file.relative_path.clone();
+                sent.failed.push(FailedFile::new(path, &failure));
             }
             Err(failure) => {
                 stop.stop();

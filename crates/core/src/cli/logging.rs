@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::output::write_stderr;
 use super::{CommonArgs, LogFormat};
 use crate::failure::Failure;
+use crate::redact::{redact, redact_json};
 
 /// Our own events from `info` on; of the libraries only what went wrong.
 const DEFAULT_FILTER: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
@@ -24,7 +25,10 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
         .map_err(|error| Failure::usage(format!("`{filter}` is not a log filter: {error}")))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(RedactedStderr { bars });
+        .with_writer(RedactedStderr {
+            format: common.log_format,
+            bars,
+        });
     let started = match common.log_format {
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -33,12 +37,14 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
 }
 
 struct RedactedStderr {
+    format: LogFormat,
     bars: Option<MultiProgress>,
 }
 
 /// One log line, written when it is whole: a secret may span two writes.
 struct Line {
     bytes: Vec<u8>,
+    format: LogFormat,
     bars: Option<MultiProgress>,
 }
 
@@ -48,6 +54,7 @@ impl<'a> MakeWriter<'a> for RedactedStderr {
     fn make_writer(&'a self) -> Line {
         Line {
             bytes: Vec::new(),
+            format: self.format,
             bars: self.bars.clone(),
         }
     }
@@ -67,7 +74,11 @@ impl Write for Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let text = String::from_utf8_lossy(&self.bytes);
-        let write = || write_stderr(text.trim_end());
+        let text = match self.format {
+            LogFormat::Text => redact(text.trim_end()),
+            LogFormat::Json => redact_json(text.trim_end()),
+        };
+        let write = || write_stderr(&text);
         match &self.bars {
             Some(bars) => bars.suspend(write),
             None => write(),

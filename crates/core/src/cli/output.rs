@@ -1,9 +1,11 @@
 //! The last step of all output: what leaves the process leaves here, line by line and printable.
+//!
+//! Free text was redacted by who made it a line: errors in `report`, the log in `logging`, usage and
+//! panics in `cli`. Results and hints are written as they are.
 
 use std::io::{self, Write as _};
 
 use crate::printable::printable;
-use crate::redact::redact;
 
 /// Writes lines to stdout.
 ///
@@ -22,5 +24,5 @@ pub(crate) fn write_stderr(text: &str) {
 }
 
 fn line(text: &str) -> String {
-    format!("{}\n", printable(&redact(text)))
+    format!("{}\n", printable(text))
 }

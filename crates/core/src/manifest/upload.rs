@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{DataFile, RunFacts, S3Config};
+use crate::redact::redact;
 use crate::run::RunId;
 
 /// The manifest of an upload, as it is written.
@@ -71,8 +72,18 @@ pub struct UploadedFile {
 pub struct FailedFile {
     /// The path below the source directory, with `/`.
     pub relative_path: String,
-    /// Why.
+    /// Why, without secrets.
     pub error: String,
+}
+
+impl FailedFile {
+    /// The file, and the whole chain of `error`.
+    pub fn new(relative_path: String, error: &anyhow::Error) -> Self {
+        Self {
+            relative_path,
+            error: redact(&format!("{error:#}")),
+        }
+    }
 }
 
 fn all<S: serde::Serializer>(names: &Arc<[String]>, serializer: S) -> Result<S::Ok, S::Error> {

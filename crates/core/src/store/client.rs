@@ -19,6 +19,7 @@ use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
+use crate::redact::remember_password_of;
 use crate::s3_settings::S3Settings;
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
@@ -61,6 +62,10 @@ pub(super) async fn build(
         loader = loader.profile_name(profile);
     }
     let base = loader.load().await;
+    // Where no setting names one, a profile may.
+    base.endpoint_url()
+        .into_iter()
+        .for_each(remember_password_of);
 
     // S3-compatible servers do not care, but a request cannot be signed without a region.
     let region = base
@@ -92,7 +97,7 @@ pub(super) async fn build(
         config = config.app_name(name);
     }
     if let Some(endpoint) = &settings.endpoint_url {
-        config = config.endpoint_url(endpoint);
+        config = config.endpoint_url(endpoint.expose());
     }
     Ok((Client::from_conf(config.build()), region.to_string()))
 }

@@ -105,6 +105,48 @@ async fn a_password_that_was_typed_is_told_to_be_seen_by_others() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_a_number_or_a_word_of_a_result_changes_no_result_and_no_command() {
+    let bed = Bed::new().await;
+    for (secret, run) in [
+        ("1000", "run-1000"),
+        ("split", "split-1"),
+        ("true", "true-1"),
+    ] {
+        let run_with = async |args: &[&str]| {
+            let mut command = bed.command(args);
+            // It is signed into each request, and the server has no use for it.
+            let command = command.env("AWS_SESSION_TOKEN", secret);
+            command.output().await.unwrap()
+        };
+        let planned = run_with(&["plan", "--run-id", run, "--range-size", "1000", "--json"]).await;
+        let plan: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+        assert_eq!(plan["run_id"], run);
+        assert_eq!(plan["splits"][0]["collection"], "split_0_input");
+
+        let log = ["--log-format", "json", "--log-level", "debug"];
+        let early = run_with(&[&["commit", "--run-id", run], &log[..]].concat()).await;
+        let hint = format!("hint: `lob-export work --run-id {run}` exports them\n");
+        assert!(
+            text(&early.stderr).ends_with(&hint),
+            "{}",
+            text(&early.stderr)
+        );
+        let logged = text(&early.stderr)
+            .lines()
+            .filter(|line| line.starts_with('{'));
+        for line in logged {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(line["level"].is_string(), "{line}");
+        }
+
+        let settings = run_with(&["--show-settings", "--run-id", run]).await;
+        let shown = text(&settings.stdout);
+        assert!(shown.contains(&format!(" = {run} ")), "{shown}");
+        assert!(!shown.contains("***"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
     for text in [
         "mongodb_uri = 'mongodb://user:opensesame-9@h/\n",
