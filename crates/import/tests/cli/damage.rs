@@ -102,8 +102,8 @@ async fn every_data_file_is_asked_for_before_the_first_insert() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` is not what its manifest says:
-    `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is not there, the manifest says that it is
-    `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3327
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is not there, the manifest says that it is
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3327
     "#);
     assert_eq!(bed.fetched(), [""; 0]);
     bed.assert_untouched();

@@ -75,8 +75,8 @@ async fn targets_that_are_no_collections_are_named_like_any_other() {
     ----- stdout -----
     ----- stderr -----
     error: the target collections are not what run `run-1` holds:
-    `raw.split_0_input` is a view
-    `raw.split_1_input` is a time-series collection
+        `raw.split_0_input` is a view
+        `raw.split_1_input` is a time-series collection
     "#);
     for split in ["0", "1"] {
         let refused = bed.import(&["--split", split]).await;

@@ -86,7 +86,7 @@ async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` is not what its manifest says:
-    `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256, after 4 downloads
+        `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256, after 4 downloads
     "#);
 }
 
@@ -102,8 +102,8 @@ async fn every_object_that_is_another_one_or_gone_is_named() {
     ----- stderr -----
     [TIME]  INFO 0 B moved, 3 of 3 files done, 0 B/s
     error: run `run-1` is not what its manifest says:
-    `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
-    `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is not there
+        `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
+        `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is not there
     "#);
 }
 
