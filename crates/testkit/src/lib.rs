@@ -3,6 +3,7 @@
 //! Real bytes over real sockets, and no dependency on anything but Rust.
 
 pub mod bson_samples;
+pub mod canaries;
 mod document_writer;
 pub mod hints;
 mod http_client;

@@ -69,7 +69,7 @@ impl Default for S3Options {
         Self {
             port: 0,
             access_key: "testkit-access-key".to_owned(),
-            secret_key: "testkit-secret-key".to_owned(),
+            secret_key: crate::canaries::SECRET_KEY.to_owned(),
             buckets: Vec::new(),
             gate: None,
             owner: "111122223333".to_owned(),

@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use bson::RawDocument;
+use lob_testkit::canaries;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
 use lob_testkit::s3::{
     Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject, Trap, Weaknesses,
@@ -102,6 +103,7 @@ impl Bed {
             .env("AWS_ENDPOINT_URL", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
             .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
+            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("MONGODB_URI", self.mongo.uri())
@@ -115,7 +117,7 @@ impl Bed {
 
     /// Runs the binary with exactly these arguments.
     pub(crate) async fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().await.unwrap()
+        finish(self.command(args).spawn().unwrap()).await
     }
 
     /// Exports as the run `run-1`, and logs what went wrong alone.
@@ -144,7 +146,7 @@ impl Bed {
             _ = child.wait() => None,
         };
         let _ = child.start_kill();
-        child.wait().await.unwrap();
+        finish(child).await;
         request
     }
 
@@ -236,6 +238,11 @@ impl Bed {
     pub(crate) fn assert_nothing_written(&self) {
         assert_eq!(self.s3.keys(BUCKET), [""; 0]);
     }
+}
+
+/// The end of every process of these tests.
+pub(crate) async fn finish(child: Child) -> Output {
+    canaries::assert_clean(child.wait_with_output().await.unwrap())
 }
 
 /// Ends with success, or fails the test with all that was said.

@@ -62,10 +62,10 @@ async fn a_process_that_another_one_overtakes_with_changed_documents_goes_on() {
     let fast = bed.start(&SMALL);
     lost.request().await;
     lost.answer(404, "NoSuchUpload");
-    succeeded(fast.wait_with_output().await.unwrap());
+    succeeded(crate::bed::finish(fast).await);
     let manifest = bed.manifest();
     overtaken.release();
-    succeeded(slow.wait_with_output().await.unwrap());
+    succeeded(crate::bed::finish(slow).await);
     bed.assert_whole(&manifest);
 }
 
@@ -85,7 +85,7 @@ async fn a_commit_that_sees_a_record_replaced_takes_the_one_that_stands() {
     asking.request().await;
     succeeded(bed.export(&["work"]).await);
     asking.release();
-    succeeded(commit.wait_with_output().await.unwrap());
+    succeeded(crate::bed::finish(commit).await);
     bed.assert_whole(&bed.manifest());
 }
 
@@ -102,7 +102,7 @@ async fn a_collection_that_can_only_be_read_in_one_piece_is_not_scanned_again_wi
     let export = bed.start(&SMALL[2..]);
     lost.request().await;
     lost.answer(404, "NoSuchUpload");
-    assert_shown!(export.wait_with_output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(export).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----

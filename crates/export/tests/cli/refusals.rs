@@ -23,7 +23,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
     command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
-    assert_shown!(command.output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -54,7 +54,7 @@ async fn a_mongodb_server_that_is_down_is_named() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--mongodb-server-selection-timeout", "1s"]);
     command.env("MONGODB_URI", format!("mongodb://{}/", nowhere()));
-    assert_shown!(command.output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----

@@ -90,7 +90,7 @@ async fn the_record_of_another_process_counts_and_our_upload_is_aborted() {
     succeeded(bed.export(&SMALL).await);
     bed.assert_whole(&whole);
     recording.release();
-    succeeded(slow.wait_with_output().await.unwrap());
+    succeeded(crate::bed::finish(slow).await);
     bed.assert_whole(&whole);
 }
 
@@ -247,7 +247,7 @@ async fn a_data_file_whose_upload_was_aborted_under_way_is_begun_anew() {
     succeeded(bed.run(&["cleanup", "run-1", "--yes"]).await);
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
     sending.release();
-    succeeded(export.wait_with_output().await.unwrap());
+    succeeded(crate::bed::finish(export).await);
     bed.assert_whole(&whole);
 }
 

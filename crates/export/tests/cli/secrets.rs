@@ -2,7 +2,7 @@
 
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{Bed, nowhere, text};
+use crate::bed::{Bed, finish, nowhere, text};
 
 /// Runs with these arguments and this connection string, and looks for the password in what is
 /// said. Everything that can be logged is logged.
@@ -16,12 +16,9 @@ async fn assert_secret(bed: &Bed, uri: &str, args: &[&str], status: i32) {
         ],
         args,
     ];
-    let output = bed
-        .command(&args.concat())
-        .env("MONGODB_URI", uri)
-        .output()
-        .await
-        .unwrap();
+    let mut command = bed.command(&args.concat());
+    let child = command.env("MONGODB_URI", uri).spawn().unwrap();
+    let output = finish(child).await;
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(
         output.status.code(),
@@ -116,7 +113,7 @@ async fn a_secret_that_is_a_number_or_a_word_of_a_result_changes_no_result_and_n
             let mut command = bed.command(args);
             // It is signed into each request, and the server has no use for it.
             let command = command.env("AWS_SESSION_TOKEN", secret);
-            command.output().await.unwrap()
+            finish(command.spawn().unwrap()).await
         };
         let planned = run_with(&["plan", "--run-id", run, "--range-size", "1000", "--json"]).await;
         let plan: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();

@@ -18,7 +18,7 @@ async fn a_committed_export_whose_result_cannot_be_written_is_a_success_and_in_t
         let bed = Bed::new().await;
         let mut command = bed.command(&["--run-id", "run-1"]);
         let child = command.stdout(stdout).spawn().unwrap();
-        let output = succeeded(child.wait_with_output().await.unwrap());
+        let output = succeeded(crate::bed::finish(child).await);
         bed.manifest();
         let stderr = text(&output.stderr);
         for told in [

@@ -308,7 +308,7 @@ async fn more_ranges_than_there_can_be_are_wrong_usage() {
 async fn a_bucket_that_is_not_named_is_wrong_usage() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
-    assert_shown!(command.env_remove("LOB_BUCKET").output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
     exit status: 2
     ----- stdout -----
     ----- stderr -----
@@ -329,7 +329,7 @@ async fn every_setting_is_shown_with_its_origin() {
         "MONGODB_URI",
         "mongodb://user:opensesame@db.example/?authSource=admin",
     );
-    assert_shown!(command.output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 0
     ----- stdout -----
     attempt_timeout = "1m"  # default

@@ -140,7 +140,7 @@ async fn an_array_job_says_which_worker_a_process_is() {
             .env("SLURM_ARRAY_TASK_ID", number)
             .env("SLURM_ARRAY_TASK_COUNT", "3")
             .env("SLURM_ARRAY_TASK_MIN", "1");
-        let output = succeeded(command.output().await.unwrap());
+        let output = succeeded(crate::bed::finish(command.spawn().unwrap()).await);
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(said["ranges"], 2);
     }

@@ -7,12 +7,13 @@ use bson::RawDocumentBuf;
 use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
 use lob_core::crc::Crc;
 use lob_core::hash::Sha256;
+use lob_testkit::canaries;
 use lob_testkit::mongo::{Gate, MongoOptions, MongoServer};
 use lob_testkit::s3::{self, Operation, S3Options, S3Server};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::trap::Trap;
 
@@ -197,6 +198,7 @@ impl Bed {
             .env("AWS_ENDPOINT_URL", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
             .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
+            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("MONGODB_URI", self.mongo.uri())
@@ -210,7 +212,7 @@ impl Bed {
 
     /// Runs the binary with exactly these arguments.
     pub(crate) async fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().await.unwrap()
+        finish(self.command(args).spawn().unwrap()).await
     }
 
     /// Imports the run `run-1`, and logs what went wrong alone.
@@ -319,6 +321,11 @@ fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
         "settings": {},
         "metrics": { "seconds": 1.0, "peak_memory_bytes": null, "operations": {} },
     })
+}
+
+/// The end of every process of these tests.
+pub(crate) async fn finish(child: Child) -> Output {
+    canaries::assert_clean(child.wait_with_output().await.unwrap())
 }
 
 /// Ends with success, or fails the test with all that was said.

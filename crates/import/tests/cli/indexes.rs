@@ -65,7 +65,7 @@ async fn an_import_that_comes_to_its_indexes_after_the_swap_of_another_leaves_no
     let output = bed.import(&[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     trap.open(Verdict::Pass);
-    let output = late.wait_with_output().await.unwrap();
+    let output = crate::bed::finish(late).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     bed.assert_imported();
 }
@@ -169,7 +169,7 @@ async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
     changed.append(bson::raw::cstr!("_id"), id);
     bed.mongo.load("raw", &staging, [changed]).unwrap();
     trap.open(Verdict::Pass);
-    assert_shown!(child.wait_with_output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(child).await, @r#"
     exit status: 3
     ----- stdout -----
     ----- stderr -----
@@ -206,7 +206,8 @@ async fn an_import_that_is_taken_up_counts_nothing_but_what_it_was_told_to() {
     let args = ["--run-id", "run-1", "--check", "estimated"];
     let mut child = bed.command(&args).spawn().unwrap();
     holds.recv().await.unwrap();
-    child.kill().await.unwrap();
+    child.start_kill().unwrap();
+    crate::bed::finish(child).await;
     trap.open(Verdict::Disconnect);
     let before = bed.mongo.commands().len();
     let output = bed.import(&["--check", "estimated"]).await;

@@ -29,7 +29,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
     let bed = with_old().await;
     let mut command = bed.command(&["--latest", "--log-level", "error"]);
     command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
-    assert_shown!(command.output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
@@ -67,7 +67,7 @@ async fn a_mongodb_server_that_is_down_is_named() {
         "1s",
     ];
     let mut command = bed.command(&args);
-    assert_shown!(command.env("MONGODB_URI", uri).output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.env("MONGODB_URI", uri).spawn().unwrap()).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----

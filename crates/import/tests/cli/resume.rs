@@ -29,7 +29,7 @@ async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) ->
     let child = bed.command(&args).spawn().unwrap();
     holds.recv().await.unwrap();
     send(&child, signal).await;
-    let output = child.wait_with_output().await.unwrap();
+    let output = crate::bed::finish(child).await;
     trap.open(Verdict::Disconnect);
     (bed, output)
 }
@@ -142,7 +142,7 @@ async fn two_imports_of_one_run_at_once_do_no_harm() {
         holds.recv().await.unwrap();
         trap.open(Verdict::Pass);
         for import in [first, second] {
-            let output = import.wait_with_output().await.unwrap();
+            let output = crate::bed::finish(import).await;
             assert_eq!(
                 output.status.code(),
                 Some(0),
@@ -178,7 +178,7 @@ async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
         .load("raw", &staging.unwrap(), [stranger])
         .unwrap();
     trap.open(Verdict::Pass);
-    let output = child.wait_with_output().await.unwrap();
+    let output = crate::bed::finish(child).await;
     assert_shown!(output, @r#"
     exit status: 3
     ----- stdout -----
@@ -230,7 +230,8 @@ async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
     ];
     let mut child = bed.command(&args).spawn().unwrap();
     holds.recv().await.unwrap();
-    child.kill().await.unwrap();
+    child.start_kill().unwrap();
+    crate::bed::finish(child).await;
     trap.open(Verdict::Disconnect);
     assert!(!bed.collections().contains(&"split_0_input".to_owned()));
     let output = bed.import(&["--keep-previous"]).await;

@@ -2,7 +2,7 @@
 
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{Bed, nowhere, text};
+use crate::bed::{Bed, finish, nowhere, text};
 
 /// Runs with these arguments and this connection string, and looks for the password in what is
 /// said. Everything that can be logged is logged.
@@ -18,12 +18,9 @@ async fn assert_secret(bed: &Bed, uri: &str, args: &[&str], status: i32) {
         ],
         args,
     ];
-    let output = bed
-        .command(&args.concat())
-        .env("MONGODB_URI", uri)
-        .output()
-        .await
-        .unwrap();
+    let mut command = bed.command(&args.concat());
+    let child = command.env("MONGODB_URI", uri).spawn().unwrap();
+    let output = finish(child).await;
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(
         output.status.code(),

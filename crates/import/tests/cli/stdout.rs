@@ -18,7 +18,7 @@ async fn a_finished_import_whose_result_cannot_be_written_is_a_success_and_in_th
         let bed = Bed::new().await;
         let mut command = bed.command(&["--run-id", "run-1"]);
         let child = command.stdout(stdout).spawn().unwrap();
-        let output = succeeded(child.wait_with_output().await.unwrap());
+        let output = succeeded(crate::bed::finish(child).await);
         bed.assert_imported();
         let stderr = text(&output.stderr);
         for told in [

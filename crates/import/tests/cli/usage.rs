@@ -267,7 +267,7 @@ async fn batches_that_no_server_takes_are_wrong_usage() {
 async fn a_bucket_that_is_not_named_is_wrong_usage() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--latest"]);
-    assert_shown!(command.env_remove("LOB_BUCKET").output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
     exit status: 2
     ----- stdout -----
     ----- stderr -----
@@ -291,7 +291,7 @@ async fn every_setting_is_shown_with_its_origin() {
         )
         .env("LOB_WRITE_CONCERN", "1")
         .env("LOB_SPOOL_DIR", "/spool");
-    assert_shown!(command.output().await.unwrap(), @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
     exit status: 0
     ----- stdout -----
     attempt_timeout = "1m"  # default

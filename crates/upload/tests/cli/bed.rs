@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 
+use lob_testkit::canaries;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 use lob_testkit::s3::{
     Checksums, Conditions, Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject,
@@ -141,6 +142,7 @@ impl Bed {
             .env("AWS_ENDPOINT_URL", self.server.endpoint())
             .env("AWS_ACCESS_KEY_ID", self.server.access_key())
             .env("AWS_SECRET_ACCESS_KEY", self.server.secret_key())
+            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("LOB_BUCKET", BUCKET)
@@ -247,8 +249,9 @@ impl Bed {
     }
 }
 
+/// The end of every process of these tests.
 pub(crate) async fn finish(child: Child) -> Finished {
-    let output = child.wait_with_output().await.unwrap();
+    let output = canaries::assert_clean(child.wait_with_output().await.unwrap());
     Finished {
         status: output.status,
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -25,6 +25,7 @@ mod refusals;
 mod replies;
 mod restore;
 mod resume;
+mod secrets;
 mod selection;
 mod soak;
 mod stdout;

@@ -1,0 +1,116 @@
+//! Passwords and keys are in no output, whatever goes wrong. Each of these commands logs all that can
+//! be logged; [`finish`] looks for the canaries in it.
+
+use lob_testkit::canaries::{PASSWORD, SECRET_KEY, SESSION_TOKEN};
+use lob_testkit::parquet_files::FeedSize;
+use tokio::process::Command;
+
+use crate::bed::{Bed, Finished, finish};
+
+async fn bed() -> Bed {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed
+}
+
+/// The upload of `run-1`.
+fn upload(bed: &Bed, args: &[&str]) -> Command {
+    let common = [
+        "--run-id",
+        "run-1",
+        "--log-level",
+        "trace",
+        "--retry-timeout",
+        "100ms",
+    ];
+    bed.command(&[&common, args].concat())
+}
+
+async fn said(command: &mut Command, status: i32) -> Finished {
+    finish(command.spawn().unwrap()).await.expect(status)
+}
+
+/// The server's address with a password in it.
+fn with_password(bed: &Bed) -> String {
+    let host = bed.server.endpoint().replace("http://", "");
+    format!("http://user:{PASSWORD}@{host}")
+}
+
+#[tokio::test]
+async fn keys_are_said_nowhere() {
+    let bed = bed().await;
+    for args in [
+        &[][..],
+        &["--json"],
+        &["--log-format", "json"],
+        &["--progress", "json"],
+    ] {
+        said(&mut upload(&bed, args), 0).await;
+    }
+    said(upload(&bed, &[]).env("AWS_ACCESS_KEY_ID", "other"), 1).await;
+    said(upload(&bed, &[]).env("AWS_SESSION_TOKEN", SECRET_KEY), 0).await;
+    let wrong = format!("{SECRET_KEY}-2");
+    said(upload(&bed, &[]).env("AWS_SECRET_ACCESS_KEY", wrong), 1).await;
+    said(&mut upload(&bed, &["--part-size", SESSION_TOKEN]), 2).await;
+}
+
+#[tokio::test]
+async fn keys_of_a_credentials_file_are_said_nowhere() {
+    let bed = bed().await;
+    let key = bed.server.access_key();
+    let text = format!(
+        "[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET_KEY}\n\
+         aws_session_token = {SESSION_TOKEN}\n"
+    );
+    std::fs::create_dir(bed.path(".aws")).unwrap();
+    for (text, status) in [(text.as_str(), 0), (&text.replace("=", ""), 1)] {
+        std::fs::write(bed.path(".aws/credentials"), text).unwrap();
+        let mut command = upload(&bed, &[]);
+        for variable in ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"] {
+            command.env_remove(format!("AWS_{variable}"));
+        }
+        said(&mut command, status).await;
+    }
+}
+
+#[tokio::test]
+async fn the_password_of_an_endpoint_is_said_nowhere_wherever_it_came_from() {
+    let bed = bed().await;
+    let url = with_password(&bed);
+    std::fs::create_dir(bed.path(".aws")).unwrap();
+    let profile = format!("[default]\nendpoint_url = {url}\n");
+    let file = format!("endpoint_url = '{url}'\n");
+    for args in [
+        &[][..],
+        &["--show-settings"],
+        &["--show-settings", "--json"],
+        &["--dry-run"],
+    ] {
+        // The double takes no address with a password for its own, as MinIO does not.
+        let status = i32::from(args.is_empty());
+        let mut typed = upload(&bed, &["--endpoint-url", &url]);
+        said(typed.args(args), status).await;
+        said(upload(&bed, args).env("AWS_ENDPOINT_URL", &url), status).await;
+        for (name, text) in [("lob.toml", &file), (".aws/config", &profile)] {
+            std::fs::write(bed.path(name), text).unwrap();
+            let mut command = upload(&bed, args);
+            said(command.env_remove("AWS_ENDPOINT_URL"), status).await;
+            std::fs::remove_file(bed.path(name)).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
+    let bed = bed().await;
+    for text in [
+        "endpoint_url = 'http://user:opensesame-9@h/\n",
+        "endpoint_url = http://user:opensesame-9@h/\n",
+        "[upload]\nendpoint_url = ['http://user:opensesame-9@h/']\n",
+        "[upload]\nendpoint = 'http://user:opensesame-9@h/'\n",
+    ] {
+        std::fs::write(bed.path("lob.toml"), text).unwrap();
+        let mut command = upload(&bed, &[]);
+        said(command.env_remove("AWS_ENDPOINT_URL"), 2).await;
+    }
+}
