@@ -1,7 +1,7 @@
 //! What a collection is built from: the definition in a manifest, which nobody trusts.
 //!
-//! Only fields that are known end in a command, so that nothing else can be asked of the server,
-//! and what is not rebuilt is told.
+//! Only fields that are known end in a command, so that nothing else can be asked of the server.
+//! The others are left out and told: versions of MongoDB come and go with fields of their own.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
@@ -31,8 +31,9 @@ const INDEX_FIELDS: [&str; 18] = [
     "max",
     "wildcardProjection",
 ];
-/// The fields of an index that say nothing any more, and that newer servers refuse.
-const FORMER_FIELDS: [&str; 2] = ["ns", "background"];
+/// The fields of an index that are left out and not told, since they say nothing of it: the
+/// collection, how it was built, and that the collection is in the order of its `_id`s.
+const SILENT_FIELDS: [&str; 3] = ["ns", "background", "clustered"];
 /// The options of a collection that are passed on.
 const OPTIONS: [&str; 4] = [
     "collation",
@@ -50,7 +51,7 @@ pub struct Blueprint {
     pub(crate) indexes: Vec<Document>,
     /// Indexes that remove documents after a time, to be built when it is in its place.
     pub(crate) expiring: Vec<Document>,
-    /// The names of options that are not rebuilt.
+    /// Options, and fields of indexes, that are not rebuilt.
     left_out: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ impl Blueprint {
         }
         let is_collated = blueprint.options.contains_key("collation");
         for text in &definition.indexes {
-            let Some(index) = index(parse(text)?, is_collated)? else {
+            let Some(index) = index(parse(text)?, is_collated, &mut blueprint.left_out)? else {
                 continue;
             };
             if index.contains_key("expireAfterSeconds") {
@@ -94,7 +95,7 @@ impl Blueprint {
         self.expiring.len()
     }
 
-    /// The names of the options that the collection had and does not get.
+    /// The options that the collection had and does not get, and such fields of its indexes, by name.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
@@ -118,26 +119,34 @@ fn parse(text: &str) -> Result<Document> {
 }
 
 /// The index to be built; that on `_id` is there already.
-fn index(listed: Document, is_collated: bool) -> Result<Option<Document>> {
-    let invalid = |reason: String| Error::InvalidDefinition { reason };
-    let mut index = Document::new();
+fn index(
+    listed: Document,
+    is_collated: bool,
+    left_out: &mut Vec<String>,
+) -> Result<Option<Document>> {
+    let invalid = |reason: &str| Error::InvalidDefinition {
+        reason: reason.to_owned(),
+    };
+    let (mut index, mut unknown) = (Document::new(), Vec::new());
     for (name, value) in listed {
         if INDEX_FIELDS.contains(&name.as_str()) {
             index.insert(name, value);
-        } else if !FORMER_FIELDS.contains(&name.as_str()) && name != "clustered" {
-            return Err(invalid(format!("`{name}` is no field of an index")));
+        } else if !SILENT_FIELDS.contains(&name.as_str()) {
+            unknown.push(name);
         }
     }
     let Ok(key) = index.get_document("key") else {
-        return Err(invalid("an index has no key".to_owned()));
+        return Err(invalid("an index has no key"));
     };
+    let Ok(name) = index.get_str("name") else {
+        return Err(invalid("an index has no name"));
+    };
+    let unknown = unknown.into_iter();
+    left_out.extend(unknown.map(|field| format!("{field} of the index `{name}`")));
     let is_number =
         |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
     if key.len() == 1 && key.get("_id").is_some_and(is_number) {
         return Ok(None);
-    }
-    if index.get_str("name").is_err() {
-        return Err(invalid("an index has no name".to_owned()));
     }
     // Without a collation of its own it would get that of the collection, which it did not have.
     if is_collated && !index.contains_key("collation") {
@@ -196,10 +205,29 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_indexes_that_are_not_known_are_left_out_and_named() {
+        let id = r#"{"key":{"_id":1},"name":"_id_","ns":"a.b","clustered":true,"w":1}"#;
+        let old = r#"{"key":{"a":1},"name":"old","background":true,"safe":true,"dropDups":true}"#;
+        let new = r#"{"key":{"b":1},"name":"new","storageEngine":{},"prepareUnique":true}"#;
+        let blueprint = of(&[id, old, new], Some(r#"{"recordIdsReplicated":true}"#)).unwrap();
+        let left_out = [
+            "recordIdsReplicated",
+            "w of the index `_id_`",
+            "safe of the index `old`",
+            "dropDups of the index `old`",
+            "storageEngine of the index `new`",
+            "prepareUnique of the index `new`",
+        ];
+        assert_eq!(blueprint.left_out(), left_out);
+        let old = doc! { "key": { "a": 1 }, "name": "old" };
+        let new = doc! { "key": { "b": 1 }, "name": "new" };
+        assert_eq!(blueprint.indexes, [old, new]);
+        assert!(blueprint.options.is_empty());
+    }
+
+    #[test]
     fn what_is_no_index_is_refused() {
         for index in [
-            r#"{"key":{"a":1},"name":"a","storageEngine":{}}"#,
-            r#"{"key":{"a":1},"name":"a","dropTarget":true}"#,
             r#"{"key":{"a":1}}"#,
             r#"{"key":5,"name":"a"}"#,
             r#"{"name":"a"}"#,

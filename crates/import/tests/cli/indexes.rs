@@ -3,7 +3,7 @@
 use lob_testkit::mongo::{Command, Verdict};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, assert_shown, text};
+use crate::bed::{Bed, assert_shown, succeeded, text};
 use crate::trap::Trap;
 
 const BY_ROLE: &str =
@@ -95,14 +95,32 @@ async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has
 }
 
 #[tokio::test]
-async fn a_definition_that_asks_for_something_else_is_refused_before_anything_begins() {
-    let bed = with_indexes(&[r#"{"key":{"a":1},"name":"a","drop":"split_1_input"}"#]).await;
+async fn fields_of_an_index_that_are_not_known_are_told_and_never_sent() {
+    let index = r#"{"key":{"role":1},"name":"a","storageEngine":{},"drop":"split_1_input"}"#;
+    let bed = with_indexes(&[index]).await;
+    let args = ["--run-id", "run-1", "--log-level", "warn"];
+    let output = succeeded(bed.run(&args).await);
+    let told = "split 0 had options that are not set: storageEngine of the index `a`, drop of the \
+                index `a`\n";
+    let said = text(&output.stderr);
+    assert!(said.ends_with(told), "{said}");
+    let mut commands = bed.mongo.commands().into_iter();
+    let build = commands.find(|c| c.name == "createIndexes").unwrap();
+    let sent = bson::Document::try_from(build.arguments).unwrap();
+    let known = bson::bson!([{ "key": { "role": 1 }, "name": "a" }]);
+    assert_eq!(sent.get("indexes"), Some(&known));
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn what_is_no_index_is_refused_before_anything_begins() {
+    let bed = with_indexes(&[r#"{"key":{"a":1}}"#]).await;
     bed.put_old();
     assert_shown!(bed.import(&[]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: the indexes or options of the exported collection cannot be read: `drop` is no field of an index
+    error: the indexes or options of the exported collection cannot be read: an index has no name
     hint: use the version that wrote the run, or leave the indexes out with --no-indexes
     "#);
     bed.assert_untouched();
