@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bson::oid::ObjectId;
 use bson::raw::{CStr, RawArrayBuf, RawDocumentBuf, cstr};
-use bson::{Bson, Document, Timestamp, doc, rawdoc};
+use bson::{Bson, DateTime, Document, Timestamp, doc, rawdoc};
 use futures::TryStreamExt;
 use lob_testkit::bson_samples::{one_of_each_id_type, samples};
 use lob_testkit::mongo::{MongoOptions, MongoServer, MongoVersion};
@@ -726,6 +726,38 @@ async fn queries_by_id_give_the_documents_asked_for() {
     };
     assert_eq!(count(doc! {}).await, 6);
     assert_eq!(count(doc! { "owner": 0 }).await, 3);
+    subject.drop().await;
+}
+
+#[tokio::test]
+async fn dates_are_counted_by_their_age_and_nothing_else_is() {
+    let subject = Subject::new().await;
+    let date = DateTime::from_millis;
+    let documents = [
+        doc! { "_id": 0, "t": date(1000) },
+        doc! { "_id": 1, "t": date(1001) },
+        doc! { "_id": 2, "t": 1000_i64 },
+        doc! { "_id": 3, "t": Bson::Null, "u": date(-1) },
+        doc! { "_id": 4, "t": [date(2000), date(500)] },
+        doc! { "_id": 5, "t": [] },
+        doc! { "_id": 6, "t": Timestamp { time: 1, increment: 1 } },
+    ];
+    subject.insert("c", &documents).await;
+    let until = |field: &str, millis| doc! { field: { "$lte": date(millis) } };
+    let count = |any: Vec<Document>| {
+        let command = raw(&doc! { "count": "c", "query": { "$or": any } });
+        let reply = subject.run(command);
+        async { reply.await.get_i32("n").unwrap() }
+    };
+    assert_eq!(count(vec![until("t", 1000)]).await, 2);
+    assert_eq!(count(vec![until("t", 1000), until("u", 0)]).await, 3);
+    assert_eq!(count(vec![until("u", -2)]).await, 0);
+    assert_eq!(
+        subject
+            .refusal(rawdoc! { "count": "c", "query": { "$or": [] } })
+            .await,
+        2
+    );
     subject.drop().await;
 }
 

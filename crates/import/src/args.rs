@@ -142,6 +142,10 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_indexes: bool,
+    /// Build no TTL index, by which the server would remove documents that were just restored
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_ttl: bool,
     /// How the server's documents are checked before a target is replaced [default: standard]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]

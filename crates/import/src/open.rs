@@ -90,10 +90,13 @@ fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Erro
     } else {
         split.definition.indexes.clone()
     };
-    let blueprint = Blueprint::read(&Definition {
+    let mut blueprint = Blueprint::read(&Definition {
         indexes,
         options: split.definition.options.clone(),
     })?;
+    if settings.no_ttl {
+        blueprint.leave_out_expiring();
+    }
     if !blueprint.left_out().is_empty() {
         let options = blueprint.left_out().join(", ");
         let id = split.split_id;

@@ -1,6 +1,7 @@
 //! The way of the data: choose the run -> look -> fetch -> decode -> insert -> check -> index -> swap.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use lob_columns::Digest;
@@ -22,6 +23,9 @@ use crate::room;
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
 use crate::splits::Split;
+
+/// Documents that expire in this time are warned of.
+const WATCHED: Duration = Duration::from_secs(60 * 60);
 
 /// A finished import.
 #[derive(Debug)]
@@ -192,6 +196,7 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
         documents.add(loader.load(&opened.staging, &opened.left).await?);
         check(opened.split, documents, &opened.staging, loader.settings).await?;
         build_indexes(opened).await?;
+        tell_of_expiring(opened).await?;
         anyhow::Ok(documents)
     };
     let error = match loader.context.interrupt.or(staging).await {
@@ -219,6 +224,21 @@ async fn build_indexes(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     }
     let built = opened.staging.build_indexes(&opened.blueprint).await;
     Ok(built.map_err(Failure::from)?)
+}
+
+/// Warns, while the target is still there, of documents that would not stay long in its place.
+async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
+    let (staging, blueprint) = (&opened.staging, &opened.blueprint);
+    let expiring = staging.expiring_within(blueprint, WATCHED).await;
+    let documents = expiring.map_err(Failure::from)?;
+    if documents > 0 {
+        tracing::warn!(
+            "{documents} documents of `{}` are old enough to expire within the hour: --no-ttl \
+             leaves the indexes out by which they do",
+            opened.target
+        );
+    }
+    Ok(())
 }
 
 async fn build_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {

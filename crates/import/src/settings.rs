@@ -31,6 +31,8 @@ pub(crate) struct ImportSettings {
     pub(crate) max_shrink: Percent,
     /// Leave the indexes of the run out.
     pub(crate) no_indexes: bool,
+    /// Leave the indexes by which documents expire out.
+    pub(crate) no_ttl: bool,
     /// How far the server is asked for what it has.
     pub(crate) check: Check,
     /// What becomes of text that was an ObjectId in a run of the original.
@@ -197,6 +199,7 @@ pub(crate) fn defaults() -> ImportSettings {
         keep_previous: false,
         max_shrink: DEFAULT_MAX_SHRINK,
         no_indexes: false,
+        no_ttl: false,
         check: Check::Standard,
         legacy_ids: LegacyIds::ObjectId,
         count_tolerance: CountTolerance(0),

@@ -95,6 +95,11 @@ impl Blueprint {
         self.expiring.len()
     }
 
+    /// Builds no index by which documents expire.
+    pub fn leave_out_expiring(&mut self) {
+        self.expiring.clear();
+    }
+
     /// The options that the collection had and does not get, and such fields of its indexes, by name.
     pub fn left_out(&self) -> &[String] {
         &self.left_out

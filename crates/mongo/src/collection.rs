@@ -74,7 +74,17 @@ impl Collection {
     /// See [`Collection::estimated_count`].
     pub async fn exact_count(&self) -> Result<u64> {
         let exact = rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" };
-        let (command, body) = self.count(exact);
+        self.count_to_its_end(exact).await
+    }
+
+    /// How many documents `query` selects. It takes as long as it takes.
+    pub(crate) async fn count_where(&self, query: RawDocumentBuf) -> Result<u64> {
+        self.count_to_its_end(rawdoc! { "count": self.name.as_str(), "query": query })
+            .await
+    }
+
+    async fn count_to_its_end(&self, body: RawDocumentBuf) -> Result<u64> {
+        let (command, body) = self.count(body);
         let (database, counted) = (&self.database, |reply| counted(&command, &reply));
         let counting = || database.run_to_its_end(&command, body.clone());
         database.server.retry(counting).await.and_then(counted)

@@ -16,6 +16,7 @@ mod definition;
 mod disk;
 mod entries;
 mod error;
+mod expiry;
 mod extended_json;
 mod failure;
 mod fields;

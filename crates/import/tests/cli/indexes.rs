@@ -241,3 +241,46 @@ async fn the_server_counts_by_its_index_or_says_what_it_believes() {
     assert_eq!(counts("estimated").await, [false, false]);
     assert_eq!(counts("full").await, [true, true]);
 }
+
+/// What an import says of these indexes, at the level of warnings.
+async fn warned(indexes: &[&str], args: &[&str]) -> (Bed, String) {
+    let bed = with_indexes(indexes).await;
+    let given = ["--run-id", "run-1", "--log-level", "warn"];
+    let output = succeeded(bed.run(&[&given[..], args].concat()).await);
+    let said = text(&output.stderr).to_owned();
+    bed.assert_imported();
+    (bed, said)
+}
+
+#[tokio::test]
+async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap() {
+    let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
+    let (bed, said) = warned(&[soon], &[]).await;
+    let told = "30 documents of `split_0_input` are old enough to expire within the hour";
+    assert!(said.contains(told), "{said}");
+    let commands = bed.mongo.commands();
+    let counted = commands.iter().position(is_count_of_old).unwrap();
+    let swapped = commands.iter().position(|c| c.name == "renameCollection");
+    assert!(counted < swapped.unwrap());
+    let (_, said) = warned(&[EXPIRING], &[]).await;
+    assert_eq!(said, "");
+}
+
+#[tokio::test]
+async fn without_ttl_no_document_expires() {
+    let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
+    let (bed, said) = warned(&[BY_TIME, soon], &["--no-ttl"]).await;
+    assert_eq!(said, "");
+    let expected = [
+        "createIndexes split_0_input__lob_",
+        "renameCollection split_0_input__lob_",
+        "renameCollection split_1_input__lob_",
+    ];
+    assert_eq!(built(&bed), expected);
+    assert!(!bed.mongo.commands().iter().any(is_count_of_old));
+}
+
+fn is_count_of_old(command: &Command) -> bool {
+    let query = command.arguments.get_document("query");
+    command.name == "count" && query.is_ok_and(|query| !query.is_empty())
+}

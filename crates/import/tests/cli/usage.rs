@@ -57,6 +57,9 @@ async fn help_tells_every_flag() {
           --no-indexes
               Build no index but the one on `_id`
 
+          --no-ttl
+              Build no TTL index, by which the server would remove documents that were just restored
+
           --check <KIND>
               How the server's documents are checked before a target is replaced [default: standard]
 

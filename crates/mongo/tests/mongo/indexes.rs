@@ -1,6 +1,8 @@
 //! What a collection had beside its documents is there again after an import, or the import fails.
 
-use bson::{Document, doc};
+use std::time::Duration;
+
+use bson::{DateTime, Document, doc, rawdoc};
 use lob_mongo::{Blueprint, Definition, Error, ExistingTarget, Opened, Staging};
 
 use crate::fixture::{Fixture, batch, numbered};
@@ -96,5 +98,46 @@ async fn a_validator_is_set_and_refuses_no_document_that_was_there() {
     swapped.unwrap();
     let target = fixture.find(TARGET).await;
     assert_eq!(target.definition().await.unwrap(), definition);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn documents_that_are_old_enough_to_expire_are_counted() {
+    let fixture = Fixture::new().await;
+    let ago = |seconds: i64| {
+        let millis = DateTime::now().timestamp_millis() - seconds * 1000;
+        DateTime::from_millis(millis)
+    };
+    let documents = [
+        rawdoc! { "_id": 0, "t": ago(7200), "u": ago(0) },
+        rawdoc! { "_id": 1, "t": [ago(-9000), ago(9000)] },
+        rawdoc! { "_id": 2, "t": ago(600) },
+        rawdoc! { "_id": 3, "t": "2020-01-01", "u": ago(1800) },
+        rawdoc! { "_id": 4 },
+    ];
+    let staging = fixture.staging().await;
+    staging.insert(&batch(&documents)).await.unwrap();
+    let index = |field: &str, seconds: i64| {
+        let filter = "\"partialFilterExpression\":{\"x\":1}";
+        format!(
+            r#"{{"key":{{"{field}":1}},"name":"{field}","expireAfterSeconds":{seconds},{filter}}}"#
+        )
+    };
+    let count = async |indexes: &[(&str, i64)]| {
+        let indexes = indexes.iter().map(|(field, age)| index(field, *age));
+        let blueprint = Blueprint::read(&Definition {
+            indexes: indexes.collect(),
+            options: None,
+        });
+        let hour = Duration::from_secs(3600);
+        staging
+            .expiring_within(&blueprint.unwrap(), hour)
+            .await
+            .unwrap()
+    };
+    assert_eq!(count(&[("t", 7200)]).await, 2);
+    assert_eq!(count(&[("t", 7200), ("u", 4800)]).await, 3);
+    assert_eq!(count(&[("t", 86_400), ("$t", 0)]).await, 0);
+    assert_eq!(count(&[]).await, 0);
     fixture.close().await;
 }
