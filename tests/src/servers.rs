@@ -192,7 +192,7 @@ impl Servers {
         documents
     }
 
-    /// The names of the collections of a database, sorted.
+    /// The names of the collections of a database, sorted, but for that of an import's entries.
     pub async fn collections(&self, database: &str) -> Vec<String> {
         let mut names = self
             .mongo
@@ -200,6 +200,7 @@ impl Servers {
             .list_collection_names()
             .await
             .unwrap();
+        names.retain(|name| name != "__lob_progress");
         names.sort();
         names
     }

@@ -89,8 +89,9 @@ impl Entries {
         .await
     }
 
-    /// Removes all entries of these stagings, and the collection if it holds no other. It is one
-    /// command that removes what says that they were staging, so that it is said of all or none.
+    /// Removes all entries of these stagings. It is one command that removes what says that they
+    /// were staging, so that it is said of all or none. Their collection stays: another import may
+    /// be about to write to it, and what it writes before a drop would be lost.
     ///
     /// # Errors
     /// A server that does not answer or does not allow it.
@@ -105,10 +106,7 @@ impl Entries {
             filter.append(name, rawdoc! { "$in": stagings.clone() });
             self.delete(filter).await?;
         }
-        match self.database.collection(NAME).await? {
-            Some(entries) if entries.is_empty().await? => entries.drop(&self.write_concern).await,
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Notes that a collection is the staging of `import`.

@@ -20,6 +20,8 @@ use crate::trap::Trap;
 pub(crate) const BUCKET: &str = "lob-test";
 /// Data files of each split.
 const FILES: usize = 2;
+/// The collection in which imports note what they have done.
+pub(crate) const ENTRIES: &str = "__lob_progress";
 
 pub(crate) struct Bed {
     pub(crate) s3: S3Server,
@@ -80,9 +82,16 @@ impl Bed {
         serde_json::from_slice(&object.unwrap().bytes).unwrap()
     }
 
-    /// The names of the collections of the database `raw`.
+    /// The names and UUIDs of the collections of the database `raw`, but for that of the entries.
+    pub(crate) fn identities(&self) -> Vec<(String, uuid::Uuid)> {
+        let mut found = self.mongo.collections("raw");
+        found.retain(|(name, _)| name != ENTRIES);
+        found
+    }
+
+    /// Their names.
     pub(crate) fn collections(&self) -> Vec<String> {
-        let found = self.mongo.collections("raw").into_iter();
+        let found = self.identities().into_iter();
         found.map(|(name, _)| name).collect()
     }
 
@@ -133,10 +142,11 @@ impl Bed {
         );
     }
 
-    /// Both targets are those of the run, and there is nothing else.
+    /// Both targets are those of the run, nothing else is there, and nothing stands as unfinished.
     #[track_caller]
     pub(crate) fn assert_imported(&self) {
         assert_eq!(self.collections(), ["split_0_input", "split_1_input"]);
+        assert_eq!(self.mongo.documents("raw", ENTRIES), Some(Vec::new()));
         for (split, count) in [(0, 30), (1, 20)] {
             let mut expected: Vec<_> = SplitDocuments::new(split, 4)
                 .take(count)

@@ -22,7 +22,8 @@ async fn a_summary_names_every_split() {
         (documents("split_0_input"), documents("split_1_input")),
         (30, 20)
     );
-    assert_eq!(bed.mongo.collections("copy").len(), 2);
+    // The targets, and the collection of the entries.
+    assert_eq!(bed.mongo.collections("copy").len(), 3);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::Output;
 use lob_testkit::mongo::{Command, Verdict};
 use tokio::process::Child;
 
-use crate::bed::{Bed, assert_shown, text};
+use crate::bed::{Bed, ENTRIES, assert_shown, text};
 use crate::trap::Trap;
 
 fn is_insert(command: &Command) -> bool {
@@ -13,7 +13,7 @@ fn is_insert(command: &Command) -> bool {
     command.name == "insert"
         && command.documents > 0
         && collection.contains("__lob_")
-        && collection != "__lob_progress"
+        && collection != ENTRIES
 }
 
 fn is_rename(command: &Command) -> bool {
@@ -81,8 +81,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
 async fn an_import_killed_between_two_swaps_knows_the_first() {
     let (bed, _) = stopped(is_rename, 1, "-KILL").await;
     let before = bed.fetched().len();
-    let targets = |bed: &Bed| bed.mongo.collections("raw");
-    let first = targets(&bed)[1].clone();
+    let first = bed.identities()[0].clone();
     assert_eq!(first.0, "split_0_input");
     assert_shown!(bed.run(&["--run-id", "run-1", "--no-replace"]).await, @r#"
     exit status: 0
@@ -99,12 +98,12 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     [TIME]  INFO 0 B of [SIZE] moved, 0 of 0 documents done, [SIZE]/s
     "#);
     assert_eq!(bed.fetched().len(), before);
-    assert_eq!(targets(&bed)[0], first);
+    assert_eq!(bed.identities()[0], first);
     bed.assert_imported();
     // What is done is forgotten: the same run can be imported again.
     bed.import(&[]).await;
     assert_eq!(bed.fetched().len(), before + 4);
-    assert_ne!(targets(&bed)[0], first);
+    assert_ne!(bed.identities()[0], first);
     bed.assert_imported();
 }
 
@@ -112,11 +111,11 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
 async fn an_import_killed_after_the_last_swap_is_done_already() {
     let (bed, _) = stopped(|command| command.name == "delete", 0, "-KILL").await;
     let before = bed.fetched().len();
-    let targets = bed.mongo.collections("raw");
+    let targets = bed.identities();
     let output = bed.import(&[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(bed.fetched().len(), before);
-    assert_eq!(bed.mongo.collections("raw"), targets[1..]);
+    assert_eq!(bed.identities(), targets);
     bed.assert_imported();
 }
 

@@ -6,6 +6,9 @@ use lob_testkit::mongo::Moment;
 use crate::fixture::{Fixture, batch, disconnect, numbered};
 use crate::imports::{STAGING, TARGET, import_of};
 
+/// The collection that holds the entries.
+const ENTRIES: &str = "__lob_progress";
+
 fn file(key: &str) -> FinishedFile {
     FinishedFile {
         key: key.to_owned(),
@@ -48,8 +51,20 @@ async fn entries_of_another_staging_say_nothing() {
     assert_eq!(finished, []);
     // Those of the one that is gone are removed on the way.
     entries.forget(&[new.uuid().unwrap()]).await.unwrap();
-    let names = fixture.driver.list_collection_names().await.unwrap();
-    assert_eq!(names, [STAGING]);
+    assert_eq!(fixture.contents(ENTRIES).await, []);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn the_collection_of_entries_outlives_the_last_of_them() {
+    let fixture = Fixture::new().await;
+    let staging = fixture.staging().await;
+    let before = fixture.find(ENTRIES).await.uuid();
+    let entries = fixture.entries();
+    entries.forget(&[staging.uuid().unwrap()]).await.unwrap();
+    assert_eq!(fixture.contents(ENTRIES).await, []);
+    // Who is about to write to it finds the same one.
+    assert_eq!(fixture.find(ENTRIES).await.uuid(), before);
     fixture.close().await;
 }
 
@@ -76,8 +91,7 @@ async fn a_lost_reply_of_an_entry_is_settled() {
             let (_, finished) = fixture.staging_of(&import_of("manifest")).await;
             assert_eq!(finished, [file("a")]);
             entries.forget(&[staging.uuid().unwrap()]).await.unwrap();
-            let left = fixture.driver.list_collection_names().await.unwrap();
-            assert_eq!(left, [STAGING]);
+            assert_eq!(fixture.contents(ENTRIES).await, []);
         }
     }
 }
