@@ -17,6 +17,7 @@ mod multipart;
 mod observe;
 mod operation_error;
 mod patience;
+mod proxies;
 mod retry;
 mod stream;
 

@@ -7,6 +7,7 @@ pub mod canaries;
 mod document_writer;
 pub mod hints;
 mod http_client;
+pub mod http_proxy;
 pub mod mongo;
 pub mod parquet_files;
 pub mod proxy;

@@ -120,6 +120,7 @@ fn of_status(status: u16) -> Answer {
         401 => (K::Credentials, Again::Never),
         403 => (K::AccessDenied, Again::Never),
         404 => (K::NotFound, Again::Never),
+        407 => (K::Proxy, Again::Never),
         408 => (K::Timeout, Again::Later),
         409 => (K::Conflict, Again::Never),
         412 => (K::AlreadyExists, Again::Never),

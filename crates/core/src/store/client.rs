@@ -10,11 +10,13 @@ use aws_sdk_s3::config::{
     AppName, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::pool::{self, ConnectionPool};
+use aws_smithy_http_client::pool::{self, ConnectionPool, HttpsBuilder};
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 
 use super::observe::Observer;
+use super::proxies::{self, Routes};
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::failure::Failure;
 use crate::flow::Flow;
@@ -148,13 +150,21 @@ fn http_client(
     let unusable = |error: Box<dyn Error + Send + Sync>| {
         Failure::usage("connections cannot be set up").caused_by(error)
     };
-    let pool = ConnectionPool::builder()
-        .tls_provider(rustls)
-        .tls_context(context)
-        .idle_timeout(POOL_IDLE_TIMEOUT)
-        .tcp_keepalive(TCP_KEEP_ALIVE)
-        .build_https()
-        .map_err(|error| unusable(error.into()))?;
-    let client = pool::Client::new(&pool).map_err(|error| unusable(error.into()))?;
-    Ok(client.into_shared())
+    let pool = || {
+        ConnectionPool::builder()
+            .tls_provider(rustls.clone())
+            .tls_context(context.clone())
+            .idle_timeout(POOL_IDLE_TIMEOUT)
+            .tcp_keepalive(TCP_KEEP_ALIVE)
+    };
+    let client = |pool: HttpsBuilder| {
+        let pool = pool.build_https().map_err(|error| unusable(error.into()))?;
+        pool::Client::new(&pool).map_err(|error| unusable(error.into()))
+    };
+    proxies::check()?;
+    let routes = Routes {
+        direct: client(pool())?,
+        proxied: client(pool().proxy_config(ProxyConfig::from_env()))?,
+    };
+    Ok(routes.into_shared())
 }

@@ -10,6 +10,7 @@ use aws_sdk_s3::operation::RequestId;
 
 use super::answer;
 use super::error_kind::StoreErrorKind;
+use super::proxies;
 
 /// A failed S3 request, after all its attempts.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,7 @@ impl StoreError {
         let kind = kind_of(&error, code.as_deref(), status);
         let mut detail = match (&code, status) {
             (Some(code), Some(status)) => format!("{code} ({status})"),
+            (None, Some(407)) => "the proxy wants a user and a password (407)".to_owned(),
             (None, Some(status)) => format!("status {status}"),
             (Some(code), None) => code.clone(),
             (None, None) => String::new(),
@@ -141,7 +143,17 @@ impl StoreError {
             K::Unreachable if self.is_of_a_certificate() => {
                 "name the authority that signed the server's certificate with --ca-bundle"
             }
-            K::Unreachable => "check that the server runs and that --endpoint-url names it",
+            K::Unreachable => {
+                let server = "check that the server runs and that --endpoint-url names it";
+                return Some(match proxies::variables().as_slice() {
+                    [] => server.to_owned(),
+                    names => format!("{server}, and the proxy of {}", names.join(" and ")),
+                });
+            }
+            K::Proxy => {
+                "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, with user and \
+                 password in its URL where it wants them; NO_PROXY lists hosts to reach directly"
+            }
             K::Unknown => "nothing was cleaned up; look at the object before you repeat the run",
             K::NotFound
             | K::NoSuchUpload
@@ -170,14 +182,8 @@ impl StoreError {
 
     /// Whether the server was reached and its certificate was not accepted, as rustls says it.
     fn is_of_a_certificate(&self) -> bool {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            if error.to_string().contains("invalid peer certificate") {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        let cause = self.source();
+        cause.is_some_and(|cause| says(cause, "invalid peer certificate"))
     }
 }
 
@@ -187,6 +193,7 @@ impl fmt::Display for StoreError {
         match (self.kind, self.detail.as_str()) {
             (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
             (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
+            (StoreErrorKind::Proxy, "") => write!(f, ": no way through the proxy"),
             (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),
             (_, detail) => write!(f, ": {detail}"),
@@ -222,10 +229,20 @@ fn kind_of<E>(
         {
             K::Credentials
         }
+        (SdkError::DispatchFailure(failure), _)
+            if failure.as_connector_error().is_some_and(proxies::failed) =>
+        {
+            K::Proxy
+        }
         // Also a connection that broke before the whole reply: the request may have been done.
         (SdkError::DispatchFailure(_) | SdkError::ResponseError(_), _) => K::Unreachable,
         _ => K::Refused,
     }
+}
+
+/// Whether `error` or one of its causes says `words`.
+pub(super) fn says(error: &(dyn Error + 'static), words: &str) -> bool {
+    error.to_string().contains(words) || error.source().is_some_and(|cause| says(cause, words))
 }
 
 /// Whether the request was never sent because the SDK's chain found no usable credentials.

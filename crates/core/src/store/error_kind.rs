@@ -43,6 +43,8 @@ pub enum StoreErrorKind {
     Timeout,
     /// No connection, or a connection that broke.
     Unreachable,
+    /// A proxy on the way to the server did not let the request through.
+    Proxy,
     /// A request that changes something had no answer, and asking about it had none either.
     Unknown,
     /// The server failed until the time was up, or something before it did.
@@ -81,6 +83,7 @@ impl StoreErrorKind {
             Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
+                | Self::Proxy
                 | Self::ServerFailed
                 | Self::Unknown
                 | Self::AccessDenied

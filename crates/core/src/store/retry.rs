@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
@@ -18,6 +19,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use super::answer::{self, Again};
 use super::operation_error::{error_code, is_of_complete};
+use super::proxies;
 
 /// The first wait is at most this long; it doubles from there.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
@@ -104,7 +106,15 @@ pub(super) struct ByAnswer;
 impl ClassifyRetry for ByAnswer {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(response) = context.response() else {
-            return RetryAction::NoActionIndicated;
+            let failed = context.output_or_error().and_then(Result::err);
+            let failed = failed.and_then(OrchestratorError::as_connector_error);
+            // A proxy that cannot reach the server now may do so later; the SDK gives up at once.
+            return match failed {
+                Some(error) if proxies::failed(error) && !proxies::wants_login(error) => {
+                    RetryAction::transient_error()
+                }
+                _ => RetryAction::NoActionIndicated,
+            };
         };
         // An answer that broke off, or makes no sense, is no error of the operation.
         let Some(error) = context

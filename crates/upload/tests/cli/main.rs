@@ -21,6 +21,7 @@ mod odd_files;
 mod partial;
 mod permissions;
 mod processes;
+mod proxies;
 mod refusals;
 mod replies;
 mod restore;

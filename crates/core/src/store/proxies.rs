@@ -1,0 +1,158 @@
+//! The proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`,
+//! in capitals or small letters, read as curl reads them.
+//!
+//! What is near goes direct whatever they say: this machine, and the addresses at which a cloud
+//! gives a machine or a container its credentials, which no proxy may see.
+
+use std::net::IpAddr;
+
+use aws_smithy_http_client::pool;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+use super::error::says;
+use crate::failure::Failure;
+
+/// For each scheme of a request, the variables of which the first that is set counts.
+const VARIABLES: [[&str; 4]; 2] = [
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+];
+
+/// The variables that name a proxy, without their values: a password may be in one.
+pub(super) fn variables() -> Vec<&'static str> {
+    let mut named: Vec<_> = VARIABLES.iter().filter_map(|names| set(names)).collect();
+    named.dedup();
+    named.into_iter().map(|(name, _)| name).collect()
+}
+
+fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
+    let value = |name: &&'static str| Some((*name, std::env::var(name).ok()?));
+    names
+        .iter()
+        .filter_map(value)
+        .find(|(_, value)| !value.is_empty())
+}
+
+/// Whether every proxy that the environment names is one that can be used.
+///
+/// # Errors
+/// A variable that names no HTTP proxy.
+pub(super) fn check() -> Result<(), Failure> {
+    for (name, value) in VARIABLES.iter().filter_map(|names| set(names)) {
+        if !is_http_proxy(&value) {
+            let message = format!("the environment variable `{name}` names no HTTP proxy");
+            let hint = "write it as `http://host:port`, or unset it; SOCKS is not supported";
+            return Err(Failure::usage(message).with_hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// Without a scheme it is `http`.
+fn is_http_proxy(value: &str) -> bool {
+    let uri = value.parse::<hyper::Uri>();
+    uri.is_ok_and(|uri| {
+        matches!(uri.scheme_str(), None | Some("http" | "https")) && uri.host().is_some()
+    })
+}
+
+/// Whether a connection failed because a proxy made no tunnel for it, as hyper-util says it.
+pub(super) fn failed(error: &ConnectorError) -> bool {
+    says(error, "tunnel error")
+}
+
+/// Whether it did so for want of a user and a password.
+pub(super) fn wants_login(error: &ConnectorError) -> bool {
+    says(error, "proxy authorization required")
+}
+
+/// A client that goes through the proxies, and one that does not.
+#[derive(Debug)]
+pub(super) struct Routes {
+    pub(super) direct: pool::Client,
+    pub(super) proxied: pool::Client,
+}
+
+impl HttpClient for Routes {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connectors {
+            direct: self.direct.http_connector(settings, components),
+            proxied: self.proxied.http_connector(settings, components),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Connectors {
+    direct: SharedHttpConnector,
+    proxied: SharedHttpConnector,
+}
+
+impl HttpConnector for Connectors {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if is_near(request.uri()) {
+            self.direct.call(request)
+        } else {
+            self.proxied.call(request)
+        }
+    }
+}
+
+/// Whether a URL is of this machine or of its link, where IMDS, ECS and EKS answer.
+fn is_near(url: &str) -> bool {
+    let url = url.parse::<hyper::Uri>().ok();
+    let Some(host) = url.as_ref().and_then(hyper::Uri::host) else {
+        return false;
+    };
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_link_local(),
+        // `fd00:ec2::/32`: EC2's own services.
+        Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.segments().starts_with(&[0xfd00, 0xec2]),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gives_credentials_and_this_machine_are_asked_directly() {
+        for near in [
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/credentials",
+            "http://[fd00:ec2::254]/latest",
+            "http://127.0.0.1:9000/bucket",
+            "http://localhost:9000/",
+            "http://[::1]:9000/",
+        ] {
+            assert!(is_near(near), "{near}");
+        }
+        for far in [
+            "https://bucket.s3.eu-central-1.amazonaws.com/",
+            "http://10.0.0.1:9000/",
+            "http://localhost.example.com/",
+        ] {
+            assert!(!is_near(far), "{far}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_a_host_that_speaks_http() {
+        for proxy in ["http://proxy:3128", "https://u:p@proxy:3128/", "proxy:3128"] {
+            assert!(is_http_proxy(proxy), "{proxy}");
+        }
+        for other in ["socks5://proxy:1080", "/proxy", "http://", "a proxy"] {
+            assert!(!is_http_proxy(other), "{other}");
+        }
+    }
+}

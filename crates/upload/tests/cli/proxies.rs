@@ -1,0 +1,113 @@
+//! Proxies of the environment: S3 is reached through them, and what stands in the way is named.
+
+use lob_testkit::http_proxy::HttpProxy;
+use tokio::process::Command;
+
+use crate::bed::{Bed, Finished, finish};
+
+/// No resolver knows it.
+const NAME: &str = "s3.nowhere.invalid";
+
+/// An upload to [`NAME`] with these variables.
+async fn upload(bed: &Bed, scheme: &str, variables: &[(&str, &str)]) -> Finished {
+    let endpoint = format!("{scheme}://{NAME}:9000");
+    let args = ["--run-id", "run-1", "--json", "--endpoint-url", &endpoint];
+    let mut command: Command = bed.command(&args);
+    command.envs(variables.iter().copied());
+    finish(command.spawn().unwrap()).await
+}
+
+async fn proxy(bed: &Bed, port: u16, login: Option<&str>) -> HttpProxy {
+    let authority = format!("{NAME}:{port}");
+    let started = HttpProxy::start(&authority, &bed.server.endpoint(), login).await;
+    started.unwrap()
+}
+
+#[tokio::test]
+async fn an_endpoint_that_only_the_proxy_can_resolve_is_uploaded_to() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let proxy = proxy(&bed, 9000, Some("user:pass word")).await;
+    let url = format!("http://user:pass%20word@{}", proxy.address());
+    let variables = [("HTTP_PROXY", url.as_str()), ("NO_PROXY", "example.com")];
+    let finished = upload(&bed, "http", &variables).await.expect(0);
+    assert!(!finished.stderr.contains("pass"), "{}", finished.stderr);
+    bed.assert_whole(&feeds);
+    assert_eq!(proxy.seen().len(), bed.server.requests().len());
+}
+
+#[tokio::test]
+async fn https_goes_through_a_tunnel_of_the_proxy() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let proxy = proxy(&bed, 9000, None).await;
+    let url = proxy.address().to_string();
+    // The server speaks no TLS: the tunnel is there, and the handshake in it fails.
+    let finished = upload(&bed, "https", &[("https_proxy", &url)]).await;
+    let finished = finished.expect(1);
+    assert_eq!(proxy.seen()[0], format!("CONNECT {NAME}:9000"));
+    assert!(!finished.stderr.contains("tunnel"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_is_named() {
+    for (scheme, variable) in [("http", "HTTP_PROXY"), ("https", "ALL_PROXY")] {
+        let bed = Bed::new().await;
+        bed.feeds();
+        let proxy = proxy(&bed, 9000, Some("user:pass")).await;
+        let url = format!("http://user:wrong@{}", proxy.address());
+        let finished = upload(&bed, scheme, &[(variable, &url)]).await.expect(1);
+        for told in ["proxy", "user and password in its URL"] {
+            assert!(finished.stderr.contains(told), "{}", finished.stderr);
+        }
+        assert!(!finished.stderr.contains("wrong"), "{}", finished.stderr);
+        assert_eq!(proxy.seen().len(), 1, "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_let_a_tunnel_through_is_named_after_a_few_attempts() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let proxy = proxy(&bed, 9001, None).await;
+    let url = format!("http://{}", proxy.address());
+    let finished = upload(&bed, "https", &[("HTTPS_PROXY", &url)]).await;
+    let finished = finished.expect(1);
+    for told in ["no way through the proxy", "NO_PROXY"] {
+        assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    }
+    assert_eq!(proxy.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_host_of_no_proxy_and_this_machine_are_reached_directly() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let proxy = proxy(&bed, 9000, None).await;
+    let url = format!("http://{}", proxy.address());
+    let mut command = bed.command(&["--run-id", "run-1"]);
+    command.env("ALL_PROXY", &url);
+    finish(command.spawn().unwrap()).await.expect(0);
+    bed.assert_whole(&feeds);
+    let variables = [("ALL_PROXY", url.as_str()), ("NO_PROXY", ".invalid")];
+    upload(&bed, "http", &variables).await.expect(1);
+    assert_eq!(proxy.seen(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_variable() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let url = "socks5://user:opensesame@127.0.0.1:1080";
+    let finished = upload(&bed, "http", &[("all_proxy", url)]).await.expect(2);
+    assert!(
+        finished.stderr.contains("`all_proxy`"),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        !finished.stderr.contains("opensesame"),
+        "{}",
+        finished.stderr
+    );
+}
