@@ -1,27 +1,73 @@
-//! The address of an S3 server, shown without the user name and password that it may hold.
+//! The URL of an S3-compatible server. One without a scheme, a host or a port that is a number is
+//! refused before anything is asked: it would look like a server that does not run. It is shown
+//! without the user name and password that it may hold.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
+use hyper::Uri;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::redact::{MASK, remember_password_of};
 
-/// An address whose `Display`, `Debug` and `Serialize` hold no secret.
+/// Where transfer acceleration answers: it knows buckets as hosts only.
+const ACCELERATED: [&str; 2] = [
+    "s3-accelerate.amazonaws.com",
+    "s3-accelerate.dualstack.amazonaws.com",
+];
+
+/// The URL of a server: `http` or `https`, a host, perhaps a port and a path. Its `Display`, `Debug`
+/// and `Serialize` hold no secret.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
+#[serde(try_from = "String")]
 pub struct EndpointUrl(String);
 
+/// A text that is no URL of a server. It does not repeat the text: a password may be in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the URL of a server is written `https://HOST` or `http://HOST:PORT`")]
+pub struct InvalidEndpointUrl;
+
 impl EndpointUrl {
-    /// The whole address, for the one place that connects to it.
+    /// The URL as it was given, for the one place that connects to it.
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is that of S3's transfer acceleration.
+    pub(crate) fn is_accelerated(&self) -> bool {
+        let uri = self.0.parse::<Uri>();
+        uri.is_ok_and(|uri| uri.host().is_some_and(|host| ACCELERATED.contains(&host)))
+    }
 }
 
-impl From<String> for EndpointUrl {
-    fn from(url: String) -> Self {
-        remember_password_of(&url);
-        Self(url)
+impl FromStr for EndpointUrl {
+    type Err = InvalidEndpointUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        remember_password_of(text);
+        let uri: Uri = text.parse().map_err(|_| InvalidEndpointUrl)?;
+        let authority = uri.authority().ok_or(InvalidEndpointUrl)?;
+        let host = authority.host();
+        // What stands behind the host is a port or nothing.
+        let port = authority.port_u16().map(|port| format!(":{port}"));
+        let is_whole = authority
+            .as_str()
+            .ends_with(&format!("{host}{}", port.unwrap_or_default()));
+        let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        if has_scheme && is_whole && !host.is_empty() && uri.query().is_none() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidEndpointUrl)
+        }
+    }
+}
+
+impl TryFrom<String> for EndpointUrl {
+    type Error = InvalidEndpointUrl;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -30,10 +76,8 @@ impl fmt::Display for EndpointUrl {
         let Some((before, host)) = self.0.rsplit_once('@') else {
             return f.write_str(&self.0);
         };
-        match before.split_once("://") {
-            Some((scheme, _)) => write!(f, "{scheme}://{MASK}@{host}"),
-            None => write!(f, "{MASK}@{host}"),
-        }
+        let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+        write!(f, "{scheme}://{MASK}@{host}")
     }
 }
 
@@ -49,18 +93,53 @@ impl Serialize for EndpointUrl {
     }
 }
 
+/// Whether a host, as a URL has it, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn the_url_of_a_server_has_a_scheme_a_host_and_a_port_that_is_one() {
+        for url in [
+            "http://127.0.0.1:9000",
+            "https://s3.eu-central-1.amazonaws.com/",
+            "http://my_minio:9000/gateway",
+            "http://[::1]:9000",
+            "https://user:pass@host",
+        ] {
+            assert!(url.parse::<EndpointUrl>().is_ok(), "{url}");
+        }
+        for text in [
+            "127.0.0.1:9000",
+            "localhost:9000",
+            "s3.amazonaws.com",
+            "s3://lob",
+            "http://",
+            "http://host:port",
+            "http://host:99999",
+            "http://host:",
+            "http:/host",
+            "http://host?x=1",
+            "http://host name",
+        ] {
+            assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_is_shown_without_what_stands_before_its_host() {
         for (url, shown) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
-            ("https://user:p@ss@h/path", "https://***@h/path"),
-            ("user:pass@h", "***@h"),
+            ("https://user:pass@h/path", "https://***@h/path"),
         ] {
-            let url = EndpointUrl::from(url.to_owned());
+            let url: EndpointUrl = url.parse().unwrap();
             assert_eq!(format!("{url} {url:?}"), format!("{shown} {shown}"));
             assert_eq!(serde_json::to_value(&url).unwrap(), shown);
         }

@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::bucket::Bucket;
 use crate::endpoint_url::EndpointUrl;
 use crate::failure::Failure;
 use crate::run::{InvalidPrefix, Prefix};
+use crate::settings::SettingOrigin;
 
 /// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
 /// environment, container or instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct S3Settings {
     /// The bucket; it has no default.
-    pub bucket: String,
+    pub bucket: Option<Bucket>,
     /// The folder of runs inside the bucket.
     pub prefix: String,
     /// Another endpoint than AWS's own, such as `http://127.0.0.1:9000`.
@@ -26,8 +28,8 @@ pub struct S3Settings {
     pub profile: Option<String>,
     /// A file of CA certificates in PEM, trusted beside the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// Address the bucket in the path instead of the host name; on by itself with an endpoint.
-    pub path_style: bool,
+    /// Whether the bucket is addressed in the path or as a host.
+    pub path_style: PathStyle,
     /// The account that must own the bucket; sent with every request.
     pub expected_bucket_owner: Option<String>,
     /// How long a request that fails for reasons that pass is repeated.
@@ -41,18 +43,30 @@ pub struct S3Settings {
     pub attempt_timeout: Duration,
 }
 
+/// Whether the bucket is addressed in the path of a URL or as a host of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum PathStyle {
+    /// In the path with an endpoint URL, but for S3 Transfer Acceleration; else as a host
+    Auto,
+    /// In the path
+    Path,
+    /// As a host, for servers that know nothing else
+    Virtual,
+}
+
 impl S3Settings {
     /// The defaults, with the prefix that differs from tool to tool. The connect time-out is that of
     /// the original's helper module; requests outlive an outage of a quarter of an hour.
     pub fn defaults(prefix: &str) -> Self {
         Self {
-            bucket: String::new(),
+            bucket: None,
             prefix: prefix.to_owned(),
             endpoint_url: None,
             region: None,
             profile: None,
             ca_bundle: None,
-            path_style: false,
+            path_style: PathStyle::Auto,
             expected_bucket_owner: None,
             retry_timeout: Duration::from_secs(20 * 60),
             connect_timeout: Duration::from_secs(30),
@@ -67,11 +81,41 @@ impl S3Settings {
     /// # Errors
     /// None is given.
     pub fn bucket(&self) -> Result<&str, Failure> {
-        match self.bucket.as_str() {
-            "" => Err(Failure::usage("no bucket is given")
-                .with_hint("name it with --bucket or LOB_BUCKET")),
-            bucket => Ok(bucket),
+        self.bucket.as_ref().map(Bucket::name).ok_or_else(|| {
+            Failure::usage("no bucket is given").with_hint("name it with --bucket or LOB_BUCKET")
+        })
+    }
+
+    /// Takes the folder in the URL of a bucket, where there is one, for the prefix.
+    ///
+    /// # Errors
+    /// Another prefix is set beside it.
+    pub fn take_folder(&mut self, origins: &mut [SettingOrigin]) -> Result<(), Failure> {
+        let Some(folder) = self.bucket.as_mut().and_then(Bucket::take_folder) else {
+            return Ok(());
+        };
+        let named = |key| move |origin: &&SettingOrigin| origin.key == key;
+        let from = origins.iter().find(named("bucket"));
+        let from = from.map(|bucket| bucket.origin.clone()).unwrap_or_default();
+        for origin in origins {
+            match origin.key.as_str() {
+                "bucket" => origin.value = self.bucket()?.to_owned(),
+                "prefix" if origin.origin == "default" || self.prefix == folder => {
+                    origin.value.clone_from(&folder);
+                    origin.origin.clone_from(&from);
+                }
+                "prefix" => {
+                    return Err(Failure::usage(format!(
+                        "the bucket's URL names the folder `{folder}`, and {} names `{}`",
+                        origin.origin, self.prefix
+                    ))
+                    .with_hint("name the folder once"));
+                }
+                _ => {}
+            }
         }
+        self.prefix = folder;
+        Ok(())
     }
 
     /// The folder of runs.
@@ -89,7 +133,7 @@ impl S3Settings {
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(next_help_heading = "S3")]
 pub struct S3Args {
-    /// Bucket that holds the runs (required)
+    /// Bucket that holds the runs, or `s3://NAME/PREFIX` (required)
     #[arg(long, value_name = "NAME", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
@@ -113,10 +157,10 @@ pub struct S3Args {
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
-    /// Address the bucket in the path, not in the host name [default with --endpoint-url]
-    #[arg(long, global = true)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub path_style: bool,
+    /// Whether the bucket is in the path of a URL or a host [default: auto]
+    #[arg(long, value_enum, value_name = "STYLE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<PathStyle>,
     /// Account id that must own the bucket; sent with every request
     #[arg(long, value_name = "ACCOUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

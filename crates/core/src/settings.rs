@@ -348,7 +348,7 @@ mod tests {
                     [export]\nprefix = 'other'\n";
         let resolved = resolve_with(&flags, &environment, file).unwrap();
         let settings = &resolved.settings;
-        assert_eq!(settings.s3.bucket, "typed");
+        assert_eq!(settings.s3.bucket().unwrap(), "typed");
         assert_eq!(settings.parts.part_size, ByteSize::mib(16));
         assert_eq!(settings.parts.parts_in_flight.get(), 3);
         assert_eq!(settings.s3.attempt_timeout, Duration::from_secs(60));

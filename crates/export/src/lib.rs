@@ -41,7 +41,8 @@ pub use args::{Args, CleanupArgs, Command};
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     args.check()?;
     let sources = context.sources("export", &args.flags, &args.common);
-    let resolved = resolve(&settings::defaults(), &sources)?;
+    let mut resolved = resolve(&settings::defaults(), &sources)?;
+    resolved.settings.s3.take_folder(&mut resolved.origins)?;
     if args.flags.mongo.has_password() {
         tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
     }

@@ -34,7 +34,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
         ..context.sources("import", &args.flags, &args.common)
     };
-    let resolved = resolve(&settings::defaults(), &sources)?;
+    let mut resolved = resolve(&settings::defaults(), &sources)?;
+    resolved.settings.s3.take_folder(&mut resolved.origins)?;
     if args.flags.mongo.has_password() {
         tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
     }

@@ -29,6 +29,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use s3s::host::SingleDomain;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -60,6 +61,8 @@ pub struct S3Options {
     pub gate: Option<Arc<dyn Gate>>,
     /// Account id of the owner of all buckets, which `x-amz-expected-bucket-owner` must name.
     pub owner: String,
+    /// Where buckets are hosts below this domain (`host:port`); without one they are in paths.
+    pub domain: Option<String>,
     /// What the server lacks that S3 has; nothing by default.
     pub weaknesses: Weaknesses,
 }
@@ -73,6 +76,7 @@ impl Default for S3Options {
             buckets: Vec::new(),
             gate: None,
             owner: "111122223333".to_owned(),
+            domain: None,
             weaknesses: Weaknesses::default(),
         }
     }
@@ -140,11 +144,15 @@ impl S3Server {
             owner: options.owner,
             weaknesses: options.weaknesses,
         });
+        if let Some(domain) = &options.domain {
+            service.set_host(SingleDomain::new(domain).map_err(io::Error::other)?);
+        }
         let log = Log::default();
         let front = Front {
             service: service.build(),
             log: Arc::clone(&log),
             gate: options.gate,
+            domain: options.domain.map(Into::into),
         };
         Ok(Self {
             address,
@@ -156,7 +164,7 @@ impl S3Server {
         })
     }
 
-    /// The URL to give to clients, which must use path-style addressing.
+    /// The URL to give to clients, which must use path-style addressing unless there is a domain.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)

@@ -40,7 +40,8 @@ pub use settings::{HashKind, Settings};
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     args.check()?;
     let sources = context.sources("upload", &args, &args.common);
-    let resolved = resolve(&Settings::default(), &sources)?;
+    let mut resolved = resolve(&Settings::default(), &sources)?;
+    resolved.settings.s3.take_folder(&mut resolved.origins)?;
     let settings = &resolved.settings;
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));

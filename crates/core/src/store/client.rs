@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
@@ -14,15 +14,16 @@ use aws_smithy_http_client::pool::{self, ConnectionPool, HttpsBuilder};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
+use aws_types::service_config::ServiceConfigKey;
 
 use super::observe::Observer;
 use super::proxies::{self, Routes};
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
+use crate::endpoint_url::{EndpointUrl, InvalidEndpointUrl};
 use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::redact::remember_password_of;
-use crate::s3_settings::S3Settings;
+use crate::s3_settings::{PathStyle, S3Settings};
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
 /// request is not sent into a closing one.
@@ -64,10 +65,7 @@ pub(super) async fn build(
         loader = loader.profile_name(profile);
     }
     let base = loader.load().await;
-    // Where no setting names one, a profile may.
-    base.endpoint_url()
-        .into_iter()
-        .for_each(remember_password_of);
+    let endpoint = endpoint(settings, &base)?;
 
     // S3-compatible servers do not care, but a request cannot be signed without a region.
     let region = base
@@ -76,7 +74,7 @@ pub(super) async fn build(
         .unwrap_or_else(|| Region::from_static("us-east-1"));
     let mut config = aws_sdk_s3::config::Builder::from(&base)
         .region(region.clone())
-        .force_path_style(settings.path_style || settings.endpoint_url.is_some())
+        .force_path_style(in_path(settings.path_style, endpoint.as_ref()))
         // Every checksum is computed by us and sent in a header. With "when required" the SDK adds
         // none of its own and never uses aws-chunked, which breaks compatible servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -88,7 +86,7 @@ pub(super) async fn build(
                 .load_timeout(CREDENTIALS_TIMEOUT)
                 .build(),
         )
-        .retry_partition(retry_partition(&settings.bucket))
+        .retry_partition(retry_partition(settings.bucket()?))
         .retry_classifier(ByAnswer)
         .interceptor(Observer {
             metrics: metrics.clone(),
@@ -98,10 +96,39 @@ pub(super) async fn build(
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
-    if let Some(endpoint) = &settings.endpoint_url {
+    if let Some(endpoint) = &endpoint {
         config = config.endpoint_url(endpoint.expose());
     }
     Ok((Client::from_conf(config.build()), region.to_string()))
+}
+
+/// The endpoint of the settings, or that of the AWS configuration, as the SDK finds it.
+fn endpoint(settings: &S3Settings, base: &SdkConfig) -> Result<Option<EndpointUrl>, Failure> {
+    if settings.endpoint_url.is_some() {
+        return Ok(settings.endpoint_url.clone());
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let of_s3 = base.service_config().zip(key.ok());
+    let of_s3 = of_s3.and_then(|(config, key)| config.load_config(key));
+    let of_all = || base.endpoint_url().map(str::to_owned);
+    let found = of_s3.or_else(of_all).filter(|url| !url.is_empty());
+    let found = found.map(|url| url.parse()).transpose();
+    found.map_err(|invalid: InvalidEndpointUrl| {
+        let message = "the `endpoint_url` of the AWS configuration cannot be used";
+        Failure::usage(message).caused_by(invalid)
+    })
+}
+
+fn in_path(style: PathStyle, endpoint: Option<&EndpointUrl>) -> bool {
+    match style {
+        PathStyle::Auto => endpoint.is_some_and(|url| !url.is_accelerated()),
+        PathStyle::Path => true,
+        PathStyle::Virtual => false,
+    }
 }
 
 /// Few attempts, for the first request of a run: a wrong endpoint should be said soon. They take
@@ -167,4 +194,24 @@ fn http_client(
         proxied: client(pool().proxy_config(ProxyConfig::from_env()))?,
     };
     Ok(routes.into_shared())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transfer_acceleration_alone_is_no_server_of_paths() {
+        let of = |style, url: &str| in_path(style, Some(&url.parse().unwrap()));
+        let accelerated = "https://s3-accelerate.amazonaws.com";
+        assert!(of(PathStyle::Auto, "https://s3.example.com"));
+        assert!(of(
+            PathStyle::Auto,
+            "https://s3.dualstack.eu-west-1.amazonaws.com"
+        ));
+        assert!(!of(PathStyle::Auto, accelerated));
+        assert!(of(PathStyle::Path, accelerated));
+        assert!(!of(PathStyle::Virtual, "https://s3.example.com"));
+        assert!(!in_path(PathStyle::Auto, None));
+    }
 }

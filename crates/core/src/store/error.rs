@@ -104,10 +104,17 @@ impl StoreError {
         let hint = match self.kind {
             K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
             K::AccessDenied => {
+                let lacking = match permission(self.operation) {
+                    LIST => format!("`{LIST}` for this bucket"),
+                    other => {
+                        format!(
+                            "`{other}` for this key, or, for a key that may not exist, `{LIST}`"
+                        )
+                    }
+                };
                 return Some(format!(
-                    "the credentials lack the permission `{}` for this key, or, for a key that may \
-                     not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's",
-                    permission(self.operation)
+                    "the credentials lack the permission {lacking}; or --expected-bucket-owner is \
+                     not the bucket's"
                 ));
             }
             K::Credentials => {
@@ -142,6 +149,10 @@ impl StoreError {
             },
             K::Unreachable if self.is_of_a_certificate() => {
                 "name the authority that signed the server's certificate with --ca-bundle"
+            }
+            K::Unreachable if self.is_of_a_plain_port() => {
+                "the server speaks no TLS there: name the port that does, or write http:// in \
+                 --endpoint-url"
             }
             K::Unreachable => {
                 let server = "check that the server runs and that --endpoint-url names it";
@@ -178,6 +189,12 @@ impl StoreError {
                 StoreErrorKind::AlreadyExists | StoreErrorKind::StorageClass
             )
         })
+    }
+
+    /// Whether what answered a TLS handshake speaks something else, as rustls says it.
+    fn is_of_a_plain_port(&self) -> bool {
+        let cause = self.source();
+        cause.is_some_and(|cause| says(cause, "InvalidContentType"))
     }
 
     /// Whether the server was reached and its certificate was not accepted, as rustls says it.
@@ -250,13 +267,16 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     error.is::<CredentialsError>() || error.source().is_some_and(lacks_credentials)
 }
 
+/// Without it S3 says of what is not there that it is not permitted.
+const LIST: &str = "s3:ListBucket";
+
 /// The IAM action that an operation needs.
 fn permission(operation: &str) -> &'static str {
     match operation {
         "HeadObject" | "GetObject" => "s3:GetObject",
         "ListParts" => "s3:ListMultipartUploadParts",
         "ListMultipartUploads" => "s3:ListBucketMultipartUploads",
-        "ListObjectsV2" | "HeadBucket" => "s3:ListBucket",
+        "ListObjectsV2" | "HeadBucket" => LIST,
         "AbortMultipartUpload" => "s3:AbortMultipartUpload",
         _ => "s3:PutObject",
     }
@@ -291,6 +311,15 @@ mod tests {
     }
 
     #[test]
+    fn a_permission_that_lacks_is_named_once() {
+        for operation in ["ListObjectsV2", "HeadObject", "PutObject"] {
+            let denied = StoreError::new(StoreErrorKind::AccessDenied, operation, "s3://b/k", "");
+            let hint = denied.hint().unwrap();
+            assert_eq!(hint.matches("s3:ListBucket").count(), 1, "{hint}");
+        }
+    }
+
+    #[test]
     fn the_size_of_parts_is_spoken_of_only_where_parts_are_sent() {
         let hint = |operation| {
             let error = StoreError::new(StoreErrorKind::Timeout, operation, "s3://b", "");
@@ -317,6 +346,7 @@ mod tests {
             error.caused_by(cause.to_owned()).hint().unwrap()
         };
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("--ca-bundle"));
+        assert!(hint("received corrupt message of type InvalidContentType").contains("http://"));
         assert!(hint("connection refused").contains("check that the server runs"));
     }
 }

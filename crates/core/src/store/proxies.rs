@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::error::says;
+use crate::endpoint_url::is_loopback;
 use crate::failure::Failure;
 
 /// For each scheme of a request, the variables of which the first that is set counts.
@@ -113,12 +114,13 @@ fn is_near(url: &str) -> bool {
     let Some(host) = url.as_ref().and_then(hyper::Uri::host) else {
         return false;
     };
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_link_local(),
+    let gives_credentials = match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(v4)) => v4.is_link_local(),
         // `fd00:ec2::/32`: EC2's own services.
-        Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.segments().starts_with(&[0xfd00, 0xec2]),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    }
+        Ok(IpAddr::V6(v6)) => v6.segments().starts_with(&[0xfd00, 0xec2]),
+        Err(_) => false,
+    };
+    gives_credentials || is_loopback(host)
 }
 
 #[cfg(test)]

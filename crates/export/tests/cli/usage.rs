@@ -147,7 +147,7 @@ async fn help_tells_every_flag() {
 
     S3:
           --bucket <NAME>
-              Bucket that holds the runs (required)
+              Bucket that holds the runs, or `s3://NAME/PREFIX` (required)
 
           --prefix <PREFIX>
               Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
@@ -164,8 +164,14 @@ async fn help_tells_every_flag() {
           --ca-bundle <FILE>
               CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
 
-          --path-style
-              Address the bucket in the path, not in the host name [default with --endpoint-url]
+          --path-style <STYLE>
+              Whether the bucket is in the path of a URL or a host [default: auto]
+
+              Possible values:
+              - auto:    In the path with an endpoint URL, but for S3 Transfer Acceleration; else as a
+                host
+              - path:    In the path
+              - virtual: As a host, for servers that know nothing else
 
           --expected-bucket-owner <ACCOUNT>
               Account id that must own the bucket; sent with every request

@@ -33,6 +33,7 @@ pub(crate) struct Front {
     pub(crate) service: S3Service,
     pub(crate) log: Log,
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    pub(crate) domain: Option<Arc<str>>,
 }
 
 /// Accepts connections until it is aborted, which ends all connections with it.
@@ -71,7 +72,7 @@ impl Front {
     /// An error makes hyper close the connection without a reply.
     async fn answer(&self, request: hyper::Request<Incoming>) -> io::Result<HttpResponse> {
         let (head, body) = request.into_parts();
-        let mut seen = Request::from_head(&head);
+        let mut seen = Request::from_head(&head, self.domain.as_deref());
         let entry = self.enter(&mut seen);
 
         let mut body = Body::from(body);

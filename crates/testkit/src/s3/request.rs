@@ -67,9 +67,18 @@ impl Request {
         self.headers.get(name).map(String::as_str)
     }
 
-    pub(crate) fn from_head(head: &Parts) -> Self {
+    /// The bucket is in the path, or a host below the `domain`.
+    pub(crate) fn from_head(head: &Parts, domain: Option<&str>) -> Self {
         let path = decode(head.uri.path().trim_start_matches('/'));
-        let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+        let host = head.headers.get(hyper::header::HOST);
+        let host = host.and_then(|host| host.to_str().ok());
+        let of_domain =
+            |host: &str| Some(host.strip_suffix(domain?)?.strip_suffix('.')?.to_owned());
+        let named = host.and_then(of_domain);
+        let (bucket, key) = match &named {
+            Some(bucket) => (bucket.as_str(), path.as_str()),
+            None => path.split_once('/').unwrap_or((&path, "")),
+        };
         let upload_id = query_value(&head.uri, "uploadId");
         let part_number = query_value(&head.uri, "partNumber").and_then(|n| n.parse().ok());
         let headers = head

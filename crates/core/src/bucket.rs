@@ -1,0 +1,137 @@
+//! A bucket as people name it: by its name, by the ARN of an access point, or by the `s3://` URL of
+//! a folder in it. A text that can be none of them is refused before a server is asked.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A bucket, and the folder in it that its URL named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Bucket {
+    name: String,
+    /// Without slashes around it; empty where none was named.
+    folder: String,
+}
+
+/// A text that names no bucket. It does not repeat the text: people put keys into URLs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a bucket has 3 to 255 letters, digits, `.`, `_` and `-` and begins and ends with a letter or \
+     digit; an ARN and `s3://BUCKET/PREFIX` are taken as well"
+)]
+pub struct InvalidBucket;
+
+impl Bucket {
+    /// The name or ARN that requests carry.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the folder out, where the URL named one.
+    pub(crate) fn take_folder(&mut self) -> Option<String> {
+        let folder = std::mem::take(&mut self.folder);
+        (!folder.is_empty()).then_some(folder)
+    }
+}
+
+impl FromStr for Bucket {
+    type Err = InvalidBucket;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, folder) = match text.strip_prefix("s3://") {
+            Some(url) => url.split_once('/').unwrap_or((url, "")),
+            None => (text, ""),
+        };
+        if !is_name(name) && !is_arn(name) {
+            return Err(InvalidBucket);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            folder: folder.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// S3's rules, and what older buckets and other servers allow beyond them.
+fn is_name(text: &str) -> bool {
+    let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    (3..=255).contains(&text.len())
+        && is_edge(text.chars().next())
+        && is_edge(text.chars().last())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && !text.contains("..")
+}
+
+/// Of an access point, which the SDK takes apart.
+fn is_arn(text: &str) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    matches!(parts[..], ["arn", _, "s3" | "s3-outposts" | "s3-object-lambda", _, _, resource]
+        if !resource.is_empty() && !resource.contains(char::is_whitespace))
+}
+
+impl TryFrom<String> for Bucket {
+    type Error = InvalidBucket;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Bucket> for String {
+    fn from(bucket: Bucket) -> Self {
+        match bucket.folder.as_str() {
+            "" => bucket.name,
+            folder => format!("s3://{}/{folder}", bucket.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_a_name_an_arn_or_the_url_of_a_folder() {
+        let arn = "arn:aws:s3:eu-central-1:111122223333:accesspoint/lob";
+        for (text, name, folder) in [
+            ("lob", "lob", None),
+            ("Old_Bucket.1", "Old_Bucket.1", None),
+            (arn, arn, None),
+            ("s3://lob", "lob", None),
+            ("s3://lob/", "lob", None),
+            ("s3://lob/a/b/", "lob", Some("a/b")),
+        ] {
+            let mut bucket: Bucket = text.parse().unwrap();
+            assert_eq!(String::from(bucket.clone()).parse(), Ok(bucket.clone()));
+            assert_eq!(bucket.name(), name);
+            assert_eq!(bucket.take_folder().as_deref(), folder, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_bucket_is_refused_without_repeating_it() {
+        for text in [
+            "lob/",
+            "lob/data",
+            "lo",
+            " lob",
+            "lob bucket",
+            "-lob",
+            "lob.",
+            "a..b",
+            "s3://",
+            "s3:///data",
+            "S3://lob",
+            "https://lob.s3.amazonaws.com",
+            "s3://key:secret@lob/",
+            "arn:aws:iam::1:user/lob",
+            &"x".repeat(256),
+        ] {
+            let refused = text.parse::<Bucket>().unwrap_err();
+            assert!(!refused.to_string().contains("secret"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where requests go: the bucket as people write it, endpoints from anywhere, the bucket in the
+//! path or as a host.
+
+use lob_testkit::http_proxy::HttpProxy;
+use lob_testkit::s3::S3Options;
+
+use crate::bed::{BUCKET, Bed, finish};
+
+/// No resolver knows it, so that nothing but its own name decides about the style.
+const ENDPOINT: &str = "http://s3.nowhere.invalid:9000";
+
+#[tokio::test]
+async fn an_endpoint_of_the_aws_profile_gets_path_style() {
+    for config in [
+        format!("[profile lob]\nendpoint_url = {ENDPOINT}\n"),
+        format!("[profile lob]\nservices = x\n[services x]\ns3 =\n  endpoint_url = {ENDPOINT}\n"),
+    ] {
+        let bed = Bed::new().await;
+        let feeds = bed.feeds();
+        std::fs::create_dir_all(bed.path(".aws")).unwrap();
+        std::fs::write(bed.path(".aws/config"), config).unwrap();
+        let server = bed.server.endpoint();
+        let proxy = HttpProxy::start("s3.nowhere.invalid:9000", &server, None).await;
+        let proxy = proxy.unwrap();
+        let mut command = bed.command(&["--run-id", "run-1", "--profile", "lob"]);
+        command.env_remove("AWS_ENDPOINT_URL");
+        command.env("HTTP_PROXY", format!("http://{}", proxy.address()));
+        finish(command.spawn().unwrap()).await.expect(0);
+        bed.assert_whole(&feeds);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_knows_virtual_hosts_only_is_uploaded_to() {
+    let bed = Bed::on(S3Options {
+        domain: Some("s3.nowhere.invalid:9000".to_owned()),
+        ..S3Options::default()
+    })
+    .await;
+    let feeds = bed.feeds();
+    let server = bed.server.endpoint();
+    let authority = format!("{BUCKET}.s3.nowhere.invalid:9000");
+    let proxy = HttpProxy::start(&authority, &server, None).await.unwrap();
+    let upload = async |style: &str| {
+        let args = [
+            "--run-id",
+            "run-1",
+            "--endpoint-url",
+            ENDPOINT,
+            "--path-style",
+            style,
+        ];
+        let mut command = bed.command(&args);
+        command.env("HTTP_PROXY", format!("http://{}", proxy.address()));
+        finish(command.spawn().unwrap()).await
+    };
+    upload("auto").await.expect(1);
+    upload("virtual").await.expect(0);
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn the_url_of_a_bucket_names_the_prefix_as_well() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let url = format!("s3://{BUCKET}/nightly/lob/");
+    bed.upload(&["--bucket", &url]).await.expect(0);
+    let key = "nightly/lob/run-1/manifest.json";
+    assert!(bed.server.object(BUCKET, key).is_some());
+    let shown = bed.run(&["--bucket", &url, "--show-settings"]).await;
+    assert!(shown.stdout.contains("= nightly/lob"), "{}", shown.stdout);
+
+    let twice = ["--bucket", &url, "--prefix", "other"];
+    let refused = bed.upload(&twice).await.expect(2);
+    assert!(refused.stderr.contains("`other`"), "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anything_is_asked() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    for (flag, value) in [
+        ("--bucket", "lob/"),
+        ("--bucket", "s3://"),
+        ("--bucket", "https://lob.s3.amazonaws.com"),
+        ("--endpoint-url", "127.0.0.1:9000"),
+        ("--endpoint-url", "user:opensesame@localhost:9000"),
+    ] {
+        let refused = bed.upload(&[flag, value]).await.expect(2);
+        assert!(refused.stderr.contains(flag), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("opensesame"), "{}", refused.stderr);
+    }
+    assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let endpoint = bed.server.endpoint().replace("http://", "https://");
+    let finished = bed.upload(&["--endpoint-url", &endpoint]).await.expect(1);
+    let told = "speaks no TLS";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+}
