@@ -113,6 +113,7 @@ const KEYS: [(&str, &[&str]); 3] = [
             "mongodb_uri",
             "no_indexes",
             "no_replace",
+            "no_ttl",
             "path_style",
             "prefix",
             "profile",

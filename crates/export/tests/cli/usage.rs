@@ -366,7 +366,7 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_uri = "mongodb://db.example/"  # environment variable `MONGODB_URI`
     part_size = "8MiB"  # default
     parts_in_flight = 8  # default
-    path_style = false  # default
+    path_style = "auto"  # default
     prefix = "processed-splits"  # default
     # profile = (not set)  # default
     range_size = "1GiB"  # default

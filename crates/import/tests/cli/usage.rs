@@ -327,7 +327,8 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_uri = "mongodb://db.example/"  # environment variable `MONGODB_URI`
     no_indexes = false  # default
     no_replace = true  # flag `--no-replace`
-    path_style = false  # default
+    no_ttl = false  # default
+    path_style = "auto"  # default
     prefix = "processed-splits"  # default
     # profile = (not set)  # default
     region = "eu-central-1"  # environment variable `AWS_REGION`

@@ -273,7 +273,7 @@ async fn every_setting_is_shown_with_its_origin() {
     multipart_threshold = "5MiB"  # environment variable `LOB_MULTIPART_THRESHOLD`
     part_size = "5MiB"  # environment variable `LOB_PART_SIZE`
     parts_in_flight = 8  # default
-    path_style = false  # default
+    path_style = "auto"  # default
     prefix = "lob-data"  # default
     # profile = (not set)  # default
     region = "eu-central-1"  # environment variable `AWS_REGION`
