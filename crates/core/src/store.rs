@@ -12,6 +12,7 @@ mod completion;
 mod conditional;
 mod endpoint;
 mod error;
+mod error_body;
 mod error_kind;
 mod multipart;
 mod observe;

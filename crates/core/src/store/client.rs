@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::error_body::CutErrors;
 use super::observe::Observer;
 use super::proxies::{self, Routes};
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
@@ -88,6 +89,7 @@ pub(super) async fn build(
         )
         .retry_partition(retry_partition(settings.bucket()?))
         .retry_classifier(ByAnswer)
+        .interceptor(CutErrors)
         .interceptor(Observer {
             metrics: metrics.clone(),
             flow: flow.clone(),

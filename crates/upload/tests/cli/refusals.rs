@@ -1,5 +1,6 @@
 //! Bad input and unusable servers: a named error, and nothing is published.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
 
 use lob_testkit::parquet_files::FeedSize;
@@ -180,4 +181,58 @@ async fn a_key_that_another_process_took_fails_the_run() {
     "#);
     bed.assert_nothing_published();
     assert_eq!(bed.object("b.parquet").bytes, "another's");
+}
+
+/// A server that answers every request with an error of 200 MB.
+fn talkative() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            std::thread::spawn(move || talk(connection.unwrap()));
+        }
+    });
+    format!("http://{address}")
+}
+
+/// Answers the requests of a connection until the client leaves.
+fn talk(mut connection: std::net::TcpStream) -> std::io::Result<()> {
+    const SIZE: usize = 200_000_000;
+    let text = vec![b'x'; 1 << 20];
+    let mut requests = BufReader::new(connection.try_clone()?);
+    loop {
+        let mut line = String::new();
+        requests.read_line(&mut line)?;
+        let is_head = line.starts_with("HEAD");
+        while line != "\r\n" {
+            line.clear();
+            if requests.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+        }
+        write!(
+            connection,
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: {SIZE}\r\n\r\n"
+        )?;
+        let mut left = if is_head { 0 } else { SIZE };
+        while left > 0 {
+            let size = text.len().min(left);
+            connection.write_all(&text[..size])?;
+            left -= size;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_any_size_takes_neither_memory_nor_room_in_the_log() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let args = ["--endpoint-url", &talkative(), "--metrics-file", "metrics"];
+    let failed = bed.upload(&args).await.expect(1);
+    assert!(failed.stderr.len() < 100_000, "{}", failed.stderr.len());
+    let metrics = std::fs::read_to_string(bed.path("metrics")).unwrap();
+    let name = "lob_peak_memory_bytes{tool=\"lob-upload\"} ";
+    let peak = metrics.lines().find_map(|line| line.strip_prefix(name));
+    let peak: f64 = peak.unwrap().parse().unwrap();
+    assert!(peak < 100e6, "{peak}");
 }
