@@ -20,7 +20,7 @@ use output::write_stdout;
 
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsFormat};
 use crate::printable::printable;
 use crate::progress::{Hidden, LineForm, LogLines, Progress};
 use crate::redact::{redact, remember, remember_password_of};
@@ -55,9 +55,18 @@ pub struct CommonArgs {
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
     pub log_level: Option<String>,
-    /// Write the counters of every S3 operation to this file in Prometheus's text format
+    /// Write the counters of every S3 operation, and how the command ended, to this file
     #[arg(long, value_name = "FILE", global = true)]
     pub metrics_file: Option<PathBuf>,
+    /// Form of the metrics file
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value = "prometheus",
+        global = true
+    )]
+    pub metrics_format: MetricsFormat,
 }
 
 /// Forms of progress.
@@ -195,8 +204,11 @@ pub fn main<A: CommandLine>(
         context.progress.end();
         if let Some(path) = &common.metrics_file {
             // After the work is done nothing can fail it any more.
-            let text = context.metrics.snapshot().to_prometheus(&tool);
-            if let Err(error) = std::fs::write(path, text) {
+            let status = result
+                .as_ref()
+                .map_or_else(ExitStatus::of, |_| ExitStatus::Done);
+            let (format, snapshot) = (common.metrics_format, context.metrics.snapshot());
+            if let Err(error) = format.write(path, &tool, snapshot, status) {
                 tracing::warn!(path = %path.display(), %error, "the metrics cannot be written");
             }
         }

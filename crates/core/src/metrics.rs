@@ -1,11 +1,16 @@
 //! What every S3 operation cost: counted where the requests are sent, shown in the summary, in
-//! `--json`, in the manifest and in the Prometheus file.
+//! `--json`, in the manifest and in the metrics file.
+
+mod emf;
+mod file;
+mod prometheus;
+mod report;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use file::MetricsFormat;
 use serde::{Deserialize, Serialize};
 
 /// The counters of one S3 operation, such as `UploadPart`.
@@ -27,9 +32,6 @@ pub struct OperationMetrics {
     /// Time spent in the attempts, added up over all that ran at once.
     pub seconds: f64,
 }
-
-/// One of the numbers of an operation.
-type Counter = fn(&OperationMetrics) -> f64;
 
 /// What a command cost as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -136,45 +138,6 @@ impl MetricsSnapshot {
             )),
         }
     }
-
-    /// The counters in the Prometheus text exposition format, version 0.0.4.
-    pub fn to_prometheus(&self, tool: &str) -> String {
-        let mut text = String::new();
-        let mut gauge = |name: &str, value: f64| {
-            let _ = writeln!(
-                text,
-                "# TYPE {name} gauge\n{name}{{tool=\"{tool}\"}} {value}"
-            );
-        };
-        gauge("lob_seconds", self.seconds);
-        gauge(
-            "lob_peak_memory_bytes",
-            self.peak_memory_bytes.unwrap_or_default() as f64,
-        );
-        let counters: [(&str, Counter); 6] = [
-            ("lob_s3_requests_total", |o| o.requests as f64),
-            ("lob_s3_retries_total", |o| o.retries as f64),
-            ("lob_s3_throttles_total", |o| o.throttles as f64),
-            ("lob_s3_sent_bytes_total", |o| o.bytes_sent as f64),
-            ("lob_s3_received_bytes_total", |o| o.bytes_received as f64),
-            ("lob_s3_seconds_total", |o| o.seconds),
-        ];
-        for (name, value) in counters {
-            let _ = writeln!(text, "# TYPE {name} counter");
-            for (operation, metrics) in &self.operations {
-                let labels = format!("tool=\"{tool}\",operation=\"{operation}\"");
-                let _ = writeln!(text, "{name}{{{labels}}} {}", value(metrics));
-            }
-        }
-        let _ = writeln!(text, "# TYPE lob_s3_errors_total counter");
-        for (operation, metrics) in &self.operations {
-            for (class, count) in &metrics.errors {
-                let labels = format!("tool=\"{tool}\",operation=\"{operation}\",class=\"{class}\"");
-                let _ = writeln!(text, "lob_s3_errors_total{{{labels}}} {count}");
-            }
-        }
-        text
-    }
 }
 
 /// The process's high-water mark of resident memory: `VmHWM` of proc(5), so Linux only.
@@ -185,28 +148,4 @@ fn peak_memory_bytes() -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_counter_reaches_the_prometheus_text() {
-        let metrics = Metrics::default();
-        metrics.attempt("PutObject", false, Duration::from_secs(1), Some("SlowDown"));
-        metrics.throttled("PutObject");
-        metrics.attempt("PutObject", true, Duration::from_secs(1), None);
-        metrics.sent("PutObject", 7);
-        let snapshot = metrics.snapshot();
-        assert_eq!((snapshot.requests(), snapshot.retries()), (2, 1));
-        let text = snapshot.to_prometheus("lob-upload");
-        let labels = "tool=\"lob-upload\",operation=\"PutObject\"";
-        assert!(text.contains(&format!("lob_s3_requests_total{{{labels}}} 2\n")));
-        assert!(text.contains(&format!("lob_s3_throttles_total{{{labels}}} 1\n")));
-        assert!(text.contains(&format!("lob_s3_sent_bytes_total{{{labels}}} 7\n")));
-        assert!(text.contains(&format!(
-            "lob_s3_errors_total{{{labels},class=\"SlowDown\"}} 1\n"
-        )));
-    }
 }

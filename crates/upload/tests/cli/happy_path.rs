@@ -219,8 +219,46 @@ async fn the_result_is_one_json_object_and_the_counters_go_to_a_file() {
     );
     assert_eq!(result["metrics"]["operations"]["PutObject"]["requests"], 4);
     let metrics = std::fs::read_to_string(bed.path("metrics.prom")).unwrap();
-    let line = "lob_s3_requests_total{tool=\"lob-upload\",operation=\"PutObject\"} 4\n";
+    let line = "lob_s3_requests_total{tool=\"lob-upload\",operation=\"PutObject\"} 4.0\n";
     assert!(metrics.contains(line), "{metrics}");
+}
+
+/// The number of this name in a metrics file of either format.
+fn number(text: &str, name: &str) -> Option<f64> {
+    let of_command = text.lines().next().unwrap();
+    if let Ok(document) = serde_json::from_str::<Value>(of_command) {
+        return document[name].as_f64();
+    }
+    let labelled = format!("{name}{{tool=\"lob-upload\"}} ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&labelled));
+    value?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_failure_has_its_status_in_the_metrics_file_and_keeps_the_last_success() {
+    for (format, status, success) in [
+        (
+            "prometheus",
+            "lob_exit_status",
+            "lob_last_success_timestamp_seconds",
+        ),
+        ("emf", "ExitStatus", "LastSuccessTimestamp"),
+    ] {
+        let bed = Bed::new().await;
+        bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
+        let args = ["--metrics-file", "metrics", "--metrics-format", format];
+        let read = || std::fs::read_to_string(bed.path("metrics")).unwrap();
+        bed.upload(&args).await.expect(0);
+        let succeeded = read();
+        assert_eq!(number(&succeeded, status), Some(0.0), "{succeeded}");
+        bed.upload(&[&args[..], &["--bucket", "another"]].concat())
+            .await
+            .expect(1);
+        let failed = read();
+        assert_eq!(number(&failed, status), Some(1.0), "{failed}");
+        assert_eq!(number(&failed, success), number(&succeeded, success));
+        assert!(number(&failed, success).is_some(), "{failed}");
+    }
 }
 
 #[tokio::test]

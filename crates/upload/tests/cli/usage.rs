@@ -172,7 +172,16 @@ async fn help_tells_every_flag() {
               What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
 
           --metrics-file <FILE>
-              Write the counters of every S3 operation to this file in Prometheus's text format
+              Write the counters of every S3 operation, and how the command ended, to this file
+
+          --metrics-format <FORM>
+              Form of the metrics file
+
+              Possible values:
+              - prometheus: Prometheus's text format, such as for the node exporter's textfile collector
+              - emf:        CloudWatch's embedded metric format: lines of JSON
+
+              [default: prometheus]
     ----- stderr -----
     "#);
 }
