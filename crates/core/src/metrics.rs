@@ -22,6 +22,10 @@ pub struct OperationMetrics {
     pub retries: u64,
     /// Attempts that the server answered with a request to slow down.
     pub throttles: u64,
+    /// Answers other than success that were asked for: that an object is not there, or that a
+    /// condition is honoured. They are no errors.
+    #[serde(default)]
+    pub expected: u64,
     /// Failed attempts by class: an S3 error code, a status, `timeout` or `transport`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
@@ -79,6 +83,11 @@ impl Metrics {
                 *metrics.errors.entry(class.to_owned()).or_default() += 1;
             }
         });
+    }
+
+    /// Counts an answer other than success that was asked for.
+    pub fn expected(&self, operation: &str) {
+        self.update(operation, |metrics| metrics.expected += 1);
     }
 
     /// Counts a request to slow down.

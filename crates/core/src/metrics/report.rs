@@ -25,7 +25,7 @@ pub(super) struct Counter {
 }
 
 /// All of them but the errors, which have a class.
-pub(super) const COUNTERS: [Counter; 6] = [
+pub(super) const COUNTERS: [Counter; 7] = [
     Counter {
         prometheus: "lob_s3_requests",
         help: "Attempts that were sent, retries included",
@@ -46,6 +46,13 @@ pub(super) const COUNTERS: [Counter; 6] = [
         cloudwatch: "Throttles",
         unit: "Count",
         value: |o| o.throttles as f64,
+    },
+    Counter {
+        prometheus: "lob_s3_expected_answers",
+        help: "Answers other than success that were asked for, which are no errors",
+        cloudwatch: "ExpectedAnswers",
+        unit: "Count",
+        value: |o| o.expected as f64,
     },
     Counter {
         prometheus: "lob_s3_sent_bytes",

@@ -183,7 +183,7 @@ async fn completes_on_condition(
                     &upload.id,
                     &[part],
                     &expected,
-                    Condition::Absent,
+                    Condition::Unmet,
                     &Unanswered::default(),
                 )
                 .await

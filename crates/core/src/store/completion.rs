@@ -14,6 +14,7 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
+use super::observe::MeantToBeRefused;
 use super::{
     Condition, Expected, LONGEST_ATTEMPT, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
     WrittenObject,
@@ -115,12 +116,13 @@ impl Store {
             .set_checksum_crc64_nvme(has_crc.then(|| expected.crc.to_string()))
             .mpu_object_size(i64::try_from(expected.size).unwrap_or(i64::MAX));
         let request = match condition {
-            Condition::Absent => request.if_none_match("*"),
+            Condition::Absent | Condition::Unmet => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
         };
         let output = request
             .customize()
             .interceptor(unanswered.clone())
+            .interceptor(MeantToBeRefused(condition == Condition::Unmet))
             .config_override(super::client::completing(timeout))
             .send()
             .await

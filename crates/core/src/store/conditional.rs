@@ -11,6 +11,7 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
 
+use super::observe::MeantToBeRefused;
 use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
 use crate::crc::Crc;
 use crate::hash::{Md5, Sha256};
@@ -24,6 +25,9 @@ pub enum Condition<'a> {
     Absent,
     /// The object has this ETag: it cannot be proved, and is written anew.
     Unchanged(&'a str),
+    /// There is no object of that name, although there is one: a server that honours conditions
+    /// refuses, which is what is asked.
+    Unmet,
 }
 
 /// The body of a put, and what is known of it.
@@ -145,7 +149,11 @@ impl Store {
         body: Bytes,
         token: &WriteToken,
     ) -> Result<bool, StoreError> {
-        match self.put_once(key, self.hashed(body), token).await {
+        let body = Body {
+            condition: Condition::Unmet,
+            ..self.hashed(body)
+        };
+        match self.put_once(key, body, token).await {
             Ok(_) => Ok(false),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(true),
             Err(error) => Err(error),
@@ -190,7 +198,7 @@ impl Store {
             .set_storage_class(self.storage_class(body.is_data))
             .set_metadata(Some(self.metadata(token, body.is_data)));
         request = match body.condition {
-            Condition::Absent => request.if_none_match("*"),
+            Condition::Absent | Condition::Unmet => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
         };
         request = match (verified, body.md5) {
@@ -201,6 +209,7 @@ impl Store {
         let output = request
             .body(self.body(body.bytes))
             .customize()
+            .interceptor(MeantToBeRefused(body.condition == Condition::Unmet))
             .interceptor(SignedPayload(body.sha256))
             .config_override(super::client::with_body(self.body_timeout(size)))
             .send()

@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::interceptors::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -88,8 +89,13 @@ impl Intercept for Observer {
             (None, None) if error.is_timeout_error() => "timeout".to_owned(),
             (None, None) => "transport".to_owned(),
         };
+        let is_expected = is_expected(&operation, code, status, bag);
+        let class_of_error = (!is_expected).then_some(&*class);
         self.metrics
-            .attempt(&operation, attempt > 1, duration, Some(&class));
+            .attempt(&operation, attempt > 1, duration, class_of_error);
+        if is_expected {
+            self.metrics.expected(&operation);
+        }
         let again = status.map(|status| answer::of(code, status).again);
         if again == Some(Again::Slower) {
             self.metrics.throttled(&operation);
@@ -113,6 +119,43 @@ impl Intercept for Observer {
         if failed.are_enough(self.retry_timeout) {
             state.store_put(no_more_than(attempt));
         }
+        Ok(())
+    }
+}
+
+/// Whether an answer other than success is one of those that were asked for: that something is not
+/// there, and that a condition is honoured.
+fn is_expected(operation: &str, code: Option<&str>, status: Option<u16>, bag: &ConfigBag) -> bool {
+    match (operation, status) {
+        ("HeadObject", Some(404)) => true,
+        ("GetObject", Some(404)) => code == Some("NoSuchKey"),
+        // An abort is looked after.
+        ("ListParts", Some(404)) => code == Some("NoSuchUpload"),
+        (_, Some(412)) => bag.load::<MeantToBeRefused>().is_some_and(|meant| meant.0),
+        _ => false,
+    }
+}
+
+/// Says of a request whether a failed condition is the answer that it is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MeantToBeRefused(pub(super) bool);
+
+impl Storable for MeantToBeRefused {
+    type Storer = StoreReplace<Self>;
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for MeantToBeRefused {
+    fn name(&self) -> &'static str {
+        "lob-tools: refusals on purpose"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(*self);
         Ok(())
     }
 }

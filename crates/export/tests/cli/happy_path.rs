@@ -3,7 +3,7 @@
 use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, assert_shown, text};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown, succeeded, text};
 
 #[tokio::test]
 async fn a_summary_names_every_split_and_the_manifest() {
@@ -110,4 +110,16 @@ async fn an_empty_collection_is_a_split_of_no_documents() {
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     "#);
+}
+
+#[tokio::test]
+async fn a_clean_export_and_its_resumption_report_no_error() {
+    let bed = Bed::new().await;
+    for _ in 0..2 {
+        let output = succeeded(bed.export(&[&SMALL[..], &["--json"]].concat()).await);
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for (operation, metrics) in result["metrics"]["operations"].as_object().unwrap() {
+            assert_eq!(metrics.get("errors"), None, "{operation}: {metrics}");
+        }
+    }
 }

@@ -223,6 +223,21 @@ async fn the_result_is_one_json_object_and_the_counters_go_to_a_file() {
     assert!(metrics.contains(line), "{metrics}");
 }
 
+#[tokio::test]
+async fn a_clean_run_reports_no_error_and_what_it_expected_apart() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let finished = bed.upload(&["--json"]).await.expect(0);
+    let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let operations = result["metrics"]["operations"].as_object().unwrap();
+    for (operation, metrics) in operations {
+        assert_eq!(metrics.get("errors"), None, "{operation}: {metrics}");
+    }
+    // The plan is put a second time, in one request and in parts.
+    assert_eq!(operations["PutObject"]["expected"], 1);
+    assert_eq!(operations["CompleteMultipartUpload"]["expected"], 1);
+}
+
 /// The number of this name in a metrics file of either format.
 fn number(text: &str, name: &str) -> Option<f64> {
     let of_command = text.lines().next().unwrap();
