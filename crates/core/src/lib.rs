@@ -30,3 +30,4 @@ pub mod shrink;
 pub mod split_selection;
 pub mod statistics;
 pub mod store;
+pub mod trust;

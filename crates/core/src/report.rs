@@ -54,6 +54,9 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     hints
 }
 
+/// What to do where a process may open no more files and connections.
+pub const MORE_OPEN_FILES: &str = "raise the limit of open files: `ulimit -n`";
+
 /// What to do about a limit of the machine, which has nothing to do with the file that met it.
 fn about_the_machine(error: &io::Error) -> Option<&'static str> {
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
@@ -64,7 +67,7 @@ fn about_the_machine(error: &io::Error) -> Option<&'static str> {
         _ => {
             let code = error.raw_os_error()?;
             let is_of_files = TOO_MANY_OPEN_FILES.contains(&code);
-            is_of_files.then_some("raise the limit of open files: `ulimit -n`")
+            is_of_files.then_some(MORE_OPEN_FILES)
         }
     }
 }

@@ -125,7 +125,7 @@ async fn database(
     context: &Context,
 ) -> anyhow::Result<Database> {
     let connecting = async {
-        Server::connect(&settings.mongo)
+        Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref())
             .await
             .map_err(Failure::from)
     };

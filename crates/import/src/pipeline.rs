@@ -67,7 +67,7 @@ pub(crate) async fn import(
     let chosen = async {
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
         let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
-        let server = Server::connect(&settings.mongo)
+        let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref())
             .await
             .map_err(Failure::from)?;
         anyhow::Ok((store, run, server.database(&settings.database)))

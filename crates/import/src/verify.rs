@@ -42,7 +42,7 @@ pub(crate) async fn verify(
         let folder = settings.s3.runs_folder()?;
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
         let run = choose(&store, folder, Some(id), false).await?;
-        let server = Server::connect(&settings.mongo).await;
+        let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref()).await;
         let database = server.map_err(Failure::from)?.database(&settings.database);
         verify_splits(&run, &database, settings, context).await
     };

@@ -5,10 +5,12 @@
 
 pub(crate) mod code;
 mod driver;
+mod unreachable;
 
 use std::time::Duration;
 
 use lob_core::redact::redact;
+use lob_core::trust::TrustError;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,6 +30,12 @@ pub enum Error {
         /// Which one, and nothing else of it.
         reason: &'static str,
     },
+    /// A file of certificates that the connection string or `--ca-bundle` names cannot be used.
+    #[error(transparent)]
+    Certificates(TrustError),
+    /// The system does not give what TLS takes.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] std::io::Error),
     /// The connection string asks for a level of reads that may leave out what was written.
     #[error("the readConcernLevel of the MongoDB URI is neither `local` nor `majority`")]
     UnusableReadConcern,
@@ -332,11 +340,6 @@ pub struct Cause(String);
 impl Cause {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
         Self(redact(&text.to_string()))
-    }
-
-    /// Whether the server was reached and its certificate was not accepted, as rustls says it.
-    pub(crate) fn is_of_a_certificate(&self) -> bool {
-        self.0.contains("invalid peer certificate")
     }
 }
 

@@ -33,6 +33,7 @@ impl Error {
         match self {
             Self::InvalidUri { .. }
             | Self::UnescapedUri { .. }
+            | Self::Certificates(_)
             | Self::UnusableReadConcern
             | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
             Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
@@ -78,14 +79,17 @@ impl Error {
                 the primary tells"
                     .into()
             }
-            Self::Unreachable { source, .. } if source.is_of_a_certificate() => {
-                "name the authority that signed the server's certificate with `tlsCAFile` in \
-                MONGODB_URI or --mongodb-uri"
-                    .into()
-            }
-            Self::Unreachable { .. } => "check that the server runs and that MONGODB_URI or \
-                --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait"
+            Self::Certificates(error) => error.hint().into(),
+            Self::Unreachable { source, .. } => source
+                .unreachable_hint()
+                .unwrap_or(
+                    "check that the server runs and that MONGODB_URI or --mongodb-uri names it; \
+                     --mongodb-server-selection-timeout says how long to wait",
+                )
                 .into(),
+            Self::ConnectionLost { source, .. } | Self::Driver { source, .. } => {
+                return source.machine_hint().map(Into::into);
+            }
             Self::Authentication { .. } => "check user name, password and `authSource` in \
                 MONGODB_URI or --mongodb-uri"
                 .into(),
@@ -212,14 +216,49 @@ mod tests {
     use crate::error::{Cause, Refusal};
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_no_server_that_does_not_run() {
-        let hint = |cause: &str| {
-            let source = Cause::new(cause);
-            let hosts = "h".into();
-            Error::Unreachable { hosts, source }.hint().unwrap()
+    fn a_server_that_runs_and_cannot_be_used_is_told_from_one_that_does_not_run() {
+        for (cause, told) in [
+            ("invalid peer certificate: UnknownIssuer", "--ca-bundle"),
+            ("tls handshake eof", "does not speak TLS"),
+            (
+                "Topology: { Type: ReplicaSetNoPrimary, Set Name: wrong }",
+                "rs.status()",
+            ),
+            (
+                "replicaSet name \"wrong\" does not match actual name \"rs0\"",
+                "rs.status()",
+            ),
+            (
+                "The server returned an invalid reply to a database operation: Invalid wire \
+                 protocol opcode: 1684095520",
+                "no MongoDB server",
+            ),
+            ("I/O error: unexpected end of file", "tls=true"),
+            ("Connection reset by peer (os error 104)", "tls=true"),
+            ("Too many open files (os error 24)", "ulimit -n"),
+            (
+                "Topology: { Type: ReplicaSetNoPrimary, Set Name: rs0, Servers: [ { Address: h",
+                "check that the server runs",
+            ),
+            (
+                "Connection refused (os error 111)",
+                "check that the server runs",
+            ),
+        ] {
+            let (hosts, source) = ("h".into(), Cause::new(cause));
+            let hint = Error::Unreachable { hosts, source }.hint().unwrap();
+            assert!(hint.contains(told), "{cause}: {hint}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_may_open_no_more_files_says_so_of_a_connection() {
+        let lost = Error::ConnectionLost {
+            command: "hello",
+            namespace: "admin".into(),
+            source: Cause::new("I/O error: Too many open files (os error 24)"),
         };
-        assert!(hint("invalid peer certificate: UnknownIssuer").contains("tlsCAFile"));
-        assert!(hint("connection refused").contains("check that the server runs"));
+        assert!(lost.hint().unwrap().contains("ulimit -n"));
     }
 
     #[test]

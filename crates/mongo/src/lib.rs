@@ -37,6 +37,7 @@ mod snapshot;
 mod splits;
 mod staging;
 mod swap;
+mod tls;
 mod write_settings;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};

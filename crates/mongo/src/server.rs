@@ -1,10 +1,12 @@
 //! A server that was reached, and its databases.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf, rawdoc};
 use mongodb::Client;
+use mongodb::options::Tls;
 
 use crate::cluster_time::ClusterTime;
 use crate::collection::{Collection, number};
@@ -13,6 +15,7 @@ use crate::connection_string;
 use crate::error::{Cause, Error, Result, code};
 use crate::read_concern::{Durability, ReadConcern};
 use crate::settings::MongoSettings;
+use crate::tls;
 
 /// The wire version of MongoDB 6.0, the first that takes `collectionUUID`.
 const WIRE_VERSION_6_0: u64 = 17;
@@ -35,18 +38,24 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reaches the server, proves the credentials and learns what it can do. Returns soon
-    /// after the server selection time-out, also where nothing answers.
+    /// Reaches the server, proves the credentials and learns what it can do. Over TLS the
+    /// authorities in `ca_bundle` are trusted beside the system's, unless the connection string
+    /// names others. Returns soon after the server selection time-out, also where nothing answers.
     ///
     /// # Errors
-    /// A connection string that cannot be used, no server, a member of a replica set that is not
-    /// its primary ([`Error::NotPrimary`]), or credentials that it refuses.
-    pub async fn connect(settings: &MongoSettings) -> Result<Self> {
-        let target = connection_string::resolve(settings).await?;
+    /// A connection string or a CA bundle that cannot be used, no server, a member of a replica set
+    /// that is not its primary ([`Error::NotPrimary`]), or credentials that it refuses.
+    pub async fn connect(settings: &MongoSettings, ca_bundle: Option<&Path>) -> Result<Self> {
+        let mut target = connection_string::resolve(settings).await?;
+        let trusted = match &mut target.options.tls {
+            Some(Tls::Enabled(options)) => tls::prepare(options, ca_bundle)?,
+            _ => None,
+        };
         let selection = target.options.server_selection_timeout.unwrap_or_default();
         let hosts: Arc<str> = target.hosts.into();
         let client = Client::with_options(target.options)
             .map_err(|e| Error::from_driver(&e, "connect", &hosts, &hosts))?;
+        drop(trusted);
         let mut server = Self {
             client,
             operation_timeout: selection.saturating_add(FIRST_REPLY),

@@ -13,5 +13,6 @@ pub mod parquet_files;
 pub mod proxy;
 pub mod s3;
 pub mod split_documents;
+pub mod tls;
 
 pub use http_client::http_client;

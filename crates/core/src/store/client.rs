@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
 use crate::s3_settings::{PathStyle, S3Settings};
+use crate::trust::Authorities;
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
 /// request is not sent into a closing one.
@@ -159,18 +160,8 @@ pub(super) fn completing(timeout: Duration) -> aws_sdk_s3::config::Builder {
 fn http_client(
     settings: &S3Settings,
 ) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Failure> {
-    let mut trusted = tls::TrustStore::default();
-    if let Some(path) = &settings.ca_bundle {
-        let unusable = || Failure::usage(format!("CA bundle `{}` is unusable", path.display()));
-        let pem = std::fs::read(path).map_err(|error| unusable().caused_by(error))?;
-        if !pem
-            .windows(27)
-            .any(|window| window == b"-----BEGIN CERTIFICATE-----")
-        {
-            return Err(unusable().with_hint("it must hold certificates in PEM"));
-        }
-        trusted = trusted.with_pem_certificate(pem);
-    }
+    let authorities = Authorities::of_system_and(settings.ca_bundle.as_deref())?;
+    let trusted = tls::TrustStore::empty().with_pem_certificate(authorities.pem());
     let context = tls::TlsContext::builder()
         .with_trust_store(trusted)
         .build()

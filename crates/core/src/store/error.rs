@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -11,6 +12,7 @@ use aws_sdk_s3::operation::RequestId;
 use super::answer;
 use super::error_kind::StoreErrorKind;
 use super::proxies;
+use crate::trust::Disagreement;
 
 /// A failed S3 request, after all its attempts.
 #[derive(Debug, thiserror::Error)]
@@ -147,14 +149,10 @@ impl StoreError {
                 }
                 _ => "raise --attempt-timeout and --retry-timeout if the link is slow",
             },
-            K::Unreachable if self.is_of_a_certificate() => {
-                "name the authority that signed the server's certificate with --ca-bundle"
-            }
-            K::Unreachable if self.is_of_a_plain_port() => {
-                "the server speaks no TLS there: name the port that does, or write http:// in \
-                 --endpoint-url"
-            }
             K::Unreachable => {
+                if let Some(disagreement) = self.disagreement() {
+                    return Some(disagreement.hint().to_owned());
+                }
                 let server = "check that the server runs and that --endpoint-url names it";
                 return Some(match proxies::variables().as_slice() {
                     [] => server.to_owned(),
@@ -191,16 +189,10 @@ impl StoreError {
         })
     }
 
-    /// Whether what answered a TLS handshake speaks something else, as rustls says it.
-    fn is_of_a_plain_port(&self) -> bool {
-        let cause = self.source();
-        cause.is_some_and(|cause| says(cause, "InvalidContentType"))
-    }
-
-    /// Whether the server was reached and its certificate was not accepted, as rustls says it.
-    fn is_of_a_certificate(&self) -> bool {
-        let cause = self.source();
-        cause.is_some_and(|cause| says(cause, "invalid peer certificate"))
+    /// Why the server was reached and TLS was not agreed on, if that is what failed.
+    fn disagreement(&self) -> Option<Disagreement> {
+        let mut causes = iter::successors(self.source(), |error| (*error).source());
+        causes.find_map(|error| Disagreement::told_by(&error.to_string()))
     }
 }
 

@@ -18,7 +18,7 @@ async fn a_server_that_is_down_is_named_with_a_hint() {
         .local_addr()
         .unwrap();
     let uri = format!("mongodb://user:never-shown@{closed}/?serverSelectionTimeoutMS=200");
-    let error = Server::connect(&settings(&uri)).await.unwrap_err();
+    let error = Server::connect(&settings(&uri), None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("no usable MongoDB server at {closed}")
@@ -41,7 +41,7 @@ async fn a_refused_password_is_an_authentication_error_that_does_not_show_it() {
     let uri = testkit
         .uri()
         .replace("mongodb://", "mongodb://user:never%2Dshown@");
-    let error = Server::connect(&settings(&uri)).await.unwrap_err();
+    let error = Server::connect(&settings(&uri), None).await.unwrap_err();
     assert!(matches!(error, Error::Authentication { .. }), "{error:?}");
     let text = format!("{error} {error:?} {:?}", error.source());
     assert!(
@@ -58,7 +58,9 @@ async fn missing_credentials_are_an_authentication_error() {
         ..<_>::default()
     })
     .unwrap();
-    let server = Server::connect(&settings(&testkit.uri())).await.unwrap();
+    let server = Server::connect(&settings(&testkit.uri()), None)
+        .await
+        .unwrap();
     let splits = server
         .database("raw")
         .splits(&CollectionPattern::default(), None)
@@ -99,7 +101,7 @@ async fn a_count_is_waited_for_beyond_the_operation_time_out() {
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::ZERO;
     testkit.load("raw", "split_1_input", []).unwrap();
-    let server = Server::connect(&settings).await.unwrap();
+    let server = Server::connect(&settings, None).await.unwrap();
     let found = server.database("raw").collection("split_1_input").await;
     let collection = found.unwrap().unwrap();
     let counting = collection.exact_count();
@@ -124,7 +126,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() 
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::from_millis(300);
     testkit.load("raw", "split_1_input", []).unwrap();
-    let server = Server::connect(&settings).await.unwrap();
+    let server = Server::connect(&settings, None).await.unwrap();
     let collection = server
         .database("raw")
         .collection("split_1_input")

@@ -81,7 +81,7 @@ impl Fixture {
 
     async fn on(settings: &MongoSettings, testkit: Option<MongoServer>) -> Self {
         let name = format!("lob_mongo_{}", ObjectId::new());
-        let server = Server::connect(settings).await.unwrap();
+        let server = Server::connect(settings, None).await.unwrap();
         let driver = mongodb::Client::with_uri_str(settings.mongodb_uri.expose())
             .await
             .unwrap()

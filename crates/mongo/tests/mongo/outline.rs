@@ -396,7 +396,10 @@ async fn a_random_choice_that_gets_no_reply_is_not_asked_for_again() {
         mongodb_operation_timeout: Duration::from_secs(2),
         ..<_>::default()
     };
-    let database = Server::connect(&settings).await.unwrap().database("raw");
+    let database = Server::connect(&settings, None)
+        .await
+        .unwrap()
+        .database("raw");
     let collection = database.collection(NAME).await.unwrap().unwrap();
     let (sample, ranges, _) = planned_if_possible(&collection).await;
     assert!(sample.choice == Choice::None && sample.first.len() == 40);

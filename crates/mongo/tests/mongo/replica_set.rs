@@ -47,7 +47,7 @@ async fn write(server: &MongoServer, ids: std::ops::Range<i32>) {
 }
 
 async fn connect(uri: &str) -> lob_mongo::Database {
-    let server = Server::connect(&settings(uri)).await.unwrap();
+    let server = Server::connect(&settings(uri), None).await.unwrap();
     server.database("raw")
 }
 
@@ -98,7 +98,10 @@ async fn a_secondary_that_does_not_catch_up_is_an_error_and_no_short_collection(
     let mut settings = settings(&from_secondary(&server));
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::from_millis(100);
-    let database = Server::connect(&settings).await.unwrap().database("raw");
+    let database = Server::connect(&settings, None)
+        .await
+        .unwrap()
+        .database("raw");
     let collection = database.collection(NAME).await.unwrap().unwrap();
     let error = read(&collection).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
@@ -153,7 +156,7 @@ async fn a_level_that_may_leave_documents_out_is_refused() {
     let server = start(Deployment::OneMember, None).await;
     for level in ["available", "linearizable", "snapshot", "locale"] {
         let uri = format!("{}&readConcernLevel={level}", server.uri());
-        let error = Server::connect(&settings(&uri)).await.unwrap_err();
+        let error = Server::connect(&settings(&uri), None).await.unwrap_err();
         assert!(matches!(error, Error::UnusableReadConcern), "{error:?}");
         let failure = Failure::from(error);
         assert_eq!(failure.status, ExitStatus::Usage);
@@ -177,7 +180,7 @@ async fn a_direct_connection_to_a_secondary_is_refused_by_the_name_of_its_set() 
     let server = start(Deployment::TwoMembers, None).await;
     let secondary = server.secondary().unwrap();
     let direct = format!("mongodb://{secondary}/?directConnection=true");
-    let error = Server::connect(&settings(&direct)).await.unwrap_err();
+    let error = Server::connect(&settings(&direct), None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("MongoDB at {secondary} is not the primary of the replica set `lob`")

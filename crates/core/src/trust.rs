@@ -1,0 +1,276 @@
+//! Which authorities vouch for servers, and what a handshake means that failed.
+//!
+//! The libraries that reach S3 and MongoDB differ: each has a list of authorities of its own, and a
+//! damaged certificate makes one panic while the other leaves it out. So certificates are read and
+//! proved here, before any connection is made, and both libraries get the same ones.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use crate::failure::Failure;
+
+/// A file of certificates that cannot be used; none of them is.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It is not there, or is no file.
+    #[error("the certificates in `{}` cannot be read", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is none in it.
+    #[error("`{}` holds no certificate", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// One of them is not in PEM.
+    #[error("certificate {number} in `{}` is damaged", .path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// Which one, from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// One of them is something else inside.
+    #[error("certificate {number} in `{}` is no certificate", .path.display())]
+    NotDer {
+        /// The file.
+        path: PathBuf,
+        /// Which one, from 1.
+        number: usize,
+    },
+    /// There is no private key in it, or none that is in the clear.
+    #[error("`{}` holds no private key, or an encrypted one", .path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its private key is unusable, or belongs to another certificate.
+    #[error("the private key in `{}` does not fit its first certificate", .path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// What rustls says.
+        source: rustls::Error,
+    },
+}
+
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        let hint = error.hint();
+        let failure = Self::usage(error.to_string()).with_hint(hint);
+        match error {
+            TrustError::Unreadable { source, .. } => failure.caused_by(source),
+            TrustError::NotPem { source, .. } => failure.caused_by(source),
+            TrustError::OtherKey { source, .. } => failure.caused_by(source),
+            _ => failure,
+        }
+    }
+}
+
+impl TrustError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoKey { .. } => {
+                "it must hold the key beside the certificate; `tlsCertificateKeyFilePassword` \
+                 decrypts it"
+            }
+            Self::OtherKey { .. } => "put the certificate of that key first",
+            _ => "it must be a file of certificates in PEM, all of them whole",
+        }
+    }
+}
+
+/// Certificates of authorities, each of which was found to be one.
+#[derive(Debug, Clone)]
+pub struct Authorities(Vec<CertificateDer<'static>>);
+
+impl Authorities {
+    /// Those that the system trusts, and those in a file in PEM. `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` say where the system's are, where they are not in their usual place.
+    ///
+    /// # Errors
+    /// A file that is not what it should be, from its first certificate to its last. Of the
+    /// system's, those that are unusable are left out.
+    pub fn of_system_and(bundle: Option<&Path>) -> Result<Self, TrustError> {
+        let mut authorities = match bundle {
+            Some(path) => Self::in_file(path)?,
+            None => Self(Vec::new()),
+        };
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::debug!(%error, "some of the system's certificates cannot be read");
+        }
+        authorities
+            .0
+            .extend(found.certs.into_iter().filter(is_certificate));
+        Ok(authorities)
+    }
+
+    /// Those in a file in PEM, and no others.
+    ///
+    /// # Errors
+    /// As [`Authorities::of_system_and`].
+    pub fn in_file(path: &Path) -> Result<Self, TrustError> {
+        read(path).map(Self)
+    }
+
+    /// All of them, in PEM.
+    pub fn pem(&self) -> String {
+        let certificates = self.0.iter().map(|certificate| {
+            let body = STANDARD.encode(certificate);
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        });
+        certificates.collect()
+    }
+}
+
+/// The certificates in a file in PEM: at least one, and each of them whole.
+///
+/// # Errors
+/// See [`TrustError`].
+pub fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let path = path.to_owned();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(TrustError::Unreadable { path, source }),
+    };
+    let mut certificates = Vec::new();
+    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(&text)) {
+        match certificate {
+            Ok(certificate) if is_certificate(&certificate) => certificates.push(certificate),
+            Ok(_) => return Err(TrustError::NotDer { path, number }),
+            Err(source) => {
+                return Err(TrustError::NotPem {
+                    path,
+                    number,
+                    source,
+                });
+            }
+        }
+    }
+    if certificates.is_empty() {
+        return Err(TrustError::Empty { path });
+    }
+    Ok(certificates)
+}
+
+/// Checks a file by which a client says who it is: certificates, and the key of the first of them.
+///
+/// # Errors
+/// See [`TrustError`].
+pub fn check_identity(path: &Path) -> Result<(), TrustError> {
+    let certificates = read(path)?;
+    let path = path.to_owned();
+    let Ok(key) = PrivateKeyDer::from_pem_file(&path) else {
+        return Err(TrustError::NoKey { path });
+    };
+    match CertifiedKey::from_der(certificates, key, &ring::default_provider()) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(TrustError::OtherKey { path, source }),
+    }
+}
+
+fn is_certificate(certificate: &CertificateDer<'static>) -> bool {
+    RootCertStore::empty().add(certificate.clone()).is_ok()
+}
+
+/// Why client and server came to no agreement, by what rustls says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disagreement {
+    /// Nobody who is trusted signed the server's certificate.
+    UnknownAuthority,
+    /// The certificate is of another host.
+    WrongName,
+    /// The certificate was valid once, or will be.
+    WrongTime,
+    /// The certificate is unusable for another reason.
+    BadCertificate,
+    /// The server has no version or cipher of TLS that is safe.
+    OldTls,
+    /// The server wants a certificate of the client, or another one.
+    ClientCertificate,
+    /// What answers speaks something else.
+    NoTls,
+}
+
+impl Disagreement {
+    /// What a text of an error tells, if it tells of a handshake.
+    pub fn told_by(text: &str) -> Option<Self> {
+        const TEXTS: [(&str, Disagreement); 17] = [
+            (
+                "peer certificate: UnknownIssuer",
+                Disagreement::UnknownAuthority,
+            ),
+            // An authority of the same name, with another key.
+            (
+                "peer certificate: BadSignature",
+                Disagreement::UnknownAuthority,
+            ),
+            ("certificate not valid for name", Disagreement::WrongName),
+            ("certificate expired", Disagreement::WrongTime),
+            ("certificate not valid yet", Disagreement::WrongTime),
+            ("invalid peer certificate", Disagreement::BadCertificate),
+            ("peer is incompatible", Disagreement::OldTls),
+            ("fatal alert: ProtocolVersion", Disagreement::OldTls),
+            ("fatal alert: HandshakeFailure", Disagreement::OldTls),
+            ("fatal alert: InsufficientSecurity", Disagreement::OldTls),
+            (
+                "fatal alert: CertificateRequired",
+                Disagreement::ClientCertificate,
+            ),
+            ("fatal alert: UnknownCA", Disagreement::ClientCertificate),
+            (
+                "fatal alert: BadCertificate",
+                Disagreement::ClientCertificate,
+            ),
+            (
+                "fatal alert: CertificateUnknown",
+                Disagreement::ClientCertificate,
+            ),
+            (
+                "fatal alert: CertificateExpired",
+                Disagreement::ClientCertificate,
+            ),
+            ("corrupt message of type", Disagreement::NoTls),
+            ("tls handshake eof", Disagreement::NoTls),
+        ];
+        let told = TEXTS.iter().find(|(piece, _)| text.contains(piece));
+        told.map(|(_, disagreement)| *disagreement)
+    }
+
+    /// What to do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::UnknownAuthority => {
+                "name the authority that signed the server's certificate with --ca-bundle"
+            }
+            Self::WrongName => "name the server as its certificate does",
+            Self::WrongTime => "have the server's certificate renewed, or set this machine's clock",
+            Self::BadCertificate => "have the server's certificate replaced",
+            Self::OldTls => "the server must offer TLS 1.2 or 1.3 with a cipher that is safe",
+            Self::ClientCertificate => {
+                "show the server a certificate that it accepts: `tlsCertificateKeyFile` names it \
+                 for MongoDB"
+            }
+            Self::NoTls => {
+                "the server does not speak TLS at this port: check host and port, or take \
+                 `https` or `tls` out where that is safe"
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Why a server that was named cannot be used, by what the driver saw: it may well be running.
+
+use lob_core::report::MORE_OPEN_FILES;
+use lob_core::trust::Disagreement;
+
+use super::Cause;
+
+/// What the driver says (3.9.1), and what to do about it; the first that fits counts.
+const TOLD: [(&str, &str); 5] = [
+    (
+        "does not match actual name",
+        "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI or \
+         --mongodb-uri, or leave it out",
+    ),
+    (
+        "invalid reply to a database operation",
+        "what answers there is no MongoDB server: check host and port in MONGODB_URI or \
+         --mongodb-uri",
+    ),
+    ("Too many open files", MORE_OPEN_FILES),
+    ("end of file", CLOSED),
+    ("Connection reset", CLOSED),
+];
+
+const CLOSED: &str = "the server runs and closes connections: add tls=true to MONGODB_URI or \
+    --mongodb-uri if it asks for TLS, take it out if it has none";
+
+/// What the driver says of a replica set of which no named host is a member, since it then
+/// forgets all of them.
+const NO_MEMBERS: &str = "Topology: { Type: ReplicaSetNoPrimary, ";
+
+impl Cause {
+    /// What to do about it, where it tells more than that nobody answers.
+    pub(crate) fn unreachable_hint(&self) -> Option<&'static str> {
+        if let Some(disagreement) = Disagreement::told_by(&self.0) {
+            return Some(disagreement.hint());
+        }
+        if self.0.contains(NO_MEMBERS) && !self.0.contains("Address: ") {
+            return Some(TOLD[0].1);
+        }
+        let told = TOLD.iter().find(|(piece, _)| self.0.contains(piece));
+        told.map(|(_, hint)| *hint)
+    }
+
+    /// What to do about a limit of this machine that keeps connections from being made.
+    pub(crate) fn machine_hint(&self) -> Option<&'static str> {
+        let is_of_files = self.0.contains("Too many open files");
+        is_of_files.then_some(MORE_OPEN_FILES)
+    }
+}
