@@ -154,6 +154,11 @@ impl MongoServer {
         }
     }
 
+    /// Where it is, or its primary.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.addresses.primary
+    }
+
     /// Where the secondary is, of a server with [two members](Deployment::TwoMembers).
     pub fn secondary(&self) -> Option<SocketAddr> {
         self.shared.addresses.secondary

@@ -1,13 +1,15 @@
-//! The servers that a demo works with: the test servers in this process, or those that
-//! `AWS_ENDPOINT_URL` and `MONGODB_URI` name.
+//! The servers that a demo works with: the test servers in this process, which the tools reach over
+//! TLS, or those that `AWS_ENDPOINT_URL` and `MONGODB_URI` name.
 
-use std::env;
 use std::time::SystemTime;
+use std::{env, fs};
 
 use anyhow::Context as _;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
 use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::tls::{Authority, Flaw, TlsFront};
 use mongodb::Client;
+use tempfile::NamedTempFile;
 use xshell::Cmd;
 
 use crate::s3_client;
@@ -20,14 +22,25 @@ pub(super) struct Servers {
     pub(super) bucket: String,
     /// Names this demo's runs and databases: on servers that stay there may be others.
     pub(super) run_id: String,
-    own_s3: Option<S3Server>,
-    own_mongo: Option<MongoServer>,
+    own_s3: Option<Own<S3Server>>,
+    own_mongo: Option<Own<MongoServer>>,
+    /// The authority of our own servers.
+    bundle: NamedTempFile,
+}
+
+/// A server in this process, and where the tools reach it.
+struct Own<S> {
+    server: S,
+    front: TlsFront,
 }
 
 impl Servers {
     pub(super) async fn open() -> anyhow::Result<Self> {
-        let (s3, own_s3) = s3().await?;
-        let (mongo, own_mongo) = mongo().await?;
+        let authority = Authority::new()?;
+        let bundle = NamedTempFile::new()?;
+        fs::write(&bundle, authority.pem())?;
+        let (s3, own_s3) = s3(&authority).await?;
+        let (mongo, own_mongo) = mongo(&authority).await?;
         let bucket = match env::var("LOB_BUCKET") {
             Ok(bucket) if own_s3.is_none() => bucket,
             _ => BUCKET.to_owned(),
@@ -45,6 +58,7 @@ impl Servers {
             run_id,
             own_s3,
             own_mongo,
+            bundle,
         })
     }
 
@@ -56,15 +70,16 @@ impl Servers {
             name.starts_with("LOB_") || self.own_s3.is_some() && name.starts_with("AWS_")
         });
         command = foreign.fold(command, |command, name| command.env_remove(name));
-        if let Some(s3) = &self.own_s3 {
+        command = command.env("LOB_CA_BUNDLE", self.bundle.path());
+        if let Some(Own { server, front }) = &self.own_s3 {
             command = command
-                .env("AWS_ENDPOINT_URL", s3.endpoint())
-                .env("AWS_ACCESS_KEY_ID", s3.access_key())
-                .env("AWS_SECRET_ACCESS_KEY", s3.secret_key())
+                .env("AWS_ENDPOINT_URL", front.endpoint())
+                .env("AWS_ACCESS_KEY_ID", server.access_key())
+                .env("AWS_SECRET_ACCESS_KEY", server.secret_key())
                 .env("AWS_REGION", s3_client::REGION);
         }
-        if let Some(mongo) = &self.own_mongo {
-            command = command.env("MONGODB_URI", mongo.uri());
+        if let Some(Own { front, .. }) = &self.own_mongo {
+            command = command.env("MONGODB_URI", uri(front));
         }
         command
     }
@@ -81,7 +96,7 @@ impl Servers {
     }
 }
 
-async fn s3() -> anyhow::Result<(aws_sdk_s3::Client, Option<S3Server>)> {
+async fn s3(authority: &Authority) -> anyhow::Result<(aws_sdk_s3::Client, Option<Own<S3Server>>)> {
     if let Ok(endpoint) = env::var("AWS_ENDPOINT_URL") {
         println!("S3:      {endpoint}, named by AWS_ENDPOINT_URL");
         return Ok((s3_client::from_environment().await, None));
@@ -92,19 +107,32 @@ async fn s3() -> anyhow::Result<(aws_sdk_s3::Client, Option<S3Server>)> {
         ..S3Options::default()
     };
     let server = S3Server::start(options).await.context("no S3 server")?;
-    println!("S3:      {}, in this process", server.endpoint());
+    let identity = authority.sign(Flaw::None)?;
+    let front = TlsFront::start(&server.endpoint(), &identity, None).await?;
+    println!("S3:      {}, in this process", front.endpoint());
     let (access_key, secret_key) = (server.access_key(), server.secret_key());
     let client = s3_client::with_keys(&server.endpoint(), access_key, secret_key).await;
-    Ok((client, Some(server)))
+    Ok((client, Some(Own { server, front })))
 }
 
-async fn mongo() -> anyhow::Result<(Client, Option<MongoServer>)> {
+async fn mongo(authority: &Authority) -> anyhow::Result<(Client, Option<Own<MongoServer>>)> {
     if let Ok(uri) = env::var("MONGODB_URI") {
         println!("MongoDB: the server named by MONGODB_URI");
         let client = Client::with_uri_str(uri).await.context("MONGODB_URI")?;
         return Ok((client, None));
     }
     let server = MongoServer::start(MongoOptions::default()).context("no MongoDB server")?;
-    println!("MongoDB: {}, in this process", server.uri());
-    Ok((Client::with_uri_str(server.uri()).await?, Some(server)))
+    let client = Client::with_uri_str(server.uri()).await?;
+    let identity = authority.sign(Flaw::None)?;
+    let front = TlsFront::start(&server.address().to_string(), &identity, None).await?;
+    println!("MongoDB: {}, in this process", uri(&front));
+    Ok((client, Some(Own { server, front })))
+}
+
+/// A direct connection, since a replica set names its members without TLS.
+fn uri(front: &TlsFront) -> String {
+    format!(
+        "mongodb://{}/?tls=true&directConnection=true",
+        front.address()
+    )
 }
