@@ -148,7 +148,7 @@ fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Fa
     }
 }
 
-/// The target, if there is one, unless it must stay. The swap looks once more.
+/// The target, if there is one, unless it must stay or is sharded. The swap looks once more.
 async fn look_at_target(
     entries: &Entries,
     settings: &ImportSettings,
@@ -165,6 +165,10 @@ async fn look_at_target(
         Some(existing) if settings.existing_target() == ExistingTarget::Refuse => {
             let namespace = existing.namespace();
             Err(Error::TargetExists { namespace }.into())
+        }
+        Some(existing) if existing.is_sharded().await? => {
+            let namespace = existing.namespace();
+            Err(Error::Sharded { namespace }.into())
         }
         existing => Ok(existing),
     }

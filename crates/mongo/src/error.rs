@@ -152,6 +152,12 @@ pub enum Error {
         /// Database and collection.
         namespace: String,
     },
+    /// The collection lies on several shards, and what is put in its place would not.
+    #[error("`{namespace}` is sharded, and what is imported in its place would not be")]
+    Sharded {
+        /// Database and collection.
+        namespace: String,
+    },
     /// Without a UUID a write cannot be kept from hitting another collection of the same name.
     #[error("the server gives the collection `{namespace}` no UUID, which an import needs")]
     NoUuid {
@@ -173,6 +179,17 @@ pub enum Error {
         id: String,
         /// The `_id` before it.
         previous: String,
+    },
+    /// Two shards of a cluster hold documents of the same `_id`.
+    #[error(
+        "`{namespace}` has two documents with the `_id` {id} on several shards, which no collection \
+         of one server could hold"
+    )]
+    EqualIds {
+        /// Database and collection.
+        namespace: String,
+        /// The `_id`.
+        id: String,
     },
     /// A bounded scan returned what is outside of its bounds: it is not known what else it returns.
     #[error("`{namespace}` was read outside of the range that was asked for, at {id}")]

@@ -52,6 +52,7 @@ impl Error {
             | Self::InvalidDocument { .. }
             | Self::DocumentTooLarge { .. }
             | Self::ZeroTimestamp { .. }
+            | Self::EqualIds { .. }
             | Self::InvalidDefinition { .. }
             | Self::TargetExists { .. } => true,
             Self::DocumentsRefused { source, .. } | Self::IndexRefused { source, .. } => {
@@ -121,6 +122,12 @@ impl Error {
             Self::View { .. } | Self::TimeSeries { .. } => {
                 "choose other splits with --split, or copy it into an ordinary collection".into()
             }
+            Self::EqualIds { .. } => {
+                "give each of them an `_id` of its own, or choose other splits with --split".into()
+            }
+            Self::Sharded { .. } => "choose another --database or --collection-pattern, and \
+                distribute from there what was imported"
+                .into(),
             Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
             Self::TooFewRanges { possible, .. } => format!(
                 "ask for {possible} with --ranges, leave --ranges out, or choose other splits with \

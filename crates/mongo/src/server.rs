@@ -24,13 +24,15 @@ const WIRE_VERSION_6_0: u64 = 17;
 /// for a connection that is open and says nothing.
 const FIRST_REPLY: Duration = Duration::from_secs(10);
 
-/// A MongoDB server or replica set that answered. Cloning shares the connections.
+/// A MongoDB server, replica set or cluster that answered. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct Server {
     pub(crate) client: Client,
     pub(crate) operation_timeout: Duration,
     pub(crate) retry_timeout: Duration,
     pub(crate) takes_collection_uuid: bool,
+    /// True if it is a mongos: collections may lie on several shards.
+    pub(crate) is_mongos: bool,
     pub(crate) read_concern: ReadConcern,
     /// True to read what was written last, whatever the connection string says.
     pub(crate) reads_primary: bool,
@@ -61,6 +63,7 @@ impl Server {
             operation_timeout: selection.saturating_add(FIRST_REPLY),
             retry_timeout: settings.mongodb_retry_timeout,
             takes_collection_uuid: false,
+            is_mongos: false,
             read_concern: ReadConcern::default(),
             reads_primary: false,
             hosts,
@@ -81,6 +84,7 @@ impl Server {
                 set: set.to_owned(),
             });
         }
+        server.is_mongos = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         let wire_version = number(&hello, "maxWireVersion").unwrap_or(0);
         server.takes_collection_uuid = wire_version >= WIRE_VERSION_6_0;
         let after = hello.get_timestamp("operationTime").ok();

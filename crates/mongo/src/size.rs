@@ -28,6 +28,14 @@ impl CollectionSize {
 }
 
 impl Collection {
+    /// True if the documents lie on several servers by some key. Only a mongos is asked.
+    ///
+    /// # Errors
+    /// As [`Collection::size`].
+    pub async fn is_sharded(&self) -> Result<bool> {
+        Ok(self.database.server.is_mongos && self.size().await?.is_sharded)
+    }
+
     /// Asks for the size of the collection; one that does not exist has none.
     ///
     /// # Errors

@@ -29,12 +29,14 @@ mod update;
 mod version;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bson::RawDocumentBuf;
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -149,7 +151,7 @@ impl MongoServer {
     pub fn uri(&self) -> String {
         let address = self.shared.addresses.primary;
         match self.shared.options.deployment {
-            Deployment::Standalone => format!("mongodb://{address}/"),
+            Deployment::Standalone | Deployment::Mongos => format!("mongodb://{address}/"),
             _ => format!("mongodb://{address}/?replicaSet={}", handshake::SET_NAME),
         }
     }
@@ -205,6 +207,26 @@ impl MongoServer {
         collections.collect()
     }
 
+    /// Spreads a collection over two shards, of which the second has these documents: their `_id`s
+    /// are those of documents of the first. `collStats` tells it, and a scan returns both.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn shard(
+        &self,
+        database: &str,
+        collection: &str,
+        documents: impl IntoIterator<Item = RawDocumentBuf>,
+    ) -> Result<(), LoadError> {
+        let namespace = Namespace::new(database, collection);
+        let mut server = self.shared.server();
+        let found = server.catalog.find_or_create(&namespace, None);
+        let found = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
+        let of_shard = found.second_shard.get_or_insert_default();
+        store(of_shard, documents)
+    }
+
     /// Stores documents verbatim, bypassing everything that an insert checks or changes; creates the
     /// collection if need be, and replaces documents of the same `_id`.
     ///
@@ -217,22 +239,25 @@ impl MongoServer {
         collection: &str,
         documents: impl IntoIterator<Item = RawDocumentBuf>,
     ) -> Result<(), LoadError> {
-        let (database, collection) = (database.to_owned(), collection.to_owned());
-        let namespace = Namespace {
-            database,
-            collection,
-        };
+        let namespace = Namespace::new(database, collection);
         let mut server = self.shared.server();
         let found = server.catalog.find_or_create(&namespace, None);
-        let stored = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
-        for (index, document) in documents.into_iter().enumerate() {
-            let document = document.into_bytes();
-            element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
-            let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
-            stored.documents.insert(Key::from(id), document.into());
-        }
-        Ok(())
+        let found = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
+        store(&mut found.documents, documents)
     }
+}
+
+fn store(
+    stored: &mut BTreeMap<Key, Bytes>,
+    documents: impl IntoIterator<Item = RawDocumentBuf>,
+) -> Result<(), LoadError> {
+    for (index, document) in documents.into_iter().enumerate() {
+        let document = document.into_bytes();
+        element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
+        let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
+        stored.insert(Key::from(id), document.into());
+    }
+    Ok(())
 }
 
 impl Drop for MongoServer {

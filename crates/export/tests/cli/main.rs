@@ -10,6 +10,7 @@ mod endpoints;
 mod happy_path;
 mod hints;
 mod lost_uploads;
+mod mongos;
 mod permissions;
 mod refusals;
 mod resume;

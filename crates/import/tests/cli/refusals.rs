@@ -1,8 +1,8 @@
 //! Unusable servers and folders: a named error, and the target is as it was.
 
-use lob_testkit::mongo::MongoOptions;
+use lob_testkit::mongo::{Deployment, MongoOptions};
 
-use crate::bed::{Bed, assert_shown, nowhere};
+use crate::bed::{Bed, assert_shown, nowhere, shown};
 
 /// A run, and a target that it would replace.
 async fn with_old() -> Bed {
@@ -162,5 +162,42 @@ async fn a_folder_that_takes_no_files_is_named_before_anything_is_done() {
     "#);
     bed.assert_untouched();
     bed.import(&[]).await;
+    bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_target_that_is_sharded_is_refused_before_anything_is_written() {
+    let bed = Bed::with(MongoOptions {
+        deployment: Deployment::Mongos,
+        ..MongoOptions::default()
+    })
+    .await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    bed.put_old();
+    bed.mongo.shard("raw", "split_0_input", []).unwrap();
+    assert_shown!(bed.import(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: `raw.split_0_input` is sharded, and what is imported in its place would not be
+    hint: choose another --database or --collection-pattern, and distribute from there what was imported
+    "#);
+    bed.assert_untouched();
+    let output = bed.import(&["--keep-previous"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_target_of_a_cluster_that_is_not_sharded_is_replaced() {
+    let bed = Bed::with(MongoOptions {
+        deployment: Deployment::Mongos,
+        ..MongoOptions::default()
+    })
+    .await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    bed.put_old();
+    let output = bed.import(&[]).await;
+    assert!(output.status.success(), "{}", shown(&output));
     bed.assert_imported();
 }

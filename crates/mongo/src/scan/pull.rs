@@ -43,7 +43,8 @@ impl Puller {
         Self {
             collection: collection.clone(),
             range: part.range.clone(),
-            sequence: Sequence::new(collection.namespace(), collection.is_collated(), part),
+            sequence: Sequence::new(collection.namespace(), collection.is_collated(), part)
+                .of_cluster(collection.database.server.is_mongos),
             at: options.at,
             batch_documents: options.batch_documents(),
             queue: Arc::new(Semaphore::new(queue_units as usize)),

@@ -20,6 +20,8 @@ use crate::ranges::IdRange;
 pub(crate) struct Sequence {
     namespace: String,
     is_collated: bool,
+    /// Several shards may hold documents of the same `_id`.
+    is_of_cluster: bool,
     range: IdRange,
     last: Option<DocumentId>,
     /// The next document is the first of a cursor that was opened at `last`.
@@ -31,10 +33,17 @@ impl Sequence {
         Self {
             namespace,
             is_collated,
+            is_of_cluster: false,
             range: part.range,
             last: part.after,
             is_reopened: false,
         }
+    }
+
+    /// Says whether the collection may lie on several shards.
+    pub(crate) fn of_cluster(mut self, is_of_cluster: bool) -> Self {
+        self.is_of_cluster = is_of_cluster;
+        self
     }
 
     /// The `_id` of the last document so far.
@@ -95,10 +104,18 @@ impl Sequence {
 
     /// True if `id` is `previous` again, as it has to be at the start of a cursor opened there.
     fn is_seen(&self, previous: Value<'_>, id: Value<'_>) -> Result<bool> {
+        let order = compare(previous, id);
+        let is_equal = order == Some(Ordering::Equal) || previous == id;
+        if self.is_of_cluster && is_equal && !self.is_reopened {
+            return Err(Error::EqualIds {
+                namespace: self.namespace.clone(),
+                id: DocumentId::new(id)?.to_string(),
+            });
+        }
         if self.is_collated {
             return Ok(false);
         }
-        match compare(previous, id) {
+        match order {
             Some(Ordering::Less) => Ok(false),
             Some(Ordering::Equal) if self.is_reopened => Ok(true),
             None if previous == id && self.is_reopened => Ok(true),
@@ -157,6 +174,28 @@ mod tests {
 
     fn sequence() -> Sequence {
         Sequence::new("raw.split_1_input".into(), false, ScanRange::default())
+    }
+
+    #[test]
+    fn equal_ids_of_several_shards_are_told_from_a_server_that_repeats_itself() {
+        let named = |mut sequence: Sequence, ids: [Bson; 2]| {
+            advance(&mut sequence, [Bson::Int32(1)]).unwrap();
+            let error = advance(&mut sequence, ids).unwrap_err();
+            matches!(error, Error::EqualIds { .. })
+        };
+        let of_cluster = || sequence().of_cluster(true);
+        assert!(named(of_cluster(), [1.into(), 2.into()]));
+        assert!(named(of_cluster(), [2.into(), 2.0.into()]));
+        assert!(!named(of_cluster(), [3.into(), 2.into()]));
+        assert!(!named(sequence(), [2.into(), 2.into()]));
+        let collated = Sequence::new("a".into(), true, ScanRange::default());
+        assert!(named(collated.of_cluster(true), ["b".into(), "b".into()]));
+        // The first of a cursor that was opened again is expected, a second one is not.
+        let mut reopened = of_cluster();
+        advance(&mut reopened, [7]).unwrap();
+        reopened.begin().unwrap();
+        assert_eq!(advance(&mut reopened, [7]).unwrap(), 1);
+        assert!(advance(&mut reopened, [7]).is_err());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The `aggregate` command, for the pipelines that the tools and their driver send: a random sample,
 //! and the driver's way to count.
 
+use std::collections::VecDeque;
+
 use bson::spec::ElementType;
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -68,7 +70,7 @@ pub(crate) fn aggregate(
         source: Source::Chosen(documents.into()),
         remaining: None,
         ids_only,
-        held_back: None,
+        held_back: VecDeque::new(),
     };
     let documents = Some(batch_size.unwrap_or(DEFAULT_FIRST_BATCH));
     let limits = BatchLimits {

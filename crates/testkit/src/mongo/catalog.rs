@@ -35,6 +35,8 @@ pub(crate) struct Collection {
     /// Index specifications, that of `_id` first.
     pub(crate) indexes: Vec<Vec<u8>>,
     pub(crate) documents: BTreeMap<Key, Bytes>,
+    /// Where the collection is sharded, documents of another shard whose `_id`s are here as well.
+    pub(crate) second_shard: Option<BTreeMap<Key, Bytes>>,
 }
 
 /// The full name of a collection.
@@ -50,7 +52,28 @@ impl std::fmt::Display for Namespace {
     }
 }
 
+impl Namespace {
+    pub(crate) fn new(database: &str, collection: &str) -> Self {
+        let (database, collection) = (database.to_owned(), collection.to_owned());
+        Self {
+            database,
+            collection,
+        }
+    }
+}
+
 impl Collection {
+    /// The document of this `_id` on the second shard.
+    pub(crate) fn twin(&self, id: &Key) -> Option<&Bytes> {
+        self.second_shard.as_ref()?.get(id)
+    }
+
+    /// The documents of all shards, in no order.
+    pub(crate) fn everywhere(&self) -> impl Iterator<Item = &Bytes> {
+        let second = self.second_shard.iter().flat_map(BTreeMap::values);
+        self.documents.values().chain(second)
+    }
+
     pub(crate) fn new(options: Vec<u8>) -> Self {
         let indexes = vec![id_index()];
         Self {
@@ -58,6 +81,7 @@ impl Collection {
             options,
             indexes,
             documents: BTreeMap::new(),
+            second_shard: None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::command::Outcome;
 use super::element::elements;
 use super::failure::Failure;
 use super::filter::Filter;
+use super::replica_set::Deployment;
 use crate::document_writer::DocumentWriter;
 
 pub(crate) fn create(
@@ -207,12 +208,14 @@ pub(crate) fn collection_statistics(
         None => (0, 0, 0),
         Some(collection) => {
             let size = collection
-                .documents
-                .values()
+                .everywhere()
                 .map(|document| document.len() as i64)
                 .sum();
+            if options.deployment == Deployment::Mongos {
+                reply.boolean("sharded", collection.second_shard.is_some());
+            }
             (
-                collection.documents.len() as i64,
+                collection.everywhere().count() as i64,
                 size,
                 collection.indexes.len() as i32,
             )

@@ -30,8 +30,9 @@ pub(crate) struct Cursor {
     /// How many documents may still be returned.
     pub(crate) remaining: Option<usize>,
     pub(crate) ids_only: bool,
-    /// A document that did not fit into the last batch.
-    pub(crate) held_back: Option<Bytes>,
+    /// Documents that come before all others: what did not fit into the last batch, and what the
+    /// second shard has of the same `_id`.
+    pub(crate) held_back: VecDeque<Bytes>,
 }
 
 /// Where a cursor's documents come from.
@@ -161,7 +162,7 @@ impl Cursor {
                 document = id_alone(&document);
             }
             if limits.capped && documents > 0 && array.len() + document.len() > MAX_DOCUMENT_BYTES {
-                self.held_back = Some(document);
+                self.held_back.push_front(document);
                 break;
             }
             array.document(documents.to_string(), &document);
@@ -183,7 +184,7 @@ impl Cursor {
         if self.remaining == Some(0) {
             return None;
         }
-        if let Some(document) = self.held_back.take() {
+        if let Some(document) = self.held_back.pop_front() {
             return Some(document);
         }
         match &mut self.source {
@@ -191,8 +192,11 @@ impl Cursor {
             Source::Range { from, to, filter } => loop {
                 let (id, document) = next_in_range(collection, from, to, filter)?;
                 *from = Bound::Excluded(id.clone());
-                if filter.accepts(document) {
-                    break Some(document.clone());
+                let found = [Some(document), collection.twin(id)].into_iter().flatten();
+                let found = found.filter(|document| filter.accepts(document));
+                self.held_back.extend(found.cloned());
+                if let Some(document) = self.held_back.pop_front() {
+                    break Some(document);
                 }
             },
         }

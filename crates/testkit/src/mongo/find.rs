@@ -1,5 +1,6 @@
 //! Reading commands: `find`, `getMore`, `killCursors`, `count`.
 
+use std::collections::VecDeque;
 use std::ops::Bound;
 
 use super::MongoOptions;
@@ -64,7 +65,7 @@ pub(crate) fn find(
         source,
         remaining: limit,
         ids_only,
-        held_back: None,
+        held_back: VecDeque::new(),
     };
     let limits = BatchLimits {
         documents: Some(batch_size),
@@ -227,8 +228,7 @@ pub(crate) fn projects_id(projection: &[u8]) -> Result<bool, Failure> {
 
 pub(crate) fn matching(collection: &Collection, filter: &Filter) -> usize {
     collection
-        .documents
-        .values()
+        .everywhere()
         .filter(|document| filter.accepts(document))
         .count()
 }

@@ -29,8 +29,14 @@ pub(crate) fn hello(
         .boolean("helloOk", true)
         .boolean("ismaster", is_primary)
         .boolean("isWritablePrimary", is_primary);
-    if deployment != Deployment::Standalone {
-        describe_set(&mut reply, addresses, member);
+    match deployment {
+        Deployment::OneMember | Deployment::TwoMembers => {
+            describe_set(&mut reply, addresses, member);
+        }
+        Deployment::Mongos => {
+            reply.string("msg", "isdbgrid");
+        }
+        Deployment::Standalone => {}
     }
     reply.boolean("readOnly", false);
     reply.int32("maxBsonObjectSize", MAX_DOCUMENT_BYTES as i32);

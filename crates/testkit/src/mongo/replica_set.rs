@@ -38,6 +38,8 @@ pub enum Deployment {
     OneMember,
     /// A replica set of a primary and a secondary, both within this server.
     TwoMembers,
+    /// A cluster behind a mongos, played by the documentation: no real one could be had.
+    Mongos,
     /// None: a server without cluster times.
     Standalone,
 }
