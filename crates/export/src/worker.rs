@@ -16,21 +16,42 @@ pub struct Worker {
     count: NonZeroU32,
 }
 
-/// How array jobs say which one a process is: number, number of the first, how many there are.
-const ARRAYS: [(&str, Option<&str>, Option<&str>); 3] = [
-    (
-        "SLURM_ARRAY_TASK_ID",
-        Some("SLURM_ARRAY_TASK_MIN"),
-        Some("SLURM_ARRAY_TASK_COUNT"),
-    ),
+/// Array jobs that count from 0: what says the number, and what says how many there are. Kubernetes
+/// does not say that: `--workers` does.
+const ARRAYS: [(&str, Option<&str>); 2] = [
     (
         "AWS_BATCH_JOB_ARRAY_INDEX",
-        None,
         Some("AWS_BATCH_JOB_ARRAY_SIZE"),
     ),
-    // Kubernetes does not say how many there are: `--workers` does.
-    ("JOB_COMPLETION_INDEX", None, None),
+    ("JOB_COMPLETION_INDEX", None),
 ];
+/// What says the number of a task of Slurm, which counts as it was told to.
+const SLURM_TASK: &str = "SLURM_ARRAY_TASK_ID";
+
+/// The tasks of a Slurm array, such as `0-30:10` or `3,7`, as far as a task is told of them.
+struct SlurmArray {
+    first: u32,
+    last: u32,
+    step: u32,
+    count: NonZeroU32,
+}
+
+impl SlurmArray {
+    /// The place of a task among all, unless they are at odd distances: then there is no telling.
+    fn place(&self, task: u32) -> Option<u32> {
+        let (width, gaps) = (self.last.checked_sub(self.first)?, self.count.get() - 1);
+        let step = self.step.max(1);
+        let step = if width / step == gaps {
+            step
+        } else if gaps > 0 && width.is_multiple_of(gaps) {
+            width / gaps
+        } else {
+            return None;
+        };
+        let distance = task.checked_sub(self.first)?;
+        distance.is_multiple_of(step).then(|| distance / step)
+    }
+}
 
 impl Worker {
     /// The one process that does it all.
@@ -42,6 +63,20 @@ impl Worker {
     /// Whether the item at this position is this worker's.
     pub(crate) fn takes(self, position: usize) -> bool {
         position % self.count.get() as usize == self.number as usize
+    }
+
+    /// The worker of this number, which the variable `name` led to.
+    fn numbered(name: &str, number: Option<u32>, count: NonZeroU32) -> Result<Self, Failure> {
+        match number.filter(|&number| number < count.get()) {
+            Some(number) => Ok(Self { number, count }),
+            None => Err(Failure::usage(format!(
+                "`{name}` does not say which of {count} workers this is"
+            ))
+            .with_hint(
+                "say it with --worker, or with --workers how many tasks the whole array \
+                         has, counted from 0",
+            )),
+        }
     }
 
     /// The worker that an array job makes of this process, if it is part of one.
@@ -60,29 +95,37 @@ impl Worker {
                 Failure::usage(format!("the environment variable `{name}` is not a number"))
             })
         };
-        for (name, first, count) in ARRAYS {
+        if let Some(task) = read(SLURM_TASK)? {
+            let count = read("SLURM_ARRAY_TASK_COUNT")?.and_then(NonZeroU32::new);
+            // A part of an array that is submitted again does its own shares, where it is known
+            // how many there are; else all that is left.
+            if let Some(workers) = workers.filter(|workers| Some(*workers) != count) {
+                return Self::numbered(SLURM_TASK, Some(task), workers).map(Some);
+            }
+            let count = count.ok_or_else(|| uncounted(SLURM_TASK))?;
+            let first = read("SLURM_ARRAY_TASK_MIN")?.unwrap_or_default();
+            let step = read("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1);
+            let last = read("SLURM_ARRAY_TASK_MAX")?;
+            let last =
+                last.unwrap_or_else(|| first.saturating_add(step.saturating_mul(count.get() - 1)));
+            let array = SlurmArray {
+                first,
+                last,
+                step,
+                count,
+            };
+            return Self::numbered(SLURM_TASK, array.place(task), count).map(Some);
+        }
+        for (name, count) in ARRAYS {
             let Some(number) = read(name)? else {
                 continue;
             };
-            let first = first.map_or(Ok(None), read)?.unwrap_or_default();
             let count = match workers {
                 Some(workers) => Some(workers),
                 None => count.map_or(Ok(None), read)?.and_then(NonZeroU32::new),
             };
-            let Some(count) = count else {
-                let message = format!("`{name}` does not say how many workers there are");
-                return Err(Failure::usage(message).with_hint("say it with --workers"));
-            };
-            let number = number
-                .checked_sub(first)
-                .filter(|&number| number < count.get());
-            return match number {
-                Some(number) => Ok(Some(Self { number, count })),
-                None => Err(Failure::usage(format!(
-                    "`{name}` is none of {count} numbers from {first} on"
-                ))
-                .with_hint("say which worker this is with --worker")),
-            };
+            let count = count.ok_or_else(|| uncounted(name))?;
+            return Self::numbered(name, Some(number), count).map(Some);
         }
         match workers {
             None => Ok(None),
@@ -93,6 +136,12 @@ impl Worker {
             .with_hint("say it with --worker")),
         }
     }
+}
+
+/// Says that there is no telling how many workers there are.
+fn uncounted(name: &str) -> Failure {
+    let message = format!("`{name}` does not say how many workers there are");
+    Failure::usage(message).with_hint("say it with --workers")
 }
 
 impl FromStr for Worker {
@@ -153,6 +202,16 @@ mod tests {
         }
     }
 
+    /// What the task `id` of a Slurm array is told: how many there are, from where to where, in
+    /// which steps.
+    fn slurm(id: u32, [count, min, max, step]: [u32; 4], workers: Option<u32>) -> Option<String> {
+        let texts = [id, count, min, max, step].map(|number| number.to_string());
+        let names = ["ID", "COUNT", "MIN", "MAX", "STEP"].map(|n| format!("SLURM_ARRAY_TASK_{n}"));
+        let variables = names.iter().zip(&texts);
+        let variables: Vec<_> = variables.map(|(n, t)| (n.as_str(), t.as_str())).collect();
+        worker(&variables, workers).ok()?
+    }
+
     #[test]
     fn array_jobs_say_which_worker_a_process_is() {
         let slurm = |id| {
@@ -164,8 +223,10 @@ mod tests {
         };
         assert_eq!(worker(&slurm("1"), None).unwrap().unwrap(), "0/4");
         assert_eq!(worker(&slurm("4"), None).unwrap().unwrap(), "3/4");
+        assert_eq!(worker(&slurm("4"), Some(4)).unwrap().unwrap(), "3/4");
         assert!(worker(&slurm("5"), None).is_err());
         assert!(worker(&slurm("0"), None).is_err());
+        assert!(worker(&slurm("0")[..1], None).is_err());
         let batch = [
             ("AWS_BATCH_JOB_ARRAY_INDEX", "2"),
             ("AWS_BATCH_JOB_ARRAY_SIZE", "3"),
@@ -177,5 +238,36 @@ mod tests {
         assert!(worker(&[("JOB_COMPLETION_INDEX", "x")], Some(2)).is_err());
         assert_eq!(worker(&[], None).unwrap(), None);
         assert!(worker(&[], Some(2)).is_err());
+    }
+
+    #[test]
+    fn the_tasks_of_a_stepped_array_share_a_run_without_a_gap() {
+        for (ids, array) in [
+            (vec![0, 10, 20, 30], [4, 0, 30, 10]),
+            (vec![1, 5, 9], [3, 1, 9, 4]),
+            // As if the last number were that of the range, not of a task.
+            (vec![1, 5, 9], [3, 1, 11, 4]),
+            (vec![3, 7], [2, 3, 7, 1]),
+            (vec![7], [1, 7, 7, 1]),
+            (vec![0, 4_000_000_000], [2, 0, 4_000_000_000, 1]),
+        ] {
+            let workers: Vec<_> = ids.iter().map(|id| slurm(*id, array, None)).collect();
+            let count = ids.len();
+            let all: Vec<_> = (0..count).map(|k| Some(format!("{k}/{count}"))).collect();
+            assert_eq!(workers, all, "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_task_of_which_nobody_knows_the_place_is_refused_unless_it_has_its_own_number() {
+        let odd = [3, 0, 5, 1];
+        for id in [0, 1, 5] {
+            assert_eq!(slurm(id, odd, None), None);
+            assert_eq!(slurm(id, odd, Some(6)), Some(format!("{id}/6")));
+        }
+        assert_eq!(slurm(7, [2, 3, 7, 1], Some(10)), Some("7/10".to_owned()));
+        assert_eq!(slurm(7, [2, 3, 7, 1], Some(7)), None);
+        assert_eq!(slurm(5, [4, 0, 30, 10], None), None);
+        assert_eq!(slurm(0, [2, 7, 3, 0], None), None);
     }
 }

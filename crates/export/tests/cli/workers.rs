@@ -149,6 +149,25 @@ async fn an_array_job_says_which_worker_a_process_is() {
 }
 
 #[tokio::test]
+async fn single_tasks_that_are_submitted_again_export_what_is_left() {
+    let whole = undisturbed().await;
+    let bed = planned().await;
+    succeeded(bed.export(&["work", "--worker", "0/4"]).await);
+    for number in ["3", "7"] {
+        let mut command = bed.command(&["work", "--run-id", "run-1"]);
+        command
+            .env("SLURM_ARRAY_TASK_ID", number)
+            .env("SLURM_ARRAY_TASK_COUNT", "2")
+            .env("SLURM_ARRAY_TASK_MIN", "3")
+            .env("SLURM_ARRAY_TASK_MAX", "7")
+            .env("SLURM_ARRAY_TASK_STEP", "1");
+        succeeded(command.output().await.unwrap());
+    }
+    succeeded(bed.export(&["commit"]).await);
+    bed.assert_whole(&whole);
+}
+
+#[tokio::test]
 async fn workers_and_commits_need_a_plan() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["work"]).await, @r#"
