@@ -24,6 +24,7 @@ async fn a_server_that_accepts_and_never_answers_is_reported_within_30_seconds()
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap();
     let s3 = ("AWS_ENDPOINT_URL", format!("http://{silent}"));
+    let tls = ("AWS_ENDPOINT_URL", format!("https://{silent}"));
     let mongodb = ("MONGODB_URI", format!("mongodb://{silent}/"));
     // Not looked at by the driver before it is used.
     let balanced = (
@@ -33,6 +34,7 @@ async fn a_server_that_accepts_and_never_answers_is_reported_within_30_seconds()
     let cases = [
         ("lob-upload", &["verify", "run-1"][..], &s3),
         ("lob-export", &[], &s3),
+        ("lob-upload", &["verify", "run-1"][..], &tls),
         ("lob-import", &export, &s3),
         ("lob-export", &[], &mongodb),
         ("lob-import", &export, &mongodb),

@@ -19,6 +19,7 @@ mod observe;
 mod operation_error;
 mod patience;
 mod proxies;
+mod resolver;
 mod retry;
 mod stream;
 
@@ -225,7 +226,7 @@ impl Store {
         }
         sending.objects.check()?;
         let (client, region) = client::build(settings, &sending.flow, metrics).await?;
-        let store = Self {
+        let mut store = Self {
             client,
             bucket,
             region,
@@ -236,22 +237,45 @@ impl Store {
             endpoint: Endpoint::S3,
             metrics: metrics.clone(),
         };
-        store.check_bucket().await?;
+        let first = client::first_contact(settings.connect_timeout);
+        let Err(mut failed) = store.head_bucket(first.clone()).await else {
+            return Ok(store);
+        };
+        if let Some(home) = failed.bucket_region().filter(|home| *home != store.region) {
+            let (signed_for, home) = (&store.region, home.to_owned());
+            let hint = "set --region to save a request";
+            tracing::warn!(
+                region = home,
+                signed_for,
+                hint,
+                "the bucket is in another region"
+            );
+            let settings = S3Settings {
+                region: Some(home),
+                ..settings.clone()
+            };
+            let flow = &store.sending.flow;
+            (store.client, store.region) = client::build(&settings, flow, metrics).await?;
+            match store.head_bucket(first).await {
+                Ok(()) => return Ok(store),
+                Err(again) => failed = again,
+            }
+        }
+        store.judge_bucket(failed).await?;
         Ok(store)
     }
 
-    async fn check_bucket(&self) -> anyhow::Result<()> {
+    async fn head_bucket(&self, first: aws_sdk_s3::config::Builder) -> Result<(), StoreError> {
         let request = self.client.head_bucket().bucket(&self.bucket);
-        let Err(error) = request
-            .set_expected_bucket_owner(self.owner.clone())
-            .customize()
-            .config_override(client::first_contact())
-            .send()
-            .await
-        else {
-            return Ok(());
-        };
-        let failed = StoreError::from_sdk("HeadBucket", self.url(""), error);
+        let request = request.set_expected_bucket_owner(self.owner.clone());
+        let asked = request.customize().config_override(first).send().await;
+        asked
+            .map(drop)
+            .map_err(|error| StoreError::from_sdk("HeadBucket", self.url(""), error))
+    }
+
+    /// Whether a bucket that could not be asked for may be used all the same.
+    async fn judge_bucket(&self, failed: StoreError) -> anyhow::Result<()> {
         if failed.kind == StoreErrorKind::Timeout {
             let message = format!("the server of `{}` does not answer", self.url(""));
             let hint = "check --endpoint-url, and whether a proxy or firewall is in the way";
@@ -358,8 +382,31 @@ impl Store {
         match request.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(output) => Ok(Some(ObjectInfo::from_head(&output))),
             Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 404 => Ok(None),
-            Err(error) => Err(StoreError::from_sdk("HeadObject", self.url(key), error)),
+            Err(error) => {
+                let failed = StoreError::from_sdk("HeadObject", self.url(key), error);
+                Err(self.with_code(key, failed).await)
+            }
         }
+    }
+
+    /// The failure of a HEAD, whose answer has no body and so no code: an expired token looks like
+    /// a missing permission there. A GET of the same object is answered with a code.
+    async fn with_code(&self, key: &str, failed: StoreError) -> StoreError {
+        let has_none = matches!(
+            failed.kind,
+            StoreErrorKind::AccessDenied | StoreErrorKind::Refused
+        );
+        if !has_none {
+            return failed;
+        }
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = request.set_expected_bucket_owner(self.owner.clone());
+        let asked = request.range("bytes=0-0").send().await;
+        let told = asked.err();
+        let told = told.map(|error| StoreError::from_sdk("GetObject", self.url(key), error));
+        // What may be read or is gone by now says nothing about the refusal.
+        told.filter(|told| told.kind != StoreErrorKind::NotFound)
+            .unwrap_or(failed)
     }
 
     /// Keys and sizes of all objects whose key starts with `prefix`, at most `limit` of them.

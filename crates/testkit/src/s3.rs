@@ -63,6 +63,8 @@ pub struct S3Options {
     pub owner: String,
     /// Where buckets are hosts below this domain (`host:port`); without one they are in paths.
     pub domain: Option<String>,
+    /// Where the buckets are; without it every region is right.
+    pub region: Option<HomeRegion>,
     /// What the server lacks that S3 has; nothing by default.
     pub weaknesses: Weaknesses,
 }
@@ -77,9 +79,19 @@ impl Default for S3Options {
             gate: None,
             owner: "111122223333".to_owned(),
             domain: None,
+            region: None,
             weaknesses: Weaknesses::default(),
         }
     }
+}
+
+/// The region of all buckets.
+#[derive(Clone, Debug)]
+pub struct HomeRegion {
+    /// Its name, which `x-amz-bucket-region` tells.
+    pub name: &'static str,
+    /// The code for a request that is signed for another, with its status.
+    pub refusal: (&'static str, u16),
 }
 
 /// A stored object, as a test looks at it.
@@ -142,6 +154,7 @@ impl S3Server {
         });
         service.set_access(Access {
             owner: options.owner,
+            region: options.region,
             weaknesses: options.weaknesses,
         });
         if let Some(domain) = &options.domain {

@@ -19,6 +19,7 @@ use aws_types::service_config::ServiceConfigKey;
 use super::error_body::CutErrors;
 use super::observe::Observer;
 use super::proxies::{self, Routes};
+use super::resolver::Resolver;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::endpoint_url::{EndpointUrl, InvalidEndpointUrl};
 use crate::failure::Failure;
@@ -136,9 +137,11 @@ fn in_path(style: PathStyle, endpoint: Option<&EndpointUrl>) -> bool {
 
 /// Few attempts, for the first request of a run: a wrong endpoint should be said soon. They take
 /// less than a second if nobody listens, and [`FIRST_ANSWER`] each if nobody answers.
-pub(super) fn first_contact() -> aws_sdk_s3::config::Builder {
+pub(super) fn first_contact(connect_timeout: Duration) -> aws_sdk_s3::config::Builder {
     // Of connection and answer alone: an attempt also waits for credentials.
-    let timeouts = TimeoutConfig::builder().read_timeout(FIRST_ANSWER);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(connect_timeout.min(FIRST_ANSWER))
+        .read_timeout(FIRST_ANSWER);
     aws_sdk_s3::config::Builder::new()
         .timeout_config(timeouts.build())
         .retry_config(no_more_than(FIRST_ATTEMPTS))
@@ -176,6 +179,7 @@ fn http_client(
             .tls_context(context.clone())
             .idle_timeout(POOL_IDLE_TIMEOUT)
             .tcp_keepalive(TCP_KEEP_ALIVE)
+            .dns_resolver(Resolver)
     };
     let client = |pool: HttpsBuilder| {
         let pool = pool.build_https().map_err(|error| unusable(error.into()))?;

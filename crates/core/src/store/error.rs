@@ -22,6 +22,7 @@ pub struct StoreError {
     operation: &'static str,
     object: String,
     detail: String,
+    bucket_region: Option<String>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -38,6 +39,7 @@ impl StoreError {
             operation,
             object: object.into(),
             detail: detail.into(),
+            bucket_region: None,
             source: None,
         }
     }
@@ -50,6 +52,11 @@ impl StoreError {
     pub(crate) fn of_kind(mut self, kind: StoreErrorKind) -> Self {
         self.kind = kind;
         self
+    }
+
+    /// The region that the answer says the bucket to be in.
+    pub(crate) fn bucket_region(&self) -> Option<&str> {
+        self.bucket_region.as_deref()
     }
 
     pub(crate) fn operation(&self) -> &'static str {
@@ -89,7 +96,10 @@ impl StoreError {
         {
             detail = format!("{detail} [request id {id}]");
         }
-        let failed = Self::new(kind, operation, object, detail);
+        let mut failed = Self::new(kind, operation, object, detail);
+        let home = error.raw_response();
+        let home = home.and_then(|response| response.headers().get("x-amz-bucket-region"));
+        failed.bucket_region = home.filter(|home| is_region(home)).map(str::to_owned);
         match error {
             // Everything that the server said stands in `detail`.
             SdkError::ServiceError(_) => failed,
@@ -127,7 +137,15 @@ impl StoreError {
                  --profile"
             }
             K::Clock => "set the clock of this machine: the server's is minutes away from it",
-            K::WrongRegion => "set --region to the region of the bucket",
+            K::WrongRegion => {
+                return Some(match &self.bucket_region {
+                    Some(region) => format!(
+                        "the bucket is in `{region}`: set --region to it, and --endpoint-url to a \
+                         server there if it is set"
+                    ),
+                    None => "set --region to the region of the bucket".to_owned(),
+                });
+            }
             K::AlreadyExists => "another run or process wrote this object; take a new --run-id",
             K::Conflict => "another process works on this object; let one of them go on alone",
             K::Archived => {
@@ -249,6 +267,12 @@ fn kind_of<E>(
     }
 }
 
+/// Whether a text of a server can be a region: it becomes part of a host's name.
+fn is_region(text: &str) -> bool {
+    let is_of_one = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=32).contains(&text.len()) && text.chars().all(is_of_one)
+}
+
 /// Whether `error` or one of its causes says `words`.
 pub(super) fn says(error: &(dyn Error + 'static), words: &str) -> bool {
     error.to_string().contains(words) || error.source().is_some_and(|cause| says(cause, words))
@@ -299,6 +323,14 @@ mod tests {
             ("AccessDenied", 403, "s3:GetObject"),
         ] {
             assert!(hint_of(code, status).contains(part), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_region_that_a_server_names_leads_to_no_other_host() {
+        assert!(is_region("eu-central-1"));
+        for other in ["", "eu.example.com", "eu/", "x@evil", "EU", &"x".repeat(33)] {
+            assert!(!is_region(other), "{other}");
         }
     }
 

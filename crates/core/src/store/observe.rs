@@ -1,6 +1,7 @@
 //! Watches every attempt of every S3 request: counts it, logs the ones that are repeated, ends the
 //! repetition when its time is over, and tells the flow of requests to slow down.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::interceptors::{
@@ -10,7 +11,8 @@ use aws_sdk_s3::config::interceptors::{
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
@@ -36,6 +38,14 @@ impl Storable for AttemptTime {
     type Storer = StoreReplace<Self>;
 }
 
+/// Host and port that an attempt goes to.
+#[derive(Debug)]
+struct Server(String);
+
+impl Storable for Server {
+    type Storer = StoreReplace<Self>;
+}
+
 #[dyn_dispatch_hint]
 impl Intercept for Observer {
     fn name(&self) -> &'static str {
@@ -54,6 +64,18 @@ impl Intercept for Observer {
         }
         let now = AttemptTime(Instant::now());
         bag.interceptor_state().store_put(now);
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(server) = server(context.request()) {
+            bag.interceptor_state().store_put(Server(server));
+        }
         Ok(())
     }
 
@@ -83,10 +105,13 @@ impl Intercept for Observer {
             }
         };
         let code = error.as_operation_error().and_then(error_code);
+        let connector = error.as_connector_error();
+        let is_timeout =
+            error.is_timeout_error() || connector.is_some_and(ConnectorError::is_timeout);
         let class = match (code, status) {
             (Some(code), _) => code.to_owned(),
             (None, Some(status)) => status.to_string(),
-            (None, None) if error.is_timeout_error() => "timeout".to_owned(),
+            (None, None) if is_timeout => "timeout".to_owned(),
             (None, None) => "transport".to_owned(),
         };
         let is_expected = is_expected(&operation, code, status, bag);
@@ -100,13 +125,22 @@ impl Intercept for Observer {
         if again == Some(Again::Slower) {
             self.metrics.throttled(&operation);
             self.flow.slow_down(begin);
-        } else if error.is_timeout_error() {
+        } else if is_timeout {
             // On a slow link each request gets more of it when there are fewer.
             self.flow.slow_down(begin);
         }
         // Answers below 500 are mostly meant: a key that is not there, a condition that failed.
         if status.is_none_or(|status| status >= 500) {
-            tracing::warn!(operation, attempt, error = class, "s3 request failed");
+            let server = bag.load::<Server>().map(|server| server.0.as_str());
+            let cause = connector.map(innermost);
+            tracing::warn!(
+                operation,
+                attempt,
+                error = class,
+                server,
+                cause,
+                "s3 request failed"
+            );
         } else {
             tracing::debug!(operation, attempt, error = class, "s3 request refused");
         }
@@ -158,6 +192,22 @@ impl Intercept for MeantToBeRefused {
         bag.interceptor_state().store_put(*self);
         Ok(())
     }
+}
+
+/// Host and port of a request.
+fn server(request: &HttpRequest) -> Option<String> {
+    let uri: hyper::Uri = request.uri().parse().ok()?;
+    let port = uri.port().map(|port| format!(":{port}"));
+    Some(format!("{}{}", uri.host()?, port.unwrap_or_default()))
+}
+
+/// The last cause of an error, which is the one that tells.
+fn innermost(error: &ConnectorError) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 fn operation(bag: &ConfigBag) -> &str {

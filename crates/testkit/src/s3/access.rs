@@ -2,16 +2,43 @@
 //! what a weaker endpoint does not implement.
 
 use async_trait::async_trait;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
+use super::HomeRegion;
 use super::weaknesses::{Checksums, Weaknesses};
+
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// Decides about every request whose signature is right.
 pub(crate) struct Access {
     /// Account id of the owner of all buckets.
     pub(crate) owner: String,
+    pub(crate) region: Option<HomeRegion>,
     pub(crate) weaknesses: Weaknesses,
+}
+
+impl HomeRegion {
+    /// The third part of the scope that a signature names is its region.
+    fn check(&self, headers: &HeaderMap) -> S3Result<()> {
+        let signature = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let scope = signature.and_then(|signature| signature.split_once("Credential="));
+        let region = scope.and_then(|(_, scope)| scope.split('/').nth(2));
+        if region == Some(self.name) {
+            return Ok(());
+        }
+        let (code, status) = self.refusal;
+        let code = S3ErrorCode::from_bytes(code.as_bytes());
+        let mut error = S3Error::new(code.unwrap_or(S3ErrorCode::InternalError));
+        error.set_status_code(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
+        let name = HeaderValue::from_static(self.name);
+        error.set_headers(HeaderMap::from_iter([(BUCKET_REGION, name)]));
+        Err(error)
+    }
 }
 
 #[async_trait]
@@ -19,6 +46,9 @@ impl S3Access for Access {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Signature is required"));
+        }
+        if let Some(home) = &self.region {
+            home.check(request.headers())?;
         }
         let expected = request.headers().get("x-amz-expected-bucket-owner");
         if expected.is_some_and(|owner| owner.as_bytes() != self.owner.as_bytes()) {

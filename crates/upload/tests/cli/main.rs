@@ -24,6 +24,7 @@ mod permissions;
 mod processes;
 mod proxies;
 mod refusals;
+mod regions;
 mod replies;
 mod restore;
 mod resume;
