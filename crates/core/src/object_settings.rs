@@ -17,6 +17,7 @@ const OUR_NAMES: &str = "lob-";
 
 /// How objects are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ObjectSettings {
     /// Storage class of the data files; plan and manifest are always in the standard class, since
     /// they must be readable at once.

@@ -312,6 +312,13 @@ impl Store {
         self
     }
 
+    /// The same store, whose objects are created as `objects` says.
+    #[must_use]
+    pub fn creating(mut self, objects: ObjectSettings) -> Self {
+        self.sending.objects = objects;
+        self
+    }
+
     /// The time-out of one attempt of a request with a body of `size` bytes.
     fn body_timeout(&self, size: u64) -> Duration {
         let slowest = Duration::from_secs(size / SLOWEST_RATE);

@@ -8,6 +8,7 @@ use lob_columns::Compression;
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
 use lob_core::failure::Failure;
+use lob_core::object_settings::ObjectArgs;
 use lob_core::part_settings::PartArgs;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
@@ -240,4 +241,8 @@ pub struct Flags {
     #[command(flatten)]
     #[serde(flatten)]
     pub parts: PartArgs,
+    /// How objects are stored.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub objects: ObjectArgs,
 }

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::object_settings::ObjectSettings;
 use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::settings::Resolved;
@@ -114,7 +113,7 @@ pub(crate) async fn open_planned(
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
     // A plan would freeze what no worker can use.
     PartBudget::new(&settings.parts)?;
-    let sending = Sending::new(&settings.parts, ObjectSettings::default());
+    let sending = Sending::new(&settings.parts, settings.objects.clone());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     context.interrupt.or(connecting).await
 }
@@ -156,6 +155,8 @@ async fn find(
             manifest,
         }));
     }
+    let objects = found.plan.work.settings.objects.clone();
+    found.run.store = found.run.store.creating(objects);
     let name = found.plan.work.settings.database.clone();
     let mut database = database(&settings.settings, &name, context).await?;
     if let Some(newest) = found.plan.work.newest {

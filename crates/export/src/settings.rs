@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
+use lob_core::object_settings::ObjectSettings;
 use lob_core::part_settings::{MAX_PARTS, PartSettings};
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
@@ -76,6 +77,9 @@ pub(crate) struct ExportSettings {
     /// How S3 is reached.
     #[serde(flatten)]
     pub(crate) s3: S3Settings,
+    /// How objects are stored.
+    #[serde(flatten)]
+    pub(crate) objects: ObjectSettings,
 }
 
 /// What the manifest's `checksum` is made of: the original's two options.
@@ -120,6 +124,7 @@ pub(crate) fn defaults() -> ExportSettings {
             ..PartSettings::defaults()
         },
         s3: S3Settings::defaults("processed-splits"),
+        objects: ObjectSettings::default(),
     }
 }
 
@@ -148,14 +153,16 @@ pub(crate) struct PlannedSettings {
     pub(crate) checksum: ChecksumKind,
     #[serde(flatten)]
     pub(crate) bytes: ByteSettings,
+    #[serde(flatten)]
+    pub(crate) objects: ObjectSettings,
 }
 
 impl ExportSettings {
     /// The settings that a plan freezes.
     ///
     /// # Errors
-    /// Sizes that readers or memory could not take, more ranges than there can be, and documents
-    /// that are to be both MAP and STRUCT.
+    /// Sizes that readers or memory could not take, more ranges than there can be, documents that
+    /// are to be both MAP and STRUCT, and what S3 cannot take about objects.
     pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
         let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
@@ -190,6 +197,7 @@ impl ExportSettings {
                 "`{path}` cannot be both --map and --struct"
             )));
         }
+        self.objects.check()?;
         Ok(PlannedSettings {
             database: self.database.clone(),
             collection_pattern: self.collection_pattern.clone(),
@@ -208,6 +216,7 @@ impl ExportSettings {
                 row_group_size: self.row_group_size,
                 part_size: self.parts.part_size,
             },
+            objects: self.objects.clone(),
         })
     }
 }

@@ -197,6 +197,24 @@ async fn help_tells_every_flag() {
           --max-bandwidth <SIZE>
               Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
 
+    Objects:
+          --storage-class <CLASS>
+              Storage class of the data files, such as STANDARD_IA [default: the bucket's]
+
+          --sse <KIND>
+              Encryption by the server [default: the bucket's]
+
+              Possible values:
+              - AES256:       Keys that S3 keeps
+              - aws:kms:      A key of AWS KMS
+              - aws:kms:dsse: Two layers with a key of AWS KMS
+
+          --sse-kms-key-id <KEY>
+              KMS key for `--sse aws:kms` [default: the account's]
+
+          --metadata <NAME=VALUE>
+              Metadata of the data files; may be repeated
+
     Common:
           --config <FILE>
               Settings file [default: `lob.toml` in the working directory, where there is one]

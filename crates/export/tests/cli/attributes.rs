@@ -1,0 +1,79 @@
+//! What is said about the objects of an export beside their bytes: storage class, encryption,
+//! metadata.
+
+use lob_testkit::s3::StoredObject;
+
+use crate::bed::{BUCKET, Bed, shown, succeeded};
+
+const KMS_KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/key-1";
+const ATTRIBUTES: [&str; 8] = [
+    "--storage-class",
+    "STANDARD_IA",
+    "--sse",
+    "aws:kms",
+    "--sse-kms-key-id",
+    KMS_KEY,
+    "--metadata",
+    "team=research desk",
+];
+
+/// Data files have all that [`ATTRIBUTES`] says; plan, records and manifest are encrypted alone.
+#[track_caller]
+fn assert_stored_so(bed: &Bed) {
+    let keys = bed.s3.keys(BUCKET);
+    let is_data = |key: &&String| key.ends_with(".parquet");
+    assert_eq!(keys.iter().filter(is_data).count(), 2);
+    for key in &keys {
+        let object: StoredObject = bed.s3.object(BUCKET, key).unwrap();
+        let (class, team) = match is_data(&key) {
+            true => (Some("STANDARD_IA"), Some("research desk")),
+            false => (None, None),
+        };
+        assert_eq!(object.storage_class.as_deref(), class, "{key}");
+        assert_eq!(
+            object.metadata.get("team").map(String::as_str),
+            team,
+            "{key}"
+        );
+        assert!(object.metadata.contains_key("lob-token"), "{key}");
+        assert_eq!(object.server_side_encryption.as_deref(), Some("aws:kms"));
+        assert_eq!(object.kms_key_id.as_deref(), Some(KMS_KEY), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn the_objects_of_an_export_are_stored_as_asked_for() {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&ATTRIBUTES).await);
+    assert_stored_so(&bed);
+}
+
+#[tokio::test]
+async fn a_worker_stores_objects_as_the_plan_says() {
+    let bed = Bed::new().await;
+    succeeded(bed.export(&[&["plan"], &ATTRIBUTES[..]].concat()).await);
+    let other = bed.export(&["work", "--storage-class", "GLACIER_IR"]).await;
+    assert_eq!(other.status.code(), Some(1));
+    assert!(
+        shown(&other).contains("--storage-class"),
+        "{}",
+        shown(&other)
+    );
+    succeeded(bed.export(&["work"]).await);
+    succeeded(bed.export(&["commit"]).await);
+    assert_stored_so(&bed);
+}
+
+#[tokio::test]
+async fn attributes_of_an_export_that_cannot_be_are_wrong_usage_and_nothing_is_asked() {
+    let bed = Bed::new().await;
+    for args in [
+        ["--metadata", "lob-token=mine"],
+        ["--sse-kms-key-id", "key-1"],
+        ["--sse", "rot13"],
+    ] {
+        let refused = bed.export(&args).await;
+        assert_eq!(refused.status.code(), Some(2), "{}", shown(&refused));
+    }
+    assert!(bed.s3.requests().is_empty());
+}
