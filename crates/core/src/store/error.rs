@@ -370,7 +370,10 @@ mod tests {
             error.caused_by(cause.to_owned()).hint().unwrap()
         };
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("--ca-bundle"));
-        assert!(hint("received corrupt message of type InvalidContentType").contains("http://"));
+        assert!(
+            hint("received corrupt message of type InvalidContentType")
+                .contains("does not speak TLS")
+        );
         assert!(hint("connection refused").contains("check that the server runs"));
     }
 }

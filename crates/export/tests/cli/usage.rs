@@ -385,6 +385,7 @@ async fn every_setting_is_shown_with_its_origin() {
     # max_bandwidth = (not set)  # default
     # max_misfits = (not set)  # default
     max_shrink = "20%"  # default
+    # metadata = (not set)  # default
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default
     mongodb_pool_size = 16  # default
@@ -405,6 +406,9 @@ async fn every_setting_is_shown_with_its_origin() {
     # run_id = (not set)  # default
     snapshot = false  # default
     split = "0,2"  # flag `--split`
+    # sse = (not set)  # default
+    # sse_kms_key_id = (not set)  # default
+    # storage_class = (not set)  # default
     # struct = (not set)  # default
     # worker = (not set)  # default
     # workers = (not set)  # default

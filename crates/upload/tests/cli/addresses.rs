@@ -68,7 +68,11 @@ async fn the_url_of_a_bucket_names_the_prefix_as_well() {
     let key = "nightly/lob/run-1/manifest.json";
     assert!(bed.server.object(BUCKET, key).is_some());
     let shown = bed.run(&["--bucket", &url, "--show-settings"]).await;
-    assert!(shown.stdout.contains("= nightly/lob"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("prefix = \"nightly/lob\""),
+        "{}",
+        shown.stdout
+    );
 
     let twice = ["--bucket", &url, "--prefix", "other"];
     let refused = bed.upload(&twice).await.expect(2);
@@ -99,6 +103,6 @@ async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
     bed.feeds();
     let endpoint = bed.server.endpoint().replace("http://", "https://");
     let finished = bed.upload(&["--endpoint-url", &endpoint]).await.expect(1);
-    let told = "speaks no TLS";
+    let told = "does not speak TLS";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
 }
