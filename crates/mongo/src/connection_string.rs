@@ -13,6 +13,7 @@ use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
 use crate::error::{Cause, Error, Result};
 use crate::read_concern::Durability;
 use crate::settings::MongoSettings;
+use crate::uri_options::{is_known, sift};
 
 /// Options of a connection string whose value is secret.
 const SECRET_OPTIONS: [&str; 3] = [
@@ -32,12 +33,10 @@ pub(crate) struct Target {
 
 /// Checks and parses the connection string; a `mongodb+srv` name is looked up.
 pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
-    let uri = settings.mongodb_uri.expose();
-    check(uri)?;
-    let invalid = |e: mongodb::error::Error| Error::InvalidUri {
-        reason: Cause::new(&e.kind).to_string(),
-    };
-    let mut parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    let (mut parsed, warnings) = parse(settings.mongodb_uri.expose())?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     if let Some(password) = parsed
         .credential
         .as_ref()
@@ -64,7 +63,9 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
         .get_or_insert(settings.mongodb_pool_size);
     // This crate repeats commands itself.
     parsed.max_adaptive_retries = Some(0);
-    parsed.app_name = Some("lob-tools".to_owned());
+    parsed
+        .app_name
+        .get_or_insert_with(|| "lob-tools".to_owned());
 
     let wait = parsed.server_selection_timeout.unwrap_or(Duration::MAX);
     let options = match tokio::time::timeout(wait, ClientOptions::parse(parsed)).await {
@@ -82,18 +83,31 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     })
 }
 
+/// The connection string as the driver reads it, and what is to be said of it.
+fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
+    let parts = check(uri)?;
+    let sifted = sift(parts.options).map_err(|reason| Error::InvalidUri { reason })?;
+    let Parts { scheme, server, .. } = parts;
+    let text = format!("{scheme}://{server}?{}", sifted.options);
+    match ConnectionString::parse(text) {
+        Ok(parsed) => Ok((parsed, sifted.warnings)),
+        Err(error) => {
+            // The driver quotes what it does not understand.
+            remember_pieces(uri);
+            let reason = Cause::new(&error.kind).to_string();
+            Err(Error::InvalidUri { reason })
+        }
+    }
+}
+
 /// The connection string as it may be shown: scheme, hosts and database, without user name,
 /// password and options. All of it is masked where it is not clear which part is which.
 pub(crate) fn without_secrets(uri: &str) -> String {
-    let shown = uri
-        .split_once("://")
-        .filter(|_| check(uri).is_ok())
-        .map(|(scheme, rest)| {
-            let rest = rest.split('?').next().unwrap_or_default();
-            let rest = rest.split_once('@').map_or(rest, |(_, hosts)| hosts);
-            format!("{scheme}://{rest}")
-        });
-    shown.unwrap_or_else(|| MASK.to_owned())
+    let shown = check(uri).map(|Parts { scheme, server, .. }| {
+        let hosts = server.split_once('@').map_or(server, |(_, hosts)| hosts);
+        format!("{scheme}://{hosts}")
+    });
+    shown.unwrap_or_else(|_| MASK.to_owned())
 }
 
 fn host_list(hosts: &HostInfo) -> String {
@@ -107,22 +121,54 @@ fn host_list(hosts: &HostInfo) -> String {
     }
 }
 
+/// A connection string, cut where its parts meet.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// User name, password, hosts and database.
+    server: &'a str,
+    options: &'a str,
+}
+
 /// Refuses what the driver's parser would quote or panic on, and remembers what is secret.
-fn check(uri: &str) -> Result<()> {
-    let unescaped = |reason| Err(Error::UnescapedUri { reason });
-    let (_, rest) = uri
+fn check(uri: &str) -> Result<Parts<'_>> {
+    let checked = cut(uri).and_then(|parts| check_user_info(&parts).map(|()| parts));
+    match &checked {
+        Ok(parts) => remember_secrets(parts),
+        Err(_) => remember_pieces(uri),
+    }
+    checked
+}
+
+fn cut(uri: &str) -> Result<Parts<'_>> {
+    let (scheme, rest) = uri
+        .trim()
         .split_once("://")
         .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
         .ok_or_else(|| Error::InvalidUri {
             reason: "it does not start with mongodb:// or mongodb+srv://".to_owned(),
         })?;
-    remember_secrets(rest);
+    let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
+    Ok(Parts {
+        scheme,
+        server,
+        options,
+    })
+}
 
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    if rest[authority.len()..].contains('@') || authority.matches('@').count() > 1 {
-        return unescaped(
-            "an `@`, `/` or `?` in the user name, password or options is not percent-encoded",
-        );
+fn check_user_info(parts: &Parts<'_>) -> Result<()> {
+    let unescaped = |reason| Err(Error::UnescapedUri { reason });
+    let Parts {
+        server, options, ..
+    } = parts;
+    let authority = server.split('/').next().unwrap_or_default();
+    let is_option = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| is_known(name));
+    // An `@` among options is part of one, unless a password with a `?` looks like options.
+    let cuts_password = options.contains('@') && !options.split('&').all(is_option);
+    if cuts_password
+        || server[authority.len()..].contains('@')
+        || authority.matches('@').count() > 1
+    {
+        return unescaped("an `@`, `/` or `?` in the user name or password is not percent-encoded");
     }
     let Some((user_info, _)) = authority.split_once('@') else {
         return Ok(());
@@ -142,9 +188,24 @@ fn check(uri: &str) -> Result<()> {
     Ok(())
 }
 
-/// Remembers the password and its pieces (a malformed one is quoted in pieces), and the options
-/// that are secret, whether or not the rest makes sense.
-fn remember_secrets(rest: &str) {
+/// Remembers the password, and the options that are secret.
+fn remember_secrets(parts: &Parts<'_>) {
+    if let Some((user_info, _)) = parts.server.split_once('@')
+        && let Some((_, password)) = user_info.split_once(':')
+    {
+        remember(password);
+    }
+    let options = parts.options.split('&');
+    for (name, value) in options.filter_map(|option| option.split_once('=')) {
+        if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
+            remember(value);
+        }
+    }
+}
+
+/// Remembers all that could be a password or a piece of one, since it is not clear where one ends.
+fn remember_pieces(uri: &str) {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     if let Some((user_info, _)) = rest.rsplit_once('@')
         && let Some((_, password)) = user_info.split_once(':')
     {
@@ -153,16 +214,16 @@ fn remember_secrets(rest: &str) {
             .split(['/', '?', '#', '[', ']', '@', ':', '%'])
             .for_each(remember);
     }
-    let options = rest.split_once('?').map_or("", |(_, options)| options);
-    for (name, value) in options
-        .split('&')
-        .filter_map(|option| option.split_once('='))
-    {
-        if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
-            remember(value);
-        }
-    }
+    let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
+    remember_secrets(&Parts {
+        scheme: "",
+        server,
+        options,
+    });
 }
+
+#[cfg(test)]
+mod specification;
 
 #[cfg(test)]
 mod tests {
@@ -188,10 +249,9 @@ mod tests {
             ("mongodb://user:ATTED@word@localhost/", "ATTED"),
             ("mongodb://user:PERCENT%word@localhost/", "PERCENT"),
             ("mongodb://user:HASHED#word@localhost/", "HASHED"),
-            (
-                "mongodb://user:OPTION@localhost/?connectTimeoutMS=OPTION",
-                "OPTION",
-            ),
+            ("mongodb://user:OPTION@localhost/?tls=OPTION", "OPTION"),
+            ("mongodb://user:MASKED?NAMED=word@localhost/", "NAMED"),
+            ("mongodb://user:pw-5@x?AFTER=word@localhost/", "AFTER"),
         ] {
             let text = reason(uri).await;
             assert!(text.starts_with("the MongoDB URI is not valid: "), "{text}");
@@ -244,6 +304,21 @@ mod tests {
             target.options.connect_timeout,
             Some(settings.mongodb_connect_timeout)
         );
+    }
+
+    #[tokio::test]
+    async fn the_name_of_the_application_is_that_of_the_connection_string() {
+        for (uri, name) in [
+            ("mongodb://a:1/?appName=nightly", "nightly"),
+            ("mongodb://a:1/", "lob-tools"),
+        ] {
+            let settings = MongoSettings {
+                mongodb_uri: Secret::new(uri),
+                ..<_>::default()
+            };
+            let target = resolve(&settings).await.unwrap();
+            assert_eq!(target.options.app_name.as_deref(), Some(name));
+        }
     }
 
     #[tokio::test]

@@ -240,6 +240,10 @@ mod tests {
                  protocol opcode: 1684095520",
                 "no MongoDB server",
             ),
+            (
+                "An error occurred when connecting to a proxy host",
+                "proxyHost",
+            ),
             ("I/O error: unexpected end of file", "tls=true"),
             ("Connection reset by peer (os error 104)", "tls=true"),
             ("Too many open files (os error 24)", "ulimit -n"),

@@ -38,6 +38,7 @@ mod splits;
 mod staging;
 mod swap;
 mod tls;
+mod uri_options;
 mod write_settings;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};

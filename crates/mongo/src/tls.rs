@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use lob_core::trust::{Authorities, check_identity};
+use lob_core::trust::{Authorities, check_identity, read};
 use mongodb::options::TlsOptions;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -25,7 +25,12 @@ pub(crate) fn prepare(
     ca_bundle: Option<&Path>,
 ) -> Result<Option<OwnedFd>> {
     if let Some(path) = &options.cert_key_file_path {
-        check_identity(path).map_err(Error::Certificates)?;
+        // The driver decrypts a key itself.
+        let checked = match options.tls_certificate_key_file_password {
+            None => check_identity(path),
+            Some(_) => read(path).map(drop),
+        };
+        checked.map_err(Error::Certificates)?;
     }
     if let Some(path) = &options.ca_file_path {
         Authorities::in_file(path).map_err(Error::Certificates)?;

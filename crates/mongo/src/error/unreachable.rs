@@ -6,7 +6,7 @@ use lob_core::trust::Disagreement;
 use super::Cause;
 
 /// What the driver says (3.9.1), and what to do about it; the first that fits counts.
-const TOLD: [(&str, &str); 5] = [
+const TOLD: [(&str, &str); 6] = [
     (
         "does not match actual name",
         "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI or \
@@ -16,6 +16,10 @@ const TOLD: [(&str, &str); 5] = [
         "invalid reply to a database operation",
         "what answers there is no MongoDB server: check host and port in MONGODB_URI or \
          --mongodb-uri",
+    ),
+    (
+        "connecting to a proxy host",
+        "check that the proxy runs and that proxyHost and proxyPort name it",
     ),
     ("Too many open files", MORE_OPEN_FILES),
     ("end of file", CLOSED),

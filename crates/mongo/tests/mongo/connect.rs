@@ -147,3 +147,27 @@ async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() 
             > 1
     );
 }
+
+/// A certificate, and its key encrypted with the password `hunter2`.
+const ENCRYPTED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/mongo/data/encrypted_client.pem"
+);
+
+#[tokio::test]
+async fn an_encrypted_client_key_is_opened_by_its_password_alone() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = closed.local_addr().unwrap();
+    for (password, status) in [
+        ("&tlsCertificateKeyFilePassword=hunter2", ExitStatus::Failed),
+        ("&tlsCertificateKeyFilePassword=hunter3", ExitStatus::Usage),
+        ("", ExitStatus::Usage),
+    ] {
+        let uri = format!(
+            "mongodb://{closed}/?serverSelectionTimeoutMS=200&tlsCertificateKeyFile={ENCRYPTED}\
+             {password}"
+        );
+        let error = Server::connect(&settings(&uri), None).await.unwrap_err();
+        assert_eq!(error.exit_status(), status, "{password}: {error:?}");
+    }
+}

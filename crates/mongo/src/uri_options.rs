@@ -1,0 +1,251 @@
+//! The options of a connection string, sifted before the driver's parser sees them.
+//!
+//! MongoDB's specification of connection strings has an option that is unknown, or has a value that
+//! makes no sense, left out with a warning; the driver (3.9.1) refuses the whole string, and quotes
+//! of it what may be secret. What protects is never left out: it is refused. No value is ever
+//! quoted here.
+
+/// The options that are left, and what became of the others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sifted {
+    /// What the driver gets, joined by `&`.
+    pub(crate) options: String,
+    /// One sentence for each that it does not get.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What values an option has, and what becomes of one that has another.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// The driver judges.
+    Any,
+    /// The driver judges; an empty value is its to judge as well.
+    Required,
+    /// The driver judges, but for two that it does not have as we build it.
+    Mechanism,
+    /// `true` or `false`, else it is left out.
+    Flag,
+    /// `true` or `false`, else the string is refused.
+    Protection,
+    /// A whole number from the first to the second, else it is left out.
+    Number(i64, i64),
+    /// One of these words in any case, else it is left out.
+    Word(&'static [&'static str]),
+    /// A list of these words, of which others are left out.
+    Words(&'static [&'static str]),
+    /// A list of pairs with a colon, else it is left out.
+    Pairs,
+    /// It is left out, for this reason; the value that holds anyway needs no word.
+    Unused(&'static str, &'static str),
+}
+
+const MILLISECONDS: Rule = Rule::Number(0, i64::MAX);
+const DEPRECATED: Rule = Rule::Unused("", "it is deprecated");
+const UNCHECKED: Rule = Rule::Unused("true", "certificates are not checked for revocation");
+const WRITES: &str = "--write-concern says who must have a write, in its journal";
+const WAITING: Rule = Rule::Unused("", "--write-concern-timeout says how long to wait");
+
+/// All options that the specification or the driver knows, in lower case.
+const OPTIONS: [(&str, Rule); 56] = [
+    ("appname", Rule::Any),
+    ("authmechanism", Rule::Mechanism),
+    ("authmechanismproperties", Rule::Required),
+    ("authsource", Rule::Required),
+    ("compressors", Rule::Words(&["zstd", "snappy", "zlib"])),
+    ("connecttimeoutms", MILLISECONDS),
+    ("directconnection", Rule::Flag),
+    ("enableoverloadretargeting", Rule::Flag),
+    ("fsync", DEPRECATED),
+    // The driver refuses less.
+    ("heartbeatfrequencyms", Rule::Number(500, i64::MAX)),
+    ("j", DEPRECATED),
+    ("journal", Rule::Unused("true", WRITES)),
+    ("loadbalanced", Rule::Flag),
+    ("localthresholdms", MILLISECONDS),
+    ("maxadaptiveretries", Rule::Number(0, u32::MAX as i64)),
+    ("maxconnecting", Rule::Number(1, u32::MAX as i64)),
+    ("maxidletimems", MILLISECONDS),
+    // Zero is no limit in the specification, and refused by the driver.
+    ("maxpoolsize", Rule::Number(1, u32::MAX as i64)),
+    ("maxstalenessseconds", Rule::Number(-1, i64::MAX)),
+    ("minpoolsize", Rule::Number(0, u32::MAX as i64)),
+    ("proxyhost", Rule::Required),
+    ("proxypassword", Rule::Required),
+    ("proxyport", Rule::Required),
+    ("proxyusername", Rule::Required),
+    ("readconcernlevel", Rule::Required),
+    ("readpreference", Rule::Any),
+    ("readpreferencetags", Rule::Pairs),
+    ("replicaset", Rule::Any),
+    ("retryreads", Rule::Flag),
+    ("retrywrites", Rule::Flag),
+    ("safe", DEPRECATED),
+    (
+        "servermonitoringmode",
+        Rule::Word(&["auto", "poll", "stream"]),
+    ),
+    ("serverselectiontimeoutms", MILLISECONDS),
+    (
+        "serverselectiontryonce",
+        Rule::Unused("false", "servers are looked for until the time is up"),
+    ),
+    ("slaveok", DEPRECATED),
+    ("sockettimeoutms", MILLISECONDS),
+    ("srvmaxhosts", Rule::Number(0, u32::MAX as i64)),
+    ("srvservicename", Rule::Any),
+    ("ssl", Rule::Protection),
+    (
+        "timeoutms",
+        Rule::Unused("", "--mongodb-operation-timeout says how long to wait"),
+    ),
+    ("tls", Rule::Protection),
+    ("tlsallowinvalidcertificates", Rule::Flag),
+    (
+        "tlsallowinvalidhostnames",
+        Rule::Unused("false", "names of hosts are always checked"),
+    ),
+    ("tlscafile", Rule::Required),
+    ("tlscertificatekeyfile", Rule::Required),
+    ("tlscertificatekeyfilepassword", Rule::Any),
+    ("tlsdisablecertificaterevocationcheck", UNCHECKED),
+    ("tlsdisableocspendpointcheck", UNCHECKED),
+    ("tlsinsecure", Rule::Flag),
+    (
+        "uuidrepresentation",
+        Rule::Unused("standard", "documents are read and written as they are"),
+    ),
+    ("w", Rule::Unused("majority", WRITES)),
+    ("waitqueuemultiple", DEPRECATED),
+    ("waitqueuetimeoutms", MILLISECONDS),
+    ("wtimeout", DEPRECATED),
+    ("wtimeoutms", WAITING),
+    ("zlibcompressionlevel", Rule::Number(-1, 9)),
+];
+
+/// Two of these contradict each other, whatever their values.
+const RELAXING: [&str; 4] = [
+    "tlsinsecure",
+    "tlsallowinvalidcertificates",
+    "tlsdisablecertificaterevocationcheck",
+    "tlsdisableocspendpointcheck",
+];
+
+/// Whether an option of this name exists.
+pub(crate) fn is_known(name: &str) -> bool {
+    rule(&name.to_ascii_lowercase()).is_some()
+}
+
+fn rule(key: &str) -> Option<Rule> {
+    let known = OPTIONS.iter().find(|(known, _)| *known == key);
+    known.map(|(_, rule)| *rule)
+}
+
+/// Sifts what stands behind the `?` of a connection string.
+///
+/// # Errors
+/// Why it has to be refused, as half a sentence without any value.
+pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
+    let mut sifted = Sifted::default();
+    let mut given: Vec<(String, &str)> = Vec::new();
+    for pair in options.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or("an option has no `=`")?;
+        let key = name.to_ascii_lowercase();
+        let Some(rule) = rule(&key) else {
+            sifted.leave_out(name, "it is unknown");
+            continue;
+        };
+        let earlier = given.iter().find(|(earlier, _)| *earlier == key);
+        let earlier = earlier.map(|(_, value)| *value);
+        given.push((key.clone(), value));
+        if let Some(earlier) = earlier.filter(|_| key != "readpreferencetags") {
+            if earlier != value
+                && matches!(rule, Rule::Required | Rule::Mechanism | Rule::Protection)
+            {
+                return Err(format!("`{name}` is given twice"));
+            }
+            sifted.leave_out(name, "it is given twice, and the first one counts");
+            continue;
+        }
+        match rule.judge(value) {
+            Verdict::Taken(value) => sifted.take(&key, &value),
+            Verdict::Held => {}
+            Verdict::LeftOut(reason) => sifted.leave_out(name, reason),
+            Verdict::Refused(reason) => return Err(format!("`{name}` {reason}")),
+        }
+        if let Rule::Words(known) = rule
+            && value.split(',').any(|word| !known.contains(&word))
+        {
+            let known = known.join(", ");
+            sifted.warnings.push(format!(
+                "`{name}` of the MongoDB URI is used in part: only {known} are known"
+            ));
+        }
+    }
+    let is_given = |name: &&str| given.iter().any(|(key, _)| key == name);
+    let is_insecure = is_given(&"tlsinsecure") && is_given(&"tlsallowinvalidhostnames");
+    if is_insecure || RELAXING.iter().filter(|name| is_given(name)).count() > 1 {
+        return Err("it relaxes TLS by two options, of which one is enough".to_owned());
+    }
+    Ok(sifted)
+}
+
+impl Sifted {
+    fn take(&mut self, key: &str, value: &str) {
+        let and = if self.options.is_empty() { "" } else { "&" };
+        self.options += &format!("{and}{key}={value}");
+    }
+
+    fn leave_out(&mut self, name: &str, reason: &str) {
+        let warning = format!("`{name}` of the MongoDB URI is left out: {reason}");
+        self.warnings.push(warning);
+    }
+}
+
+/// What becomes of an option.
+enum Verdict {
+    Taken(String),
+    /// It says what holds anyway.
+    Held,
+    LeftOut(&'static str),
+    Refused(&'static str),
+}
+
+impl Rule {
+    fn judge(self, value: &str) -> Verdict {
+        let is_flag = matches!(value, "true" | "false");
+        let fits = match self {
+            Self::Protection if !is_flag => return Verdict::Refused("is neither true nor false"),
+            Self::Unused(held, _) if value == held && !held.is_empty() => return Verdict::Held,
+            Self::Unused(_, reason) => return Verdict::LeftOut(reason),
+            Self::Words(known) => {
+                let words: Vec<_> = value
+                    .split(',')
+                    .filter(|word| known.contains(word))
+                    .collect();
+                return match words.is_empty() {
+                    true => Verdict::Held,
+                    false => Verdict::Taken(words.join(",")),
+                };
+            }
+            Self::Mechanism if matches!(value, "GSSAPI" | "MONGODB-AWS") => {
+                return Verdict::Refused(
+                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN \
+                    and OIDC are",
+                );
+            }
+            Self::Required | Self::Mechanism | Self::Protection => true,
+            Self::Any => !value.is_empty(),
+            Self::Flag => is_flag,
+            Self::Number(least, most) => value
+                .parse::<i64>()
+                .is_ok_and(|number| (least..=most).contains(&number)),
+            Self::Word(known) => known.contains(&value.to_ascii_lowercase().as_str()),
+            // An empty list stands for any server.
+            Self::Pairs => value.is_empty() || value.split(',').all(|pair| pair.contains(':')),
+        };
+        match fits {
+            true => Verdict::Taken(value.to_owned()),
+            false => Verdict::LeftOut("its value makes no sense"),
+        }
+    }
+}
