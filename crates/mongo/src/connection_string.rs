@@ -33,7 +33,7 @@ pub(crate) struct Target {
 
 /// Checks and parses the connection string; a `mongodb+srv` name is looked up.
 pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
-    let (mut parsed, warnings) = parse(settings.mongodb_uri.expose())?;
+    let (mut parsed, warnings) = parse(settings.uri()?.expose())?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }

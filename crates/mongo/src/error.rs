@@ -18,6 +18,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failed operation on MongoDB. Every text names the object; none holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The file of the connection string cannot be read.
+    #[error("the MongoDB URI in `{path}` cannot be read")]
+    UriFile {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// There is a file of the connection string, and a connection string as well.
+    #[error("the MongoDB URI is set, and so is a file that holds it")]
+    TwoUris,
     /// The connection string cannot be used; `reason` quotes nothing of its secret parts.
     #[error("the MongoDB URI is not valid: {reason}")]
     InvalidUri {

@@ -32,6 +32,8 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidUri { .. }
+            | Self::UriFile { .. }
+            | Self::TwoUris
             | Self::UnescapedUri { .. }
             | Self::Certificates(_)
             | Self::UnusableReadConcern
@@ -65,6 +67,12 @@ impl Error {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::UriFile { .. } => "--mongodb-uri-file or LOB_MONGODB_URI_FILE names a file that \
+                holds the connection string and nothing else"
+                .into(),
+            Self::TwoUris => {
+                "leave out MONGODB_URI and --mongodb-uri, or --mongodb-uri-file".into()
+            }
             Self::InvalidUri { .. } => "set MONGODB_URI or --mongodb-uri to \
                 mongodb://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE&OPTION=VALUE"
                 .into(),

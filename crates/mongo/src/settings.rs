@@ -3,15 +3,22 @@
 //! Settings file, environment and flags share one namespace, so the fields of [`MongoArgs`] and
 //! [`MongoSettings`] have the same names.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lob_core::redact::Secret;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::connection_string::without_secrets;
+use crate::error::{Error, Result};
 
 /// MongoDB's own default. It holds no secret, so it survives being serialised.
 const DEFAULT_URI: &str = "mongodb://localhost:27017/";
+
+/// A file that is larger holds something else.
+const MAX_URI_BYTES: u64 = 64 << 10;
 
 /// The resolved settings of a MongoDB connection. Serialised, the connection string has neither
 /// user name, password nor options.
@@ -21,6 +28,8 @@ pub struct MongoSettings {
     /// The connection string. An option in it that says the same as a setting here wins.
     #[serde(serialize_with = "shown")]
     pub mongodb_uri: Secret,
+    /// A file that holds the connection string instead.
+    pub mongodb_uri_file: Option<PathBuf>,
     /// How long opening one connection may take.
     #[serde(with = "humantime_serde")]
     pub mongodb_connect_timeout: Duration,
@@ -41,11 +50,38 @@ impl Default for MongoSettings {
     fn default() -> Self {
         Self {
             mongodb_uri: Secret::new(DEFAULT_URI),
+            mongodb_uri_file: None,
             mongodb_connect_timeout: Duration::from_secs(10),
             mongodb_server_selection_timeout: Duration::from_secs(15),
             mongodb_operation_timeout: Duration::from_secs(120),
             mongodb_retry_timeout: Duration::from_secs(20 * 60),
             mongodb_pool_size: 16,
+        }
+    }
+}
+
+impl MongoSettings {
+    /// The connection string, out of its file where there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is too large to be one, and a connection string beside it.
+    pub(crate) fn uri(&self) -> Result<Secret> {
+        let Some(path) = &self.mongodb_uri_file else {
+            return Ok(self.mongodb_uri.clone());
+        };
+        if self.mongodb_uri.expose() != DEFAULT_URI {
+            return Err(Error::TwoUris);
+        }
+        let unreadable = |source| {
+            let path = path.display().to_string();
+            Error::UriFile { path, source }
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        let mut text = String::new();
+        let read = file.take(MAX_URI_BYTES + 1).read_to_string(&mut text);
+        match read.map_err(unreadable)? as u64 {
+            ..=MAX_URI_BYTES => Ok(Secret::new(text.trim())),
+            _ => Err(unreadable(io::ErrorKind::FileTooLarge.into())),
         }
     }
 }
@@ -61,6 +97,10 @@ pub struct MongoArgs {
     #[arg(long, value_name = "URI", global = true)]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
     pub mongodb_uri: Option<Secret>,
+    /// File that holds the MongoDB connection string
+    #[arg(long, value_name = "FILE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mongodb_uri_file: Option<PathBuf>,
     /// Time that opening one connection may take [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
@@ -135,5 +175,25 @@ mod tests {
         let shown = serde_json::to_value(&settings).unwrap();
         assert_eq!(shown["mongodb_uri"], "mongodb://h/");
         assert!(!format!("{args:?} {settings:?}").contains("pw-9"));
+    }
+
+    #[test]
+    fn the_connection_string_comes_out_of_its_file_and_out_of_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("uri");
+        let settings = |uri: &str| MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            mongodb_uri_file: Some(path.clone()),
+            ..<_>::default()
+        };
+        let missing = settings(DEFAULT_URI).uri().unwrap_err();
+        assert!(missing.to_string().contains("cannot be read"), "{missing}");
+        std::fs::write(&path, " mongodb://u:pw-in-file@h/\n").unwrap();
+        let uri = settings(DEFAULT_URI).uri().unwrap();
+        assert_eq!(uri.expose(), "mongodb://u:pw-in-file@h/");
+        let two = settings("mongodb://other/").uri().unwrap_err();
+        assert!(matches!(two, Error::TwoUris), "{two}");
+        std::fs::write(&path, "m".repeat(65 << 10)).unwrap();
+        assert!(settings(DEFAULT_URI).uri().is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{Bed, finish, nowhere, text};
+use crate::bed::{Bed, finish, nowhere, succeeded, text};
 
 /// Runs with these arguments and this connection string, and looks for the password in what is
 /// said. Everything that can be logged is logged.
@@ -155,4 +155,17 @@ async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
         bed.write("lob.toml", text);
         assert_secret(&bed, "", &[], 2).await;
     }
+}
+
+#[tokio::test]
+async fn an_export_finds_mongodb_by_the_file_of_its_connection_string() {
+    let bed = Bed::new().await;
+    bed.write("uri", &format!("{}\n", bed.mongo.uri()));
+    let arguments = ["--mongodb-uri-file", "uri", "--run-id", "run-1"];
+    let both = bed.run(&arguments).await;
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+    assert!(text(&both.stderr).contains("so is a file that holds it"));
+    bed.assert_nothing_written();
+    let mut command = bed.command(&arguments);
+    succeeded(command.env_remove("MONGODB_URI").output().await.unwrap());
 }

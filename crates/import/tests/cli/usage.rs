@@ -100,6 +100,9 @@ async fn help_tells_every_flag() {
               Better set in the environment variable MONGODB_URI than here, where other users of the
               machine can read a password in it.
 
+          --mongodb-uri-file <FILE>
+              File that holds the MongoDB connection string
+
           --mongodb-connect-timeout <DURATION>
               Time that opening one connection may take [default: 10s]
 
