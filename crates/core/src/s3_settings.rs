@@ -99,9 +99,9 @@ impl S3Settings {
         let from = from.map(|bucket| bucket.origin.clone()).unwrap_or_default();
         for origin in origins {
             match origin.key.as_str() {
-                "bucket" => origin.value = self.bucket()?.to_owned(),
+                "bucket" => origin.show(self.bucket()?),
                 "prefix" if origin.origin == "default" || self.prefix == folder => {
-                    origin.value.clone_from(&folder);
+                    origin.show(&folder);
                     origin.origin.clone_from(&from);
                 }
                 "prefix" => {

@@ -57,6 +57,14 @@ pub struct SettingOrigin {
     pub origin: String,
 }
 
+impl SettingOrigin {
+    /// Shows another text than was found.
+    pub(crate) fn show(&mut self, text: &str) {
+        self.value = text.to_owned();
+        self.toml = toml::of(&self.key, &Value::from(text));
+    }
+}
+
 /// Where settings are looked for.
 #[derive(Debug)]
 pub struct Sources<'a, A> {
@@ -114,7 +122,7 @@ where
     let shown = dict(&settings).map_err(invalid)?.into_iter();
     let origins = shown.map(|(key, value)| SettingOrigin {
         value: value::shown(&value),
-        toml: toml::of(&value),
+        toml: toml::of(&key, &value),
         origin: origins.get(&key).cloned().unwrap_or_default(),
         key,
     });
