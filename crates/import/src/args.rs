@@ -35,6 +35,9 @@ pub struct Args {
     /// List the runs that can be imported, and do nothing else
     #[arg(long, conflicts_with_all = ["run_id", "latest"])]
     pub list: bool,
+    /// Say what would be imported and what it would replace, and write nothing
+    #[arg(long, conflicts_with = "list")]
+    pub dry_run: bool,
     /// The flags that are settings.
     #[command(flatten)]
     pub flags: Flags,
@@ -83,7 +86,11 @@ impl Args {
         };
         let typed = given(serde_json::to_value(flags))?;
         let typed = typed.into_iter().map(|(key, _)| key);
-        let switches = [(self.latest, "latest"), (self.list, "list")];
+        let switches = [
+            (self.latest, "latest"),
+            (self.list, "list"),
+            (self.dry_run, "dry-run"),
+        ];
         let switches = switches.into_iter().filter(|(is_on, _)| *is_on);
         let mut typed = typed.chain(switches.map(|(_, name)| name.to_owned()));
         match typed.find(|key| !has_meaning(key)) {

@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod decode;
+mod dry_run;
 mod fetch;
 mod legacy;
 mod load;
@@ -16,6 +17,7 @@ mod runs;
 mod settings;
 mod splits;
 mod summary;
+mod targets;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};
@@ -57,6 +59,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     }
     // A hint names the run: it helps whoever adds that to the command as well.
     let latest = args.latest && args.flags.run_id.is_none();
+    if args.dry_run {
+        return dry_run::dry_run(&settings, latest, context).await;
+    }
     let imported = pipeline::import(&settings, latest, context).await?;
     Ok(summary::outcome(&imported, context.metrics.snapshot()))
 }

@@ -11,7 +11,7 @@ use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
 use lob_core::store::{Sending, Store};
-use lob_mongo::{BatchLimits, Entries, Server};
+use lob_mongo::{BatchLimits, Database, Entries, Server};
 use uuid::Uuid;
 
 use crate::check::check;
@@ -23,6 +23,7 @@ use crate::room;
 use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
 use crate::splits::Split;
+use crate::targets;
 
 /// Documents that expire in this time are warned of.
 const WATCHED: Duration = Duration::from_secs(60 * 60);
@@ -59,24 +60,20 @@ pub(crate) async fn import(
     context: &Context,
 ) -> anyhow::Result<Imported> {
     let limits = BatchLimits::new(&settings.write).map_err(Failure::from)?;
-    let folder = settings.s3.runs_folder()?;
-    settings.check_database()?;
     check_folder(&settings.spool_dir)?;
 
-    // Choose the run.
-    let chosen = async {
-        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
-        let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref())
-            .await
-            .map_err(Failure::from)?;
-        anyhow::Ok((store, run, server.database(&settings.database)))
-    };
-    let (store, run, database) = context.interrupt.or(chosen).await?;
+    let Chosen {
+        store,
+        run,
+        database,
+    } = choose_run(settings, latest, context).await?;
     let splits = select(&run, &settings.split)?;
     let entries = Entries::new(&database, &settings.write);
-    let id = run.location.id();
-    let opening = open(&entries, settings, id, &run.manifest_hash, &splits);
+    let opening = async {
+        let (id, hash) = (run.location.id(), &run.manifest_hash);
+        let planned = targets::look(&entries, settings, id, hash, &splits).await?;
+        anyhow::Ok(open(&entries, settings, planned).await?)
+    };
     let opened = context.interrupt.or(opening).await?;
     let looking = room::look(&database, settings, &opened);
     context.interrupt.or(looking).await?;
@@ -98,6 +95,36 @@ pub(crate) async fn import(
         database: database.name().to_owned(),
         splits: imported,
     })
+}
+
+/// A run, where it is, and where it goes.
+pub(crate) struct Chosen {
+    pub(crate) store: Store,
+    pub(crate) run: ChosenRun,
+    pub(crate) database: Database,
+}
+
+/// Chooses the run and reaches the servers.
+pub(crate) async fn choose_run(
+    settings: &ImportSettings,
+    latest: bool,
+    context: &Context,
+) -> anyhow::Result<Chosen> {
+    let folder = settings.s3.runs_folder()?;
+    settings.check_database()?;
+    let choosing = async {
+        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
+        let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
+        let authorities = settings.s3.ca_bundle.as_deref();
+        let server = Server::connect(&settings.mongo, authorities).await;
+        let database = server.map_err(Failure::from)?.database(&settings.database);
+        anyhow::Ok(Chosen {
+            store,
+            run,
+            database,
+        })
+    };
+    context.interrupt.or(choosing).await
 }
 
 /// The splits of the manifest that are asked for.

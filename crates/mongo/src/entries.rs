@@ -32,6 +32,17 @@ pub struct SplitImport {
     pub staging: String,
 }
 
+/// What has the name of a target.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Nothing.
+    Missing,
+    /// What was staging of the same import: the swap took place.
+    InPlace,
+    /// A collection that the swap would replace.
+    Other(Collection),
+}
+
 /// A data file whose documents are all in staging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedFile {
@@ -59,18 +70,21 @@ impl Entries {
         }
     }
 
-    /// The collection that the swap of `import` would replace: what has the target's name, unless
-    /// that was staging of this import.
+    /// What has the name of the target of `import`.
     ///
     /// # Errors
     /// A view of that name; a server that does not answer.
-    pub async fn to_be_replaced(&self, import: &SplitImport) -> Result<Option<Collection>> {
+    pub async fn target(&self, import: &SplitImport) -> Result<Target> {
         let Some(target) = self.database.collection(&import.target).await? else {
-            return Ok(None);
+            return Ok(Target::Missing);
         };
         let stagings = self.stagings(import).await?;
         let is_in_place = target.uuid().is_some_and(|uuid| stagings.contains(&uuid));
-        Ok((!is_in_place).then_some(target))
+        Ok(if is_in_place {
+            Target::InPlace
+        } else {
+            Target::Other(target)
+        })
     }
 
     /// Notes that all documents of a data file are acknowledged.

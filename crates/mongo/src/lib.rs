@@ -46,7 +46,7 @@ pub use blueprint::Blueprint;
 pub use cluster_time::ClusterTime;
 pub use collection::{Collection, MAX_NAMESPACE_BYTES};
 pub use definition::Definition;
-pub use entries::{Entries, FinishedFile, SplitImport};
+pub use entries::{Entries, FinishedFile, SplitImport, Target};
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;
 pub use outline::{Choice, Outline};

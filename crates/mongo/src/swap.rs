@@ -61,8 +61,7 @@ impl Staging {
         let Some(old) = old.filter(|old| old.uuid() != self.uuid()) else {
             return Ok(None);
         };
-        let uuid = old.uuid().unwrap_or_default().simple().to_string();
-        let name = previous_name(target, &uuid[..8]);
+        let name = old.kept_name();
         match old.rename(&name, false, &self.write_concern).await {
             // Another process of the same import moved it, and has put staging there since.
             Err(Error::SwapLost { .. }) if self.is_at(target).await? => Ok(None),
@@ -77,6 +76,12 @@ pub fn previous_name(target: &str, id: &str) -> String {
 }
 
 impl Collection {
+    /// The name that it gets when it is to be kept and another takes its own.
+    pub fn kept_name(&self) -> String {
+        let uuid = self.uuid().unwrap_or_default().simple().to_string();
+        previous_name(self.name(), &uuid[..8])
+    }
+
     /// Gives exactly this collection another name.
     async fn rename(
         &self,

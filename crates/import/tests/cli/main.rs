@@ -4,6 +4,7 @@
 
 mod bed;
 mod damage;
+mod dry_run;
 mod foreign_text;
 mod happy_path;
 mod hints;

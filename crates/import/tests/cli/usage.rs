@@ -28,6 +28,9 @@ async fn help_tells_every_flag() {
           --list
               List the runs that can be imported, and do nothing else
 
+          --dry-run
+              Say what would be imported and what it would replace, and write nothing
+
           --run-id <NAME>
               Run to import
 

@@ -1,0 +1,99 @@
+//! `lob-import --dry-run`: what an import would do, without a trace in the database.
+//!
+//! It refuses what the import would refuse before it writes anything.
+
+use bytesize::ByteSize;
+use lob_core::cli::{Context, Outcome};
+use lob_mongo::{Entries, ExistingTarget};
+use serde_json::{Value, json};
+
+use crate::pipeline::{Chosen, choose_run, select};
+use crate::settings::ImportSettings;
+use crate::targets::{self, Existing, PlannedSplit};
+
+/// Lists the run, its splits, and what has the names of their targets.
+///
+/// # Errors
+/// What an import is refused for; servers that fail.
+pub(crate) async fn dry_run(
+    settings: &ImportSettings,
+    latest: bool,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let Chosen { run, database, .. } = choose_run(settings, latest, context).await?;
+    let splits = select(&run, &settings.split)?;
+    let entries = Entries::new(&database, &settings.write);
+    let (id, hash) = (run.location.id(), &run.manifest_hash);
+    let looking = targets::look(&entries, settings, id, hash, &splits);
+    let planned = context.interrupt.or(looking).await?;
+
+    let documents: u64 = splits.iter().map(|split| split.num_documents).sum();
+    let bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();
+    let (count, name) = (splits.len(), database.name());
+    let size = ByteSize(bytes);
+    let mut lines = vec![format!(
+        "run {id}: {documents} documents of {count} splits would be imported into `{name}`, {size} \
+         of data files"
+    )];
+    for split in &planned {
+        let (documents, files) = (split.split.num_documents, split.split.files.len());
+        let size = ByteSize(split.split.size_bytes());
+        let target = &split.import.target;
+        let existing = in_words(split, settings);
+        lines.push(format!(
+            "  {target}: {documents} documents, {size} in {files} data files"
+        ));
+        lines.push(format!("    {existing}"));
+    }
+    let json = json!({
+        "run_id": id,
+        "database": name,
+        "dry_run": true,
+        "documents": documents,
+        "bytes": bytes,
+        "splits": planned.iter().map(|split| in_json(split, settings)).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::answer(lines, json))
+}
+
+/// The name that a collection would get which is to be kept.
+fn kept_as(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Option<String> {
+    match &split.existing {
+        Existing::Other { collection, .. }
+            if settings.existing_target() == ExistingTarget::Keep =>
+        {
+            Some(collection.kept_name())
+        }
+        _ => None,
+    }
+}
+
+fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
+    match (&split.existing, kept_as(split, settings)) {
+        (Existing::Nothing, _) => "replaces nothing".to_owned(),
+        (Existing::ThisSplit, _) => "is in its place, by an import that did not end".to_owned(),
+        (Existing::Other { documents, .. }, None) => {
+            format!("replaces a collection of about {documents} documents")
+        }
+        (Existing::Other { documents, .. }, Some(name)) => {
+            format!("the collection of about {documents} documents is kept as `{name}`")
+        }
+    }
+}
+
+fn in_json(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Value {
+    let replaced = match split.existing {
+        Existing::Other { documents, .. } => Some(documents),
+        Existing::Nothing | Existing::ThisSplit => None,
+    };
+    json!({
+        "split_id": split.split.split_id,
+        "collection": split.import.target,
+        "documents": split.split.num_documents,
+        "bytes": split.split.size_bytes(),
+        "data_files": split.split.files.len(),
+        "is_in_place": matches!(split.existing, Existing::ThisSplit),
+        "existing_documents": replaced,
+        "previous": kept_as(split, settings),
+    })
+}

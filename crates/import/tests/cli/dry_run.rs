@@ -1,0 +1,74 @@
+//! What `--dry-run` tells, and that it leaves no trace.
+
+use lob_testkit::mongo::Verdict;
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, assert_shown, succeeded, text};
+use crate::trap::Trap;
+
+/// What a server may be asked for by an import that only looks, and the driver's farewell.
+const READS: [&str; 4] = ["listCollections", "find", "count", "endSessions"];
+
+#[tokio::test]
+async fn a_dry_run_tells_what_replaces_what_and_writes_nothing() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    assert_shown!(bed.import(&["--dry-run"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-1: 50 documents of 2 splits would be imported into `raw`, [SIZE] of data files
+      split_0_input: 30 documents, [SIZE] in 2 data files
+        replaces a collection of about 1 documents
+      split_1_input: 20 documents, [SIZE] in 2 data files
+        replaces nothing
+    ----- stderr -----
+    "#);
+    bed.assert_untouched();
+    let commands = bed.mongo.commands();
+    let names: Vec<_> = commands.iter().map(|command| &*command.name).collect();
+    assert!(names.iter().all(|name| READS.contains(name)), "{names:?}");
+    assert_eq!(bed.fetched(), [""; 0]);
+
+    let kept = bed.import(&["--dry-run", "--keep-previous", "--split", "0", "--json"]);
+    let said: Value = serde_json::from_slice(&succeeded(kept.await).stdout).unwrap();
+    let previous = said["splits"][0]["previous"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&said["dry_run"], &said["documents"]),
+        (&json!(true), &json!(30))
+    );
+    assert_eq!(said["splits"][0]["existing_documents"], 1);
+    succeeded(bed.import(&["--keep-previous"]).await);
+    assert!(bed.collections().contains(&previous), "{previous}");
+}
+
+#[tokio::test]
+async fn a_dry_run_refuses_what_the_import_would_refuse() {
+    let bed = Bed::new().await;
+    bed.put_old();
+    for args in [
+        &["--no-replace"][..],
+        &["--database", "admin"],
+        &["--split", "7"],
+    ] {
+        let dry = bed.import(&[args, &["--dry-run"]].concat()).await;
+        let wet = bed.import(args).await;
+        assert_eq!(dry.status.code(), wet.status.code());
+        assert_eq!(text(&dry.stderr), text(&wet.stderr));
+        assert!(!dry.status.success());
+    }
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_dry_run_knows_a_split_that_is_in_its_place() {
+    let (trap, mut holds) = Trap::new(|command| command.name == "renameCollection", 1);
+    let bed = Bed::with_trap(&trap).await;
+    let mut import = bed.command(&["--run-id", "run-1"]).spawn().unwrap();
+    holds.recv().await.unwrap();
+    import.kill().await.unwrap();
+    trap.open(Verdict::Disconnect);
+    let output = succeeded(bed.import(&["--dry-run", "--json"]).await);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let places: Vec<_> = (0..2).map(|i| &said["splits"][i]["is_in_place"]).collect();
+    assert_eq!(places, [&json!(true), &json!(false)]);
+}
