@@ -4,6 +4,7 @@
 //! claims the run id; the manifest is written after everything else was proved.
 
 mod attest;
+mod exports;
 mod id;
 mod leftovers;
 mod plan;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
+pub use exports::{ExportSummary, Listed, latest_export, list_exports};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan};

@@ -63,6 +63,16 @@ pub enum Command {
     Commit,
     /// List what a run left unfinished: multipart uploads that take space and cost money
     Cleanup(CleanupArgs),
+    /// Name the latest committed run, and where its splits are
+    Latest(LatestArgs),
+}
+
+/// The command line of `lob-export latest`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LatestArgs {
+    /// Print nothing but the addresses of its splits, such as `s3://BUCKET/PREFIX/RUN/split_0.parquet/`
+    #[arg(long)]
+    pub print_uri: bool,
 }
 
 /// The command line of `lob-export cleanup`.
@@ -92,6 +102,7 @@ impl Args {
                 !["worker", "workers", "jobs", "read_ahead"].contains(&key)
             }),
             Some(Command::Cleanup(_)) => ("cleanup", |_| false),
+            Some(Command::Latest(_)) => ("latest", |_| false),
         };
         let (typed, shared) = (given(&self.flags)?, given(&self.flags.s3)?);
         let mut typed = typed.keys().map(String::as_str);

@@ -11,6 +11,7 @@ mod confirm;
 mod data_file;
 mod field_names;
 mod history;
+mod latest;
 mod manifest;
 mod misfits;
 mod number_or;
@@ -31,7 +32,7 @@ mod worker;
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::resolve;
 
-pub use args::{Args, CleanupArgs, Command};
+pub use args::{Args, CleanupArgs, Command, LatestArgs};
 
 /// The command: resolves the settings and does what was asked for: exports what they name, unless a
 /// command says otherwise.
@@ -54,6 +55,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Plan) => pipeline::plan(&resolved, context).await,
         Some(Command::Work) => pipeline::work(&resolved, context).await,
         Some(Command::Commit) => pipeline::commit_alone(&resolved, context).await,
+        Some(Command::Latest(LatestArgs { print_uri })) => {
+            latest::latest(print_uri, &resolved.settings, context).await
+        }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             cleanup::cleanup(run, yes, &resolved.settings, context).await
         }

@@ -21,6 +21,7 @@ mod targets;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::run::list_exports;
 use lob_core::settings::{Sources, resolve};
 use lob_core::store::{Sending, Store};
 
@@ -52,7 +53,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         let folder = settings.s3.runs_folder()?;
         let listed = async {
             let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-            let listed = runs::list(&store, &folder).await?;
+            let listed = list_exports(&store, &folder).await?;
             anyhow::Ok(summary::runs(&store.url(&folder.folder()), &listed))
         };
         return context.interrupt.or(listed).await;

@@ -4,11 +4,10 @@ use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::redact::redact;
-use lob_core::run::RunId;
+use lob_core::run::{Listed, RunId};
 use serde_json::json;
 
 use crate::pipeline::Imported;
-use crate::runs::Listed;
 
 /// The summary for people and for machines.
 pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome {

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use super::reading::{ManifestError, check_version, parse};
 use crate::run::RunId;
 
+/// The tool that writes exports.
+const EXPORTER: &str = "lob-export";
+
 /// What every manifest says of its run, in whatever form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestHead {
@@ -64,6 +67,11 @@ impl ManifestHead {
             num_splits: fields.num_splits,
             total_documents: fields.total_documents,
         })
+    }
+
+    /// The tool that wrote it, if that is not the one that exports. The original names none.
+    pub fn other_tool(&self) -> Option<&str> {
+        self.tool.as_deref().filter(|tool| *tool != EXPORTER)
     }
 
     /// Whether the original wrote it.

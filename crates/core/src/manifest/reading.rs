@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read};
 use serde::de::DeserializeOwned;
 
 use super::FORMAT_VERSION;
+use crate::failure::ExitStatus;
 
 /// The oldest version of the form that is read.
 const OLDEST_VERSION: u32 = 1;
@@ -55,6 +56,16 @@ pub enum ManifestError {
     /// Numbers that are too large to add up.
     #[error("the numbers of the manifest are too large")]
     Overflow,
+}
+
+impl ManifestError {
+    /// Another form is another tool's; a contradiction is damage.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Form(_) | Self::Version(_) => ExitStatus::Failed,
+            _ => ExitStatus::Integrity,
+        }
+    }
 }
 
 /// Parses JSON as it comes; `serde_json` bounds its depth at 128.

@@ -10,6 +10,7 @@ mod documents;
 mod endpoints;
 mod happy_path;
 mod hints;
+mod latest;
 mod lost_uploads;
 mod mongos;
 mod permissions;

@@ -25,6 +25,7 @@ async fn help_tells_every_flag() {
       work     Export the ranges of a planned run that are this worker's
       commit   Commit a planned run of which every range is exported
       cleanup  List what a run left unfinished: multipart uploads that take space and cost money
+      latest   Name the latest committed run, and where its splits are
 
     Options:
           --database <NAME>

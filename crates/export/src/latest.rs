@@ -1,0 +1,82 @@
+//! `lob-export latest`: the run that jobs should read now, and where its splits are.
+//!
+//! A job that took the newest folder would read a run that is not committed, or is not the latest.
+
+use std::io::Read;
+
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::Failure;
+use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
+use lob_core::run::{RunLocation, latest_export, read_manifest};
+use lob_core::store::{Sending, Store};
+use serde_json::json;
+
+use crate::settings::ExportSettings;
+
+/// What a job can do about a run that may be the latest and cannot be read.
+const WAY_OUT: &str = "move it away, or name a run to the jobs yourself";
+
+/// Finds the export with the latest time in its manifest. With `print_uri` the text is the addresses
+/// of its splits alone, one a line.
+///
+/// # Errors
+/// No run, or one that cannot be read and may be the latest; the store's.
+pub(crate) async fn latest(
+    print_uri: bool,
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let finding = async {
+        let folder = settings.s3.runs_folder()?;
+        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
+        let (id, summary) = latest_export(&store, &folder, WAY_OUT).await?;
+        let run = RunLocation::new(folder, id);
+        let is_legacy = summary.is_legacy;
+        let read = move |manifest: &mut dyn Read| splits(is_legacy, manifest);
+        let splits = read_manifest(&store, &run, read).await?;
+        let splits = splits.map_err(|error| {
+            let url = store.url(&run.manifest_key());
+            Failure::new(error.exit_status(), format!("`{url}` is refused")).caused_by(error)
+        })?;
+        anyhow::Ok((store, run, summary, splits))
+    };
+    let (store, run, summary, splits) = context.interrupt.or(finding).await?;
+    let uri = |split_id| store.url(&run.key(&split_folder(split_id)));
+    let (id, time) = (run.id(), summary.export_timestamp);
+    let mut lines = Vec::with_capacity(splits.len() + 1);
+    if !print_uri {
+        let (count, documents) = (summary.num_splits, summary.total_documents);
+        lines.push(format!(
+            "run {id} of {time:.0}: {documents} documents of {count} splits"
+        ));
+    }
+    lines.extend(splits.iter().map(|(split_id, documents)| match print_uri {
+        true => uri(*split_id),
+        false => format!("  {}: {documents} documents", uri(*split_id)),
+    }));
+    let json = json!({
+        "run_id": id,
+        "export_timestamp": time,
+        "splits": splits.iter().map(|(split_id, documents)| json!({
+            "split_id": split_id,
+            "documents": documents,
+            "uri": uri(*split_id),
+        })).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::answer(lines, json))
+}
+
+/// The numbers of the splits, and how many documents each has.
+fn splits(is_legacy: bool, manifest: &mut dyn Read) -> Result<Vec<(u32, u64)>, ManifestError> {
+    Ok(if is_legacy {
+        let splits = LegacyManifest::read(manifest)?.splits.into_iter();
+        splits
+            .map(|split| (split.split_id, split.num_documents))
+            .collect()
+    } else {
+        let splits = <PublishedExport>::read(manifest)?.splits.into_iter();
+        splits
+            .map(|split| (split.split_id, split.num_documents))
+            .collect()
+    })
+}

@@ -1,0 +1,54 @@
+//! What `lob-export latest` names, for jobs that read the newest data.
+
+use crate::bed::{BUCKET, Bed, assert_shown, succeeded, text};
+
+const ADDRESSES: &str = "s3://lob-test/processed-splits/run-2/split_0.parquet/\n\
+                         s3://lob-test/processed-splits/run-2/split_1.parquet/\n";
+
+/// Two committed runs, of which the second is the latest, and one that is only planned.
+async fn two_runs() -> Bed {
+    let bed = Bed::new().await;
+    for run in ["run-3", "run-2"] {
+        succeeded(bed.run(&["--run-id", run]).await);
+    }
+    succeeded(bed.run(&["plan", "--run-id", "run-9"]).await);
+    bed
+}
+
+#[tokio::test]
+async fn the_latest_run_is_named_by_its_addresses_alone() {
+    let bed = two_runs().await;
+    let output = succeeded(bed.run(&["latest", "--print-uri"]).await);
+    assert_eq!(text(&output.stdout), ADDRESSES);
+    assert_shown!(bed.run(&["latest"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run run-2 of [TIME]: 50 documents of 2 splits
+      s3://lob-test/processed-splits/run-2/split_0.parquet/: 30 documents
+      s3://lob-test/processed-splits/run-2/split_1.parquet/: 20 documents
+    ----- stderr -----
+    "#);
+    let output = succeeded(bed.run(&["latest", "--json"]).await);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let addresses: Vec<_> = ADDRESSES.lines().collect();
+    for (split, address) in addresses.into_iter().enumerate() {
+        assert_eq!(said["splits"][split]["uri"], address);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
+    let bed = two_runs().await;
+    bed.s3.put_raw(
+        BUCKET,
+        "processed-splits/run-5/manifest.json",
+        "{".to_owned(),
+    );
+    let output = bed.run(&["latest", "--print-uri"]).await;
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("run `run-5`") && said.contains("move it away"),
+        "{said}"
+    );
+}
