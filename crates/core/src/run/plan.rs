@@ -123,21 +123,17 @@ async fn claim(
     if store.head(key).await?.is_some() {
         return Ok(None);
     }
-    let bare = store.clone().on(Endpoint {
-        crc64nvme: false,
-        md5_etags: false,
-        ..Endpoint::S3
-    });
-    match claim_on(store.clone(), key, plan, token).await {
-        // Perhaps for the header; if not, that is what is told.
-        Err(refused) if refused.kind.may_be_a_header() => {
-            match claim_on(bare, key, plan, token).await {
-                Err(error) if error.kind.may_be_a_header() => Err(refused),
-                claimed => claimed,
+    let mut first = None;
+    for form in Endpoint::FORMS_OF_A_PUT {
+        match claim_on(store.clone().on(form), key, plan, token).await {
+            // Perhaps for a header; if not, the first refusal is what is told.
+            Err(refused) if refused.kind.may_be_a_header() => {
+                first.get_or_insert(refused);
             }
+            claimed => return claimed,
         }
-        claimed => claimed,
     }
+    first.map_or(Ok(None), Err)
 }
 
 async fn claim_on(

@@ -88,30 +88,22 @@ async fn restore(
     token: &WriteToken,
     etag: &str,
 ) -> Result<(), StoreError> {
-    let without_crc = store.clone().on(Endpoint {
-        crc64nvme: false,
-        md5_etags: false,
-        ..store.endpoint()
-    });
-    let mut restored = store.replace(key, plan.clone(), token, etag).await;
-    if let Err(error) = &restored
-        && error.kind.may_be_a_header()
-    {
-        restored = without_crc.replace(key, plan.clone(), token, etag).await;
-    }
-    match restored {
-        // Another process of the run was faster, or there is no way: then less can be proved.
-        Err(error)
-            if error.kind == StoreErrorKind::AlreadyExists || error.kind.may_be_a_header() =>
-        {
-            Ok(())
+    for form in Endpoint::FORMS_OF_A_PUT {
+        let store = store.clone().on(form);
+        match store.replace(key, plan.clone(), token, etag).await {
+            Err(error) if error.kind.may_be_a_header() => {}
+            // Another process of the run was faster.
+            Err(error) if error.kind == StoreErrorKind::AlreadyExists => break,
+            restored => return restored,
         }
-        restored => restored,
     }
+    // Where there is no way, less can be proved.
+    Ok(())
 }
 
-/// Tries the whole of a multipart upload, first with CRC64NVME, then without. What only a resumption
-/// or a cleanup does is tried as well: to list open uploads and their parts.
+/// Tries the whole of a multipart upload with CRC64NVME and a condition, and then without the one or
+/// the other. What only a resumption or a cleanup does is tried as well: to list open uploads and
+/// their parts.
 async fn probe_multipart(
     store: Store,
     key: &str,
@@ -124,36 +116,58 @@ async fn probe_multipart(
         listed => drop(listed?),
     }
     let endpoint = store.endpoint();
-    let with = |full_object_crc64nvme, conditional_completes| Endpoint {
-        multipart: Some(MultipartAbilities {
-            conditional_completes,
-            full_object_crc64nvme,
-        }),
-        ..endpoint
-    };
-    let crc = store.on(with(true, true));
-    match completes_on_condition(&crc, key, plan, token, interrupt).await {
-        Ok(Some(conditional)) => return Ok(crc.on(with(true, conditional))),
-        Ok(None) => {}
-        Err(error) if kind_of(&error).is_some_and(StoreErrorKind::may_be_a_header) => {}
-        Err(error) => return Err(error),
+    let mut refused = None;
+    for (full_object_crc64nvme, asks) in
+        [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let with = |conditional_completes, md5_etags| Endpoint {
+            md5_etags,
+            multipart: Some(MultipartAbilities {
+                conditional_completes,
+                full_object_crc64nvme,
+            }),
+            ..endpoint
+        };
+        // Whether ETags of parts are MD5 is looked at, and not relied on yet.
+        let tried = store.clone().on(with(asks, false));
+        match complete(&tried, key, plan, token, interrupt).await {
+            Ok(Some(done)) => {
+                let md5_etags = endpoint.md5_etags && (full_object_crc64nvme || done.has_md5);
+                return Ok(store.on(with(asks && done.refused, md5_etags)));
+            }
+            Ok(None) => {}
+            Err(error) if kind_of(&error).is_some_and(StoreErrorKind::may_be_a_header) => {
+                refused = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let plain = crc.on(with(false, true));
-    let conditional = completes_on_condition(&plain, key, plan, token, interrupt).await?;
-    Ok(plain.on(with(false, conditional.unwrap_or(false))))
+    let (kind, url) = (StoreErrorKind::Unsupported, store.url(key));
+    let detail = "no form of an upload in parts is taken";
+    Err(refused
+        .unwrap_or_else(|| StoreError::new(kind, "CreateMultipartUpload", url, detail).into()))
 }
 
-/// Whether Complete refuses to replace the plan; `None` where the server does not promise the CRC
-/// of the whole object although it was asked for.
-async fn completes_on_condition(
+/// What became of an upload in parts over the plan.
+struct Tried {
+    /// Whether Complete refused to replace the plan.
+    refused: bool,
+    /// Whether the ETag of the part is its MD5.
+    has_md5: bool,
+}
+
+/// Uploads the plan in parts; `None` where the server does not promise the CRC of the whole object
+/// although it was asked for.
+async fn complete(
     store: &Store,
     key: &str,
     plan: &Bytes,
     token: &WriteToken,
     interrupt: &Interrupt,
-) -> anyhow::Result<Option<bool>> {
+) -> anyhow::Result<Option<Tried>> {
     let wants_crc = store.endpoint().proof_of_multipart() == Verified::FullObjectCrc;
     let before = store.head(key).await?.map(|info| info.etag);
+    let md5 = Md5::of(plan).to_string();
     for _ in 0..MAX_DISTURBED {
         interrupt.check()?;
         // Not to be interrupted: an upload whose id nobody knows could not be aborted.
@@ -162,10 +176,7 @@ async fn completes_on_condition(
             store.abort_multipart(key, &upload.id).await?;
             return Ok(None);
         }
-        let mut hasher = PartHasher::new(Hashing {
-            part_md5: store.endpoint().needs_md5(),
-            ..Hashing::default()
-        });
+        let mut hasher = PartHasher::new(Hashing::default());
         let part = hasher.hash_bytes(plan.clone());
         let hashes = hasher.finish();
         let expected = Expected {
@@ -175,8 +186,10 @@ async fn completes_on_condition(
             proof: store.endpoint().proof_of_multipart(),
             etag: None,
         };
+        let mut has_md5 = false;
         let completed = async {
             let part = store.upload_part(key, &upload.id, 1, part).await?;
+            has_md5 = part.etag == md5;
             store
                 .complete_once(
                     key,
@@ -191,17 +204,18 @@ async fn completes_on_condition(
         let completed = interrupt.or(completed).await;
         // Also one that became the plan: whoever may not abort uploads is told before any is needed.
         store.abort_multipart(key, &upload.id).await?;
+        let tried = |refused| Ok(Some(Tried { refused, has_md5 }));
         let refused = match completed {
-            Ok(_) => return Ok(Some(false)),
+            Ok(_) => return tried(false),
             Err(error) => error,
         };
         match kind_of(&refused) {
-            Some(StoreErrorKind::AlreadyExists) => return Ok(Some(true)),
+            Some(StoreErrorKind::AlreadyExists) => return tried(true),
             Some(StoreErrorKind::NoSuchUpload) => {
                 // Either it was completed, and the reply was lost, or another process of this run
                 // aborted it.
                 if store.head(key).await?.map(|info| info.etag) != before {
-                    return Ok(Some(false));
+                    return tried(false);
                 }
             }
             // Another process of this run writes the plan just now.

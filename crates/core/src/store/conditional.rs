@@ -139,10 +139,11 @@ impl Store {
         }
     }
 
-    /// Puts an object a second time, which a server that honours conditions refuses.
+    /// Puts an object a second time, which a server that honours conditions refuses, unless it is
+    /// known that it does not.
     ///
     /// # Errors
-    /// Any answer but yes and no.
+    /// Any answer but yes, no, and that there are no conditions.
     pub(crate) async fn honours_conditions(
         &self,
         key: &str,
@@ -156,6 +157,7 @@ impl Store {
         match self.put_once(key, body, token).await {
             Ok(_) => Ok(false),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(true),
+            Err(error) if error.kind == StoreErrorKind::Unsupported => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -198,7 +200,9 @@ impl Store {
             .set_storage_class(self.storage_class(body.is_data))
             .set_metadata(Some(self.metadata(token, body.is_data)));
         request = match body.condition {
-            Condition::Absent | Condition::Unmet => request.if_none_match("*"),
+            Condition::Unmet => request.if_none_match("*"),
+            _ if !self.endpoint.conditional_writes => request,
+            Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
         };
         request = match (verified, body.md5) {

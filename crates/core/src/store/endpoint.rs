@@ -14,7 +14,8 @@ pub struct Endpoint {
     pub conditional_writes: bool,
     /// Whether it keeps the CRC64NVME of objects put in one request.
     pub crc64nvme: bool,
-    /// Whether its ETags of objects put in one request are the MD5 of their bytes.
+    /// Whether its ETags of objects put in one request are the MD5 of their bytes, and those of parts
+    /// as well where nothing else proves them.
     pub md5_etags: bool,
     /// What it can do with multipart uploads; absent where the run has none.
     pub multipart: Option<MultipartAbilities>,
@@ -40,6 +41,23 @@ impl Endpoint {
             full_object_crc64nvme: true,
         }),
     };
+
+    /// How the plan is put, one form after the other, until none of its headers is refused.
+    pub(crate) const FORMS_OF_A_PUT: [Self; 4] = [
+        Self::S3,
+        Self::of_a_put(true, false),
+        Self::of_a_put(false, true),
+        Self::of_a_put(false, false),
+    ];
+
+    const fn of_a_put(conditional_writes: bool, has_crc: bool) -> Self {
+        Self {
+            conditional_writes,
+            crc64nvme: has_crc,
+            md5_etags: has_crc,
+            ..Self::S3
+        }
+    }
 
     /// How an object put in one request is proved here.
     pub fn proof_of_put(self) -> Verified {

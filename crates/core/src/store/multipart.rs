@@ -95,6 +95,11 @@ impl Store {
                 .checksum_type(ChecksumType::FullObject);
         }
         let output = request
+            .customize()
+            // Google refuses a POST that does not say that it has no body.
+            .mutate_request(|request| {
+                request.headers_mut().insert("content-length", "0");
+            })
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("CreateMultipartUpload", self.url(key), error))?;
@@ -235,7 +240,7 @@ impl Store {
         Ok(parts)
     }
 
-    /// The open uploads of exactly this key. MinIO finds them by the whole key alone.
+    /// The open uploads of exactly this key.
     ///
     /// # Errors
     /// Any page that cannot be read.
@@ -248,7 +253,7 @@ impl Store {
                 .list_multipart_uploads()
                 .bucket(&self.bucket)
                 .set_expected_bucket_owner(self.owner.clone())
-                .prefix(key)
+                .prefix(uploads_prefix(&self.bucket, key))
                 .set_key_marker(key_marker)
                 .set_upload_id_marker(id_marker)
                 .send()
@@ -271,6 +276,16 @@ impl Store {
     }
 }
 
+/// By what the uploads of a key are found: MinIO finds them by the whole key alone, and a bucket of
+/// S3 Express, which its name tells, by a folder alone (API reference of `ListMultipartUploads`).
+fn uploads_prefix<'a>(bucket: &str, key: &'a str) -> &'a str {
+    match key.rsplit_once('/') {
+        Some((folder, _)) if bucket.ends_with("--x-s3") => &key[..=folder.len()],
+        None if bucket.ends_with("--x-s3") => "",
+        _ => key,
+    }
+}
+
 /// An upload that the server opened.
 #[derive(Debug)]
 pub(crate) struct CreatedUpload {
@@ -281,4 +296,20 @@ pub(crate) struct CreatedUpload {
 
 fn timestamp(time: &DateTime) -> Option<jiff::Timestamp> {
     jiff::Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_are_looked_for_by_key_and_in_s3_express_by_folder() {
+        assert_eq!(
+            uploads_prefix("lob", "runs/a/x.parquet"),
+            "runs/a/x.parquet"
+        );
+        let express = "lob--euc1-az1--x-s3";
+        assert_eq!(uploads_prefix(express, "runs/a/x.parquet"), "runs/a/");
+        assert_eq!(uploads_prefix(express, "x.parquet"), "");
+    }
 }

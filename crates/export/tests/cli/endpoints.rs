@@ -12,6 +12,8 @@ const KEPT: Weaknesses = Weaknesses {
     no_list_parts: false,
     no_list_uploads: false,
     random_etags: false,
+    random_part_etags: false,
+    length_required: false,
 };
 
 #[tokio::test]

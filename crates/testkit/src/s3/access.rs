@@ -2,13 +2,15 @@
 //! what a weaker endpoint does not implement.
 
 use async_trait::async_trait;
-use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+};
+use hyper::{Method, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::HomeRegion;
-use super::weaknesses::{Checksums, Weaknesses};
+use super::weaknesses::{Checksums, Conditions, Weaknesses};
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
@@ -62,6 +64,19 @@ impl S3Access for Access {
         if missing {
             let name = request.s3_op().name();
             return Err(s3_error!(NotImplemented, "{name} is not implemented"));
+        }
+        if request.s3_op().name() == "CreateMultipartUpload"
+            && self.weaknesses.length_required
+            && !request.headers().contains_key(CONTENT_LENGTH)
+        {
+            return Err(s3_error!(MissingContentLength));
+        }
+        let has_condition = [IF_MATCH, IF_NONE_MATCH]
+            .iter()
+            .any(|name| request.headers().contains_key(name));
+        let is_write = matches!(*request.method(), Method::PUT | Method::POST);
+        if self.weaknesses.conditions == Conditions::Refused && has_condition && is_write {
+            return Err(s3_error!(NotImplemented, "conditions are not implemented"));
         }
         let refused =
             |name: &&str| name.starts_with("x-amz-checksum-") && *name != "x-amz-checksum-mode";

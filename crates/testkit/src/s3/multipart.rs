@@ -86,7 +86,7 @@ impl Backend {
         let md5 = md5(&content);
         let part = Part {
             md5,
-            etag: self.weaknesses.etag(hex::encode(md5)),
+            etag: self.weaknesses.part_etag(hex::encode(md5)),
             content,
             checksum,
             modified: SystemTime::now(),

@@ -23,6 +23,10 @@ pub struct Weaknesses {
     pub no_list_uploads: bool,
     /// ETags of objects and parts are random hex digits instead of MD5s.
     pub random_etags: bool,
+    /// ETags of parts are random hex digits, those of objects are not.
+    pub random_part_etags: bool,
+    /// `CreateMultipartUpload` without `Content-Length` is answered with 411, as Google does.
+    pub length_required: bool,
 }
 
 /// How writes treat `If-None-Match` and `If-Match`.
@@ -35,6 +39,8 @@ pub enum Conditions {
     IgnoredOnComplete,
     /// Every write overwrites, as servers do that do not know conditions.
     Ignored,
+    /// A write with a condition is answered with 501 `NotImplemented`.
+    Refused,
 }
 
 /// What becomes of the checksums that requests carry.
@@ -136,6 +142,18 @@ impl Weaknesses {
         if !self.random_etags {
             return etag;
         }
+        Self::random(&etag)
+    }
+
+    /// The same for a part.
+    pub(crate) fn part_etag(self, etag: String) -> String {
+        match self.random_part_etags {
+            true => Self::random(&etag),
+            false => self.etag(etag),
+        }
+    }
+
+    fn random(etag: &str) -> String {
         let random = Uuid::new_v4().simple().to_string();
         match etag.split_once('-') {
             Some((_, parts)) => format!("{random}-{parts}"),

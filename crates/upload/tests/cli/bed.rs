@@ -26,6 +26,8 @@ pub(crate) const STRICT: Weaknesses = Weaknesses {
     no_list_parts: false,
     no_list_uploads: false,
     random_etags: false,
+    random_part_etags: false,
+    length_required: false,
 };
 
 /// A feed's seed and size.

@@ -123,7 +123,8 @@ impl Case {
         if self.verified[0] == SIZE {
             assert_eq!(puts.len(), 1);
             let seen = format!("\"{}\"", small.etag);
-            assert_eq!(puts[0].header("if-match"), Some(seen.as_str()));
+            let condition = self.abilities[0].then_some(seen.as_str());
+            assert_eq!(puts[0].header("if-match"), condition);
         } else {
             assert_eq!(puts.len(), 0);
         }
@@ -154,6 +155,65 @@ async fn a_server_that_ignores_conditions_on_complete_alone_is_told_of_and_recor
         },
         told: &[NO_CONDITIONS],
         abilities: [true, false, true, true, true],
+        verified: [CRC, CRC],
+    }
+    .check()
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_conditions_has_none() {
+    for (checksums, verified) in [(Checksums::Kept, CRC), (Checksums::Refused, MD5)] {
+        let keeps = checksums == Checksums::Kept;
+        Case {
+            weaknesses: Weaknesses {
+                conditions: Conditions::Refused,
+                checksums,
+                ..STRICT
+            },
+            told: if keeps {
+                &[NO_CONDITIONS]
+            } else {
+                &[NO_CONDITIONS, NO_CRC]
+            },
+            abilities: [false, false, keeps, keeps, true],
+            verified: [verified, verified],
+        }
+        .check()
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn etags_of_parts_that_are_no_md5_are_no_proof_and_no_error() {
+    for (checksums, crc, of_put, told) in [
+        (Checksums::Ignored, false, SIZE, &[NO_CHECKSUM]),
+        (Checksums::NoFullObject, true, CRC, &[NO_CHECKSUM_OF_PARTS]),
+    ] {
+        Case {
+            weaknesses: Weaknesses {
+                checksums,
+                random_part_etags: true,
+                ..STRICT
+            },
+            told,
+            abilities: [true, true, crc, false, false],
+            verified: [of_put, SIZE],
+        }
+        .check()
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_is_opened_where_the_length_of_nothing_must_be_told() {
+    Case {
+        weaknesses: Weaknesses {
+            length_required: true,
+            ..STRICT
+        },
+        told: &[],
+        abilities: [true; 5],
         verified: [CRC, CRC],
     }
     .check()
@@ -318,6 +378,7 @@ async fn several_weaknesses_at_once_are_all_told() {
                 no_list_parts: true,
                 no_list_uploads: true,
                 random_etags: true,
+                ..STRICT
             },
             told: &[NO_CONDITIONS, NO_CHECKSUM],
             abilities: [false, false, false, false, false],
