@@ -34,6 +34,14 @@ impl EndpointUrl {
         &self.0
     }
 
+    /// The host of a server that is reached over the network without TLS.
+    pub(crate) fn plain_host(&self) -> Option<String> {
+        let uri: Uri = self.0.parse().ok()?;
+        let host = uri.host()?;
+        let is_plain = uri.scheme_str() == Some("http") && !is_loopback(host);
+        is_plain.then(|| host.to_owned())
+    }
+
     /// Whether it is that of S3's transfer acceleration.
     pub(crate) fn is_accelerated(&self) -> bool {
         let uri = self.0.parse::<Uri>();
@@ -104,6 +112,21 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_http_is_plain_beyond_this_machine_alone() {
+        let plain = |url: &str| url.parse::<EndpointUrl>().unwrap().plain_host();
+        assert_eq!(plain("http://10.0.0.1:9000").as_deref(), Some("10.0.0.1"));
+        assert_eq!(plain("http://minio:9000").as_deref(), Some("minio"));
+        for url in [
+            "https://minio",
+            "http://127.0.0.1:9000",
+            "http://[::1]",
+            "http://localhost",
+        ] {
+            assert_eq!(plain(url), None, "{url}");
+        }
+    }
 
     #[test]
     fn the_url_of_a_server_has_a_scheme_a_host_and_a_port_that_is_one() {

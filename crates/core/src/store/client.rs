@@ -1,6 +1,7 @@
 //! Builds the SDK's client from the settings: what is pinned, what is explicit, what is measured.
 
 use std::error::Error;
+use std::sync::Once;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -43,6 +44,9 @@ const FIRST_ANSWER: Duration = Duration::from_secs(6);
 /// The SDK's 5 seconds kill healthy uploads over slow links (aws-sdk-rust #1146, #1202).
 const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 
+/// A client may be built twice, for the region of the bucket.
+static TOLD_OF_PLAIN_HTTP: Once = Once::new();
+
 /// The client, and the region that the SDK's chain resolved.
 pub(super) async fn build(
     settings: &S3Settings,
@@ -69,6 +73,10 @@ pub(super) async fn build(
     }
     let base = loader.load().await;
     let endpoint = endpoint(settings, &base)?;
+    if let Some(host) = endpoint.as_ref().and_then(EndpointUrl::plain_host) {
+        let warn = || tracing::warn!(host, "what is sent and read is not encrypted on the way");
+        TOLD_OF_PLAIN_HTTP.call_once(warn);
+    }
 
     // S3-compatible servers do not care, but a request cannot be signed without a region.
     let region = base

@@ -106,8 +106,9 @@ impl Store {
         Body {
             crc: Crc::of(&bytes),
             md5: (self.endpoint.proof_of_put() == Verified::PartMd5).then(|| Md5::of(&bytes)),
+            // Plan, records and manifest are small, and say what is true of the rest.
+            sha256: Some(Sha256::of(&bytes)),
             bytes,
-            sha256: None,
             is_data: false,
             condition: Condition::Absent,
         }

@@ -2,7 +2,8 @@
 //! path or as a host.
 
 use lob_testkit::http_proxy::HttpProxy;
-use lob_testkit::s3::S3Options;
+use lob_testkit::s3::{HomeRegion, Operation, S3Options};
+use sha2::Digest as _;
 
 use crate::bed::{BUCKET, Bed, finish};
 
@@ -95,6 +96,49 @@ async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anythi
         assert!(!refused.stderr.contains("opensesame"), "{}", refused.stderr);
     }
     assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn plain_http_to_another_machine_is_warned_of_once() {
+    let warning = "is not encrypted on the way";
+    let home = HomeRegion {
+        name: "ap-south-2",
+        refusal: ("PermanentRedirect", 301),
+    };
+    let bed = Bed::on(S3Options {
+        region: Some(home),
+        ..S3Options::default()
+    })
+    .await;
+    bed.feeds();
+    let server = bed.server.endpoint();
+    let proxy = HttpProxy::start("s3.nowhere.invalid:9000", &server, None).await;
+    let proxy = proxy.unwrap();
+    let mut command = bed.command(&["--run-id", "run-1", "--endpoint-url", ENDPOINT]);
+    command.env("HTTP_PROXY", format!("http://{}", proxy.address()));
+    let told = finish(command.spawn().unwrap()).await.expect(0).stderr;
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    let near = bed.run(&["verify", "run-1"]).await.expect(0).stderr;
+    assert!(!near.contains(warning), "{near}");
+}
+
+#[tokio::test]
+async fn the_signature_of_plan_and_manifest_covers_their_bytes() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    for name in ["_progress/plan.json", "manifest.json"] {
+        let hash = hex::encode(sha2::Sha256::digest(&bed.object(name).bytes));
+        let puts = bed.asked(Operation::PutObject, name, 0);
+        assert!(!puts.is_empty());
+        for put in puts {
+            assert_eq!(
+                put.header("x-amz-content-sha256"),
+                Some(hash.as_str()),
+                "{name}"
+            );
+        }
+    }
 }
 
 #[tokio::test]
