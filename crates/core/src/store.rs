@@ -14,6 +14,7 @@ mod endpoint;
 mod error;
 mod error_body;
 mod error_kind;
+mod first_contact;
 mod multipart;
 mod observe;
 mod operation_error;
@@ -46,13 +47,11 @@ pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 use self::bandwidth::Bandwidth;
 use crate::crc::Crc;
-use crate::failure::{ExitStatus, Failure};
 use crate::flow::Flow;
 use crate::manifest::Verified;
 use crate::metrics::Metrics;
 use crate::object_settings::{Encryption, ObjectSettings};
 use crate::part_settings::PartSettings;
-use crate::s3_settings::S3Settings;
 
 /// The user metadata field that holds the write token.
 const TOKEN_FIELD: &str = "lob-token";
@@ -209,97 +208,6 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects to the bucket of `settings` and asks for it once.
-    ///
-    /// # Errors
-    /// A CA bundle that cannot be used, a bucket that is missing or not permitted, credentials that
-    /// are missing or wrong, a server that does not answer.
-    pub async fn connect(
-        settings: &S3Settings,
-        sending: Sending,
-        metrics: &Metrics,
-    ) -> anyhow::Result<Self> {
-        let bucket = settings.bucket()?.to_owned();
-        if settings.connect_timeout.is_zero() || settings.attempt_timeout.is_zero() {
-            let zero = "--connect-timeout and --attempt-timeout cannot be zero";
-            return Err(Failure::usage(zero).into());
-        }
-        sending.objects.check()?;
-        let (client, region) = client::build(settings, &sending.flow, metrics).await?;
-        let mut store = Self {
-            client,
-            bucket,
-            region,
-            owner: settings.expected_bucket_owner.clone(),
-            retry_timeout: settings.retry_timeout,
-            attempt_timeout: settings.attempt_timeout,
-            sending,
-            endpoint: Endpoint::S3,
-            metrics: metrics.clone(),
-        };
-        let first = client::first_contact(settings.connect_timeout);
-        let Err(mut failed) = store.head_bucket(first.clone()).await else {
-            return Ok(store);
-        };
-        if let Some(home) = failed.bucket_region().filter(|home| *home != store.region) {
-            let (signed_for, home) = (&store.region, home.to_owned());
-            let hint = "set --region to save a request";
-            tracing::warn!(
-                region = home,
-                signed_for,
-                hint,
-                "the bucket is in another region"
-            );
-            let settings = S3Settings {
-                region: Some(home),
-                ..settings.clone()
-            };
-            let flow = &store.sending.flow;
-            (store.client, store.region) = client::build(&settings, flow, metrics).await?;
-            match store.head_bucket(first).await {
-                Ok(()) => return Ok(store),
-                Err(again) => failed = again,
-            }
-        }
-        store.judge_bucket(failed).await?;
-        Ok(store)
-    }
-
-    async fn head_bucket(&self, first: aws_sdk_s3::config::Builder) -> Result<(), StoreError> {
-        let request = self.client.head_bucket().bucket(&self.bucket);
-        let request = request.set_expected_bucket_owner(self.owner.clone());
-        let asked = request.customize().config_override(first).send().await;
-        asked
-            .map(drop)
-            .map_err(|error| StoreError::from_sdk("HeadBucket", self.url(""), error))
-    }
-
-    /// Whether a bucket that could not be asked for may be used all the same.
-    async fn judge_bucket(&self, failed: StoreError) -> anyhow::Result<()> {
-        if failed.kind == StoreErrorKind::Timeout {
-            let message = format!("the server of `{}` does not answer", self.url(""));
-            let hint = "check --endpoint-url, and whether a proxy or firewall is in the way";
-            return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint(hint)
-                .into());
-        }
-        Err(match failed.kind {
-            // HEAD has no body, so there is no code: a bucket is what is missing.
-            StoreErrorKind::NotFound => failed.of_kind(StoreErrorKind::NoSuchBucket),
-            // Wrong keys, an expired token, another region and a missing permission all look alike
-            // in an answer to HEAD; asking for a list has an answer with a code. Whoever may
-            // neither list nor head may still write.
-            StoreErrorKind::AccessDenied | StoreErrorKind::Refused => {
-                match self.list("", Some(1)).await {
-                    Err(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,
-                    _ => return Ok(()),
-                }
-            }
-            _ => failed,
-        }
-        .into())
-    }
-
     /// What the endpoint can do, as far as it was asked.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
