@@ -116,9 +116,8 @@ impl Store {
             .set_checksum_crc64_nvme(has_crc.then(|| expected.crc.to_string()))
             .mpu_object_size(i64::try_from(expected.size).unwrap_or(i64::MAX));
         let request = match condition {
-            Condition::Unmet => request.if_none_match("*"),
             _ if !self.endpoint.has_conditional_completes() => request,
-            Condition::Absent => request.if_none_match("*"),
+            Condition::Absent | Condition::Unmet => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
         };
         let output = request

@@ -201,9 +201,8 @@ impl Store {
             .set_storage_class(self.storage_class(body.is_data))
             .set_metadata(Some(self.metadata(token, body.is_data)));
         request = match body.condition {
-            Condition::Unmet => request.if_none_match("*"),
             _ if !self.endpoint.conditional_writes => request,
-            Condition::Absent => request.if_none_match("*"),
+            Condition::Absent | Condition::Unmet => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(format!("\"{etag}\"")),
         };
         request = match (verified, body.md5) {
