@@ -5,6 +5,7 @@
 
 mod allocator;
 mod bars;
+mod display;
 mod logging;
 mod output;
 
@@ -14,15 +15,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use bars::Bars;
 use clap::{Args, Parser, ValueEnum};
-pub(crate) use output::write_stderr;
-use output::write_stdout;
+use display::{Display, Shown};
+use output::{write_stderr, write_stdout};
 
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::metrics::{Metrics, MetricsFormat};
 use crate::printable::printable;
-use crate::progress::{Hidden, LineForm, LogLines, Progress};
+use crate::progress::{Hidden, Progress, Tally};
 use crate::redact::{redact, remember, remember_password_of};
 use crate::report;
 use crate::settings::{Resolved, Sources};
@@ -52,6 +54,12 @@ pub struct CommonArgs {
         global = true
     )]
     pub log_format: LogFormat,
+    /// Log every step also where bars are shown, which else leave room for warnings only
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show neither progress nor anything of the log but errors
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    pub quiet: bool,
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
     pub log_level: Option<String>,
@@ -197,11 +205,26 @@ pub fn main<A: CommandLine>(
         }
     };
     let result = runtime.block_on(async {
-        let (context, bars) = context(&common)?;
+        let (metrics, shown) = (Metrics::default(), shown(&common));
+        let bars = match &shown {
+            Some(Shown::Bars(bars)) => Some(bars.area()),
+            _ => None,
+        };
         logging::start(&common, bars)?;
+        let tally = Arc::new(Tally::new(metrics.clone()));
+        let progress: Arc<dyn Progress> = match shown {
+            Some(_) => Arc::clone(&tally) as _,
+            None => Arc::new(Hidden),
+        };
+        let context = context(metrics, progress)?;
+        let display = shown
+            .map(|shown| Display::start(shown, tally))
+            .transpose()?;
         // On the heap: the compiler gives up on futures nested as deep as those of a tool.
         let result = Box::pin(run(args, &context)).await;
-        context.progress.end();
+        if let Some(display) = display {
+            display.end();
+        }
         if let Some(path) = &common.metrics_file {
             // After the work is done nothing can fail it any more.
             let status = result
@@ -228,38 +251,37 @@ pub fn main<A: CommandLine>(
     }
 }
 
-fn context(common: &CommonArgs) -> anyhow::Result<(Context, Option<indicatif::MultiProgress>)> {
+/// What progress is shown as, if it is.
+fn shown(common: &CommonArgs) -> Option<Shown> {
     let form = common.progress.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() {
+        if common.quiet {
+            ProgressForm::None
+        } else if std::io::stderr().is_terminal() {
             ProgressForm::Bars
         } else {
             ProgressForm::Log
         }
     });
-    let (progress, bars): (Arc<dyn Progress>, _) = match form {
-        ProgressForm::None => (Arc::new(Hidden), None),
-        ProgressForm::Log => (Arc::new(LogLines::new(LineForm::Text)), None),
-        ProgressForm::Json => (Arc::new(LogLines::new(LineForm::Json)), None),
-        ProgressForm::Bars => {
-            let bars = bars::Bars::default();
-            let multi = bars.multi();
-            (Arc::new(bars), Some(multi))
-        }
-    };
+    match form {
+        ProgressForm::None => None,
+        ProgressForm::Bars => Some(Shown::Bars(Bars::default())),
+        ProgressForm::Log => Some(Shown::Log),
+        ProgressForm::Json => Some(Shown::Json),
+    }
+}
+
+fn context(metrics: Metrics, progress: Arc<dyn Progress>) -> anyhow::Result<Context> {
     let interrupt = Interrupt::default();
     interrupt.listen()?;
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    Ok((
-        Context {
-            metrics: Metrics::default(),
-            progress,
-            interrupt,
-            environment,
-        },
-        bars,
-    ))
+    Ok(Context {
+        metrics,
+        progress,
+        interrupt,
+        environment,
+    })
 }
 
 /// Prints the result. What was done stands whether or not that succeeds: then the log has it.

@@ -112,6 +112,13 @@ impl Metrics {
         operations.get(operation).is_some_and(|o| o.retries > 0)
     }
 
+    /// One counter, added up over all operations.
+    pub(crate) fn total(&self, counter: fn(&OperationMetrics) -> u64) -> u64 {
+        let operations = self.operations.lock();
+        let operations = operations.unwrap_or_else(PoisonError::into_inner);
+        operations.values().map(counter).sum()
+    }
+
     /// The counters as they stand now.
     pub fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {

@@ -141,7 +141,7 @@ impl MultipartUpload {
             });
             self.kept.parts += 1;
             self.kept.bytes += size;
-            self.progress.advance(size, 0);
+            self.progress.skip(size, 0);
             return Ok(());
         }
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));

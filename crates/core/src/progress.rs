@@ -1,14 +1,14 @@
-//! What is shown while a command works: nothing, a log line every ten seconds, or JSON lines.
-//! Bars on a terminal are the command line's business (`cli`).
+//! How far a command has come: it is told here what is to be done and what is done. How that is
+//! shown is the command line's business (`cli`).
+
+mod pace;
+mod status;
+mod tally;
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
-
-/// Time between two lines.
-const INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) use self::status::Status;
+pub(crate) use self::tally::Tally;
 
 /// What a command has to do, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,118 +27,16 @@ pub trait Progress: Send + Sync + Debug {
     fn begin(&self, work: Work);
     /// `bytes` more were acknowledged by the other side, and `items` more are done.
     fn advance(&self, bytes: u64, items: u64);
-    /// No more is coming, whether all went well or not.
-    fn end(&self);
+    /// `bytes` and `items` were there already, which says nothing about how fast the work goes.
+    fn skip(&self, bytes: u64, items: u64);
 }
 
-/// Shows nothing.
+/// Remembers nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Hidden;
 
 impl Progress for Hidden {
     fn begin(&self, _: Work) {}
     fn advance(&self, _: u64, _: u64) {}
-    fn end(&self) {}
-}
-
-/// Writes a log line, or an object as JSON, every ten seconds.
-#[derive(Debug)]
-pub struct LogLines {
-    form: LineForm,
-    state: Mutex<State>,
-}
-
-/// How [`LogLines`] are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineForm {
-    /// For people.
-    Text,
-    /// One JSON object a line, on stderr.
-    Json,
-}
-
-#[derive(Debug)]
-struct State {
-    work: Work,
-    bytes: u64,
-    items: u64,
-    start: Instant,
-    last: Instant,
-}
-
-impl LogLines {
-    /// Lines in the given form.
-    pub fn new(form: LineForm) -> Self {
-        let now = Instant::now();
-        let state = State {
-            work: Work::default(),
-            bytes: 0,
-            items: 0,
-            start: now,
-            last: now,
-        };
-        Self {
-            form,
-            state: Mutex::new(state),
-        }
-    }
-
-    fn write(&self, state: &State) {
-        let seconds = state.start.elapsed().as_secs_f64();
-        let bytes_per_second = (state.bytes as f64 / seconds.max(0.001)) as u64;
-        match self.form {
-            LineForm::Text => {
-                let of = |total: Option<u64>| total.map(|t| format!(" of {t}")).unwrap_or_default();
-                let total = state.work.bytes.map(|t| format!(" of {}", ByteSize(t)));
-                tracing::info!(
-                    "{}{} moved, {}{} {} done, {}/s",
-                    ByteSize(state.bytes),
-                    total.unwrap_or_default(),
-                    state.items,
-                    of(state.work.items),
-                    state.work.unit,
-                    ByteSize(bytes_per_second),
-                );
-            }
-            LineForm::Json => crate::cli::write_stderr(
-                &serde_json::json!({
-                    "bytes": state.bytes,
-                    "total_bytes": state.work.bytes,
-                    "items": state.items,
-                    "total_items": state.work.items,
-                    "unit": state.work.unit,
-                    "seconds": seconds,
-                    "bytes_per_second": bytes_per_second,
-                })
-                .to_string(),
-            ),
-        }
-    }
-}
-
-impl Progress for LogLines {
-    fn begin(&self, work: Work) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .work = work;
-    }
-
-    fn advance(&self, bytes: u64, items: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.bytes += bytes;
-        state.items += items;
-        if state.last.elapsed() >= INTERVAL {
-            state.last = Instant::now();
-            self.write(&state);
-        }
-    }
-
-    fn end(&self) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // A command that failed before it had work to do has nothing to say about it.
-        if !state.work.unit.is_empty() {
-            self.write(&state);
-        }
-    }
+    fn skip(&self, _: u64, _: u64) {}
 }

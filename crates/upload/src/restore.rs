@@ -85,7 +85,7 @@ fn missing(
         let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
         match found {
             Found::Nothing => missing.push(file),
-            Found::File => progress.advance(file.size_bytes, 1),
+            Found::File => progress.skip(file.size_bytes, 1),
             Found::Other => others.push(path),
         }
     }

@@ -64,7 +64,7 @@ impl Sender<'_> {
             etag: etag.as_deref(),
         };
         if expected.is(there) {
-            self.progress.advance(size, 0);
+            self.progress.skip(size, 0);
             return Ok(Some(Sent {
                 hashes,
                 object: WrittenObject {

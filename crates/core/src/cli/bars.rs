@@ -1,72 +1,51 @@
-//! Progress as a bar on a terminal.
+//! Progress on a terminal: a bar, and below it bytes, items and what went wrong, a line each, so that
+//! forty columns are enough.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::progress::{Progress, Work};
+use crate::progress::Status;
 
-/// One bar of bytes, with the items that are done beside it.
-#[derive(Debug)]
+/// A bar that is redrawn in place, from its first picture on.
+#[derive(Debug, Default)]
 pub(super) struct Bars {
-    multi: MultiProgress,
-    bytes: ProgressBar,
-    items: ProgressBar,
-}
-
-impl Default for Bars {
-    fn default() -> Self {
-        let multi = MultiProgress::new();
-        let bytes = multi.add(ProgressBar::no_length());
-        let items = multi.add(ProgressBar::no_length());
-        Self {
-            multi,
-            bytes,
-            items,
-        }
-    }
+    area: MultiProgress,
+    bar: Option<ProgressBar>,
 }
 
 impl Bars {
     /// The drawing area, which log lines must go around.
-    pub(super) fn multi(&self) -> MultiProgress {
-        self.multi.clone()
+    pub(super) fn area(&self) -> MultiProgress {
+        self.area.clone()
+    }
+
+    pub(super) fn draw(&mut self, status: &Status) {
+        let bar = self.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{wide_bar} {prefix}\n{msg}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.area.add(ProgressBar::no_length().with_style(style))
+        });
+        let (done, total) = status.share().unwrap_or_default();
+        let percent = (done * 100).checked_div(total).unwrap_or(0).min(100);
+        let beside = [Some(format!("{percent}%")), status.left()];
+        let below = [
+            status.bytes_done(),
+            Some(status.items_done()),
+            status.trouble(),
+        ];
+        bar.update(|state| {
+            state.set_len(total);
+            state.set_pos(done.min(total));
+        });
+        bar.set_prefix(joined(beside, ", "));
+        bar.set_message(joined(below, "\n"));
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-impl Progress for Bars {
-    fn begin(&self, work: Work) {
-        match work.bytes {
-            Some(total) => {
-                self.bytes.set_length(total);
-                self.bytes.set_style(style(
-                    "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-                ));
-            }
-            None => self
-                .bytes
-                .set_style(style("{spinner} {bytes}, {bytes_per_sec}")),
-        }
-        match work.items {
-            Some(total) => {
-                self.items.set_length(total);
-                self.items
-                    .set_style(style("{human_pos} of {human_len} {msg}"));
-            }
-            None => self.items.set_style(style("{human_pos} {msg}")),
-        }
-        self.items.set_message(work.unit);
-    }
-
-    fn advance(&self, bytes: u64, items: u64) {
-        self.bytes.inc(bytes);
-        self.items.inc(items);
-    }
-
-    fn end(&self) {
-        self.bytes.finish_and_clear();
-        self.items.finish_and_clear();
-    }
+fn joined<const N: usize>(texts: [Option<String>; N], separator: &str) -> String {
+    let texts: Vec<_> = texts.into_iter().flatten().collect();
+    texts.join(separator)
 }

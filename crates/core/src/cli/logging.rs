@@ -1,4 +1,7 @@
-//! The log: on stderr, around the bars, one line an event, without secrets.
+//! The log: on stderr, around the bars, one line an event, without secrets. Where there are bars they
+//! tell how the work goes, and the log has warnings alone.
+
+mod brief;
 
 use std::io::{self, Write};
 
@@ -6,23 +9,32 @@ use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use self::brief::{BriefFields, TimeOfDay};
 use super::output::write_stderr;
 use super::{CommonArgs, LogFormat};
 use crate::failure::Failure;
 use crate::redact::{redact, redact_json};
 
 /// Our own events from `info` on; of the libraries only what went wrong.
-const DEFAULT_FILTER: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
-                              lob_import=info,aws_config=error,hyper=error";
+const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
+                          lob_import=info,aws_config=error,hyper=error";
+const WARNINGS: &str = "warn,aws_config=error,hyper=error";
+const ERRORS: &str = "error";
 
 /// Starts the log of the process.
 pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
     let filter = match &common.log_level {
         Some(filter) => filter.clone(),
-        None => std::env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT_FILTER.to_owned()),
+        None if common.quiet => ERRORS.to_owned(),
+        None if common.verbose => EVERYTHING.to_owned(),
+        None => std::env::var("RUST_LOG").unwrap_or_else(|_| match bars {
+            Some(_) => WARNINGS.to_owned(),
+            None => EVERYTHING.to_owned(),
+        }),
     };
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| Failure::usage(format!("`{filter}` is not a log filter: {error}")))?;
+    let has_bars = bars.is_some();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(RedactedStderr {
@@ -30,8 +42,17 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
             bars,
         });
     let started = match common.log_format {
-        LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let text = builder.with_ansi(false).with_target(false);
+            match has_bars {
+                true => text
+                    .with_timer(TimeOfDay)
+                    .fmt_fields(BriefFields)
+                    .try_init(),
+                false => text.try_init(),
+            }
+        }
     };
     started.map_err(|error| Failure::usage("the log cannot be started").caused_by(error))
 }

@@ -282,7 +282,7 @@ macro_rules! assert_shown {
                 (r"\d+\.\d+ s\b", "[SECONDS] s"),
                 (r"[\d.]+ KiB (in|of) ", "[SIZE] $1 "),
                 (r"labels: \{[^}]*\}", "labels: {}"),
-                (r"[\d.]+ [KM]?i?B(/s| moved)", "[SIZE]$1"),
+                (r"[\d.]+ [KM]?i?B(/s|, )", "[SIZE]$1"),
                 (r"request id [^\]]+", "request id [ID]"),
                 (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
                 (r"\b[0-9a-f]{64}\b", "[HASH]"),

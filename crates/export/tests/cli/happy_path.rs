@@ -17,7 +17,7 @@ async fn a_summary_names_every_split_and_the_manifest() {
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
-    [TIME]  INFO [SIZE] moved, 50 of 50 documents done, [SIZE]/s
+    [TIME]  INFO [SIZE], [SIZE]/s, 50 of 50 documents
     "#);
     let keys = bed.s3.keys(BUCKET);
     assert_eq!(

@@ -247,6 +247,12 @@ async fn help_tells_every_flag() {
 
               [default: text]
 
+      -v, --verbose
+              Log every step also where bars are shown, which else leave room for warnings only
+
+      -q, --quiet
+              Show neither progress nor anything of the log but errors
+
           --log-level <FILTER>
               What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
 

@@ -15,7 +15,7 @@ async fn a_summary_names_every_split() {
       split_1_input: 20 documents, digest [DIGEST]
     ----- stderr -----
     [TIME]  INFO importing run=run-1 splits=2
-    [TIME]  INFO [SIZE] of [SIZE] moved, 50 of 50 documents done, [SIZE]/s
+    [TIME]  INFO [SIZE] of [SIZE], [SIZE]/s, 50 of 50 documents
     "#);
     let documents = |split| bed.mongo.documents("copy", split).unwrap().len();
     assert_eq!(

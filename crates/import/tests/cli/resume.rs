@@ -66,7 +66,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
     [TIME]  INFO `split_0_input` is taken up: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
-    [TIME]  INFO [SIZE] of [SIZE] moved, 20 of 20 documents done, [SIZE]/s
+    [TIME]  INFO [SIZE] of [SIZE], [SIZE]/s, 20 of 20 documents
     "#);
     let again = &bed.fetched()[before..];
     let expected = [
@@ -95,7 +95,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     [TIME]  INFO `split_0_input` is in its place, by an import that did not end
     [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
-    [TIME]  INFO 0 B of [SIZE] moved, 0 of 0 documents done, [SIZE]/s
+    [TIME]  INFO 0 B of [SIZE], [SIZE]/s, 0 of 0 documents
     "#);
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.identities()[0], first);

@@ -25,7 +25,7 @@ async fn the_summary_names_the_run_and_its_manifest() {
     [TIME]  INFO S3 Upload: 6.05MB in [SECONDS]s ([SPEED]MB/s) file="2025/big.parquet" bytes=6344461 kept_bytes=0 seconds=[SECONDS]
     [TIME]  INFO S3 Upload: 0.10MB in [SECONDS]s ([SPEED]MB/s) file="2025/small.parquet" bytes=100978 kept_bytes=0 seconds=[SECONDS]
     [TIME]  INFO S3 Upload: 0.00MB in [SECONDS]s ([SPEED]MB/s) file="none.parquet" bytes=1454 kept_bytes=0 seconds=[SECONDS]
-    [TIME]  INFO 6.1 MiB of 6.1 MiB moved, 3 of 3 files done, [SPEED] MiB/s
+    [TIME]  INFO 6.1 MiB of 6.1 MiB, [SPEED] MiB/s, 3 of 3 files
     "#);
 }
 

@@ -22,6 +22,7 @@ mod odd_files;
 mod partial;
 mod permissions;
 mod processes;
+mod progress;
 mod proxies;
 mod refusals;
 mod regions;

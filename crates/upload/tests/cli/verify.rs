@@ -30,7 +30,7 @@ async fn a_run_is_verified_by_asking_and_no_data_is_downloaded() {
     size      6.15 MiB
     verified  size, checksum and token of every object were asked for
     ----- stderr -----
-    [TIME]  INFO 0 B moved, 3 of 3 files done, 0 B/s
+    [TIME]  INFO 3 of 3 files
     "#);
     use Operation::{GetObject, HeadBucket, HeadObject};
     let asked = &bed.server.requests()[before..];
@@ -100,7 +100,7 @@ async fn every_object_that_is_another_one_or_gone_is_named() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    [TIME]  INFO 0 B moved, 3 of 3 files done, 0 B/s
+    [TIME]  INFO 3 of 3 files
     error: run `run-1` is not what its manifest says:
         `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
         `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is not there

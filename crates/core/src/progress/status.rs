@@ -1,0 +1,189 @@
+//! How far a command has come at one moment, in words and as JSON.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+
+use super::Work;
+
+/// How far the work has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) work: Work,
+    pub(crate) bytes: u64,
+    pub(crate) items: u64,
+    /// Since the work began.
+    pub(crate) time: Duration,
+    /// Over the last ten seconds.
+    pub(crate) bytes_per_second: u64,
+    /// `None` where it cannot be told.
+    pub(crate) time_left: Option<Duration>,
+    pub(crate) retries: u64,
+    pub(crate) throttles: u64,
+}
+
+impl Status {
+    /// One line with everything.
+    pub(crate) fn line(&self) -> String {
+        let all = [
+            self.bytes_done(),
+            Some(self.items_done()),
+            self.left(),
+            self.trouble(),
+        ];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// Bytes and their rate; `None` where the work has none.
+    pub(crate) fn bytes_done(&self) -> Option<String> {
+        if self.work.bytes.is_none() && self.bytes == 0 {
+            return None;
+        }
+        let bytes = of(ByteSize(self.bytes), self.work.bytes.map(ByteSize));
+        Some(format!("{bytes}, {}/s", ByteSize(self.bytes_per_second)))
+    }
+
+    /// Files or documents.
+    pub(crate) fn items_done(&self) -> String {
+        let items = of(HumanCount(self.items), self.work.items.map(HumanCount));
+        format!("{items} {}", self.work.unit)
+    }
+
+    /// The time left.
+    pub(crate) fn left(&self) -> Option<String> {
+        let seconds = self.time_left?.as_secs();
+        let (minutes, hours) = (seconds / 60, seconds / 3600);
+        Some(match (hours, minutes) {
+            (0, 0) => format!("{seconds}s left"),
+            (0, _) => format!("{minutes}m {:02}s left", seconds % 60),
+            _ => format!("{hours}h {:02}m left", minutes % 60),
+        })
+    }
+
+    /// Retries and throttles, where there were some.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let counted = |count, one, many| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            _ => Some(format!("{} {many}", HumanCount(count))),
+        };
+        let retries = counted(self.retries, "retry", "retries");
+        let throttles = counted(self.throttles, "throttle", "throttles");
+        let all: Vec<_> = retries.into_iter().chain(throttles).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    /// What is done of what is to be done: bytes if their total is known, items otherwise.
+    pub(crate) fn share(&self) -> Option<(u64, u64)> {
+        let bytes = self.work.bytes.map(|total| (self.bytes, total));
+        bytes.or(self.work.items.map(|total| (self.items, total)))
+    }
+
+    /// The same for machines.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "bytes": self.bytes,
+            "total_bytes": self.work.bytes,
+            "items": self.items,
+            "total_items": self.work.items,
+            "unit": self.work.unit,
+            "seconds": self.time.as_secs_f64(),
+            "bytes_per_second": self.bytes_per_second,
+            "seconds_left": self.time_left.map(|left| left.as_secs()),
+            "retries": self.retries,
+            "throttles": self.throttles,
+        })
+    }
+}
+
+fn of<T: ToString>(done: T, total: Option<T>) -> String {
+    match total {
+        Some(total) => format!("{} of {}", done.to_string(), total.to_string()),
+        None => done.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            work: Work {
+                bytes: Some(60 << 20),
+                items: Some(1200),
+                unit: "files",
+            },
+            bytes: 12 << 20,
+            items: 7,
+            time: Duration::from_secs(1),
+            bytes_per_second: 12 << 20,
+            time_left: Some(Duration::from_secs(4)),
+            retries: 0,
+            throttles: 0,
+        }
+    }
+
+    #[test]
+    fn a_line_tells_what_is_done_how_fast_and_what_went_wrong() {
+        let clean = status();
+        let line = "12.0 MiB of 60.0 MiB, 12.0 MiB/s, 7 of 1,200 files, 4s left";
+        assert_eq!(clean.line(), line);
+        let troubled = Status {
+            retries: 1,
+            throttles: 2000,
+            time_left: None,
+            bytes: 0,
+            bytes_per_second: 0,
+            ..clean
+        };
+        let line = "0 B of 60.0 MiB, 0 B/s, 7 of 1,200 files, 1 retry, 2,000 throttles";
+        assert_eq!(troubled.line(), line);
+    }
+
+    #[test]
+    fn work_without_bytes_says_nothing_of_them() {
+        let work = Work {
+            bytes: None,
+            items: None,
+            unit: "documents",
+        };
+        let checked = Status {
+            work,
+            bytes: 0,
+            time_left: Some(Duration::from_secs(3725)),
+            ..status()
+        };
+        assert_eq!(checked.line(), "7 documents, 1h 02m left");
+        assert_eq!(checked.share(), None);
+    }
+
+    #[test]
+    fn each_part_of_the_bars_fits_into_forty_columns() {
+        let large = Status {
+            work: Work {
+                bytes: Some((1 << 50) - (1 << 43)),
+                items: Some(123_456_789),
+                unit: "documents",
+            },
+            bytes: (1 << 40) - (1 << 33),
+            items: 123_456_788,
+            bytes_per_second: (1 << 30) - (1 << 23),
+            time_left: Some(Duration::from_secs(3599)),
+            retries: 123_456,
+            throttles: 123_456,
+            ..status()
+        };
+        let parts = [
+            large.bytes_done(),
+            Some(large.items_done()),
+            large.left(),
+            large.trouble(),
+        ];
+        for part in parts.map(Option::unwrap) {
+            assert!(part.len() <= 40, "{part}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is shown while an upload works.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::bed::Bed;
+
+#[tokio::test]
+async fn a_stall_is_told_every_ten_seconds() {
+    let bed = Bed::gated(|_: Moment, request: &Request| {
+        match request.operation == Operation::UploadPart && request.key.ends_with(".parquet") {
+            true => Verdict::Hold,
+            false => Verdict::Pass,
+        }
+    });
+    let bed = bed.await;
+    bed.feeds();
+    let mut child = bed.start(&["--progress", "json"]);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut before = 0.0;
+    for _ in 0..2 {
+        let line = lines.next_line().await.unwrap().unwrap();
+        let status: Value = serde_json::from_str(&line).unwrap();
+        let seconds = status["seconds"].as_f64().unwrap();
+        assert!(seconds - before > 5.0, "{line}");
+        before = seconds;
+        assert_eq!(status["total_bytes"], 6_446_893, "{line}");
+        // The two small files alone.
+        assert_eq!(status["items"], 2, "{line}");
+        assert!(status["bytes"].as_u64() < Some(200_000), "{line}");
+    }
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn retries_and_throttles_are_in_the_progress() {
+    let is_slowed = AtomicBool::new(false);
+    let slow = move |moment: Moment, request: &Request| {
+        let part = moment == Moment::Arrived && request.operation == Operation::UploadPart;
+        if part && !is_slowed.swap(true, Ordering::Relaxed) {
+            return Verdict::Answer {
+                status: 503,
+                code: "SlowDown",
+            };
+        }
+        Verdict::Pass
+    };
+    let bed = Bed::gated(slow).await;
+    bed.feeds();
+    let args = ["--run-id", "run-1", "--progress", "log"];
+    let shown = bed.run(&args).await.expect(0).stderr;
+    let progress = |line: &&str| line.ends_with(", 3 of 3 files, 1 retry, 1 throttle");
+    assert!(shown.lines().any(|line| progress(&line)), "{shown}");
+    assert!(shown.contains("INFO 6.1 MiB of 6.1 MiB, "), "{shown}");
+}
+
+#[tokio::test]
+async fn the_log_beside_bars_has_warnings_alone_unless_more_or_less_is_asked_for() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let mut run = 0;
+    let mut log = async |args: &[&str]| {
+        run += 1;
+        let id = format!("run-{run}");
+        let args = [&["--run-id", &id], args].concat();
+        bed.run(&args).await.expect(0).stderr
+    };
+    let here = "--endpoint-url=http://unused.invalid";
+    let bars = ["--progress", "bars"];
+    assert_eq!(log(&bars).await, "");
+    assert_eq!(log(&["--quiet"]).await, "");
+    assert!(log(&[]).await.contains("INFO S3 Upload: 6.05MB in "));
+    let verbose = log(&[&bars[..], &["-v"]].concat()).await;
+    let begin = verbose.lines().next().unwrap();
+    let (time, text) = begin.split_at(8);
+    assert!(time.parse::<jiff::civil::Time>().is_ok(), "{begin}");
+    assert_eq!(
+        text,
+        "  INFO the run begins; should it stop, the same command with `--run-id run-4` resumes it \
+         files=3 bytes=6446893"
+    );
+    // An error is said whatever is asked for.
+    let refused = bed.run(&["-q", here]).await.expect(1).stderr;
+    assert!(refused.starts_with("error: "), "{refused}");
+    bed.run(&["-q", "-v"]).await.expect(2);
+}
