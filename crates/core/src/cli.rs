@@ -63,7 +63,7 @@ pub struct CommonArgs {
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
     pub log_level: Option<String>,
-    /// Write the counters of every S3 operation, and how the command ended, to this file
+    /// Write the counters of S3 and MongoDB operations, and how the command ended, to this file
     #[arg(long, value_name = "FILE", global = true)]
     pub metrics_file: Option<PathBuf>,
     /// Form of the metrics file
@@ -102,7 +102,7 @@ pub enum LogFormat {
 /// What surrounds a pipeline.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Counts every S3 operation.
+    /// Counts every S3 operation and MongoDB command.
     pub metrics: Metrics,
     /// Is told how far the work has come.
     pub progress: Arc<dyn Progress>,

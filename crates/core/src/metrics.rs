@@ -1,6 +1,7 @@
-//! What every S3 operation cost: counted where the requests are sent, shown in the summary, in
-//! `--json`, in the manifest and in the metrics file.
+//! What every S3 operation and every MongoDB command cost: counted where they are sent, shown in the
+//! summary, in `--json`, in the manifest and in the metrics file.
 
+mod commands;
 mod emf;
 mod file;
 mod prometheus;
@@ -10,10 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use commands::{Commands, Moved};
 pub use file::MetricsFormat;
 use serde::{Deserialize, Serialize};
 
-/// The counters of one S3 operation, such as `UploadPart`.
+/// The counters of one S3 operation, such as `UploadPart`, or of one MongoDB command.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OperationMetrics {
     /// Attempts sent, retries included.
@@ -26,9 +28,12 @@ pub struct OperationMetrics {
     /// condition is honoured. They are no errors.
     #[serde(default)]
     pub expected: u64,
-    /// Failed attempts by class: an S3 error code, a status, `timeout` or `transport`.
+    /// Failed attempts by class: the server's error code, a status, `timeout` or `transport`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
+    /// Documents that were read or written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub documents: u64,
     /// Bytes of request bodies that were acknowledged.
     pub bytes_sent: u64,
     /// Bytes of response bodies that were read.
@@ -44,8 +49,11 @@ pub struct MetricsSnapshot {
     pub seconds: f64,
     /// The largest resident memory that the process had, where the system tells it.
     pub peak_memory_bytes: Option<u64>,
-    /// Counters by operation name.
+    /// Counters by the name of the S3 operation.
     pub operations: BTreeMap<String, OperationMetrics>,
+    /// Counters by the name of the MongoDB command.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, OperationMetrics>,
 }
 
 /// The counters of a running command; clones share them.
@@ -53,6 +61,7 @@ pub struct MetricsSnapshot {
 pub struct Metrics {
     start: Instant,
     operations: Arc<Mutex<BTreeMap<String, OperationMetrics>>>,
+    commands: Commands,
 }
 
 impl Default for Metrics {
@@ -60,6 +69,7 @@ impl Default for Metrics {
         Self {
             start: Instant::now(),
             operations: Arc::default(),
+            commands: Commands::default(),
         }
     }
 }
@@ -112,11 +122,18 @@ impl Metrics {
         operations.get(operation).is_some_and(|o| o.retries > 0)
     }
 
-    /// One counter, added up over all operations.
+    /// The counters of MongoDB's commands.
+    pub fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    /// One counter, added up over all operations and commands.
     pub(crate) fn total(&self, counter: fn(&OperationMetrics) -> u64) -> u64 {
         let operations = self.operations.lock();
         let operations = operations.unwrap_or_else(PoisonError::into_inner);
-        operations.values().map(counter).sum()
+        let of_s3: u64 = operations.values().map(counter).sum();
+        let of_mongodb: u64 = self.commands.snapshot().values().map(counter).sum();
+        of_s3 + of_mongodb
     }
 
     /// The counters as they stand now.
@@ -129,17 +146,18 @@ impl Metrics {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
+            commands: self.commands.snapshot(),
         }
     }
 }
 
 impl MetricsSnapshot {
-    /// Attempts that repeated an earlier one, over all operations.
+    /// Attempts that repeated an earlier one, over all S3 operations.
     pub fn retries(&self) -> u64 {
         self.operations.values().map(|o| o.retries).sum()
     }
 
-    /// Attempts sent, over all operations.
+    /// Attempts sent, over all S3 operations.
     pub fn requests(&self) -> u64 {
         self.operations.values().map(|o| o.requests).sum()
     }
@@ -154,6 +172,10 @@ impl MetricsSnapshot {
             )),
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The process's high-water mark of resident memory: `VmHWM` of proc(5), so Linux only.

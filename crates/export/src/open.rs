@@ -128,7 +128,8 @@ async fn database(
             .await
             .map_err(Failure::from)
     };
-    Ok(context.interrupt.or(connecting).await?.database(name))
+    let server = context.interrupt.or(connecting).await?;
+    Ok(server.counted_by(context.metrics.commands()).database(name))
 }
 
 /// The run that the settings name, if it has a plan.

@@ -117,7 +117,9 @@ pub(crate) async fn choose_run(
         let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
         let authorities = settings.s3.ca_bundle.as_deref();
         let server = Server::connect(&settings.mongo, authorities).await;
-        let database = server.map_err(Failure::from)?.database(&settings.database);
+        let server = server.map_err(Failure::from)?;
+        let server = server.counted_by(context.metrics.commands());
+        let database = server.database(&settings.database);
         anyhow::Ok(Chosen {
             store,
             run,

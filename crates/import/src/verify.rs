@@ -43,7 +43,9 @@ pub(crate) async fn verify(
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
         let run = choose(&store, folder, Some(id), false).await?;
         let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref()).await;
-        let database = server.map_err(Failure::from)?.database(&settings.database);
+        let server = server.map_err(Failure::from)?;
+        let server = server.counted_by(context.metrics.commands());
+        let database = server.database(&settings.database);
         verify_splits(&run, &database, settings, context).await
     };
     let verified = context.interrupt.or(verifying).await?;

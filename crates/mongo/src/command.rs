@@ -1,7 +1,10 @@
-//! Sends one raw command, bounded in time, and turns what goes wrong into an [`Error`].
+//! Sends one raw command, bounded in time, counts it, and turns what goes wrong into an [`Error`].
+
+use std::time::Instant;
 
 use bson::{Document, RawArray, RawDocument, RawDocumentBuf};
 use futures::StreamExt as _;
+use lob_core::metrics::Moved;
 use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
@@ -24,11 +27,33 @@ pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// Database and collection that it acts on.
     pub(crate) namespace: String,
+    /// Documents that it writes.
+    documents: u64,
 }
 
 impl Command {
     pub(crate) fn new(name: &'static str, namespace: String) -> Self {
-        Self { name, namespace }
+        Self {
+            name,
+            namespace,
+            documents: 0,
+        }
+    }
+
+    /// A command that writes so many documents.
+    pub(crate) fn writing(self, documents: usize) -> Self {
+        Self {
+            documents: documents as u64,
+            ..self
+        }
+    }
+
+    fn moved(&self, body: &RawDocumentBuf) -> Moved {
+        Moved {
+            documents: self.documents,
+            bytes_sent: body.as_bytes().len() as u64,
+            ..Moved::default()
+        }
     }
 
     pub(crate) fn invalid_reply(&self, reason: &str) -> Error {
@@ -43,9 +68,12 @@ impl Command {
 impl Database {
     /// Sends a command once. The reply is small: documents come through cursors.
     pub(crate) async fn run(&self, command: &Command, body: RawDocumentBuf) -> Result<Document> {
+        let (begin, sent) = (Instant::now(), command.moved(&body));
         let database = self.driver();
-        self.bounded(command, database.run_raw_command(body).into_future())
-            .await
+        let reply = database.run_raw_command(body).into_future();
+        let reply = self.bounded(command, reply).await;
+        self.count(command, begin, reply.as_ref().map(|_| sent));
+        reply
     }
 
     /// Sends a command once that may take hours: one that builds indexes or counts documents. It is
@@ -55,9 +83,11 @@ impl Database {
         command: &Command,
         body: RawDocumentBuf,
     ) -> Result<Document> {
-        let Command { name, namespace } = command;
+        let (begin, sent) = (Instant::now(), command.moved(&body));
         let reply = self.driver().run_raw_command(body).await;
-        reply.map_err(|e| Error::from_driver(&e, name, namespace, self.server.hosts()))
+        let reply = reply.map_err(|e| self.failed(command, &e));
+        self.count(command, begin, reply.as_ref().map(|_| sent));
+        reply
     }
 
     /// Reads documents, from where the connection string says (`readPreference`) and as current as
@@ -115,19 +145,31 @@ impl Database {
         if let Some(from) = from {
             cursor = cursor.selection_criteria(from);
         }
-        self.bounded(command, cursor.batch()).await
+        let begin = Instant::now();
+        let cursor = self.bounded(command, cursor.batch()).await;
+        if let Err(error) = &cursor {
+            self.count(command, begin, Err(error));
+        }
+        cursor
     }
 
-    /// The next reply with documents of a cursor that `command` opened, or `None` at its end.
+    /// The next reply with documents of a cursor that `command` opened, or `None` at its end. The
+    /// first one came when it was opened, and is counted here.
     pub(crate) async fn next_reply(
         &self,
         command: &Command,
         cursor: &mut RawBatchCursor,
     ) -> Result<Option<RawBatch>> {
         for _ in 0..EMPTY_REPLIES {
-            let reply = self
-                .bounded(command, async { cursor.next().await.transpose() })
-                .await?;
+            let begin = Instant::now();
+            let reply = self.bounded(command, async { cursor.next().await.transpose() });
+            let reply = reply.await;
+            match &reply {
+                Ok(Some(reply)) => self.count(command, begin, Ok(received(reply))),
+                Ok(None) => {}
+                Err(error) => self.count(command, begin, Err(error)),
+            }
+            let reply = reply?;
             let is_empty = |reply: &RawBatch| reply.doc_slices().is_ok_and(RawArray::is_empty);
             if !reply.as_ref().is_some_and(is_empty) {
                 return Ok(reply);
@@ -143,17 +185,38 @@ impl Database {
         reply: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T> {
         let timeout = self.server.operation_timeout;
-        let Command { name, namespace } = command;
         match tokio::time::timeout(timeout, reply).await {
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(e)) => Err(Error::from_driver(&e, name, namespace, self.server.hosts())),
+            Ok(reply) => reply.map_err(|e| self.failed(command, &e)),
             Err(_) => Err(Error::TimedOut {
-                command: name,
-                namespace: namespace.clone(),
+                command: command.name,
+                namespace: command.namespace.clone(),
                 timeout,
             }),
         }
     }
+
+    fn failed(&self, command: &Command, error: &mongodb::error::Error) -> Error {
+        Error::from_driver(error, command.name, &command.namespace, self.server.hosts())
+    }
+
+    /// Counts an attempt, however it ended.
+    fn count(&self, command: &Command, begin: Instant, done: Result<Moved, &Error>) {
+        let done = done.map_err(Error::class);
+        let commands = &self.server.commands;
+        commands.attempt(command.name, begin.elapsed(), done);
+    }
+}
+
+fn received(reply: &RawBatch) -> Moved {
+    let documents = reply.doc_slices();
+    documents.map_or_else(
+        |_| Moved::default(),
+        |documents| Moved {
+            documents: documents.into_iter().count() as u64,
+            bytes_received: documents.as_bytes().len() as u64,
+            ..Moved::default()
+        },
+    )
 }
 
 /// The documents of a cursor's reply, uncopied.

@@ -407,6 +407,28 @@ impl Error {
         }
     }
 
+    /// The command that failed for a reason that may pass.
+    pub(crate) fn command(&self) -> Option<&'static str> {
+        match self {
+            Self::TimedOut { command, .. }
+            | Self::ConnectionLost { command, .. }
+            | Self::Refused { command, .. }
+            | Self::WriteConcern { command, .. } => Some(command),
+            _ => None,
+        }
+    }
+
+    /// What a failed attempt is counted as.
+    pub(crate) fn class(&self) -> String {
+        match self {
+            Self::TimedOut { .. } => "timeout".to_owned(),
+            Self::Refused { source, .. } if source.name.is_empty() => source.code.to_string(),
+            Self::Refused { source, .. } => source.name.clone(),
+            Self::Unauthorized { .. } => "Unauthorized".to_owned(),
+            _ => "transport".to_owned(),
+        }
+    }
+
     /// The server's code, where the server answered with an error.
     pub(crate) fn code(&self) -> Option<i32> {
         match self {

@@ -73,7 +73,7 @@ impl Staging {
     }
 
     async fn insert_once(&self, batch: &InsertBatch) -> Result<()> {
-        let command = self.insert_command();
+        let command = self.insert_command().writing(batch.len());
         let replaced = || Error::Replaced {
             namespace: command.namespace.clone(),
         };

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use lob_core::metrics::Commands;
 
 use crate::error::{Error, Result};
 use crate::server::Server;
@@ -21,10 +22,12 @@ pub(crate) struct Pauses {
     /// From the first failure to the last attempt.
     patience: Duration,
     first_failure: Option<Instant>,
+    /// Counts what is repeated.
+    commands: Commands,
 }
 
 impl Pauses {
-    fn new(patience: Duration) -> Self {
+    fn new(patience: Duration, commands: Commands) -> Self {
         let growing = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(8))
@@ -34,6 +37,7 @@ impl Pauses {
             growing: growing.build(),
             patience,
             first_failure: None,
+            commands,
         }
     }
 
@@ -47,6 +51,9 @@ impl Pauses {
             .unwrap_or_default();
         tracing::warn!(%error, source, pause_ms = pause.as_millis(), "trying MongoDB again");
         tokio::time::sleep(pause).await;
+        if let Some(command) = error.command() {
+            self.commands.repeated(command);
+        }
         Ok(())
     }
 
@@ -63,7 +70,7 @@ impl Pauses {
 impl Server {
     /// The pauses of one thing that is tried again until the retry time-out.
     pub(crate) fn pauses(&self) -> Pauses {
-        Pauses::new(self.retry_timeout)
+        Pauses::new(self.retry_timeout, self.commands.clone())
     }
 
     /// Runs `attempt` until it succeeds, fails for a reason that will not go away, or the retry
@@ -90,7 +97,7 @@ mod tests {
     #[test]
     fn attempts_end_by_the_time_since_the_first_failure() {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        let mut pauses = Pauses::new(minutes(20));
+        let mut pauses = Pauses::new(minutes(20), Commands::default());
         let start = Instant::now();
         let at = |pauses: &mut Pauses, time| pauses.after_failure_at(start + time);
         assert!(at(&mut pauses, Duration::ZERO).unwrap() < Duration::from_millis(300));
@@ -102,6 +109,9 @@ mod tests {
         let last = at(&mut pauses, minutes(20) - Duration::from_millis(5));
         assert_eq!(last, Some(Duration::from_millis(5)));
         assert_eq!(at(&mut pauses, minutes(20)), None);
-        assert_eq!(Pauses::new(Duration::ZERO).after_failure_at(start), None);
+        assert_eq!(
+            Pauses::new(Duration::ZERO, Commands::default()).after_failure_at(start),
+            None
+        );
     }
 }

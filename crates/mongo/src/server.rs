@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf, rawdoc};
+use lob_core::metrics::Commands;
 use mongodb::Client;
 use mongodb::options::Tls;
 
@@ -36,6 +37,7 @@ pub struct Server {
     pub(crate) read_concern: ReadConcern,
     /// True to read what was written last, whatever the connection string says.
     pub(crate) reads_primary: bool,
+    pub(crate) commands: Commands,
     hosts: Arc<str>,
 }
 
@@ -66,6 +68,7 @@ impl Server {
             is_mongos: false,
             read_concern: ReadConcern::default(),
             reads_primary: false,
+            commands: Commands::default(),
             hosts,
         };
         let hello = server.hello().await.map_err(|error| match error {
@@ -93,6 +96,13 @@ impl Server {
             after: after.map(ClusterTime::from),
         };
         Ok(server)
+    }
+
+    /// The same server, whose commands from now on are counted by `commands`.
+    #[must_use]
+    pub fn counted_by(mut self, commands: &Commands) -> Self {
+        self.commands = commands.clone();
+        self
     }
 
     /// The hosts of the connection string, for messages.

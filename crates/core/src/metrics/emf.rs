@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::report::{COUNTERS, EndedCommand};
+use super::report::{EndedCommand, Service};
 
 const NAMESPACE: &str = "lob-tools";
 const LAST_SUCCESS: &str = "LastSuccessTimestamp";
@@ -24,13 +24,15 @@ pub(super) fn text(ended: &EndedCommand, now: Timestamp) -> String {
         .into_iter()
         .filter_map(|(name, unit, value)| Some((name, unit, value?)));
     let mut text = document(&[tool], metrics, now);
-    for (operation, metrics) in &snapshot.operations {
-        let counters = COUNTERS
-            .iter()
-            .map(|counter| (counter.cloudwatch, counter.unit, (counter.value)(metrics)));
-        let errors = metrics.errors.values().sum::<u64>() as f64;
-        let counters = counters.chain([("Errors", "Count", errors)]);
-        text += &document(&[tool, ("operation", operation)], counters, now);
+    for service in Service::ALL {
+        for (operation, metrics) in service.operations(snapshot) {
+            let counters = service
+                .counters()
+                .map(|counter| (counter.cloudwatch, counter.unit, (counter.value)(metrics)));
+            let errors = metrics.errors.values().sum::<u64>() as f64;
+            let counters = counters.chain([("Errors", "Count", errors)]);
+            text += &document(&[tool, ("operation", operation)], counters, now);
+        }
     }
     text
 }

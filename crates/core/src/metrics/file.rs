@@ -89,7 +89,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::metrics::Metrics;
+    use crate::metrics::{Metrics, Moved};
 
     fn snapshot() -> MetricsSnapshot {
         let metrics = Metrics::default();
@@ -99,6 +99,15 @@ mod tests {
         metrics.attempt("PutObject", true, second, None);
         metrics.sent("PutObject", 7);
         metrics.attempt("GetObject", false, second, None);
+        let commands = metrics.commands();
+        let moved = Moved {
+            documents: 3,
+            bytes_sent: 99,
+            ..Moved::default()
+        };
+        commands.attempt("insert", second, Err("timeout".to_owned()));
+        commands.repeated("insert");
+        commands.attempt("insert", second, Ok(moved));
         metrics.snapshot()
     }
 
@@ -119,6 +128,12 @@ mod tests {
             format!("lob_s3_throttles_total{{{labels}}} 1.0"),
             format!("lob_s3_sent_bytes_total{{{labels}}} 7.0"),
             format!("lob_s3_errors_total{{{labels},class=\"Slow\\\"\\\\\\nDown 1\"}} 1"),
+            "lob_mongodb_requests_total{tool=\"lob-upload\",operation=\"insert\"} 2.0".to_owned(),
+            "lob_mongodb_retries_total{tool=\"lob-upload\",operation=\"insert\"} 1.0".to_owned(),
+            "lob_mongodb_documents_total{tool=\"lob-upload\",operation=\"insert\"} 3.0".to_owned(),
+            "lob_mongodb_sent_bytes_total{tool=\"lob-upload\",operation=\"insert\"} 99.0".to_owned(),
+            "lob_mongodb_errors_total{tool=\"lob-upload\",operation=\"insert\",class=\"timeout\"} 1"
+                .to_owned(),
             "lob_exit_status{tool=\"lob-upload\"} 3.0".to_owned(),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");

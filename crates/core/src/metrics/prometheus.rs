@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use super::report::{COUNTERS, EndedCommand};
+use super::report::{EndedCommand, Service};
 
 const LAST_SUCCESS: &str = "lob_last_success_timestamp_seconds";
 
@@ -64,21 +64,26 @@ impl Collector for EndedCommand {
                 ConstGauge::new(value).encode(gauge.encode_family(&[tool])?)?;
             }
         }
-        for counter in COUNTERS {
-            let (name, help) = (counter.prometheus, counter.help);
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (operation, metrics) in &snapshot.operations {
-                let labels = [tool, ("operation", operation)];
-                let value = ConstCounter::new((counter.value)(metrics));
-                value.encode(family.encode_family(&labels)?)?;
+        for service in Service::ALL {
+            let operations = service.operations(snapshot);
+            let name = |counter: &str| format!("{}_{counter}", service.prefix());
+            for counter in service.counters() {
+                let (name, help) = (name(counter.prometheus), counter.help);
+                let mut family =
+                    encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+                for (operation, metrics) in operations {
+                    let labels = [tool, ("operation", operation)];
+                    let value = ConstCounter::new((counter.value)(metrics));
+                    value.encode(family.encode_family(&labels)?)?;
+                }
             }
-        }
-        let (name, help) = ("lob_s3_errors", "Attempts that failed, by class");
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (operation, metrics) in &snapshot.operations {
-            for (class, count) in &metrics.errors {
-                let labels = [tool, ("operation", operation), ("class", class)];
-                ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+            let (name, help) = (name("errors"), "Attempts that failed, by class");
+            let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            for (operation, metrics) in operations {
+                for (class, count) in &metrics.errors {
+                    let labels = [tool, ("operation", operation), ("class", class)];
+                    ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+                }
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! What a metrics file says of a command that has ended, in either format.
 
-use super::OperationMetrics;
-use crate::metrics::MetricsSnapshot;
+use std::collections::BTreeMap;
+
+use super::{MetricsSnapshot, OperationMetrics};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -13,9 +14,46 @@ pub(crate) struct EndedCommand {
     pub(crate) last_success: Option<f64>,
 }
 
+/// Whose operations are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    S3,
+    MongoDb,
+}
+
+impl Service {
+    pub(super) const ALL: [Self; 2] = [Self::S3, Self::MongoDb];
+
+    /// What the names of its metrics begin with.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::S3 => "lob_s3",
+            Self::MongoDb => "lob_mongodb",
+        }
+    }
+
+    pub(super) fn operations(
+        self,
+        snapshot: &MetricsSnapshot,
+    ) -> &BTreeMap<String, OperationMetrics> {
+        match self {
+            Self::S3 => &snapshot.operations,
+            Self::MongoDb => &snapshot.commands,
+        }
+    }
+
+    pub(super) fn counters(self) -> impl Iterator<Item = &'static Counter> {
+        COUNTERS
+            .iter()
+            .filter(move |counter| counter.only.is_none_or(|only| only == self))
+    }
+}
+
 /// One of the numbers of an operation.
 pub(super) struct Counter {
-    /// Its name without `_total`.
+    /// The service that alone has it, if not all have.
+    only: Option<Service>,
+    /// Its name without prefix and `_total`.
     pub(super) prometheus: &'static str,
     pub(super) help: &'static str,
     pub(super) cloudwatch: &'static str,
@@ -25,51 +63,66 @@ pub(super) struct Counter {
 }
 
 /// All of them but the errors, which have a class.
-pub(super) const COUNTERS: [Counter; 7] = [
+const COUNTERS: [Counter; 8] = [
     Counter {
-        prometheus: "lob_s3_requests",
+        only: None,
+        prometheus: "requests",
         help: "Attempts that were sent, retries included",
         cloudwatch: "Requests",
         unit: "Count",
         value: |o| o.requests as f64,
     },
     Counter {
-        prometheus: "lob_s3_retries",
+        only: None,
+        prometheus: "retries",
         help: "Attempts that repeated an earlier one",
         cloudwatch: "Retries",
         unit: "Count",
         value: |o| o.retries as f64,
     },
     Counter {
-        prometheus: "lob_s3_throttles",
+        only: Some(Service::S3),
+        prometheus: "throttles",
         help: "Attempts that were answered with a request to slow down",
         cloudwatch: "Throttles",
         unit: "Count",
         value: |o| o.throttles as f64,
     },
     Counter {
-        prometheus: "lob_s3_expected_answers",
+        only: Some(Service::S3),
+        prometheus: "expected_answers",
         help: "Answers other than success that were asked for, which are no errors",
         cloudwatch: "ExpectedAnswers",
         unit: "Count",
         value: |o| o.expected as f64,
     },
     Counter {
-        prometheus: "lob_s3_sent_bytes",
+        only: Some(Service::MongoDb),
+        prometheus: "documents",
+        help: "Documents that were read or written",
+        cloudwatch: "Documents",
+        unit: "Count",
+        value: |o| o.documents as f64,
+    },
+    Counter {
+        only: None,
+        prometheus: "sent_bytes",
         help: "Bytes of request bodies that were acknowledged",
         cloudwatch: "SentBytes",
         unit: "Bytes",
         value: |o| o.bytes_sent as f64,
     },
     Counter {
-        prometheus: "lob_s3_received_bytes",
+        only: None,
+        prometheus: "received_bytes",
         help: "Bytes of response bodies that were read",
         cloudwatch: "ReceivedBytes",
         unit: "Bytes",
         value: |o| o.bytes_received as f64,
     },
     Counter {
-        prometheus: "lob_s3_seconds",
+        only: None,
+        prometheus: "seconds",
         help: "Time spent in attempts, added up over those that ran at once",
         cloudwatch: "Seconds",
         unit: "Seconds",

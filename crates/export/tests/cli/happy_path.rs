@@ -88,7 +88,7 @@ async fn json_has_the_same_facts_for_machines() {
     );
     assert_eq!(
         keys(&result["metrics"]),
-        ["operations", "peak_memory_bytes", "seconds"]
+        ["commands", "operations", "peak_memory_bytes", "seconds"]
     );
     assert_eq!(result["documents"], 50);
     assert_eq!(
@@ -122,4 +122,18 @@ async fn a_clean_export_and_its_resumption_report_no_error() {
             assert_eq!(metrics.get("errors"), None, "{operation}: {metrics}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_read_from_mongodb_is_counted_by_command() {
+    let bed = Bed::new().await;
+    let output = succeeded(bed.export(&["--json"]).await);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let find = &result["metrics"]["commands"]["find"];
+    let of_find = |name: &str| find[name].as_u64().unwrap();
+    // Samples are read as well.
+    assert!(of_find("documents") >= 50, "{find}");
+    assert!(of_find("bytes_received") > 50 * 20, "{find}");
+    assert!(of_find("requests") >= 2, "{find}");
+    assert_eq!(find.get("errors"), None);
 }

@@ -257,7 +257,7 @@ async fn help_tells_every_flag() {
               What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
 
           --metrics-file <FILE>
-              Write the counters of every S3 operation, and how the command ended, to this file
+              Write the counters of S3 and MongoDB operations, and how the command ended, to this file
 
           --metrics-format <FORM>
               Form of the metrics file

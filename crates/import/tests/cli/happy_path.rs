@@ -64,6 +64,9 @@ async fn json_has_the_same_facts_for_machines() {
     );
     assert_eq!(text(&output.stderr), "");
     assert_eq!(bed.collections(), ["split_1_input"]);
+    let insert = &result["metrics"]["commands"]["insert"];
+    assert_eq!(insert["documents"], 20, "{insert}");
+    assert!(insert["bytes_sent"].as_u64() > Some(20 * 20), "{insert}");
 }
 
 /// Three runs whose names and times have another order, and one of another version.

@@ -1,12 +1,14 @@
 //! What passes by itself is waited for: by its code, or by the label that the server gives it.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use lob_mongo::Error;
+use lob_core::metrics::Commands;
+use lob_mongo::{Error, Server};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
-use crate::fixture::{Fixture, batch, disconnect, first, numbered, read};
+use crate::fixture::{Fixture, batch, disconnect, first, numbered, read, settings};
 
 const NAME: &str = "split_1_input";
 /// Locks and writes in the way, times that are over, members that do not answer, too many requests.
@@ -95,4 +97,39 @@ async fn a_drop_that_is_not_confirmed_in_time_is_repeated() {
     fixture.staging().await.drop().await.unwrap();
     let dropped = fixture.testkit().commands().into_iter();
     assert_eq!(dropped.filter(|command| command.name == "drop").count(), 2);
+}
+
+#[tokio::test]
+async fn every_command_is_counted_with_its_retries_documents_and_bytes() {
+    let is_answered = AtomicBool::new(false);
+    let fixture = Fixture::with_gate(move |moment: Moment, command: &Command| {
+        let is_find = moment == Moment::Arrived && command.name == "find";
+        match is_find && !is_answered.swap(true, Ordering::Relaxed) {
+            true => Verdict::Answer { code: 91 },
+            false => Verdict::Pass,
+        }
+    });
+    let fixture = fixture.await;
+    let documents = numbered(60);
+    let (testkit, name) = (fixture.testkit(), fixture.database.name());
+    testkit.load(name, NAME, documents.clone()).unwrap();
+    let commands = Commands::default();
+    let server = Server::connect(&settings(&testkit.uri()), None)
+        .await
+        .unwrap();
+    let database = server.counted_by(&commands).database(name);
+    let collection = database.collection(NAME).await.unwrap().unwrap();
+    let found = read(&collection).await.unwrap();
+    assert!(found == documents);
+
+    let counted = commands.snapshot();
+    let find = &counted["find"];
+    assert_eq!((find.documents, find.retries), (60, 1));
+    assert_eq!(find.errors["ShutdownInProgress"], 1);
+    // One that fails, one that opens the cursor, and further replies.
+    assert!(find.requests > 3, "{find:?}");
+    let bytes: usize = documents.iter().map(|d| d.as_bytes().len()).sum();
+    assert!(find.bytes_received > bytes as u64, "{find:?}");
+    // Whether the collection is there, and still the same in the end.
+    assert_eq!(counted["listCollections"].documents, 2);
 }

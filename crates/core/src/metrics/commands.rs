@@ -1,0 +1,56 @@
+//! What MongoDB's commands cost, by their names: counted where they are sent.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::OperationMetrics;
+
+/// Counters by command; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Commands(Arc<Mutex<BTreeMap<String, OperationMetrics>>>);
+
+/// What an attempt that succeeded moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moved {
+    /// Documents that were read or written.
+    pub documents: u64,
+    /// Bytes that were acknowledged.
+    pub bytes_sent: u64,
+    /// Bytes of documents that were read.
+    pub bytes_received: u64,
+}
+
+impl Commands {
+    /// Counts an attempt that took this long; an error is its class.
+    pub fn attempt(&self, command: &str, duration: Duration, done: Result<Moved, String>) {
+        self.update(command, |metrics| {
+            metrics.requests += 1;
+            metrics.seconds += duration.as_secs_f64();
+            match done {
+                Ok(moved) => {
+                    metrics.documents += moved.documents;
+                    metrics.bytes_sent += moved.bytes_sent;
+                    metrics.bytes_received += moved.bytes_received;
+                }
+                Err(class) => *metrics.errors.entry(class).or_default() += 1,
+            }
+        });
+    }
+
+    /// Counts that a command is sent again after a failure.
+    pub fn repeated(&self, command: &str) {
+        self.update(command, |metrics| metrics.retries += 1);
+    }
+
+    /// The counters as they stand now.
+    pub fn snapshot(&self) -> BTreeMap<String, OperationMetrics> {
+        let commands = self.0.lock();
+        commands.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn update(&self, command: &str, change: impl FnOnce(&mut OperationMetrics)) {
+        let mut commands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(commands.entry(command.to_owned()).or_default());
+    }
+}
