@@ -14,12 +14,10 @@ use crate::crc::Crc;
 use crate::failure::Failure;
 use crate::hash::{Md5, Md5Hasher, Sha256, Sha256Hasher};
 use crate::part_settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
+use crate::store::Bandwidth;
 
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
 const PERMIT_BYTES: u64 = 4096;
-
-/// A bound below this is a mistake: 0 for "none", or a number without its unit.
-const SLOWEST_BANDWIDTH: ByteSize = ByteSize(1024);
 
 /// How large parts are, and how many bytes of them may be in memory.
 #[derive(Debug, Clone)]
@@ -63,11 +61,7 @@ impl PartBudget {
                 "--buffer-size {buffer_size} cannot hold two parts of --part-size {part_size}"
             )));
         }
-        if let Some(slow) = settings.max_bandwidth.filter(|&b| b < SLOWEST_BANDWIDTH) {
-            return Err(Failure::usage(format!(
-                "--max-bandwidth {slow} is less than {SLOWEST_BANDWIDTH} per second"
-            )));
-        }
+        Bandwidth::of(settings.max_bandwidth)?;
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
         let pool = Pool {
             buffers: Mutex::default(),

@@ -24,7 +24,8 @@ pub struct PartSettings {
     /// Parts, and files of one request, that are sent at once over all files; fewer while the
     /// server asks for fewer.
     pub parts_in_flight: NonZeroUsize,
-    /// Bytes that are sent per second over all files; without it as many as will go.
+    /// Bytes that are sent, downloaded or read from MongoDB per second, over all files and each for
+    /// itself; without it as many as will go.
     pub max_bandwidth: Option<ByteSize>,
 }
 
@@ -57,7 +58,8 @@ pub struct PartArgs {
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_in_flight: Option<NonZeroUsize>,
-    /// Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
+    /// Bytes per second that are sent to S3, downloaded, and read from MongoDB, each over all files,
+    /// such as `50MiB` [default: no limit]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,

@@ -45,7 +45,7 @@ pub use error::StoreError;
 pub use error_kind::StoreErrorKind;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
-use self::bandwidth::Bandwidth;
+pub use self::bandwidth::Bandwidth;
 use crate::crc::Crc;
 use crate::flow::Flow;
 use crate::manifest::Verified;
@@ -171,6 +171,8 @@ pub struct Sending {
     flow: Flow,
     parts_in_flight: usize,
     bandwidth: Option<Bandwidth>,
+    /// The bound on what is downloaded.
+    received: Option<Bandwidth>,
     objects: ObjectSettings,
 }
 
@@ -181,7 +183,16 @@ impl Sending {
             flow: Flow::new(parts.parts_in_flight),
             parts_in_flight: parts.parts_in_flight.get(),
             bandwidth: parts.max_bandwidth.map(Bandwidth::new),
+            received: parts.max_bandwidth.map(Bandwidth::new),
             objects,
+        }
+    }
+
+    /// For whoever writes nothing, and downloads no more per second than this.
+    pub fn receiving(bandwidth: Option<Bandwidth>) -> Self {
+        Self {
+            received: bandwidth,
+            ..Self::default()
         }
     }
 }

@@ -9,7 +9,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::settings::Resolved;
-use lob_core::store::{Sending, Store, StoreError};
+use lob_core::store::{Bandwidth, Sending, Store, StoreError};
 use lob_mongo::{Database, Server};
 
 use crate::plan::{self, ExportPlan, TOOL};
@@ -129,7 +129,9 @@ async fn database(
             .map_err(Failure::from)
     };
     let server = context.interrupt.or(connecting).await?;
-    Ok(server.counted_by(context.metrics.commands()).database(name))
+    let server = server.counted_by(context.metrics.commands());
+    let bandwidth = Bandwidth::of(settings.parts.max_bandwidth)?;
+    Ok(server.paced_by(bandwidth).database(name))
 }
 
 /// The run that the settings name, if it has a plan.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use lob_core::byte_size::ByteSize;
 use lob_core::cli::{CommandLine, CommonArgs};
 use lob_core::failure::Failure;
 use lob_core::percent::Percent;
@@ -81,7 +82,7 @@ impl Args {
             given(serde_json::to_value(&flags.mongo))?,
         ];
         let has_meaning = |key: &String| {
-            ["split", "database", "collection_pattern"].contains(&key.as_str())
+            ["split", "database", "collection_pattern", "max_bandwidth"].contains(&key.as_str())
                 || shared.iter().any(|shared| shared.contains_key(key))
         };
         let typed = given(serde_json::to_value(flags))?;
@@ -171,6 +172,11 @@ pub struct Flags {
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_workers: Option<InsertWorkers>,
+    /// Bytes per second that are downloaded, and moved to or from MongoDB, such as `50MiB`
+    /// [default: no limit]
+    #[arg(long, value_name = "SIZE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bandwidth: Option<ByteSize>,
     /// Folder for data files while they are checked; one or two of them at a time
     /// [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]

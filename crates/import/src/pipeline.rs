@@ -10,7 +10,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
-use lob_core::store::{Sending, Store};
+use lob_core::store::{Bandwidth, Sending, Store};
 use lob_mongo::{BatchLimits, Database, Entries, Server};
 use uuid::Uuid;
 
@@ -113,12 +113,15 @@ pub(crate) async fn choose_run(
     let folder = settings.s3.runs_folder()?;
     settings.check_database()?;
     let choosing = async {
-        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
+        let sending = Sending::receiving(Bandwidth::of(settings.max_bandwidth)?);
+        let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
         let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
         let authorities = settings.s3.ca_bundle.as_deref();
         let server = Server::connect(&settings.mongo, authorities).await;
         let server = server.map_err(Failure::from)?;
-        let server = server.counted_by(context.metrics.commands());
+        let server = server
+            .counted_by(context.metrics.commands())
+            .paced_by(Bandwidth::of(settings.max_bandwidth)?);
         let database = server.database(&settings.database);
         anyhow::Ok(Chosen {
             store,

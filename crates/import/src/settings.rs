@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
@@ -41,6 +42,9 @@ pub(crate) struct ImportSettings {
     pub(crate) count_tolerance: CountTolerance,
     /// Insert commands that are under way at once.
     pub(crate) insert_workers: InsertWorkers,
+    /// Bytes that are downloaded, or moved to or from MongoDB per second, each for itself; without
+    /// it as many as will go.
+    pub(crate) max_bandwidth: Option<ByteSize>,
     /// Folder for data files while they are checked.
     pub(crate) spool_dir: PathBuf,
     /// How MongoDB is reached.
@@ -204,6 +208,7 @@ pub(crate) fn defaults() -> ImportSettings {
         legacy_ids: LegacyIds::ObjectId,
         count_tolerance: CountTolerance(0),
         insert_workers: InsertWorkers(4),
+        max_bandwidth: None,
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),
         write: WriteSettings::default(),

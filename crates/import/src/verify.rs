@@ -8,7 +8,7 @@ use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
-use lob_core::store::{Sending, Store};
+use lob_core::store::{Bandwidth, Sending, Store};
 use lob_mongo::{Database, Error, Server};
 use serde_json::json;
 
@@ -44,7 +44,9 @@ pub(crate) async fn verify(
         let run = choose(&store, folder, Some(id), false).await?;
         let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref()).await;
         let server = server.map_err(Failure::from)?;
-        let server = server.counted_by(context.metrics.commands());
+        let server = server
+            .counted_by(context.metrics.commands())
+            .paced_by(Bandwidth::of(settings.max_bandwidth)?);
         let database = server.database(&settings.database);
         verify_splits(&run, &database, settings, context).await
     };

@@ -68,7 +68,9 @@ impl Command {
 impl Database {
     /// Sends a command once. The reply is small: documents come through cursors.
     pub(crate) async fn run(&self, command: &Command, body: RawDocumentBuf) -> Result<Document> {
-        let (begin, sent) = (Instant::now(), command.moved(&body));
+        let sent = command.moved(&body);
+        self.server.wait_for(sent.bytes_sent).await;
+        let begin = Instant::now();
         let database = self.driver();
         let reply = database.run_raw_command(body).into_future();
         let reply = self.bounded(command, reply).await;
@@ -165,7 +167,11 @@ impl Database {
             let reply = self.bounded(command, async { cursor.next().await.transpose() });
             let reply = reply.await;
             match &reply {
-                Ok(Some(reply)) => self.count(command, begin, Ok(received(reply))),
+                Ok(Some(reply)) => {
+                    let received = received(reply);
+                    self.count(command, begin, Ok(received));
+                    self.server.wait_for(received.bytes_received).await;
+                }
                 Ok(None) => {}
                 Err(error) => self.count(command, begin, Err(error)),
             }

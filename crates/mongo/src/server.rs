@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf, rawdoc};
 use lob_core::metrics::Commands;
+use lob_core::store::Bandwidth;
 use mongodb::Client;
 use mongodb::options::Tls;
 
@@ -38,6 +39,8 @@ pub struct Server {
     /// True to read what was written last, whatever the connection string says.
     pub(crate) reads_primary: bool,
     pub(crate) commands: Commands,
+    /// The bound on what is read from it, or written to it.
+    pub(crate) bandwidth: Option<Bandwidth>,
     hosts: Arc<str>,
 }
 
@@ -69,6 +72,7 @@ impl Server {
             read_concern: ReadConcern::default(),
             reads_primary: false,
             commands: Commands::default(),
+            bandwidth: None,
             hosts,
         };
         let hello = server.hello().await.map_err(|error| match error {
@@ -103,6 +107,21 @@ impl Server {
     pub fn counted_by(mut self, commands: &Commands) -> Self {
         self.commands = commands.clone();
         self
+    }
+
+    /// The same server, of which documents are from now on read, and to which commands are sent, no
+    /// faster than this.
+    #[must_use]
+    pub fn paced_by(mut self, bandwidth: Option<Bandwidth>) -> Self {
+        self.bandwidth = bandwidth;
+        self
+    }
+
+    /// Waits until so many more bytes may be moved.
+    pub(crate) async fn wait_for(&self, bytes: u64) {
+        if let Some(bandwidth) = &self.bandwidth {
+            bandwidth.wait(bytes).await;
+        }
     }
 
     /// The hosts of the connection string, for messages.

@@ -153,7 +153,10 @@ impl Args {
             Some(Command::Cleanup(_)) => "cleanup",
         };
         let (typed, shared) = (given(self)?, given(&self.s3)?);
-        match typed.keys().find(|key| !shared.contains_key(*key)) {
+        let downloads = !matches!(self.command, Some(Command::Cleanup(_)));
+        let has_meaning =
+            |key: &str| shared.contains_key(key) || downloads && key == "max_bandwidth";
+        match typed.keys().find(|key| !has_meaning(key)) {
             None => Ok(()),
             Some(key) => Err(Failure::usage(format!(
                 "--{} is an option of an upload and has no meaning for `{command}`",
@@ -257,6 +260,7 @@ mod tests {
             "--source-dir d",
             "--include a*",
             "--sse AES256",
+            "--max-bandwidth 1MiB",
         ] {
             assert!(
                 parse(&format!("cleanup run-1 {option}")).is_err(),

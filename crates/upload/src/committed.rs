@@ -10,7 +10,7 @@ use lob_core::manifest::{
 };
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::{OpenRun, RunId, RunLocation};
-use lob_core::store::{Sending, Store, StoreError, StoreErrorKind};
+use lob_core::store::{Bandwidth, Sending, Store, StoreError, StoreErrorKind};
 
 use crate::plan::TOOL;
 use crate::settings::Settings;
@@ -32,7 +32,8 @@ impl CommittedRun {
         settings: &Settings,
         context: &Context,
     ) -> anyhow::Result<Self> {
-        let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
+        let sending = Sending::receiving(Bandwidth::of(settings.parts.max_bandwidth)?);
+        let connecting = Store::connect(&settings.s3, sending, &context.metrics);
         let store = context.interrupt.or(connecting).await?;
         let location = RunLocation::new(settings.s3.runs_folder()?, id);
         let reading = manifest(&store, &location);

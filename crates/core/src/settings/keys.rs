@@ -109,6 +109,8 @@ const KEYS: [(&str, &[&str]); 3] = [
             "insert_workers",
             "keep_previous",
             "legacy_ids",
+            "max_bandwidth",
+            "max_bandwidth",
             "max_shrink",
             "mongodb_connect_timeout",
             "mongodb_operation_timeout",

@@ -1,4 +1,5 @@
-//! A bound on the bytes that are sent per second, over all requests of a process.
+//! A bound on the bytes that are moved per second one way, over all requests of a process: sent to
+//! S3, downloaded, or read from MongoDB and written to it.
 //!
 //! A body is handed to the connection in slices, each when its bytes have come due, so that the
 //! link is used evenly and not in bursts of a part.
@@ -17,6 +18,10 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::byte_size::ByteSize;
+use crate::failure::Failure;
+
+/// A bound below this is a mistake: 0 for "none", or a number without its unit.
+const SLOWEST: ByteSize = ByteSize(1024);
 
 /// Slices of a second: how evenly the bytes flow.
 const SLICES_PER_SECOND: u32 = 20;
@@ -25,15 +30,39 @@ const MAX_SLICE: u32 = 256 << 10;
 
 /// A bound on bytes per second; clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Bandwidth {
+pub struct Bandwidth {
     limiter: Arc<DefaultDirectRateLimiter>,
     per_second: NonZeroU32,
     slice: NonZeroU32,
 }
 
 impl Bandwidth {
+    /// As `--max-bandwidth` says; `None` where it is not set.
+    ///
+    /// # Errors
+    /// Less than 1 KiB per second.
+    pub fn of(max_bandwidth: Option<ByteSize>) -> Result<Option<Self>, Failure> {
+        match max_bandwidth {
+            Some(slow) if slow < SLOWEST => Err(Failure::usage(format!(
+                "--max-bandwidth {slow} is less than {SLOWEST} per second"
+            ))),
+            set => Ok(set.map(Self::new)),
+        }
+    }
+
+    /// Waits until so many more bytes have come due.
+    pub async fn wait(&self, bytes: u64) {
+        let mut left = bytes;
+        while let Some(size) = NonZeroU32::new(u32::try_from(left).unwrap_or(u32::MAX)) {
+            let size = size.min(self.slice);
+            // A slice is never larger than the burst, so there is no other answer than yes.
+            let _ = self.limiter.until_n_ready(size).await;
+            left -= u64::from(size.get());
+        }
+    }
+
     /// At most `per_second` bytes, but one at least.
-    pub(crate) fn new(per_second: ByteSize) -> Self {
+    pub(super) fn new(per_second: ByteSize) -> Self {
         let per_second = u32::try_from(per_second.0).unwrap_or(u32::MAX);
         let per_second = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
         let slice = (per_second.get() / SLICES_PER_SECOND).clamp(1, MAX_SLICE);
@@ -121,5 +150,17 @@ mod tests {
         // All but the first slice wait for their time.
         assert!(begin.elapsed() >= Duration::from_millis(240));
         assert_eq!(bandwidth.time_for(500_000, 4), Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn bytes_of_any_number_come_due_at_the_pace_that_is_set() {
+        let bandwidth = Bandwidth::of(Some(ByteSize(1_000_000))).unwrap().unwrap();
+        let begin = Instant::now();
+        bandwidth.wait(0).await;
+        bandwidth.wait(200_000).await;
+        bandwidth.clone().wait(100_001).await;
+        assert!(begin.elapsed() >= Duration::from_millis(240));
+        assert!(Bandwidth::of(Some(ByteSize(1023))).is_err());
+        assert!(Bandwidth::of(None).unwrap().is_none());
     }
 }

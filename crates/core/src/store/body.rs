@@ -154,6 +154,9 @@ impl ObjectBody {
                     self.of_attempt.received(size);
                     self.of_download.received(size);
                     self.store.metrics.received("GetObject", size);
+                    if let Some(bandwidth) = &self.store.sending.received {
+                        bandwidth.wait(size).await;
+                    }
                     return Ok(Some(chunk));
                 }
                 Ok(Ok(None)) if remaining == 0 => return Ok(None),

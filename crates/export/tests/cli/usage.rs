@@ -199,7 +199,8 @@ async fn help_tells_every_flag() {
               Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
 
           --max-bandwidth <SIZE>
-              Bytes that are sent per second, over all files, such as `50MiB` [default: no limit]
+              Bytes per second that are sent to S3, downloaded, and read from MongoDB, each over all
+              files, such as `50MiB` [default: no limit]
 
     Objects:
           --storage-class <CLASS>

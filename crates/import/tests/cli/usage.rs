@@ -86,6 +86,10 @@ async fn help_tells_every_flag() {
           --insert-workers <COUNT>
               Insert commands that are under way at once [default: 4]
 
+          --max-bandwidth <SIZE>
+              Bytes per second that are downloaded, and moved to or from MongoDB, such as `50MiB`
+              [default: no limit]
+
           --spool-dir <DIR>
               Folder for data files while they are checked; one or two of them at a time [default: the
               system's temporary folder]
@@ -339,6 +343,7 @@ async fn every_setting_is_shown_with_its_origin() {
     insert_workers = 2  # file `lob.toml`
     keep_previous = false  # default
     legacy_ids = "object-id"  # default
+    # max_bandwidth = (not set)  # default
     max_shrink = "20%"  # default
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use lob_core::byte_size::ByteSize;
 use lob_core::metrics::Commands;
+use lob_core::store::Bandwidth;
 use lob_mongo::{Error, Server};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
@@ -132,4 +135,27 @@ async fn every_command_is_counted_with_its_retries_documents_and_bytes() {
     assert!(find.bytes_received > bytes as u64, "{find:?}");
     // Whether the collection is there, and still the same in the end.
     assert_eq!(counted["listCollections"].documents, 2);
+}
+
+#[tokio::test]
+async fn no_more_is_read_or_inserted_in_a_second_than_is_allowed() {
+    let mut fixture = Fixture::with(MongoOptions::default()).await;
+    let documents: Vec<_> = (0..60)
+        .map(|i| bson::rawdoc! { "_id": i, "text": "x".repeat(5000) })
+        .collect();
+    let (uri, name) = (fixture.testkit().uri(), fixture.database.name().to_owned());
+    let loaded = fixture.testkit().load(&name, NAME, documents.clone());
+    loaded.unwrap();
+    let bandwidth = Bandwidth::of(Some(ByteSize::b(1_000_000))).unwrap();
+    let server = Server::connect(&settings(&uri)).await.unwrap();
+    fixture.database = server.paced_by(bandwidth).database(&name);
+    let collection = fixture.find(NAME).await;
+    // 300 kB, of which the first slice goes at once.
+    let begin = Instant::now();
+    assert!(read(&collection).await.unwrap() == documents);
+    assert!(begin.elapsed() >= Duration::from_millis(240));
+    let staging = fixture.staging().await;
+    let begin = Instant::now();
+    staging.insert(&batch(&documents)).await.unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(240));
 }

@@ -247,3 +247,15 @@ async fn no_more_is_sent_in_a_second_than_is_allowed() {
     }
     assert_eq!(bed.server.open_uploads(BUCKET), []);
 }
+
+#[tokio::test]
+async fn no_more_is_downloaded_in_a_second_than_is_allowed() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    bed.upload(&[]).await.expect(0);
+    let begin = Instant::now();
+    let verify = ["--max-bandwidth", "4MiB", "verify", "run-1", "--full"];
+    bed.run(&verify).await.expect(0);
+    // 6.1 MiB, of which the first slice comes at once.
+    assert!(begin.elapsed() >= Duration::from_millis(1400));
+}
