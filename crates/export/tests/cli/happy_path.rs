@@ -137,3 +137,21 @@ async fn what_is_read_from_mongodb_is_counted_by_command() {
     assert!(of_find("requests") >= 2, "{find}");
     assert_eq!(find.get("errors"), None);
 }
+
+#[tokio::test]
+async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
+    let bed = Bed::new().await;
+    let begin = std::time::Instant::now();
+    let args = ["--json", "--max-bandwidth", "8KiB"];
+    let output = succeeded(bed.export(&args).await);
+    let seconds = begin.elapsed().as_secs_f64();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let find = &result["metrics"]["commands"]["find"];
+    let read = find["bytes_received"].as_f64().unwrap();
+    assert!(read > 4000.0, "{find}");
+    // But for the first slice of a twentieth.
+    assert!(
+        seconds >= read / 8192.0 - 0.06,
+        "{seconds} s for {read} bytes"
+    );
+}

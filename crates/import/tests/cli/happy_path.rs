@@ -172,3 +172,24 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
     hint: name a run with --run-id
     "#);
 }
+
+#[tokio::test]
+async fn an_import_downloads_and_inserts_no_more_in_a_second_than_is_allowed() {
+    let bed = Bed::new().await;
+    let args = ["--json", "--split", "1", "--max-bandwidth", "4KiB"];
+    let begin = std::time::Instant::now();
+    let output = bed.import(&args).await;
+    let seconds = begin.elapsed().as_secs_f64();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let inserted = result["metrics"]["commands"]["insert"]["bytes_sent"].as_f64();
+    let downloaded = result["bytes"].as_f64();
+    let moved = downloaded.unwrap().max(inserted.unwrap());
+    assert!(moved > 1000.0, "{result}");
+    // But for the first slice of a twentieth.
+    assert!(
+        seconds >= moved / 4096.0 - 0.06,
+        "{seconds} s for {moved} bytes"
+    );
+    let refused = bed.import(&["--max-bandwidth", "0"]).await;
+    assert_eq!(refused.status.code(), Some(2));
+}
