@@ -147,7 +147,7 @@ async fn no_more_is_read_or_inserted_in_a_second_than_is_allowed() {
     let loaded = fixture.testkit().load(&name, NAME, documents.clone());
     loaded.unwrap();
     let bandwidth = Bandwidth::of(Some(ByteSize::b(1_000_000))).unwrap();
-    let server = Server::connect(&settings(&uri)).await.unwrap();
+    let server = Server::connect(&settings(&uri), None).await.unwrap();
     fixture.database = server.paced_by(bandwidth).database(&name);
     let collection = fixture.find(NAME).await;
     // 300 kB, of which the first slice goes at once.
