@@ -9,6 +9,8 @@ mod display;
 mod logging;
 mod output;
 
+pub use logging::NOTICE;
+
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 //! One process goes all of it, or several share it: one plans, any number work, one commits.
 
 use lob_columns::{MalformedBson, WriteError};
-use lob_core::cli::{Context, Outcome};
+use lob_core::cli::{Context, NOTICE, Outcome};
 use lob_core::failure::{FAILS_AGAIN, Failure};
 use lob_core::part::PartBudget;
 use lob_core::part_settings::PartSettings;
@@ -98,7 +98,7 @@ async fn work_and_commit(
         "begins"
     };
     tracing::info!(
-        run = %id, splits = unfinished.plan.splits.len(),
+        target: NOTICE, run = %id, splits = unfinished.plan.splits.len(),
         "the run {begins}; should it stop, the same command with `--run-id {id}` resumes it"
     );
     export_ranges(unfinished, Worker::ALONE, settings, context).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lob_columns::Digest;
-use lob_core::cli::Context;
+use lob_core::cli::{Context, NOTICE};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::Work;
 use lob_core::run::RunId;
@@ -162,7 +162,8 @@ async fn stage_and_swap(
     mut opened: Vec<OpenSplit<'_>>,
 ) -> anyhow::Result<Vec<ImportedSplit>> {
     let interrupt = &loader.context.interrupt;
-    tracing::info!(run = %loader.run.id(), splits = opened.len(), "importing");
+    let (run, splits) = (loader.run.id(), opened.len());
+    tracing::info!(target: NOTICE, %run, splits, "importing");
     let left = || opened.iter().flat_map(|split| &split.left);
     loader.context.progress.begin(Work {
         bytes: Some(left().map(|file| file.size_bytes).sum()),

@@ -9,7 +9,7 @@ use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use crate::cluster_time::ClusterTime;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::id::invalid;
 use crate::server::Database;
 use crate::snapshot;
@@ -207,8 +207,13 @@ impl Database {
 
     /// Counts an attempt, however it ended.
     fn count(&self, command: &Command, begin: Instant, done: Result<Moved, &Error>) {
-        let done = done.map_err(Error::class);
         let commands = &self.server.commands;
+        // It is provoked on purpose alone: no insert of documents is of a wrong number.
+        let is_expected = |error: &Error| error.code() == Some(code::INVALID_LENGTH);
+        if done.as_ref().is_err_and(|error| is_expected(error)) {
+            return commands.expected(command.name, begin.elapsed());
+        }
+        let done = done.map_err(Error::class);
         commands.attempt(command.name, begin.elapsed(), done);
     }
 }

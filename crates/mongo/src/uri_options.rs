@@ -45,6 +45,8 @@ const UNCHECKED: Rule = Rule::Unused("true", "certificates are not checked for r
 const WRITES: &str = "--write-concern says who must have a write, in its journal";
 const WAITING: Rule = Rule::Unused("", "--write-concern-timeout says how long to wait");
 
+const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout says how long to wait");
+
 /// All options that the specification or the driver knows, in lower case.
 const OPTIONS: [(&str, Rule); 56] = [
     ("appname", Rule::Any),
@@ -90,14 +92,12 @@ const OPTIONS: [(&str, Rule); 56] = [
         Rule::Unused("false", "servers are looked for until the time is up"),
     ),
     ("slaveok", DEPRECATED),
-    ("sockettimeoutms", MILLISECONDS),
+    // The driver refuses to be made with it.
+    ("sockettimeoutms", PATIENCE),
     ("srvmaxhosts", Rule::Number(0, u32::MAX as i64)),
     ("srvservicename", Rule::Any),
     ("ssl", Rule::Protection),
-    (
-        "timeoutms",
-        Rule::Unused("", "--mongodb-operation-timeout says how long to wait"),
-    ),
+    ("timeoutms", PATIENCE),
     ("tls", Rule::Protection),
     ("tlsallowinvalidcertificates", Rule::Flag),
     (

@@ -1,7 +1,7 @@
 //! The way of the data: plan, read once and send, commit.
 
 use anyhow::Context as _;
-use lob_core::cli::{Context, Outcome};
+use lob_core::cli::{Context, NOTICE, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::part::PartBudget;
@@ -67,7 +67,7 @@ async fn send_and_commit(
         .sum();
     let count = examined.files.len() as u64;
     tracing::info!(
-        run = %id, files = count, bytes,
+        target: NOTICE, run = %id, files = count, bytes,
         "the run begins; should it stop, the same command with `--run-id {id}` resumes it"
     );
     context.progress.begin(Work {

@@ -96,11 +96,9 @@ fn missing(
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let message = format!(
-        "nothing is restored, because something else stands in its place:\n{}",
-        others.join("\n")
-    );
+    let message = "nothing is restored, because something else stands in its place:";
     Err(Failure::new(ExitStatus::Failed, message)
+        .with_details(others)
         .with_hint("restore the run into another folder")
         .into())
 }

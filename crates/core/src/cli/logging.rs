@@ -15,10 +15,14 @@ use super::{CommonArgs, LogFormat};
 use crate::failure::Failure;
 use crate::redact::{redact, redact_json};
 
+/// The target of what stands beside the bars as well, such as the id of a run that begins: whoever
+/// is stopped at once needs it to go on.
+pub const NOTICE: &str = "notice";
+
 /// Our own events from `info` on; of the libraries only what went wrong.
 const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
-                          lob_import=info,aws_config=error,hyper=error";
-const WARNINGS: &str = "warn,aws_config=error,hyper=error";
+                          lob_import=info,notice=info,aws_config=error,hyper=error";
+const WARNINGS: &str = "warn,notice=info,aws_config=error,hyper=error";
 const ERRORS: &str = "error";
 
 /// Starts the log of the process.

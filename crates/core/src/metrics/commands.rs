@@ -38,6 +38,15 @@ impl Commands {
         });
     }
 
+    /// Counts an attempt that took this long and was refused as it was meant to be.
+    pub fn expected(&self, command: &str, duration: Duration) {
+        self.update(command, |metrics| {
+            metrics.requests += 1;
+            metrics.seconds += duration.as_secs_f64();
+            metrics.expected += 1;
+        });
+    }
+
     /// Counts that a command is sent again after a failure.
     pub fn repeated(&self, command: &str) {
         self.update(command, |metrics| metrics.retries += 1);

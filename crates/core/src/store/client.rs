@@ -108,9 +108,8 @@ pub(super) async fn build(
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
-    if let Some(endpoint) = &endpoint {
-        config = config.endpoint_url(endpoint.expose());
-    }
+    // Also where it is none: an empty variable would count as one.
+    config.set_endpoint_url(endpoint.map(|url| url.expose().to_owned()));
     Ok((Client::from_conf(config.build()), region.to_string()))
 }
 

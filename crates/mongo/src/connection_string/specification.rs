@@ -314,7 +314,7 @@ const TAKEN: [&str; 7] = [
 ];
 
 /// Where we do otherwise than the specification: what becomes of it here, and why.
-const DIFFERENCES: [(Fate, &str, &str); 12] = [
+const DIFFERENCES: [(Fate, &str, &str); 13] = [
     (
         Refused,
         "mongodb://ann@db.test/?authMechanism=GSSAPI",
@@ -353,6 +353,11 @@ const DIFFERENCES: [(Fate, &str, &str); 12] = [
     (
         Warned,
         "mongodb://db.test/?timeoutMS=5",
+        "the driver does not have it",
+    ),
+    (
+        Warned,
+        "mongodb://db.test/?socketTimeoutMS=7500",
         "the driver does not have it",
     ),
     (

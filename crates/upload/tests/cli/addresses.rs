@@ -150,3 +150,17 @@ async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
     let told = "does not speak TLS";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
 }
+
+#[tokio::test]
+async fn an_empty_variable_is_no_endpoint() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let mut command = bed.command(&["--run-id", "run-1"]);
+    command
+        .env("AWS_ENDPOINT_URL", "")
+        .env("AWS_ENDPOINT_URL_S3", "")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9");
+    let failed = finish(command.spawn().unwrap()).await.expect(1);
+    assert!(failed.stderr.contains("proxy"), "{}", failed.stderr);
+    assert!(!failed.stderr.contains("endpoint ``"), "{}", failed.stderr);
+}
