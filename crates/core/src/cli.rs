@@ -142,8 +142,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// A summary of what was done, line by line for people, and the same for machines. That it cannot be printed
-    /// undoes nothing and is no failure.
+    /// A summary of what was done, line by line for people, and the same for machines. That it
+    /// cannot be printed undoes nothing and is no failure.
     pub fn new(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             lines,

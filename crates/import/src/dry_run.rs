@@ -7,7 +7,7 @@ use lob_core::cli::{Context, Outcome};
 use lob_mongo::{Entries, ExistingTarget};
 use serde_json::{Value, json};
 
-use crate::pipeline::{Chosen, choose_run, select};
+use crate::choose::{Chosen, choose};
 use crate::settings::ImportSettings;
 use crate::targets::{self, Existing, PlannedSplit};
 
@@ -20,8 +20,10 @@ pub(crate) async fn dry_run(
     latest: bool,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let Chosen { run, database, .. } = choose_run(settings, latest, context).await?;
-    let splits = select(&run, &settings.split)?;
+    settings.check_database()?;
+    let chosen = choose(settings, settings.run_id.as_ref(), latest, context).await?;
+    let Chosen { run, database, .. } = chosen;
+    let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let (id, hash) = (run.location.id(), &run.manifest_hash);
     let looking = targets::look(&entries, settings, id, hash, &splits);

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod choose;
 mod decode;
 mod dry_run;
 mod fetch;

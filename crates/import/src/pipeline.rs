@@ -10,19 +10,17 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::Work;
 use lob_core::run::RunId;
 use lob_core::split_selection::SplitSelection;
-use lob_core::store::{Bandwidth, Sending, Store};
-use lob_mongo::{BatchLimits, Database, Entries, Server};
+use lob_mongo::{BatchLimits, Entries};
 use uuid::Uuid;
 
 use crate::check::check;
+use crate::choose::{Chosen, choose};
 use crate::fetch::check_folder;
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
 use crate::presence::{Missing, missing};
 use crate::room;
-use crate::runs::{ChosenRun, choose};
 use crate::settings::ImportSettings;
-use crate::splits::Split;
 use crate::targets;
 
 /// Documents that expire in this time are warned of.
@@ -60,14 +58,15 @@ pub(crate) async fn import(
     context: &Context,
 ) -> anyhow::Result<Imported> {
     let limits = BatchLimits::new(&settings.write).map_err(Failure::from)?;
+    settings.check_database()?;
     check_folder(&settings.spool_dir)?;
 
     let Chosen {
         store,
         run,
         database,
-    } = choose_run(settings, latest, context).await?;
-    let splits = select(&run, &settings.split)?;
+    } = choose(settings, settings.run_id.as_ref(), latest, context).await?;
+    let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let opening = async {
         let (id, hash) = (run.location.id(), &run.manifest_hash);
@@ -95,66 +94,6 @@ pub(crate) async fn import(
         database: database.name().to_owned(),
         splits: imported,
     })
-}
-
-/// A run, where it is, and where it goes.
-pub(crate) struct Chosen {
-    pub(crate) store: Store,
-    pub(crate) run: ChosenRun,
-    pub(crate) database: Database,
-}
-
-/// Chooses the run and reaches the servers.
-pub(crate) async fn choose_run(
-    settings: &ImportSettings,
-    latest: bool,
-    context: &Context,
-) -> anyhow::Result<Chosen> {
-    let folder = settings.s3.runs_folder()?;
-    settings.check_database()?;
-    let choosing = async {
-        let sending = Sending::receiving(Bandwidth::of(settings.max_bandwidth)?);
-        let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
-        let run = choose(&store, folder, settings.run_id.as_ref(), latest).await?;
-        let authorities = settings.s3.ca_bundle.as_deref();
-        let server = Server::connect(&settings.mongo, authorities).await;
-        let server = server.map_err(Failure::from)?;
-        let server = server
-            .counted_by(context.metrics.commands())
-            .paced_by(Bandwidth::of(settings.max_bandwidth)?);
-        let database = server.database(&settings.database);
-        anyhow::Ok(Chosen {
-            store,
-            run,
-            database,
-        })
-    };
-    context.interrupt.or(choosing).await
-}
-
-/// The splits of the manifest that are asked for.
-pub(crate) fn select<'a>(
-    run: &'a ChosenRun,
-    selection: &SplitSelection,
-) -> anyhow::Result<Vec<&'a Split>> {
-    let all = &run.splits;
-    let Some(wanted) = selection.numbers() else {
-        return Ok(all.iter().collect());
-    };
-    if let Some(missing) = wanted
-        .iter()
-        .find(|id| all.iter().all(|s| s.split_id != **id))
-    {
-        let existing: Vec<_> = all.iter().map(|split| split.split_id.to_string()).collect();
-        let message = format!("run `{}` has no split {missing}", run.location.id());
-        return Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint(format!("it has the splits {}", existing.join(", ")))
-            .into());
-    }
-    Ok(all
-        .iter()
-        .filter(|split| wanted.contains(&split.split_id))
-        .collect())
 }
 
 async fn stage_and_swap(

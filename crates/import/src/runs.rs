@@ -6,6 +6,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
 use lob_core::run::{Prefix, RunId, RunLocation, latest_export, read_manifest};
+use lob_core::split_selection::SplitSelection;
 use lob_core::store::{Store, StoreErrorKind};
 
 use crate::legacy;
@@ -18,6 +19,30 @@ pub(crate) struct ChosenRun {
     pub(crate) splits: Vec<Split>,
     /// The hash of the manifest's bytes: what an import is an import of.
     pub(crate) manifest_hash: Sha256,
+}
+
+impl ChosenRun {
+    /// The splits of the manifest that are asked for.
+    pub(crate) fn select(&self, selection: &SplitSelection) -> anyhow::Result<Vec<&Split>> {
+        let all = &self.splits;
+        let Some(wanted) = selection.numbers() else {
+            return Ok(all.iter().collect());
+        };
+        if let Some(missing) = wanted
+            .iter()
+            .find(|id| all.iter().all(|s| s.split_id != **id))
+        {
+            let existing: Vec<_> = all.iter().map(|split| split.split_id.to_string()).collect();
+            let message = format!("run `{}` has no split {missing}", self.location.id());
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint(format!("it has the splits {}", existing.join(", ")))
+                .into());
+        }
+        Ok(all
+            .iter()
+            .filter(|split| wanted.contains(&split.split_id))
+            .collect())
+    }
 }
 
 /// A manifest by who wrote it.

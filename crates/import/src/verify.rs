@@ -8,14 +8,13 @@ use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
-use lob_core::store::{Bandwidth, Sending, Store};
-use lob_mongo::{Database, Error, Server};
+use lob_mongo::{Database, Error};
 use serde_json::json;
 
 use crate::check::{READ_AHEAD, read_back};
+use crate::choose::{Chosen, choose};
 use crate::decode::Documents;
-use crate::pipeline::select;
-use crate::runs::{ChosenRun, choose};
+use crate::runs::ChosenRun;
 use crate::settings::ImportSettings;
 use crate::splits::Split;
 
@@ -38,18 +37,8 @@ pub(crate) async fn verify(
     settings: &ImportSettings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let verifying = async {
-        let folder = settings.s3.runs_folder()?;
-        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let run = choose(&store, folder, Some(id), false).await?;
-        let server = Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref()).await;
-        let server = server.map_err(Failure::from)?;
-        let server = server
-            .counted_by(context.metrics.commands())
-            .paced_by(Bandwidth::of(settings.max_bandwidth)?);
-        let database = server.database(&settings.database);
-        verify_splits(&run, &database, settings, context).await
-    };
+    let Chosen { run, database, .. } = choose(settings, Some(id), false, context).await?;
+    let verifying = verify_splits(&run, &database, settings, context);
     let verified = context.interrupt.or(verifying).await?;
     Ok(outcome(id, settings, &verified, context))
 }
@@ -60,7 +49,7 @@ async fn verify_splits(
     settings: &ImportSettings,
     context: &Context,
 ) -> anyhow::Result<Vec<VerifiedSplit>> {
-    let splits = select(run, &settings.split)?;
+    let splits = run.select(&settings.split)?;
     context.progress.begin(Work {
         bytes: None,
         items: Some(splits.iter().map(|split| split.num_documents).sum()),

@@ -47,7 +47,7 @@ pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::replica_set::Deployment;
 pub use self::version::MongoVersion;
 
-use self::catalog::{Entry, Namespace};
+use self::catalog::{Collection, Entry, Namespace};
 use self::connection::{Shared, serve};
 use self::order::Key;
 use self::replica_set::{Addresses, Member};
@@ -219,12 +219,9 @@ impl MongoServer {
         collection: &str,
         documents: impl IntoIterator<Item = RawDocumentBuf>,
     ) -> Result<(), LoadError> {
-        let namespace = Namespace::new(database, collection);
-        let mut server = self.shared.server();
-        let found = server.catalog.find_or_create(&namespace, None);
-        let found = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
-        let of_shard = found.second_shard.get_or_insert_default();
-        store(of_shard, documents)
+        self.store(database, collection, documents, |found| {
+            found.second_shard.get_or_insert_default()
+        })
     }
 
     /// Stores documents verbatim, bypassing everything that an insert checks or changes; creates the
@@ -239,25 +236,32 @@ impl MongoServer {
         collection: &str,
         documents: impl IntoIterator<Item = RawDocumentBuf>,
     ) -> Result<(), LoadError> {
+        self.store(database, collection, documents, |found| {
+            &mut found.documents
+        })
+    }
+
+    /// Stores documents in a part of a collection, which is created if need be.
+    fn store(
+        &self,
+        database: &str,
+        collection: &str,
+        documents: impl IntoIterator<Item = RawDocumentBuf>,
+        part: impl FnOnce(&mut Collection) -> &mut BTreeMap<Key, Bytes>,
+    ) -> Result<(), LoadError> {
         let namespace = Namespace::new(database, collection);
         let mut server = self.shared.server();
         let found = server.catalog.find_or_create(&namespace, None);
         let found = found.map_err(|_| LoadError::NotACollection(namespace.to_string()))?;
-        store(&mut found.documents, documents)
+        let stored = part(found);
+        for (index, document) in documents.into_iter().enumerate() {
+            let document = document.into_bytes();
+            element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
+            let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
+            stored.insert(Key::from(id), document.into());
+        }
+        Ok(())
     }
-}
-
-fn store(
-    stored: &mut BTreeMap<Key, Bytes>,
-    documents: impl IntoIterator<Item = RawDocumentBuf>,
-) -> Result<(), LoadError> {
-    for (index, document) in documents.into_iter().enumerate() {
-        let document = document.into_bytes();
-        element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
-        let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
-        stored.insert(Key::from(id), document.into());
-    }
-    Ok(())
 }
 
 impl Drop for MongoServer {

@@ -56,6 +56,19 @@ const TOO_OLD: &str =
     "this server cannot be used: it does not know a command, or a field of it, that is needed";
 const OLD_NAMES: &str = "MongoDB 5.0 and newer take field names that begin with `$` or hold `.`: \
     import into one of them";
+const ATLAS_LIMIT: &str = "this is a limit of the Atlas cluster: see its metrics and its tier";
+const NO_MEMORY: &str = "the server has not enough memory for this query";
+const BAD_NAME: &str =
+    "check --database and --collection-pattern: the server does not take this name";
+const VALIDATED: &str = "the collection has a validator that these documents do not pass";
+const VIEW: &str = "choose other splits with --split: a view has no documents of its own";
+const NO_SUCH_CONCERN: &str =
+    "the replica set has no write concern of this name: check --write-concern";
+const TOO_FEW_MEMBERS: &str = "the replica set has too few members for this --write-concern";
+const READ_CONCERN: &str =
+    "the server does not take the readConcernLevel of MONGODB_URI or --mongodb-uri";
+const API_VERSION: &str = "take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri";
+const WANTS_TLS: &str = "the server asks for TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
 
 /// The codes that say more than that the server refuses. What is not here never passes.
 const MEANINGS: [(i32, Meaning); 46] = [
@@ -94,19 +107,10 @@ const MEANINGS: [(i32, Meaning); 46] = [
     (16500, Meaning::Interrupted),
     // A full disk, of a server and of an Atlas cluster.
     (14031, Meaning::Blocked(NO_ROOM)),
-    (
-        8000,
-        Meaning::Blocked("this is a limit of the Atlas cluster: see its metrics and its tier"),
-    ),
+    (8000, Meaning::Blocked(ATLAS_LIMIT)),
     // Memory for one query.
-    (
-        146,
-        Meaning::Blocked("the server has not enough memory for this query"),
-    ),
-    (
-        292,
-        Meaning::Blocked("the server has not enough memory for this query"),
-    ),
+    (146, Meaning::Blocked(NO_MEMORY)),
+    (292, Meaning::Blocked(NO_MEMORY)),
     // An older server, or one that is compatible only in part.
     (COMMAND_NOT_FOUND, Meaning::Never(TOO_OLD)),
     (115, Meaning::Never(TOO_OLD)),
@@ -115,47 +119,16 @@ const MEANINGS: [(i32, Meaning); 46] = [
     (40415, Meaning::Never(TOO_OLD)),
     (52, Meaning::Never(OLD_NAMES)),
     (57, Meaning::Never(OLD_NAMES)),
-    (
-        73,
-        Meaning::Never(
-            "check --database and --collection-pattern: the server does not take this name",
-        ),
-    ),
-    (
-        121,
-        Meaning::Never("the collection has a validator that these documents do not pass"),
-    ),
-    (
-        166,
-        Meaning::Never("choose other splits with --split: a view has no documents of its own"),
-    ),
+    (73, Meaning::Never(BAD_NAME)),
+    (121, Meaning::Never(VALIDATED)),
+    (166, Meaning::Never(VIEW)),
     // The options of the connection string.
-    (
-        79,
-        Meaning::Never("the replica set has no write concern of this name: check --write-concern"),
-    ),
-    (
-        100,
-        Meaning::Never("the replica set has too few members for this --write-concern"),
-    ),
-    (
-        148,
-        Meaning::Never(
-            "the server does not take the readConcernLevel of MONGODB_URI or --mongodb-uri",
-        ),
-    ),
-    (
-        322,
-        Meaning::Never("take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri"),
-    ),
-    (
-        323,
-        Meaning::Never("take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri"),
-    ),
-    (
-        386,
-        Meaning::Never("the server asks for TLS: add `tls=true` to MONGODB_URI or --mongodb-uri"),
-    ),
+    (79, Meaning::Never(NO_SUCH_CONCERN)),
+    (100, Meaning::Never(TOO_FEW_MEMBERS)),
+    (148, Meaning::Never(READ_CONCERN)),
+    (322, Meaning::Never(API_VERSION)),
+    (323, Meaning::Never(API_VERSION)),
+    (386, Meaning::Never(WANTS_TLS)),
 ];
 
 /// Whether a command that was answered with these labels may be sent again.

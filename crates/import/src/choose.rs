@@ -1,0 +1,48 @@
+//! The begin of every command that works on one run: the run is chosen, and both servers are reached.
+
+use lob_core::cli::Context;
+use lob_core::failure::Failure;
+use lob_core::run::RunId;
+use lob_core::store::{Bandwidth, Sending, Store};
+use lob_mongo::{Database, Server};
+
+use crate::runs::{self, ChosenRun};
+use crate::settings::ImportSettings;
+
+/// A run, where it is, and where it goes.
+pub(crate) struct Chosen {
+    pub(crate) store: Store,
+    pub(crate) run: ChosenRun,
+    pub(crate) database: Database,
+}
+
+/// Chooses the run `id`, or the latest, and reaches the servers.
+///
+/// # Errors
+/// No run; a run that is not what it should be; the servers'.
+pub(crate) async fn choose(
+    settings: &ImportSettings,
+    id: Option<&RunId>,
+    latest: bool,
+    context: &Context,
+) -> anyhow::Result<Chosen> {
+    let folder = settings.s3.runs_folder()?;
+    let choosing = async {
+        let sending = Sending::receiving(Bandwidth::of(settings.max_bandwidth)?);
+        let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
+        let run = runs::choose(&store, folder, id, latest).await?;
+        let authorities = settings.s3.ca_bundle.as_deref();
+        let server = Server::connect(&settings.mongo, authorities).await;
+        let server = server
+            .map_err(Failure::from)?
+            .counted_by(context.metrics.commands())
+            .paced_by(Bandwidth::of(settings.max_bandwidth)?);
+        let database = server.database(&settings.database);
+        anyhow::Ok(Chosen {
+            store,
+            run,
+            database,
+        })
+    };
+    context.interrupt.or(choosing).await
+}
