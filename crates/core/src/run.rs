@@ -4,8 +4,8 @@
 //! claims the run id; the manifest is written after everything else was proved.
 
 mod attest;
-mod exports;
 mod id;
+mod latest;
 mod leftovers;
 mod plan;
 mod probe;
@@ -15,8 +15,8 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
-pub use exports::{ExportSummary, Listed, latest_export, list_exports};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
+pub use latest::{ExportSummary, Listed, Summary, UploadSummary, latest_run, list_runs};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan};
 pub use published::{committed_runs, read_manifest};

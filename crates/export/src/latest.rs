@@ -7,7 +7,7 @@ use std::io::Read;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
-use lob_core::run::{RunLocation, latest_export, read_manifest};
+use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
 use lob_core::store::{Sending, Store};
 use serde_json::json;
 
@@ -29,7 +29,7 @@ pub(crate) async fn latest(
     let finding = async {
         let folder = settings.s3.runs_folder()?;
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let (id, summary) = latest_export(&store, &folder, WAY_OUT).await?;
+        let (id, summary): (_, ExportSummary) = latest_run(&store, &folder, WAY_OUT).await?;
         let run = RunLocation::new(folder, id);
         let is_legacy = summary.is_legacy;
         let read = move |manifest: &mut dyn Read| splits(is_legacy, manifest);

@@ -22,7 +22,7 @@ mod targets;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};
-use lob_core::run::list_exports;
+use lob_core::run::list_runs;
 use lob_core::settings::{Sources, resolve};
 use lob_core::store::{Sending, Store};
 
@@ -54,7 +54,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         let folder = settings.s3.runs_folder()?;
         let listed = async {
             let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-            let listed = list_exports(&store, &folder).await?;
+            let listed = list_runs(&store, &folder).await?;
             anyhow::Ok(summary::runs(&store.url(&folder.folder()), &listed))
         };
         return context.interrupt.or(listed).await;

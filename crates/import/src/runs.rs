@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
-use lob_core::run::{Prefix, RunId, RunLocation, latest_export, read_manifest};
+use lob_core::run::{ExportSummary, Prefix, RunId, RunLocation, latest_run, read_manifest};
 use lob_core::split_selection::SplitSelection;
 use lob_core::store::{Store, StoreErrorKind};
 
@@ -106,9 +106,9 @@ pub(crate) async fn choose(
 ) -> anyhow::Result<ChosenRun> {
     let id = match id {
         _ if latest => {
-            latest_export(store, &folder, "name a run with --run-id")
-                .await?
-                .0
+            let way_out = "name a run with --run-id";
+            let (id, _): (_, ExportSummary) = latest_run(store, &folder, way_out).await?;
+            id
         }
         Some(id) => id.clone(),
         None => {

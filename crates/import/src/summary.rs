@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::redact::redact;
-use lob_core::run::{Listed, RunId};
+use lob_core::run::{ExportSummary, Listed, RunId};
 use serde_json::json;
 
 use crate::pipeline::Imported;
@@ -59,7 +59,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
 }
 
 /// The list of the runs below `url`, the latest last.
-pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
+pub(crate) fn runs(url: &str, listed: &[(RunId, Listed<ExportSummary>)]) -> Outcome {
     let mut lines = Vec::new();
     if listed.is_empty() {
         lines.push(format!("there is no run below `{url}`"));
@@ -67,7 +67,7 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed)]) -> Outcome {
     let mut entries = Vec::new();
     for (id, listed) in listed {
         let error = match listed {
-            Listed::Export(manifest) => {
+            Listed::Own(manifest) => {
                 lines.push(format!(
                     "{id}  {:.0}  {} splits  {} documents{}",
                     manifest.export_timestamp,

@@ -102,6 +102,8 @@ pub enum Command {
     /// What is there already is proved and not fetched again, so a restore that was stopped goes on
     /// with the same command; nothing that has other content is overwritten.
     Restore(RestoreArgs),
+    /// Name the latest committed run, and where its files are
+    Latest(LatestArgs),
     /// List what a run left unfinished: multipart uploads that take space and cost money
     Cleanup(CleanupArgs),
 }
@@ -128,6 +130,14 @@ pub struct RestoreArgs {
     pub directory: PathBuf,
 }
 
+/// The command line of `lob-upload latest`.
+#[derive(Debug, clap::Args)]
+pub struct LatestArgs {
+    /// Print the s3:// addresses of the files and nothing else, one a line
+    #[arg(long)]
+    pub print_uri: bool,
+}
+
 /// The command line of `lob-upload cleanup`.
 #[derive(Debug, clap::Args)]
 pub struct CleanupArgs {
@@ -150,10 +160,11 @@ impl Args {
             None => return Ok(()),
             Some(Command::Verify(_)) => "verify",
             Some(Command::Restore(_)) => "restore",
+            Some(Command::Latest(_)) => "latest",
             Some(Command::Cleanup(_)) => "cleanup",
         };
         let (typed, shared) = (given(self)?, given(&self.s3)?);
-        let downloads = !matches!(self.command, Some(Command::Cleanup(_)));
+        let downloads = matches!(self.command, Some(Command::Verify(_) | Command::Restore(_)));
         let has_meaning =
             |key: &str| shared.contains_key(key) || downloads && key == "max_bandwidth";
         match typed.keys().find(|key| !has_meaning(key)) {

@@ -10,6 +10,7 @@ mod dry_run;
 mod fault;
 mod footer;
 mod freeze;
+mod latest;
 mod manifest;
 mod open;
 mod pipeline;
@@ -29,7 +30,7 @@ mod verify;
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::resolve;
 
-pub use args::{Args, CleanupArgs, Command, RestoreArgs, VerifyArgs};
+pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
 pub use settings::{HashKind, Settings};
 
 /// Resolves the settings and does what was asked for: uploads what they name, unless a command says
@@ -52,6 +53,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         }
         Some(Command::Restore(RestoreArgs { run, directory })) => {
             restore::restore(run, directory, settings, context).await
+        }
+        Some(Command::Latest(LatestArgs { print_uri })) => {
+            latest::latest(print_uri, settings, context).await
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             cleanup::cleanup(run, yes, settings, context).await

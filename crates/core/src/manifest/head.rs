@@ -12,6 +12,8 @@ use crate::run::RunId;
 
 /// The tool that writes exports.
 const EXPORTER: &str = "lob-export";
+/// The tool that writes uploads.
+const UPLOADER: &str = "lob-upload";
 
 /// What every manifest says of its run, in whatever form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct ManifestHead {
     pub tool: Option<String>,
     /// When it was exported; none for an upload.
     pub export_timestamp: Option<jiff::Timestamp>,
+    /// When the upload was planned; none for an export.
+    pub started: Option<jiff::Timestamp>,
     /// The database that was exported.
     pub database: Option<String>,
     /// How many splits there are.
@@ -36,6 +40,7 @@ struct Fields {
     tool: Option<String>,
     run_id: Option<RunId>,
     export_timestamp: Option<String>,
+    started: Option<jiff::Timestamp>,
     database: Option<String>,
     #[serde(default)]
     num_splits: u64,
@@ -63,6 +68,7 @@ impl ManifestHead {
             run_id: fields.run_id,
             tool: fields.tool,
             export_timestamp: time.transpose()?,
+            started: fields.started,
             database: fields.database,
             num_splits: fields.num_splits,
             total_documents: fields.total_documents,
@@ -72,6 +78,11 @@ impl ManifestHead {
     /// The tool that wrote it, if that is not the one that exports. The original names none.
     pub fn other_tool(&self) -> Option<&str> {
         self.tool.as_deref().filter(|tool| *tool != EXPORTER)
+    }
+
+    /// Whether it is an upload's.
+    pub fn is_upload(&self) -> bool {
+        self.tool.as_deref() == Some(UPLOADER)
     }
 
     /// Whether the original wrote it.
@@ -104,8 +115,11 @@ mod tests {
         let ours = ours.unwrap();
         assert!(!ours.is_legacy());
         assert_eq!((ours.num_splits, ours.total_documents), (3, 7));
-        let upload = r#"{"format_version":1,"tool":"lob-upload","run_id":"r1","files":[]}"#;
-        assert_eq!(read(upload).unwrap().export_timestamp, None);
+        let upload = r#"{"format_version":1,"tool":"lob-upload","run_id":"r1","files":[],
+            "started":"2025-11-15T00:00:00Z"}"#;
+        let upload = read(upload).unwrap();
+        assert!(upload.is_upload() && upload.export_timestamp.is_none());
+        assert_eq!(upload.started, ours.export_timestamp);
         let legacy = r#"{"run_id":"r1","export_timestamp":"2025-11-15T00:00:00","num_splits":1}"#;
         let by_spark = serde_json::json!({ "manifest_json": legacy }).to_string();
         assert_eq!(read(&by_spark).unwrap(), read(legacy).unwrap());

@@ -16,6 +16,7 @@ mod happy_path;
 mod hints;
 mod interrupts;
 mod kills;
+mod latest;
 mod memory;
 mod network;
 mod odd_files;

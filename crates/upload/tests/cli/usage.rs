@@ -4,7 +4,7 @@ use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
 async fn help_tells_every_flag() {
-    assert_shown!(Bed::new().await.run(&["--help"]).await, @r#"
+    assert_shown!(Bed::new().await.run(&["--help"]).await, @r"
     exit status: 0
     ----- stdout -----
     Upload a directory of Parquet files to S3
@@ -20,6 +20,7 @@ async fn help_tells_every_flag() {
     Commands:
       verify   Check that every object of a run is what its manifest says
       restore  Bring the files of a run back to disk, each proved by its SHA-256
+      latest   Name the latest committed run, and where its files are
       cleanup  List what a run left unfinished: multipart uploads that take space and cost money
 
     Options:
@@ -190,7 +191,7 @@ async fn help_tells_every_flag() {
 
               [default: prometheus]
     ----- stderr -----
-    "#);
+    ");
 }
 
 #[tokio::test]

@@ -1,0 +1,63 @@
+//! `lob-upload latest`: the run that jobs should read now, and where its files are.
+//!
+//! A job that took the newest folder would read a run that is not committed, or is not the latest.
+
+use lob_core::cli::{Context, Outcome};
+use lob_core::run::{UploadSummary, latest_run};
+use lob_core::store::{Sending, Store};
+use serde_json::json;
+
+use crate::committed::CommittedRun;
+use crate::settings::Settings;
+
+/// What a job can do about a run that may be the latest and cannot be read.
+const WAY_OUT: &str = "move it away, or name a run to the jobs yourself";
+
+/// Finds the upload with the latest time in its manifest. With `print_uri` the text is the addresses
+/// of its files alone, one a line.
+///
+/// # Errors
+/// No run, or one that cannot be read and may be the latest; the store's.
+pub(crate) async fn latest(
+    print_uri: bool,
+    settings: &Settings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let finding = async {
+        let folder = settings.s3.runs_folder()?;
+        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
+        let (id, summary): (_, UploadSummary) = latest_run(&store, &folder, WAY_OUT).await?;
+        anyhow::Ok((id, summary.started))
+    };
+    let (id, started) = context.interrupt.or(finding).await?;
+    let committed = CommittedRun::find(id, settings, context).await?;
+    let (run, manifest) = (&committed.run, &committed.manifest);
+    let uri = |key: &str| run.store.url(&run.key(key));
+    let files = committed.files().map(|file| uri(&file.key));
+    let id = run.location.id();
+    let lines = if print_uri {
+        files.collect()
+    } else {
+        let (count, size, rows) = (
+            committed.files().len(),
+            manifest.total_size_mb,
+            manifest.total_rows,
+        );
+        let mut lines = vec![
+            format!("run {id} of {started:.0}: {rows} rows, {size:.2} MiB, files: {count}"),
+            format!("  {}", uri("")),
+        ];
+        lines.extend(committed.failed_line());
+        lines
+    };
+    let json = json!({
+        "run_id": id,
+        "started": started,
+        "failed": manifest.num_failed,
+        "files": committed.manifest.files.iter().map(|file| json!({
+            "uri": uri(&file.file.key),
+            "size_bytes": file.file.size_bytes,
+        })).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::answer(lines, json))
+}

@@ -1,0 +1,61 @@
+//! What `lob-upload latest` names, for jobs that read the newest files.
+
+use crate::bed::{BUCKET, Bed, assert_shown};
+
+/// Two committed runs, of which the second is the latest, and the run of another tool.
+async fn two_runs() -> (Bed, Vec<(String, Vec<u8>)>) {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    for run in ["run-3", "run-2"] {
+        bed.run(&["--run-id", run]).await.expect(0);
+    }
+    put(
+        &bed,
+        "run-8",
+        r#"{"format_version":2,"tool":"lob-export","run_id":"run-8"}"#,
+    );
+    (bed, feeds)
+}
+
+/// Puts a manifest of a run there.
+fn put(bed: &Bed, run: &str, manifest: &'static str) {
+    let key = format!("lob-data/{run}/manifest.json");
+    bed.server.put_raw(BUCKET, &key, manifest);
+}
+
+#[tokio::test]
+async fn the_latest_upload_is_named_by_the_addresses_of_its_files() {
+    let (bed, feeds) = two_runs().await;
+    let named = bed.run(&["latest", "--print-uri"]).await.expect(0);
+    let mut addresses: Vec<_> = feeds
+        .iter()
+        .map(|(name, _)| format!("s3://{BUCKET}/lob-data/run-2/{name}"))
+        .collect();
+    addresses.sort();
+    assert_eq!(named.stdout.lines().collect::<Vec<_>>(), addresses);
+    assert_shown!(bed.run(&["latest"]).await, @r"
+    exit status: 0
+    ----- stdout -----
+    run run-2 of [TIME]: 66536 rows, 6.15 MiB, files: 3
+      s3://lob-test/lob-data/run-2/
+    ----- stderr -----
+    [TIME]  INFO passed over: `lob-export` wrote it run=run-8
+    ");
+    let named = bed.run(&["latest", "--json"]).await.expect(0);
+    let json: serde_json::Value = serde_json::from_str(&named.stdout).unwrap();
+    assert_eq!(json["run_id"], "run-2");
+    for (file, address) in json["files"].as_array().unwrap().iter().zip(&addresses) {
+        assert_eq!(file["uri"], **address);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
+    let (bed, _) = two_runs().await;
+    put(&bed, "run-5", "{");
+    let refused = bed.run(&["latest", "--print-uri"]).await.expect(1);
+    assert_eq!(refused.stdout, "");
+    for part in ["run `run-5`", "may be the latest", "move it away"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+}
