@@ -4,6 +4,7 @@
 //! compares each of them, and every value has said that it comes back the same.
 
 mod builder;
+mod element;
 mod row;
 mod scalars;
 mod value;
@@ -12,11 +13,10 @@ mod walk;
 use std::sync::Arc;
 
 pub(crate) use builder::{Builder, BytesBuilder, StructBuilder};
-pub(crate) use row::MAX_ORDERS_BYTES;
 
 use self::{
-    row::Row,
-    walk::{NO_LEVEL, Stop},
+    element::Stop,
+    row::{NO_LEVEL, Row},
 };
 use crate::{
     codes::Op,

@@ -7,8 +7,8 @@ use polars_parquet::write::KeyValue;
 
 use crate::{
     columns::Columns,
-    encoder::MAX_ORDERS_BYTES,
     levels::{LearnedOrder, Level},
+    limits::MAX_ORDERS_BYTES,
 };
 
 pub(crate) const VERSION_KEY: &str = "lob.format_version";

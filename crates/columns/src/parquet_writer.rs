@@ -22,37 +22,12 @@ use polars_parquet::{
 
 use crate::{
     columns::{Column, ColumnType, Columns},
+    error::WriteError,
     footer::Footer,
-    reader::MAX_FOOTER_BYTES,
-    row_group::{EncodedRowGroup, MAX_STATISTIC_BYTES},
+    limits::{MAX_FOOTER_BYTES, MAX_STATISTIC_BYTES},
+    row_group::EncodedRowGroup,
     schema::{OWN_COLUMNS, parquet_schema},
 };
-
-/// Documents that cannot be written as Parquet.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// Row groups must be taken earlier.
-    #[error("a row group of {bytes} bytes is too large to be read back")]
-    RowGroupTooLarge {
-        /// About its size in memory.
-        bytes: usize,
-    },
-    /// The footer would be refused by readers: the data file has too many row groups.
-    #[error("a footer of about {bytes} bytes is too large to be read back")]
-    FooterTooLarge {
-        /// About its size in the file.
-        bytes: usize,
-    },
-    /// The Parquet library refuses the columns.
-    #[error("a row group cannot be encoded: {0}")]
-    Encode(String),
-    /// The Parquet library or the sink refuses the pages.
-    #[error("a data file cannot be written")]
-    Write(#[source] ParquetError),
-    /// Columns or shapes cannot be written as JSON.
-    #[error("the footer cannot be written")]
-    Footer(#[source] serde_json::Error),
-}
 
 /// Writes one data file to a sink.
 pub struct ParquetWriter<W: Write> {

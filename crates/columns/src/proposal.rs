@@ -5,14 +5,15 @@
 //! do the many rare fields of a sparse top level: a column costs by the rows there are, not by the
 //! values in it.
 
+mod chooser;
 mod evolution;
-mod field_stats;
 mod number_stats;
-mod value_stats;
+mod stats;
 
-use std::collections::HashSet;
-
-use self::field_stats::FieldStats;
+use self::{
+    chooser::{Chooser, Natures},
+    stats::FieldStats,
+};
 use crate::{
     column_counts::ColumnCounts,
     columns::{Columns, MAX_COLUMNS, MAX_PATH_BYTES},
@@ -27,13 +28,6 @@ pub struct ColumnsProposal {
     /// fill the memory.
     room: usize,
     natures: Natures,
-}
-
-/// What is said of documents, by their paths: whether their names are data.
-#[derive(Clone, Debug, Default)]
-struct Natures {
-    maps: HashSet<String>,
-    structs: HashSet<String>,
 }
 
 impl Default for ColumnsProposal {
@@ -108,11 +102,4 @@ impl ColumnsProposal {
         let evolved = evolution::evolve(earlier, &proposed, counts, &natures);
         (evolved, proposed)
     }
-}
-
-/// What the columns still to come may take, and what they are told to be.
-struct Chooser {
-    columns: usize,
-    path_bytes: usize,
-    natures: Natures,
 }

@@ -9,7 +9,7 @@ mod checks;
 mod legacy;
 
 use std::{
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -29,45 +29,12 @@ pub use legacy::{LegacyIds, LegacyReader};
 use crate::{
     columns::Columns,
     decoder::Decoder,
+    error::ReadError,
     footer::{self, InvalidFooter, VERSION_KEY},
     levels::Level,
     schema::{OWN_COLUMNS, View, arrow_type, parquet_schema},
     version_1,
 };
-
-/// Largest footer that is read.
-pub(crate) const MAX_FOOTER_BYTES: usize = 64 << 20;
-
-/// A data file that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The source fails.
-    #[error("a data file cannot be read")]
-    Io(#[from] io::Error),
-    /// No Parquet file, or one that contradicts itself or is too large to be read safely.
-    #[error("not a sound Parquet file: {0}")]
-    Unsound(&'static str),
-    /// A Parquet file, but not one of ours.
-    #[error("the footer is not one of lob-export")]
-    Footer(#[from] InvalidFooter),
-    /// The Parquet library cannot decode it.
-    #[error("damaged Parquet file: {0}")]
-    Damaged(String),
-    /// A column of a legacy file that cannot be made BSON again.
-    #[error("column `{}` {problem}", .column.escape_debug())]
-    Column {
-        /// The top-level column.
-        column: String,
-        /// What is wrong with it, for a person.
-        problem: String,
-    },
-    /// A row is not what its code and columns say.
-    #[error("row {row} of a row group contradicts itself")]
-    Row {
-        /// From 0, in its row group.
-        row: usize,
-    },
-}
 
 /// Reads the documents of one data file, of any version of the format.
 #[derive(Debug)]
@@ -270,7 +237,7 @@ fn read_column<R: Read + Seek>(
     let (mut pages, mut types) = (Vec::new(), Vec::new());
     for chunk in chunks {
         let range = checks::chunk_range(chunk)?;
-        let bytes = read_range(source, range.start, range.end - range.start)?;
+        let bytes = checks::read_range(source, range.start, range.end - range.start)?;
         checks::pages(&bytes, chunk)?;
         let bytes = io::Cursor::new(bytes.into());
         let reader = PageReader::new(bytes, chunk, Vec::new(), checks::MAX_CHUNK_BYTES);
@@ -283,17 +250,6 @@ fn read_column<R: Read + Seek>(
             .map(|(arrays, _)| arrays)
             .map_err(|error| error.to_string())
     })
-}
-
-fn read_range<R: Read + Seek>(source: &mut R, start: u64, len: u64) -> Result<Vec<u8>, ReadError> {
-    source.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    source.take(len).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 == len {
-        Ok(bytes)
-    } else {
-        Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
-    }
 }
 
 /// The Parquet library panics on some damaged files; that is damage too.

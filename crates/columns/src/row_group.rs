@@ -22,13 +22,10 @@ use crate::{
     compression::Compression,
     dictionary::with_dictionary,
     encoder::{Builder, BytesBuilder},
-    parquet_writer::WriteError,
+    error::WriteError,
+    limits::{MAX_ROW_GROUP_BYTES, MAX_STATISTIC_BYTES},
     schema::library_types,
 };
-
-/// Take a row group before [`Encoder::pending_bytes`](crate::Encoder::pending_bytes) reaches this.
-/// Twice as much is refused, so that a reader can bound its memory.
-pub const MAX_ROW_GROUP_BYTES: usize = 128 << 20;
 
 /// The columns of some documents, not yet encoded.
 #[derive(Debug)]
@@ -91,9 +88,6 @@ impl RowGroup {
         })
     }
 }
-
-/// Most bytes of the smallest and of the largest value, each, in the footer.
-pub(crate) const MAX_STATISTIC_BYTES: u64 = 64;
 
 /// Whether the footer says the smallest and the largest value of a top-level column's row group.
 /// Not where a double is no number, as it is outside of every range and other readers would leave

@@ -8,23 +8,16 @@ mod columns;
 mod decoder;
 mod shape;
 
-use polars_arrow::datatypes::ArrowDataType;
 use polars_parquet::write::KeyValue;
 
-pub(crate) use self::decoder::Decoder;
 use self::shape::{BoundField, Shape};
+pub(crate) use self::{columns::OWN_COLUMNS, decoder::Decoder};
 use crate::{
-    columns::{BSON_COLUMN, Columns},
+    columns::Columns,
     footer::{COLUMNS_KEY, InvalidFooter, value_of},
 };
 
 pub(crate) const VERSION: &str = "1";
-/// The column that named a row's shape; null where the whole document was kept.
-const SHAPE_COLUMN: &str = "_lob_shape";
-pub(crate) const OWN_COLUMNS: [(&str, ArrowDataType); 2] = [
-    (SHAPE_COLUMN, ArrowDataType::Int32),
-    (BSON_COLUMN, ArrowDataType::LargeBinary),
-];
 const SHAPES_KEY: &str = "lob.shapes";
 /// Most bytes of shapes, as JSON, in a footer.
 const MAX_SHAPES_BYTES: usize = 16 << 20;

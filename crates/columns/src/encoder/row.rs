@@ -6,15 +6,16 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use super::walk::Stop;
+use super::element::Stop;
 use crate::{
     codes::{CodeWriter, Mark, Op, put_varint},
     levels::{LearnedOrder, Level, MAX_ORDERS, Order},
+    limits::MAX_ORDERS_BYTES,
     raw::{self, BsonType, MalformedBson, cstring},
 };
 
-/// Most bytes of learned orders, as JSON, in a footer.
-pub(crate) const MAX_ORDERS_BYTES: usize = 1 << 20;
+/// Of names in a map, which are no fields of a level.
+pub(super) const NO_LEVEL: usize = usize::MAX;
 /// Rows of which all fields are looked at first, after one of an order that was not expected.
 const CAREFUL_ROWS: u32 = 16;
 

@@ -2,7 +2,7 @@
 
 use super::{
     builder::{Builder, BytesBuilder, Values},
-    value::Ahead,
+    element::Ahead,
 };
 use crate::{
     codec::{BytesCodec, double_as_int64, int64_as_double, is_driver_int32, is_readable_date},

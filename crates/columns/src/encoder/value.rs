@@ -3,9 +3,9 @@
 
 use super::{
     builder::{Builder, ListBuilder, MapBuilder},
-    row::Row,
+    element::{Ahead, Stop},
+    row::{NO_LEVEL, Row},
     scalars::{self, ARRAY, DOCUMENT, DOUBLE, INT32, INT64, Put, Said, magnitude_of},
-    walk::{NO_LEVEL, Stop},
 };
 use crate::{
     codec::is_driver_int32,
@@ -13,37 +13,8 @@ use crate::{
     columns::Gap,
     levels::{Item, Value},
     number_runs,
-    raw::{ArrayKey, BsonType, MalformedBson, TRUNCATED, body, cstring},
+    raw::{ArrayKey, BsonType, body, cstring},
 };
-
-/// An element and what follows it.
-#[derive(Clone, Copy)]
-pub(super) struct Ahead<'a> {
-    pub(super) bytes: &'a [u8],
-    /// Of its name, with the zero byte.
-    pub(super) name_len: usize,
-}
-
-impl<'a> Ahead<'a> {
-    pub(super) fn code(self) -> u8 {
-        self.bytes[0]
-    }
-
-    pub(super) fn value(self) -> &'a [u8] {
-        &self.bytes[1 + self.name_len..]
-    }
-
-    pub(super) fn fixed<const N: usize>(self) -> Result<([u8; N], &'a [u8]), MalformedBson> {
-        let (value, rest) = self.value().split_first_chunk().ok_or(TRUNCATED)?;
-        Ok((*value, rest))
-    }
-
-    /// The value of this type, and what follows it.
-    pub(super) fn split(self, bson_type: BsonType) -> Result<(&'a [u8], &'a [u8]), MalformedBson> {
-        let value = self.value();
-        Ok(value.split_at(bson_type.value_len(value)?))
-    }
-}
 
 impl Row {
     /// Appends the value of a field, an element or an entry; gives back what follows it.

@@ -6,28 +6,14 @@
 
 use super::{
     builder::{Builder, StructBuilder},
+    element::{Ahead, Stop},
     row::Row,
-    value::Ahead,
 };
 use crate::{
     columns::Gap,
     levels::{Level, Slot},
-    raw::{BsonType, MalformedBson, body, cstring},
+    raw::{BsonType, body, cstring},
 };
-
-/// Why a document cannot be appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    Malformed(MalformedBson),
-    /// Its fields come in another order than was expected: look at them first.
-    OtherOrder,
-}
-
-impl From<MalformedBson> for Stop {
-    fn from(error: MalformedBson) -> Self {
-        Stop::Malformed(error)
-    }
-}
 
 impl Row {
     /// Appends a document at row `at` of its columns.
@@ -194,6 +180,3 @@ fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
         _ => bytes == name,
     }
 }
-
-/// Of names in a map, which are no fields of a level.
-pub(super) const NO_LEVEL: usize = usize::MAX;

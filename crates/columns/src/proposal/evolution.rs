@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Natures;
+use super::chooser::Natures;
 use crate::{
     column_counts::ColumnCounts,
     columns::{Column, ColumnType, Columns, Fields, REST_COLUMN, fold},

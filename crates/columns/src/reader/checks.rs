@@ -5,17 +5,17 @@
 //! encoder writes at most.
 
 use std::{
-    io::{Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     ops::Range,
 };
 
 use crc_fast::crc32_iso_hdlc;
 use polars_parquet::read::{ColumnChunkMetadata, FileMetadata};
 
-use super::{MAX_FOOTER_BYTES, ReadError, read_range};
 use crate::{
     columns::{MAX_NESTING, MAX_PATH_BYTES},
-    row_group::MAX_ROW_GROUP_BYTES,
+    error::ReadError,
+    limits::{MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES},
     thrift::{is_sound_footer, page_header},
 };
 
@@ -161,5 +161,20 @@ pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), Rea
         Err(ReadError::Unsound(
             "the pages of a column are not what the footer says",
         ))
+    }
+}
+
+pub(super) fn read_range<R: Read + Seek>(
+    source: &mut R,
+    start: u64,
+    len: u64,
+) -> Result<Vec<u8>, ReadError> {
+    source.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    source.take(len).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == len {
+        Ok(bytes)
+    } else {
+        Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 }

@@ -16,11 +16,11 @@ use polars_arrow::array::Array;
 use polars_parquet::write::FileMetadata;
 
 use self::{schema::Column, values::Filled};
-use super::{ReadError, read_columns, read_footer};
+use super::{read_columns, read_footer};
 use crate::{
     bson_writer::{close, open},
+    error::ReadError,
     footer::VERSION_KEY,
-    raw::MAX_DOCUMENT_BYTES,
 };
 
 /// The field that the server asks for, and keeps first.
@@ -143,20 +143,4 @@ fn document(fields: &[Field], row: usize) -> Result<Vec<u8>, ReadError> {
     }
     close(start, &mut document).ok_or(ReadError::Row { row })?;
     Ok(document)
-}
-
-/// A value that has no place in a document.
-#[derive(Debug)]
-struct Refused(&'static str);
-
-impl Refused {
-    const TOO_LARGE: Self = Self("makes a document that is too large");
-
-    /// One value is as large as a row group at most; all of a document must be no larger.
-    fn if_too_large(document: &[u8]) -> Result<(), Self> {
-        if document.len() > MAX_DOCUMENT_BYTES {
-            return Err(Self::TOO_LARGE);
-        }
-        Ok(())
-    }
 }

@@ -1,13 +1,19 @@
 //! The columns of version 1 as their JSON says them.
 
+use polars_arrow::datatypes::ArrowDataType;
 use serde::{Deserialize, de};
 
 use crate::{
     columns::{self, BSON_COLUMN, Columns, Fields, Gap},
     raw::BsonType,
-    version_1::SHAPE_COLUMN,
 };
 
+/// The column that named a row's shape; null where the whole document was kept.
+const SHAPE_COLUMN: &str = "_lob_shape";
+pub(crate) const OWN_COLUMNS: [(&str, ArrowDataType); 2] = [
+    (SHAPE_COLUMN, ArrowDataType::Int32),
+    (BSON_COLUMN, ArrowDataType::LargeBinary),
+];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Column {

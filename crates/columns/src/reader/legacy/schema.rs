@@ -17,7 +17,7 @@ use polars_parquet::{
     },
 };
 
-use crate::reader::ReadError;
+use crate::error::ReadError;
 
 /// Most digits of a Decimal128.
 const DECIMAL_DIGITS: usize = 34;

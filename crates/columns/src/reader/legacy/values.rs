@@ -7,19 +7,32 @@ use polars_arrow::{
     offset::OffsetsBuffer,
 };
 
-use super::{
-    Refused,
-    schema::{Column, Kind},
-};
+use super::schema::{Column, Kind};
 use crate::{
     bson_writer::{close, open},
     codec::BytesCodec,
-    raw::{ArrayKey, BsonType},
+    raw::{ArrayKey, BsonType, MAX_DOCUMENT_BYTES},
     values::typed,
 };
 
 /// Hexadecimal digits of an ObjectId.
 const OBJECT_ID_DIGITS: usize = 24;
+
+/// A value that has no place in a document.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) &'static str);
+
+impl Refused {
+    const TOO_LARGE: Self = Self("makes a document that is too large");
+
+    /// One value is as large as a row group at most; all of a document must be no larger.
+    fn if_too_large(document: &[u8]) -> Result<(), Self> {
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(Self::TOO_LARGE);
+        }
+        Ok(())
+    }
+}
 
 /// A column with its values, of which some may be null.
 #[derive(Debug)]

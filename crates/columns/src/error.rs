@@ -1,0 +1,64 @@
+//! Why a data file cannot be written or read.
+
+use std::io;
+
+use polars_parquet::parquet::error::ParquetError;
+
+use crate::footer::InvalidFooter;
+
+/// Documents that cannot be written as Parquet.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Row groups must be taken earlier.
+    #[error("a row group of {bytes} bytes is too large to be read back")]
+    RowGroupTooLarge {
+        /// About its size in memory.
+        bytes: usize,
+    },
+    /// The footer would be refused by readers: the data file has too many row groups.
+    #[error("a footer of about {bytes} bytes is too large to be read back")]
+    FooterTooLarge {
+        /// About its size in the file.
+        bytes: usize,
+    },
+    /// The Parquet library refuses the columns.
+    #[error("a row group cannot be encoded: {0}")]
+    Encode(String),
+    /// The Parquet library or the sink refuses the pages.
+    #[error("a data file cannot be written")]
+    Write(#[source] ParquetError),
+    /// Columns or shapes cannot be written as JSON.
+    #[error("the footer cannot be written")]
+    Footer(#[source] serde_json::Error),
+}
+
+/// A data file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The source fails.
+    #[error("a data file cannot be read")]
+    Io(#[from] io::Error),
+    /// No Parquet file, or one that contradicts itself or is too large to be read safely.
+    #[error("not a sound Parquet file: {0}")]
+    Unsound(&'static str),
+    /// A Parquet file, but not one of ours.
+    #[error("the footer is not one of lob-export")]
+    Footer(#[from] InvalidFooter),
+    /// The Parquet library cannot decode it.
+    #[error("damaged Parquet file: {0}")]
+    Damaged(String),
+    /// A column of a legacy file that cannot be made BSON again.
+    #[error("column `{}` {problem}", .column.escape_debug())]
+    Column {
+        /// The top-level column.
+        column: String,
+        /// What is wrong with it, for a person.
+        problem: String,
+    },
+    /// A row is not what its code and columns say.
+    #[error("row {row} of a row group contradicts itself")]
+    Row {
+        /// From 0, in its row group.
+        row: usize,
+    },
+}
