@@ -3,12 +3,14 @@
 //! Whatever carries documents must bring each of them back byte for byte. They are written as bytes
 //! because BSON libraries refuse or silently correct many of them.
 
+mod element_values;
 mod structure;
 mod values;
 
 use bson::RawDocumentBuf;
 use bson::spec::ElementType as Kind;
 
+use self::element_values::{Write, binary_value, code_with_scope, decimal, pointer_value};
 use crate::document_writer::{DocumentWriter, string_value};
 
 /// A document and what is special about it.
@@ -85,36 +87,8 @@ pub fn one_of_each_id_type() -> Vec<Sample> {
     samples.collect()
 }
 
-/// What a sample has after its `_id`.
-type Write<'a> = dyn Fn(&mut DocumentWriter) -> &mut DocumentWriter + 'a;
-type Add<'a> = dyn FnMut(&'static str, &Write<'_>) + 'a;
-
 fn finish(mut document: DocumentWriter) -> Option<RawDocumentBuf> {
     RawDocumentBuf::from_bytes(document.finish()).ok()
-}
-
-fn decimal(text: &str) -> [u8; 16] {
-    text.parse::<bson::Decimal128>()
-        .map_or([0; 16], |decimal| decimal.bytes())
-}
-
-fn binary_value(subtype: u8, payload: &[u8]) -> Vec<u8> {
-    [
-        &(payload.len() as u32).to_le_bytes()[..],
-        &[subtype],
-        payload,
-    ]
-    .concat()
-}
-
-fn pointer_value(namespace: &str) -> Vec<u8> {
-    [&string_value(namespace)[..], &[7; 12]].concat()
-}
-
-fn code_with_scope(code: &str, scope: &[u8]) -> Vec<u8> {
-    let code = string_value(code);
-    let length = (4 + code.len() + scope.len()) as u32;
-    [&length.to_le_bytes()[..], &code, scope].concat()
 }
 
 #[cfg(test)]

@@ -21,8 +21,11 @@ mod gate;
 mod handshake;
 mod index;
 mod insert;
+mod limits;
 mod number;
+mod options;
 mod order;
+mod outcome;
 mod random_faults;
 mod replica_set;
 mod update;
@@ -43,6 +46,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use self::gate::{Command, Gate, Moment, Verdict};
+pub use self::options::MongoOptions;
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::replica_set::Deployment;
 pub use self::version::MongoVersion;
@@ -51,27 +55,6 @@ use self::catalog::{Collection, Entry, Namespace};
 use self::connection::{Shared, serve};
 use self::order::Key;
 use self::replica_set::{Addresses, Member};
-
-/// How a [`MongoServer`] behaves; the default is a well-behaved MongoDB 6.0.
-#[derive(Clone, Default)]
-pub struct MongoOptions {
-    /// Port on 127.0.0.1; 0 takes a free one.
-    pub port: u16,
-    /// What it is part of.
-    pub deployment: Deployment,
-    /// Decides about every command; without one all pass.
-    pub gate: Option<Arc<dyn Gate>>,
-    /// Every log-in fails (18) and so does every command (13), as with wrong keys.
-    pub require_auth: bool,
-    /// Deviation: `min`, `max` and `hint` are silently ignored, as some servers do.
-    pub ignore_bounds: bool,
-    /// Deviation: `collStats` tells so many documents, as a server may that has crashed.
-    pub believed_documents: Option<u32>,
-    /// What is free of the disk, in bytes, as `dbStats` tells it; half a TiB unless it is said.
-    pub free_disk: Option<u64>,
-    /// Deviation: batches are as large as asked for, not at most 16 MiB, as on some servers.
-    pub uncapped_replies: bool,
-}
 
 /// A running server on a port of 127.0.0.1.
 ///

@@ -4,6 +4,7 @@
 //! S3's signature covers the Host header, which names the proxy on both sides and so stays right.
 
 mod breaks;
+mod link;
 mod pump;
 
 use std::io;
@@ -15,29 +16,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::breaks::Breaks;
-use self::pump::{Exchange, Rate, Uplink, pump_down, pump_up};
+use self::link::{Link, Mode, Rate, State, Uplink, lock, until};
+use self::pump::{Exchange, pump_down, pump_up};
 
 /// What the kernel takes from a client while the proxy reads nothing.
 const RECEIVE_BUFFER: u32 = 16 << 10;
 /// Connections that the kernel may keep until they are accepted.
 const BACKLOG: u32 = 128;
-
-/// What becomes of connections and bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Pass,
-    Refuse,
-    Drop,
-}
-
-#[derive(Clone, Copy)]
-struct State {
-    mode: Mode,
-    /// How often all connections were reset: those that began before are to end.
-    resets: u64,
-}
-
-type Control = watch::Receiver<State>;
 
 /// A running proxy. It stops, and all its connections with it, when this is dropped.
 pub struct Proxy {
@@ -110,29 +95,29 @@ impl Proxy {
 
     /// Limits what clients send, all connections together, in bytes a second; `None` lifts it.
     pub fn limit_uplink(&self, bytes_per_second: Option<u64>) {
-        pump::lock(&self.uplink).rate.limit(bytes_per_second);
+        lock(&self.uplink).rate.limit(bytes_per_second);
     }
 
     /// Limits what clients receive, all connections together, in bytes a second; `None` lifts it.
     pub fn limit_downlink(&self, bytes_per_second: Option<u64>) {
-        pump::lock(&self.downlink).limit(bytes_per_second);
+        lock(&self.downlink).limit(bytes_per_second);
     }
 
     /// Flips the lowest bit of one byte of the next request that begins, whichever connection it
     /// comes on. `offset` counts from the first byte of its head.
     pub fn flip_bit(&self, offset: u64) {
-        pump::lock(&self.uplink).flip_at = Some(offset);
+        lock(&self.uplink).flip_at = Some(offset);
     }
 
     /// From now on breaks a share (0 to 1) of all requests by resetting their connections, some
     /// before the server has them and some before the client has the reply.
     pub fn break_requests(&self, seed: u64, share: f64) {
-        pump::lock(&self.uplink).breaks = Some(Breaks::new(seed, share));
+        lock(&self.uplink).breaks = Some(Breaks::new(seed, share));
     }
 
     /// Breaks no more requests; returns how many it has broken.
     pub fn mend(&self) -> u64 {
-        let breaks = pump::lock(&self.uplink).breaks.take();
+        let breaks = lock(&self.uplink).breaks.take();
         breaks.map_or(0, |breaks| breaks.count())
     }
 }
@@ -141,15 +126,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// What every connection shares.
-#[derive(Clone)]
-struct Link {
-    upstream: Arc<str>,
-    control: Control,
-    uplink: Arc<Mutex<Uplink>>,
-    downlink: Arc<Mutex<Rate>>,
 }
 
 async fn accept(listener: TcpListener, mut link: Link) {
@@ -198,9 +174,4 @@ async fn pass_through(client: &mut TcpStream, link: &Link) -> io::Result<()> {
         pump_down(from_server, to_client, link, &exchange),
     )?;
     Ok(())
-}
-
-/// Waits for a state; also ends when there is no proxy any more.
-async fn until(control: &mut Control, mut reached: impl FnMut(&State) -> bool) {
-    let _ = control.wait_for(|state| reached(state)).await.is_ok();
 }

@@ -42,6 +42,7 @@ pub use self::trap::{Catch, Trap};
 pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 
 use self::access::Access;
+pub use self::access::HomeRegion;
 use self::backend::{Backend, Keys};
 use self::checksum::{Algorithm, Checksum};
 use self::connection::{Front, Log, lock};
@@ -83,15 +84,6 @@ impl Default for S3Options {
             weaknesses: Weaknesses::default(),
         }
     }
-}
-
-/// The region of all buckets.
-#[derive(Clone, Debug)]
-pub struct HomeRegion {
-    /// Its name, which `x-amz-bucket-region` tells.
-    pub name: &'static str,
-    /// The code for a request that is signed for another, with its status.
-    pub refusal: (&'static str, u16),
 }
 
 /// A stored object, as a test looks at it.

@@ -2,7 +2,7 @@
 
 use bson::spec::ElementType as Kind;
 
-use super::Add;
+use super::element_values::Add;
 use crate::document_writer::DocumentWriter;
 
 pub(super) fn names(add: &mut Add<'_>) {

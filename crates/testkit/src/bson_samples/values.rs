@@ -2,7 +2,7 @@
 
 use bson::spec::ElementType as Kind;
 
-use super::{Add, code_with_scope, decimal, pointer_value};
+use super::element_values::{Add, code_with_scope, decimal, pointer_value};
 use crate::document_writer::{DocumentWriter, string_value};
 
 pub(super) fn scalars(add: &mut Add<'_>) {

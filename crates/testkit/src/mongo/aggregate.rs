@@ -9,15 +9,15 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index::sample;
 
-use super::MongoOptions;
 use super::arguments::{Arguments, as_document, as_integer};
 use super::catalog::{Catalog, Collection, Namespace};
-use super::command::Outcome;
 use super::cursor::{BatchLimits, Cursor, Cursors, DEFAULT_FIRST_BATCH, Source};
 use super::element::{Value, elements, get};
 use super::failure::Failure;
 use super::filter::Filter;
 use super::find::{empty_result, matching, projects_id, take_hint};
+use super::options::MongoOptions;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 /// `[{$sample: {size}}]`, with or without `{$project: {_id: 1}}` after it, and

@@ -1,12 +1,12 @@
 //! Commands about whole collections and databases: create, drop, rename, list, sizes.
 
-use super::MongoOptions;
 use super::arguments::Arguments;
 use super::catalog::{Catalog, Collection, Entry, Namespace, id_index};
-use super::command::Outcome;
 use super::element::elements;
 use super::failure::Failure;
 use super::filter::Filter;
+use super::options::MongoOptions;
+use super::outcome::Outcome;
 use super::replica_set::Deployment;
 use crate::document_writer::DocumentWriter;
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::MongoOptions;
 use super::aggregate;
 use super::arguments::{Arguments, wants_more_nodes};
 use super::catalog::{Catalog, Namespace};
@@ -16,47 +15,12 @@ use super::handshake;
 use super::index;
 use super::insert;
 use super::number;
+use super::options::MongoOptions;
+use super::outcome::Outcome;
 use super::replica_set::{Addresses, Deployment, Member, Progress};
 use super::update;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
-
-/// What a command came to.
-pub(crate) struct Outcome {
-    pub(crate) reply: DocumentWriter,
-    /// Documents carried or returned.
-    pub(crate) documents: usize,
-}
-
-impl From<DocumentWriter> for Outcome {
-    fn from(reply: DocumentWriter) -> Self {
-        Self {
-            reply,
-            documents: 0,
-        }
-    }
-}
-
-impl Outcome {
-    /// A cursor's reply that holds the whole result.
-    pub(crate) fn whole_result(namespace: &str, documents: &[Vec<u8>]) -> Self {
-        let mut batch = DocumentWriter::new();
-        for (position, document) in documents.iter().enumerate() {
-            batch.document(position.to_string(), document);
-        }
-        let mut cursor = DocumentWriter::new();
-        cursor
-            .int64("id", 0)
-            .string("ns", namespace)
-            .array("firstBatch", &batch.finish());
-        let mut reply = DocumentWriter::new();
-        reply.document("cursor", &cursor.finish());
-        Self {
-            reply,
-            documents: documents.len(),
-        }
-    }
-}
 
 /// Whether a command is the driver's own business: answered without authentication, not logged,
 /// not shown to a gate.

@@ -8,12 +8,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::MongoOptions;
 use super::arguments::as_integer;
 use super::command::{Server, is_handshake};
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::gate::{Command, Moment, Verdict};
+use super::options::MongoOptions;
 use super::replica_set::{Addresses, Member, after_cluster_time};
 use super::wire::{self, Message};
 use crate::document_writer::DocumentWriter;

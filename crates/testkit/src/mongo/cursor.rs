@@ -10,12 +10,12 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Collection, Namespace};
-use super::command::Outcome;
 use super::element::get;
 use super::failure::Failure;
 use super::filter::Filter;
-use super::insert::MAX_DOCUMENT_BYTES;
+use super::limits::MAX_DOCUMENT_BYTES;
 use super::order::Key;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 /// Documents in a first batch of which the client did not say the size.

@@ -2,10 +2,10 @@
 
 use super::arguments::{Arguments, as_document, as_integer};
 use super::catalog::{Catalog, Namespace};
-use super::command::Outcome;
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::filter::Filter;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 pub(crate) fn delete(

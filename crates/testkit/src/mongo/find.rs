@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::ops::Bound;
 
-use super::MongoOptions;
 use super::arguments::{Arguments, as_document, as_integer, as_str};
 use super::catalog::{Catalog, Collection, Namespace};
-use super::command::Outcome;
 use super::cursor::{BatchLimits, Cursor, Cursors, DEFAULT_FIRST_BATCH, Source};
 use super::element::elements;
 use super::failure::Failure;
 use super::filter::Filter;
+use super::options::MongoOptions;
 use super::order::Key;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 pub(crate) fn find(

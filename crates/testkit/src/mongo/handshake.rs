@@ -4,7 +4,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::insert::{MAX_BATCH, MAX_DOCUMENT_BYTES};
+use super::limits::{MAX_BATCH, MAX_DOCUMENT_BYTES};
 use super::replica_set::{Addresses, Deployment, Member};
 use super::wire::MAX_MESSAGE_BYTES;
 use crate::document_writer::DocumentWriter;

@@ -7,10 +7,10 @@ use bson::spec::ElementType;
 
 use super::arguments::{Arguments, as_document, as_integer, as_str};
 use super::catalog::{Catalog, Collection, Namespace};
-use super::command::Outcome;
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::order::Key;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 /// What an index specification may say here.

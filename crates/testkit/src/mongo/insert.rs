@@ -9,19 +9,16 @@ use bytes::Bytes;
 
 use super::arguments::Arguments;
 use super::catalog::{Catalog, Namespace, id_pattern};
-use super::command::Outcome;
 use super::element::{Value, elements, validate};
 use super::failure::Failure;
 use super::index::is_unique;
+use super::limits::{MAX_BATCH, MAX_DOCUMENT_BYTES};
 use super::order::Key;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
-/// The largest document in bytes.
-pub(crate) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// How deep a stored document may nest.
 const MAX_STORED_DEPTH: usize = 180;
-/// The most documents in one command.
-pub(crate) const MAX_BATCH: usize = 100_000;
 
 /// What a command says about all its documents.
 struct Rules<'a> {

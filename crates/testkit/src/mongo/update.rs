@@ -3,11 +3,11 @@
 
 use super::arguments::{Arguments, as_document};
 use super::catalog::{Catalog, Namespace};
-use super::command::Outcome;
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::filter::Filter;
 use super::insert::stored_form;
+use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
 pub(crate) fn update(

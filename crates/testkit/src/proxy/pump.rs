@@ -2,33 +2,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::breaks::{Break, Breaks};
-use super::{Control, Link, Mode, until};
-
-const CHUNK: usize = 16 << 10;
-
-/// How fast bytes pass in one direction, on all connections together.
-pub(super) struct Rate {
-    bytes_per_second: Option<u64>,
-    /// When the bytes that were let through so far have passed at that rate.
-    free_at: Instant,
-}
-
-/// What all connections share on the way from clients to the server.
-pub(super) struct Uplink {
-    pub(super) rate: Rate,
-    /// The byte of the next request to damage.
-    pub(super) flip_at: Option<u64>,
-    /// Which requests are broken.
-    pub(super) breaks: Option<Breaks>,
-}
+use super::link::{CHUNK, Control, Link, Mode, lock, until};
 
 /// How far the two directions of a connection are, as each must know of the other.
 #[derive(Default)]
@@ -37,49 +17,6 @@ pub(super) struct Exchange {
     is_requested: AtomicBool,
     /// The reply to it is lost.
     loses_reply: AtomicBool,
-}
-
-impl Uplink {
-    pub(super) fn new() -> Self {
-        Self {
-            rate: Rate::unlimited(),
-            flip_at: None,
-            breaks: None,
-        }
-    }
-}
-
-impl Rate {
-    pub(super) fn unlimited() -> Self {
-        Self {
-            bytes_per_second: None,
-            free_at: Instant::now(),
-        }
-    }
-
-    pub(super) fn limit(&mut self, bytes_per_second: Option<u64>) {
-        self.bytes_per_second = bytes_per_second.map(|rate| rate.max(1));
-        self.free_at = Instant::now();
-    }
-
-    /// Bytes to take at once: a tenth of a second's, so that a slow link is slow all the time.
-    fn chunk(&self) -> usize {
-        let tenth = self.bytes_per_second.map(|rate| rate.div_ceil(10));
-        tenth
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .map_or(CHUNK, |bytes| bytes.min(CHUNK))
-    }
-
-    /// When these bytes have passed.
-    fn pay(&mut self, bytes: usize) -> Instant {
-        let now = Instant::now();
-        if let Some(rate) = self.bytes_per_second {
-            let seconds = bytes as f64 / rate as f64;
-            self.free_at = self.free_at.max(now) + Duration::from_secs_f64(seconds);
-            return self.free_at;
-        }
-        now
-    }
 }
 
 /// From the client to the server.
@@ -168,9 +105,4 @@ async fn read<'a>(
     };
     until(control, |state| state.mode != Mode::Drop).await;
     Ok(&mut buffer[..size])
-}
-
-/// A test that panicked elsewhere must not make every connection panic too.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

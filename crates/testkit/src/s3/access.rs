@@ -9,7 +9,6 @@ use hyper::{Method, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use super::HomeRegion;
 use super::weaknesses::{Checksums, Conditions, Weaknesses};
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
@@ -20,6 +19,15 @@ pub(crate) struct Access {
     pub(crate) owner: String,
     pub(crate) region: Option<HomeRegion>,
     pub(crate) weaknesses: Weaknesses,
+}
+
+/// The region of all buckets.
+#[derive(Clone, Debug)]
+pub struct HomeRegion {
+    /// Its name, which `x-amz-bucket-region` tells.
+    pub name: &'static str,
+    /// The code for a request that is signed for another, with its status.
+    pub refusal: (&'static str, u16),
 }
 
 impl HomeRegion {

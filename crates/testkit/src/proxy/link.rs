@@ -1,0 +1,107 @@
+//! What all connections of a proxy share: what becomes of them, and how fast bytes pass.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::breaks::Breaks;
+
+/// Bytes that pass at once.
+pub(super) const CHUNK: usize = 16 << 10;
+
+/// What becomes of connections and bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Pass,
+    Refuse,
+    Drop,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    pub(super) mode: Mode,
+    /// How often all connections were reset: those that began before are to end.
+    pub(super) resets: u64,
+}
+
+pub(super) type Control = watch::Receiver<State>;
+
+/// What every connection shares.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) upstream: Arc<str>,
+    pub(super) control: Control,
+    pub(super) uplink: Arc<Mutex<Uplink>>,
+    pub(super) downlink: Arc<Mutex<Rate>>,
+}
+
+/// How fast bytes pass in one direction, on all connections together.
+pub(super) struct Rate {
+    bytes_per_second: Option<u64>,
+    /// When the bytes that were let through so far have passed at that rate.
+    free_at: Instant,
+}
+
+/// What all connections share on the way from clients to the server.
+pub(super) struct Uplink {
+    pub(super) rate: Rate,
+    /// The byte of the next request to damage.
+    pub(super) flip_at: Option<u64>,
+    /// Which requests are broken.
+    pub(super) breaks: Option<Breaks>,
+}
+
+impl Uplink {
+    pub(super) fn new() -> Self {
+        Self {
+            rate: Rate::unlimited(),
+            flip_at: None,
+            breaks: None,
+        }
+    }
+}
+
+impl Rate {
+    pub(super) fn unlimited() -> Self {
+        Self {
+            bytes_per_second: None,
+            free_at: Instant::now(),
+        }
+    }
+
+    pub(super) fn limit(&mut self, bytes_per_second: Option<u64>) {
+        self.bytes_per_second = bytes_per_second.map(|rate| rate.max(1));
+        self.free_at = Instant::now();
+    }
+
+    /// Bytes to take at once: a tenth of a second's, so that a slow link is slow all the time.
+    pub(super) fn chunk(&self) -> usize {
+        let tenth = self.bytes_per_second.map(|rate| rate.div_ceil(10));
+        tenth
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .map_or(CHUNK, |bytes| bytes.min(CHUNK))
+    }
+
+    /// When these bytes have passed.
+    pub(super) fn pay(&mut self, bytes: usize) -> Instant {
+        let now = Instant::now();
+        if let Some(rate) = self.bytes_per_second {
+            let seconds = bytes as f64 / rate as f64;
+            self.free_at = self.free_at.max(now) + Duration::from_secs_f64(seconds);
+            return self.free_at;
+        }
+        now
+    }
+}
+
+/// Waits for a state; also ends when there is no proxy any more.
+pub(super) async fn until(control: &mut Control, mut reached: impl FnMut(&State) -> bool) {
+    let _ = control.wait_for(|state| reached(state)).await.is_ok();
+}
+
+/// A test that panicked elsewhere must not make every connection panic too.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
