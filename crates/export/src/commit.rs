@@ -2,7 +2,6 @@
 //! manifest.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::{ColumnCounts, Digest};
@@ -12,13 +11,12 @@ use lob_core::manifest::{
     Consistency, DataFile, ExportedFile, PIPELINE_STAGE, RunFacts, S3Config, SplitColumn,
     keep_local_copy, split_folder,
 };
-use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::statistics::Statistics;
 use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::chain::Chain;
-use crate::confirm::confirm;
+use crate::confirm::{Exported, confirm};
 use crate::manifest::{Manifest, Published, Split};
 use crate::misfits;
 use crate::open::Unfinished;
@@ -31,18 +29,6 @@ use crate::work::collections;
 
 /// Ranges whose records are read at once.
 const RANGES_AT_ONCE: usize = 16;
-
-/// A committed export.
-#[derive(Debug)]
-pub(crate) struct Exported {
-    pub(crate) manifest: Published,
-    pub(crate) manifest_url: String,
-    pub(crate) local_copy: Option<PathBuf>,
-    /// Whether the run was committed by an earlier or another process.
-    pub(crate) was_committed: bool,
-    /// What this process cost.
-    pub(crate) metrics: MetricsSnapshot,
-}
 
 /// What records tell of the documents of a range, or of all ranges of a split so far.
 #[derive(Default)]

@@ -1,14 +1,28 @@
 //! A run that is committed already: checked object by object, and told as a success.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
 use lob_core::manifest::{DataFile, keep_local_copy};
+use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
 
-use crate::commit::Exported;
 use crate::manifest::Published;
 use crate::settings::ExportSettings;
+
+/// A committed export.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    pub(crate) manifest: Published,
+    pub(crate) manifest_url: String,
+    pub(crate) local_copy: Option<PathBuf>,
+    /// Whether the run was committed by an earlier or another process.
+    pub(crate) was_committed: bool,
+    /// What this process cost.
+    pub(crate) metrics: MetricsSnapshot,
+}
 
 /// Asks the server for every object of the manifest, and keeps the local copy again.
 ///

@@ -4,11 +4,14 @@
 
 mod args;
 mod chain;
+mod choose_columns;
 mod cleanup;
 mod columns_from;
 mod commit;
 mod confirm;
 mod data_file;
+mod earlier_columns;
+mod export_range;
 mod field_names;
 mod history;
 mod latest;
@@ -19,6 +22,7 @@ mod open;
 mod part_sink;
 mod pipeline;
 mod plan;
+mod planner;
 mod range;
 mod range_writer;
 mod record;
@@ -26,6 +30,7 @@ mod settings;
 mod shrink;
 mod statistics;
 mod summary;
+mod tally;
 mod work;
 mod worker;
 

@@ -12,7 +12,8 @@ use lob_core::settings::Resolved;
 use lob_core::store::{Bandwidth, Sending, Store, StoreError};
 use lob_mongo::{Database, Server};
 
-use crate::plan::{self, ExportPlan, TOOL};
+use crate::plan::{ExportPlan, TOOL};
+use crate::planner;
 use crate::settings::ExportSettings;
 
 /// A run, what it is to hold, and where that comes from.
@@ -56,7 +57,7 @@ pub(crate) async fn open(
         return Ok(opened);
     }
     let database = database(&settings.settings, &planned.database, context).await?;
-    let planning = plan::plan(&store, &prefix, &database, planned);
+    let planning = planner::plan(&store, &prefix, &database, planned);
     let plan = context.interrupt.or(planning).await?;
     let creating = Plan::create(
         store.clone(),

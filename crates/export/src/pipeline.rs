@@ -9,15 +9,16 @@ use lob_core::part::PartBudget;
 use lob_core::part_settings::PartSettings;
 use lob_core::settings::Resolved;
 
-use crate::commit::{Exported, commit};
-use crate::confirm::confirm;
+use crate::commit::commit;
+use crate::confirm::{Exported, confirm};
 use crate::misfits::TooManyMisfits;
 use crate::open::{self, Opened, Unfinished};
-use crate::range::{NotResumable, Tally, scan_failure};
+use crate::range::{Export, NotResumable, scan_failure};
 use crate::settings::ExportSettings;
 use crate::shrink::TooFewDocuments;
 use crate::summary;
-use crate::work::{self, Export, collections};
+use crate::tally::Tally;
+use crate::work::{self, collections};
 use crate::worker::Worker;
 
 /// Plans, works and commits.

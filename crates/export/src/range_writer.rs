@@ -1,146 +1,135 @@
-//! The documents of one range in `_id` order into data files, each recorded before it is completed.
+//! The documents of a scan in `_id` order into data files, each recorded before it is completed.
 
 use bson::RawDocument;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_mongo::{DocumentBatch, DocumentId, Scan};
 
-use crate::chain::Chain;
 use crate::data_file::{DataFile, WrittenFile};
-use crate::range::{Range, Tally, scan_failure};
-use crate::record::{Claimed, Description, Interval, Record, StandingRecord};
+use crate::range::{Range, scan_failure};
+use crate::record::{Claimed, Description, Interval, Place, Record, StandingRecord};
 
-/// Writes on where the records of a range end.
+/// Writes what a scan brings, one data file after the other.
 pub(crate) struct RangeWriter<'a> {
     range: Range<'a>,
-    chain: &'a mut Chain,
-    tally: &'a mut Tally,
-    open: Option<DataFile>,
-    /// The `_id` of the last document taken.
-    last: Option<DocumentId>,
+    scan: Scan,
+    /// The documents read last, and how many of them are taken.
+    batch: Option<(DocumentBatch, usize)>,
 }
 
-/// Whether to go on with the scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Document,
-    /// Another process has recorded these documents, or the range ends.
-    Nothing,
+/// What became of the documents that came next.
+pub(crate) enum Written {
+    /// They are recorded, and their data file is still to be completed.
+    Recorded(Box<StandingRecord>),
+    /// Another process has recorded them.
+    Overtaken,
+}
+
+/// Where a data file ends.
+struct End {
+    /// The `_id` of its last document; absent where it has none.
+    last: Option<DocumentId>,
+    /// Whether the range ends there, too.
+    range_ends: bool,
 }
 
 impl<'a> RangeWriter<'a> {
-    pub(crate) fn new(range: Range<'a>, chain: &'a mut Chain, tally: &'a mut Tally) -> Self {
+    pub(crate) fn new(range: Range<'a>, scan: Scan) -> Self {
         Self {
             range,
-            chain,
-            tally,
-            open: None,
-            last: None,
+            scan,
+            batch: None,
         }
     }
 
-    /// Writes what `scan` brings, until it ends or a record of another process stands in the way.
-    /// What fails or is interrupted on the way is given up; the few requests that complete a data
-    /// file are not interrupted.
-    pub(crate) async fn write(mut self, scan: &mut Scan) -> anyhow::Result<()> {
-        let written = self.write_all(scan).await;
-        if written.is_err()
-            && let Some(file) = self.open
-        {
-            file.abort().await;
-        }
-        written
-    }
-
-    async fn write_all(&mut self, scan: &mut Scan) -> anyhow::Result<()> {
-        loop {
-            let next = async { scan.next().await.map_err(scan_failure) };
-            match self.range.export.context.interrupt.or(next).await? {
-                Some(batch) => {
-                    if self.push(&batch).await? == Next::Nothing {
-                        return Ok(());
-                    }
+    /// Writes and records the next data file, of the documents after `after`. What fails or is
+    /// interrupted before it is written out is given up.
+    pub(crate) async fn write_file(
+        &mut self,
+        place: Place,
+        after: Option<DocumentId>,
+    ) -> anyhow::Result<Written> {
+        let mut open = None;
+        let end = match self.fill_file(place, &mut open).await {
+            Ok(end) => end,
+            Err(error) => {
+                if let Some(file) = open {
+                    file.abort().await;
                 }
-                None => return self.finish().await,
+                return Err(error);
             }
-        }
+        };
+        let interval = Interval {
+            after,
+            last: end.last,
+            range_ends: end.range_ends,
+        };
+        let context = &self.range.export.context;
+        let claimed = match open {
+            None => {
+                let record = Record::new(place, interval, None);
+                record.put(&self.range.export.run, None).await?
+            }
+            Some(file) => {
+                let file = file.close(&context.interrupt).await?;
+                let record = Record::new(place, interval, Some(Description::of(&file)));
+                claim(&self.range, record, None, file).await?
+            }
+        };
+        Ok(match claimed {
+            Claimed::Ours(standing) => Written::Recorded(Box::new(standing)),
+            Claimed::Others => Written::Overtaken,
+        })
     }
 
-    async fn push(&mut self, batch: &DocumentBatch) -> anyhow::Result<Next> {
-        let mut documents = batch.documents()?.peekable();
-        while documents.peek().is_some() {
-            let mut file = match self.open.take() {
-                Some(file) => file,
-                None => self.range.open_file(self.chain.next).await?,
+    /// Fills and writes out one data file, opened with its first document.
+    async fn fill_file(
+        &mut self,
+        place: Place,
+        open: &mut Option<DataFile>,
+    ) -> anyhow::Result<End> {
+        let range = self.range;
+        let (interrupt, progress) = (
+            &range.export.context.interrupt,
+            &range.export.context.progress,
+        );
+        let mut last = None;
+        loop {
+            let (batch, taken) = match &mut self.batch {
+                Some(batch) => batch,
+                None => {
+                    let next = async { self.scan.next().await.map_err(scan_failure) };
+                    let Some(batch) = interrupt.or(next).await? else {
+                        if let Some(file) = open {
+                            interrupt.or(file.write_out()).await?;
+                        }
+                        let range_ends = true;
+                        return Ok(End { last, range_ends });
+                    };
+                    self.batch.insert((batch, 0))
+                }
             };
-            // Encoding is work, not waiting: other tasks of this thread move over meanwhile.
-            let taken = tokio::task::block_in_place(|| fill(&mut file, &mut documents));
-            let is_row_group = file.has_row_group();
-            self.open = Some(file);
-            let (count, last) = taken?;
-            self.last = last;
-            self.range.export.context.progress.advance(0, count);
-            if is_row_group && self.cut_row_group().await? == Next::Nothing {
-                return Ok(Next::Nothing);
+            let mut documents = batch.documents()?.skip(*taken).peekable();
+            while documents.peek().is_some() {
+                let file = match open {
+                    Some(file) => file,
+                    None => open.insert(range.open_file(place).await?),
+                };
+                // Encoding is work, not waiting: other tasks of this thread move over meanwhile.
+                let (count, id) = tokio::task::block_in_place(|| fill(file, &mut documents))?;
+                (*taken, last) = (*taken + count, id);
+                progress.advance(0, count as u64);
+                if !file.has_row_group() {
+                    continue;
+                }
+                interrupt.or(file.cut_row_group()).await?;
+                if file.is_full() {
+                    interrupt.or(file.write_out()).await?;
+                    let range_ends = false;
+                    return Ok(End { last, range_ends });
+                }
             }
-        }
-        Ok(Next::Document)
-    }
-
-    async fn cut_row_group(&mut self) -> anyhow::Result<Next> {
-        let Some(file) = &mut self.open else {
-            return Ok(Next::Document);
-        };
-        let interrupt = &self.range.export.context.interrupt;
-        interrupt.or(file.cut_row_group()).await?;
-        if file.is_full() {
-            self.complete(false).await
-        } else {
-            Ok(Next::Document)
-        }
-    }
-
-    /// There are no more documents.
-    async fn finish(&mut self) -> anyhow::Result<()> {
-        if self.open.is_some() {
-            self.complete(true).await?;
-            return Ok(());
-        }
-        let record = Record::new(self.chain.next, self.interval(None, true), None);
-        if let Claimed::Ours(standing) = record.put(&self.range.export.run, None).await? {
-            self.chain.add(&standing.record)?;
-        }
-        Ok(())
-    }
-
-    async fn complete(&mut self, range_ends: bool) -> anyhow::Result<Next> {
-        let interrupt = &self.range.export.context.interrupt;
-        let Some(file) = &mut self.open else {
-            return Ok(Next::Document);
-        };
-        interrupt.or(file.write_out()).await?;
-        let Some(file) = self.open.take() else {
-            return Ok(Next::Document);
-        };
-        let file = file.close(interrupt).await?;
-        let interval = self.interval(self.last.clone(), range_ends);
-        let record = Record::new(self.chain.next, interval, Some(Description::of(&file)));
-        let (rows, size) = (file.statistics.num_documents, file.hashes.size);
-        match claim(&self.range, record, None, file).await? {
-            Claimed::Ours(standing) => {
-                self.chain.add(&standing.record)?;
-                self.range.complete_new(standing).await?;
-                self.tally.add_file(rows, size);
-                Ok(Next::Document)
-            }
-            Claimed::Others => Ok(Next::Nothing),
-        }
-    }
-
-    fn interval(&self, last: Option<DocumentId>, range_ends: bool) -> Interval {
-        Interval {
-            after: self.chain.after.clone(),
-            last,
-            range_ends,
+            drop(documents);
+            self.batch = None;
         }
     }
 }
@@ -166,7 +155,7 @@ pub(crate) async fn claim(
 pub(crate) fn fill<'d>(
     file: &mut DataFile,
     documents: &mut impl Iterator<Item = lob_mongo::Result<&'d RawDocument>>,
-) -> anyhow::Result<(u64, Option<DocumentId>)> {
+) -> anyhow::Result<(usize, Option<DocumentId>)> {
     let (mut count, mut last) = (0, None);
     for document in documents {
         let document = document.map_err(Failure::from)?;

@@ -5,10 +5,10 @@ use lob_core::cli::{Context, Outcome};
 use lob_core::run::OpenRun;
 use serde_json::json;
 
-use crate::commit::Exported;
+use crate::confirm::Exported;
 use crate::misfits;
 use crate::open::Opened;
-use crate::range::Tally;
+use crate::tally::Tally;
 use crate::worker::Worker;
 
 /// A committed export, for people and for machines.

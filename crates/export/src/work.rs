@@ -5,31 +5,14 @@ use std::sync::Arc;
 use std::thread;
 
 use futures::StreamExt as _;
-use lob_core::byte_size::ByteSize;
-use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, gravest};
-use lob_core::part::PartBudget;
 use lob_core::progress::Work;
-use lob_core::run::OpenRun;
-use lob_mongo::{ClusterTime, Collection, Database, Error};
+use lob_mongo::{Collection, Database, Error};
 
 use crate::plan::{ExportPlan, SplitPlan};
-use crate::range::{Range, Tally};
-use crate::settings::ByteSettings;
+use crate::range::{Export, Range};
+use crate::tally::Tally;
 use crate::worker::Worker;
-
-/// What all ranges of a run share on their way.
-pub(crate) struct Export {
-    pub(crate) run: OpenRun,
-    pub(crate) splits: Vec<(SplitPlan, Collection)>,
-    pub(crate) settings: ByteSettings,
-    pub(crate) snapshot: Option<ClusterTime>,
-    /// Memory of parts, shared by all ranges.
-    pub(crate) budget: PartBudget,
-    /// Documents that wait, of each range.
-    pub(crate) read_ahead: ByteSize,
-    pub(crate) context: Context,
-}
 
 /// The collections of the plan's splits.
 ///

@@ -8,7 +8,7 @@ use lob_core::failure::Failure;
 use lob_core::progress::{Hidden, Progress};
 use lob_mongo::{Scan, Staging};
 
-use crate::decode::Documents;
+use crate::documents::Documents;
 use crate::settings::{Check, ImportSettings};
 use crate::splits::Split;
 

@@ -1,26 +1,13 @@
 //! A data file on disk into batches of documents, counted and with their digest.
 
 use bson::RawDocument;
-use lob_columns::{Digest, LegacyIds, LegacyReader, ReadError, Reader};
+use lob_columns::{LegacyIds, LegacyReader, ReadError, Reader};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
 
+use crate::documents::Documents;
 use crate::fetch::FetchedFile;
-
-/// Documents, without regard to their order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Documents {
-    pub(crate) count: u64,
-    pub(crate) digest: Digest,
-}
-
-impl Documents {
-    pub(crate) fn add(&mut self, others: Self) {
-        self.count += others.count;
-        self.digest.merge(others.digest);
-    }
-}
 
 /// Decodes a whole data file, hands its documents on and says what they were. This blocks: it is
 /// for a thread of its own. Where nobody takes the batches any more it stops early, and the taker

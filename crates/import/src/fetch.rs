@@ -15,7 +15,7 @@ use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};
 
-use crate::decode::Documents;
+use crate::documents::Documents;
 use crate::splits::{DataFile, Recorded};
 
 /// A data file on disk, without a name.

@@ -12,7 +12,8 @@ use lob_core::store::Store;
 use lob_mongo::{BatchLimits, Entries, FinishedFile, InsertBatch, Staging};
 use tokio::sync::mpsc;
 
-use crate::decode::{Documents, decode};
+use crate::decode::decode;
+use crate::documents::Documents;
 use crate::fetch::{FetchedFile, fetch};
 use crate::settings::ImportSettings;
 use crate::splits::DataFile;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lob_core::failure::Failure;
 use lob_mongo::{Blueprint, Collection, Entries, ExistingTarget, FinishedFile, Opened, Staging};
 
-use crate::decode::Documents;
+use crate::documents::Documents;
 use crate::settings::ImportSettings;
 use crate::splits::{DataFile, Split};
 use crate::targets::{Existing, PlannedSplit};

@@ -5,7 +5,7 @@ use lob_core::hash::Sha256;
 use lob_core::manifest::{ExportedFile, ManifestError, PublishedSplit};
 use lob_mongo::Definition;
 
-use crate::decode::Documents;
+use crate::documents::Documents;
 use crate::settings::ImportSettings;
 
 /// A split of a run.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::check::{READ_AHEAD, read_back};
 use crate::choose::{Chosen, choose};
-use crate::decode::Documents;
+use crate::documents::Documents;
 use crate::runs::ChosenRun;
 use crate::settings::ImportSettings;
 use crate::splits::Split;

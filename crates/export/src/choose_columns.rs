@@ -1,0 +1,78 @@
+//! Today's columns or those of an earlier run, and what is said of the choice.
+
+use std::collections::BTreeMap;
+
+use lob_columns::{Columns, ColumnsProposal};
+use lob_mongo::Collection;
+
+use crate::earlier_columns::EarlierColumns;
+
+/// Characters of a type in a message.
+const MAX_TYPE_CHARS: usize = 100;
+
+/// The columns of an earlier run as far as they take today's documents, and in any case today's.
+pub(crate) fn choose_columns(
+    proposal: ColumnsProposal,
+    earlier: Option<&EarlierColumns>,
+    collection: &Collection,
+) -> Columns {
+    let namespace = collection.namespace();
+    let Some(earlier) = earlier else {
+        let columns = proposal.finish();
+        for (name, _) in columns
+            .list()
+            .filter(|(_, kind)| kind.contains("decimal128"))
+        {
+            let name = name.escape_debug();
+            tracing::info!(%namespace, "the column {name} has decimals as text: no scale fits them");
+        }
+        return columns;
+    };
+    let (columns, today) = proposal.finish_after(&earlier.columns, &earlier.counts);
+    let from = &earlier.run;
+    tracing::info!(%namespace, "the columns of run {from} are taken over");
+    let maps = |kind: &str| kind.matches("map<").count();
+    let before: BTreeMap<_, _> = earlier.columns.list().collect();
+    let today: BTreeMap<_, _> = today.list().collect();
+    for (name, kind) in columns.list() {
+        let name_said = name.escape_debug();
+        if today
+            .get(name)
+            .is_some_and(|today| maps(today) > maps(&kind))
+        {
+            tracing::warn!(
+                %namespace,
+                "names in the column {name_said} look like data, and it stays a STRUCT as in run \
+                 {from}: --map makes it a MAP, and so does --columns-from none"
+            );
+        }
+        let Some(before) = before.get(name) else {
+            tracing::info!(%namespace, "the column {name_said}, {}, is new", short(&kind));
+            continue;
+        };
+        if *before == kind {
+            continue;
+        }
+        let has_other_nature = maps(before) != maps(&kind);
+        let readers = if before.contains("null") || has_other_nature {
+            "most readers cannot read both runs as one table"
+        } else {
+            "readers of both runs at once need union_by_name in DuckDB, unionByName in Spark"
+        };
+        tracing::warn!(
+            %namespace,
+            "the column {name_said} is {} and was {} in run {from}: {readers}",
+            short(&kind),
+            short(before)
+        );
+    }
+    columns
+}
+
+/// The beginning of a type: that of an order book may have thousands of fields.
+fn short(kind: &str) -> String {
+    match kind.char_indices().nth(MAX_TYPE_CHARS) {
+        Some((end, _)) => format!("{}…", &kind[..end]),
+        None => kind.to_owned(),
+    }
+}

@@ -1,0 +1,198 @@
+//! One range from where its records end to its own end, whoever wrote them.
+
+use lob_core::failure::Failure;
+use lob_core::store::{StoreError, StoreErrorKind};
+use lob_mongo::{DocumentId, IdRange, Scan};
+
+use crate::chain::Chain;
+use crate::data_file::DataFile;
+use crate::range::{Range, scan_failure};
+use crate::range_writer::{RangeWriter, Written, claim, fill};
+use crate::record::{Claimed, Description, Record, StandingRecord};
+use crate::tally::Tally;
+
+/// How often in a row an upload of a range may get lost.
+const MAX_RESTARTS: u32 = 3;
+
+impl Range<'_> {
+    /// Exports what is not recorded yet, and completes what is.
+    pub(crate) async fn export(self) -> anyhow::Result<Tally> {
+        let mut tally = Tally {
+            ranges: 1,
+            ..Tally::default()
+        };
+        let mut chain = Chain::of(self.split.split_id, self.number);
+        let mut restarts = 0;
+        loop {
+            let interrupt = &self.export.context.interrupt;
+            while let Some(standing) = interrupt.or(chain.read_on(&self.export.run)).await? {
+                self.complete_found(standing).await?;
+            }
+            if chain.is_complete {
+                return Ok(tally);
+            }
+            let before = chain.next;
+            if let Err(error) = self.write_on(&mut chain, &mut tally).await {
+                restarts = if chain.next == before {
+                    restarts + 1
+                } else {
+                    1
+                };
+                if !is_lost_upload(&error) || restarts > MAX_RESTARTS {
+                    return Err(error);
+                }
+                tracing::warn!("a data file is restarted: {error:#}");
+                // The last record may have no object yet.
+                chain = Chain::of(self.split.split_id, self.number);
+            }
+        }
+    }
+
+    /// Writes on where the chain ends, until the range ends or a record of another process stands in
+    /// the way.
+    async fn write_on(&self, chain: &mut Chain, tally: &mut Tally) -> anyhow::Result<()> {
+        let scan = self.scan(self.bounds()?, chain.after.clone())?;
+        let mut writer = RangeWriter::new(*self, scan);
+        while !chain.is_complete {
+            match writer.write_file(chain.next, chain.after.clone()).await? {
+                Written::Recorded(standing) => {
+                    chain.add(&standing.record)?;
+                    let described = standing.record.descriptions.first();
+                    let written = described.map(|d| (d.statistics.num_documents, d.size_bytes));
+                    self.complete(*standing).await?;
+                    if let Some((documents, bytes)) = written {
+                        tally.add_file(documents, bytes);
+                    }
+                }
+                Written::Overtaken => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the object of a record that was found, if it is not there.
+    async fn complete_found(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
+        match standing.identify(&self.export.run).await? {
+            Some(_) => Ok(()),
+            None => self.complete(standing).await,
+        }
+    }
+
+    /// Makes the object of a record that has none yet. Where its upload is lost, the same documents
+    /// are scanned again, and the record is replaced.
+    async fn complete(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
+        let run = &self.export.run;
+        let mut restarts = 0;
+        loop {
+            let Some((upload, contents)) = standing.record.upload(run) else {
+                return Ok(());
+            };
+            let lost = match upload.complete(contents).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_lost(error.kind) => error,
+                Err(error) => return Err(error.into()),
+            };
+            // What another process may be completing just now ends here, one way or the other.
+            standing.record.abort(run).await?;
+            if standing.identify(run).await?.is_some() {
+                return Ok(());
+            }
+            restarts += 1;
+            if restarts > MAX_RESTARTS {
+                return Err(lost.into());
+            }
+            tracing::warn!("its documents are scanned again: {lost}");
+            standing = self.scan_again(&standing).await?;
+            if standing.identify(run).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts the documents of a record into a data file again. Returns the record that stands then.
+    async fn scan_again(&self, standing: &StandingRecord) -> anyhow::Result<StandingRecord> {
+        let run = &self.export.run;
+        let place = standing.record.place;
+        let mut file = self.open_file(place).await?;
+        let filling = self.fill_again(&mut file, &standing.record);
+        if let Err(error) = self.export.context.interrupt.or(filling).await {
+            file.abort().await;
+            return Err(error);
+        }
+        let file = file.close(&self.export.context.interrupt).await?;
+        let record = standing.record.described_anew(Description::of(&file));
+        match claim(self, record, Some(standing), file).await? {
+            Claimed::Ours(standing) => Ok(standing),
+            Claimed::Others => Record::read(run, place).await?.ok_or_else(|| {
+                let name = place.file_name();
+                Failure::integrity(format!("the record of `{name}` went away")).into()
+            }),
+        }
+    }
+
+    async fn fill_again(&self, file: &mut DataFile, record: &Record) -> anyhow::Result<()> {
+        let interval = &record.interval;
+        let whole = self.bounds()?;
+        let bounds = IdRange {
+            from: whole.from,
+            to: match interval.range_ends {
+                true => whole.to.clone(),
+                false => interval.last.clone(),
+            },
+        };
+        self.pour(self.scan(bounds, interval.after.clone())?, file)
+            .await?;
+        if let (false, Some(last)) = (interval.range_ends, &interval.last) {
+            // Bounds leave out their end. A document that has not changed has the very same `_id`.
+            let bounds = IdRange {
+                from: Some(last.clone()),
+                to: whole.to,
+            };
+            let mut rest = self.scan(bounds, None)?;
+            if let Some(batch) = rest.next().await.map_err(scan_failure)? {
+                let first = batch.documents()?.next().transpose();
+                let first = first.map_err(Failure::from)?;
+                let is_last = |first| DocumentId::of(first).is_ok_and(|id| id == *last);
+                if let Some(first) = first.filter(|first| is_last(first)) {
+                    file.push(first)?;
+                }
+            }
+        }
+        file.write_out().await
+    }
+
+    /// Puts all documents of a scan into one data file.
+    async fn pour(&self, mut scan: Scan, file: &mut DataFile) -> anyhow::Result<()> {
+        while let Some(batch) = scan.next().await.map_err(scan_failure)? {
+            let mut documents = batch.documents()?.peekable();
+            while documents.peek().is_some() {
+                tokio::task::block_in_place(|| fill(file, &mut documents))?;
+                if file.has_row_group() {
+                    file.cut_row_group().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an upload that ended so cannot become the object any more.
+fn is_lost(kind: StoreErrorKind) -> bool {
+    matches!(
+        kind,
+        StoreErrorKind::NoSuchUpload
+            | StoreErrorKind::NotFound
+            | StoreErrorKind::Conflict
+            | StoreErrorKind::AlreadyExists
+            | StoreErrorKind::Integrity
+            | StoreErrorKind::Refused
+    )
+}
+
+/// Whether somebody else ended an upload while it was sent.
+fn is_lost_upload(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<StoreError>());
+    causes.any(|cause| cause.kind == StoreErrorKind::NoSuchUpload)
+}

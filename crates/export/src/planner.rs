@@ -1,0 +1,184 @@
+//! Planning: finds the splits, cuts them into ranges and samples their documents.
+
+use anyhow::Context as _;
+use futures::{StreamExt as _, TryStreamExt as _};
+use lob_columns::ColumnsProposal;
+use lob_core::byte_size::ByteSize;
+use lob_core::failure::Failure;
+use lob_core::run::Prefix;
+use lob_core::store::Store;
+use lob_mongo::{ClusterTime, Collection, Database, RangeSize, SampleSize, ScanOptions, ScanRange};
+
+use crate::choose_columns::choose_columns;
+use crate::earlier_columns::{EarlierColumns, EarlierRuns};
+use crate::history::{Gone, History};
+use crate::manifest;
+use crate::number_or::NumberOr;
+use crate::plan::{ExportPlan, SplitPlan};
+use crate::settings::PlannedSettings;
+
+/// Bytes of documents of each kind, the first and the even, by which columns are chosen.
+const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
+/// Documents of each kind by which only the size of documents is learned.
+const SIZE_SAMPLE: u32 = 100;
+/// Splits that are planned at once: a server that is far away answers them together, and each takes
+/// up to two samples of memory.
+const SPLITS_AT_ONCE: usize = 4;
+/// Documents that wait while all are read to choose the columns.
+const READ_AHEAD: ByteSize = ByteSize::mib(16);
+
+/// Finds the splits, cuts them into ranges and chooses their columns, by those of the runs in
+/// `store` below `prefix`.
+pub(crate) async fn plan(
+    store: &Store,
+    prefix: &Prefix,
+    database: &Database,
+    settings: PlannedSettings,
+) -> anyhow::Result<ExportPlan> {
+    let splits = database
+        .splits(&settings.collection_pattern, settings.split.numbers())
+        .await;
+    let splits = splits.map_err(Failure::from)?;
+    let snapshot = match splits.first().filter(|_| settings.snapshot) {
+        Some(split) => {
+            let time = split.collection.snapshot_time().await;
+            Some(time.map_err(Failure::from)?)
+        }
+        None => None,
+    };
+    let names: Vec<_> = splits.iter().map(|split| split.collection.name()).collect();
+    let (from, name) = (&settings.columns_from, &settings.database);
+    let history = History::of(store, prefix, name).await;
+    let earlier = EarlierRuns::find(store, prefix, from, &history, name, &names).await?;
+    let planning = splits.iter().map(|split| {
+        let earlier = earlier.columns(split.collection.name());
+        plan_split(split.split, &split.collection, &settings, snapshot, earlier)
+    });
+    let planning = futures::stream::iter(planning).buffered(SPLITS_AT_ONCE);
+    let mut planned: Vec<_> = planning.try_collect().await?;
+    for split in &mut planned {
+        split.documents_before = history.documents(&split.collection);
+    }
+    manifest::check_limits(&planned, settings.bytes.file_size)?;
+    warn_of_paths_without_documents(&settings, &planned);
+    let gone = match settings.split.numbers() {
+        None => history.gone(&settings.collection_pattern, &names),
+        Some(_) => Vec::new(),
+    };
+    for Gone { collection, before } in &gone {
+        let (run, documents) = (&before.run, before.documents);
+        tracing::warn!("`{collection}` is gone: run `{run}` has {documents} documents of it");
+    }
+    Ok(ExportPlan {
+        settings,
+        snapshot,
+        newest: database.newest(),
+        splits: planned,
+        gone,
+    })
+}
+
+/// A path may be right and its documents rare, so this is no error.
+fn warn_of_paths_without_documents(settings: &PlannedSettings, splits: &[SplitPlan]) {
+    let maps = settings.map.iter().map(|path| ("--map", path));
+    let structs = settings.r#struct.iter().map(|path| ("--struct", path));
+    for (flag, path) in maps.chain(structs) {
+        if !splits
+            .iter()
+            .any(|split| split.columns.has_documents_at(path))
+        {
+            tracing::warn!(
+                "{flag} {path} does nothing: the sample has no documents with fields there"
+            );
+        }
+    }
+}
+
+async fn plan_split(
+    split_id: u32,
+    collection: &Collection,
+    settings: &PlannedSettings,
+    snapshot: Option<ClusterTime>,
+    earlier: Option<&EarlierColumns>,
+) -> anyhow::Result<SplitPlan> {
+    let count = match settings.columns_sample {
+        NumberOr::Number(count) => count.get(),
+        NumberOr::Word(_) => SIZE_SAMPLE,
+    };
+    let size = SampleSize {
+        first: count,
+        even: count,
+        limit: SAMPLE_LIMIT,
+    };
+    let wanted = match settings.ranges {
+        NumberOr::Number(count) => RangeSize::Count(count.get()),
+        NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
+    };
+    let outline = collection.outline(count, wanted).await;
+    let outline = outline.map_err(Failure::from)?;
+    let sample = collection.sample(size, &outline).await;
+    let sample = sample.map_err(Failure::from)?;
+    let mean_document_size = sample.mean_document_size();
+    let (maps, structs) = (settings.map.clone(), settings.r#struct.clone());
+    let mut proposal = ColumnsProposal::with_natures(maps, structs);
+    for document in &sample.first {
+        // They are much alike, and say nothing of how frequent a field is.
+        let observed = if sample.even.is_empty() {
+            proposal.observe(document.as_bytes())
+        } else {
+            proposal.observe_uneven(document.as_bytes())
+        };
+        observed.with_context(|| malformed(collection))?;
+    }
+    for document in &sample.even {
+        let observed = proposal.observe(document.as_bytes());
+        observed.with_context(|| malformed(collection))?;
+    }
+    if let NumberOr::Word(_) = settings.columns_sample {
+        let options = ScanOptions {
+            queue: READ_AHEAD,
+            mean_document_size,
+            at: snapshot,
+        };
+        observe_all(&mut proposal, collection, options).await?;
+    }
+    let definition = collection.definition().await.map_err(Failure::from)?;
+    Ok(SplitPlan {
+        split_id,
+        collection: collection.name().to_owned(),
+        uuid: collection.uuid().map(|uuid| uuid.to_string()),
+        estimated_documents: collection.estimated_count().await.map_err(Failure::from)?,
+        documents_before: None,
+        mean_document_size,
+        columns: choose_columns(proposal, earlier, collection),
+        indexes: definition.indexes,
+        options: definition.options,
+        is_divisible: outline.is_divisible(),
+        sample_choice: sample.choice,
+        ranges_choice: outline.ranges_choice(),
+        ranges: outline.ranges(),
+    })
+}
+
+/// Reads the whole collection before it is exported, for columns that leave nothing out.
+async fn observe_all(
+    proposal: &mut ColumnsProposal,
+    collection: &Collection,
+    options: ScanOptions,
+) -> anyhow::Result<()> {
+    let namespace = collection.namespace();
+    tracing::info!(%namespace, "all documents are read once to choose the columns, and then again");
+    let mut scan = collection.scan(ScanRange::default(), options);
+    while let Some(batch) = scan.next().await.map_err(Failure::from)? {
+        for document in batch.documents()? {
+            let document = document.map_err(Failure::from)?;
+            let observed = proposal.observe(document.as_bytes());
+            observed.with_context(|| malformed(collection))?;
+        }
+    }
+    Ok(())
+}
+
+fn malformed(collection: &Collection) -> String {
+    format!("a document of `{}` is malformed", collection.namespace())
+}

@@ -1,0 +1,17 @@
+//! How many documents there are, and their digest.
+
+use lob_columns::Digest;
+
+/// Documents, without regard to their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Documents {
+    pub(crate) count: u64,
+    pub(crate) digest: Digest,
+}
+
+impl Documents {
+    pub(crate) fn add(&mut self, others: Self) {
+        self.count += others.count;
+        self.digest.merge(others.digest);
+    }
+}
