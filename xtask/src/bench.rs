@@ -9,6 +9,7 @@ mod import;
 mod report;
 mod scale;
 mod transfer;
+mod transfer_client;
 mod transfer_report;
 mod upload;
 

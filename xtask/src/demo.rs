@@ -6,6 +6,7 @@
 mod bucket;
 mod collections;
 mod feed;
+mod manifest_fields;
 mod servers;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use xshell::Shell;
 
 use self::bucket::Run;
+use self::manifest_fields::{entries, text};
 use self::servers::Servers;
 use crate::binaries::{self, Profile};
 use crate::command;
@@ -97,12 +99,6 @@ fn section(title: &str) {
     println!("\n== {title} ==");
 }
 
-fn entries<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a Vec<Value>> {
-    value[name]
-        .as_array()
-        .with_context(|| format!("the manifest has no `{name}`"))
-}
-
 fn show_split(split: &Value) {
     println!(
         "\nsplit {}: {} documents, {} of them residual rows",
@@ -119,8 +115,4 @@ fn show_checksums(files: &[Value]) {
         println!("  crc64nvme  {}", text(&file["crc64nvme"]));
         println!("  verified   {}", text(&file["verified"]));
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
 }

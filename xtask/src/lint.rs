@@ -1,4 +1,5 @@
-//! What is checked without running the tools: format, lints, documentation, generated files.
+//! What is checked without running the tools: format, lints, the rules of the code base,
+//! documentation, generated files.
 
 use xshell::{Shell, cmd};
 
@@ -11,6 +12,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         "cargo clippy --workspace --all-targets --locked -- -D warnings"
     );
     command::run(clippy).await?;
+    command::run(cmd!(sh, "cargo test --locked -p lob-tests --test tidy")).await?;
     let flags = [("RUSTDOCFLAGS", "-D warnings".to_owned())];
     let doc = cmd!(
         sh,

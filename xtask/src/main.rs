@@ -22,6 +22,7 @@ mod memory;
 mod minio;
 mod mongod;
 mod peers;
+mod python_environment;
 mod s3_client;
 mod server_process;
 mod services;

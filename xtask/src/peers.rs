@@ -2,6 +2,7 @@
 //!
 //! What `setup` installed comes first, since its versions are the same everywhere, then `PATH`.
 
+mod peer;
 mod python;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use xshell::{Shell, cmd};
 
 use crate::command::{self, works};
 use crate::tools::Tools;
+
+pub(crate) use self::peer::Peer;
 
 /// What is known of a client before it is found.
 struct Source {
@@ -57,14 +60,6 @@ const SOURCES: [Source; 6] = [
     },
 ];
 const DATABASE_TOOLS: &str = "https://www.mongodb.com/docs/database-tools/";
-
-/// A client that is there and starts.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) program: &'static str,
-    pub(crate) path: PathBuf,
-    pub(crate) version: String,
-}
 
 /// Builds the peers that are not in `target/tools` yet.
 pub(crate) async fn install(sh: &Shell) -> anyhow::Result<()> {

@@ -4,14 +4,13 @@
 
 mod mongodb;
 
-use std::path::Path;
-
 use anyhow::{bail, ensure};
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
 
 use crate::command::{self, works};
 use crate::mongod::Release;
 use crate::peers;
+use crate::python_environment::{self, pip_install, require_pip};
 use crate::tools::Tools;
 
 pub(crate) use self::mongodb::mongodb;
@@ -86,7 +85,7 @@ async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     if starts().await {
         return Ok(());
     }
-    python_environment(sh, &tools.python_folder(), &PYTHON_PACKAGES).await?;
+    python_environment::create(sh, &tools.python_folder(), &PYTHON_PACKAGES).await?;
     ensure!(
         starts().await,
         "`{}` does not import its packages",
@@ -119,31 +118,4 @@ async fn pyspark(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
 /// Whether Spark can be started.
 pub(crate) async fn has_java(sh: &Shell) -> bool {
     works(cmd!(sh, "java -version")).await
-}
-
-/// A virtual environment with these packages.
-pub(crate) async fn python_environment(
-    sh: &Shell,
-    folder: &Path,
-    packages: &[&str],
-) -> anyhow::Result<()> {
-    require_pip(sh).await?;
-    // Without pip, which some systems keep apart: theirs can install into the new environment.
-    command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
-    let python = folder.join("bin/python");
-    command::run(pip_install(sh, &python).args(packages)).await
-}
-
-fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
-    cmd!(
-        sh,
-        "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
-    )
-}
-
-async fn require_pip(sh: &Shell) -> anyhow::Result<()> {
-    if !works(cmd!(sh, "python3 -m pip --version")).await {
-        bail!("Python 3 with pip is missing: MongoDB and the readers come through it");
-    }
-    Ok(())
 }

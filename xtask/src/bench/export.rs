@@ -6,7 +6,8 @@ use anyhow::{Context as _, ensure};
 use lob_core::manifest::PublishedExport;
 use xshell::Shell;
 
-use super::transfer::{Args, BUCKET, Bench, Client, Format, PREFIX, SOURCE, Servers};
+use super::transfer::{Args, BUCKET, Bench, PREFIX, SOURCE};
+use super::transfer_client::{Client, Format, Servers};
 use crate::fill::COLLECTION;
 
 const LOB_EXPORT: Client = Client {

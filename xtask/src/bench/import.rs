@@ -6,7 +6,8 @@ use bson::doc;
 use xshell::Shell;
 
 use super::export;
-use super::transfer::{Args, Bench, Client, Format, Servers};
+use super::transfer::{Args, Bench};
+use super::transfer_client::{Client, Format, Servers};
 use crate::fill::COLLECTION;
 
 const LOB_IMPORT: Client = Client {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
 use super::cost::{self, Cost};
+use super::transfer_client::{Client, Servers};
 use super::transfer_report;
 use crate::binaries::{self, Profile};
 use crate::fill::{self, COLLECTION, Filled};
@@ -38,45 +39,6 @@ pub(crate) struct Args {
     /// Binaries of a debug build and no change to docs/PERFORMANCE.md: to try the benchmark itself
     #[arg(long)]
     trial: bool,
-}
-
-/// One client in one configuration.
-pub(super) struct Client {
-    /// As it is shown.
-    pub(super) name: &'static str,
-    /// A tool of ours, or what [`peers::find`] knows.
-    pub(super) program: &'static str,
-    /// All words after the program, where these stand for something: `RUN` for the name of this run
-    /// and of its database, `DIR` for the folder of what is on disk, `URI` for MongoDB's, `SCRIPTS`
-    /// for `xtask/peers`, `JARS` for Spark's connector.
-    pub(super) arguments: &'static str,
-    pub(super) servers: Servers,
-    /// What it leaves behind or begins with.
-    pub(super) format: Format,
-    /// The same for a reader of the table.
-    pub(super) does: &'static str,
-}
-
-/// Where a client works.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Servers {
-    /// MongoDB and MinIO.
-    Real,
-    /// The testkit's in this process: no disk, and nobody else's way to store things.
-    Doubles,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Run,
-    Dump,
-    Parquet,
-}
-
-impl Client {
-    pub(super) fn is_ours(&self) -> bool {
-        binaries::TOOLS.contains(&self.program)
-    }
 }
 
 /// How one kind of server is reached.

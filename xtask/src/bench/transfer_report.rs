@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::cost::Cost;
 use super::report::machine;
-use super::transfer::{Client, Servers};
+use super::transfer_client::{Client, Servers};
 use crate::fill::Filled;
 use crate::peers::Peer;
 

@@ -8,8 +8,8 @@ use lob_testkit::s3::crc64nvme;
 use serde_json::Value;
 
 use super::feed::FeedFile;
+use super::manifest_fields::{entries, text};
 use super::servers::Servers;
-use super::{entries, text};
 
 pub(super) struct Run {
     /// The run's folder, with `/` at its end.

@@ -4,9 +4,9 @@
 use anyhow::{bail, ensure};
 use xshell::{Shell, cmd};
 
-use super::Peer;
+use super::peer::Peer;
 use crate::command::{self, works};
-use crate::setup;
+use crate::python_environment;
 use crate::tools::Tools;
 
 const PACKAGES: [&str; 4] = [
@@ -60,7 +60,7 @@ pub(super) async fn install(sh: &Shell) -> anyhow::Result<()> {
     ))
     .await
     {
-        setup::python_environment(sh, &folder, &PACKAGES).await?;
+        python_environment::create(sh, &folder, &PACKAGES).await?;
     }
     if !works(cmd!(sh, "java -version")).await {
         bail!(

@@ -4,9 +4,9 @@
 use anyhow::ensure;
 use xshell::{Shell, cmd};
 
-use super::require_pip;
 use crate::command::{self, works};
 use crate::mongod::Release;
+use crate::python_environment::require_pip;
 use crate::tools::Tools;
 
 /// OpenSSL 1.1, which every release links against, is inside this wheel, for this Python and

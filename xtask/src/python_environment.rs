@@ -1,0 +1,34 @@
+//! Virtual environments of Python.
+
+use std::path::Path;
+
+use anyhow::bail;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::command::{self, works};
+
+/// A virtual environment with these packages.
+pub(crate) async fn create(sh: &Shell, folder: &Path, packages: &[&str]) -> anyhow::Result<()> {
+    require_pip(sh).await?;
+    // Without pip, which some systems keep apart: theirs can install into the new environment.
+    command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
+    let python = folder.join("bin/python");
+    command::run(pip_install(sh, &python).args(packages)).await
+}
+
+/// Installs into the environment of `python`.
+pub(crate) fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
+    cmd!(
+        sh,
+        "python3 -m pip --python {python} install --quiet --disable-pip-version-check"
+    )
+}
+
+/// # Errors
+/// Python without pip.
+pub(crate) async fn require_pip(sh: &Shell) -> anyhow::Result<()> {
+    if !works(cmd!(sh, "python3 -m pip --version")).await {
+        bail!("Python 3 with pip is missing: MongoDB and the readers come through it");
+    }
+    Ok(())
+}
