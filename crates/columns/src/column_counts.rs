@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    columns::fold,
     levels::{Item, Level, Paths, Value},
+    own_columns::fold,
     raw::BsonType,
 };
 

@@ -8,7 +8,10 @@ use std::{collections::HashMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::raw::BsonType;
+use crate::{
+    own_columns::{EMPTY_COLUMN, REST_COLUMN, fold, is_own_name},
+    raw::BsonType,
+};
 
 /// Most leaf columns of a split.
 pub const MAX_COLUMNS: usize = 16_384;
@@ -20,17 +23,6 @@ pub(crate) const MAX_NAME_BYTES: usize = 255;
 pub(crate) const MAX_PATH_BYTES: usize = 1 << 20;
 /// Most digits of a decimal column.
 pub(crate) const MAX_DECIMAL_DIGITS: u8 = 38;
-
-/// What names of columns of ours begin with: no field has a column of such a name.
-pub(crate) const OWN_PREFIX: &str = "_lob_";
-/// The column that says how a row deviates from what its columns say; null for almost all rows.
-pub const DIFF_COLUMN: &str = "_lob_diff";
-/// The column that keeps the elements of a row that no column holds; null where there are none.
-pub const BSON_COLUMN: &str = "_lob_bson";
-/// The MAP of top-level fields that have no column of their own.
-pub(crate) const REST_COLUMN: &str = "_lob_fields";
-/// Stands in a struct none of whose fields ever had a value: Parquet has no empty groups.
-pub(crate) const EMPTY_COLUMN: &str = "_lob_empty";
 
 /// The frozen columns of a split, without our own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,16 +119,6 @@ impl From<Columns> for Fields {
     fn from(columns: Columns) -> Fields {
         columns.root
     }
-}
-
-/// Whether a reader could take `name` for a column of ours.
-pub fn is_own_name(name: &str) -> bool {
-    fold(name).starts_with(OWN_PREFIX)
-}
-
-/// Spark and DuckDB take names that differ in case alone for the same column.
-pub(crate) fn fold(name: &str) -> String {
-    name.to_lowercase()
 }
 
 /// Counts leaves and the bytes of their paths.

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     codec::BytesCodec,
-    columns::{ColumnType, Columns, Fields, Gap, REST_COLUMN},
+    columns::{ColumnType, Columns, Fields, Gap},
+    own_columns::REST_COLUMN,
     path,
 };
 

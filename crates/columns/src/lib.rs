@@ -27,6 +27,7 @@ mod footer;
 mod levels;
 mod limits;
 mod number_runs;
+mod own_columns;
 mod parquet_writer;
 mod path;
 mod proposal;
@@ -39,15 +40,14 @@ mod values;
 mod version_1;
 
 pub use column_counts::ColumnCounts;
-pub use columns::{
-    BSON_COLUMN, Columns, DIFF_COLUMN, InvalidColumns, MAX_COLUMNS, MAX_NESTING, is_own_name,
-};
+pub use columns::{Columns, InvalidColumns, MAX_COLUMNS, MAX_NESTING};
 pub use compression::{Compression, InvalidCompression};
 pub use digest::{Digest, InvalidDigest};
 pub use encoder::Encoder;
 pub use error::{ReadError, WriteError};
 pub use footer::{Footer, InvalidFooter};
 pub use limits::MAX_ROW_GROUP_BYTES;
+pub use own_columns::{BSON_COLUMN, DIFF_COLUMN, is_own_name};
 pub use parquet_writer::ParquetWriter;
 pub use proposal::ColumnsProposal;
 pub use raw::{BsonType, Element, Elements, MalformedBson};

@@ -18,12 +18,13 @@ use polars_parquet::{
 };
 
 use crate::{
-    columns::{BSON_COLUMN, ColumnType, Columns},
+    columns::{ColumnType, Columns},
     compression::Compression,
     dictionary::with_dictionary,
     encoder::{Builder, BytesBuilder},
     error::WriteError,
     limits::{MAX_ROW_GROUP_BYTES, MAX_STATISTIC_BYTES},
+    own_columns::BSON_COLUMN,
     schema::library_types,
 };
 

@@ -9,8 +9,9 @@ use polars_parquet::{
     write::{ParquetType, SchemaDescriptor, to_parquet_type},
 };
 
-use crate::columns::{
-    BSON_COLUMN, ColumnType, Columns, DIFF_COLUMN, EMPTY_COLUMN, Fields, MAX_DECIMAL_DIGITS,
+use crate::{
+    columns::{ColumnType, Columns, Fields, MAX_DECIMAL_DIGITS},
+    own_columns::{BSON_COLUMN, DIFF_COLUMN, EMPTY_COLUMN},
 };
 
 /// The columns of ours that stand after those of the fields.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::chooser::Natures;
 use crate::{
     column_counts::ColumnCounts,
-    columns::{Column, ColumnType, Columns, Fields, REST_COLUMN, fold},
+    columns::{Column, ColumnType, Columns, Fields},
+    own_columns::{REST_COLUMN, fold},
     path,
 };
 

@@ -4,7 +4,8 @@ use polars_arrow::datatypes::ArrowDataType;
 use serde::{Deserialize, de};
 
 use crate::{
-    columns::{self, BSON_COLUMN, Columns, Fields, Gap},
+    columns::{self, Columns, Fields, Gap},
+    own_columns::{BSON_COLUMN, fold},
     raw::BsonType,
 };
 
@@ -42,7 +43,7 @@ enum ColumnType {
 /// No JSON of columns, or columns that are refused.
 pub(super) fn read(json: &str) -> Result<Columns, serde_json::Error> {
     let columns: Vec<Column> = serde_json::from_str(json)?;
-    let is_own_name = |name: &str| [SHAPE_COLUMN, BSON_COLUMN].contains(&&*columns::fold(name));
+    let is_own_name = |name: &str| [SHAPE_COLUMN, BSON_COLUMN].contains(&&*fold(name));
     fields(columns)
         .and_then(|root| Columns::with_own_names(root, is_own_name))
         .map_err(de::Error::custom)
