@@ -2,8 +2,8 @@
 //! they cannot differ from what the tool does.
 
 use anyhow::{Context as _, bail};
-use clap::CommandFactory;
-use clap_markdown::{MarkdownOptions, help_markdown_custom};
+use clap_markdown::{MarkdownOptions, help_markdown_command_custom};
+use lob_core::cli::{CommandLine, command};
 use xshell::Shell;
 
 const FOLDER: &str = "docs/reference";
@@ -37,12 +37,13 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
 }
 
 /// A tool's name and the text of its reference.
-fn reference<A: CommandFactory>() -> (String, String) {
-    let tool = A::command().get_name().to_owned();
+fn reference<A: CommandLine>() -> (String, String) {
+    let command = command::<A>();
+    let tool = command.get_name().to_owned();
     let options = MarkdownOptions::new()
         .title(format!("`{tool}`"))
         .show_footer(false);
-    let text = help_markdown_custom::<A>(&options);
+    let text = help_markdown_command_custom(&command, &options);
     let lines = text
         .lines()
         .map(str::trim_end)

@@ -8,8 +8,10 @@ mod bars;
 mod display;
 mod logging;
 mod output;
+mod verbs;
 
 pub use logging::NOTICE;
+pub use verbs::{command, is_of, is_of_s3};
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -36,46 +38,34 @@ use crate::settings::{Resolved, Sources};
 #[command(next_help_heading = "Common")]
 pub struct CommonArgs {
     /// Settings file [default: `lob.toml` in the working directory, where there is one]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print every setting and where it came from, and do nothing else
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub show_settings: bool,
     /// Print the result as one JSON object
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub json: bool,
     /// What to show while working [default: bars on a terminal, else log]
-    #[arg(long, value_enum, value_name = "FORM", global = true)]
+    #[arg(long, value_enum, value_name = "FORM")]
     pub progress: Option<ProgressForm>,
     /// Form of the log on stderr
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORM",
-        default_value = "text",
-        global = true
-    )]
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
     pub log_format: LogFormat,
     /// Log every step also where bars are shown, which else leave room for warnings only
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub verbose: bool,
     /// Show neither progress nor anything of the log but errors
-    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
-    #[arg(long, value_name = "FILTER", global = true)]
+    #[arg(long, value_name = "FILTER")]
     pub log_level: Option<String>,
     /// Write the counters of S3 and MongoDB operations, and how the command ended, to this file
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
     /// Form of the metrics file
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORM",
-        default_value = "prometheus",
-        global = true
-    )]
+    #[arg(long, value_enum, value_name = "FORM", default_value = "prometheus")]
     pub metrics_format: MetricsFormat,
 }
 
@@ -175,6 +165,9 @@ impl Outcome {
 pub trait CommandLine: Parser {
     /// The flags that every tool has.
     fn common(&self) -> &CommonArgs;
+
+    /// Whether a flag, by its id, has a meaning for a subcommand, or without one.
+    fn takes(verb: Option<&str>, flag: &str) -> bool;
 }
 
 /// The whole of a binary's `main`.
@@ -183,8 +176,9 @@ pub fn main<A: CommandLine>(
 ) -> ExitCode {
     let tool = A::command().get_name().to_owned();
     remember_secrets();
-    let args = match A::try_parse() {
-        Ok(args) => args,
+    let parsed = command::<A>().try_get_matches();
+    let (typed, args) = match parsed.and_then(|typed| Ok((A::from_arg_matches(&typed)?, typed))) {
+        Ok((args, typed)) => (typed, args),
         // Help and version are results, wrong usage is not.
         Err(error) if error.use_stderr() => {
             redact(&wrong_usage::<A>(&error))
@@ -194,6 +188,9 @@ pub fn main<A: CommandLine>(
         }
         Err(help) => return print(help.render().to_string().lines()),
     };
+    if let Err(refused) = verbs::check::<A>(&typed) {
+        return fail(&refused.into());
+    }
     let common = args.common().clone();
     redact_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -245,12 +242,14 @@ pub fn main<A: CommandLine>(
     runtime.shutdown_background();
     match result {
         Ok(outcome) => tell(&outcome, common.json),
-        Err(error) => {
-            let lines = report::lines(&error);
-            lines.iter().for_each(|line| write_stderr(line));
-            ExitStatus::of(&error).into()
-        }
+        Err(error) => fail(&error),
     }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let lines = report::lines(error);
+    lines.iter().for_each(|line| write_stderr(line));
+    ExitStatus::of(error).into()
 }
 
 /// What progress is shown as, if it is.
@@ -316,9 +315,9 @@ fn print<'a>(lines: impl IntoIterator<Item = &'a str>) -> ExitCode {
 
 /// What clap says of arguments. It quotes them between lines of its own, so it is given them as they
 /// may be shown.
-fn wrong_usage<A: Parser>(error: &clap::Error) -> String {
+fn wrong_usage<A: CommandLine>(error: &clap::Error) -> String {
     let shown = std::env::args_os().map(|arg| printable(&arg.to_string_lossy()).into_owned());
-    match A::try_parse_from(shown) {
+    match command::<A>().try_get_matches_from(shown) {
         Err(error) => error.render().to_string(),
         Ok(_) => printable(error.render().to_string().trim_end()).into_owned(),
     }

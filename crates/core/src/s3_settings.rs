@@ -134,47 +134,47 @@ impl S3Settings {
 #[command(next_help_heading = "S3")]
 pub struct S3Args {
     /// Bucket that holds the runs, or `s3://NAME/PREFIX` (required)
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
-    #[arg(long, value_name = "PREFIX", global = true)]
+    #[arg(long, value_name = "PREFIX")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_url: Option<String>,
     /// Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
-    #[arg(long, value_name = "REGION", global = true)]
+    #[arg(long, value_name = "REGION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Profile of the AWS configuration files [env: also AWS_PROFILE]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
     /// Whether the bucket is in the path of a URL or a host [default: auto]
-    #[arg(long, value_enum, value_name = "STYLE", global = true)]
+    #[arg(long, value_enum, value_name = "STYLE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_style: Option<PathStyle>,
     /// Account id that must own the bucket; sent with every request
-    #[arg(long, value_name = "ACCOUNT", global = true)]
+    #[arg(long, value_name = "ACCOUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_bucket_owner: Option<String>,
     /// How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub retry_timeout: Option<Duration>,
     /// Time-out for an S3 connection to be made [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
     /// Time-out of one attempt, beside the time that its body takes at 32 KiB/s [default: 1m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub attempt_timeout: Option<Duration>,
 }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use lob_columns::Compression;
 use lob_core::byte_size::ByteSize;
-use lob_core::cli::{CommandLine, CommonArgs};
-use lob_core::failure::Failure;
+use lob_core::cli::{CommandLine, CommonArgs, is_of_s3};
 use lob_core::object_settings::ObjectArgs;
 use lob_core::part_settings::PartArgs;
 use lob_core::percent::Percent;
@@ -16,7 +15,6 @@ use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::columns_from::ColumnsFrom;
 use crate::number_or::{All, Auto, NumberOr};
@@ -35,7 +33,6 @@ use crate::worker::Worker;
 /// `LOB_EXPORT_` and its name where only this tool is meant.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lob-export", version, disable_help_subcommand = true)]
-#[command(mut_args(|arg| arg.global(true)))]
 pub struct Args {
     /// What to do instead of a whole export.
     #[command(subcommand)]
@@ -86,48 +83,37 @@ pub struct CleanupArgs {
     pub yes: bool,
 }
 
-impl Args {
-    /// Refuses options that have no meaning for a subcommand: whoever types them expects one.
-    ///
-    /// # Errors
-    /// Such an option.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let (command, keeps): (_, fn(&str) -> bool) = match self.command {
-            None => ("an export", |key| !["worker", "workers"].contains(&key)),
-            Some(Command::Work) => ("work", |key| !["max_misfits", "max_shrink"].contains(&key)),
-            Some(Command::Plan) => ("plan", |key| {
-                !["worker", "workers", "jobs", "max_misfits", "max_shrink"].contains(&key)
-            }),
-            Some(Command::Commit) => ("commit", |key| {
-                !["worker", "workers", "jobs", "read_ahead"].contains(&key)
-            }),
-            Some(Command::Cleanup(_)) => ("cleanup", |_| false),
-            Some(Command::Latest(_)) => ("latest", |_| false),
-        };
-        let (typed, shared) = (given(&self.flags)?, given(&self.flags.s3)?);
-        let mut typed = typed.keys().map(String::as_str);
-        match typed.find(|key| !shared.contains_key(*key) && !keeps(key)) {
-            None => Ok(()),
-            Some(key) => Err(Failure::usage(format!(
-                "--{} has no meaning for `{command}`",
-                key.replace('_', "-")
-            ))),
-        }
-    }
-}
-
-/// The options that were typed, by their settings' names.
-fn given(args: &impl Serialize) -> Result<Map<String, Value>, Failure> {
-    match serde_json::to_value(args) {
-        Ok(Value::Object(given)) => Ok(given),
-        Ok(_) => Ok(Map::new()),
-        Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
-    }
-}
-
 impl CommandLine for Args {
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn takes(verb: Option<&str>, flag: &str) -> bool {
+        match verb {
+            None => !["worker", "workers"].contains(&flag),
+            Some("plan") => ![
+                "worker",
+                "workers",
+                "jobs",
+                "read_ahead",
+                "parts_in_flight",
+                "max_misfits",
+                "max_shrink",
+                "manifest_dir",
+            ]
+            .contains(&flag),
+            Some("work") => !["max_misfits", "max_shrink", "manifest_dir"].contains(&flag),
+            Some("commit") => ![
+                "worker",
+                "workers",
+                "jobs",
+                "read_ahead",
+                "parts_in_flight",
+                "buffer_size",
+            ]
+            .contains(&flag),
+            Some(_) => is_of_s3(flag),
+        }
     }
 }
 
@@ -146,7 +132,8 @@ pub struct Flags {
     #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
-    /// Name of the run; one that was stopped is resumed [default: the time in UTC]
+    /// Name of the run; one that was stopped is resumed [default: the time in UTC, but `work` and
+    /// `commit` need a name]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,

@@ -45,7 +45,6 @@ pub use args::{Args, CleanupArgs, Command, LatestArgs};
 /// # Errors
 /// Settings that are wrong, servers that fail, collections that cannot be exported.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    args.check()?;
     let sources = context.sources("export", &args.flags, &args.common);
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;

@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use lob_core::byte_size::ByteSize;
-use lob_core::cli::{CommandLine, CommonArgs};
-use lob_core::failure::Failure;
+use lob_core::cli::{CommandLine, CommonArgs, is_of, is_of_s3};
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
 
@@ -62,51 +60,20 @@ pub struct VerifyArgs {
     pub run: RunId,
 }
 
-impl Args {
-    /// Refuses options that have no meaning for a subcommand: whoever types them expects one.
-    ///
-    /// # Errors
-    /// Such an option.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let Some(Command::Verify(_)) = self.command else {
-            return Ok(());
-        };
-        let given = |args: serde_json::Result<Value>| match args {
-            Ok(Value::Object(given)) => Ok(given),
-            Ok(_) => Ok(Map::new()),
-            Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
-        };
-        let flags = &self.flags;
-        let shared = [
-            given(serde_json::to_value(&flags.s3))?,
-            given(serde_json::to_value(&flags.mongo))?,
-        ];
-        let has_meaning = |key: &String| {
-            ["split", "database", "collection_pattern", "max_bandwidth"].contains(&key.as_str())
-                || shared.iter().any(|shared| shared.contains_key(key))
-        };
-        let typed = given(serde_json::to_value(flags))?;
-        let typed = typed.into_iter().map(|(key, _)| key);
-        let switches = [
-            (self.latest, "latest"),
-            (self.list, "list"),
-            (self.dry_run, "dry-run"),
-        ];
-        let switches = switches.into_iter().filter(|(is_on, _)| *is_on);
-        let mut typed = typed.chain(switches.map(|(_, name)| name.to_owned()));
-        match typed.find(|key| !has_meaning(key)) {
-            None => Ok(()),
-            Some(key) => Err(Failure::usage(format!(
-                "--{} has no meaning for `verify`",
-                key.replace('_', "-")
-            ))),
-        }
-    }
-}
-
 impl CommandLine for Args {
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn takes(verb: Option<&str>, flag: &str) -> bool {
+        let of_verify = [
+            "split",
+            "database",
+            "collection_pattern",
+            "count_tolerance",
+            "max_bandwidth",
+        ];
+        verb.is_none() || of_verify.contains(&flag) || is_of::<MongoArgs>(flag) || is_of_s3(flag)
     }
 }
 
@@ -118,15 +85,15 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// Splits to import, such as `0,2,5` [default: all]
-    #[arg(long, value_name = "NUMBERS", global = true)]
+    #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
     /// Database to import into [default: raw]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// Names of the target collections, `{N}` for the number [default: split_{N}_input]
-    #[arg(long, value_name = "PATTERN", global = true)]
+    #[arg(long, value_name = "PATTERN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_pattern: Option<CollectionPattern>,
     /// Fail where a target collection exists, instead of replacing it
@@ -174,7 +141,7 @@ pub struct Flags {
     pub insert_workers: Option<InsertWorkers>,
     /// Bytes per second that are downloaded, and moved to or from MongoDB, such as `50MiB`
     /// [default: no limit]
-    #[arg(long, value_name = "SIZE", global = true)]
+    #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
     /// Folder for data files while they are checked; one or two of them at a time

@@ -34,7 +34,6 @@ pub use args::{Args, Command, VerifyArgs};
 /// # Errors
 /// Settings that are wrong, servers that fail, a run that is not what its manifest says.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    args.check()?;
     let sources = Sources {
         borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
         ..context.sources("import", &args.flags, &args.common)

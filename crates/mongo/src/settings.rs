@@ -94,31 +94,31 @@ pub struct MongoArgs {
     ///
     /// Better set in the environment variable MONGODB_URI than here, where other users of the
     /// machine can read a password in it.
-    #[arg(long, value_name = "URI", global = true)]
+    #[arg(long, value_name = "URI")]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
     pub mongodb_uri: Option<Secret>,
     /// File that holds the MongoDB connection string
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_uri_file: Option<PathBuf>,
     /// Time that opening one connection may take [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_connect_timeout: Option<Duration>,
     /// Time to look for a usable MongoDB server [default: 15s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_server_selection_timeout: Option<Duration>,
     /// Time that one MongoDB command may take [default: 2m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
     /// Time to go on trying when MongoDB is away or overloaded [default: 20m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_retry_timeout: Option<Duration>,
     /// Most connections to one MongoDB server [default: 16]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_pool_size: Option<u32>,
 }

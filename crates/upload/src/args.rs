@@ -5,14 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use lob_core::byte_size::ByteSize;
-use lob_core::cli::{CommandLine, CommonArgs};
-use lob_core::failure::Failure;
+use lob_core::cli::{CommandLine, CommonArgs, is_of_s3};
 use lob_core::object_settings::ObjectArgs;
 use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::settings::HashKind;
 
@@ -149,62 +147,35 @@ pub struct CleanupArgs {
     pub yes: bool,
 }
 
-impl Args {
-    /// Refuses options of an upload in front of a subcommand, which would have no effect: whoever
-    /// types `--dry-run cleanup RUN --yes` expects one. Behind it the parser refuses them.
-    ///
-    /// # Errors
-    /// Such an option.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let command = match self.command {
-            None => return Ok(()),
-            Some(Command::Verify(_)) => "verify",
-            Some(Command::Restore(_)) => "restore",
-            Some(Command::Latest(_)) => "latest",
-            Some(Command::Cleanup(_)) => "cleanup",
-        };
-        let (typed, shared) = (given(self)?, given(&self.s3)?);
-        let downloads = matches!(self.command, Some(Command::Verify(_) | Command::Restore(_)));
-        let has_meaning =
-            |key: &str| shared.contains_key(key) || downloads && key == "max_bandwidth";
-        match typed.keys().find(|key| !has_meaning(key)) {
-            None => Ok(()),
-            Some(key) => Err(Failure::usage(format!(
-                "--{} is an option of an upload and has no meaning for `{command}`",
-                key.replace('_', "-")
-            ))),
-        }
-    }
-}
-
-/// The options that were typed, by their settings' names.
-fn given(args: &impl Serialize) -> Result<Map<String, Value>, Failure> {
-    match serde_json::to_value(args) {
-        Ok(Value::Object(given)) => Ok(given),
-        Ok(_) => Ok(Map::new()),
-        Err(error) => Err(Failure::usage("an option cannot be read").caused_by(error)),
-    }
-}
-
 impl CommandLine for Args {
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn takes(verb: Option<&str>, flag: &str) -> bool {
+        match verb {
+            None => true,
+            Some("cleanup" | "latest") => is_of_s3(flag),
+            Some(_) => flag == "max_bandwidth" || is_of_s3(flag),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::FromArgMatches as _;
+    use lob_core::cli::command;
 
     use super::*;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
-        Args::try_parse_from(["lob-upload"].into_iter().chain(line.split_whitespace()))
+        let line = ["lob-upload"].into_iter().chain(line.split_whitespace());
+        Args::from_arg_matches(&command::<Args>().try_get_matches_from(line)?)
     }
 
     #[test]
     fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+        command::<Args>().debug_assert();
     }
 
     #[test]
@@ -252,7 +223,6 @@ mod tests {
             "verify --bucket b run-1 --full --json",
         ] {
             let args = parse(line).unwrap();
-            assert!(args.check().is_ok());
             assert_eq!(args.s3.bucket.as_deref(), Some("b"));
             assert!(args.common.json);
             let Some(Command::Verify(verify)) = args.command else {
@@ -262,28 +232,5 @@ mod tests {
         }
         let args = parse("cleanup run-1 --yes").unwrap();
         assert!(matches!(args.command, Some(Command::Cleanup(c)) if c.yes));
-    }
-
-    #[test]
-    fn options_of_an_upload_are_refused_with_a_subcommand() {
-        for option in [
-            "--dry-run",
-            "--source-dir d",
-            "--include a*",
-            "--sse AES256",
-            "--max-bandwidth 1MiB",
-        ] {
-            assert!(
-                parse(&format!("cleanup run-1 {option}")).is_err(),
-                "{option}"
-            );
-            let refused = parse(&format!("{option} cleanup run-1")).unwrap().check();
-            let name = option.split(' ').next().unwrap();
-            assert_eq!(
-                refused.unwrap_err().to_string(),
-                format!("{name} is an option of an upload and has no meaning for `cleanup`")
-            );
-            assert!(parse(option).unwrap().check().is_ok());
-        }
     }
 }

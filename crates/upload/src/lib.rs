@@ -39,7 +39,6 @@ pub use settings::{HashKind, Settings};
 /// # Errors
 /// Whatever keeps the run from being committed; then there is no manifest.
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
-    args.check()?;
     let sources = context.sources("upload", &args, &args.common);
     let mut resolved = resolve(&Settings::default(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;

@@ -38,7 +38,8 @@ async fn help_tells_every_flag() {
               Splits to export, such as `0,2,5` [default: all]
 
           --run-id <NAME>
-              Name of the run; one that was stopped is resumed [default: the time in UTC]
+              Name of the run; one that was stopped is resumed [default: the time in UTC, but `work` and
+              `commit` need a name]
 
           --compression <NAME>
               Compression of Parquet pages: `auto`, `zstd[:LEVEL]`, `lz4`, `snappy` or `none` [default:
@@ -66,13 +67,6 @@ async fn help_tells_every_flag() {
           --jobs <COUNT>
               Ranges that this process exports at once; each takes memory of its own for --read-ahead
               and for eight times --row-group-size [default: one for every two cores]
-
-          --worker <K/N>
-              Which of N workers this is, as `K/N`, counted from 0 [default: what an array job says,
-              else the only one]
-
-          --workers <N>
-              How many workers there are, where the array job does not say so (Kubernetes)
 
           --read-ahead <SIZE>
               Bytes of documents that are read ahead, of each range [default: 16MiB]

@@ -104,13 +104,11 @@ async fn options_of_an_import_are_refused_by_verify() {
         let option_and_value = [&[option][..], value.as_slice()].concat();
         let before = [&option_and_value[..], &verify].concat();
         let after = [&verify[..], &option_and_value].concat();
-        for (args, told) in [
-            (before, format!("{option} has no meaning for `verify`")),
-            (after, format!("unexpected argument '{option}'")),
-        ] {
+        for args in [before, after] {
             let refused = bed.run(&args).await;
             let stderr = text(&refused.stderr);
             assert_eq!(refused.status.code(), Some(2), "{stderr}");
+            let told = format!("{option} has no meaning for `verify`");
             assert!(stderr.contains(&told), "{stderr}");
         }
     }

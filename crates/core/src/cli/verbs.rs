@@ -1,0 +1,69 @@
+//! Which flags a subcommand takes: the help of each lists these and no others, and what is typed is
+//! held against the same list.
+//!
+//! Clap knows flags that stand at one level or at all. Here a flag stands on either side of every
+//! subcommand, hidden where it has no meaning, so that it is refused with its reason.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command};
+
+use super::{CommandLine, CommonArgs};
+use crate::failure::Failure;
+use crate::s3_settings::S3Args;
+
+/// The command line of a tool, with the flags that each subcommand takes.
+pub fn command<A: CommandLine>() -> Command {
+    let of_tool = A::command();
+    let flags: Vec<_> = of_tool.get_arguments().cloned().collect();
+    let verbs: Vec<_> = of_tool
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    let mut command = of_tool.mut_args(|flag| {
+        let is_taken = A::takes(None, flag.get_id().as_str());
+        flag.hide(!is_taken)
+    });
+    for verb in verbs {
+        let flags = flags.iter().cloned().map(|flag| {
+            let is_taken = A::takes(Some(&verb), flag.get_id().as_str());
+            flag.global(true).hide(!is_taken)
+        });
+        command = command.mut_subcommand(&verb, |verb| verb.args(flags));
+    }
+    command
+}
+
+/// Refuses flags that have no meaning for what is to be done: whoever types them expects one.
+///
+/// # Errors
+/// Such a flag.
+pub(super) fn check<A: CommandLine>(typed: &ArgMatches) -> Result<(), Failure> {
+    let (verb, of_tool) = (typed.subcommand_name(), A::command());
+    let mut flags = of_tool.get_arguments().filter(|flag| {
+        let id = flag.get_id().as_str();
+        typed.value_source(id) == Some(ValueSource::CommandLine) && !A::takes(verb, id)
+    });
+    match flags.next() {
+        None => Ok(()),
+        Some(flag) => Err(Failure::usage(format!(
+            "--{} has no meaning {}",
+            flag.get_long().unwrap_or_default(),
+            match verb {
+                Some(verb) => format!("for `{verb}`"),
+                None => "without a command".to_owned(),
+            }
+        ))),
+    }
+}
+
+/// Whether `flag` is one of a group.
+pub fn is_of<G: Args>(flag: &str) -> bool {
+    G::augment_args(Command::new(""))
+        .get_arguments()
+        .any(|arg| arg.get_id() == flag)
+}
+
+/// Whether `flag` is one that whatever asks S3 takes.
+pub fn is_of_s3(flag: &str) -> bool {
+    is_of::<S3Args>(flag) || is_of::<CommonArgs>(flag)
+}
