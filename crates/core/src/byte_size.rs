@@ -63,7 +63,7 @@ impl fmt::Display for ByteSize {
 
 /// What a settings file may hold: `"8MiB"`, or a number of bytes.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a size such as 8MiB, 500KB or 1048576")]
 enum Written {
     Bytes(u64),
     Text(String),

@@ -31,7 +31,7 @@ use crate::printable::printable;
 use crate::progress::{Hidden, Progress, Tally};
 use crate::redact::{redact, remember, remember_password_of};
 use crate::report;
-use crate::settings::{Resolved, Sources};
+use crate::settings::{Origins, Resolved, Sources};
 
 /// The flags that every tool has.
 #[derive(Debug, Clone, Args)]
@@ -102,6 +102,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// The environment variables.
     pub environment: BTreeMap<String, String>,
+    /// Where the settings came from, once they are resolved.
+    pub origins: Origins,
 }
 
 impl Context {
@@ -189,7 +191,7 @@ pub fn main<A: CommandLine>(
         Err(help) => return print(help.render().to_string().lines()),
     };
     if let Err(refused) = verbs::check::<A>(&typed) {
-        return fail(&refused.into());
+        return fail(&refused.into(), &Origins::default());
     }
     let common = args.common().clone();
     redact_panics();
@@ -203,6 +205,7 @@ pub fn main<A: CommandLine>(
             return ExitStatus::Failed.into();
         }
     };
+    let origins = Origins::default();
     let result = runtime.block_on(async {
         let (metrics, shown) = (Metrics::default(), shown(&common));
         let bars = match &shown {
@@ -215,7 +218,7 @@ pub fn main<A: CommandLine>(
             Some(_) => Arc::clone(&tally) as _,
             None => Arc::new(Hidden),
         };
-        let context = context(metrics, progress)?;
+        let context = context(metrics, progress, origins.clone())?;
         let display = shown
             .map(|shown| Display::start(shown, tally))
             .transpose()?;
@@ -242,12 +245,12 @@ pub fn main<A: CommandLine>(
     runtime.shutdown_background();
     match result {
         Ok(outcome) => tell(&outcome, common.json),
-        Err(error) => fail(&error),
+        Err(error) => fail(&error, &origins),
     }
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
-    let lines = report::lines(error);
+fn fail(error: &anyhow::Error, origins: &Origins) -> ExitCode {
+    let lines = report::lines(error, origins);
     lines.iter().for_each(|line| write_stderr(line));
     ExitStatus::of(error).into()
 }
@@ -271,7 +274,11 @@ fn shown(common: &CommonArgs) -> Option<Shown> {
     }
 }
 
-fn context(metrics: Metrics, progress: Arc<dyn Progress>) -> anyhow::Result<Context> {
+fn context(
+    metrics: Metrics,
+    progress: Arc<dyn Progress>,
+    origins: Origins,
+) -> anyhow::Result<Context> {
     let interrupt = Interrupt::default();
     interrupt.listen()?;
     let environment = std::env::vars_os()
@@ -282,6 +289,7 @@ fn context(metrics: Metrics, progress: Arc<dyn Progress>) -> anyhow::Result<Cont
         progress,
         interrupt,
         environment,
+        origins,
     })
 }
 

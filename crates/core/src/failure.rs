@@ -96,6 +96,7 @@ pub struct Failure {
     is_lasting: bool,
     message: String,
     details: Vec<String>,
+    settings: Vec<String>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -109,6 +110,7 @@ impl Failure {
             is_lasting: false,
             message: message.into(),
             details: Vec::new(),
+            settings: Vec::new(),
             source: None,
         }
     }
@@ -122,6 +124,19 @@ impl Failure {
     #[must_use]
     pub fn with_details(mut self, details: Vec<String>) -> Self {
         self.details = details;
+        self
+    }
+
+    /// The keys of the settings whose values are refused.
+    pub fn settings(&self) -> &[String] {
+        &self.settings
+    }
+
+    /// Names the settings whose values are refused, by their keys: where the values came from is
+    /// told with it.
+    #[must_use]
+    pub fn about(mut self, settings: &[&str]) -> Self {
+        self.settings = settings.iter().map(|&key| key.to_owned()).collect();
         self
     }
 

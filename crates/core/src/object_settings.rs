@@ -55,8 +55,16 @@ impl ObjectSettings {
     pub fn check(&self) -> Result<(), Failure> {
         let kms = matches!(self.sse, Some(Encryption::Kms | Encryption::KmsDsse));
         if self.sse_kms_key_id.is_some() && !kms {
-            return Err(Failure::usage("--sse-kms-key-id needs --sse aws:kms"));
+            return Err(
+                Failure::usage("`sse_kms_key_id` needs `sse` to be `aws:kms`")
+                    .about(&["sse_kms_key_id", "sse"]),
+            );
         }
+        self.check_metadata()
+            .map_err(|failure| failure.about(&["metadata"]))
+    }
+
+    fn check_metadata(&self) -> Result<(), Failure> {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let mut names = BTreeSet::new();
         for (name, value) in &self.metadata {
@@ -86,7 +94,7 @@ impl ObjectSettings {
         if size > MAX_METADATA - OUR_METADATA {
             let limit = MAX_METADATA - OUR_METADATA;
             return Err(Failure::usage(format!(
-                "--metadata has {size} bytes, more than the {limit} that S3 leaves room for"
+                "metadata of {size} bytes is more than the {limit} that S3 leaves room for"
             )));
         }
         Ok(())

@@ -53,13 +53,15 @@ impl PartBudget {
         let (part_size, buffer_size) = (settings.part_size, settings.buffer_size);
         if part_size < smallest || part_size > largest {
             return Err(Failure::usage(format!(
-                "--part-size {part_size} is outside of S3's limits, {smallest} to {largest}"
-            )));
+                "`part_size` {part_size} is outside of S3's limits, {smallest} to {largest}"
+            ))
+            .about(&["part_size"]));
         }
         if buffer_size.0 < 2 * part_size.0 {
             return Err(Failure::usage(format!(
-                "--buffer-size {buffer_size} cannot hold two parts of --part-size {part_size}"
-            )));
+                "`buffer_size` {buffer_size} cannot hold two parts of `part_size` {part_size}"
+            ))
+            .about(&["buffer_size", "part_size"]));
         }
         Bandwidth::of(settings.max_bandwidth)?;
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::byte_size::ByteSize;
+use crate::settings::whole;
 
 /// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
 pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
@@ -55,7 +56,7 @@ pub struct PartArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,
     /// Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_in_flight: Option<NonZeroUsize>,
     /// Bytes per second that are sent to S3, downloaded, and read from MongoDB, each over all files,

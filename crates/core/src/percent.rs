@@ -12,7 +12,7 @@ pub struct Percent(f64);
 
 /// What a settings file may hold: a number, or a text.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a percentage from 0 to 100")]
 enum Written {
     Number(f64),
     Text(String),

@@ -5,14 +5,15 @@ use std::io;
 
 use crate::failure::Failure;
 use crate::redact::redact;
+use crate::settings::Origins;
 use crate::store::StoreError;
 
 /// The lines for stderr. A hint is ours and holds no secret; it must be possible to type back the
 /// command in it.
-pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
+pub(crate) fn lines(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     let mut last = error.to_string();
     let mut lines = vec![format!("error: {last}")];
-    lines.extend(details(error.as_ref()));
+    lines.extend(details(error.as_ref(), origins));
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         // Many libraries repeat their source in their own text.
@@ -20,7 +21,7 @@ pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
             continue;
         }
         lines.push(format!("  Caused by: {text}"));
-        lines.extend(details(cause));
+        lines.extend(details(cause, origins));
         last = text;
     }
     let mut lines: Vec<_> = lines.iter().map(|line| redact(line)).collect();
@@ -28,10 +29,16 @@ pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
     lines
 }
 
-fn details(error: &(dyn Error + 'static)) -> impl Iterator<Item = String> {
-    let failure = error.downcast_ref::<Failure>();
-    let details = failure.map(Failure::details).unwrap_or_default();
-    details.iter().map(|detail| format!("    {detail}"))
+/// What the message is about, and where the values that it refuses came from.
+fn details(error: &(dyn Error + 'static), origins: &Origins) -> Vec<String> {
+    let Some(failure) = error.downcast_ref::<Failure>() else {
+        return Vec::new();
+    };
+    let details = failure.details().iter().cloned();
+    details
+        .chain(origins.told(failure.settings()))
+        .map(|detail| format!("    {detail}"))
+        .collect()
 }
 
 fn hints(error: &anyhow::Error) -> Vec<String> {
@@ -84,7 +91,7 @@ mod tests {
         for (code, part) in [(24, "ulimit -n"), (28, "free space"), (122, "quota")] {
             let error = io::Error::from_raw_os_error(code);
             let error = Err::<(), _>(error).context("`a` is not sent").unwrap_err();
-            let told = lines(&error).concat();
+            let told = lines(&error, &Origins::default()).concat();
             assert!(told.contains(part), "{told}");
         }
     }
@@ -99,7 +106,7 @@ mod tests {
             .context("failed to export")
             .unwrap_err();
         assert_eq!(
-            lines(&error),
+            lines(&error, &Origins::default()),
             [
                 "error: failed to export",
                 "  Caused by: no server at `h`: refused for ***",
@@ -113,7 +120,7 @@ mod tests {
         let about = |what: &str| Failure::integrity(what).with_details(vec!["`a`".to_owned()]);
         let error = anyhow::Error::from(about("outer").caused_by(about("inner")));
         assert_eq!(
-            lines(&error),
+            lines(&error, &Origins::default()),
             ["error: outer", "    `a`", "  Caused by: inner", "    `a`"]
         );
     }

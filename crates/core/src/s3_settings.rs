@@ -10,7 +10,7 @@ use crate::bucket::Bucket;
 use crate::endpoint_url::EndpointUrl;
 use crate::failure::Failure;
 use crate::run::{InvalidPrefix, Prefix};
-use crate::settings::SettingOrigin;
+use crate::settings::{SettingOrigin, duration};
 
 /// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
 /// environment, container or instance.
@@ -124,7 +124,7 @@ impl S3Settings {
     /// A prefix that is not one.
     pub fn runs_folder(&self) -> Result<Prefix, Failure> {
         self.prefix.parse().map_err(|invalid: InvalidPrefix| {
-            Failure::usage("--prefix cannot be used").caused_by(invalid)
+            Failure::usage(invalid.to_string()).about(&["prefix"])
         })
     }
 }
@@ -166,15 +166,15 @@ pub struct S3Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_bucket_owner: Option<String>,
     /// How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub retry_timeout: Option<Duration>,
     /// Time-out for an S3 connection to be made [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
     /// Time-out of one attempt, beside the time that its body takes at 32 KiB/s [default: 1m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub attempt_timeout: Option<Duration>,
 }

@@ -7,8 +7,13 @@
 //! texts.
 
 mod keys;
+mod origin;
 mod toml;
+mod typed;
 mod value;
+
+pub use origin::{Origins, SettingOrigin};
+pub use typed::{duration, whole};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,28 +46,6 @@ pub struct Resolved<S> {
     pub settings: S,
     /// One line a setting.
     pub origins: Vec<SettingOrigin>,
-}
-
-/// The value of one setting as text, and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SettingOrigin {
-    /// The key, as in `lob.toml`.
-    pub key: String,
-    /// The value; `***` for a secret.
-    pub value: String,
-    /// The value as TOML; none for a secret, and where nothing is set.
-    #[serde(skip)]
-    pub toml: Option<String>,
-    /// Such as ``flag `--bucket` `` or `default`.
-    pub origin: String,
-}
-
-impl SettingOrigin {
-    /// Shows another text than was found.
-    pub(crate) fn show(&mut self, text: &str) {
-        self.value = text.to_owned();
-        self.toml = toml::of(&self.key, &Value::from(text));
-    }
 }
 
 /// Where settings are looked for.
@@ -116,7 +99,7 @@ where
         let origin = origins.get(&key).cloned().unwrap_or_default();
         Failure::usage(format!(
             "invalid setting `{key}`, from {origin}: {}",
-            error.kind
+            value::refusal(&error.kind)
         ))
     })?;
     let shown = dict(&settings).map_err(invalid)?.into_iter();
@@ -187,7 +170,10 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
     shared.retain(|key, _| known.contains_key(key));
     Ok(vec![
         Layer::new(name.clone(), shared),
-        Layer::new(name, own.unwrap_or_default()),
+        Layer::new(
+            format!("{name}, section `[{tool}]`"),
+            own.unwrap_or_default(),
+        ),
     ])
 }
 
@@ -466,6 +452,47 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_value_is_told_with_what_to_write_instead() {
+        for (file, told) in [
+            (
+                "parts_in_flight = 'many'",
+                "a whole number from 1 on, not `many`",
+            ),
+            ("parts_in_flight = 0", "a whole number from 1 on, not `0`"),
+            ("include = 'a*'", "a list of texts, not `a*`"),
+            ("metadata = []", "a table, `NAME=VALUE` each"),
+            ("prefix = 1", "a text, not `1`"),
+            (
+                "attempt_timeout = 'soon'",
+                "a duration such as 30s, 5m or 1h 30m, not `soon`",
+            ),
+            ("part_size = true", "a size such as 8MiB, 500KB or 1048576"),
+            (
+                "path_style = 'host'",
+                "one of `auto`, `path`, `virtual`, not `host`",
+            ),
+        ] {
+            let refused = resolve_with(&Flags::default(), &[], file).unwrap_err();
+            let refused = refused.to_string();
+            assert!(
+                refused.ends_with(&format!(": expected {told}")),
+                "{refused}"
+            );
+        }
+        let exported = [("LOB_REPLACE", "maybe")];
+        let refused = resolve_with(&Flags::default(), &exported, "").unwrap_err();
+        let told = ": expected true or false, not `maybe`";
+        assert!(refused.to_string().ends_with(told), "{refused}");
+        let own = "[upload]\nprefix = 1";
+        let refused = resolve_with(&Flags::default(), &[], own).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("`, section `[upload]`: expected"),
+            "{refused}"
+        );
+    }
+
+    #[test]
     fn a_list_or_a_table_of_another_form_is_refused_by_name_and_origin() {
         let refused = |environment: &[(&str, &str)], file: &str| {
             let refused = resolve_with(&Flags::default(), environment, file);
@@ -473,8 +500,8 @@ mod tests {
         };
         assert_eq!(
             refused(&[("LOB_METADATA", "team=x,desk")], ""),
-            "invalid setting `metadata`, from environment variable `LOB_METADATA`: invalid type: \
-             found string \"team=x,desk\", expected a map"
+            "invalid setting `metadata`, from environment variable `LOB_METADATA`: expected a table, \
+             `NAME=VALUE` each, not `team=x,desk`"
         );
         for file in ["include = 'a*'", "include = [1]", "metadata = { a = 1 }"] {
             let key = file.split(' ').next().unwrap();

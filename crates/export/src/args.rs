@@ -12,6 +12,7 @@ use lob_core::part_settings::PartArgs;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
+use lob_core::settings::whole;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
@@ -167,7 +168,7 @@ pub struct Flags {
     pub snapshot: bool,
     /// Ranges that this process exports at once; each takes memory of its own for --read-ahead and
     /// for eight times --row-group-size [default: one for every two cores]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
     /// Which of N workers this is, as `K/N`, counted from 0 [default: what an array job says, else
@@ -176,7 +177,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<Worker>,
     /// How many workers there are, where the array job does not say so (Kubernetes)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU32>,
     /// Bytes of documents that are read ahead, of each range [default: 16MiB]

@@ -1,9 +1,10 @@
 //! Settings that are a number, or one word that stands for a choice of its own.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, ParseIntError};
 use std::str::FromStr;
 
+use lob_core::settings::whole;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A number, or the word of `W`.
@@ -61,7 +62,7 @@ impl<W: Word> fmt::Display for NumberOr<W> {
 
 /// What a settings file may hold: a number, or a text.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number or its word")]
 enum Written {
     Number(u32),
     Text(String),
@@ -89,10 +90,10 @@ impl<W: Word> TryFrom<Written> for NumberOr<W> {
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: FromStr<Err: fmt::Display>,
+    T: FromStr<Err = ParseIntError>,
 {
     let written = Option::<Written>::deserialize(deserializer)?;
-    let number = written.map(|written| written.into_text().parse());
+    let number = written.map(|written| whole(&written.into_text()));
     number.transpose().map_err(de::Error::custom)
 }
 

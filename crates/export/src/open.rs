@@ -193,9 +193,10 @@ fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> any
     let ours = settings.settings.planned()?;
     match plan.settings.difference(&ours, |key| set.contains(key))? {
         None => Ok(()),
-        Some(flag) => {
-            let message = format!("the run was planned with another --{flag}");
+        Some(key) => {
+            let message = format!("the run was planned with another `{key}`");
             Err(Failure::new(ExitStatus::Failed, message)
+                .about(&[&key])
                 .with_hint("take it up with the same settings, or take another --run-id")
                 .into())
         }

@@ -168,34 +168,39 @@ impl ExportSettings {
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
             let size = self.row_group_size;
             return Err(Failure::usage(format!(
-                "--row-group-size {size} is outside of what readers take, 1 B to {largest}"
-            )));
+                "`row_group_size` {size} is outside of what readers take, 1 B to {largest}"
+            ))
+            .about(&["row_group_size"]));
         }
         let largest_file = self.parts.part_size.0.saturating_mul(MAX_PARTS);
         // A file ends when it has its size; what is being encoded by then still belongs to it.
         let overrun = self.row_group_size.0.saturating_mul(4);
         if self.file_size.0.saturating_add(overrun) > largest_file {
             return Err(Failure::usage(format!(
-                "--file-size {} needs more than {MAX_PARTS} parts of --part-size {}",
+                "`file_size` {} needs more than {MAX_PARTS} parts of `part_size` {}",
                 self.file_size, self.parts.part_size
-            )));
+            ))
+            .about(&["file_size", "part_size"]));
         }
         if self.range_size.0 == 0 {
-            return Err(Failure::usage(
-                "--range-size 0 would need ranges without end",
-            ));
+            return Err(
+                Failure::usage("`range_size` 0 would need ranges without end")
+                    .about(&["range_size"]),
+            );
         }
         if let NumberOr::Number(count) = self.ranges
             && count.get() > MAX_RANGES
         {
             return Err(Failure::usage(format!(
-                "--ranges {count} is more than the {MAX_RANGES} ranges that a split is cut into at most"
-            )));
+                "`ranges` {count} is more than the {MAX_RANGES} ranges that a split is cut into at most"
+            ))
+            .about(&["ranges"]));
         }
         if let Some(path) = self.map.iter().find(|path| self.r#struct.contains(path)) {
             return Err(Failure::usage(format!(
-                "`{path}` cannot be both --map and --struct"
-            )));
+                "`{path}` cannot be both in `map` and in `struct`"
+            ))
+            .about(&["map", "struct"]));
         }
         self.objects.check()?;
         Ok(PlannedSettings {
@@ -234,6 +239,6 @@ impl PlannedSettings {
         let (ours, others) = (serde_json::to_value(self)?, serde_json::to_value(other)?);
         let names = ours.as_object().into_iter().flat_map(|ours| ours.keys());
         let mut different = names.filter(|name| ours[*name] != others[*name] && counts(name));
-        Ok(different.next().map(|name| name.replace('_', "-")))
+        Ok(different.next().cloned())
     }
 }

@@ -133,6 +133,7 @@ impl Worker {
             Some(count) => Err(Failure::usage(format!(
                 "nothing says which of {count} workers this is"
             ))
+            .about(&["workers"])
             .with_hint("say it with --worker")),
         }
     }

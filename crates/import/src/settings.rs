@@ -8,6 +8,7 @@ use lob_core::failure::Failure;
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Settings;
+use lob_core::settings::whole;
 use lob_core::shrink::DEFAULT_MAX_SHRINK;
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
@@ -108,7 +109,9 @@ impl TryFrom<u32> for CountTolerance {
     fn try_from(percent: u32) -> Result<Self, Self::Error> {
         match percent {
             0..=100 => Ok(Self(percent)),
-            _ => Err(format!("{percent} is not in 0..=100")),
+            _ => Err(format!(
+                "expected a whole number from 0 to 100, not `{percent}`"
+            )),
         }
     }
 }
@@ -117,7 +120,7 @@ impl FromStr for CountTolerance {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let percent = text.parse::<u32>().map_err(|error| error.to_string())?;
+        let percent = whole::<u32>(text)?;
         percent.try_into()
     }
 }
@@ -142,7 +145,9 @@ impl ImportSettings {
             return Ok(());
         }
         let message = format!("nothing is imported into `{database}`, which is the server's own");
-        Err(Failure::usage(message).with_hint("choose another --database"))
+        Err(Failure::usage(message)
+            .about(&["database"])
+            .with_hint("choose another --database"))
     }
 
     /// What becomes of a target that exists.
@@ -172,7 +177,9 @@ impl TryFrom<u32> for InsertWorkers {
     fn try_from(workers: u32) -> Result<Self, Self::Error> {
         match workers {
             1..=64 => Ok(Self(workers)),
-            _ => Err(format!("{workers} is not in 1..=64")),
+            _ => Err(format!(
+                "expected a whole number from 1 to 64, not `{workers}`"
+            )),
         }
     }
 }
@@ -181,7 +188,7 @@ impl FromStr for InsertWorkers {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let workers = text.parse::<u32>().map_err(|error| error.to_string())?;
+        let workers = whole::<u32>(text)?;
         workers.try_into()
     }
 }

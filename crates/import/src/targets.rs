@@ -132,6 +132,7 @@ fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Fa
                 import.target
             );
             Err(Failure::usage(message)
+                .about(&["database", "collection_pattern"])
                 .with_hint("choose a shorter --database or --collection-pattern"))
         }
         _ => Ok(()),

@@ -60,7 +60,7 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
         .get_or_insert(settings.mongodb_server_selection_timeout);
     parsed
         .max_pool_size
-        .get_or_insert(settings.mongodb_pool_size);
+        .get_or_insert(settings.mongodb_pool_size.get());
     // This crate repeats commands itself.
     parsed.max_adaptive_retries = Some(0);
     parsed

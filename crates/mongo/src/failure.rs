@@ -15,6 +15,7 @@ impl From<Error> for Failure {
         } else {
             failure
         };
+        let failure = failure.about(error.settings());
         let failure = match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,
@@ -28,6 +29,19 @@ impl From<Error> for Failure {
 }
 
 impl Error {
+    /// The settings whose values are refused.
+    fn settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::InvalidUri { .. }
+            | Self::UnescapedUri { .. }
+            | Self::UnusableReadConcern
+            | Self::TwoUris => &["mongodb_uri", "mongodb_uri_file"],
+            Self::UriFile { .. } => &["mongodb_uri_file"],
+            Self::InvalidBatchLimits { .. } => &["insert_batch_size", "insert_batch_documents"],
+            _ => &[],
+        }
+    }
+
     /// The exit status of a tool that fails with this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {

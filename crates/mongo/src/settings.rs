@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lob_core::redact::Secret;
+use lob_core::settings::{duration, whole};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::connection_string::without_secrets;
@@ -43,7 +45,7 @@ pub struct MongoSettings {
     #[serde(with = "humantime_serde")]
     pub mongodb_retry_timeout: Duration,
     /// How many connections to one server are open at most.
-    pub mongodb_pool_size: u32,
+    pub mongodb_pool_size: NonZeroU32,
 }
 
 impl Default for MongoSettings {
@@ -55,7 +57,7 @@ impl Default for MongoSettings {
             mongodb_server_selection_timeout: Duration::from_secs(15),
             mongodb_operation_timeout: Duration::from_secs(120),
             mongodb_retry_timeout: Duration::from_secs(20 * 60),
-            mongodb_pool_size: 16,
+            mongodb_pool_size: const { NonZeroU32::new(16).unwrap() },
         }
     }
 }
@@ -102,25 +104,25 @@ pub struct MongoArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_uri_file: Option<PathBuf>,
     /// Time that opening one connection may take [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_connect_timeout: Option<Duration>,
     /// Time to look for a usable MongoDB server [default: 15s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_server_selection_timeout: Option<Duration>,
     /// Time that one MongoDB command may take [default: 2m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
     /// Time to go on trying when MongoDB is away or overloaded [default: 20m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_retry_timeout: Option<Duration>,
     /// Most connections to one MongoDB server [default: 16]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mongodb_pool_size: Option<u32>,
+    pub mongodb_pool_size: Option<NonZeroU32>,
 }
 
 impl MongoArgs {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bson::{RawDocumentBuf, rawdoc};
 use lob_core::byte_size::ByteSize;
+use lob_core::settings::{duration, whole};
 use serde::{Deserialize, Serialize};
 
 /// The resolved settings of writing to MongoDB.
@@ -57,7 +58,7 @@ pub struct WriteArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_concern: Option<WriteConcern>,
     /// Time to wait for those members [default: 1m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub write_concern_timeout: Option<Duration>,
     /// Most bytes of one insert command, up to 16MiB [default: 4MiB]
@@ -65,7 +66,7 @@ pub struct WriteArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_batch_size: Option<ByteSize>,
     /// Most documents of one insert command, up to 100000 [default: 10000]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<u32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_batch_documents: Option<u32>,
 }

@@ -10,6 +10,7 @@ use lob_core::object_settings::ObjectArgs;
 use lob_core::part_settings::PartArgs;
 use lob_core::run::RunId;
 use lob_core::s3_settings::S3Args;
+use lob_core::settings::whole;
 use serde::Serialize;
 
 use crate::settings::HashKind;
@@ -52,7 +53,7 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipart_threshold: Option<ByteSize>,
     /// Files that are sent at once [default: 4]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroUsize>,
     /// Directory of the manifests' local copies [default: artifacts/lob_data_uploads]

@@ -71,16 +71,16 @@ impl ByteSettings {
         }
     }
 
-    /// The first setting that differs, by its flag.
-    fn difference(&self, other: &Self) -> Option<&'static str> {
+    /// The first setting that differs, or group of them.
+    fn difference(&self, other: &Self) -> Option<&'static [&'static str]> {
         if self.part_size_bytes != other.part_size_bytes {
-            Some("--part-size")
+            Some(&["part_size"])
         } else if self.multipart_threshold_bytes != other.multipart_threshold_bytes {
-            Some("--multipart-threshold")
+            Some(&["multipart_threshold"])
         } else if self.hash != other.hash {
-            Some("--hash")
+            Some(&["hash"])
         } else if self.objects != other.objects {
-            Some("--storage-class, --sse, --sse-kms-key-id or --metadata")
+            Some(&["storage_class", "sse", "sse_kms_key_id", "metadata"])
         } else {
             None
         }
@@ -135,9 +135,10 @@ impl UploadWork {
         }
         match self.settings.difference(&ByteSettings::of(settings)) {
             None => Ok(()),
-            Some(flag) => {
-                let message = format!("the run was begun with another {flag}");
+            Some(keys) => {
+                let message = format!("the run was begun with another `{}`", keys.join("` or `"));
                 Err(Failure::new(ExitStatus::Failed, message)
+                    .about(keys)
                     .with_hint("resume it with the same settings, or take another --run-id"))
             }
         }
@@ -244,9 +245,10 @@ fn check_parts(
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "`{}` needs parts that --buffer-size {buffer_size} cannot hold",
+        "`{}` needs parts that `buffer_size` {buffer_size} cannot hold",
         path.display()
-    )))
+    ))
+    .about(&["buffer_size"]))
 }
 
 /// The files of a plan that is taken up, as they are now, whatever is selected by now; selected files

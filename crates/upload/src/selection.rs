@@ -33,9 +33,9 @@ impl Selection {
             Some((pattern.as_str(), folder.to_owned()))
         });
         Ok(Self {
-            include: set("--include", include.iter().map(anchored))?,
-            exclude: set("--exclude", exclude.iter().map(anchored))?,
-            excluded_folders: set("--exclude", folders)?,
+            include: set("include", include.iter().map(anchored))?,
+            exclude: set("exclude", exclude.iter().map(anchored))?,
+            excluded_folders: set("exclude", folders)?,
         })
     }
 
@@ -63,12 +63,12 @@ fn anchored(pattern: &String) -> (&str, String) {
 }
 
 fn set<'a>(
-    flag: &str,
+    key: &str,
     patterns: impl Iterator<Item = (&'a str, String)>,
 ) -> Result<GlobSet, Failure> {
     let mut set = GlobSetBuilder::new();
     let refused = |pattern: &str, why: &dyn std::fmt::Display| {
-        Failure::usage(format!("{flag} `{pattern}` cannot be used: {why}"))
+        Failure::usage(format!("the pattern `{pattern}` cannot be used: {why}")).about(&[key])
     };
     for (pattern, glob) in patterns {
         if pattern
@@ -81,8 +81,9 @@ fn set<'a>(
         let glob = GlobBuilder::new(&glob).literal_separator(true).build();
         set.add(glob.map_err(|error| refused(pattern, error.kind()))?);
     }
-    set.build()
-        .map_err(|error| Failure::usage(format!("{flag} cannot be used: {error}")))
+    set.build().map_err(|error| {
+        Failure::usage(format!("the patterns cannot be used: {error}")).about(&[key])
+    })
 }
 
 #[cfg(test)]

@@ -85,9 +85,9 @@ impl Settings {
         let (threshold, buffer_size) = (self.multipart_threshold, self.parts.buffer_size);
         if threshold > buffer_size {
             return Err(Failure::usage(format!(
-                "--buffer-size {buffer_size} cannot hold a file of --multipart-threshold \
-                 {threshold}"
-            )));
+                "`buffer_size` {buffer_size} cannot hold a file of `multipart_threshold` {threshold}"
+            ))
+            .about(&["buffer_size", "multipart_threshold"]));
         }
         PartBudget::new(&self.parts)
     }

@@ -27,17 +27,18 @@ const ERRORS: &str = "error";
 
 /// Starts the log of the process.
 pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
-    let filter = match &common.log_level {
-        Some(filter) => filter.clone(),
-        None if common.quiet => ERRORS.to_owned(),
-        None if common.verbose => EVERYTHING.to_owned(),
-        None => std::env::var("RUST_LOG").unwrap_or_else(|_| match bars {
-            Some(_) => WARNINGS.to_owned(),
-            None => EVERYTHING.to_owned(),
-        }),
+    let (origin, filter) = match (&common.log_level, std::env::var("RUST_LOG")) {
+        (Some(filter), _) => ("flag `--log-level`", filter.clone()),
+        (None, _) if common.quiet => ("flag `--quiet`", ERRORS.to_owned()),
+        (None, _) if common.verbose => ("flag `--verbose`", EVERYTHING.to_owned()),
+        (None, Ok(filter)) => ("environment variable `RUST_LOG`", filter),
+        (None, Err(_)) if bars.is_some() => ("default", WARNINGS.to_owned()),
+        (None, Err(_)) => ("default", EVERYTHING.to_owned()),
     };
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| Failure::usage(format!("`{filter}` is not a log filter: {error}")))?;
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        let message = format!("`{filter}`, from {origin}, is not a log filter: {error}");
+        Failure::usage(message)
+    })?;
     let has_bars = bars.is_some();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,10 +1,13 @@
 //! Values of settings as people write them into one line of text, and as `--show-settings` prints
 //! them.
 
+use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
 
+use super::typed::{DURATION, NUMBER, POSITIVE_NUMBER};
+
 /// What stands for an absent value.
-const NOT_SET: &str = "(not set)";
+pub(super) const NOT_SET: &str = "(not set)";
 
 /// `text` as the kind of value that the default is; the settings' own types check the rest.
 pub(super) fn of_kind(default: Option<&Value>, text: &str) -> Value {
@@ -39,6 +42,42 @@ pub(super) fn shown(value: &Value) -> String {
             (None, Some(number)) => number.to_string(),
             (None, None) => number.to_f64().unwrap_or(f64::NAN).to_string(),
         },
+    }
+}
+
+/// Why a value is refused, in words for whoever wrote it. A list or a table is not repeated.
+pub(super) fn refusal(kind: &Kind) -> String {
+    match kind {
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            let expected = format!("expected {}", in_words(wanted));
+            match found {
+                Actual::Str(text) => format!("{expected}, not `{text}`"),
+                Actual::Bool(value) => format!("{expected}, not `{value}`"),
+                Actual::Unsigned(number) => format!("{expected}, not `{number}`"),
+                Actual::Signed(number) => format!("{expected}, not `{number}`"),
+                Actual::Float(number) => format!("{expected}, not `{number}`"),
+                _ => expected,
+            }
+        }
+        Kind::UnknownVariant(found, known) => {
+            format!("expected one of `{}`, not `{found}`", known.join("`, `"))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What to write where serde wants this.
+fn in_words(wanted: &str) -> &str {
+    const NUMBERS: [&str; 6] = ["u8", "u16", "u32", "u64", "usize", "i64"];
+    match wanted {
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text",
+        "a sequence" => "a list of texts",
+        "a map" => "a table, `NAME=VALUE` each",
+        "a duration" => DURATION,
+        number if NUMBERS.contains(&number) => NUMBER,
+        number if number.starts_with("a nonzero ") => POSITIVE_NUMBER,
+        other => other,
     }
 }
 

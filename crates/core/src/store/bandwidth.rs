@@ -44,8 +44,9 @@ impl Bandwidth {
     pub fn of(max_bandwidth: Option<ByteSize>) -> Result<Option<Self>, Failure> {
         match max_bandwidth {
             Some(slow) if slow < SLOWEST => Err(Failure::usage(format!(
-                "--max-bandwidth {slow} is less than {SLOWEST} per second"
-            ))),
+                "`max_bandwidth` {slow} is less than {SLOWEST} per second"
+            ))
+            .about(&["max_bandwidth"])),
             set => Ok(set.map(Self::new)),
         }
     }

@@ -19,8 +19,9 @@ impl Store {
     ) -> anyhow::Result<Self> {
         let bucket = settings.bucket()?.to_owned();
         if settings.connect_timeout.is_zero() || settings.attempt_timeout.is_zero() {
-            let zero = "--connect-timeout and --attempt-timeout cannot be zero";
-            return Err(Failure::usage(zero).into());
+            return Err(Failure::usage("a time-out cannot be zero")
+                .about(&["connect_timeout", "attempt_timeout"])
+                .into());
         }
         sending.objects.check()?;
         let (client, region) = client::build(settings, &sending.flow, metrics).await?;

@@ -203,7 +203,7 @@ async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
     let both = bed.run(&["--map", "bids", "--struct", "bids"]).await;
     assert_eq!(both.status.code(), Some(2));
     assert!(
-        text(&both.stderr).contains("`bids` cannot be both --map and --struct"),
+        text(&both.stderr).contains("`bids` cannot be both in `map` and in `struct`"),
         "{}",
         shown(&both)
     );

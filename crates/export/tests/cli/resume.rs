@@ -158,7 +158,9 @@ async fn a_run_is_resumed_as_it_was_planned() {
         let output = bed.export(&[flag, value]).await;
         let shown = shown(&output);
         assert_eq!(output.status.code(), Some(1), "{shown}");
-        let told = format!("the run was planned with another {flag}");
+        let key = flag.trim_start_matches('-').replace('-', "_");
+        let told =
+            format!("the run was planned with another `{key}`\n    `{key}`: flag `{flag}`\n");
         assert!(shown.contains(&told), "{shown}");
     }
     // What is not said follows the plan.

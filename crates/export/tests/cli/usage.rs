@@ -325,7 +325,8 @@ async fn row_groups_that_no_reader_takes_are_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --row-group-size 8GiB is outside of what readers take, 1 B to 128MiB
+    error: `row_group_size` 8GiB is outside of what readers take, 1 B to 128MiB
+        `row_group_size`: flag `--row-group-size`
     "#);
     bed.assert_nothing_written();
 }
@@ -337,7 +338,8 @@ async fn more_ranges_than_there_can_be_are_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --ranges 10001 is more than the 10000 ranges that a split is cut into at most
+    error: `ranges` 10001 is more than the 10000 ranges that a split is cut into at most
+        `ranges`: flag `--ranges`
     "#);
     bed.assert_nothing_written();
 }
@@ -383,7 +385,7 @@ async fn every_setting_is_shown_with_its_origin() {
     database = "raw"  # default
     endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
     # expected_bucket_owner = (not set)  # default
-    file_size = "64MiB"  # file `lob.toml`
+    file_size = "64MiB"  # file `lob.toml`, section `[export]`
     # jobs = (not set)  # default
     manifest_dir = "artifacts/s3_exports"  # default
     # map = (not set)  # default

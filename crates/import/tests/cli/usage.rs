@@ -293,6 +293,8 @@ async fn batches_that_no_server_takes_are_wrong_usage() {
     ----- stdout -----
     ----- stderr -----
     error: a batch of 67108864 bytes and 10000 documents is outside of what MongoDB takes
+        `insert_batch_documents`: default
+        `insert_batch_size`: flag `--insert-batch-size`
     hint: --insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000
     "#);
 }
@@ -340,7 +342,7 @@ async fn every_setting_is_shown_with_its_origin() {
     # expected_bucket_owner = (not set)  # default
     insert_batch_documents = 10000  # default
     insert_batch_size = "4MiB"  # default
-    insert_workers = 2  # file `lob.toml`
+    insert_workers = 2  # file `lob.toml`, section `[import]`
     keep_previous = false  # default
     legacy_ids = "object-id"  # default
     # max_bandwidth = (not set)  # default

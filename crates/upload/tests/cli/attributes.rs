@@ -84,10 +84,13 @@ async fn attributes_that_cannot_be_are_wrong_usage_and_nothing_is_asked() {
             &["--metadata", "Team=a", "--metadata", "team=b"],
             "given twice",
         ),
-        (&["--sse-kms-key-id", "key-1"], "needs --sse aws:kms"),
+        (
+            &["--sse-kms-key-id", "key-1"],
+            "needs `sse` to be `aws:kms`",
+        ),
         (
             &["--sse", "AES256", "--sse-kms-key-id", "key-1"],
-            "needs --sse aws:kms",
+            "needs `sse` to be `aws:kms`",
         ),
         (&["--sse", "rot13"], "--sse"),
     ] {

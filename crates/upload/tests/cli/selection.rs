@@ -79,13 +79,15 @@ async fn a_pattern_that_cannot_match_is_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --include `{a,b` cannot be used: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+    error: the pattern `{a,b` cannot be used: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+        `include`: flag `--include`
     "#);
     assert_shown!(bed.run(&["--exclude", "secret/"]).await, @r#"
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --exclude `secret/` cannot be used: paths below the source directory have no empty, `.` or `..` name
+    error: the pattern `secret/` cannot be used: paths below the source directory have no empty, `.` or `..` name
+        `exclude`: flag `--exclude`
     "#);
     assert_eq!(bed.operations(), []);
 }

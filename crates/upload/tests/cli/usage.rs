@@ -245,8 +245,71 @@ async fn buffers_that_cannot_hold_what_must_fit_are_wrong_usage() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --buffer-size 16MiB cannot hold a file of --multipart-threshold 32MiB
+    error: `buffer_size` 16MiB cannot hold a file of `multipart_threshold` 32MiB
+        `buffer_size`: flag `--buffer-size`
+        `multipart_threshold`: flag `--multipart-threshold`
     "#);
+}
+
+#[tokio::test]
+async fn a_value_that_is_refused_is_told_with_its_origin() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
+    for (variable, value, file, told) in [
+        (
+            "LOB_PREFIX",
+            "a//b",
+            "",
+            "    `prefix`: environment variable `LOB_PREFIX`\n",
+        ),
+        (
+            "LOB_UPLOAD_INCLUDE",
+            "{a",
+            "",
+            "    `include`: environment variable `LOB_UPLOAD_INCLUDE`\n",
+        ),
+        (
+            "LOB_BUCKET",
+            "a b",
+            "",
+            "invalid setting `bucket`, from environment variable `LOB_BUCKET`",
+        ),
+        (
+            "X",
+            "",
+            "max_bandwidth = 1",
+            "    `max_bandwidth`: file `lob.toml`\n",
+        ),
+        (
+            "X",
+            "",
+            "[upload]\nattempt_timeout = '0s'",
+            "    `attempt_timeout`: file `lob.toml`, section `[upload]`\n",
+        ),
+        (
+            "X",
+            "",
+            "[upload]\nsse_kms_key_id = 'k'",
+            "    `sse_kms_key_id`: file `lob.toml`, section `[upload]`\n",
+        ),
+        (
+            "LOB_CONCURRENCY",
+            "many",
+            "",
+            "invalid setting `concurrency`, from environment variable `LOB_CONCURRENCY`: expected a \
+             whole number from 1 on, not `many`",
+        ),
+    ] {
+        std::fs::write(bed.path("lob.toml"), file).unwrap();
+        let mut command = bed.command(&["--source-dir", "feed"]);
+        command.env(variable, value);
+        let refused = crate::bed::finish(command.spawn().unwrap()).await.expect(2);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+    let typed = bed.run(&["--concurrency", "many"]).await.expect(2);
+    let told = "invalid value 'many' for '--concurrency <COUNT>': expected a whole number";
+    assert!(typed.stderr.contains(told), "{}", typed.stderr);
+    bed.assert_nothing_published();
 }
 
 #[tokio::test]
@@ -277,7 +340,7 @@ async fn every_setting_is_shown_with_its_origin() {
     bucket = "lob-test"  # environment variable `LOB_BUCKET`
     buffer_size = "64MiB"  # default
     # ca_bundle = (not set)  # default
-    concurrency = 2  # file `lob.toml`
+    concurrency = 2  # file `lob.toml`, section `[upload]`
     connect_timeout = "30s"  # default
     endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
     exclude = ["old/**", "{x,y}*"]  # flag `--exclude`
