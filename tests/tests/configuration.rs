@@ -81,6 +81,34 @@ async fn the_configuration_has_every_setting_with_its_default_and_no_other() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flag_is_a_setting_or_is_told_to_be_a_flag_alone() {
+    let servers = Servers::start().await;
+    for reference in [
+        include_str!("../../docs/reference/lob-upload.md"),
+        include_str!("../../docs/reference/lob-export.md"),
+        include_str!("../../docs/reference/lob-import.md"),
+    ] {
+        let flags = reference.lines().filter_map(|line| {
+            let flag = line.strip_prefix("* `")?.split_once("--")?.1;
+            flag.split(['`', ' ']).next()
+        });
+        let flags: BTreeSet<_> = flags.collect();
+        assert!(flags.len() > 30);
+        let settings: BTreeSet<_> = rows().into_iter().map(|row| row.key).collect();
+        let is_setting = |flag: &str| settings.contains(&flag.replace('-', "_"));
+        for flag in flags.into_iter().filter(|flag| !is_setting(flag)) {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), format!("{} = true", flag.replace('-', "_"))).unwrap();
+            let args = ["--show-settings", "--config", file.path().to_str().unwrap()];
+            let refused = servers.tool("lob-import", &args).output().await.unwrap();
+            let stderr = String::from_utf8(refused.stderr).unwrap();
+            let hint = format!("hint: it is no setting: type the flag `--{flag}`");
+            assert!(stderr.contains(&hint), "{flag}: {stderr}");
+        }
+    }
+}
+
 /// A settings file that `tool` is given, and what it shows then.
 async fn shown_with(servers: &Servers, tool: &str, file: &str, args: &[&str]) -> String {
     let named = tempfile::NamedTempFile::new().unwrap();

@@ -180,19 +180,13 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
 /// Whatever stands in the file is the key of a tool, or a section that holds keys of its tool: a key
 /// that is mistyped would be ignored, and the tool would do what nobody asked for.
 fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
-    let unknown = |path: String, nearest: Option<&str>| {
-        let hint = match nearest {
-            Some(nearest) => format!("is `{nearest}` meant?"),
-            None => "leave it out; docs/CONFIGURATION.md lists the settings that there are".into(),
-        };
+    let unknown = |path: &str, hint: String| {
         Failure::usage(format!("settings {name} has no place for `{path}`")).with_hint(hint)
     };
     for (key, value) in file {
         let Some(keys) = keys::of_tool(key) else {
-            let all = keys::all();
-            if !all.contains(key.as_str()) {
-                let names = all.into_iter().chain(keys::tools());
-                return Err(unknown(key.clone(), keys::nearest(key, names)));
+            if !keys::all().contains(key.as_str()) {
+                return Err(unknown(key, keys::hint(key, None)));
             }
             continue;
         };
@@ -202,8 +196,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
         };
         let mistyped = section.keys().find(|own| !keys.contains(&own.as_str()));
         if let Some(own) = mistyped {
-            let nearest = keys::nearest(own, keys.iter().copied());
-            return Err(unknown(format!("{key}.{own}"), nearest));
+            return Err(unknown(&format!("{key}.{own}"), keys::hint(own, Some(key))));
         }
     }
     Ok(())
@@ -215,12 +208,10 @@ fn warn_of_variables(environment: &BTreeMap<String, String>) {
     let known = keys::variables();
     let ours = environment.keys().filter(|name| name.starts_with("LOB_"));
     for name in ours.filter(|name| !known.contains(*name)) {
-        match keys::nearest(name, known.iter().map(String::as_str)) {
-            Some(nearest) => {
-                tracing::warn!("environment variable `{name}` is not known: is `{nearest}` meant?");
-            }
-            None => tracing::warn!("environment variable `{name}` is not known"),
-        }
+        tracing::warn!(
+            "environment variable `{name}` {}",
+            keys::about_variable(name)
+        );
     }
 }
 
@@ -384,6 +375,17 @@ mod tests {
                 "[import]\nno_repalce = true\n",
                 "`import.no_repalce`",
                 "is `no_replace` meant?",
+            ),
+            (
+                "[export]\nsource_dir = 'd'\n",
+                "`export.source_dir`",
+                "is `source_dir` of `[upload]` meant?",
+            ),
+            ("json = true\n", "`json`", "type the flag `--json`"),
+            (
+                "[import]\ndry_run = true\n",
+                "`import.dry_run`",
+                "type the flag `--dry-run`",
             ),
             (
                 "[upload.parts]\nsize = 1\n",

@@ -28,7 +28,8 @@ pub struct Args {
     /// What to do instead of an import.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Import the run with the latest time in its manifest, unless --run-id names one
+    /// Import the run with the latest time in its manifest, whatever LOB_RUN_ID or a file names,
+    /// unless --run-id is typed
     #[arg(long)]
     pub latest: bool,
     /// List the runs that can be imported, and do nothing else

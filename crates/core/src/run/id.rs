@@ -80,7 +80,10 @@ impl Prefix {
 
 /// A text that cannot be a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a prefix: no empty, `.` or `..` segment, no control character, 512 bytes")]
+#[error(
+    "`{0}` cannot be a prefix, which is up to {MAX_PREFIX} bytes of names with one `/` between each, \
+     none of them `.` or `..`, and without control characters"
+)]
 pub struct InvalidPrefix(String);
 
 impl FromStr for Prefix {

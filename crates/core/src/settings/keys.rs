@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::cli::{CommonArgs, is_of};
+
 /// The keys of each tool, by its short name.
 const KEYS: [(&str, &[&str]); 3] = [
     (
@@ -136,6 +138,9 @@ const KEYS: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// Flags of the tools that are no settings, beside those that every tool has.
+const FLAGS: [&str; 6] = ["dry_run", "full", "latest", "list", "print_uri", "yes"];
+
 /// The nearest name is suggested if it is at least so near, of 1.
 const NEAR: f64 = 0.75;
 
@@ -155,6 +160,47 @@ pub(super) fn all() -> BTreeSet<&'static str> {
     KEYS.iter().flat_map(|(_, keys)| *keys).copied().collect()
 }
 
+/// What to do about a key that has no place at the top level of a file or in the section of a tool.
+pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
+    if let Some(flag) = flag(key) {
+        return format!("it is no setting: type the flag `{flag}`");
+    }
+    let own = tool.and_then(of_tool).unwrap_or_default().iter().copied();
+    let sections = tools().filter(|_| tool.is_none());
+    if let Some(nearest) = nearest(key, own.chain(sections)) {
+        return format!("is `{nearest}` meant?");
+    }
+    let Some(nearest) = nearest(key, all()) else {
+        return "leave it out; docs/CONFIGURATION.md lists the settings that there are".to_owned();
+    };
+    let tools = KEYS.iter().filter(|(_, keys)| keys.contains(&nearest));
+    let sections: Vec<_> = tools.map(|(tool, _)| format!("`[{tool}]`")).collect();
+    match tool {
+        // The top level takes the keys of every tool.
+        None => format!("is `{nearest}` meant?"),
+        Some(_) => format!("is `{nearest}` of {} meant?", sections.join(" or ")),
+    }
+}
+
+/// What is known of a variable that no setting has, as a message continues.
+pub(super) fn about_variable(name: &str) -> String {
+    let key = name.trim_start_matches("LOB_").to_lowercase();
+    let of_tool = tools().find_map(|tool| key.strip_prefix(tool)?.strip_prefix('_'));
+    if let Some(flag) = flag(of_tool.unwrap_or(&key)) {
+        return format!("sets nothing: type the flag `{flag}`");
+    }
+    match nearest(name, variables().iter().map(String::as_str)) {
+        Some(nearest) => format!("is not known: is `{nearest}` meant?"),
+        None => "is not known".to_owned(),
+    }
+}
+
+/// The flag of this name, if it is no setting.
+fn flag(key: &str) -> Option<String> {
+    let is_flag = FLAGS.contains(&key) || is_of::<CommonArgs>(key);
+    is_flag.then(|| format!("--{}", key.replace('_', "-")))
+}
+
 /// The environment variables of all tools.
 pub(super) fn variables() -> BTreeSet<String> {
     let shared = all().into_iter().map(|key| variable("LOB_", key));
@@ -171,10 +217,7 @@ pub(super) fn variable(prefix: &str, key: &str) -> String {
 }
 
 /// The name that `mistyped` is most like, if it is like any.
-pub(super) fn nearest<'a>(
-    mistyped: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+fn nearest<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(mistyped, name);
     let names = names.into_iter().map(|name| (likeness(name), name));
     let nearest = names.max_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -189,11 +232,21 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_hand_is_known_and_a_name_of_kubernetes_is_none() {
-        let known = variables();
-        let nearest = |name| nearest(name, known.iter().map(String::as_str));
-        assert_eq!(nearest("LOB_BUKET"), Some("LOB_BUCKET"));
-        assert_eq!(nearest("LOB_EXPROT_PREFIX"), Some("LOB_EXPORT_PREFIX"));
-        assert_eq!(nearest("LOB_UPLOAD_SERVICE_HOST"), None);
-        assert_eq!(nearest("LOB_IMPORT_PORT_80_TCP_ADDR"), None);
+        for (name, told) in [
+            ("LOB_BUKET", "is not known: is `LOB_BUCKET` meant?"),
+            (
+                "LOB_EXPROT_PREFIX",
+                "is not known: is `LOB_EXPORT_PREFIX` meant?",
+            ),
+            ("LOB_UPLOAD_SERVICE_HOST", "is not known"),
+            ("LOB_IMPORT_PORT_80_TCP_ADDR", "is not known"),
+            ("LOB_JSON", "sets nothing: type the flag `--json`"),
+            (
+                "LOB_IMPORT_DRY_RUN",
+                "sets nothing: type the flag `--dry-run`",
+            ),
+        ] {
+            assert_eq!(about_variable(name), told, "{name}");
+        }
     }
 }

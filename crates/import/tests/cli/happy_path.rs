@@ -162,6 +162,23 @@ async fn runs_of_another_tool_are_passed_over_and_never_imported() {
 }
 
 #[tokio::test]
+async fn latest_wins_over_a_variable_and_gives_way_to_a_run_id_that_is_typed() {
+    let bed = Bed::new().await;
+    let shown = async |typed: &[&str]| {
+        let mut command = bed.command(&[&["--latest", "--dry-run"], typed].concat());
+        command.env("LOB_RUN_ID", "run-7");
+        crate::bed::finish(command.spawn().unwrap()).await
+    };
+    let latest = shown(&[]).await;
+    assert!(text(&latest.stdout).starts_with("run run-1:"), "{latest:?}");
+    let typed = shown(&["--run-id", "run-8"]).await;
+    assert!(
+        text(&typed.stderr).contains("there is no run `run-8`"),
+        "{typed:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
     assert_shown!(several().await.run(&["--latest"]).await, @r#"
     exit status: 1

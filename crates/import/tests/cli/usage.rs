@@ -23,7 +23,8 @@ async fn help_tells_every_flag() {
 
     Options:
           --latest
-              Import the run with the latest time in its manifest, unless --run-id names one
+              Import the run with the latest time in its manifest, whatever LOB_RUN_ID or a file names,
+              unless --run-id is typed
 
           --list
               List the runs that can be imported, and do nothing else
