@@ -11,8 +11,8 @@ use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/CONFIGURATION.md");
 
-/// Defaults that the tools cannot show: one is masked, the other is the system's.
-const NOT_SHOWN: [&str; 2] = ["mongodb_uri", "spool_dir"];
+/// A default that is the system's.
+const NOT_SHOWN: [&str; 1] = ["spool_dir"];
 
 /// A row of a table of settings, each cell without spaces around it and without backticks.
 struct Row {
@@ -47,7 +47,13 @@ async fn shown(servers: &Servers, tool: &str) -> Vec<(String, String)> {
     let mut command = servers.tool(tool, &["--show-settings", "--json"]);
     let output = command.env_clear().output().await.unwrap();
     let settings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let text = |value: &Value| match value {
+        Value::Null => "(not set)".to_owned(),
+        Value::Array(list) if list.is_empty() => "(not set)".to_owned(),
+        Value::Object(table) if table.is_empty() => "(not set)".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
     let pairs = settings
         .iter()
         .map(|setting| (text(&setting["key"]), text(&setting["value"])));
@@ -78,6 +84,39 @@ async fn the_configuration_has_every_setting_with_its_default_and_no_other() {
             "{}: no {variable}",
             row.key
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_as_json_are_numbers_lists_and_truths_where_they_are_such() {
+    let servers = Servers::start().await;
+    let args = "--show-settings --json --include a* --include b* --metadata team=x --allow-partial";
+    let args: Vec<_> = args.split(' ').collect();
+    let output = servers.tool("lob-upload", &args).env_clear().output();
+    let settings: Vec<Value> = serde_json::from_slice(&output.await.unwrap().stdout).unwrap();
+    for (key, value) in [
+        ("concurrency", serde_json::json!(4)),
+        ("allow_partial", true.into()),
+        ("include", serde_json::json!(["a*", "b*"])),
+        ("exclude", serde_json::json!([])),
+        ("metadata", serde_json::json!({ "team": "x" })),
+        ("part_size", "8MiB".into()),
+        ("bucket", Value::Null),
+    ] {
+        let shown = settings.iter().find(|setting| setting["key"] == key);
+        assert_eq!(shown.unwrap()["value"], value, "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_string_out_of_a_file_leaves_none_to_show() {
+    let servers = Servers::start().await;
+    for tool in ["lob-export", "lob-import"] {
+        for (args, is_shown) in [(&["--mongodb-uri-file", "uri"][..], false), (&[], true)] {
+            let shown = shown_with(&servers, tool, "", args).await;
+            let default = "mongodb_uri = \"mongodb://localhost:27017/\"  # default\n";
+            assert_eq!(shown.contains(default), is_shown, "{tool}: {shown}");
+        }
     }
 }
 

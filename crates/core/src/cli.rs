@@ -157,7 +157,7 @@ impl Outcome {
         let lines = resolved.origins.iter().map(|o| match &o.toml {
             Some(toml) => format!("{} = {toml}  # {}", o.key, o.origin),
             // What cannot stand in a file, or has nothing to say there.
-            None => format!("# {} = {}  # {}", o.key, o.value, o.origin),
+            None => format!("# {} = {}  # {}", o.key, o.text, o.origin),
         });
         Self::answer(lines.collect(), serde_json::json!(resolved.origins))
     }

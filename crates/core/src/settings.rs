@@ -103,11 +103,9 @@ where
         ))
     })?;
     let shown = dict(&settings).map_err(invalid)?.into_iter();
-    let origins = shown.map(|(key, value)| SettingOrigin {
-        value: value::shown(&value),
-        toml: toml::of(&key, &value),
-        origin: origins.get(&key).cloned().unwrap_or_default(),
-        key,
+    let origins = shown.map(|(key, value)| {
+        let origin = origins.get(&key).cloned().unwrap_or_default();
+        SettingOrigin::new(key, &value, origin)
     });
     Ok(Resolved {
         origins: origins.collect(),
@@ -310,7 +308,7 @@ mod tests {
         let found = resolved.origins.iter().find(|o| o.key == key).unwrap();
         format!(
             "{} <- {}",
-            found.value,
+            found.text,
             found.origin.split('`').next().unwrap().trim()
         )
     }

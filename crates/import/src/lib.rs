@@ -40,6 +40,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     };
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
+    let mongo = &resolved.settings.mongo;
+    mongo.show_file_alone(&mut resolved.origins);
     context.origins.keep(&resolved.origins);
     if args.flags.mongo.has_password() {
         tracing::warn!("other users can read a password on the command line: set MONGODB_URI");

@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lob_core::redact::Secret;
-use lob_core::settings::{duration, whole};
+use lob_core::redact::{MASK, Secret};
+use lob_core::settings::{SettingOrigin, duration, whole};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::connection_string::without_secrets;
@@ -63,6 +63,13 @@ impl Default for MongoSettings {
 }
 
 impl MongoSettings {
+    /// Leaves out the default of the connection string where a file gives another.
+    pub fn show_file_alone(&self, origins: &mut Vec<SettingOrigin>) {
+        if self.mongodb_uri_file.is_some() {
+            origins.retain(|shown| shown.key != "mongodb_uri" || shown.origin != "default");
+        }
+    }
+
     /// The connection string, out of its file where there is one.
     ///
     /// # Errors
@@ -140,8 +147,14 @@ impl MongoArgs {
     }
 }
 
+/// What is left out is masked, so that nobody takes the rest for the whole.
 fn shown<S: Serializer>(uri: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    without_secrets(uri.expose()).serialize(serializer)
+    let shown = without_secrets(uri.expose());
+    if shown == uri.expose() || shown == MASK {
+        shown.serialize(serializer)
+    } else {
+        format!("{shown} and {MASK}").serialize(serializer)
+    }
 }
 
 /// The settings are made from the serialised flags, so here the secret must survive.
@@ -175,7 +188,7 @@ mod tests {
         assert_eq!(settings.mongodb_uri.expose(), "mongodb://u:pw-9@h/");
         assert_eq!(settings.mongodb_operation_timeout, Duration::from_secs(120));
         let shown = serde_json::to_value(&settings).unwrap();
-        assert_eq!(shown["mongodb_uri"], "mongodb://h/");
+        assert_eq!(shown["mongodb_uri"], "mongodb://h/ and ***");
         assert!(!format!("{args:?} {settings:?}").contains("pw-9"));
     }
 

@@ -4,12 +4,9 @@ use figment::value::Value;
 
 use crate::redact::MASK;
 
-/// Settings that are shown without their secret parts.
-const SHOWN_IN_PART: [&str; 1] = ["mongodb_uri"];
-
 /// `value` as it stands behind the `=`; `None` for what cannot be written there: an absent value, or
 /// one with a secret in it.
-pub(super) fn of(key: &str, value: &Value) -> Option<String> {
+pub(super) fn of(value: &Value) -> Option<String> {
     let mut text = String::new();
     let toml: ::toml::Value = match value {
         Value::Empty(..) => return None,
@@ -19,6 +16,5 @@ pub(super) fn of(key: &str, value: &Value) -> Option<String> {
     };
     let serializer = ::toml::ser::ValueSerializer::new(&mut text);
     serde::Serialize::serialize(&toml, serializer).ok()?;
-    let is_whole = !text.contains(MASK) && !SHOWN_IN_PART.contains(&key);
-    is_whole.then_some(text)
+    (!text.contains(MASK)).then_some(text)
 }

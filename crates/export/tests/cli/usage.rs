@@ -398,7 +398,7 @@ async fn every_setting_is_shown_with_its_origin() {
     mongodb_pool_size = 16  # default
     mongodb_retry_timeout = "20m"  # default
     mongodb_server_selection_timeout = "15s"  # default
-    # mongodb_uri = mongodb://db.example/  # environment variable `MONGODB_URI`
+    # mongodb_uri = mongodb://db.example/ and ***  # environment variable `MONGODB_URI`
     # mongodb_uri_file = (not set)  # default
     part_size = "8MiB"  # default
     parts_in_flight = 8  # default
