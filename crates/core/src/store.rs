@@ -19,6 +19,7 @@ mod multipart;
 mod observe;
 mod operation_error;
 mod patience;
+mod profile;
 mod proxies;
 mod resolver;
 mod retry;

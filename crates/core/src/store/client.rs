@@ -19,6 +19,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::error_body::CutErrors;
 use super::observe::Observer;
+use super::profile;
 use super::proxies::{self, Routes};
 use super::resolver::Resolver;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
@@ -69,6 +70,7 @@ pub(super) async fn build(
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &settings.profile {
+        profile::check(profile).await?;
         loader = loader.profile_name(profile);
     }
     let base = loader.load().await;

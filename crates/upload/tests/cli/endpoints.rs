@@ -389,3 +389,28 @@ async fn several_weaknesses_at_once_are_all_told() {
         case.check().await;
     }
 }
+
+#[tokio::test]
+async fn a_profile_that_does_not_exist_is_named_with_the_files_looked_in() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
+    std::fs::write(bed.path("config"), "[profile there]\nregion = eu-west-1\n").unwrap();
+    for (profile, status) in [("thre", 2), ("there", 0)] {
+        let mut command = bed.command(&["--run-id", "run-1"]);
+        command
+            .env("AWS_PROFILE", profile)
+            .env("AWS_CONFIG_FILE", "config")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+        let finished = crate::bed::finish(command.spawn().unwrap())
+            .await
+            .expect(status);
+        let told = "error: there is no AWS profile `thre` in `config` or `credentials`\n    \
+                    `profile`: environment variable `AWS_PROFILE`\n";
+        assert_eq!(
+            finished.stderr.contains(told),
+            status == 2,
+            "{}",
+            finished.stderr
+        );
+    }
+}
