@@ -6,6 +6,7 @@
 pub mod bucket;
 pub mod byte_size;
 pub mod cli;
+pub mod counted;
 pub mod crc;
 pub mod endpoint_url;
 pub mod failure;

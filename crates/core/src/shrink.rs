@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use crate::counted::counted;
 use crate::failure::{ExitStatus, Failure};
 use crate::percent::Percent;
 use crate::run::RunId;
@@ -43,7 +44,10 @@ impl Shrunk {
             } else {
                 self.needed
             };
-            let told = format!("`{collection}` would have {now} documents, {source} {before}");
+            let told = format!(
+                "`{collection}` would have {}, {source} {before}",
+                counted(now, "document")
+            );
             self.told.push(told);
         }
     }

@@ -3,6 +3,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation, abort_uploads};
 use lob_core::store::{OpenUpload, Sending, Store, UploadId};
 use serde::Deserialize;
@@ -129,10 +130,11 @@ fn outcome(
     let count = leftovers.len();
     lines.push(match (count, aborted) {
         (0, _) => format!("run `{id}` left no upload open that no record names"),
-        (_, true) => format!("{count} uploads of run `{id}` were aborted"),
+        (_, true) => format!("aborted {} of run `{id}`", counted(count, "upload")),
         (_, false) => format!(
-            "{count} uploads of run `{id}` are open that no record names, perhaps those of a \
-             process that works on it; --yes aborts them"
+            "run `{id}` has {} open that no record names, perhaps of a process that works on it; \
+             --yes aborts what is listed",
+            counted(count, "upload")
         ),
     });
     if !committed {

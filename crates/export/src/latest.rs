@@ -5,6 +5,7 @@
 use std::io::Read;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
 use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
@@ -45,14 +46,15 @@ pub(crate) async fn latest(
     let (id, time) = (run.id(), summary.export_timestamp);
     let mut lines = Vec::with_capacity(splits.len() + 1);
     if !print_uri {
-        let (count, documents) = (summary.num_splits, summary.total_documents);
         lines.push(format!(
-            "run {id} of {time:.0}: {documents} documents of {count} splits"
+            "run {id} of {time:.0}: {} of {}",
+            counted(summary.total_documents, "document"),
+            counted(summary.num_splits, "split")
         ));
     }
     lines.extend(splits.iter().map(|(split_id, documents)| match print_uri {
         true => uri(*split_id),
-        false => format!("  {}: {documents} documents", uri(*split_id)),
+        false => format!("  {}: {}", uri(*split_id), counted(*documents, "document")),
     }));
     let json = json!({
         "run_id": id,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use lob_columns::{ColumnCounts, is_own_name};
+use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::percent::Percent;
 use lob_core::run::RunId;
@@ -122,7 +123,7 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         // Lists and maps have any number of values in a document.
         let is_one_each = !column.contains("[]") && !column.contains(".*");
         let of = if is_one_each {
-            format!(" of {documents} values")
+            format!(" of {}", counted(documents, "value"))
         } else {
             " values".to_owned()
         };
@@ -139,14 +140,15 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         });
     }
     if !others.is_empty() {
-        lines.push(format!("and values of {} more columns", others.len()));
+        lines.push(format!(
+            "and values of {}",
+            counted(others.len(), "more column")
+        ));
     }
     lines.extend(lines_without_column(counts));
     if counts.whole_documents > 0 {
-        let whole = counts.whole_documents;
-        lines.push(format!(
-            "{whole} documents are too large as columns and kept whole"
-        ));
+        let whole = counted(counts.whole_documents, "document");
+        lines.push(format!("too large as columns and kept whole: {whole}"));
     }
     lines
 }

@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_core::run::OpenRun;
 use serde_json::json;
 
@@ -22,17 +23,17 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
         false => format!("exported, {size} in {:.1} s", metrics.seconds),
     };
     let mut lines = vec![format!(
-        "run {}: {} documents of {} splits {what}",
+        "run {}: {} of {} {what}",
         manifest.run_id,
-        manifest.total_documents,
-        manifest.splits.len(),
+        counted(manifest.total_documents, "document"),
+        counted(manifest.splits.len(), "split"),
     )];
     for split in &manifest.splits {
         lines.push(format!(
-            "  {}: {} documents in {} files, digest {}",
+            "  {}: {} in {}, digest {}",
             split.collection,
-            split.num_documents,
-            split.files.len(),
+            counted(split.num_documents, "document"),
+            counted(split.files.len(), "file"),
             split.digest,
         ));
         let (rows, counts) = (split.residual_rows, split.column_counts.as_ref());
@@ -74,15 +75,16 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
     let id = run.location.id();
     let ranges: u32 = plan.splits.iter().map(|split| split.range_count()).sum();
     let mut lines = vec![format!(
-        "run {id}: {ranges} ranges of {} splits",
-        plan.splits.len()
+        "run {id}: {} of {}",
+        counted(ranges, "range"),
+        counted(plan.splits.len(), "split")
     )];
     for split in &plan.splits {
         lines.push(format!(
-            "  {}: about {} documents in {} ranges",
+            "  {}: about {} in {}",
             split.collection,
-            split.estimated_documents,
-            split.range_count(),
+            counted(split.estimated_documents, "document"),
+            counted(split.range_count(), "range"),
         ));
     }
     if is_committed {
@@ -113,10 +115,10 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
 pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Context) -> Outcome {
     let (id, metrics) = (run.location.id(), context.metrics.snapshot());
     let mut lines = vec![format!(
-        "run {id}, worker {worker}: {} ranges are exported; {} documents in {} files, {} in {:.1} s",
-        tally.ranges,
-        tally.documents,
-        tally.files,
+        "run {id}, worker {worker}: exported {}; {} in {}, {} in {:.1} s",
+        counted(tally.ranges, "range"),
+        counted(tally.documents, "document"),
+        counted(tally.files, "file"),
         ByteSize::b(tally.bytes),
         metrics.seconds,
     )];

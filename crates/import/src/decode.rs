@@ -2,6 +2,7 @@
 
 use bson::RawDocument;
 use lob_columns::{LegacyIds, LegacyReader, ReadError, Reader};
+use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
@@ -34,7 +35,10 @@ pub(crate) fn decode(
             let mut reader = Reader::open(file).map_err(|error| unreadable(key, error))?;
             let (rows, count) = (reader.rows(), expected.count);
             if rows != count {
-                let message = format!("`{key}` holds {rows} documents, the manifest says {count}");
+                let message = format!(
+                    "`{key}` holds {}, the manifest says {count}",
+                    counted(rows, "document")
+                );
                 return Err(Failure::integrity(message).into());
             }
             let groups = reader.row_groups();

@@ -4,6 +4,7 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_mongo::{Entries, ExistingTarget};
 use serde_json::{Value, json};
 
@@ -31,11 +32,12 @@ pub(crate) async fn dry_run(
 
     let documents: u64 = splits.iter().map(|split| split.num_documents).sum();
     let bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();
-    let (count, name) = (splits.len(), database.name());
+    let name = database.name();
     let size = ByteSize(bytes);
     let mut lines = vec![format!(
-        "run {id}: {documents} documents of {count} splits would be imported into `{name}`, {size} \
-         of data files"
+        "run {id}: {} of {} would be imported into `{name}`, {size} of data files",
+        counted(documents, "document"),
+        counted(splits.len(), "split")
     )];
     for split in &planned {
         let (documents, files) = (split.split.num_documents, split.split.files.len());
@@ -43,7 +45,9 @@ pub(crate) async fn dry_run(
         let target = &split.import.target;
         let existing = in_words(split, settings);
         lines.push(format!(
-            "  {target}: {documents} documents, {size} in {files} data files"
+            "  {target}: {}, {size} in {}",
+            counted(documents, "document"),
+            counted(files, "data file")
         ));
         lines.push(format!("    {existing}"));
     }
@@ -75,10 +79,14 @@ fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
         (Existing::Nothing, _) => "replaces nothing".to_owned(),
         (Existing::ThisSplit, _) => "is in its place, by an import that did not end".to_owned(),
         (Existing::Other { documents, .. }, None) => {
-            format!("replaces a collection of about {documents} documents")
+            format!(
+                "replaces a collection of about {}",
+                counted(*documents, "document")
+            )
         }
         (Existing::Other { documents, .. }, Some(name)) => {
-            format!("the collection of about {documents} documents is kept as `{name}`")
+            let documents = counted(*documents, "document");
+            format!("the collection of about {documents} is kept as `{name}`")
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lob_columns::Digest;
 use lob_core::cli::{Context, NOTICE};
+use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::Work;
 use lob_core::run::RunId;
@@ -140,7 +141,7 @@ async fn stage_and_swap(
         imported.push(swapped.with_context(|| {
             let before = match done {
                 0 => String::new(),
-                _ => format!(", {done} splits before it are in theirs"),
+                _ => format!(", after {} before it", counted(done, "split")),
             };
             format!("failed to put `{}` in place{before}", split.target)
         })?);
@@ -205,9 +206,10 @@ async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     let documents = expiring.map_err(Failure::from)?;
     if documents > 0 {
         tracing::warn!(
-            "{documents} documents of `{}` are old enough to expire within the hour: --no-ttl \
-             leaves the indexes out by which they do",
-            opened.target
+            "`{}` would lose {} within the hour, old enough to expire: --no-ttl leaves the indexes \
+             out that say so",
+            opened.target,
+            counted(documents, "document")
         );
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
+use lob_core::counted::counted;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::redact::redact;
 use lob_core::run::{ExportSummary, Listed, RunId};
@@ -14,9 +15,10 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
     let documents: u64 = imported.splits.iter().map(|split| split.documents).sum();
     let bytes: u64 = imported.splits.iter().map(|split| split.bytes).sum();
     let mut lines = vec![format!(
-        "run {}: {documents} documents of {} splits imported into `{}`, {} in {:.1} s",
+        "run {}: {} of {} imported into `{}`, {} in {:.1} s",
         imported.run_id,
-        imported.splits.len(),
+        counted(documents, "document"),
+        counted(imported.splits.len(), "split"),
         imported.database,
         ByteSize(bytes),
         metrics.seconds,
@@ -24,15 +26,18 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
     for split in &imported.splits {
         let digest = split.digest.map(|digest| format!(", digest {digest}"));
         lines.push(format!(
-            "  {}: {} documents{}",
+            "  {}: {}{}",
             split.target,
-            split.documents,
+            counted(split.documents, "document"),
             digest.unwrap_or_default()
         ));
         if split.was_in_place {
             lines.push("    was in its place by an import that did not end".to_owned());
         } else if split.kept_files > 0 {
-            lines.push(format!("    {} data files were there", split.kept_files));
+            lines.push(format!(
+                "    not fetched again: {}",
+                counted(split.kept_files, "data file")
+            ));
         }
         if let Some(previous) = &split.previous {
             lines.push(format!("    the collection before it is `{previous}` now"));
@@ -69,10 +74,10 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed<ExportSummary>)]) -> Outc
         let error = match listed {
             Listed::Own(manifest) => {
                 lines.push(format!(
-                    "{id}  {:.0}  {} splits  {} documents{}",
+                    "{id}  {:.0}  {}  {}{}",
                     manifest.export_timestamp,
-                    manifest.num_splits,
-                    manifest.total_documents,
+                    counted(manifest.num_splits, "split"),
+                    counted(manifest.total_documents, "document"),
                     if manifest.is_legacy {
                         "  by the original scripts"
                     } else {

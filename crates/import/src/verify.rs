@@ -5,6 +5,7 @@
 
 use lob_columns::Digest;
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_core::failure::Failure;
 use lob_core::progress::Work;
 use lob_core::run::RunId;
@@ -95,8 +96,8 @@ async fn verify_split(
             if digest != expected {
                 let told = split.num_documents;
                 return Ok(Err(format!(
-                    "`{namespace}` has {count} documents of the digest {digest}, the manifest says \
-                     {told} of {expected}"
+                    "`{namespace}` has {} of the digest {digest}, the manifest says {told} of {expected}",
+                    counted(count, "document")
                 )));
             }
             (count, Some(digest))
@@ -106,7 +107,8 @@ async fn verify_split(
     let expected = split.num_documents;
     if documents.abs_diff(expected) > split.tolerance(settings) {
         return Ok(Err(format!(
-            "`{namespace}` has {documents} documents, the manifest says {expected}"
+            "`{namespace}` has {}, the manifest says {expected}",
+            counted(documents, "document")
         )));
     }
     Ok(Ok(VerifiedSplit {
@@ -124,16 +126,22 @@ fn outcome(
     context: &Context,
 ) -> Outcome {
     let documents: u64 = verified.iter().map(|split| split.documents).sum();
-    let (count, database) = (verified.len(), &settings.database);
+    let database = &settings.database;
     let mut lines = vec![format!(
-        "run {id}: {documents} documents of {count} splits are in `{database}` as the manifest says"
+        "run {id}: `{database}` has {} of {} as the manifest says",
+        counted(documents, "document"),
+        counted(verified.len(), "split")
     )];
     lines.extend(verified.iter().map(|split| {
         let how = match split.digest {
             Some(digest) => format!("all read, digest {digest}"),
             None => "counted: a run of the original has no digest".to_owned(),
         };
-        format!("  {}: {} documents, {how}", split.target, split.documents)
+        format!(
+            "  {}: {}, {how}",
+            split.target,
+            counted(split.documents, "document")
+        )
     }));
     let json = json!({
         "run_id": id,

@@ -3,6 +3,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
+use lob_core::counted::counted;
 use lob_core::run::{FoundRun, OpenRun, RunId, RunLocation, abort_uploads};
 use lob_core::store::{ListedPart, OpenUpload, Sending, Store, StoreError, StoreErrorKind};
 
@@ -96,7 +97,8 @@ fn outcome(
         let since = leftover.upload.initiated;
         let parts = match (&leftover.parts, leftover.bytes()) {
             (Some(parts), Some(bytes)) => {
-                format!("{} parts, {:.2} MiB", parts.len(), bytes as f64 / MIB)
+                let parts = counted(parts.len(), "part");
+                format!("{parts}, {:.2} MiB", bytes as f64 / MIB)
             }
             _ => "an unknown number of parts".to_owned(),
         };
@@ -106,14 +108,14 @@ fn outcome(
             since.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
         ));
     }
-    let count = leftovers.len();
-    lines.push(match (count, aborted, committed) {
+    let uploads = counted(leftovers.len(), "upload");
+    lines.push(match (leftovers.len(), aborted, committed) {
         (0, ..) => format!("run `{id}` left no upload open"),
-        (_, true, _) => format!("{count} uploads of run `{id}` were aborted"),
-        (_, false, true) => format!("{count} uploads of run `{id}` are open; --yes aborts them"),
+        (_, true, _) => format!("aborted {uploads} of run `{id}`"),
+        (_, false, true) => format!("run `{id}` left {uploads} open; --yes aborts what is listed"),
         (_, false, false) => format!(
-            "{count} uploads of run `{id}` are open; the run is not complete, and \
-             `--run-id {id}` resumes it, or --yes aborts them"
+            "run `{id}` left {uploads} open; it is not complete, and `--run-id {id}` resumes it, or \
+             --yes aborts what is listed"
         ),
     });
     if !committed {

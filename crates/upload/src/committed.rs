@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use lob_core::cli::Context;
+use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::manifest::{
@@ -124,7 +125,8 @@ impl CommittedRun {
         match self.manifest.num_failed {
             0 => None,
             failed => Some(format!(
-                "failed    {failed} files that the run was published without"
+                "failed    {} that the run was published without",
+                counted(failed, "file")
             )),
         }
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use lob_core::cli::Context;
+use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::run::OpenRun;
@@ -25,7 +26,10 @@ pub(crate) async fn confirm(
         Failure::integrity(format!("manifest `{url}` cannot be read")).caused_by(error)
     })?;
     if !manifest.failed.is_empty() && !settings.allow_partial {
-        let message = format!("{} files of the run have failed", manifest.failed.len());
+        let message = format!(
+            "the run was published without {} that failed",
+            counted(manifest.failed.len(), "file")
+        );
         return Err(Failure::new(ExitStatus::Failed, message)
             .with_hint("give --allow-partial again, or take another --run-id")
             .into());

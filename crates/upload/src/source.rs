@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use caseless::Caseless as _;
+use lob_core::counted::counted;
 use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
 use rustix::fs::OFlags;
 use unicode_normalization::UnicodeNormalization as _;
@@ -282,7 +283,8 @@ fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
         more => format!(" and {more} more"),
     };
     tracing::warn!(
-        "{count} files are not uploaded, because their names do not end with `.parquet`: {told}{more}"
+        "{} of other endings than `.parquet` left out: {told}{more}",
+        counted(count, "file")
     );
 }
 

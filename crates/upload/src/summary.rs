@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lob_core::cli::Outcome;
+use lob_core::counted::counted;
 use lob_core::manifest::PublishedUpload;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
@@ -66,16 +67,17 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     });
     if *kept != Kept::default() {
         lines.push(format!(
-            "resumed   {} files and {} parts were there, {:.2} MiB were read again to prove it",
-            kept.files,
-            kept.parts,
+            "resumed   {} and {} were there, {:.2} MiB were read again to prove it",
+            counted(kept.files, "file"),
+            counted(kept.parts, "part"),
             kept.bytes as f64 / MIB
         ));
     }
     if !uploaded.appeared.is_empty() {
         let count = uploaded.appeared.len();
         lines.push(format!(
-            "new       {count} files came meanwhile and are not part of the run"
+            "new       {} came meanwhile, no part of the run",
+            counted(count, "file")
         ));
     }
     if retries > 0 {

@@ -27,7 +27,7 @@ async fn open_uploads_that_no_record_names_are_aborted_only_where_that_is_asked_
     exit status: 0
     ----- stdout -----
     s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet  open since [TIME]
-    1 uploads of run `run-1` are open that no record names, perhaps those of a process that works on it; --yes aborts them
+    run `run-1` has 1 upload open that no record names, perhaps of a process that works on it; --yes aborts what is listed
     the run is not complete: `--run-id run-1` resumes it
     ----- stderr -----
     "#);
@@ -36,7 +36,7 @@ async fn open_uploads_that_no_record_names_are_aborted_only_where_that_is_asked_
     exit status: 0
     ----- stdout -----
     s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet  open since [TIME]
-    1 uploads of run `run-1` were aborted
+    aborted 1 upload of run `run-1`
     the run is not complete: `--run-id run-1` resumes it
     ----- stderr -----
     "#);

@@ -12,8 +12,8 @@ async fn a_summary_names_every_split_and_the_manifest() {
     exit status: 0
     ----- stdout -----
     run run-1: 50 documents of 2 splits exported, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents in 1 files, digest [DIGEST]
-      split_1_input: 20 documents in 1 files, digest [DIGEST]
+      split_0_input: 30 documents in 1 file, digest [DIGEST]
+      split_1_input: 20 documents in 1 file, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
@@ -39,8 +39,8 @@ async fn a_run_without_a_name_is_named_by_the_time() {
     assert_shown!(bed.run(&["--split", "1", "--log-level", "error"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run [RUN]: 20 documents of 1 splits exported, [SIZE] in [SECONDS] s
-      split_1_input: 20 documents in 1 files, digest [DIGEST]
+    run [RUN]: 20 documents of 1 split exported, [SIZE] in [SECONDS] s
+      split_1_input: 20 documents in 1 file, digest [DIGEST]
     manifest s3://lob-test/processed-splits/[RUN]/manifest.json
     ----- stderr -----
     "#);
@@ -105,7 +105,7 @@ async fn an_empty_collection_is_a_split_of_no_documents() {
     assert_shown!(bed.export(&[]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 0 documents of 1 splits exported, 0 B in [SECONDS] s
+    run run-1: 0 documents of 1 split exported, 0 B in [SECONDS] s
       split_0_input: 0 documents in 0 files, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----

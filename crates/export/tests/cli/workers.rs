@@ -87,7 +87,7 @@ async fn two_workers_make_the_same_manifest_as_one_process() {
     );
     for worker in [one, two] {
         let worker = succeeded(worker);
-        assert!(text(&worker.stdout).contains("3 ranges are exported"));
+        assert!(text(&worker.stdout).contains("exported 3 ranges"));
     }
     succeeded(bed.export(&["commit"]).await);
     bed.assert_whole(&whole);

@@ -81,7 +81,7 @@ async fn a_split_that_is_damaged_loses_its_staging_alone() {
 
     // What the hint says.
     let output = succeeded(bed.import(&["--split", "0"]).await);
-    let kept = "2 data files were there";
+    let kept = "not fetched again: 2 data files";
     assert!(
         text(&output.stdout).contains(kept),
         "{}",

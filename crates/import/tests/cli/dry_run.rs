@@ -18,7 +18,7 @@ async fn a_dry_run_tells_what_replaces_what_and_writes_nothing() {
     ----- stdout -----
     run run-1: 50 documents of 2 splits would be imported into `raw`, [SIZE] of data files
       split_0_input: 30 documents, [SIZE] in 2 data files
-        replaces a collection of about 1 documents
+        replaces a collection of about 1 document
       split_1_input: 20 documents, [SIZE] in 2 data files
         replaces nothing
     ----- stderr -----

@@ -256,7 +256,7 @@ async fn warned(indexes: &[&str], args: &[&str]) -> (Bed, String) {
 async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let (bed, said) = warned(&[soon], &[]).await;
-    let told = "30 documents of `split_0_input` are old enough to expire within the hour";
+    let told = "`split_0_input` would lose 30 documents within the hour";
     assert!(said.contains(told), "{said}");
     let commands = bed.mongo.commands();
     let counted = commands.iter().position(is_count_of_old).unwrap();

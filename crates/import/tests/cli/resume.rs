@@ -60,7 +60,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
     ----- stdout -----
     run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
       split_0_input: 30 documents, digest [DIGEST]
-        2 data files were there
+        not fetched again: 2 data files
       split_1_input: 20 documents, digest [DIGEST]
     ----- stderr -----
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
@@ -90,7 +90,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
       split_0_input: 30 documents, digest [DIGEST]
         was in its place by an import that did not end
       split_1_input: 20 documents, digest [DIGEST]
-        2 data files were there
+        not fetched again: 2 data files
     ----- stderr -----
     [TIME]  INFO `split_0_input` is in its place, by an import that did not end
     [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there

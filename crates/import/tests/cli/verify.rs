@@ -20,7 +20,7 @@ async fn targets_are_verified_by_reading_every_document_and_no_data_file() {
     assert_shown!(bed.run(&verify).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits are in `raw` as the manifest says
+    run run-1: `raw` has 50 documents of 2 splits as the manifest says
       split_0_input: 30 documents, all read, digest [DIGEST]
       split_1_input: 20 documents, all read, digest [DIGEST]
     ----- stderr -----

@@ -46,8 +46,8 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
     assert_shown!(bed.run(&["cleanup", "run-1"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    s3://lob-test/lob-data/run-1/big.parquet  1 parts, 5.00 MiB, open since [TIME]
-    1 uploads of run `run-1` are open; the run is not complete, and `--run-id run-1` resumes it, or --yes aborts them
+    s3://lob-test/lob-data/run-1/big.parquet  1 part, 5.00 MiB, open since [TIME]
+    run `run-1` left 1 upload open; it is not complete, and `--run-id run-1` resumes it, or --yes aborts what is listed
     objects that were complete stay below `s3://lob-test/lob-data/run-1/`
     ----- stderr -----
     "#);
@@ -56,8 +56,8 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
     assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    s3://lob-test/lob-data/run-1/big.parquet  1 parts, 5.00 MiB, open since [TIME]
-    1 uploads of run `run-1` were aborted
+    s3://lob-test/lob-data/run-1/big.parquet  1 part, 5.00 MiB, open since [TIME]
+    aborted 1 upload of run `run-1`
     objects that were complete stay below `s3://lob-test/lob-data/run-1/`
     ----- stderr -----
     "#);

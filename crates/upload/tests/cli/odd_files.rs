@@ -133,8 +133,8 @@ async fn files_of_other_spellings_are_warned_of_by_number_and_name() {
     }
     let args = ["--run-id", "run-1", "--exclude", "left-out*"];
     let finished = bed.run(&args).await.expect(0);
-    let told = "3 files are not uploaded, because their names do not end with `.parquet`: \
-                `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
+    let told =
+        "3 files of other endings than `.parquet` left out: `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
     assert_eq!(bed.manifest()["num_files"], 1);
 }

@@ -1,0 +1,21 @@
+//! Numbers of things in messages: one of them is no plural.
+
+use std::fmt::Display;
+
+/// A number and what it counts: `1 range`, `3 ranges`.
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!(counted(0_u64, "data file"), "0 data files");
+        assert_eq!(counted(1_usize, "range"), "1 range");
+        assert_eq!(counted(2_u32, "split"), "2 splits");
+    }
+}
