@@ -107,6 +107,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// Says what is being done now, where nothing is counted.
+    pub fn step(&self, what: impl AsRef<str>) {
+        let what = what.as_ref();
+        tracing::info!(target: logging::STEP, "{what}");
+        self.progress.step(what);
+    }
+
     /// Where the settings of `tool` are looked for.
     pub fn sources<'a, A>(
         &'a self,

@@ -7,6 +7,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{ExitStatus, Failure};
 
+/// What an interrupt leaves of a command that has only looked.
+pub const NOTHING_WRITTEN: &str = "nothing was written: the same command begins anew";
+/// What an interrupt leaves of a command that finds what it has done.
+pub const GOES_ON: &str = "the same command goes on where it was";
+
+/// Says what an interrupt left, unless that is said already. Other errors stay as they are.
+pub fn leaving(error: anyhow::Error, left: impl Into<String>) -> anyhow::Error {
+    match error.downcast_ref::<Failure>() {
+        Some(failure) if failure.status.is_interrupt() && failure.hint.is_none() => {
+            let interrupted = Failure::new(failure.status, failure.to_string());
+            interrupted.with_hint(left).into()
+        }
+        _ => error,
+    }
+}
+
 /// SIGXFSZ on Linux and macOS. Its default ends a process, after the commit as well.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
@@ -105,5 +121,23 @@ impl Interrupt {
             }
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_says_once_what_it_left_and_another_error_nothing_of_it() {
+        let interrupt = Interrupt::default();
+        interrupt.raise(ExitStatus::Terminated);
+        let error = leaving(interrupt.failure().into(), GOES_ON);
+        let error = leaving(error, NOTHING_WRITTEN);
+        assert_eq!(ExitStatus::of(&error), ExitStatus::Terminated);
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert_eq!(failure.hint.as_deref(), Some(GOES_ON));
+        let other = leaving(Failure::usage("no").into(), GOES_ON);
+        assert_eq!(other.downcast_ref::<Failure>().unwrap().hint, None);
     }
 }

@@ -7,7 +7,7 @@ mod tally;
 
 use std::fmt::Debug;
 
-pub(crate) use self::status::Status;
+pub(crate) use self::status::{Moment, Status, Step};
 pub(crate) use self::tally::Tally;
 
 /// What a command has to do, as far as it is known.
@@ -23,6 +23,9 @@ pub struct Work {
 
 /// Is told how far a command has come.
 pub trait Progress: Send + Sync + Debug {
+    /// Something begins that is not counted, such as `reading the manifest`. It goes on until the
+    /// next step or until the work begins.
+    fn step(&self, what: &str);
     /// The work begins.
     fn begin(&self, work: Work);
     /// `bytes` more were acknowledged by the other side, and `items` more are done.
@@ -36,6 +39,7 @@ pub trait Progress: Send + Sync + Debug {
 pub struct Hidden;
 
 impl Progress for Hidden {
+    fn step(&self, _: &str) {}
     fn begin(&self, _: Work) {}
     fn advance(&self, _: u64, _: u64) {}
     fn skip(&self, _: u64, _: u64) {}

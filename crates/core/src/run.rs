@@ -18,7 +18,7 @@ pub use attest::{Attested, Claim};
 pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use latest::{ExportSummary, Listed, Summary, UploadSummary, latest_run, list_runs};
 pub use leftovers::abort_uploads;
-pub use plan::{FoundRun, Plan};
+pub use plan::{FoundRun, Plan, begun};
 pub use published::{committed_runs, read_manifest};
 
 use crate::failure::Failure;

@@ -68,6 +68,10 @@ pub(crate) async fn commit(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let Unfinished { run, plan, .. } = unfinished;
+    context.step(format!(
+        "proving {} splits by their records",
+        plan.splits.len()
+    ));
     let (exported, proved) = context.interrupt.or(prove(unfinished, context)).await?;
     let manifest = Manifest {
         run_id: run.location.id().clone(),

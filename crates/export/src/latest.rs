@@ -27,6 +27,7 @@ pub(crate) async fn latest(
     settings: &ExportSettings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
+    context.step("reading the manifests of the runs");
     let finding = async {
         let folder = settings.s3.runs_folder()?;
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;

@@ -35,6 +35,7 @@ mod work;
 mod worker;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs};
@@ -57,16 +58,20 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    match args.command {
-        None => pipeline::export(&resolved, context).await,
-        Some(Command::Plan) => pipeline::plan(&resolved, context).await,
-        Some(Command::Work) => pipeline::work(&resolved, context).await,
-        Some(Command::Commit) => pipeline::commit_alone(&resolved, context).await,
+    let (done, left) = match args.command {
+        // Whatever has written says what it left.
+        None => (pipeline::export(&resolved, context).await, NOTHING_WRITTEN),
+        Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
+        Some(Command::Work) => (pipeline::work(&resolved, context).await, GOES_ON),
+        Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, GOES_ON),
         Some(Command::Latest(LatestArgs { print_uri })) => {
-            latest::latest(print_uri, &resolved.settings, context).await
+            let finding = latest::latest(print_uri, &resolved.settings, context);
+            (finding.await, NOTHING_WRITTEN)
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
-            cleanup::cleanup(run, yes, &resolved.settings, context).await
+            let cleaning = cleanup::cleanup(run, yes, &resolved.settings, context);
+            (cleaning.await, GOES_ON)
         }
-    }
+    };
+    done.map_err(|error| leaving(error, left))
 }

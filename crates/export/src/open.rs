@@ -7,9 +7,9 @@ use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::part::PartBudget;
-use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
+use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation, begun};
 use lob_core::settings::Resolved;
-use lob_core::store::{Bandwidth, Sending, Store, StoreError};
+use lob_core::store::{Bandwidth, Sending, Store};
 use lob_mongo::{Database, Server};
 
 use crate::plan::{ExportPlan, TOOL};
@@ -57,8 +57,9 @@ pub(crate) async fn open(
         return Ok(opened);
     }
     let database = database(&settings.settings, &planned.database, context).await?;
-    let planning = planner::plan(&store, &prefix, &database, planned);
+    let planning = planner::plan(&store, &prefix, &database, planned, context);
     let plan = context.interrupt.or(planning).await?;
+    context.step("writing the plan and trying what S3 allows");
     let creating = Plan::create(
         store.clone(),
         prefix,
@@ -70,7 +71,7 @@ pub(crate) async fn open(
     );
     match creating.await? {
         Some((_, run)) => {
-            context.interrupt.or(try_listing(&run)).await?;
+            try_listing(&run, context).await?;
             Ok(Opened::Unfinished(Unfinished {
                 run,
                 plan,
@@ -114,6 +115,7 @@ pub(crate) async fn open_planned(
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
     // A plan would freeze what no worker can use.
     PartBudget::new(&settings.parts)?;
+    context.step("connecting to S3");
     let sending = Sending::new(&settings.parts, settings.objects.clone());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     context.interrupt.or(connecting).await
@@ -124,6 +126,7 @@ async fn database(
     name: &str,
     context: &Context,
 ) -> anyhow::Result<Database> {
+    context.step("connecting to MongoDB");
     let connecting = async {
         Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref())
             .await
@@ -144,6 +147,7 @@ async fn find(
     let Some(id) = &settings.settings.run_id else {
         return Ok(None);
     };
+    context.step(format!("looking for the plan of run `{id}`"));
     let location = RunLocation::new(settings.settings.s3.runs_folder()?, id.clone());
     let finding = FoundRun::<ExportPlan>::find(store, location, TOOL);
     let Some(mut found) = context.interrupt.or(finding).await? else {
@@ -166,8 +170,9 @@ async fn find(
     if let Some(newest) = found.plan.work.newest {
         database = database.after(newest);
     }
+    context.step("trying what S3 allows");
     let (plan, run) = found.take_up(true, &context.interrupt).await?;
-    context.interrupt.or(try_listing(&run)).await?;
+    try_listing(&run, context).await?;
     Ok(Some(Opened::Unfinished(Unfinished {
         run,
         database,
@@ -177,8 +182,11 @@ async fn find(
 }
 
 /// The commit lists the folders of the run: whoever may not is told before there is anything in them.
-async fn try_listing(run: &OpenRun) -> Result<(), StoreError> {
-    run.store.list(&run.key(""), Some(1)).await.map(drop)
+async fn try_listing(run: &OpenRun, context: &Context) -> anyhow::Result<()> {
+    let folder = run.key("");
+    let listed = context.interrupt.or(run.store.list(&folder, Some(1))).await;
+    listed.map_err(|error| begun(error, run.location.id()))?;
+    Ok(())
 }
 
 /// A run goes on as it was planned. What is not set follows the plan; what is set to something else

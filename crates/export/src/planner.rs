@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::ColumnsProposal;
 use lob_core::byte_size::ByteSize;
+use lob_core::cli::Context as CommandContext;
+use lob_core::counted::counted;
 use lob_core::failure::Failure;
 use lob_core::run::Prefix;
 use lob_core::store::Store;
@@ -34,7 +36,9 @@ pub(crate) async fn plan(
     prefix: &Prefix,
     database: &Database,
     settings: PlannedSettings,
+    context: &CommandContext,
 ) -> anyhow::Result<ExportPlan> {
+    context.step(format!("looking for the splits of `{}`", settings.database));
     let splits = database
         .splits(&settings.collection_pattern, settings.split.numbers())
         .await;
@@ -48,8 +52,10 @@ pub(crate) async fn plan(
     };
     let names: Vec<_> = splits.iter().map(|split| split.collection.name()).collect();
     let (from, name) = (&settings.columns_from, &settings.database);
+    context.step("reading the manifests of earlier runs");
     let history = History::of(store, prefix, name).await;
     let earlier = EarlierRuns::find(store, prefix, from, &history, name, &names).await?;
+    context.step(format!("planning {}", counted(splits.len(), "split")));
     let planning = splits.iter().map(|split| {
         let earlier = earlier.columns(split.collection.name());
         plan_split(split.split, &split.collection, &settings, snapshot, earlier)

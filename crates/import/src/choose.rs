@@ -28,9 +28,15 @@ pub(crate) async fn choose(
 ) -> anyhow::Result<Chosen> {
     let folder = settings.s3.runs_folder()?;
     let choosing = async {
+        context.step("connecting to S3");
         let sending = Sending::receiving(Bandwidth::of(settings.max_bandwidth)?);
         let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
+        context.step(match id {
+            Some(id) if !latest => format!("reading the manifest of run `{id}`"),
+            _ => "reading the manifests of the runs".to_owned(),
+        });
         let run = runs::choose(&store, folder, id, latest).await?;
+        context.step("connecting to MongoDB");
         let authorities = settings.s3.ca_bundle.as_deref();
         let server = Server::connect(&settings.mongo, authorities).await;
         let server = server

@@ -27,6 +27,7 @@ pub(crate) async fn dry_run(
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let (id, hash) = (run.location.id(), &run.manifest_hash);
+    context.step(format!("looking at {} targets", splits.len()));
     let looking = targets::look(&entries, settings, id, hash, &splits);
     let planned = context.interrupt.or(looking).await?;
 

@@ -23,9 +23,12 @@ mod targets;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::interrupt::{NOTHING_WRITTEN, leaving};
 use lob_core::run::list_runs;
 use lob_core::settings::{Sources, resolve};
 use lob_core::store::{Sending, Store};
+
+use crate::settings::ImportSettings;
 
 pub use args::{Args, Command, VerifyArgs};
 
@@ -49,12 +52,22 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    let settings = resolved.settings;
+    // Whatever has written says what it left.
+    let done = command(&args, &resolved.settings, context).await;
+    done.map_err(|error| leaving(error, NOTHING_WRITTEN))
+}
+
+async fn command(
+    args: &Args,
+    settings: &ImportSettings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
     if let Some(Command::Verify(VerifyArgs { run })) = &args.command {
-        return verify::verify(run, &settings, context).await;
+        return verify::verify(run, settings, context).await;
     }
     if args.list {
         let folder = settings.s3.runs_folder()?;
+        context.step("reading the manifests of the runs");
         let listed = async {
             let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
             let listed = list_runs(&store, &folder).await?;
@@ -65,8 +78,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     // A hint names the run: it helps whoever adds that to the command as well.
     let latest = args.latest && args.flags.run_id.is_none();
     if args.dry_run {
-        return dry_run::dry_run(&settings, latest, context).await;
+        return dry_run::dry_run(settings, latest, context).await;
     }
-    let imported = pipeline::import(&settings, latest, context).await?;
+    let imported = pipeline::import(settings, latest, context).await?;
     Ok(summary::outcome(&imported, context.metrics.snapshot()))
 }

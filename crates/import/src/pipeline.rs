@@ -9,7 +9,7 @@ use lob_core::cli::{Context, NOTICE};
 use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::Work;
-use lob_core::run::RunId;
+use lob_core::run::{RunId, begun};
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{BatchLimits, Entries};
 use uuid::Uuid;
@@ -69,14 +69,18 @@ pub(crate) async fn import(
     } = choose(settings, settings.run_id.as_ref(), latest, context).await?;
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
+    let (id, hash) = (run.location.id(), &run.manifest_hash);
+    context.step(format!("looking at {} targets", splits.len()));
+    let looking = targets::look(&entries, settings, id, hash, &splits);
+    let planned = context.interrupt.or(looking).await?;
+    context.step(format!("opening staging for {} splits", splits.len()));
     let opening = async {
-        let (id, hash) = (run.location.id(), &run.manifest_hash);
-        let planned = targets::look(&entries, settings, id, hash, &splits).await?;
-        anyhow::Ok(open(&entries, settings, planned).await?)
+        let opened = open(&entries, settings, planned).await?;
+        room::look(&database, settings, &opened).await?;
+        anyhow::Ok(opened)
     };
-    let opened = context.interrupt.or(opening).await?;
-    let looking = room::look(&database, settings, &opened);
-    context.interrupt.or(looking).await?;
+    let opened = context.interrupt.or(opening).await;
+    let opened = opened.map_err(|error| begun(error, id))?;
 
     let loader = Loader {
         store: &store,
@@ -113,6 +117,7 @@ async fn stage_and_swap(
         unit: "documents",
     });
 
+    loader.context.step("asking S3 for every data file");
     let looking = missing(loader.store, loader.run, &opened);
     let missing = interrupt.or(looking).await?;
     if !missing.is_empty() {
@@ -132,6 +137,7 @@ async fn stage_and_swap(
     }
     // The last moment at which an interrupt leaves every target as it was.
     interrupt.check()?;
+    loader.context.step("putting the splits in their places");
 
     // Swap.
     let mut imported = Vec::new();
@@ -147,7 +153,7 @@ async fn stage_and_swap(
         })?);
     }
     for split in &opened {
-        let building = build_expiring(split);
+        let building = build_expiring(split, loader.context);
         let built = interrupt.or(building).await;
         built.with_context(|| format!("`{}` is in its place, but not complete", split.target))?;
     }
@@ -166,9 +172,12 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
     }
     let staging = async {
         let mut documents = opened.staged;
+        let (target, context) = (&opened.target, loader.context);
+        context.step(format!("loading `{target}`"));
         documents.add(loader.load(&opened.staging, &opened.left).await?);
+        context.step(format!("checking what was loaded for `{target}`"));
         check(opened.split, documents, &opened.staging, loader.settings).await?;
-        build_indexes(opened).await?;
+        build_indexes(opened, context).await?;
         tell_of_expiring(opened).await?;
         anyhow::Ok(documents)
     };
@@ -190,10 +199,10 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
     Err(error.context(format!("failed to import split {id} for `{target}`")))
 }
 
-async fn build_indexes(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
+async fn build_indexes(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Result<()> {
     let count = opened.blueprint.indexes();
     if count > 0 {
-        tracing::info!("building {count} indexes for `{}`", opened.target);
+        context.step(format!("building {count} indexes for `{}`", opened.target));
     }
     let built = opened.staging.build_indexes(&opened.blueprint).await;
     Ok(built.map_err(Failure::from)?)
@@ -215,11 +224,13 @@ async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn build_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
+async fn build_expiring(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Result<()> {
     let (target, blueprint) = (&opened.target, &opened.blueprint);
     let count = blueprint.expiring();
     if count > 0 {
-        tracing::info!("building {count} indexes of `{target}` by which documents expire");
+        context.step(format!(
+            "building {count} indexes of `{target}` by which documents expire"
+        ));
     }
     let built = opened.staging.build_expiring_at(target, blueprint).await;
     Ok(built.map_err(Failure::from)?)

@@ -39,6 +39,7 @@ pub(crate) async fn cleanup(
     settings: &Settings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
+    context.step(format!("looking for what run `{id}` left open"));
     let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());

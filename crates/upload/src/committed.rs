@@ -34,6 +34,7 @@ impl CommittedRun {
         context: &Context,
     ) -> anyhow::Result<Self> {
         let sending = Sending::receiving(Bandwidth::of(settings.parts.max_bandwidth)?);
+        context.step(format!("reading the manifest of run `{id}`"));
         let connecting = Store::connect(&settings.s3, sending, &context.metrics);
         let store = context.interrupt.or(connecting).await?;
         let location = RunLocation::new(settings.s3.runs_folder()?, id);

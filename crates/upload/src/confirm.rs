@@ -39,6 +39,7 @@ pub(crate) async fn confirm(
         .iter()
         .map(|file| file.file.clone())
         .collect();
+    context.step(format!("asking for the {} files of the run", files.len()));
     context.interrupt.or(run.prove(&files)).await?;
     Ok(Uploaded {
         local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), bytes),

@@ -28,6 +28,7 @@ mod take_up;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};
+use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
@@ -47,20 +48,31 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    match args.command {
+    let (done, left) = match args.command {
         Some(Command::Verify(VerifyArgs { run, full })) => {
-            verify::verify(run, full, settings, context).await
+            let verifying = verify::verify(run, full, settings, context);
+            (verifying.await, NOTHING_WRITTEN)
         }
         Some(Command::Restore(RestoreArgs { run, directory })) => {
-            restore::restore(run, directory, settings, context).await
+            let restoring = restore::restore(run, directory, settings, context);
+            (restoring.await, GOES_ON)
         }
         Some(Command::Latest(LatestArgs { print_uri })) => {
             latest::latest(print_uri, settings, context).await
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
-            cleanup::cleanup(run, yes, settings, context).await
+            let cleaning = cleanup::cleanup(run, yes, settings, context);
+            (cleaning.await, GOES_ON)
         }
-        None if args.dry_run => pipeline::dry_run(settings, context).await,
-        None => pipeline::upload(settings, context).await,
-    }
+        None if args.dry_run => {
+            let looking = pipeline::dry_run(settings, context);
+            (looking.await, NOTHING_WRITTEN)
+        }
+        // Whatever has written says what it left.
+        None => {
+            let uploading = pipeline::upload(settings, context);
+            (uploading.await, NOTHING_WRITTEN)
+        }
+    };
+    done.map_err(|error| leaving(error, left))
 }

@@ -51,9 +51,11 @@ pub(crate) async fn open(
         Some(_) => None,
     };
     let sending = Sending::new(&settings.parts, settings.objects.clone());
+    context.step("connecting to S3");
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     if let Some(id) = &settings.run_id {
+        context.step(format!("looking for the plan of run `{id}`"));
         let location = RunLocation::new(prefix.clone(), id.clone());
         let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
         if let Some(found) = context.interrupt.or(finding).await? {
@@ -65,6 +67,7 @@ pub(crate) async fn open(
         None => find_and_examine(settings, budget, context).await?,
     };
     let work = UploadWork::new(settings, &examined);
+    context.step("writing the plan and trying what S3 allows");
     let creating = Plan::create(
         store.clone(),
         prefix.clone(),
@@ -120,9 +123,11 @@ async fn take_up(
         // What was left out when the run was begun may be what cannot be listed.
         Err(_) => find(settings, context).await?,
     };
+    context.step(format!("looking at {} files", there.len()));
     let examining = plan::examine_again(&work, there, settings, budget);
     let examined = context.interrupt.or(examining).await?;
     tracing::info!(run = %id, "the run is taken up");
+    context.step("trying what S3 allows");
     let taking_up = found.take_up(work.has_multipart(), &context.interrupt);
     let (_, run) = taking_up.await?;
     Ok(Opened::Unfinished {
@@ -171,6 +176,8 @@ async fn check_same_files(
 /// The files that the settings select. Blocks elsewhere.
 async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let settings = settings.clone();
+    let folder = settings.source_dir.display();
+    context.step(format!("looking for files in `{folder}`"));
     blocking(context, move || {
         let (root, folder) = (&settings.source_dir, settings.run_folder()?);
         Ok(source::find(root, &settings.selection()?, &folder)?)
@@ -188,6 +195,7 @@ pub(crate) async fn find_and_examine(
     context: &Context,
 ) -> anyhow::Result<Examined> {
     let files = find(settings, context).await?;
+    context.step(format!("looking at {} files", files.len()));
     let examining = plan::examine(files, settings, budget);
     let examined = context.interrupt.or(examining).await?;
     if examined.files.is_empty() {

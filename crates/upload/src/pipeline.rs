@@ -76,6 +76,7 @@ async fn send_and_commit(
         unit: "files",
     });
     let sent = send_all(&run, examined, resumed, budget, settings, context).await?;
+    context.step("proving and publishing the run");
     let appeared = appeared(settings, work).await;
     abort_leftovers(&run, work, resumed, &sent, context).await?;
 

@@ -47,11 +47,13 @@ pub(crate) async fn restore(
         items: Some(files as u64),
         unit: "files",
     });
+    context.step(format!("looking for what is in `{}`", directory.display()));
     let missing = {
         let (directory, progress) = (directory.clone(), context.progress.clone());
         let files: Vec<_> = committed.files().cloned().collect();
         blocking(context, move || missing(&directory, files, &*progress)).await?
     };
+    context.step(format!("fetching {} files", missing.len()));
     let fetching = futures::stream::iter(&missing)
         .map(|file| fetch(&committed, file, &directory, &scratch, context))
         .buffer_unordered(FILES_AT_ONCE)

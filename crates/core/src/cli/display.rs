@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::bars::Bars;
 use super::output::write_stderr;
-use crate::progress::{Status, Tally};
+use crate::progress::{Moment, Status, Tally};
 
 /// What progress is shown as.
 #[derive(Debug)]
@@ -31,18 +31,26 @@ impl Shown {
         }
     }
 
-    fn show(&mut self, status: &Status) {
+    fn show(&mut self, moment: &Moment) {
         match self {
-            Self::Bars(bars) => bars.draw(status),
-            Self::Log => tracing::info!("{}", status.line()),
-            Self::Json => write_stderr(&status.json().to_string()),
+            Self::Bars(bars) => bars.draw(moment),
+            Self::Log => tracing::info!("{}", moment.line()),
+            Self::Json => write_stderr(&moment.json().to_string()),
         }
     }
 
-    fn end(&mut self, status: &Status) {
-        match self {
-            Self::Bars(bars) => bars.clear(),
-            Self::Log | Self::Json => self.show(status),
+    fn end(&mut self, moment: &Moment) {
+        match (self, moment) {
+            (Self::Bars(bars), _) => bars.clear(),
+            // A command that ended before it had work to count has nothing to sum up.
+            (_, Moment::Step(_)) => {}
+            (shown, Moment::Work(status)) => {
+                let step = None;
+                shown.show(&Moment::Work(Status {
+                    step,
+                    ..status.clone()
+                }));
+            }
         }
     }
 }
@@ -62,13 +70,12 @@ impl Display {
         let thread = thread::Builder::new().name("progress".to_owned());
         let thread = thread.spawn(move || {
             while ended.recv_timeout(shown.period()) == Err(RecvTimeoutError::Timeout) {
-                if let Some(status) = tally.status() {
-                    shown.show(&status);
+                if let Some(moment) = tally.moment() {
+                    shown.show(&moment);
                 }
             }
-            // A command that failed before it had work to do has nothing to say about it.
-            if let Some(status) = tally.status() {
-                shown.end(&status);
+            if let Some(moment) = tally.moment() {
+                shown.end(&moment);
             }
         })?;
         Ok(Self { end, thread })

@@ -19,6 +19,10 @@ use crate::redact::{redact, redact_json};
 /// is stopped at once needs it to go on.
 pub const NOTICE: &str = "notice";
 
+/// The target of steps that are shown while nothing is counted. The log has them where every step is
+/// asked for.
+pub(super) const STEP: &str = "step";
+
 /// Our own events from `info` on; of the libraries only what went wrong.
 const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
                           lob_import=info,notice=info,aws_config=error,hyper=error";
@@ -30,7 +34,7 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
     let (origin, filter) = match (&common.log_level, std::env::var("RUST_LOG")) {
         (Some(filter), _) => ("flag `--log-level`", filter.clone()),
         (None, _) if common.quiet => ("flag `--quiet`", ERRORS.to_owned()),
-        (None, _) if common.verbose => ("flag `--verbose`", EVERYTHING.to_owned()),
+        (None, _) if common.verbose => ("flag `--verbose`", format!("{EVERYTHING},{STEP}=info")),
         (None, Ok(filter)) => ("environment variable `RUST_LOG`", filter),
         (None, Err(_)) if bars.is_some() => ("default", WARNINGS.to_owned()),
         (None, Err(_)) => ("default", EVERYTHING.to_owned()),

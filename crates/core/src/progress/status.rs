@@ -8,9 +8,28 @@ use serde_json::{Value, json};
 
 use super::Work;
 
+/// How far a command has come.
+#[derive(Debug, Clone)]
+pub(crate) enum Moment {
+    /// Nothing is counted yet.
+    Step(Step),
+    /// The work has begun.
+    Work(Status),
+}
+
+/// What is being done where nothing is counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) what: String,
+    /// Since it began.
+    pub(crate) time: Duration,
+}
+
 /// How far the work has come.
 #[derive(Debug, Clone)]
 pub(crate) struct Status {
+    /// What is done beside the work or after it, if anything.
+    pub(crate) step: Option<Step>,
     pub(crate) work: Work,
     pub(crate) bytes: u64,
     pub(crate) items: u64,
@@ -24,14 +43,47 @@ pub(crate) struct Status {
     pub(crate) throttles: u64,
 }
 
-impl Status {
+impl Moment {
     /// One line with everything.
     pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Step(step) => step.line(),
+            Self::Work(status) => status.line(),
+        }
+    }
+
+    /// The same for machines.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Step(step) => step.json(),
+            Self::Work(status) => status.json(),
+        }
+    }
+}
+
+impl Step {
+    /// What is being done, and how long it takes already.
+    pub(crate) fn line(&self) -> String {
+        match self.time.as_secs() {
+            0 => self.what.clone(),
+            seconds => format!("{} for {}", self.what, in_words(seconds)),
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({ "step": self.what, "step_seconds": self.time.as_secs_f64() })
+    }
+}
+
+impl Status {
+    /// One line with everything.
+    fn line(&self) -> String {
         let all = [
             self.bytes_done(),
             Some(self.items_done()),
             self.left(),
             self.trouble(),
+            self.step.as_ref().map(Step::line),
         ];
         all.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -54,12 +106,7 @@ impl Status {
     /// The time left.
     pub(crate) fn left(&self) -> Option<String> {
         let seconds = self.time_left?.as_secs();
-        let (minutes, hours) = (seconds / 60, seconds / 3600);
-        Some(match (hours, minutes) {
-            (0, 0) => format!("{seconds}s left"),
-            (0, _) => format!("{minutes}m {:02}s left", seconds % 60),
-            _ => format!("{hours}h {:02}m left", minutes % 60),
-        })
+        Some(format!("{} left", in_words(seconds)))
     }
 
     /// Retries and throttles, where there were some.
@@ -81,9 +128,10 @@ impl Status {
         bytes.or(self.work.items.map(|total| (self.items, total)))
     }
 
-    /// The same for machines.
-    pub(crate) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         json!({
+            "step": self.step.as_ref().map(|step| &step.what),
+            "step_seconds": self.step.as_ref().map(|step| step.time.as_secs_f64()),
             "bytes": self.bytes,
             "total_bytes": self.work.bytes,
             "items": self.items,
@@ -95,6 +143,15 @@ impl Status {
             "retries": self.retries,
             "throttles": self.throttles,
         })
+    }
+}
+
+fn in_words(seconds: u64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m {:02}s", seconds % 60),
+        _ => format!("{hours}h {:02}m", minutes % 60),
     }
 }
 
@@ -111,6 +168,7 @@ mod tests {
 
     fn status() -> Status {
         Status {
+            step: None,
             work: Work {
                 bytes: Some(60 << 20),
                 items: Some(1200),
@@ -141,6 +199,27 @@ mod tests {
         };
         let line = "0 B of 60.0 MiB, 0 B/s, 7 of 1,200 files, 1 retry, 2,000 throttles";
         assert_eq!(troubled.line(), line);
+    }
+
+    #[test]
+    fn a_step_is_told_with_its_time_before_the_work_and_after_it() {
+        let step = |seconds| Step {
+            what: "reading the manifest".to_owned(),
+            time: Duration::from_secs(seconds),
+        };
+        let line = |seconds| Moment::Step(step(seconds)).line();
+        assert_eq!(line(0), "reading the manifest");
+        assert_eq!(line(70), "reading the manifest for 1m 10s");
+        let told = Moment::Step(step(70)).json();
+        assert_eq!(told["step"], "reading the manifest");
+        assert_eq!(told["step_seconds"], 70.0);
+        let working = Status {
+            step: Some(step(10)),
+            time_left: None,
+            ..status()
+        };
+        let line = "7 of 1,200 files, reading the manifest for 10s";
+        assert!(working.line().ends_with(line), "{}", working.line());
     }
 
     #[test]

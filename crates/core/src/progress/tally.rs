@@ -4,14 +4,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::pace::Pace;
-use super::{Progress, Status, Work};
+use super::{Moment, Progress, Status, Step, Work};
 use crate::metrics::Metrics;
 
 /// Adds up what it is told.
 #[derive(Debug)]
 pub(crate) struct Tally {
     metrics: Metrics,
-    begun: Mutex<Option<Begun>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What is being done, and since when.
+    step: Option<(String, Instant)>,
+    begun: Option<Begun>,
 }
 
 #[derive(Debug)]
@@ -27,23 +34,35 @@ impl Tally {
     pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             metrics,
-            begun: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// How far the work has come; `None` before it begins.
-    pub(crate) fn status(&self) -> Option<Status> {
-        let begun = self.begun();
+    /// How far the command has come; `None` before its first step.
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        let state = self.state();
+        let now = Instant::now();
+        let step = state.step.as_ref().map(|(what, since)| Step {
+            what: what.clone(),
+            time: now - *since,
+        });
+        match &state.begun {
+            Some(begun) => Some(Moment::Work(self.status(begun, step, now))),
+            None => step.map(Moment::Step),
+        }
+    }
+
+    fn status(&self, begun: &Begun, step: Option<Step>, now: Instant) -> Status {
         let Begun {
             work,
             start,
             bytes,
             items,
-        } = begun.as_ref()?;
-        let now = Instant::now();
+        } = begun;
         let left = |pace: &Pace, total: Option<u64>| pace.time_left(total?, now);
         let by_items = || left(items, work.items);
-        Some(Status {
+        Status {
+            step,
             work: *work,
             bytes: bytes.done(),
             items: items.done(),
@@ -55,27 +74,34 @@ impl Tally {
             },
             retries: self.metrics.total(|operation| operation.retries),
             throttles: self.metrics.total(|operation| operation.throttles),
-        })
+        }
     }
 
-    fn begun(&self) -> MutexGuard<'_, Option<Begun>> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Progress for Tally {
+    fn step(&self, what: &str) {
+        self.state().step = Some((what.to_owned(), Instant::now()));
+    }
+
     fn begin(&self, work: Work) {
         let start = Instant::now();
-        *self.begun() = Some(Begun {
-            work,
-            start,
-            bytes: Pace::since(start),
-            items: Pace::since(start),
-        });
+        *self.state() = State {
+            step: None,
+            begun: Some(Begun {
+                work,
+                start,
+                bytes: Pace::since(start),
+                items: Pace::since(start),
+            }),
+        };
     }
 
     fn advance(&self, bytes: u64, items: u64) {
-        if let Some(begun) = &mut *self.begun() {
+        if let Some(begun) = &mut self.state().begun {
             let now = Instant::now();
             begun.bytes.advance(bytes, now);
             begun.items.advance(items, now);
@@ -83,7 +109,7 @@ impl Progress for Tally {
     }
 
     fn skip(&self, bytes: u64, items: u64) {
-        if let Some(begun) = &mut *self.begun() {
+        if let Some(begun) = &mut self.state().begun {
             begun.bytes.skip(bytes);
             begun.items.skip(items);
         }

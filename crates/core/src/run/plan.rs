@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::probe::probe;
 use super::{OpenRun, Prefix, RunId, RunLocation};
 use crate::failure::{ExitStatus, Failure};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, leaving};
 use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
@@ -87,10 +87,12 @@ impl<W: Serialize> Plan<W> {
                     .into());
             }
             let claiming = claim(&store, &key, &bytes, &plan.write_token);
-            match interrupt.or(claiming).await? {
+            let id = &plan.run_id;
+            match interrupt.or(claiming).await.map_err(|e| begun(e, id))? {
                 Some(store) => {
                     let token = plan.write_token.clone();
-                    let store = probe(store, &key, &bytes, &token, multipart, interrupt).await?;
+                    let probing = probe(store, &key, &bytes, &token, multipart, interrupt);
+                    let store = probing.await.map_err(|error| begun(error, id))?;
                     let run = OpenRun {
                         store,
                         location,
@@ -110,6 +112,14 @@ impl<W: Serialize> Plan<W> {
             .with_hint("name the run with --run-id")
             .into())
     }
+}
+
+/// Says how to go on after an interrupt from where a run may have its plan.
+pub fn begun(error: anyhow::Error, id: &RunId) -> anyhow::Error {
+    leaving(
+        error,
+        format!("the same command with `--run-id {id}` goes on with the run"),
+    )
 }
 
 /// Writes a plan where there is none, with as much protection as the endpoint knows.
@@ -227,7 +237,9 @@ impl<W: DeserializeOwned> FoundRun<W> {
             plan, run, bytes, ..
         } = self;
         let key = run.location.plan_key();
-        let store = probe(run.store, &key, &bytes, &run.token, multipart, interrupt).await?;
+        let probing = probe(run.store, &key, &bytes, &run.token, multipart, interrupt);
+        let id = run.location.id();
+        let store = probing.await.map_err(|error| begun(error, id))?;
         Ok((plan, OpenRun { store, ..run }))
     }
 }

@@ -155,3 +155,24 @@ async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
         "{seconds} s for {read} bytes"
     );
 }
+
+#[tokio::test]
+async fn each_step_of_the_planning_is_told() {
+    let bed = Bed::new().await;
+    let output = succeeded(bed.run(&["-v", "--run-id", "run-1"]).await);
+    let told = text(&output.stderr);
+    let mut rest = told;
+    for step in [
+        "connecting to S3",
+        "looking for the plan of run `run-1`",
+        "connecting to MongoDB",
+        "looking for the splits of `raw`",
+        "reading the manifests of earlier runs",
+        "planning 2 splits",
+        "writing the plan and trying what S3 allows",
+        "proving 2 splits by their records",
+    ] {
+        let place = rest.find(&format!(" INFO {step}\n"));
+        rest = &rest[place.unwrap_or_else(|| panic!("{step}: {told}"))..];
+    }
+}

@@ -242,3 +242,16 @@ async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
     );
     assert_eq!((names.len(), names[0].as_str()), (3, "split_0_input"));
 }
+
+#[tokio::test]
+async fn an_import_that_is_interrupted_before_it_writes_says_that_nothing_was_written() {
+    let (bed, output) = stopped(|command| command.name == "listCollections", 0, "-INT").await;
+    assert_shown!(output, @r#"
+    exit status: 130
+    ----- stdout -----
+    ----- stderr -----
+    error: interrupted
+    hint: nothing was written: the same command begins anew
+    "#);
+    bed.assert_untouched();
+}

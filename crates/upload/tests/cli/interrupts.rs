@@ -1,11 +1,12 @@
 //! Ctrl-C and SIGTERM: nothing is published, and what can be resumed is kept.
 
+use lob_testkit::hints::follow;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Catch, Moment, Operation, Request};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use crate::bed::{BUCKET, Bed, assert_shown, finish};
+use crate::bed::{BUCKET, Bed, Finished, assert_shown, finish};
 
 /// An upload of one file, held at its first request of this operation.
 async fn held_at(operation: Operation, size: FeedSize) -> (Bed, Child, Catch) {
@@ -67,6 +68,77 @@ async fn an_interrupt_keeps_the_parts_that_are_under_way() {
     let again = bed.asked(Operation::UploadPart, "a.parquet", before);
     assert!(again.len() <= 1, "{again:?}");
     assert_eq!(bed.server.open_uploads(BUCKET), []);
+}
+
+/// An upload that is stopped at this request for its plan, and what it said.
+async fn stopped_at_its_plan(operation: Operation) -> (Bed, Finished) {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    let mut catch = bed.trap.set(move |moment: Moment, request: &Request| {
+        let is_plan = request.key.ends_with("plan.json");
+        is_plan && moment == Moment::Arrived && request.operation == operation
+    });
+    let mut child = start(&bed);
+    catch.request().await;
+    interrupt(&mut child, "-INT").await;
+    let finished = finish(child).await.expect(130);
+    catch.release();
+    (bed, finished)
+}
+
+#[tokio::test]
+async fn an_interrupt_before_the_plan_says_that_nothing_was_written() {
+    let (bed, stopped) = stopped_at_its_plan(Operation::GetObject).await;
+    let told = "error: interrupted\nhint: nothing was written: the same command begins anew\n";
+    assert!(stopped.stderr.ends_with(told), "{}", stopped.stderr);
+    assert_eq!(bed.keys(), [""; 0]);
+    let args = ["--run-id", "run-1"];
+    let again = follow(
+        &args,
+        &stopped.stderr,
+        "",
+        "nothing was written: the same command begins anew",
+    );
+    bed.run(&texts(&again)).await.expect(0);
+}
+
+#[tokio::test]
+async fn an_interrupt_while_the_plan_is_written_names_the_run_that_may_be_there() {
+    let (bed, stopped) = stopped_at_its_plan(Operation::PutObject).await;
+    let args: [&str; 0] = [];
+    let again = follow(&args, &stopped.stderr, "", "goes on with the run");
+    assert_eq!(again, ["--run-id", "run-1"]);
+    bed.run(&texts(&again)).await.expect(0);
+    assert!(bed.has_manifest());
+}
+
+#[tokio::test]
+async fn a_restore_that_is_interrupted_goes_on_by_the_same_command() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed.upload(&[]).await.expect(0);
+    let folder = bed.path("restored");
+    let args = ["restore", "run-1", folder.to_str().unwrap()];
+    let mut catch = bed.trap.set(|moment: Moment, request: &Request| {
+        let data = request.key.ends_with(".parquet");
+        data && moment == Moment::Arrived && request.operation == Operation::GetObject
+    });
+    let mut child = bed.command(&args).spawn().unwrap();
+    catch.request().await;
+    interrupt(&mut child, "-INT").await;
+    let stopped = finish(child).await.expect(130);
+    catch.release();
+    let again = follow(
+        &args,
+        &stopped.stderr,
+        "",
+        "the same command goes on where it was",
+    );
+    bed.run(&texts(&again)).await.expect(0);
+}
+
+fn texts(command: &[String]) -> Vec<&str> {
+    command.iter().map(String::as_str).collect()
 }
 
 #[tokio::test]

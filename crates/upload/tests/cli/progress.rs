@@ -36,6 +36,23 @@ async fn a_stall_is_told_every_ten_seconds() {
 }
 
 #[tokio::test]
+async fn what_is_done_before_the_work_is_told_in_a_stall() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let mut catch = bed.trap.set(|moment: Moment, request: &Request| {
+        moment == Moment::Arrived && request.key.ends_with("plan.json")
+    });
+    let mut child = bed.start(&["--progress", "json"]);
+    catch.request().await;
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let status: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(status["step"], "looking for the plan of run `run-1`");
+    assert!(status["step_seconds"].as_f64() > Some(5.0), "{line}");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
 async fn retries_and_throttles_are_in_the_progress() {
     let is_slowed = AtomicBool::new(false);
     let slow = move |moment: Moment, request: &Request| {
@@ -77,7 +94,16 @@ async fn the_log_beside_bars_has_warnings_alone_unless_more_or_less_is_asked_for
     assert_eq!(log(&["--quiet"]).await, "");
     assert!(log(&[]).await.contains("INFO S3 Upload: 6.05MB in "));
     let verbose = log(&[&bars[..], &["-v"]].concat()).await;
-    let begin = verbose.lines().next().unwrap();
+    for step in [
+        "connecting to S3",
+        "looking for files in `lob_data`",
+        "looking at 3 files",
+        "proving and publishing the run",
+    ] {
+        assert!(verbose.contains(&format!("  INFO {step}\n")), "{verbose}");
+    }
+    let begin = verbose.lines().find(|line| line.contains("begins"));
+    let begin = begin.unwrap();
     let (time, text) = begin.split_at(8);
     assert!(time.parse::<jiff::civil::Time>().is_ok(), "{begin}");
     assert_eq!(
