@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::part::{Contents, HashedPart};
-use crate::progress::{Hidden, Progress};
+use crate::progress::{Hidden, Progress, Told};
 use crate::store::{
     Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
     WriteToken, WrittenObject,
@@ -32,7 +32,6 @@ pub struct MultipartUpload {
     listed: BTreeMap<u32, ListedPart>,
     is_taken_up: bool,
     kept: KeptParts,
-    progress: Arc<dyn Progress>,
 }
 
 /// Parts that were not sent again, because the server had them.
@@ -57,6 +56,7 @@ struct Target {
     key: Arc<str>,
     upload: Arc<UploadId>,
     token: WriteToken,
+    told: Told,
 }
 
 impl MultipartUpload {
@@ -91,6 +91,7 @@ impl MultipartUpload {
             key: key.into(),
             upload: Arc::new(upload),
             token: token.clone(),
+            told: Told::to(Arc::new(Hidden)),
         };
         Self {
             target,
@@ -100,14 +101,13 @@ impl MultipartUpload {
             listed: BTreeMap::new(),
             is_taken_up: false,
             kept: KeptParts::default(),
-            progress: Arc::new(Hidden),
         }
     }
 
-    /// Tells `progress` of each acknowledged part.
+    /// Tells `progress` of each acknowledged part, and takes that back if the upload is given up.
     #[must_use]
     pub fn reporting_to(mut self, progress: Arc<dyn Progress>) -> Self {
-        self.progress = progress;
+        self.target.told = Told::to(progress);
         self
     }
 
@@ -122,11 +122,12 @@ impl MultipartUpload {
     }
 
     /// Starts to send the next part and returns at once; its memory is free again when the server
-    /// has acknowledged it. A part that the server has already is not sent.
+    /// has acknowledged it. A part that the server has already is not sent. With the part so many
+    /// `items` are done.
     ///
     /// # Errors
     /// An earlier part that failed.
-    pub fn send(&mut self, part: HashedPart) -> Result<(), StoreError> {
+    pub fn send(&mut self, part: HashedPart, items: u64) -> Result<(), StoreError> {
         while let Some(done) = self.in_flight.try_join_next() {
             self.stored.push(joined(&self.target, done)?);
         }
@@ -141,16 +142,16 @@ impl MultipartUpload {
             });
             self.kept.parts += 1;
             self.kept.bytes += size;
-            self.progress.skip(size, 0);
+            self.target.told.skip(size, items);
             return Ok(());
         }
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
-        let progress = Arc::clone(&self.progress);
+        let told = self.target.told.clone();
         self.in_flight.spawn(async move {
             let stored = store.upload_part(&key, &upload, number, part).await;
             if stored.is_ok() {
-                progress.advance(size, 0);
+                told.advance(size, items);
             }
             stored
         });
@@ -217,6 +218,7 @@ impl FinishedParts {
                 key: key.into(),
                 upload: Arc::new(upload),
                 token: token.clone(),
+                told: Told::to(Arc::new(Hidden)),
             },
             stored: parts,
         }
@@ -279,6 +281,7 @@ impl FinishedParts {
 
 impl Target {
     async fn abort(&self) {
+        self.told.take_back();
         if let Err(error) = self.store.abort_multipart(&self.key, &self.upload).await {
             let upload = self.upload.to_string();
             tracing::warn!(key = &*self.key, upload, %error, "an upload stays open");

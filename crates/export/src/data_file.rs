@@ -34,7 +34,8 @@ pub(crate) struct DataFile {
     encoder: Encoder,
     digest: Digest,
     statistics: StatisticsBuilder,
-    encoding: VecDeque<JoinHandle<Result<EncodedRowGroup, WriteError>>>,
+    /// Row groups under way, each with its number of documents.
+    encoding: VecDeque<(usize, JoinHandle<Result<EncodedRowGroup, WriteError>>)>,
     writer: ParquetWriter<PartSink>,
     sender: PartSender,
 }
@@ -97,19 +98,19 @@ impl DataFile {
         while self.encoding.len() >= ENCODERS {
             self.write_next().await?;
         }
+        let rows = self.encoder.pending_rows();
         let row_group = self.encoder.take_row_group();
         let compression = self.settings.compression;
-        self.encoding
-            .push_back(tokio::task::spawn_blocking(move || {
-                row_group.encode(compression)
-            }));
+        let encoding = tokio::task::spawn_blocking(move || row_group.encode(compression));
+        self.encoding.push_back((rows, encoding));
         Ok(())
     }
 
     /// Writes the oldest row group that is under way, and sends the parts that it fills.
     async fn write_next(&mut self) -> anyhow::Result<()> {
-        if let Some(encoding) = self.encoding.pop_front() {
+        if let Some((rows, encoding)) = self.encoding.pop_front() {
             self.writer.write(encoding.await??)?;
+            self.sender.add(rows as u64);
             self.sender.send_parts().await?;
         }
         Ok(())

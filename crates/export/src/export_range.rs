@@ -1,6 +1,9 @@
 //! One range from where its records end to its own end, whoever wrote them.
 
+use std::sync::Arc;
+
 use lob_core::failure::Failure;
+use lob_core::progress::{Hidden, Progress};
 use lob_core::store::{StoreError, StoreErrorKind};
 use lob_mongo::{DocumentId, IdRange, Scan};
 
@@ -22,10 +25,13 @@ impl Range<'_> {
             ..Tally::default()
         };
         let mut chain = Chain::of(self.split.split_id, self.number);
-        let mut restarts = 0;
+        let (mut restarts, mut counted) = (0, 0);
         loop {
             let interrupt = &self.export.context.interrupt;
             while let Some(standing) = interrupt.or(chain.read_on(&self.export.run)).await? {
+                if standing.record.place.sequence >= counted {
+                    self.count(&standing.record);
+                }
                 self.complete_found(standing).await?;
             }
             if chain.is_complete {
@@ -42,9 +48,19 @@ impl Range<'_> {
                     return Err(error);
                 }
                 tracing::warn!("a data file is restarted: {error:#}");
+                counted = chain.next.sequence;
                 // The last record may have no object yet.
                 chain = Chain::of(self.split.split_id, self.number);
             }
+        }
+    }
+
+    /// Tells progress of documents that an earlier or another process recorded.
+    fn count(&self, record: &Record) {
+        if let Some(description) = record.descriptions.last() {
+            let documents = description.statistics.num_documents;
+            let progress = &self.export.context.progress;
+            progress.skip(description.size_bytes, documents);
         }
     }
 
@@ -113,7 +129,9 @@ impl Range<'_> {
     async fn scan_again(&self, standing: &StandingRecord) -> anyhow::Result<StandingRecord> {
         let run = &self.export.run;
         let place = standing.record.place;
-        let mut file = self.open_file(place).await?;
+        // Its documents were counted when they were recorded.
+        let hidden: Arc<dyn Progress> = Arc::new(Hidden);
+        let mut file = self.open_file(place, &hidden).await?;
         let filling = self.fill_again(&mut file, &standing.record);
         if let Err(error) = self.export.context.interrupt.or(filling).await {
             file.abort().await;

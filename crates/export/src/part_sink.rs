@@ -38,6 +38,13 @@ impl PartSink {
             .then(|| filled.pop_front())?
     }
 
+    /// How many bytes wait to be sent.
+    fn waiting(&self) -> u64 {
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let sizes = filled.iter_mut().map(|part| part.bytes_mut().len() as u64);
+        sizes.sum()
+    }
+
     /// The bytes that are left when all whole parts are taken.
     fn take_rest(&self) -> Option<PartBuffer> {
         self.filled
@@ -76,6 +83,8 @@ pub(crate) struct PartSender {
     budget: PartBudget,
     hasher: PartHasher,
     upload: MultipartUpload,
+    /// Documents in the bytes that wait to be sent.
+    documents: u64,
 }
 
 impl PartSender {
@@ -96,7 +105,13 @@ impl PartSender {
                 part_md5: run.store.endpoint().needs_md5(),
             }),
             upload: upload.reporting_to(Arc::clone(progress)),
+            documents: 0,
         })
+    }
+
+    /// So many more documents stand in the sink.
+    pub(crate) fn add(&mut self, documents: u64) {
+        self.documents += documents;
     }
 
     /// Starts to send all whole parts.
@@ -139,8 +154,14 @@ impl PartSender {
     }
 
     async fn send(&mut self, mut part: PartBuffer) -> Result<(), StoreError> {
-        let reserved = self.budget.reserve(part.bytes_mut().len() as u64).await;
+        let size = part.bytes_mut().len() as u64;
+        let reserved = self.budget.reserve(size).await;
         let part = tokio::task::block_in_place(|| self.hasher.hash(part, reserved));
-        self.upload.send(part)
+        // A document is in columns all over its row group: each part has its share of them.
+        let all = u128::from(size + self.sink.waiting()).max(1);
+        let share = u128::from(self.documents) * u128::from(size) / all;
+        let share = u64::try_from(share).unwrap_or(self.documents);
+        self.documents -= share;
+        self.upload.send(part, share)
     }
 }

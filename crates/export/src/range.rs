@@ -1,9 +1,12 @@
 //! A range of a split: its bounds, its scans and its data files.
 
+use std::sync::Arc;
+
 use lob_core::byte_size::ByteSize;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::part::PartBudget;
+use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_mongo::{
     ClusterTime, Collection, DocumentId, Error, IdRange, Scan, ScanOptions, ScanRange,
@@ -44,16 +47,19 @@ pub(crate) struct NotResumable;
 impl Range<'_> {
     /// Opens the upload of a data file. Not to be interrupted: an upload whose id nobody knows could
     /// not be aborted.
-    pub(crate) async fn open_file(&self, place: Place) -> anyhow::Result<DataFile> {
+    pub(crate) async fn open_file(
+        &self,
+        place: Place,
+        progress: &Arc<dyn Progress>,
+    ) -> anyhow::Result<DataFile> {
         let Export {
             run,
             settings,
             budget,
-            context,
             ..
         } = self.export;
         let (name, columns) = (place.file_name(), &self.split.columns);
-        DataFile::open(run, &name, columns, settings, budget, &context.progress).await
+        DataFile::open(run, &name, columns, settings, budget, progress).await
     }
 
     pub(crate) fn bounds(&self) -> anyhow::Result<IdRange> {

@@ -112,12 +112,11 @@ impl<'a> RangeWriter<'a> {
             while documents.peek().is_some() {
                 let file = match open {
                     Some(file) => file,
-                    None => open.insert(range.open_file(place).await?),
+                    None => open.insert(range.open_file(place, progress).await?),
                 };
                 // Encoding is work, not waiting: other tasks of this thread move over meanwhile.
                 let (count, id) = tokio::task::block_in_place(|| fill(file, &mut documents))?;
                 (*taken, last) = (*taken + count, id);
-                progress.advance(0, count as u64);
                 if !file.has_row_group() {
                     continue;
                 }

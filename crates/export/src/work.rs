@@ -6,7 +6,7 @@ use std::thread;
 
 use futures::StreamExt as _;
 use lob_core::failure::{ExitStatus, gravest};
-use lob_core::progress::Work;
+use lob_core::progress::{Measure, Work};
 use lob_mongo::{Collection, Database, Error};
 
 use crate::plan::{ExportPlan, SplitPlan};
@@ -58,6 +58,8 @@ pub(crate) async fn work(
         bytes: None,
         items: Some(documents(&export.splits, &ranges)),
         unit: "documents",
+        is_estimate: true,
+        measure: Measure::Items,
     });
     let export = Arc::new(export);
     let mut exporting = futures::stream::iter(ranges)
@@ -77,6 +79,7 @@ pub(crate) async fn work(
     }
     gravest(failures)?;
     interrupt.check()?;
+    export.context.progress.end();
     Ok(tally)
 }
 

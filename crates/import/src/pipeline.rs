@@ -8,7 +8,7 @@ use lob_columns::Digest;
 use lob_core::cli::{Context, NOTICE};
 use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::progress::Work;
+use lob_core::progress::{Measure, Work};
 use lob_core::run::{RunId, begun};
 use lob_core::split_selection::SplitSelection;
 use lob_mongo::{BatchLimits, Entries};
@@ -109,12 +109,16 @@ async fn stage_and_swap(
     let (run, splits) = (loader.run.id(), opened.len());
     tracing::info!(target: NOTICE, %run, splits, "importing");
     let left = || opened.iter().flat_map(|split| &split.left);
+    let documents: Option<u64> = left()
+        .map(|file| Some(file.recorded?.documents.count))
+        .sum();
     loader.context.progress.begin(Work {
         bytes: Some(left().map(|file| file.size_bytes).sum()),
-        items: left()
-            .map(|file| Some(file.recorded?.documents.count))
-            .sum(),
+        items: documents,
         unit: "documents",
+        is_estimate: false,
+        // A run of the original does not say how many documents a data file has.
+        measure: documents.map_or(Measure::Bytes, |_| Measure::Items),
     });
 
     loader.context.step("asking S3 for every data file");
@@ -135,6 +139,7 @@ async fn stage_and_swap(
             return Err(with_others(error, loader.run.id(), others.collect()));
         }
     }
+    loader.context.progress.end();
     // The last moment at which an interrupt leaves every target as it was.
     interrupt.check()?;
     loader.context.step("putting the splits in their places");

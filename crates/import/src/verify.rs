@@ -7,7 +7,7 @@ use lob_columns::Digest;
 use lob_core::cli::{Context, Outcome};
 use lob_core::counted::counted;
 use lob_core::failure::Failure;
-use lob_core::progress::Work;
+use lob_core::progress::{Measure, Work};
 use lob_core::run::RunId;
 use lob_mongo::{Database, Error};
 use serde_json::json;
@@ -55,6 +55,8 @@ async fn verify_splits(
         bytes: None,
         items: Some(splits.iter().map(|split| split.num_documents).sum()),
         unit: "documents",
+        is_estimate: false,
+        measure: Measure::Items,
     });
     let (mut verified, mut differing) = (Vec::new(), Vec::new());
     for split in splits {
@@ -64,6 +66,7 @@ async fn verify_splits(
             Err(difference) => differing.push(difference),
         }
     }
+    context.progress.end();
     if differing.is_empty() {
         return Ok(verified);
     }

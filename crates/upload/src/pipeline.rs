@@ -74,8 +74,10 @@ async fn send_and_commit(
         bytes: Some(bytes),
         items: Some(count),
         unit: "files",
+        ..Work::default()
     });
     let sent = send_all(&run, examined, resumed, budget, settings, context).await?;
+    context.progress.end();
     context.step("proving and publishing the run");
     let appeared = appeared(settings, work).await;
     abort_leftovers(&run, work, resumed, &sent, context).await?;

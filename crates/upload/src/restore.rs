@@ -46,6 +46,7 @@ pub(crate) async fn restore(
         bytes: Some(bytes),
         items: Some(files as u64),
         unit: "files",
+        ..Work::default()
     });
     context.step(format!("looking for what is in `{}`", directory.display()));
     let missing = {
@@ -59,6 +60,7 @@ pub(crate) async fn restore(
         .buffer_unordered(FILES_AT_ONCE)
         .try_collect::<Vec<_>>();
     let fetched = context.interrupt.or(fetching).await?;
+    context.progress.end();
     committed.refuse(fetched.into_iter().flatten().collect())?;
     Ok(outcome(&committed, &directory, missing.len(), context))
 }

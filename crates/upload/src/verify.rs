@@ -5,7 +5,7 @@ use std::io;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::manifest::DataFile;
-use lob_core::progress::Work;
+use lob_core::progress::{Measure, Work};
 use lob_core::run::RunId;
 
 use crate::committed::CommittedRun;
@@ -30,12 +30,15 @@ pub(crate) async fn verify(
         bytes: full.then_some(bytes),
         items: Some(files as u64),
         unit: "files",
+        is_estimate: false,
+        measure: if full { Measure::Bytes } else { Measure::Items },
     });
     let looking = futures::stream::iter(committed.files())
         .map(|file| difference(&committed, file, full, context))
         .buffered(OBJECTS_AT_ONCE)
         .try_collect::<Vec<_>>();
     let looked = context.interrupt.or(looking).await?;
+    context.progress.end();
     committed.refuse(looked.into_iter().flatten().collect())?;
     let how = match full {
         true => "every byte was read and hashed",

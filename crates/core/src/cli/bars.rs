@@ -56,8 +56,7 @@ impl Bars {
             }
         };
         let (done, total) = status.share().unwrap_or_default();
-        let percent = (done * 100).checked_div(total).unwrap_or(0).min(100);
-        let beside = [Some(format!("{percent}%")), status.left()];
+        let beside = [Some(format!("{}%", status.percent())), status.left()];
         let below = [
             status.bytes_done(),
             Some(status.items_done()),
@@ -131,6 +130,7 @@ mod tests {
             bytes: 0,
             items: 7,
             time: Duration::ZERO,
+            is_done: false,
             bytes_per_second: 0,
             time_left: None,
             retries: 0,

@@ -15,6 +15,8 @@ const SPACING: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Pace {
     done: u64,
+    /// What of it was done before.
+    skipped: u64,
     /// When how much was done: the last mark before the window, and those in it.
     marks: VecDeque<(Instant, u64)>,
 }
@@ -24,6 +26,7 @@ impl Pace {
     pub(super) fn since(start: Instant) -> Self {
         Self {
             done: 0,
+            skipped: 0,
             marks: VecDeque::from([(start, 0)]),
         }
     }
@@ -57,9 +60,24 @@ impl Pace {
     /// `count` more turned out to be done before.
     pub(super) fn skip(&mut self, count: u64) {
         self.done += count;
+        self.skipped += count;
         for (_, done) in &mut self.marks {
             *done += count;
         }
+    }
+
+    /// `count` of what was done is lost. How fast it was done stays true.
+    pub(super) fn lose(&mut self, count: u64) {
+        self.done = self.done.saturating_sub(count);
+        for (_, done) in &mut self.marks {
+            *done = done.saturating_sub(count);
+        }
+    }
+
+    /// Of a work that took so long, without what was done before.
+    pub(super) fn mean(&self, time: Duration) -> f64 {
+        let done = self.done.saturating_sub(self.skipped);
+        done as f64 / time.max(SPACING).as_secs_f64()
     }
 
     /// Zero where nothing was done in the last ten seconds.
@@ -72,11 +90,13 @@ impl Pace {
         (done - before) as f64 / (last - begin).max(SPACING).as_secs_f64()
     }
 
-    /// The time until `total` are done; `None` where they are, or at a standstill.
+    /// The time until `total` are done; `None` where they are, at a standstill, or where that time
+    /// has passed.
     pub(super) fn time_left(&self, total: u64, now: Instant) -> Option<Duration> {
         let left = total.checked_sub(self.done).filter(|left| *left > 0)?;
         let from_last = Duration::try_from_secs_f64(left as f64 / self.per_second(now)).ok()?;
-        Some(from_last.saturating_sub(now - self.last().0))
+        let left_by_now = from_last.checked_sub(now - self.last().0)?;
+        (!left_by_now.is_zero()).then_some(left_by_now)
     }
 
     fn last(&self) -> (Instant, u64) {
@@ -151,6 +171,37 @@ mod tests {
         pace.advance(10 * MIB, at(300));
         assert_eq!(mib_per_second(&pace, at(300)), 1.0);
         assert_eq!(pace.time_left(20 * MIB, at(300)), None);
+    }
+
+    #[test]
+    fn a_time_left_that_has_passed_is_not_told() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut pace = Pace::since(start);
+        pace.advance(10 * MIB, at(5));
+        assert_eq!(
+            pace.time_left(20 * MIB, at(9)),
+            Some(Duration::from_secs(1))
+        );
+        for late in [10, 12] {
+            assert_eq!(pace.time_left(20 * MIB, at(late)), None);
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_not_done_and_the_mean_is_of_what_was_not_there_before() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut pace = Pace::since(start);
+        pace.skip(1000);
+        pace.advance(30, at(3));
+        pace.lose(10);
+        assert_eq!((pace.done(), pace.per_second(at(4))), (1020, 10.0));
+        assert_eq!(pace.mean(Duration::from_secs(10)), 2.0);
+        pace.lose(5000);
+        assert_eq!(pace.done(), 0);
+        pace.advance(40, at(8));
+        assert!(pace.per_second(at(8)) > 0.0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
-use super::Work;
+use super::{Measure, Work};
 
 /// How far a command has come.
 #[derive(Debug, Clone)]
@@ -33,9 +33,10 @@ pub(crate) struct Status {
     pub(crate) work: Work,
     pub(crate) bytes: u64,
     pub(crate) items: u64,
-    /// Since the work began.
+    /// Since the work began, until it was done.
     pub(crate) time: Duration,
-    /// Over the last ten seconds.
+    pub(crate) is_done: bool,
+    /// Over the last ten seconds; over all the time when the work is done.
     pub(crate) bytes_per_second: u64,
     /// `None` where it cannot be told.
     pub(crate) time_left: Option<Duration>,
@@ -93,19 +94,22 @@ impl Status {
         if self.work.bytes.is_none() && self.bytes == 0 {
             return None;
         }
-        let bytes = of(ByteSize(self.bytes), self.work.bytes.map(ByteSize));
+        let bytes = of(ByteSize(self.bytes), self.work.bytes.map(ByteSize), "");
         Some(format!("{bytes}, {}/s", ByteSize(self.bytes_per_second)))
     }
 
     /// Files or documents.
     pub(crate) fn items_done(&self) -> String {
-        let items = of(HumanCount(self.items), self.work.items.map(HumanCount));
+        let about = if self.work.is_estimate { "~" } else { "" };
+        let items = self.work.items.map(HumanCount);
+        let items = of(HumanCount(self.items), items, about);
         format!("{items} {}", self.work.unit)
     }
 
     /// The time left.
     pub(crate) fn left(&self) -> Option<String> {
-        let seconds = self.time_left?.as_secs();
+        let left = self.time_left?;
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         Some(format!("{} left", in_words(seconds)))
     }
 
@@ -122,10 +126,21 @@ impl Status {
         (!all.is_empty()).then(|| all.join(", "))
     }
 
-    /// What is done of what is to be done: bytes if their total is known, items otherwise.
+    /// What is done of what is to be done, by the measure of the work.
     pub(crate) fn share(&self) -> Option<(u64, u64)> {
-        let bytes = self.work.bytes.map(|total| (self.bytes, total));
-        bytes.or(self.work.items.map(|total| (self.items, total)))
+        match self.work.measure {
+            Measure::Bytes => self.work.bytes.map(|total| (self.bytes, total)),
+            Measure::Items => self.work.items.map(|total| (self.items, total)),
+        }
+    }
+
+    /// The same in percent: 100 only when the work is done, and not while an object is completed or
+    /// an estimate is exceeded.
+    pub(crate) fn percent(&self) -> u64 {
+        let (done, total) = self.share().unwrap_or_default();
+        let percent = (u128::from(done) * 100).checked_div(u128::from(total));
+        let most = if self.is_done { 100 } else { 99 };
+        u64::try_from(percent.unwrap_or(0)).map_or(most, |percent| percent.min(most))
     }
 
     fn json(&self) -> Value {
@@ -136,6 +151,7 @@ impl Status {
             "total_bytes": self.work.bytes,
             "items": self.items,
             "total_items": self.work.items,
+            "total_items_is_estimate": self.work.is_estimate,
             "unit": self.work.unit,
             "seconds": self.time.as_secs_f64(),
             "bytes_per_second": self.bytes_per_second,
@@ -155,9 +171,9 @@ fn in_words(seconds: u64) -> String {
     }
 }
 
-fn of<T: ToString>(done: T, total: Option<T>) -> String {
+fn of<T: ToString>(done: T, total: Option<T>, about: &str) -> String {
     match total {
-        Some(total) => format!("{} of {}", done.to_string(), total.to_string()),
+        Some(total) => format!("{} of {about}{}", done.to_string(), total.to_string()),
         None => done.to_string(),
     }
 }
@@ -173,10 +189,12 @@ mod tests {
                 bytes: Some(60 << 20),
                 items: Some(1200),
                 unit: "files",
+                ..Work::default()
             },
             bytes: 12 << 20,
             items: 7,
             time: Duration::from_secs(1),
+            is_done: false,
             bytes_per_second: 12 << 20,
             time_left: Some(Duration::from_secs(4)),
             retries: 0,
@@ -228,6 +246,7 @@ mod tests {
             bytes: None,
             items: None,
             unit: "documents",
+            ..Work::default()
         };
         let checked = Status {
             work,
@@ -246,6 +265,8 @@ mod tests {
                 bytes: Some((1 << 50) - (1 << 43)),
                 items: Some(123_456_789),
                 unit: "documents",
+                is_estimate: true,
+                measure: Measure::Items,
             },
             bytes: (1 << 40) - (1 << 33),
             items: 123_456_788,

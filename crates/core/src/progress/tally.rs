@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::pace::Pace;
-use super::{Moment, Progress, Status, Step, Work};
+use super::{Measure, Moment, Progress, Status, Step, Work};
 use crate::metrics::Metrics;
 
 /// Adds up what it is told.
@@ -25,6 +25,8 @@ struct State {
 struct Begun {
     work: Work,
     start: Instant,
+    /// When the work was done.
+    end: Option<Instant>,
     bytes: Pace,
     items: Pace,
 }
@@ -56,22 +58,30 @@ impl Tally {
         let Begun {
             work,
             start,
+            end,
             bytes,
             items,
         } = begun;
+        let time = end.unwrap_or(now) - *start;
+        let per_second = match end {
+            Some(_) => bytes.mean(time),
+            None => bytes.per_second(now),
+        };
         let left = |pace: &Pace, total: Option<u64>| pace.time_left(total?, now);
-        let by_items = || left(items, work.items);
+        let time_left = match work.measure {
+            _ if end.is_some() => None,
+            Measure::Bytes => left(bytes, work.bytes),
+            Measure::Items => left(items, work.items),
+        };
         Status {
             step,
             work: *work,
             bytes: bytes.done(),
             items: items.done(),
-            time: now - *start,
-            bytes_per_second: bytes.per_second(now) as u64,
-            time_left: match work.bytes {
-                Some(total) if bytes.done() < total => left(bytes, work.bytes),
-                _ => by_items(),
-            },
+            time,
+            is_done: end.is_some(),
+            bytes_per_second: per_second as u64,
+            time_left,
             retries: self.metrics.total(|operation| operation.retries),
             throttles: self.metrics.total(|operation| operation.throttles),
         }
@@ -94,6 +104,7 @@ impl Progress for Tally {
             begun: Some(Begun {
                 work,
                 start,
+                end: None,
                 bytes: Pace::since(start),
                 items: Pace::since(start),
             }),
@@ -113,5 +124,92 @@ impl Progress for Tally {
             begun.bytes.skip(bytes);
             begun.items.skip(items);
         }
+    }
+
+    fn lose(&self, bytes: u64, items: u64) {
+        if let Some(begun) = &mut self.state().begun {
+            begun.bytes.lose(bytes);
+            begun.items.lose(items);
+        }
+    }
+
+    fn end(&self) {
+        if let Some(begun) = &mut self.state().begun {
+            begun.end = Some(Instant::now());
+            if begun.work.is_estimate {
+                begun.work.items = Some(begun.items.done());
+                begun.work.is_estimate = false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::progress::Told;
+
+    fn line(tally: &Tally) -> String {
+        tally.moment().unwrap().line()
+    }
+
+    fn working(tally: &Tally) -> Status {
+        match tally.moment() {
+            Some(Moment::Work(status)) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_told_as_one_and_never_wholly_done_before_the_work_is() {
+        let tally = Tally::new(Metrics::default());
+        tally.begin(Work {
+            bytes: None,
+            items: Some(1200),
+            unit: "documents",
+            is_estimate: true,
+            measure: Measure::Items,
+        });
+        assert_eq!(line(&tally), "0 of ~1,200 documents");
+        assert_eq!(working(&tally).percent(), 0);
+        tally.advance(0, 1300);
+        assert!(line(&tally).starts_with("1,300 of ~1,200 documents"));
+        assert_eq!(working(&tally).percent(), 99);
+        tally.end();
+        assert_eq!(line(&tally), "1,300 of 1,300 documents");
+        assert_eq!(working(&tally).percent(), 100);
+    }
+
+    #[test]
+    fn what_is_fetched_says_nothing_of_how_much_is_inserted() {
+        let tally = Tally::new(Metrics::default());
+        tally.begin(Work {
+            bytes: Some(100),
+            items: Some(40),
+            unit: "documents",
+            is_estimate: false,
+            measure: Measure::Items,
+        });
+        tally.advance(100, 0);
+        let status = working(&tally);
+        assert_eq!((status.percent(), status.time_left), (0, None));
+        tally.advance(0, 10);
+        assert_eq!(working(&tally).percent(), 25);
+    }
+
+    #[test]
+    fn what_was_told_of_an_object_that_is_given_up_is_taken_back_once() {
+        let tally = Arc::new(Tally::new(Metrics::default()));
+        tally.begin(Work::default());
+        tally.advance(5, 1);
+        let told = Told::to(Arc::clone(&tally) as _);
+        told.skip(10, 2);
+        told.clone().advance(20, 4);
+        assert_eq!((working(&tally).bytes, working(&tally).items), (35, 7));
+        told.take_back();
+        told.take_back();
+        assert_eq!((working(&tally).bytes, working(&tally).items), (5, 1));
     }
 }

@@ -14,6 +14,7 @@ mod latest;
 mod lost_uploads;
 mod mongos;
 mod permissions;
+mod progress;
 mod refusals;
 mod resume;
 mod secrets;
