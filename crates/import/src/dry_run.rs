@@ -51,6 +51,7 @@ pub(crate) async fn dry_run(
             counted(files, "data file")
         ));
         lines.push(format!("    {existing}"));
+        lines.extend(of_expiring(split));
     }
     let json = json!({
         "run_id": id,
@@ -92,6 +93,16 @@ fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
     }
 }
 
+/// What is known of documents that would expire: only the import, which has them, can count them.
+fn of_expiring(split: &PlannedSplit<'_>) -> Option<String> {
+    let names: Vec<_> = split.blueprint.expiring_names().collect();
+    let names = (!names.is_empty()).then(|| names.join("`, `"))?;
+    Some(format!(
+        "    documents expire by `{names}`: the import counts those that would within the hour \
+         before it replaces anything, --no-ttl leaves such indexes out"
+    ))
+}
+
 fn in_json(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Value {
     let replaced = match split.existing {
         Existing::Other { documents, .. } => Some(documents),
@@ -106,5 +117,6 @@ fn in_json(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Value {
         "is_in_place": matches!(split.existing, Existing::ThisSplit),
         "existing_documents": replaced,
         "previous": kept_as(split, settings),
+        "ttl_indexes": split.blueprint.expiring_names().collect::<Vec<_>>(),
     })
 }

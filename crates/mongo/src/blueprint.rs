@@ -95,6 +95,13 @@ impl Blueprint {
         self.expiring.len()
     }
 
+    /// The names of those indexes.
+    pub fn expiring_names(&self) -> impl Iterator<Item = &str> {
+        self.expiring
+            .iter()
+            .filter_map(|index| index.get_str("name").ok())
+    }
+
     /// Builds no index by which documents expire.
     pub fn leave_out_expiring(&mut self) {
         self.expiring.clear();

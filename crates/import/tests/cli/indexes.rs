@@ -267,6 +267,23 @@ async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap
 }
 
 #[tokio::test]
+async fn a_dry_run_names_the_indexes_by_which_documents_would_expire() {
+    let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
+    let bed = with_indexes(&[BY_TIME, soon, EXPIRING]).await;
+    let told = "documents expire by `soon`, `old`: the import counts those";
+    let dry = async |args: &[&str]| {
+        let args = [&["--dry-run"], args].concat();
+        text(&succeeded(bed.import(&args).await).stdout).to_owned()
+    };
+    assert_eq!(dry(&[]).await.matches(told).count(), 1);
+    assert!(!dry(&["--no-ttl"]).await.contains("expire"));
+    let said: Value = serde_json::from_str(&dry(&["--json"]).await).unwrap();
+    assert_eq!(said["splits"][0]["ttl_indexes"], json!(["soon", "old"]));
+    assert_eq!(said["splits"][1]["ttl_indexes"], json!([]));
+    assert_eq!(bed.fetched(), [""; 0]);
+}
+
+#[tokio::test]
 async fn without_ttl_no_document_expires() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let (bed, said) = warned(&[BY_TIME, soon], &["--no-ttl"]).await;
