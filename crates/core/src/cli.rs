@@ -190,15 +190,17 @@ pub fn main<A: CommandLine>(
         Ok((args, typed)) => (typed, args),
         // Help and version are results, wrong usage is not.
         Err(error) if error.use_stderr() => {
-            redact(&wrong_usage::<A>(&error))
-                .lines()
-                .for_each(write_stderr);
+            let usage = redact(&wrong_usage::<A>(&error));
+            usage.lines().for_each(write_stderr);
+            if asks_for_json() {
+                tell_failure(&report::usage_json(&usage));
+            }
             return ExitStatus::Usage.into();
         }
         Err(help) => return print(help.render().to_string().lines()),
     };
     if let Err(refused) = verbs::check::<A>(&typed) {
-        return fail(&refused.into(), &Origins::default());
+        return fail(&refused.into(), &Origins::default(), args.common().json);
     }
     let common = args.common().clone();
     redact_panics();
@@ -252,14 +254,29 @@ pub fn main<A: CommandLine>(
     runtime.shutdown_background();
     match result {
         Ok(outcome) => tell(&outcome, common.json),
-        Err(error) => fail(&error, &origins),
+        Err(error) => fail(&error, &origins, common.json),
     }
 }
 
-fn fail(error: &anyhow::Error, origins: &Origins) -> ExitCode {
+fn fail(error: &anyhow::Error, origins: &Origins, as_json: bool) -> ExitCode {
     let lines = report::lines(error, origins);
     lines.iter().for_each(|line| write_stderr(line));
+    if as_json {
+        tell_failure(&report::json(error, origins));
+    }
     ExitStatus::of(error).into()
+}
+
+/// Prints a failure for machines. The exit status says it as well, to whoever reads no stdout.
+fn tell_failure(json: &serde_json::Value) {
+    if let Err(error) = write_stdout([json.to_string().as_str()]) {
+        tracing::warn!(%error, "the failure cannot be written to stdout");
+    }
+}
+
+/// Whether `--json` is given among arguments that cannot be parsed.
+fn asks_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }
 
 /// What progress is shown as, if it is.

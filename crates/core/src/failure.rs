@@ -198,6 +198,25 @@ impl Failure {
         incomplete.caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
     }
 
+    /// Whether the same command may succeed with nothing changed: yes where it was stopped, or what
+    /// failed passes by itself; no where it would fail again; `None` where something has to be mended
+    /// first, or nobody knows.
+    pub(crate) fn retry_helps(error: &anyhow::Error) -> Option<bool> {
+        let status = ExitStatus::of(error);
+        let fails_again = matches!(status, ExitStatus::Usage | ExitStatus::Integrity)
+            || Self::is_lasting_in(error)
+            || StoreError::ends_the_run(error);
+        if fails_again {
+            return Some(false);
+        }
+        let mut causes = error.chain();
+        let store = causes.find_map(|cause| cause.downcast_ref::<StoreError>());
+        let passes = store.is_some_and(|error| error.kind.passes_by_itself())
+            || status.is_interrupt()
+            || status == ExitStatus::Unknown;
+        passes.then_some(true)
+    }
+
     /// Whether a failure in the chain of `error` is a lasting one.
     fn is_lasting_in(error: &anyhow::Error) -> bool {
         let mut failures = error

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use crate::failure::Failure;
+use serde_json::{Value, json};
+
+use crate::failure::{ExitStatus, Failure};
 use crate::redact::redact;
 use crate::settings::Origins;
 use crate::store::StoreError;
@@ -27,6 +29,37 @@ pub(crate) fn lines(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     let mut lines: Vec<_> = lines.iter().map(|line| redact(line)).collect();
     lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
     lines
+}
+
+/// The same for machines: the message with its causes and what it is about, the hint, the exit
+/// status, and whether the same command may succeed with nothing changed.
+pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
+    let lines = lines(error, origins);
+    let told = lines.iter().filter(|line| !line.starts_with("hint: "));
+    let told = told.map(|line| line.trim_start_matches("error: ").trim());
+    let hints = hints(error);
+    of(
+        &told.collect::<Vec<_>>().join("\n"),
+        (!hints.is_empty()).then(|| hints.join("; ")),
+        ExitStatus::of(error),
+        Failure::retry_helps(error),
+    )
+}
+
+/// Wrong usage as [`json`] has it. `usage` is masked.
+pub(crate) fn usage_json(usage: &str) -> Value {
+    let first = usage.lines().next().unwrap_or_default();
+    let message = first.trim_start_matches("error: ");
+    of(message, None, ExitStatus::Usage, Some(false))
+}
+
+fn of(error: &str, hint: Option<String>, status: ExitStatus, retry_helps: Option<bool>) -> Value {
+    json!({
+        "error": error,
+        "hint": hint,
+        "exit_status": status as u8,
+        "retry_helps": retry_helps,
+    })
 }
 
 /// What the message is about, and where the values that it refuses came from.
@@ -85,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::redact::remember;
+    use crate::store::StoreErrorKind;
 
     #[test]
     fn a_limit_of_the_machine_is_named_and_not_the_file_blamed() {
@@ -113,6 +147,34 @@ mod tests {
                 "hint: start it",
             ]
         );
+    }
+
+    #[test]
+    fn a_failure_is_told_to_machines_with_its_status_and_whether_a_retry_helps() {
+        remember("pa55word?");
+        let failure = Failure::usage("no server at `h`: refused for pa55word?")
+            .with_hint("start it")
+            .with_details(vec!["`a`".to_owned()]);
+        let error = anyhow::Error::from(failure).context("failed to export");
+        let told = json!({
+            "error": "failed to export\nCaused by: no server at `h`: refused for ***\n`a`",
+            "hint": "start it",
+            "exit_status": 2,
+            "retry_helps": false,
+        });
+        assert_eq!(json(&error), told);
+        let stopped = Failure::new(ExitStatus::Interrupted, "interrupted");
+        let told = json!({
+            "error": "interrupted", "hint": null, "exit_status": 130, "retry_helps": true,
+        });
+        assert_eq!(json(&stopped.into()), told);
+        let helps = |kind| {
+            let error = StoreError::new(kind, "PutObject", "s3://b/k", "no").into();
+            json(&error)["retry_helps"].clone()
+        };
+        assert_eq!(helps(StoreErrorKind::Throttled), json!(true));
+        // Somebody has to grant it.
+        assert_eq!(helps(StoreErrorKind::AccessDenied), json!(null));
     }
 
     #[test]

@@ -75,6 +75,18 @@ impl StoreErrorKind {
         matches!(self, Self::Unsupported | Self::Refused)
     }
 
+    /// Whether the same request may succeed later with nothing changed.
+    pub(crate) fn passes_by_itself(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::ServerFailed
+                | Self::Unknown
+        )
+    }
+
     /// Whether the same request may succeed later, by itself or after something outside of the run
     /// was mended, so that what was sent so far is worth keeping.
     pub fn may_pass(self) -> bool {

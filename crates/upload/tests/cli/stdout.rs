@@ -4,6 +4,7 @@ use std::fs::File;
 use std::process::Stdio;
 
 use lob_testkit::parquet_files::FeedSize;
+use serde_json::Value;
 
 use crate::bed::{Bed, finish};
 
@@ -43,4 +44,26 @@ async fn an_answer_that_cannot_be_written_is_a_failure_unless_nobody_reads_it() 
         let child = command.stdout(stdout).spawn().unwrap();
         finish(child).await.expect(status);
     }
+}
+
+#[tokio::test]
+async fn a_failure_is_one_json_object_on_stdout_where_json_is_asked_for() {
+    let bed = Bed::new().await;
+    let told = async |args: &[&str], status: i32| {
+        let finished = bed.run(args).await.expect(status);
+        let lines = finished.stdout.lines();
+        assert_eq!(lines.count(), 1, "{}", finished.stdout);
+        assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
+        let told: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(told["exit_status"], status);
+        told
+    };
+    let missing = told(&["--json"], 1).await;
+    assert!(missing["error"].as_str().unwrap().contains("lob_data"));
+    let setting = told(&["--json", "--part-size", "1KiB"], 2).await;
+    assert_eq!(setting["retry_helps"], false);
+    let flag = told(&["--json", "--no-such-flag"], 2).await;
+    assert!(flag["error"].as_str().unwrap().contains("--no-such-flag"));
+    let silent = bed.run(&[]).await.expect(1);
+    assert_eq!(silent.stdout, "");
 }
