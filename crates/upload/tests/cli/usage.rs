@@ -301,7 +301,7 @@ async fn a_value_that_is_refused_is_told_with_its_origin() {
         ),
     ] {
         std::fs::write(bed.path("lob.toml"), file).unwrap();
-        let mut command = bed.command(&["--source-dir", "feed"]);
+        let mut command = bed.command(&[]);
         command.env(variable, value);
         let refused = crate::bed::finish(command.spawn().unwrap()).await.expect(2);
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
