@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::bare;
+
 /// A bucket, and the folder in it that its URL named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -39,6 +41,7 @@ impl FromStr for Bucket {
     type Err = InvalidBucket;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = bare(text);
         let (name, folder) = match text.strip_prefix("s3://") {
             Some(url) => url.split_once('/').unwrap_or((url, "")),
             None => (text, ""),
@@ -98,6 +101,8 @@ mod tests {
         let arn = "arn:aws:s3:eu-central-1:111122223333:accesspoint/lob";
         for (text, name, folder) in [
             ("lob", "lob", None),
+            (" lob\n", "lob", None),
+            ("\"s3://lob/a\"", "lob", Some("a")),
             ("Old_Bucket.1", "Old_Bucket.1", None),
             (arn, arn, None),
             ("s3://lob", "lob", None),
@@ -117,7 +122,7 @@ mod tests {
             "lob/",
             "lob/data",
             "lo",
-            " lob",
+            "\"lob",
             "lob bucket",
             "-lob",
             "lob.",

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use hyper::Uri;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::address::bare;
 use crate::redact::{MASK, remember_password_of};
 
 /// Where transfer acceleration answers: it knows buckets as hosts only.
@@ -25,7 +26,10 @@ pub struct EndpointUrl(String);
 
 /// A text that is no URL of a server. It does not repeat the text: a password may be in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the URL of a server is written `https://HOST` or `http://HOST:PORT`")]
+#[error(
+    "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes or white \
+     space in it"
+)]
 pub struct InvalidEndpointUrl;
 
 impl EndpointUrl {
@@ -53,6 +57,7 @@ impl FromStr for EndpointUrl {
     type Err = InvalidEndpointUrl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = bare(text);
         remember_password_of(text);
         let uri: Uri = text.parse().map_err(|_| InvalidEndpointUrl)?;
         let authority = uri.authority().ok_or(InvalidEndpointUrl)?;
@@ -151,6 +156,8 @@ mod tests {
             "http:/host",
             "http://host?x=1",
             "http://host name",
+            "http://ho\nst",
+            "\"http://host",
         ] {
             assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
         }
@@ -161,6 +168,7 @@ mod tests {
         for (url, shown) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
             ("https://user:pass@h/path", "https://***@h/path"),
+            ("'https://user:pass@h' ", "https://***@h"),
         ] {
             let url: EndpointUrl = url.parse().unwrap();
             assert_eq!(format!("{url} {url:?}"), format!("{shown} {shown}"));

@@ -3,6 +3,7 @@
 //!
 //! This crate knows nothing of the tools, of MongoDB or of Parquet. Only `store` names the S3 SDK.
 
+pub mod address;
 pub mod bucket;
 pub mod byte_size;
 pub mod cli;

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use lob_core::address::bare;
 use lob_core::redact::{MASK, remember};
 use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
 
@@ -140,13 +141,18 @@ fn check(uri: &str) -> Result<Parts<'_>> {
 }
 
 fn cut(uri: &str) -> Result<Parts<'_>> {
+    let invalid = |reason: &str| Error::InvalidUri {
+        reason: reason.to_owned(),
+    };
+    let uri = bare(uri);
     let (scheme, rest) = uri
-        .trim()
         .split_once("://")
         .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
-        .ok_or_else(|| Error::InvalidUri {
-            reason: "it does not start with mongodb:// or mongodb+srv://".to_owned(),
-        })?;
+        .ok_or_else(|| invalid("it does not start with mongodb:// or mongodb+srv://"))?;
+    if uri.contains(char::is_whitespace) {
+        let reason = "there is white space in it, such as a line break; a space is written %20";
+        return Err(invalid(reason));
+    }
     let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
     Ok(Parts {
         scheme,
@@ -211,7 +217,7 @@ fn remember_pieces(uri: &str) {
     {
         remember(password);
         password
-            .split(['/', '?', '#', '[', ']', '@', ':', '%'])
+            .split(|c: char| c.is_whitespace() || "/?#[]@:%".contains(c))
             .for_each(remember);
     }
     let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -252,6 +258,9 @@ mod tests {
             ("mongodb://user:OPTION@localhost/?tls=OPTION", "OPTION"),
             ("mongodb://user:MASKED?NAMED=word@localhost/", "NAMED"),
             ("mongodb://user:pw-5@x?AFTER=word@localhost/", "AFTER"),
+            ("mongodb://user:WRAP\nPED@localhost/", "WRAP"),
+            ("'mongodb://user:SPACED out@localhost/'", "SPACED"),
+            ("\"mongodb://user:QUOTED@localhost/", "QUOTED"),
         ] {
             let text = reason(uri).await;
             assert!(text.starts_with("the MongoDB URI is not valid: "), "{text}");
@@ -281,6 +290,8 @@ mod tests {
             ),
             ("mongodb+srv://u@host?x=y", "mongodb+srv://host"),
             ("mongodb://u:shown/pw@host", MASK),
+            ("'mongodb://u:shown-pw@a/'", "mongodb://a/"),
+            ("mongodb://u:shown\npw@a/", MASK),
             ("nonsense", MASK),
         ] {
             assert_eq!(without_secrets(uri), shown);

@@ -87,8 +87,8 @@ impl Error {
             Self::TwoUris => {
                 "leave out MONGODB_URI and --mongodb-uri, or --mongodb-uri-file".into()
             }
-            Self::InvalidUri { .. } => "mend what is named in MONGODB_URI or --mongodb-uri, or \
-                leave it out; the form is mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&OPTION=VALUE"
+            Self::InvalidUri { .. } => "mend what is named in MONGODB_URI, --mongodb-uri or \
+                the file of --mongodb-uri-file, or leave it out; the form is mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&OPTION=VALUE"
                 .into(),
             Self::UnescapedUri { .. } => "percent-encode `/ ? # [ ] @ : %` in the user name and \
                 the password of MONGODB_URI or --mongodb-uri: %2F %3F %23 %5B %5D %40 %3A %25"

@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lob_core::address::bare;
 use lob_core::redact::{MASK, Secret};
 use lob_core::settings::{SettingOrigin, duration, whole};
 use serde::{Deserialize, Serialize, Serializer};
@@ -89,7 +90,7 @@ impl MongoSettings {
         let mut text = String::new();
         let read = file.take(MAX_URI_BYTES + 1).read_to_string(&mut text);
         match read.map_err(unreadable)? as u64 {
-            ..=MAX_URI_BYTES => Ok(Secret::new(text.trim())),
+            ..=MAX_URI_BYTES => Ok(Secret::new(bare(&text))),
             _ => Err(unreadable(io::ErrorKind::FileTooLarge.into())),
         }
     }

@@ -24,6 +24,9 @@ const VARIABLES: [[&str; 4]; 2] = [
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
 ];
 
+/// The variables of the hosts that are reached without one.
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 /// The variables that name a proxy, without their values: a password may be in one.
 pub(super) fn variables() -> Vec<&'static str> {
     let mut named: Vec<_> = VARIABLES.iter().filter_map(|names| set(names)).collect();
@@ -42,14 +45,21 @@ fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
 /// Whether every proxy that the environment names is one that can be used.
 ///
 /// # Errors
-/// A variable that names no HTTP proxy.
+/// A variable that names no HTTP proxy, and a list of exceptions that would hold for other hosts than
+/// it says.
 pub(super) fn check() -> Result<(), Failure> {
     for (name, value) in VARIABLES.iter().filter_map(|names| set(names)) {
         if !is_http_proxy(&value) {
             let message = format!("the environment variable `{name}` names no HTTP proxy");
-            let hint = "write it as `http://host:port`, or unset it; SOCKS is not supported";
+            let hint = "write it as `http://host:port` without quotes or white space, or unset it; \
+                        SOCKS is not supported";
             return Err(Failure::usage(message).with_hint(hint));
         }
+    }
+    if let Some((name, _)) = set(&EXCEPTIONS).filter(|(_, hosts)| hosts.contains(['"', '\''])) {
+        let message = format!("the environment variable `{name}` has quotes in it");
+        let hint = "write it as `host,.domain,10.0.0.0/8`, or unset it";
+        return Err(Failure::usage(message).with_hint(hint));
     }
     Ok(())
 }
@@ -153,7 +163,13 @@ mod tests {
         for proxy in ["http://proxy:3128", "https://u:p@proxy:3128/", "proxy:3128"] {
             assert!(is_http_proxy(proxy), "{proxy}");
         }
-        for other in ["socks5://proxy:1080", "/proxy", "http://", "a proxy"] {
+        for other in [
+            "socks5://proxy:1080",
+            "/proxy",
+            "http://",
+            "a proxy",
+            "\"http://proxy\"",
+        ] {
             assert!(!is_http_proxy(other), "{other}");
         }
     }

@@ -50,6 +50,9 @@ async fn a_password_in_the_connection_string_is_said_nowhere() {
         (format!("mongodb://user:opensesame-9@{host}/?authSource"), 2),
         (format!("mongodb://user:opensesame-9@{host}:99999/"), 2),
         ("user:opensesame-9".to_owned(), 2),
+        (format!("mongodb://user:opense\nsame-9@{host}/"), 2),
+        (format!("\"mongodb://user:opensesame-9@{host}/"), 2),
+        (format!("'mongodb://user:opensesame-9@{host}/'"), 1),
     ] {
         assert_secret(&bed, &uri, &[], status).await;
         assert_secret(&bed, &uri, &["--show-settings"], 0).await;

@@ -421,7 +421,28 @@ fn an_option_that_is_left_out_is_named_and_no_value_is() {
 }
 
 #[test]
-fn white_space_around_a_connection_string_is_no_part_of_it() {
-    let (parsed, _) = parse(" \tmongodb://db.test/?appName=shop\n").unwrap();
-    assert_eq!(parsed.app_name.as_deref(), Some("shop"));
+fn white_space_and_quotes_around_a_connection_string_are_no_part_of_it() {
+    let uri = "mongodb://db.test/?appName=shop";
+    for text in [
+        format!(" \t{uri}\n"),
+        format!("\"{uri}\""),
+        format!("'{uri}'"),
+    ] {
+        let (parsed, _) = parse(&text).unwrap();
+        assert_eq!(parsed.app_name.as_deref(), Some("shop"));
+    }
+}
+
+#[test]
+fn white_space_in_a_connection_string_is_refused_wherever_it_stands() {
+    for uri in [
+        "mongodb://ann:p\nw@db.test/",
+        "mongodb://ann:p w@db.test/",
+        "mongodb://db.\ttest/",
+        "mongodb://db.test/?appName=my shop",
+        "mongodb://db.test/?replicaSet=r\r\n s",
+    ] {
+        let refused = parse(uri).unwrap_err().to_string();
+        assert!(refused.contains("there is white space in it"), "{refused}");
+    }
 }

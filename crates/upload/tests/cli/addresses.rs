@@ -90,12 +90,25 @@ async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anythi
         ("--bucket", "https://lob.s3.amazonaws.com"),
         ("--endpoint-url", "127.0.0.1:9000"),
         ("--endpoint-url", "user:opensesame@localhost:9000"),
+        ("--endpoint-url", "http://user:open\nsesame@localhost:9000"),
+        ("--bucket", "lo\nb"),
     ] {
         let refused = bed.upload(&[flag, value]).await.expect(2);
         assert!(refused.stderr.contains(flag), "{}", refused.stderr);
         assert!(!refused.stderr.contains("opensesame"), "{}", refused.stderr);
     }
     assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn addresses_in_the_quotes_of_a_file_of_variables_are_taken() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let mut command = bed.command(&["--run-id", "run-1"]);
+    command.env("AWS_ENDPOINT_URL", format!("'{}'\n", bed.server.endpoint()));
+    command.env("LOB_BUCKET", format!("\"{BUCKET}\""));
+    finish(command.spawn().unwrap()).await.expect(0);
+    bed.assert_whole(&feeds);
 }
 
 #[tokio::test]

@@ -98,16 +98,15 @@ async fn a_host_of_no_proxy_and_this_machine_are_reached_directly() {
 async fn a_proxy_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_variable() {
     let bed = Bed::new().await;
     bed.feeds();
-    let url = "socks5://user:opensesame@127.0.0.1:1080";
-    let finished = upload(&bed, "http", &[("all_proxy", url)]).await.expect(2);
-    assert!(
-        finished.stderr.contains("`all_proxy`"),
-        "{}",
-        finished.stderr
-    );
-    assert!(
-        !finished.stderr.contains("opensesame"),
-        "{}",
-        finished.stderr
-    );
+    for (variable, value) in [
+        ("all_proxy", "socks5://user:opensesame@127.0.0.1:1080"),
+        ("HTTP_PROXY", "\"http://user:opensesame@127.0.0.1:3128\""),
+        ("HTTPS_PROXY", "http://user:open\nsesame@127.0.0.1:3128"),
+        ("NO_PROXY", "'opensesame.example.com,.example.com'"),
+    ] {
+        let finished = upload(&bed, "http", &[(variable, value)]).await.expect(2);
+        let stderr = &finished.stderr;
+        assert!(stderr.contains(&format!("`{variable}`")), "{stderr}");
+        assert!(!stderr.contains("sesame"), "{stderr}");
+    }
 }
