@@ -4,6 +4,15 @@
 //! no address has any. What stands around one is no part of it; what stands inside is for the type of
 //! the address to refuse.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a percent-encoded piece of an address says.
+pub fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
 /// An address without the white space and the pair of quotes around it.
 pub fn bare(text: &str) -> &str {
     // Editors of Windows put a byte order mark before everything.

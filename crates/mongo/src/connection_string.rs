@@ -11,10 +11,14 @@ use lob_core::address::bare;
 use lob_core::redact::{MASK, remember};
 use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
 
+use crate::error::unreachable::THROUGH;
 use crate::error::{Cause, Error, Result};
 use crate::read_concern::Durability;
 use crate::settings::MongoSettings;
 use crate::uri_options::{is_known, sift};
+
+/// Where a SOCKS5 proxy listens unless it is said otherwise.
+const SOCKS5_PORT: u16 = 1080;
 
 /// Options of a connection string whose value is secret.
 const SECRET_OPTIONS: [&str; 3] = [
@@ -45,7 +49,11 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     {
         remember(password);
     }
-    let hosts = host_list(&parsed.host_info);
+    let mut hosts = host_list(&parsed.host_info);
+    if let Some(proxy) = &parsed.socks5_proxy {
+        let port = proxy.port.unwrap_or(SOCKS5_PORT);
+        hosts += &format!("{THROUGH}{}:{port}", proxy.host);
+    }
     if let Some(Tls::Enabled(tls)) = &parsed.tls
         && tls.allow_invalid_certificates == Some(true)
     {

@@ -5,7 +5,7 @@
 
 pub(crate) mod code;
 mod driver;
-mod unreachable;
+pub(crate) mod unreachable;
 
 use std::time::Duration;
 
@@ -41,9 +41,14 @@ pub enum Error {
         /// Which one, and nothing else of it.
         reason: &'static str,
     },
-    /// A file of certificates that the connection string or `--ca-bundle` names cannot be used.
-    #[error(transparent)]
-    Certificates(TrustError),
+    /// A file of certificates cannot be used.
+    #[error("the file of {setting} cannot be used")]
+    Certificates {
+        /// What names it.
+        setting: &'static str,
+        /// What is wrong with it.
+        source: TrustError,
+    },
     /// The system does not give what TLS takes.
     #[error("TLS cannot be set up")]
     Tls(#[source] std::io::Error),

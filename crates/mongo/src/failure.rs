@@ -49,7 +49,7 @@ impl Error {
             | Self::UriFile { .. }
             | Self::TwoUris
             | Self::UnescapedUri { .. }
-            | Self::Certificates(_)
+            | Self::Certificates { .. }
             | Self::UnusableReadConcern
             | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
             Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
@@ -102,9 +102,9 @@ impl Error {
                 the primary tells"
                     .into()
             }
-            Self::Certificates(error) => error.hint().into(),
-            Self::Unreachable { source, .. } => source
-                .unreachable_hint()
+            Self::Certificates { source, .. } => source.hint().into(),
+            Self::Unreachable { hosts, source } => source
+                .unreachable_hint(hosts)
                 .unwrap_or(
                     "check that the server runs and that MONGODB_URI or --mongodb-uri names it; \
                      --mongodb-server-selection-timeout says how long to wait",

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use lob_core::trust::{Authorities, check_identity, read};
+use lob_core::trust::{Authorities, TrustError, check_identity, read};
 use mongodb::options::TlsOptions;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -30,16 +30,20 @@ pub(crate) fn prepare(
             None => check_identity(path),
             Some(_) => read(path).map(drop),
         };
-        checked.map_err(Error::Certificates)?;
+        checked.map_err(unusable("tlsCertificateKeyFile in the MongoDB URI"))?;
     }
     if let Some(path) = &options.ca_file_path {
-        Authorities::in_file(path).map_err(Error::Certificates)?;
+        Authorities::in_file(path).map_err(unusable("tlsCAFile in the MongoDB URI"))?;
         return Ok(None);
     }
-    let authorities = Authorities::of_system_and(ca_bundle).map_err(Error::Certificates)?;
+    let authorities = Authorities::of_system_and(ca_bundle).map_err(unusable("--ca-bundle"))?;
     let file = in_memory(authorities.pem().as_bytes()).map_err(Error::Tls)?;
     options.ca_file_path = Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into());
     Ok(Some(file))
+}
+
+fn unusable(setting: &'static str) -> impl Fn(TrustError) -> Error {
+    move |source| Error::Certificates { setting, source }
 }
 
 /// A file without a name: containers often have no folder that can be written to.

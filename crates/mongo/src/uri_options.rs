@@ -5,6 +5,10 @@
 //! of it what may be secret. What protects is never left out: it is refused. No value is ever
 //! quoted here.
 
+use std::num::NonZeroU16;
+
+use lob_core::address::decoded;
+
 /// The options that are left, and what became of the others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sifted {
@@ -19,10 +23,14 @@ pub(crate) struct Sifted {
 enum Rule {
     /// The driver judges.
     Any,
-    /// The driver judges; an empty value is its to judge as well.
+    /// At most so many bytes, else it is left out.
+    Short(usize),
+    /// The driver judges; without a value the string is refused.
     Required,
-    /// The driver judges, but for two that it does not have as we build it.
-    Mechanism,
+    /// One of these words, else the string is refused.
+    Mechanism(&'static [&'static str]),
+    /// The number of a port, else the string is refused.
+    Port,
     /// `true` or `false`, else it is left out.
     Flag,
     /// `true` or `false`, else the string is refused.
@@ -35,6 +43,8 @@ enum Rule {
     Words(&'static [&'static str]),
     /// A list of pairs with a colon, else it is left out.
     Pairs,
+    /// A list of pairs with a colon, else the string is refused.
+    Properties,
     /// It is left out, for this reason; the value that holds anyway needs no word.
     Unused(&'static str, &'static str),
 }
@@ -49,9 +59,10 @@ const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout says how lo
 
 /// All options that the specification or the driver knows, in lower case.
 const OPTIONS: [(&str, Rule); 56] = [
-    ("appname", Rule::Any),
-    ("authmechanism", Rule::Mechanism),
-    ("authmechanismproperties", Rule::Required),
+    // A server refuses a connection with a longer one.
+    ("appname", Rule::Short(128)),
+    ("authmechanism", Rule::Mechanism(&MECHANISMS)),
+    ("authmechanismproperties", Rule::Properties),
     ("authsource", Rule::Required),
     ("compressors", Rule::Words(&["zstd", "snappy", "zlib"])),
     ("connecttimeoutms", MILLISECONDS),
@@ -73,10 +84,10 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("minpoolsize", Rule::Number(0, u32::MAX as i64)),
     ("proxyhost", Rule::Required),
     ("proxypassword", Rule::Required),
-    ("proxyport", Rule::Required),
+    ("proxyport", Rule::Port),
     ("proxyusername", Rule::Required),
     ("readconcernlevel", Rule::Required),
-    ("readpreference", Rule::Any),
+    ("readpreference", Rule::Word(&READ_PREFERENCES)),
     ("readpreferencetags", Rule::Pairs),
     ("replicaset", Rule::Any),
     ("retryreads", Rule::Flag),
@@ -86,7 +97,8 @@ const OPTIONS: [(&str, Rule); 56] = [
         "servermonitoringmode",
         Rule::Word(&["auto", "poll", "stream"]),
     ),
-    ("serverselectiontimeoutms", MILLISECONDS),
+    // With zero no server would be found.
+    ("serverselectiontimeoutms", Rule::Number(1, i64::MAX)),
     (
         "serverselectiontryonce",
         Rule::Unused("false", "servers are looked for until the time is up"),
@@ -122,6 +134,30 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("zlibcompressionlevel", Rule::Number(-1, 9)),
 ];
 
+const MECHANISMS: [&str; 5] = [
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "MONGODB-X509",
+    "PLAIN",
+    "MONGODB-OIDC",
+];
+
+const READ_PREFERENCES: [&str; 5] = [
+    "primary",
+    "primarypreferred",
+    "secondary",
+    "secondarypreferred",
+    "nearest",
+];
+
+/// What says nothing of a primary; the driver refuses it there.
+const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", "maxstalenessseconds"];
+
+const OF_PROXY: [&str; 3] = ["proxyport", "proxyusername", "proxypassword"];
+
+/// The value of `maxStalenessSeconds` that asks for nothing.
+const NO_STALENESS: &str = "-1";
+
 /// Two of these contradict each other, whatever their values.
 const RELAXING: [&str; 4] = [
     "tlsinsecure",
@@ -147,6 +183,15 @@ fn rule(key: &str) -> Option<Rule> {
 pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     let mut sifted = Sifted::default();
     let mut given: Vec<(String, &str)> = Vec::new();
+    let mode = options.split('&').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let is_mode = name.eq_ignore_ascii_case("readpreference");
+        is_mode.then(|| Rule::Word(&READ_PREFERENCES).judge(value))
+    });
+    let lacks_mode = match mode {
+        Some(Verdict::Taken(mode)) => mode.eq_ignore_ascii_case("primary"),
+        _ => true,
+    };
     for pair in options.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or("an option has no `=`")?;
         let key = name.to_ascii_lowercase();
@@ -158,18 +203,23 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         let earlier = earlier.map(|(_, value)| *value);
         given.push((key.clone(), value));
         if let Some(earlier) = earlier.filter(|_| key != "readpreferencetags") {
-            if earlier != value
-                && matches!(rule, Rule::Required | Rule::Mechanism | Rule::Protection)
-            {
+            if earlier != value && rule.refuses() {
                 return Err(format!("`{name}` is given twice"));
             }
             sifted.leave_out(name, "it is given twice, and the first one counts");
             continue;
         }
+        if lacks_mode && OF_READ_PREFERENCE.contains(&key.as_str()) && value != NO_STALENESS {
+            sifted.leave_out(name, "`readPreference` names no members but the primary");
+            continue;
+        }
         match rule.judge(value) {
             Verdict::Taken(value) => sifted.take(&key, &value),
             Verdict::Held => {}
-            Verdict::LeftOut(reason) => sifted.leave_out(name, reason),
+            Verdict::LeftOut(reason) => {
+                sifted.leave_out(name, reason);
+                continue;
+            }
             Verdict::Refused(reason) => return Err(format!("`{name}` {reason}")),
         }
         if let Rule::Words(known) = rule
@@ -185,6 +235,11 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     let is_insecure = is_given(&"tlsinsecure") && is_given(&"tlsallowinvalidhostnames");
     if is_insecure || RELAXING.iter().filter(|name| is_given(name)).count() > 1 {
         return Err("it relaxes TLS by two options, of which one is enough".to_owned());
+    }
+    if OF_PROXY.iter().any(is_given) && !is_given(&"proxyhost") {
+        let reason =
+            "`proxyPort`, `proxyUsername` and `proxyPassword` say nothing without `proxyHost`";
+        return Err(reason.to_owned());
     }
     Ok(sifted)
 }
@@ -211,8 +266,17 @@ enum Verdict {
 }
 
 impl Rule {
+    /// Whether it has a value that makes no sense refused instead of left out.
+    fn refuses(self) -> bool {
+        matches!(
+            self,
+            Self::Required | Self::Mechanism(_) | Self::Port | Self::Properties | Self::Protection
+        )
+    }
+
     fn judge(self, value: &str) -> Verdict {
         let is_flag = matches!(value, "true" | "false");
+        let is_pairs = value.split(',').all(|pair| pair.contains(':'));
         let fits = match self {
             Self::Protection if !is_flag => return Verdict::Refused("is neither true nor false"),
             Self::Unused(held, _) if value == held && !held.is_empty() => return Verdict::Held,
@@ -222,26 +286,35 @@ impl Rule {
                     .split(',')
                     .filter(|word| known.contains(word))
                     .collect();
-                return match words.is_empty() {
-                    true => Verdict::Held,
-                    false => Verdict::Taken(words.join(",")),
-                };
+                match words.is_empty() {
+                    true => false,
+                    false => return Verdict::Taken(words.join(",")),
+                }
             }
-            Self::Mechanism if matches!(value, "GSSAPI" | "MONGODB-AWS") => {
+            Self::Mechanism(known) if !known.contains(&value) => {
                 return Verdict::Refused(
-                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN \
-                    and OIDC are",
+                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN and OIDC are",
                 );
             }
-            Self::Required | Self::Mechanism | Self::Protection => true,
+            Self::Port if value.parse::<NonZeroU16>().is_err() => {
+                return Verdict::Refused("is no number of a port");
+            }
+            Self::Properties if !is_pairs => return Verdict::Refused("is no list of `NAME:VALUE`"),
+            Self::Required if value.is_empty() => return Verdict::Refused("has no value"),
+            Self::Required
+            | Self::Mechanism(_)
+            | Self::Port
+            | Self::Properties
+            | Self::Protection => true,
             Self::Any => !value.is_empty(),
+            Self::Short(most) => (1..=most).contains(&decoded(value).len()),
             Self::Flag => is_flag,
             Self::Number(least, most) => value
                 .parse::<i64>()
                 .is_ok_and(|number| (least..=most).contains(&number)),
             Self::Word(known) => known.contains(&value.to_ascii_lowercase().as_str()),
             // An empty list stands for any server.
-            Self::Pairs => value.is_empty() || value.split(',').all(|pair| pair.contains(':')),
+            Self::Pairs => value.is_empty() || is_pairs,
         };
         match fits {
             true => Verdict::Taken(value.to_owned()),
@@ -249,3 +322,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod wrong_values;

@@ -276,6 +276,8 @@ const RULES: [(Fate, &str, &[&str]); 30] = [
         &[
             "mongodb://db.test/?readPreference=nearest&readPreferenceTags=paris",
             "mongodb://db.test/?maxStalenessSeconds=-2",
+            "mongodb://db.test/?readPreference=secondry",
+            "mongodb://db.test/?readPreference=&readPreferenceTags=dc:a&maxStalenessSeconds=120",
         ],
     ),
     // srv-options
@@ -303,9 +305,10 @@ const RULES: [(Fate, &str, &[&str]); 30] = [
 ];
 
 /// More of what is taken; a list has one line for each specification that it stands in.
-const TAKEN: [&str; 7] = [
+const TAKEN: [&str; 8] = [
     "mongodb://db.test/?readPreference=secondary&readPreferenceTags=dc:a,rack:2&readPreferenceTags=",
     "mongodb://db.test/?readPreference=nearest&maxStalenessSeconds=-1",
+    "mongodb://db.test/?readPreference=primary&maxStalenessSeconds=-1",
     "mongodb+srv://db.test/?srvServiceName=shop&srvMaxHosts=0&replicaSet=rs",
     "mongodb://db.test/?tls=true&ssl=true",
     "mongodb://db.test/?tlsInsecure=true",
@@ -314,7 +317,12 @@ const TAKEN: [&str; 7] = [
 ];
 
 /// Where we do otherwise than the specification: what becomes of it here, and why.
-const DIFFERENCES: [(Fate, &str, &str); 13] = [
+const DIFFERENCES: [(Fate, &str, &str); 14] = [
+    (
+        Warned,
+        "mongodb://db.test/?readPreference=primary&readPreferenceTags=dc:a&maxStalenessSeconds=120",
+        "they say nothing of a primary, which is read all the same",
+    ),
     (
         Refused,
         "mongodb://ann@db.test/?authMechanism=GSSAPI",

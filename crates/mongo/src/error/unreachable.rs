@@ -6,7 +6,7 @@ use lob_core::trust::Disagreement;
 use super::Cause;
 
 /// What the driver says (3.9.1), and what to do about it; the first that fits counts.
-const TOLD: [(&str, &str); 6] = [
+const TOLD: [(&str, &str); 7] = [
     (
         "does not match actual name",
         "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI or \
@@ -17,9 +17,11 @@ const TOLD: [(&str, &str); 6] = [
         "what answers there is no MongoDB server: check host and port in MONGODB_URI or \
          --mongodb-uri",
     ),
+    ("connecting to a proxy host", CHECK_PROXY),
     (
-        "connecting to a proxy host",
-        "check that the proxy runs and that proxyHost and proxyPort name it",
+        "initialize in load balancing mode",
+        "take loadBalanced out of MONGODB_URI or --mongodb-uri: what answers there is no load \
+         balancer of MongoDB",
     ),
     ("Too many open files", MORE_OPEN_FILES),
     ("end of file", CLOSED),
@@ -27,7 +29,13 @@ const TOLD: [(&str, &str); 6] = [
 ];
 
 const CLOSED: &str = "the server runs and closes connections: add tls=true to MONGODB_URI or \
-    --mongodb-uri if it asks for TLS, take it out if it has none";
+    --mongodb-uri if it asks for TLS, take out all options that begin with tls if it has none";
+
+/// How the hosts of a connection string are followed by the proxy that it names.
+pub(crate) const THROUGH: &str = " through the proxy ";
+
+const CHECK_PROXY: &str = "check that the proxy runs, that proxyHost and proxyPort in MONGODB_URI or \
+    --mongodb-uri name it, and that it reaches the server";
 
 /// What the driver says of a replica set of which no named host is a member, since it then
 /// forgets all of them.
@@ -35,12 +43,16 @@ const NO_MEMBERS: &str = "Topology: { Type: ReplicaSetNoPrimary, ";
 
 impl Cause {
     /// What to do about it, where it tells more than that nobody answers.
-    pub(crate) fn unreachable_hint(&self) -> Option<&'static str> {
+    pub(crate) fn unreachable_hint(&self, hosts: &str) -> Option<&'static str> {
         if let Some(disagreement) = Disagreement::told_by(&self.0) {
             return Some(disagreement.hint());
         }
         if self.0.contains(NO_MEMBERS) && !self.0.contains("Address: ") {
             return Some(TOLD[0].1);
+        }
+        // What the driver says of a connection through a proxy is said by the proxy, or of it.
+        if hosts.contains(THROUGH) {
+            return Some(CHECK_PROXY);
         }
         let told = TOLD.iter().find(|(piece, _)| self.0.contains(piece));
         told.map(|(_, hint)| *hint)
