@@ -9,7 +9,7 @@ use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use crate::cluster_time::ClusterTime;
-use crate::error::{Error, Result, code};
+use crate::error::{Cause, Error, Result, code};
 use crate::id::invalid;
 use crate::server::Database;
 use crate::snapshot;
@@ -232,7 +232,9 @@ fn received(reply: &RawBatch) -> Moved {
 
 /// The documents of a cursor's reply, uncopied.
 pub(crate) fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
-    let documents = reply.doc_slices().map_err(|e| invalid(&e.kind))?;
+    let documents = reply
+        .doc_slices()
+        .map_err(|e| invalid(Cause::of_driver(&e.kind)))?;
     Ok(documents.into_iter().map(|value| {
         value
             .map_err(invalid)?

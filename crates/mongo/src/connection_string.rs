@@ -103,7 +103,7 @@ fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
         Err(error) => {
             // The driver quotes what it does not understand.
             remember_pieces(uri);
-            let reason = Cause::new(&error.kind).to_string();
+            let reason = Cause::of_driver(&error.kind).to_string();
             Err(Error::InvalidUri { reason })
         }
     }

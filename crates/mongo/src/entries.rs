@@ -211,6 +211,7 @@ impl Entries {
                 Some(source) => Err(Error::Refused {
                     command: name,
                     namespace: namespace.clone(),
+                    hosts: self.database.server.hosts().to_owned(),
                     source,
                 }),
                 None => command.check_write_concern(&reply),

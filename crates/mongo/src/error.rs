@@ -5,6 +5,7 @@
 
 pub(crate) mod code;
 mod driver;
+mod plain;
 pub(crate) mod unreachable;
 
 use std::time::Duration;
@@ -99,22 +100,26 @@ pub enum Error {
         timeout: Duration,
     },
     /// The connection broke before the whole reply was there.
-    #[error("the connection was lost during `{command}` on `{namespace}`")]
+    #[error("the connection to MongoDB at {hosts} was lost during `{command}` on `{namespace}`")]
     ConnectionLost {
         /// The command's name.
         command: &'static str,
         /// Database and collection.
         namespace: String,
+        /// The hosts of the connection string.
+        hosts: String,
         /// What the driver saw.
         source: Cause,
     },
     /// The server answered with an error.
-    #[error("the server refused `{command}` on `{namespace}`")]
+    #[error("MongoDB at {hosts} refused `{command}` on `{namespace}`")]
     Refused {
         /// The command's name.
         command: &'static str,
         /// Database and collection.
         namespace: String,
+        /// The hosts of the connection string.
+        hosts: String,
         /// What the server said.
         source: Refusal,
     },

@@ -88,6 +88,7 @@ impl Collection {
                 command: "createIndexes",
                 namespace,
                 source,
+                ..
             }) if !source.is_transient() => Err(Error::IndexRefused { namespace, source }),
             built => built,
         }

@@ -104,6 +104,7 @@ impl Staging {
             return Err(Error::Refused {
                 command: command.name,
                 namespace,
+                hosts: self.collection.database.server.hosts().to_owned(),
                 source,
             });
         }

@@ -1,6 +1,5 @@
 //! What the driver reports, as one of our errors, without secrets and documents.
 
-use lob_core::redact::redact;
 use mongodb::error::ErrorKind;
 
 use super::{Cause, Error, Refusal, code};
@@ -20,13 +19,13 @@ impl Error {
         match error.kind.as_ref() {
             ErrorKind::Authentication { .. } => Self::Authentication {
                 hosts: hosts.to_owned(),
-                source: Cause::new(&error.kind),
+                source: Cause::of_driver(&error.kind),
             },
             ErrorKind::ServerSelection { .. }
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::IncompatibleServer { .. } => Self::Unreachable {
                 hosts: hosts.to_owned(),
-                source: Cause::new(&error.kind),
+                source: Cause::of_driver(&error.kind),
             },
             ErrorKind::Command(refusal) if refusal.code == code::UNAUTHORIZED => {
                 if refusal.message.ends_with("requires authentication") {
@@ -38,40 +37,42 @@ impl Error {
                 }
                 Self::Unauthorized { command, namespace }
             }
-            ErrorKind::Command(refusal) => Self::Refused {
-                command,
-                namespace,
-                source: Refusal {
-                    code: refusal.code,
-                    name: refusal.code_name.clone(),
-                    message: redact(&refusal.message),
-                    may_be_repeated: code::may_be_repeated(error.labels()),
-                },
-            },
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => Self::ConnectionLost {
                 command,
                 namespace,
-                source: Cause::new(&error.kind),
+                hosts: hosts.to_owned(),
+                source: Cause::of_driver(&error.kind),
             },
             ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. }
                 if CONNECTING.contains(&command) =>
             {
                 Self::InvalidUri {
-                    reason: Cause::new(&error.kind).to_string(),
+                    reason: Cause::of_driver(&error.kind).to_string(),
                 }
             }
             ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => {
-                let reason = Cause::new(&error.kind).to_string();
+                let reason = Cause::of_driver(&error.kind).to_string();
                 Self::InvalidReply {
                     command,
                     namespace,
                     reason,
                 }
             }
-            _ => Self::Driver {
-                command,
-                namespace,
-                source: Cause::new(&error.kind),
+            kind => match Refusal::of_driver(kind) {
+                Some(refusal) => Self::Refused {
+                    command,
+                    namespace,
+                    hosts: hosts.to_owned(),
+                    source: Refusal {
+                        may_be_repeated: code::may_be_repeated(error.labels()),
+                        ..refusal
+                    },
+                },
+                None => Self::Driver {
+                    command,
+                    namespace,
+                    source: Cause::of_driver(kind),
+                },
             },
         }
     }

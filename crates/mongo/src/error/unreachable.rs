@@ -6,11 +6,18 @@ use lob_core::trust::Disagreement;
 use super::Cause;
 
 /// What the driver says (3.9.1), and what to do about it; the first that fits counts.
-const TOLD: [(&str, &str); 7] = [
+const TOLD: [(&str, &str); 10] = [
+    ("does not match actual name", NAME_THE_SET),
+    ("is a member of the replica set", NAME_THE_SET),
     (
-        "does not match actual name",
-        "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI or \
-         --mongodb-uri, or leave it out",
+        "there is no primary",
+        "see with `rs.status()` why the replica set has none, and name more of its members in \
+         MONGODB_URI or --mongodb-uri",
+    ),
+    (
+        "readPreference asks for",
+        "take readPreference and its tags out of MONGODB_URI or --mongodb-uri, or ask for members \
+         that there are",
     ),
     (
         "invalid reply to a database operation",
@@ -28,6 +35,9 @@ const TOLD: [(&str, &str); 7] = [
     ("Connection reset", CLOSED),
 ];
 
+const NAME_THE_SET: &str = "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI \
+    or --mongodb-uri, or leave it out";
+
 const CLOSED: &str = "the server runs and closes connections: add tls=true to MONGODB_URI or \
     --mongodb-uri if it asks for TLS, take out all options that begin with tls if it has none";
 
@@ -37,18 +47,11 @@ pub(crate) const THROUGH: &str = " through the proxy ";
 const CHECK_PROXY: &str = "check that the proxy runs, that proxyHost and proxyPort in MONGODB_URI or \
     --mongodb-uri name it, and that it reaches the server";
 
-/// What the driver says of a replica set of which no named host is a member, since it then
-/// forgets all of them.
-const NO_MEMBERS: &str = "Topology: { Type: ReplicaSetNoPrimary, ";
-
 impl Cause {
     /// What to do about it, where it tells more than that nobody answers.
     pub(crate) fn unreachable_hint(&self, hosts: &str) -> Option<&'static str> {
         if let Some(disagreement) = Disagreement::told_by(&self.0) {
             return Some(disagreement.hint());
-        }
-        if self.0.contains(NO_MEMBERS) && !self.0.contains("Address: ") {
-            return Some(TOLD[0].1);
         }
         // What the driver says of a connection through a proxy is said by the proxy, or of it.
         if hosts.contains(THROUGH) {

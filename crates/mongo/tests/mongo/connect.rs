@@ -24,7 +24,10 @@ async fn a_server_that_is_down_is_named_with_a_hint() {
         format!("no usable MongoDB server at {closed}")
     );
     let cause = error.source().unwrap().to_string();
-    assert!(cause.contains("refused"), "{cause}");
+    assert_eq!(
+        cause,
+        format!("{closed}: Connection refused (os error 111)")
+    );
     assert!(!format!("{error:?}").contains("never-shown"));
     let failure = Failure::from(error);
     assert_eq!(failure.status, ExitStatus::Failed);
