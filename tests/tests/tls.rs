@@ -5,8 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use lob_testkit::http_proxy::HttpProxy;
+use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 use lob_testkit::split_documents::SplitDocuments;
-use lob_testkit::tls::{Authority, Flaw, TlsFront};
+use lob_testkit::tls::{Authority, Flaw, TlsFront, UNRESOLVED};
 use lob_tests::servers::{Gates, Servers};
 use lob_tests::tool::Ended;
 use tempfile::TempDir;
@@ -101,6 +103,56 @@ fn uri(front: &TlsFront, options: &str) -> String {
 async fn one_ca_bundle_is_trusted_by_s3_and_mongodb() {
     let bed = Bed::new(Servers::start().await).await;
     bed.out_and_back(("AWS_CA_BUNDLE", &bed.bundle())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_tools_work_through_a_tunnel_that_alone_knows_the_server() {
+    let bed = Bed::new(Servers::start().await).await;
+    let s3 = bed.before_s3(Flaw::None).await;
+    let authority = format!("{UNRESOLVED}:9000");
+    let upstream = s3.address().to_string();
+    let proxy = HttpProxy::start(&authority, &upstream, Some("user:opensesame")).await;
+    let proxy = proxy.unwrap();
+    for (name, size) in [("a", 12 << 20), ("b", 1000), ("c", 6 << 20)] {
+        let feed = ParquetFeed {
+            seed: 7,
+            size: FeedSize::Bytes(size),
+            levels: 5,
+        };
+        feed.write(&bed.folder.path().join(format!("{name}.parquet")))
+            .unwrap();
+    }
+    let source = bed.folder.path().to_str().unwrap();
+    let sent = [
+        "--run-id",
+        "sent",
+        "--part-size",
+        "5MiB",
+        "--source-dir",
+        source,
+    ];
+    let back = [&RUN[..], &["--collection-pattern", "back_{N}"]].concat();
+    for (tool, arguments) in [
+        ("lob-upload", &sent[..]),
+        ("lob-upload", &["verify", "sent", "--full"]),
+        ("lob-export", &RUN),
+        ("lob-import", &back),
+    ] {
+        let mut command = bed.servers.tool(tool, arguments);
+        command
+            .env("AWS_ENDPOINT_URL", format!("https://{authority}"))
+            .env("LOB_CA_BUNDLE", bed.bundle())
+            .env(
+                "HTTPS_PROXY",
+                format!("http://user:opensesame@{}", proxy.address()),
+            );
+        Ended::from(command.output().await.unwrap()).with_status(0);
+    }
+    let database = &bed.servers.database;
+    let source = bed.servers.documents(database, "split_0_input").await;
+    assert_eq!(bed.servers.documents(database, "back_0").await, source);
+    let tunnel = format!("CONNECT {authority}");
+    assert!(proxy.seen().iter().all(|seen| *seen == tunnel));
 }
 
 #[tokio::test(flavor = "multi_thread")]

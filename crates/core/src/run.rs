@@ -173,7 +173,7 @@ impl OpenRun {
                 }
             }
             Err(error) => Err(match error.kind {
-                StoreErrorKind::Timeout | StoreErrorKind::Unreachable => {
+                StoreErrorKind::Timeout | StoreErrorKind::Unreachable | StoreErrorKind::Proxy => {
                     error.of_kind(StoreErrorKind::Unknown)
                 }
                 _ => error,

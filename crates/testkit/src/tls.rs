@@ -21,6 +21,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
+/// A name that no resolver knows, and every sound certificate holds: a proxy may know it.
+pub const UNRESOLVED: &str = "s3.nowhere.invalid";
+
 /// Who signs certificates, and is trusted by whoever is told to.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -72,7 +75,7 @@ impl Authority {
     pub fn sign(&self, flaw: Flaw) -> io::Result<Identity> {
         let names: &[&str] = match flaw {
             Flaw::OtherHost => &["other.example"],
-            Flaw::None | Flaw::Expired => &["127.0.0.1", "localhost"],
+            Flaw::None | Flaw::Expired => &["127.0.0.1", "localhost", UNRESOLVED],
         };
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;

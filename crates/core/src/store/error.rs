@@ -11,7 +11,7 @@ use aws_sdk_s3::operation::RequestId;
 
 use super::answer;
 use super::error_kind::StoreErrorKind;
-use super::proxies;
+use super::proxies::Via;
 use crate::trust::Disagreement;
 
 /// A failed S3 request, after all its attempts.
@@ -23,6 +23,8 @@ pub struct StoreError {
     object: String,
     detail: String,
     bucket_region: Option<String>,
+    /// The proxy that stood in the way, or may have answered.
+    via: Option<Box<Via>>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -40,6 +42,7 @@ impl StoreError {
             object: object.into(),
             detail: detail.into(),
             bucket_region: None,
+            via: None,
             source: None,
         }
     }
@@ -96,7 +99,12 @@ impl StoreError {
         {
             detail = format!("{detail} [request id {id}]");
         }
+        let via = proxy_of(&error, code.as_deref());
+        if let Some(via) = via.filter(|_| status.is_some()) {
+            detail = format!("{detail}, perhaps by {via}");
+        }
         let mut failed = Self::new(kind, operation, object, detail);
+        failed.via = via.cloned().map(Box::new);
         let home = error.raw_response();
         let home = home.and_then(|response| response.headers().get("x-amz-bucket-region"));
         failed.bucket_region = home.filter(|home| is_region(home)).map(str::to_owned);
@@ -104,7 +112,11 @@ impl StoreError {
             // Everything that the server said stands in `detail`.
             SdkError::ServiceError(_) => failed,
             error => match error.into_source() {
-                Ok(cause) => failed.caused_by(cause),
+                // It says of which kind its own cause is, and no more.
+                Ok(cause) => failed.caused_by(match cause.downcast::<ConnectorError>() {
+                    Ok(connector) => connector.into_source(),
+                    Err(cause) => cause,
+                }),
                 Err(_) => failed,
             },
         }
@@ -113,6 +125,9 @@ impl StoreError {
     /// What the person can do, as one sentence.
     pub fn hint(&self) -> Option<String> {
         use StoreErrorKind as K;
+        if let Some(via) = &self.via {
+            return Some(via.hint());
+        }
         let hint = match self.kind {
             K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
             K::AccessDenied => {
@@ -171,11 +186,7 @@ impl StoreError {
                 if let Some(disagreement) = self.disagreement() {
                     return Some(disagreement.hint().to_owned());
                 }
-                let server = "check that the server runs and that --endpoint-url names it";
-                return Some(match proxies::variables().as_slice() {
-                    [] => server.to_owned(),
-                    names => format!("{server}, and the proxy of {}", names.join(" and ")),
-                });
+                "check that the server runs and that --endpoint-url names it"
             }
             K::Proxy => {
                 "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, with user and \
@@ -220,7 +231,10 @@ impl fmt::Display for StoreError {
         match (self.kind, self.detail.as_str()) {
             (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
             (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
-            (StoreErrorKind::Proxy, "") => write!(f, ": no way through the proxy"),
+            (StoreErrorKind::Proxy, "") => match &self.via {
+                Some(via) => write!(f, ": no way through {via}"),
+                None => write!(f, ": no way through the proxy"),
+            },
             (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),
             (_, detail) => write!(f, ": {detail}"),
@@ -246,25 +260,37 @@ fn kind_of<E>(
 ) -> StoreErrorKind {
     use StoreErrorKind as K;
     let lacks_credentials = |failure: &ConnectorError| lacks_credentials(failure);
+    let is_blocked = |failure: &ConnectorError| Via::blamed(failure).is_some();
     match (error, status) {
         (SdkError::ServiceError(_), Some(status)) => answer::of(code, status).kind,
         (SdkError::TimeoutError(_), _) => K::Timeout,
-        (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => K::Timeout,
-        (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
         (SdkError::DispatchFailure(failure), _)
             if failure.as_connector_error().is_some_and(lacks_credentials) =>
         {
             K::Credentials
         }
         (SdkError::DispatchFailure(failure), _)
-            if failure.as_connector_error().is_some_and(proxies::failed) =>
+            if failure.as_connector_error().is_some_and(is_blocked) =>
         {
             K::Proxy
         }
+        (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => K::Timeout,
+        (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
         // Also a connection that broke before the whole reply: the request may have been done.
         (SdkError::DispatchFailure(_) | SdkError::ResponseError(_), _) => K::Unreachable,
         _ => K::Refused,
     }
+}
+
+/// The proxy that let nothing through, or one of plain http that answered in the place of the server:
+/// an answer of S3 has a code, or at least the id of its request.
+fn proxy_of<'a, E>(error: &'a SdkError<E, HttpResponse>, code: Option<&str>) -> Option<&'a Via> {
+    if let SdkError::DispatchFailure(failure) = error {
+        return failure.as_connector_error().and_then(|e| Via::blamed(e));
+    }
+    let response = error.raw_response()?;
+    let is_of_s3 = code.is_some() || response.headers().get("x-amz-request-id").is_some();
+    response.extension::<Via>().filter(|_| !is_of_s3)
 }
 
 /// Whether a text of a server can be a region: it becomes part of a host's name.

@@ -64,6 +64,7 @@ impl StoreErrorKind {
                 | Self::Throttled
                 | Self::Timeout
                 | Self::Unreachable
+                | Self::Proxy
                 | Self::ServerFailed
                 | Self::Refused
                 | Self::NoSuchUpload

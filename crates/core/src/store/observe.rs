@@ -18,6 +18,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::answer::{self, Again};
 use super::operation_error::error_code;
+use super::proxies::Via;
 use super::retry::{FailedAttempts, no_more_than};
 use crate::flow::Flow;
 use crate::metrics::Metrics;
@@ -133,11 +134,14 @@ impl Intercept for Observer {
         if status.is_none_or(|status| status >= 500) {
             let server = bag.load::<Server>().map(|server| server.0.as_str());
             let cause = connector.map(innermost);
+            let proxy = connector.and_then(|error| Via::blamed(error));
+            let proxy = proxy.map(tracing::field::display);
             tracing::warn!(
                 operation,
                 attempt,
                 error = class,
                 server,
+                proxy,
                 cause,
                 "s3 request failed"
             );

@@ -4,7 +4,9 @@
 //! What is near goes direct whatever they say: this machine, and the addresses at which a cloud
 //! gives a machine or a container its credentials, which no proxy may see.
 
+use std::error::Error;
 use std::net::IpAddr;
+use std::{fmt, iter};
 
 use aws_smithy_http_client::pool;
 use aws_smithy_runtime_api::client::http::{
@@ -13,6 +15,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use hyper_util::client::proxy::matcher::Matcher;
 
 use super::error::says;
 use crate::endpoint_url::is_loopback;
@@ -26,13 +29,6 @@ const VARIABLES: [[&str; 4]; 2] = [
 
 /// The variables of the hosts that are reached without one.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
-
-/// The variables that name a proxy, without their values: a password may be in one.
-pub(super) fn variables() -> Vec<&'static str> {
-    let mut named: Vec<_> = VARIABLES.iter().filter_map(|names| set(names)).collect();
-    named.dedup();
-    named.into_iter().map(|(name, _)| name).collect()
-}
 
 fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
     let value = |name: &&'static str| Some((*name, std::env::var(name).ok()?));
@@ -82,6 +78,62 @@ pub(super) fn wants_login(error: &ConnectorError) -> bool {
     says(error, "proxy authorization required")
 }
 
+/// The proxy of a request, and what names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Via {
+    /// Host and port.
+    proxy: String,
+    variable: &'static str,
+    /// Whether what goes through it is seen by the server alone.
+    is_tunnel: bool,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy {} of `{}`", self.proxy, self.variable)
+    }
+}
+
+impl Via {
+    /// The one that stood in the way, if `error` or a cause of it says so.
+    pub(super) fn blamed<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        let mut causes = iter::successors(Some(error), |error| (*error).source());
+        causes.find_map(|error| error.downcast_ref::<Blocked>().map(|blocked| &blocked.via))
+    }
+
+    /// What the person can do about it.
+    pub(super) fn hint(&self) -> String {
+        format!(
+            "check {self}, with user and password in its URL where it wants them; NO_PROXY lists \
+             hosts to reach directly"
+        )
+    }
+
+    /// `error`, said of the proxy where it is what failed. Plain http has no connection but that to
+    /// the proxy; in a tunnel only what fails before it stands is the proxy's.
+    fn blame(self, error: ConnectorError) -> ConnectorError {
+        if self.is_tunnel && !failed(&error) && !says(&error, "HTTP connect") {
+            return error;
+        }
+        let rebuild = match () {
+            () if error.is_timeout() => ConnectorError::timeout,
+            () if error.is_user() => ConnectorError::user,
+            () if error.is_io() => ConnectorError::io,
+            () => |source| ConnectorError::other(source, None),
+        };
+        let (via, source) = (self, error.into_source());
+        rebuild(Box::new(Blocked { via, source }))
+    }
+}
+
+/// A connection that failed at the proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("{via} lets nothing through")]
+struct Blocked {
+    via: Via,
+    source: Box<dyn Error + Send + Sync>,
+}
+
 /// A client that goes through the proxies, and one that does not.
 #[derive(Debug)]
 pub(super) struct Routes {
@@ -98,6 +150,7 @@ impl HttpClient for Routes {
         SharedHttpConnector::new(Connectors {
             direct: self.direct.http_connector(settings, components),
             proxied: self.proxied.http_connector(settings, components),
+            matcher: Matcher::from_env(),
         })
     }
 }
@@ -106,15 +159,40 @@ impl HttpClient for Routes {
 struct Connectors {
     direct: SharedHttpConnector,
     proxied: SharedHttpConnector,
+    matcher: Matcher,
+}
+
+impl Connectors {
+    /// The proxy of a request, chosen as the client behind `proxied` chooses it.
+    fn via(&self, url: &str) -> Option<Via> {
+        let url = url.parse().ok().filter(|_| !is_near(url))?;
+        let proxy = self.matcher.intercept(&url)?;
+        let is_tunnel = url.scheme_str() == Some("https");
+        let [of_https, of_http] = &VARIABLES;
+        let (variable, _) = set(if is_tunnel { of_https } else { of_http })?;
+        let port = proxy.uri().port_u16().unwrap_or(80);
+        let proxy = format!("{}:{port}", proxy.uri().host()?);
+        Some(Via {
+            proxy,
+            variable,
+            is_tunnel,
+        })
+    }
 }
 
 impl HttpConnector for Connectors {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if is_near(request.uri()) {
-            self.direct.call(request)
-        } else {
-            self.proxied.call(request)
-        }
+        let Some(via) = self.via(request.uri()) else {
+            return self.direct.call(request);
+        };
+        let answer = self.proxied.call(request);
+        HttpConnectorFuture::new(async move {
+            let mut answer = answer.await.map_err(|error| via.clone().blame(error))?;
+            if !via.is_tunnel {
+                answer.add_extension(via);
+            }
+            Ok(answer)
+        })
     }
 }
 

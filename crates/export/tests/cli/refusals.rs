@@ -42,7 +42,6 @@ async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
     ----- stdout -----
     ----- stderr -----
     error: HeadBucket of `s3://lob-test/` failed: no connection
-      Caused by: io error
       Caused by: tcp connect error
       Caused by: Connection refused (os error 111)
     hint: check that the server runs and that --endpoint-url names it

@@ -1,6 +1,8 @@
 //! Proxies of the environment: S3 is reached through them, and what stands in the way is named.
 
 use lob_testkit::http_proxy::HttpProxy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::bed::{Bed, Finished, finish};
@@ -77,6 +79,41 @@ async fn a_proxy_that_does_not_let_a_tunnel_through_is_named_after_a_few_attempt
         assert!(finished.stderr.contains(told), "{}", finished.stderr);
     }
     assert_eq!(proxy.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_no_use_is_named_and_the_server_is_not_blamed() {
+    let refused =
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\nConnection: close\r\n\r\n<p>no</p>";
+    for reply in [
+        None,
+        Some(""),
+        Some("SSH-2.0-OpenSSH_9.2\r\n"),
+        Some(refused),
+    ] {
+        for (scheme, variable) in [("http", "HTTP_PROXY"), ("https", "ALL_PROXY")] {
+            let bed = Bed::new().await;
+            bed.feeds();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let proxy = tokio::spawn(async move {
+                while let (Some(reply), Ok((mut client, _))) = (reply, listener.accept().await) {
+                    let _ = client.read(&mut [0; 4096]).await;
+                    let _ = client.write_all(reply.as_bytes()).await;
+                }
+            });
+            let url = format!("http://user:opensesame@{address}");
+            let finished = upload(&bed, scheme, &[(variable, &url)]).await.expect(1);
+            proxy.abort();
+            let stderr = &finished.stderr;
+            let named = format!("the proxy {address} of `{variable}`");
+            for told in [&named, &format!("hint: check {named}")] {
+                assert!(stderr.contains(told), "{scheme} {reply:?}: {stderr}");
+            }
+            assert!(!stderr.contains("check that the server"), "{stderr}");
+            assert_eq!(bed.operations(), []);
+        }
+    }
 }
 
 #[tokio::test]
