@@ -8,8 +8,9 @@
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::address::decoded;
 
 /// What is written in place of a secret.
 pub const MASK: &str = "***";
@@ -89,10 +90,15 @@ pub fn remember_password_of(text: &str) {
         .split_once("://")
         .and_then(|(_, rest)| rest.rsplit_once('@'));
     if let Some((_, password)) = userinfo.and_then(|(userinfo, _)| userinfo.split_once(':')) {
-        remember(password);
-        // Libraries tell what they made of it.
-        remember(&percent_decode_str(password).decode_utf8_lossy());
+        remember_encoded(password);
     }
+}
+
+/// Remembers a secret that is a piece of an address, as it is written and as libraries, which tell
+/// what they made of it, read it.
+pub fn remember_encoded(secret: &str) {
+    remember(secret);
+    remember(&decoded(secret));
 }
 
 /// Free text with every remembered secret replaced by `***`, as it is, percent-encoded or escaped as
@@ -154,7 +160,7 @@ fn without_encoded(text: &str, secret: &str) -> String {
 fn encoded_length(text: &[u8], secret: &[u8]) -> Option<usize> {
     let mut length = 0;
     for &byte in secret {
-        let (said, taken) = decoded(text.get(length..)?)?;
+        let (said, taken) = first_byte(text.get(length..)?)?;
         length += match said == byte {
             true => taken,
             // A percent sign or a backslash that stands for itself.
@@ -166,7 +172,7 @@ fn encoded_length(text: &[u8], secret: &[u8]) -> Option<usize> {
 }
 
 /// The first byte that `text` says, and in how many it says it.
-fn decoded(text: &[u8]) -> Option<(u8, usize)> {
+fn first_byte(text: &[u8]) -> Option<(u8, usize)> {
     let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
     let said = match *text {
         [b'%', a, b, ..] => hex(&[a, b]).map(|byte| (byte, 3)),

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use lob_core::address::bare;
-use lob_core::redact::{MASK, remember};
+use lob_core::redact::{MASK, remember_encoded};
 use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
 
 use crate::error::unreachable::THROUGH;
@@ -41,13 +41,6 @@ pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
     let (mut parsed, warnings) = parse(settings.uri()?.expose())?;
     for warning in warnings {
         tracing::warn!("{warning}");
-    }
-    if let Some(password) = parsed
-        .credential
-        .as_ref()
-        .and_then(|c| c.password.as_deref())
-    {
-        remember(password);
     }
     let mut hosts = host_list(&parsed.host_info);
     if let Some(proxy) = &parsed.socks5_proxy {
@@ -207,12 +200,17 @@ fn remember_secrets(parts: &Parts<'_>) {
     if let Some((user_info, _)) = parts.server.split_once('@')
         && let Some((_, password)) = user_info.split_once(':')
     {
-        remember(password);
+        remember_encoded(password);
     }
     let options = parts.options.split('&');
     for (name, value) in options.filter_map(|option| option.split_once('=')) {
         if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
-            remember(value);
+            remember_encoded(value);
+            // The driver quotes one property of a list.
+            let properties = value
+                .split(',')
+                .filter_map(|property| property.split_once(':'));
+            properties.for_each(|(_, value)| remember_encoded(value));
         }
     }
 }
@@ -223,10 +221,10 @@ fn remember_pieces(uri: &str) {
     if let Some((user_info, _)) = rest.rsplit_once('@')
         && let Some((_, password)) = user_info.split_once(':')
     {
-        remember(password);
+        remember_encoded(password);
         password
             .split(|c: char| c.is_whitespace() || "/?#[]@:%".contains(c))
-            .for_each(remember);
+            .for_each(remember_encoded);
     }
     let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
     remember_secrets(&Parts {
@@ -286,6 +284,15 @@ mod tests {
         let target = resolve(&settings).await.unwrap();
         assert_eq!(target.hosts, "localhost:1");
         assert_eq!(redact("got p@ss-decoded"), "got ***");
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_masked_in_every_form() {
+        let proxy = "proxyHost=p&proxyUsername=u&proxyPassword=sock%2Fs-9%2Bword";
+        parse(&format!("mongodb://localhost:1/?{proxy}")).unwrap();
+        for form in ["sock%2Fs-9%2Bword", "sock/s-9+word", "sock\\/s%2d9+word"] {
+            assert_eq!(redact(&format!("got {form}.")), "got ***.", "{form}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The body of an error is read to its first 64 KiB, and no further.
+//! The body of an answer is read to its first 64 KiB, and no further, unless it is a list or data.
 //!
-//! Code and message take a few hundred bytes. Whatever stands in the way of S3 can answer with any
-//! number of them, and the SDK keeps a body whole before it looks at it.
+//! Code and message of an error take a few hundred bytes, and an error may stand in the body of a
+//! success. Whatever stands in the way of S3 can answer with any number of bytes, and the SDK keeps
+//! a body whole before it looks at it; data alone is read as it comes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,15 +12,29 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-/// The most bytes of an error that are read.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// The most bytes of an answer that are read, be it an error or not.
+const MAX_BYTES: usize = 64 << 10;
+/// The same of a list. Its thousand keys have up to 3 KiB each, encoded.
+const MAX_LIST_BYTES: usize = 8 << 20;
 
-/// Cuts the bodies of all answers but successes.
+/// Cuts the bodies of all answers but data.
 #[derive(Debug)]
 pub(super) struct CutErrors;
+
+/// How many bytes of the body of an answer are read; all of them where there is no number.
+fn bound(operation: Option<&str>, is_success: bool) -> Option<usize> {
+    match operation {
+        Some("GetObject") if is_success => None,
+        Some("ListObjectsV2" | "ListParts" | "ListMultipartUploads") if is_success => {
+            Some(MAX_LIST_BYTES)
+        }
+        _ => Some(MAX_BYTES),
+    }
+}
 
 #[dyn_dispatch_hint]
 impl Intercept for CutErrors {
@@ -31,15 +46,13 @@ impl Intercept for CutErrors {
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let operation = bag.load::<Metadata>().map(Metadata::name);
         let response = context.response_mut();
-        if !response.status().is_success() {
+        if let Some(left) = bound(operation, response.status().is_success()) {
             let body = response.take_body();
-            *response.body_mut() = SdkBody::from_body_1_x(Cut {
-                body,
-                left: MAX_ERROR_BYTES,
-            });
+            *response.body_mut() = SdkBody::from_body_1_x(Cut { body, left });
         }
         Ok(())
     }
@@ -77,14 +90,77 @@ impl Body for Cut {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::config::retry::RetryConfig;
+    use aws_sdk_s3::config::{BehaviorVersion, Region};
     use aws_sdk_s3::primitives::ByteStream;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 
     use super::*;
+
+    /// A server whose every answer is a success that never ends; it counts what is read.
+    #[derive(Clone, Debug, Default)]
+    struct Endless(Arc<AtomicUsize>);
+
+    impl HttpConnector for Endless {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let body = SdkBody::from_body_1_x(self.clone());
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), body)))
+        }
+    }
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = <SdkBody as Body>::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let bytes = Bytes::from_static(&[b' '; 4096]);
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(bytes))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_success_that_may_hold_an_error_is_cut_as_an_error_is() {
+        let server = Endless::default();
+        let connector = SharedHttpConnector::new(server.clone());
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .retry_config(RetryConfig::disabled())
+            .interceptor(CutErrors);
+        let client = aws_sdk_s3::Client::from_conf(config.build());
+        let read = || server.0.swap(0, Ordering::Relaxed);
+
+        let complete = client.complete_multipart_upload().bucket("b").key("k");
+        complete.upload_id("u").send().await.unwrap_err();
+        assert_eq!(read(), MAX_BYTES);
+        let create = client.create_multipart_upload().bucket("b").key("k");
+        create.send().await.unwrap_err();
+        assert_eq!(read(), MAX_BYTES);
+        let list = client.list_objects_v2().bucket("b");
+        list.send().await.unwrap_err();
+        assert_eq!(read(), MAX_LIST_BYTES);
+        let get = client.get_object().bucket("b").key("k").send().await;
+        get.unwrap();
+        assert_eq!(read(), 0);
+    }
 
     #[tokio::test]
     async fn an_error_is_cut_at_64_kib_and_a_shorter_one_is_whole() {
         for (size, read) in [(0, 0), (300, 300), (65_536, 65_536), (200_000, 65_536)] {
-            let (body, left) = (SdkBody::from(vec![7; size]), MAX_ERROR_BYTES);
+            let (body, left) = (SdkBody::from(vec![7; size]), MAX_BYTES);
             let cut = ByteStream::new(SdkBody::from_body_1_x(Cut { body, left }));
             assert_eq!(cut.collect().await.unwrap().into_bytes(), vec![7; read]);
         }
