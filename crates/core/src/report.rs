@@ -162,15 +162,15 @@ mod tests {
             "exit_status": 2,
             "retry_helps": false,
         });
-        assert_eq!(json(&error), told);
+        assert_eq!(json(&error, &Origins::default()), told);
         let stopped = Failure::new(ExitStatus::Interrupted, "interrupted");
         let told = json!({
             "error": "interrupted", "hint": null, "exit_status": 130, "retry_helps": true,
         });
-        assert_eq!(json(&stopped.into()), told);
+        assert_eq!(json(&stopped.into(), &Origins::default()), told);
         let helps = |kind| {
             let error = StoreError::new(kind, "PutObject", "s3://b/k", "no").into();
-            json(&error)["retry_helps"].clone()
+            json(&error, &Origins::default())["retry_helps"].clone()
         };
         assert_eq!(helps(StoreErrorKind::Throttled), json!(true));
         // Somebody has to grant it.
