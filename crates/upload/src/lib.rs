@@ -58,7 +58,8 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
             (restoring.await, GOES_ON)
         }
         Some(Command::Latest(LatestArgs { print_uri })) => {
-            latest::latest(print_uri, settings, context).await
+            let finding = latest::latest(print_uri, settings, context);
+            (finding.await, NOTHING_WRITTEN)
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             let cleaning = cleanup::cleanup(run, yes, settings, context);
