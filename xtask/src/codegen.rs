@@ -1,5 +1,7 @@
-//! The references in `docs/reference`: each tool's command line as Markdown, made from clap so that
-//! they cannot differ from what the tool does.
+//! What is made of the code in `docs/reference`, so that it cannot differ from it: each tool's command
+//! line, from clap, and the map of the files.
+
+mod file_map;
 
 use anyhow::{Context as _, bail};
 use clap_markdown::{MarkdownOptions, help_markdown_command_custom};
@@ -20,9 +22,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
         reference::<lob_upload::Args>(),
         reference::<lob_export::Args>(),
         reference::<lob_import::Args>(),
+        ("files".to_owned(), file_map::render(&sh.current_dir())?),
     ];
-    for (tool, text) in references {
-        let path = format!("{FOLDER}/{tool}.md");
+    for (name, text) in references {
+        let path = format!("{FOLDER}/{name}.md");
         if sh.read_file(&path).is_ok_and(|there| there == text) {
             continue;
         }
