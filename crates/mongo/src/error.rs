@@ -5,6 +5,7 @@
 
 pub(crate) mod code;
 mod driver;
+mod failure;
 mod plain;
 pub(crate) mod unreachable;
 

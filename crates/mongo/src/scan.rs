@@ -14,12 +14,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use self::pull::Puller;
-use crate::cluster_time::ClusterTime;
 use crate::collection::Collection;
-use crate::command::documents;
+use crate::collection::IdRange;
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
-use crate::ranges::IdRange;
+use crate::server::ClusterTime;
+use crate::server::documents;
 
 /// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
 const REPLY: ByteSize = ByteSize::mib(4);

@@ -10,13 +10,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::sequence::Sequence;
 use super::{DocumentBatch, ScanOptions, ScanRange};
-use crate::cluster_time::ClusterTime;
 use crate::collection::Collection;
-use crate::command::{Command, documents};
+use crate::collection::IdRange;
+use crate::collection::expired;
 use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
-use crate::ranges::IdRange;
-use crate::snapshot::expired;
+use crate::server::ClusterTime;
+use crate::server::{Command, documents};
 
 /// What the queue counts in, since a semaphore counts in 32 bits.
 const QUEUE_UNIT: u64 = 1024;

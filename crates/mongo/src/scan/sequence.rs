@@ -9,11 +9,11 @@ use std::cmp::Ordering;
 use bson::RawDocument;
 
 use super::ScanRange;
+use crate::collection::IdRange;
 use crate::error::{Error, Result};
 use crate::fields::Value;
 use crate::id::{DocumentId, id_of};
 use crate::id_order::compare;
-use crate::ranges::IdRange;
 
 /// How far a scan of a range has come.
 #[derive(Debug)]

@@ -1,0 +1,102 @@
+//! How many restored documents a server would remove as soon as it has its old indexes again.
+//!
+//! An index by which documents expire does not ask whether they were just restored from a backup of
+//! last year: an hour later the collection is empty.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, rawdoc};
+
+use super::blueprint::Blueprint;
+use crate::error::Result;
+use crate::id::invalid;
+use crate::staging::Staging;
+
+impl Staging {
+    /// How many documents are old enough to expire within this time by an index of `blueprint`. The
+    /// server reads all documents for it, as it does to build the index.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn expiring_within(&self, blueprint: &Blueprint, time: Duration) -> Result<u64> {
+        let until = DateTime::now()
+            .timestamp_millis()
+            .saturating_add(millis(time));
+        let mut old = RawArrayBuf::new();
+        for index in &blueprint.expiring {
+            if let Some(query) = old_enough(index, until)? {
+                old.push(query);
+            }
+        }
+        if old.is_empty() {
+            return Ok(0);
+        }
+        self.collection.count_where(rawdoc! { "$or": old }).await
+    }
+}
+
+/// The documents that expire by `index` until then, in milliseconds of the epoch. A filter of the
+/// index is no part of it: what a manifest says is never a query.
+fn old_enough(index: &Document, until: i64) -> Result<Option<RawDocumentBuf>> {
+    let field = index
+        .get_document("key")
+        .ok()
+        .and_then(|key| key.keys().next());
+    // The server takes no index of such a name.
+    let Some(field) = field.filter(|field| !field.starts_with('$')) else {
+        return Ok(None);
+    };
+    let age = index.get("expireAfterSeconds").map_or(0, seconds);
+    let oldest = until.saturating_sub(age.saturating_mul(1000));
+    let mut query = RawDocumentBuf::new();
+    let field = bson::raw::CString::try_from(field.as_str()).map_err(invalid)?;
+    query.append(field, rawdoc! { "$lte": DateTime::from_millis(oldest) });
+    Ok(Some(query))
+}
+
+/// What is no number expires at once, or the server refuses it.
+fn seconds(value: &Bson) -> i64 {
+    match value {
+        Bson::Int32(seconds) => i64::from(*seconds),
+        Bson::Int64(seconds) => *seconds,
+        Bson::Double(seconds) => *seconds as i64,
+        _ => 0,
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn only_the_age_of_one_field_is_asked_for() {
+        let query = |index: Document| {
+            let query = old_enough(&index, 5_000_000).unwrap();
+            query.map(|query| Document::try_from(query).unwrap())
+        };
+        let old = |field: &str, millis: i64| {
+            Some(doc! { field: { "$lte": DateTime::from_millis(millis) } })
+        };
+        let filter = doc! { "$where": "sleep(1000)" };
+        let index = doc! { "key": { "a.b": 1 }, "expireAfterSeconds": 60 };
+        assert_eq!(query(index), old("a.b", 4_940_000));
+        let index = doc! {
+            "key": { "t": 1, "u": 1 }, "expireAfterSeconds": 1.5, "partialFilterExpression": filter,
+        };
+        assert_eq!(query(index), old("t", 4_999_000));
+        let index = doc! { "key": { "t": 1 }, "expireAfterSeconds": i64::MAX };
+        assert_eq!(query(index), old("t", 5_000_000 - i64::MAX));
+        let index = doc! { "key": { "t": 1 }, "expireAfterSeconds": f64::NAN };
+        assert_eq!(query(index), old("t", 5_000_000));
+        assert_eq!(
+            query(doc! { "key": { "$where": 1 }, "expireAfterSeconds": 1 }),
+            None
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! One collection, known by its UUID as well as its name.
+//!
+//! A name can be dropped and used again at any moment; the UUID is what tells that a scan, an
+//! insert, a drop or a swap still means the same collection.
+
+use bson::{Bson, Document, RawDocumentBuf, rawdoc};
+use lob_core::byte_size::ByteSize;
+use uuid::Uuid;
+
+use super::collect::ONE_ID;
+use crate::error::{Error, Result, code};
+use crate::id::invalid;
+use crate::scan::{Scan, ScanOptions, ScanRange};
+use crate::server::Database;
+use crate::server::{Command, documents};
+
+/// Longest name of a collection with that of its database, from MongoDB 4.4 on.
+pub const MAX_NAMESPACE_BYTES: usize = 255;
+
+/// An ordinary collection as it was found by name.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub(crate) database: Database,
+    name: String,
+    uuid: Option<Uuid>,
+    collated: bool,
+    clustered: bool,
+}
+
+impl Collection {
+    /// The name, without the database's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Database and collection.
+    pub fn namespace(&self) -> String {
+        self.database.namespace(&self.name)
+    }
+
+    /// The UUID, where the server gives collections one.
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.uuid
+    }
+
+    /// True if strings of this collection are ordered by a collation, so that the order of its
+    /// `_id` values is not that of their bytes, and a scan that is interrupted cannot be resumed.
+    pub fn is_collated(&self) -> bool {
+        self.collated
+    }
+
+    /// True if `_id`s are read from their index alone, without the documents: a clustered collection
+    /// has no such index, and one with a collation does not hold its strings.
+    pub(crate) fn has_ids_in_index(&self) -> bool {
+        !self.collated && !self.clustered
+    }
+
+    /// How many documents there are by the server's own books: good for progress, wrong after a
+    /// crash.
+    ///
+    /// # Errors
+    /// What [`Database::collection`] says, or that the user may not read it.
+    pub async fn estimated_count(&self) -> Result<u64> {
+        let (command, body) = self.count(rawdoc! { "count": self.name.as_str() });
+        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
+        let counting = || database.run(&command, body.clone());
+        database.server.retry(counting).await.and_then(counted)
+    }
+
+    /// How many documents there are, counted by walking the `_id` index. It takes as long as it
+    /// takes: to give up would count them all again.
+    ///
+    /// # Errors
+    /// See [`Collection::estimated_count`].
+    pub async fn exact_count(&self) -> Result<u64> {
+        let exact = rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" };
+        self.count_to_its_end(exact).await
+    }
+
+    /// How many documents `query` selects. It takes as long as it takes.
+    pub(crate) async fn count_where(&self, query: RawDocumentBuf) -> Result<u64> {
+        self.count_to_its_end(rawdoc! { "count": self.name.as_str(), "query": query })
+            .await
+    }
+
+    async fn count_to_its_end(&self, body: RawDocumentBuf) -> Result<u64> {
+        let (command, body) = self.count(body);
+        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
+        let counting = || database.run_to_its_end(&command, body.clone());
+        database.server.retry(counting).await.and_then(counted)
+    }
+
+    fn count(&self, mut body: RawDocumentBuf) -> (Command, RawDocumentBuf) {
+        self.database.server.read_concern.pin(&mut body);
+        (Command::new("count", self.namespace()), body)
+    }
+
+    /// True if the primary has no document under this name, whatever collection has it by now.
+    /// Takes one step, however many documents there are.
+    pub(crate) async fn is_empty(&self) -> Result<bool> {
+        let mut collection = self.clone();
+        collection.database = self.database.on_primary();
+        let body = rawdoc! {
+            "find": self.name(),
+            "projection": { "_id": 1 },
+            "limit": 1,
+            "singleBatch": true,
+        };
+        let command = Command::new("find", self.namespace());
+        let looking = || collection.collect_once(&command, body.clone(), 1, ONE_ID);
+        let found = self.database.server.retry(looking).await?;
+        Ok(found.is_empty())
+    }
+
+    /// Starts to read all of it back, from the primary, whatever the connection string says. `queue`
+    /// is how many bytes of documents may wait.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn read_back(&self, queue: ByteSize) -> Result<Scan> {
+        let mut collection = self.clone();
+        collection.database = self.database.on_primary();
+        let size = collection.size().await?;
+        let options = ScanOptions {
+            at: None,
+            queue,
+            mean_document_size: size.mean_document_size(),
+        };
+        Ok(collection.scan(ScanRange::default(), options))
+    }
+
+    /// Fails if the name stands for another collection now, or for none.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`].
+    pub async fn check_identity(&self) -> Result<()> {
+        match self.database.collection(&self.name).await? {
+            Some(now) if now.uuid == self.uuid => Ok(()),
+            _ => Err(Error::Replaced {
+                namespace: self.namespace(),
+            }),
+        }
+    }
+
+    /// True if the collection of this name is this one; its own name may be another by now.
+    pub(crate) async fn has_name(&self, name: &str) -> Result<bool> {
+        let found = self.database.collection(name).await?;
+        Ok(found.is_some_and(|found| found.uuid.is_some() && found.uuid == self.uuid))
+    }
+
+    /// Drops exactly this collection; if it is gone already, or its name stands for another, that
+    /// is success as well.
+    ///
+    /// # Errors
+    /// A server that does not answer, or does not allow it.
+    pub(crate) async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
+        // A server that takes no UUID would drop whatever has the name.
+        let can_be_named = self.uuid.is_none() || self.database.server.takes_collection_uuid;
+        if !can_be_named && !self.has_name(&self.name).await? {
+            return Ok(());
+        }
+        let mut body = rawdoc! { "drop": self.name.as_str() };
+        self.database.pin(&mut body, self.uuid);
+        body.append(bson::raw::cstr!("writeConcern"), write_concern.clone());
+        let command = Command::new("drop", self.namespace());
+        let once = async || {
+            let reply = self.database.run(&command, body.clone()).await?;
+            command.check_write_concern(&reply)
+        };
+        match self.database.server.retry(once).await {
+            Ok(()) => Ok(()),
+            Err(e) if matches!(e.code(), Some(code::NAMESPACE_NOT_FOUND)) => Ok(()),
+            Err(e) if matches!(e.code(), Some(code::COLLECTION_UUID_MISMATCH)) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// One entry of `listCollections`.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    kind: String,
+    pub(crate) uuid: Option<Uuid>,
+    pub(crate) options: Document,
+}
+
+impl Listed {
+    fn read(entry: &Document) -> Option<Self> {
+        let info = entry.get_document("info").ok();
+        let uuid = match info.and_then(|info| info.get("uuid")) {
+            Some(Bson::Binary(binary)) => Uuid::from_slice(&binary.bytes).ok(),
+            _ => None,
+        };
+        let options = entry.get_document("options").cloned();
+        Some(Self {
+            name: entry.get_str("name").ok()?.to_owned(),
+            kind: entry.get_str("type").unwrap_or("collection").to_owned(),
+            uuid,
+            options: options.unwrap_or_default(),
+        })
+    }
+
+    /// The collection, if it is one that keeps documents as they were inserted.
+    pub(crate) fn into_collection(self, database: &Database) -> Result<Collection> {
+        let namespace = database.namespace(&self.name);
+        match self.kind.as_str() {
+            "view" => Err(Error::View { namespace }),
+            "timeseries" => Err(Error::TimeSeries { namespace }),
+            _ => Ok(Collection {
+                database: database.clone(),
+                name: self.name,
+                uuid: self.uuid,
+                collated: self.options.contains_key("collation"),
+                clustered: self.options.contains_key("clusteredIndex"),
+            }),
+        }
+    }
+}
+
+impl Database {
+    /// The collections that `filter` selects, with what is known about each.
+    pub(crate) async fn list_collections(&self, filter: RawDocumentBuf) -> Result<Vec<Listed>> {
+        let body = rawdoc! { "listCollections": 1, "filter": filter, "nameOnly": false };
+        let command = Command::new("listCollections", self.name().to_owned());
+        self.server
+            .retry(|| self.list_once(&command, body.clone()))
+            .await
+    }
+
+    async fn list_once(&self, command: &Command, body: RawDocumentBuf) -> Result<Vec<Listed>> {
+        let mut cursor = self.list(command, body).await?;
+        let mut listed = Vec::new();
+        while let Some(reply) = self.next_reply(command, &mut cursor).await? {
+            for entry in documents(&reply)? {
+                let entry = Document::try_from(entry?).map_err(invalid)?;
+                let entry = Listed::read(&entry);
+                listed.push(entry.ok_or_else(|| command.invalid_reply("a name is missing"))?);
+            }
+        }
+        Ok(listed)
+    }
+}
+
+fn counted(command: &Command, reply: &Document) -> Result<u64> {
+    number(reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
+}
+
+/// A count in a reply, whichever numeric type the server chose.
+pub(crate) fn number(reply: &Document, field: &str) -> Option<u64> {
+    match reply.get(field)? {
+        Bson::Int32(n) => u64::try_from(*n).ok(),
+        Bson::Int64(n) => u64::try_from(*n).ok(),
+        Bson::Double(n) if *n >= 0.0 && n.fract() == 0.0 && *n < 9.0e15 => Some(*n as u64),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! Some documents of a collection, by which its columns are planned and its scan is sized.
+
+use std::cmp::Ordering;
+
+use bson::{RawDocumentBuf, rawdoc};
+use futures::StreamExt as _;
+use lob_core::byte_size::ByteSize;
+
+use super::identity::Collection;
+use super::outline::{Choice, Outline};
+use crate::error::Result;
+use crate::id::{DocumentId, id_of, one_of};
+use crate::id_order::compare;
+
+/// Even documents at most: on a large collection each costs the server a step into the index.
+pub(crate) const MOST_EVEN: u32 = 100_000;
+/// As many are read to learn how large documents are.
+const FEW: u32 = 16;
+/// Bytes of documents in one reply, about, as the first few have it.
+const REPLY: ByteSize = ByteSize::mib(1);
+/// Documents in one reply at most.
+const MOST_IN_REPLY: u64 = 256;
+/// Such questions that are under way at once.
+const AT_ONCE: usize = 4;
+
+/// How many documents to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleSize {
+    /// From the start of the collection.
+    pub first: u32,
+    /// From all over it; never more than 100,000.
+    pub even: u32,
+    /// No more of each kind once they have this size together.
+    pub limit: ByteSize,
+}
+
+/// Documents of a collection, each kind in `_id` order. The even ones may repeat the first.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The first documents.
+    pub first: Vec<RawDocumentBuf>,
+    /// Documents at even distances.
+    pub even: Vec<RawDocumentBuf>,
+    /// How the even ones were chosen.
+    pub choice: Choice,
+}
+
+impl Sample {
+    /// The first documents, then the even ones.
+    pub fn documents(&self) -> impl Iterator<Item = &RawDocumentBuf> {
+        self.first.iter().chain(&self.even)
+    }
+
+    /// The mean size of the documents, zero if there are none.
+    pub fn mean_document_size(&self) -> ByteSize {
+        let count = self.documents().count() as u64;
+        ByteSize::b(total(self.documents()) / count.max(1))
+    }
+}
+
+fn total<'a>(documents: impl IntoIterator<Item = &'a RawDocumentBuf>) -> u64 {
+    let sizes = documents.into_iter().map(|d| d.as_bytes().len() as u64);
+    sizes.sum()
+}
+
+impl Collection {
+    /// Reads the first documents and some all over the collection, where its outline says. The same
+    /// collection has the same sample, unless its outline was chosen at random.
+    ///
+    /// # Errors
+    /// A server that does not answer, or a collection that was replaced.
+    pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
+        let first = self.first(size).await?;
+        let ids = outline.evenly(size.even.min(MOST_EVEN).into());
+        let even = self.even(&ids, in_reply(&first), size.limit);
+        let even = self.unless_refused(even.await, "only its first documents are looked at")?;
+        let even = even.unwrap_or_default();
+        let choice = match even.is_empty() {
+            true => Choice::None,
+            false => outline.choice,
+        };
+        Ok(Sample {
+            first,
+            even,
+            choice,
+        })
+    }
+
+    async fn first(&self, size: SampleSize) -> Result<Vec<RawDocumentBuf>> {
+        if size.first == 0 {
+            return Ok(Vec::new());
+        }
+        let read = async |count: u32, in_reply: u32| {
+            let body = rawdoc! {
+                "find": self.name(),
+                "filter": {},
+                "sort": { "_id": 1 },
+                "limit": i64::from(count),
+                "batchSize": i64::from(in_reply),
+            };
+            self.collect("find", body, in_reply, size.limit).await
+        };
+        let few = read(size.first.min(FEW), FEW).await?;
+        if size.first <= FEW || few.len() < FEW as usize {
+            return Ok(few);
+        }
+        read(size.first, in_reply(&few)).await
+    }
+
+    /// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
+    /// the limit is spread evenly as well.
+    async fn even(
+        &self,
+        ids: &[DocumentId],
+        in_reply: u32,
+        limit: ByteSize,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let order = coarse_to_fine(ids.len());
+        let questions = order.chunks(in_reply as usize).map(|places| {
+            let wanted = places.iter().map(|place| ids[*place].value());
+            Ok(rawdoc! {
+                "find": self.name(),
+                "filter": { "_id": one_of(&wanted.collect::<Result<Vec<_>>>()?)? },
+                "batchSize": i64::from(in_reply),
+            })
+        });
+        let questions = questions.collect::<Result<Vec<_>>>()?;
+        let replies = questions
+            .into_iter()
+            .map(|body| self.collect("find", body, in_reply, limit));
+        let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
+        let mut documents = Vec::new();
+        while total(&documents) < limit.as_u64()
+            && let Some(reply) = replies.next().await
+        {
+            documents.extend(reply?);
+        }
+        documents.sort_by(by_id);
+        Ok(documents)
+    }
+}
+
+/// How many documents to ask for at once, by the size of these.
+fn in_reply(documents: &[RawDocumentBuf]) -> u32 {
+    let mean = total(documents) / documents.len().max(1) as u64;
+    (REPLY.as_u64() / mean.max(1)).clamp(1, MOST_IN_REPLY) as u32
+}
+
+fn by_id(a: &RawDocumentBuf, b: &RawDocumentBuf) -> Ordering {
+    let order = id_of(a).and_then(|a| Ok(compare(a, id_of(b)?)));
+    order.ok().flatten().unwrap_or(Ordering::Equal)
+}
+
+/// The numbers below `count`, in such an order that those up to any point lie evenly among all.
+fn coarse_to_fine(count: usize) -> Vec<usize> {
+    let bits = count.next_power_of_two().trailing_zeros();
+    let all = 0..1_usize << bits;
+    let reversed = all.map(|i| i.reverse_bits().unbounded_shr(usize::BITS - bits));
+    reversed.filter(|i| *i < count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_part_of_an_order_from_coarse_to_fine_is_spread_evenly() {
+        assert_eq!(coarse_to_fine(8), [0, 4, 2, 6, 1, 5, 3, 7]);
+        for count in [0, 1, 2, 3, 100, 1000] {
+            let order = coarse_to_fine(count);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..count));
+            for part in 1..=count {
+                let mut read = order[..part].to_vec();
+                read.sort_unstable();
+                let gap = read.windows(2).map(|two| two[1] - two[0]).max();
+                assert!(
+                    gap.unwrap_or(0) <= 4 * count / part + 1,
+                    "{part} of {count}"
+                );
+            }
+        }
+    }
+}

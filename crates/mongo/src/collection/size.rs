@@ -1,0 +1,68 @@
+//! How large a collection is by the server's own books: for planning and progress, never as a proof.
+
+use bson::{Document, rawdoc};
+use lob_core::byte_size::ByteSize;
+
+use super::identity::{Collection, number};
+use crate::error::Result;
+use crate::server::Command;
+
+/// What the server believes of a collection. It is wrong after a crash, and while others write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CollectionSize {
+    /// How many documents there are.
+    pub documents: u64,
+    /// What they take together as BSON, uncompressed.
+    pub bytes: ByteSize,
+    /// What they take on the disk with their indexes, where the server tells it.
+    pub stored: Option<ByteSize>,
+    /// True if the documents lie on several servers by some key.
+    pub is_sharded: bool,
+}
+
+impl CollectionSize {
+    /// The mean size of the documents, zero if there are none.
+    pub fn mean_document_size(self) -> ByteSize {
+        ByteSize::b(self.bytes.as_u64() / self.documents.max(1))
+    }
+}
+
+impl Collection {
+    /// True if the documents lie on several servers by some key. Only a mongos is asked.
+    ///
+    /// # Errors
+    /// As [`Collection::size`].
+    pub async fn is_sharded(&self) -> Result<bool> {
+        Ok(self.database.server.is_mongos && self.size().await?.is_sharded)
+    }
+
+    /// Asks for the size of the collection; one that does not exist has none.
+    ///
+    /// # Errors
+    /// A server that does not answer, or does not tell.
+    pub async fn size(&self) -> Result<CollectionSize> {
+        let command = Command::new("collStats", self.namespace());
+        let body = rawdoc! { "collStats": self.name() };
+        let server = &self.database.server;
+        let reply = server
+            .retry(|| self.database.run(&command, body.clone()))
+            .await?;
+        let number = |field| {
+            number(&reply, field).ok_or_else(|| command.invalid_reply("a size is not a number"))
+        };
+        Ok(CollectionSize {
+            documents: number("count")?,
+            bytes: ByteSize::b(number("size")?),
+            stored: stored(&reply),
+            is_sharded: reply.get_bool("sharded").unwrap_or(false),
+        })
+    }
+}
+
+fn stored(reply: &Document) -> Option<ByteSize> {
+    let (documents, indexes) = (
+        number(reply, "storageSize")?,
+        number(reply, "totalIndexSize")?,
+    );
+    documents.checked_add(indexes).map(ByteSize::b)
+}

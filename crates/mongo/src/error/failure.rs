@@ -1,0 +1,346 @@
+//! What each error means for the person who called a tool: an exit status and a hint.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use lob_core::failure::{ExitStatus, Failure};
+
+use super::Error;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(error.exit_status(), error.to_string());
+        let failure = if error.is_lasting() {
+            failure.lasting()
+        } else {
+            failure
+        };
+        let failure = failure.about(error.settings());
+        let failure = match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        };
+        if error.source().is_some() {
+            failure.caused_by(CausesOf(error))
+        } else {
+            failure
+        }
+    }
+}
+
+impl Error {
+    /// The settings whose values are refused.
+    fn settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::InvalidUri { .. }
+            | Self::UnescapedUri { .. }
+            | Self::UnusableReadConcern
+            | Self::TwoUris => &["mongodb_uri", "mongodb_uri_file"],
+            Self::UriFile { .. } => &["mongodb_uri_file"],
+            Self::InvalidBatchLimits { .. } => &["insert_batch_size", "insert_batch_documents"],
+            _ => &[],
+        }
+    }
+
+    /// The exit status of a tool that fails with this error.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::InvalidUri { .. }
+            | Self::UriFile { .. }
+            | Self::TwoUris
+            | Self::UnescapedUri { .. }
+            | Self::Certificates { .. }
+            | Self::UnusableReadConcern
+            | Self::InvalidBatchLimits { .. } => ExitStatus::Usage,
+            Self::DifferentDocument { .. } | Self::OutOfOrder { .. } | Self::OutOfRange { .. } => {
+                ExitStatus::Integrity
+            }
+            Self::OutcomeUnknown { .. } => ExitStatus::Unknown,
+            _ => ExitStatus::Failed,
+        }
+    }
+
+    /// Whether the same command would fail again, since the cause is in the documents, in the
+    /// definition of the collection or in the command.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::IdNotFirst
+            | Self::InvalidDocument { .. }
+            | Self::DocumentTooLarge { .. }
+            | Self::ZeroTimestamp { .. }
+            | Self::EqualIds { .. }
+            | Self::InvalidDefinition { .. }
+            | Self::TargetExists { .. } => true,
+            Self::DocumentsRefused { source, .. } | Self::IndexRefused { source, .. } => {
+                source.is_lasting()
+            }
+            _ => false,
+        }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::UriFile { .. } => "--mongodb-uri-file or LOB_MONGODB_URI_FILE names a file that \
+                holds the connection string and nothing else"
+                .into(),
+            Self::TwoUris => {
+                "leave out MONGODB_URI and --mongodb-uri, or --mongodb-uri-file".into()
+            }
+            Self::InvalidUri { .. } => "mend what is named in MONGODB_URI, --mongodb-uri or \
+                the file of --mongodb-uri-file, or leave it out; the form is mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&OPTION=VALUE"
+                .into(),
+            Self::UnescapedUri { .. } => "percent-encode `/ ? # [ ] @ : %` in the user name and \
+                the password of MONGODB_URI or --mongodb-uri: %2F %3F %23 %5B %5D %40 %3A %25"
+                .into(),
+            Self::UnusableReadConcern => "take readConcernLevel out of MONGODB_URI or \
+                --mongodb-uri, or set it to `local` or `majority`"
+                .into(),
+            Self::NotPrimary { .. } => {
+                "take directConnection out of MONGODB_URI or --mongodb-uri: \
+                with readPreference=secondary a secondary is read all the same, as of a time that \
+                the primary tells"
+                    .into()
+            }
+            Self::Certificates { source, .. } => source.hint().into(),
+            Self::Unreachable { hosts, source } => source
+                .unreachable_hint(hosts)
+                .unwrap_or(
+                    "check that the server runs and that MONGODB_URI or --mongodb-uri names it; \
+                     --mongodb-server-selection-timeout says how long to wait",
+                )
+                .into(),
+            Self::ConnectionLost { source, .. } | Self::Driver { source, .. } => {
+                return source.machine_hint().map(Into::into);
+            }
+            Self::Authentication { .. } => "check user name, password and `authSource` in \
+                MONGODB_URI or --mongodb-uri"
+                .into(),
+            Self::Unauthorized {
+                command: "insert", ..
+            } => "grant the user the role `readWrite` there, and the action \
+                `bypassDocumentValidation` where the exported collection had a validator"
+                .into(),
+            Self::Unauthorized { command, .. } => {
+                let action = privilege(command);
+                let role = if READS.contains(command) {
+                    "read"
+                } else {
+                    "readWrite"
+                };
+                format!("grant the user the action `{action}` there, or the role `{role}`")
+            }
+            Self::TimedOut {
+                command: "find" | "aggregate",
+                ..
+            } => "--mongodb-operation-timeout says how long to wait for a reply; a secondary that \
+                lags behind the primary replies when it has come to the time of the plan"
+                .into(),
+            Self::TimedOut { .. } => {
+                "--mongodb-operation-timeout says how long to wait for a reply".into()
+            }
+            Self::NoSplits { .. } => "check --database and --collection-pattern".into(),
+            Self::NoSuchSplits { existing, .. } => format!("there are: {}", existing.join(", ")),
+            Self::View { .. } | Self::TimeSeries { .. } => {
+                "choose other splits with --split, or copy it into an ordinary collection".into()
+            }
+            Self::EqualIds { .. } => {
+                "give each of them an `_id` of its own, or choose other splits with --split".into()
+            }
+            Self::Sharded { .. } => "choose another --database or --collection-pattern, and \
+                distribute from there what was imported"
+                .into(),
+            Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
+            Self::TooFewRanges { possible, .. } => format!(
+                "ask for {possible} with --ranges, leave --ranges out, or choose other splits with \
+                 --split"
+            ),
+            Self::NoSnapshots { .. } => "leave out --snapshot, or read from a replica set of \
+                MongoDB 5.0 or newer"
+                .into(),
+            Self::SnapshotGone { .. } => "this run cannot be resumed: raise \
+                `minSnapshotHistoryWindowInSeconds` on the server above the time that an export \
+                takes, then begin a new run"
+                .into(),
+            Self::WriteConcern { .. } => "check the members of the replica set, or choose another \
+                --write-concern or a longer --write-concern-timeout"
+                .into(),
+            Self::InvalidDefinition { .. } => {
+                "use the version that wrote the run, or leave the indexes out with --no-indexes"
+                    .into()
+            }
+            Self::IndexRefused { .. } => {
+                "mend it where the run comes from, or leave the indexes out with --no-indexes"
+                    .into()
+            }
+            Self::TargetExists { .. } => {
+                "leave out --no-replace to replace it, or choose another --database or \
+                 --collection-pattern"
+                    .into()
+            }
+            Self::SwapLost { .. } => "someone else renamed or dropped a collection meanwhile: see \
+                what is there, then run it again"
+                .into(),
+            Self::OutcomeUnknown { .. } => {
+                "when the server answers again, run the same command".into()
+            }
+            Self::InvalidBatchLimits { .. } => {
+                "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
+                    .into()
+            }
+            Self::Refused { source, .. } | Self::DocumentsRefused { source, .. } => {
+                return source.hint().map(Into::into);
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The commands that the role `read` permits.
+const READS: [&str; 8] = [
+    "find",
+    "getMore",
+    "aggregate",
+    "count",
+    "collStats",
+    "dbStats",
+    "listCollections",
+    "listIndexes",
+];
+
+/// The privilege action that MongoDB asks for `command`.
+fn privilege(command: &str) -> &str {
+    match command {
+        "getMore" | "aggregate" | "count" => "find",
+        "create" => "createCollection",
+        "createIndexes" => "createIndex",
+        "delete" => "remove",
+        "drop" => "dropCollection",
+        "renameCollection" => "renameCollectionSameDB",
+        other => other,
+    }
+}
+
+/// The chain of causes of an error without the error itself, whose text is the failure's message.
+#[derive(Debug)]
+struct CausesOf(Error);
+
+impl fmt::Display for CausesOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .source()
+            .map_or(Ok(()), |cause| fmt::Display::fmt(cause, f))
+    }
+}
+
+impl StdError for CausesOf {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source().and_then(StdError::source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Cause, Refusal};
+
+    #[test]
+    fn a_server_that_runs_and_cannot_be_used_is_told_from_one_that_does_not_run() {
+        for (cause, told) in [
+            ("invalid peer certificate: UnknownIssuer", "--ca-bundle"),
+            ("tls handshake eof", "does not speak TLS"),
+            (
+                "none of the hosts is a member of the replica set `wrong`",
+                "rs.status()",
+            ),
+            (
+                "replicaSet name \"wrong\" does not match actual name \"rs0\"",
+                "rs.status()",
+            ),
+            (
+                "an invalid reply to a database operation: Invalid wire \
+                 protocol opcode: 1684095520",
+                "no MongoDB server",
+            ),
+            ("h:1: connecting to a proxy host: no", "proxyHost"),
+            ("I/O error: unexpected end of file", "tls=true"),
+            ("Connection reset by peer (os error 104)", "tls=true"),
+            ("Too many open files (os error 24)", "ulimit -n"),
+            ("h:1 has not answered", "check that the server runs"),
+            (
+                "Connection refused (os error 111)",
+                "check that the server runs",
+            ),
+        ] {
+            let (hosts, source) = ("h".into(), Cause::new(cause));
+            let hint = Error::Unreachable { hosts, source }.hint().unwrap();
+            assert!(hint.contains(told), "{cause}: {hint}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_may_open_no_more_files_says_so_of_a_connection() {
+        let lost = Error::ConnectionLost {
+            command: "hello",
+            namespace: "admin".into(),
+            hosts: "h".into(),
+            source: Cause::new("I/O error: Too many open files (os error 24)"),
+        };
+        assert!(lost.hint().unwrap().contains("ulimit -n"));
+    }
+
+    #[test]
+    fn percent_encoding_is_spoken_of_only_where_it_lacks() {
+        let reason = "an `@`".into();
+        let hint = |error: Error| error.hint().unwrap();
+        assert!(!hint(Error::InvalidUri { reason }).contains("encode"));
+        let reason = "an `@`";
+        assert!(hint(Error::UnescapedUri { reason }).contains("percent-encode"));
+    }
+
+    #[test]
+    fn whoever_lacks_a_right_to_read_is_not_told_to_ask_for_one_to_write() {
+        let hint = |command| {
+            let namespace = "raw.a".into();
+            Error::Unauthorized { command, namespace }.hint().unwrap()
+        };
+        assert!(hint("listIndexes").ends_with("the role `read`"));
+        assert!(hint("createIndexes").ends_with("the role `readWrite`"));
+    }
+
+    #[test]
+    fn a_failure_tells_message_cause_and_hint_once_each() {
+        let failure = Failure::from(Error::WriteConcern {
+            command: "insert",
+            namespace: "raw.a".into(),
+            source: Refusal {
+                code: 64,
+                name: "WriteConcernTimeout".into(),
+                message: "late".into(),
+                may_be_repeated: false,
+            },
+        });
+        assert_eq!(failure.status, ExitStatus::Failed);
+        assert!(failure.hint.as_deref().unwrap().contains("--write-concern"));
+        let cause = failure.source().unwrap();
+        assert_eq!(cause.to_string(), "late (code 64, WriteConcernTimeout)");
+        assert!(cause.source().is_none());
+    }
+
+    #[test]
+    fn an_unknown_outcome_keeps_its_status_and_its_whole_chain() {
+        let lost = Error::TimedOut {
+            command: "insert",
+            namespace: "raw.a".into(),
+            timeout: std::time::Duration::from_secs(3),
+        };
+        let failure = Failure::from(Error::OutcomeUnknown {
+            command: "insert",
+            namespace: "raw.a".into(),
+            source: Box::new(lost),
+        });
+        assert_eq!(failure.status, ExitStatus::Unknown);
+        let cause = failure.source().unwrap().to_string();
+        assert_eq!(cause, "`insert` on `raw.a` got no reply within 3s");
+    }
+}

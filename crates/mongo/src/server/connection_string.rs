@@ -1,0 +1,363 @@
+//! Reads the connection string without ever letting a part of its password out.
+//!
+//! The driver's parser (3.9.1) quotes the password in an error when it holds an unescaped `?`, and
+//! panics with its tail in the message when a `%` stands before a wide character. So the user name
+//! and password are checked here first, and the driver sees only those that it parses well. What
+//! could be secret is remembered for redaction before anything else is done with it.
+
+use std::time::Duration;
+
+use lob_core::address::bare;
+use lob_core::redact::{MASK, remember_encoded};
+use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
+
+use super::read_concern::Durability;
+use super::settings::MongoSettings;
+use super::uri_options::{is_known, sift};
+use crate::error::unreachable::THROUGH;
+use crate::error::{Cause, Error, Result};
+
+/// Where a SOCKS5 proxy listens unless it is said otherwise.
+const SOCKS5_PORT: u16 = 1080;
+
+/// Options of a connection string whose value is secret.
+const SECRET_OPTIONS: [&str; 3] = [
+    "authmechanismproperties",
+    "tlscertificatekeyfilepassword",
+    "proxypassword",
+];
+
+/// A connection string that was checked, and the hosts that it names, for messages.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) options: ClientOptions,
+    /// What its `readConcernLevel` asks for.
+    pub(crate) durability: Option<Durability>,
+    pub(crate) hosts: String,
+}
+
+/// Checks and parses the connection string; a `mongodb+srv` name is looked up.
+pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
+    let (mut parsed, warnings) = parse(settings.uri()?.expose())?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut hosts = host_list(&parsed.host_info);
+    if let Some(proxy) = &parsed.socks5_proxy {
+        let port = proxy.port.unwrap_or(SOCKS5_PORT);
+        hosts += &format!("{THROUGH}{}:{port}", proxy.host);
+    }
+    if let Some(Tls::Enabled(tls)) = &parsed.tls
+        && tls.allow_invalid_certificates == Some(true)
+    {
+        tracing::warn!(%hosts, "the certificate of the MongoDB server is not checked");
+    }
+    let level = parsed.read_concern.as_ref().map(|concern| &concern.level);
+    let durability = level.map(Durability::read).transpose()?;
+    parsed
+        .connect_timeout
+        .get_or_insert(settings.mongodb_connect_timeout);
+    parsed
+        .server_selection_timeout
+        .get_or_insert(settings.mongodb_server_selection_timeout);
+    parsed
+        .max_pool_size
+        .get_or_insert(settings.mongodb_pool_size.get());
+    // This crate repeats commands itself.
+    parsed.max_adaptive_retries = Some(0);
+    parsed
+        .app_name
+        .get_or_insert_with(|| "lob-tools".to_owned());
+
+    let wait = parsed.server_selection_timeout.unwrap_or(Duration::MAX);
+    let options = match tokio::time::timeout(wait, ClientOptions::parse(parsed)).await {
+        Ok(Ok(options)) => options,
+        Ok(Err(e)) => return Err(Error::from_driver(&e, "connect", &hosts, &hosts)),
+        Err(_) => {
+            let source = Cause::new("the look-up of its SRV record took too long");
+            return Err(Error::Unreachable { hosts, source });
+        }
+    };
+    Ok(Target {
+        options,
+        durability,
+        hosts,
+    })
+}
+
+/// The connection string as the driver reads it, and what is to be said of it.
+fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
+    let parts = check(uri)?;
+    let sifted = sift(parts.options).map_err(|reason| Error::InvalidUri { reason })?;
+    let Parts { scheme, server, .. } = parts;
+    let text = format!("{scheme}://{server}?{}", sifted.options);
+    match ConnectionString::parse(text) {
+        Ok(parsed) => Ok((parsed, sifted.warnings)),
+        Err(error) => {
+            // The driver quotes what it does not understand.
+            remember_pieces(uri);
+            let reason = Cause::of_driver(&error.kind).to_string();
+            Err(Error::InvalidUri { reason })
+        }
+    }
+}
+
+/// The connection string as it may be shown: scheme, hosts and database, without user name,
+/// password and options. All of it is masked where it is not clear which part is which.
+pub(crate) fn without_secrets(uri: &str) -> String {
+    let shown = check(uri).map(|Parts { scheme, server, .. }| {
+        let hosts = server.split_once('@').map_or(server, |(_, hosts)| hosts);
+        format!("{scheme}://{hosts}")
+    });
+    shown.unwrap_or_else(|_| MASK.to_owned())
+}
+
+fn host_list(hosts: &HostInfo) -> String {
+    match hosts {
+        HostInfo::HostIdentifiers(addresses) => {
+            let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            hosts.join(",")
+        }
+        HostInfo::DnsRecord(name) => name.clone(),
+        _ => "the hosts of the connection string".to_owned(),
+    }
+}
+
+/// A connection string, cut where its parts meet.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// User name, password, hosts and database.
+    server: &'a str,
+    options: &'a str,
+}
+
+/// Refuses what the driver's parser would quote or panic on, and remembers what is secret.
+fn check(uri: &str) -> Result<Parts<'_>> {
+    let checked = cut(uri).and_then(|parts| check_user_info(&parts).map(|()| parts));
+    match &checked {
+        Ok(parts) => remember_secrets(parts),
+        Err(_) => remember_pieces(uri),
+    }
+    checked
+}
+
+fn cut(uri: &str) -> Result<Parts<'_>> {
+    let invalid = |reason: &str| Error::InvalidUri {
+        reason: reason.to_owned(),
+    };
+    let uri = bare(uri);
+    let (scheme, rest) = uri
+        .split_once("://")
+        .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
+        .ok_or_else(|| invalid("it does not start with mongodb:// or mongodb+srv://"))?;
+    if uri.contains(char::is_whitespace) {
+        let reason = "there is white space in it, such as a line break; a space is written %20";
+        return Err(invalid(reason));
+    }
+    let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
+    Ok(Parts {
+        scheme,
+        server,
+        options,
+    })
+}
+
+fn check_user_info(parts: &Parts<'_>) -> Result<()> {
+    let unescaped = |reason| Err(Error::UnescapedUri { reason });
+    let Parts {
+        server, options, ..
+    } = parts;
+    let authority = server.split('/').next().unwrap_or_default();
+    let is_option = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| is_known(name));
+    // An `@` among options is part of one, unless a password with a `?` looks like options.
+    let cuts_password = options.contains('@') && !options.split('&').all(is_option);
+    if cuts_password
+        || server[authority.len()..].contains('@')
+        || authority.matches('@').count() > 1
+    {
+        return unescaped("an `@`, `/` or `?` in the user name or password is not percent-encoded");
+    }
+    let Some((user_info, _)) = authority.split_once('@') else {
+        return Ok(());
+    };
+    if user_info.matches(':').count() > 1 || user_info.contains(['[', ']', '#']) {
+        return unescaped(
+            "a `:`, `[`, `]` or `#` in the user name or password is not percent-encoded",
+        );
+    }
+    let escapes_two_digits = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !user_info.split('%').skip(1).all(escapes_two_digits) {
+        return unescaped("a `%` in the user name or password is not percent-encoded");
+    }
+    Ok(())
+}
+
+/// Remembers the password, and the options that are secret.
+fn remember_secrets(parts: &Parts<'_>) {
+    if let Some((user_info, _)) = parts.server.split_once('@')
+        && let Some((_, password)) = user_info.split_once(':')
+    {
+        remember_encoded(password);
+    }
+    let options = parts.options.split('&');
+    for (name, value) in options.filter_map(|option| option.split_once('=')) {
+        if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
+            remember_encoded(value);
+            // The driver quotes one property of a list.
+            let properties = value
+                .split(',')
+                .filter_map(|property| property.split_once(':'));
+            properties.for_each(|(_, value)| remember_encoded(value));
+        }
+    }
+}
+
+/// Remembers all that could be a password or a piece of one, since it is not clear where one ends.
+fn remember_pieces(uri: &str) {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    if let Some((user_info, _)) = rest.rsplit_once('@')
+        && let Some((_, password)) = user_info.split_once(':')
+    {
+        remember_encoded(password);
+        password
+            .split(|c: char| c.is_whitespace() || "/?#[]@:%".contains(c))
+            .for_each(remember_encoded);
+    }
+    let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
+    remember_secrets(&Parts {
+        scheme: "",
+        server,
+        options,
+    });
+}
+
+#[cfg(test)]
+mod specification;
+
+#[cfg(test)]
+mod tests {
+    use lob_core::redact::{Secret, redact};
+
+    use super::*;
+
+    async fn reason(uri: &str) -> String {
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        resolve(&settings).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_malformed_password_is_refused_without_a_piece_of_it() {
+        for (uri, piece) in [
+            ("mongodb://user:pass%e€WIDETAIL@localhost/", "WIDETAIL"),
+            ("mongodb://user:MARKED?word@localhost/", "MARKED"),
+            ("mongodb://user:SLASHED/word@localhost/", "SLASHED"),
+            ("mongodb://user:COLONED:word@localhost/", "COLONED"),
+            ("mongodb://user:ATTED@word@localhost/", "ATTED"),
+            ("mongodb://user:PERCENT%word@localhost/", "PERCENT"),
+            ("mongodb://user:HASHED#word@localhost/", "HASHED"),
+            ("mongodb://user:OPTION@localhost/?tls=OPTION", "OPTION"),
+            ("mongodb://user:MASKED?NAMED=word@localhost/", "NAMED"),
+            ("mongodb://user:pw-5@x?AFTER=word@localhost/", "AFTER"),
+            ("mongodb://user:WRAP\nPED@localhost/", "WRAP"),
+            ("'mongodb://user:SPACED out@localhost/'", "SPACED"),
+            ("\"mongodb://user:QUOTED@localhost/", "QUOTED"),
+        ] {
+            let text = reason(uri).await;
+            assert!(text.starts_with("the MongoDB URI is not valid: "), "{text}");
+            assert!(!text.contains(piece), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_decoded_password_is_masked_too() {
+        let uri = "mongodb://user:p%40ss-decoded@localhost:1/";
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        let target = resolve(&settings).await.unwrap();
+        assert_eq!(target.hosts, "localhost:1");
+        assert_eq!(redact("got p@ss-decoded"), "got ***");
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_masked_in_every_form() {
+        let proxy = "proxyHost=p&proxyUsername=u&proxyPassword=sock%2Fs-9%2Bword";
+        parse(&format!("mongodb://localhost:1/?{proxy}")).unwrap();
+        for form in ["sock%2Fs-9%2Bword", "sock/s-9+word", "sock\\/s%2d9+word"] {
+            assert_eq!(redact(&format!("got {form}.")), "got ***.", "{form}");
+        }
+    }
+
+    #[test]
+    fn a_shown_connection_string_has_no_user_password_or_options() {
+        for (uri, shown) in [
+            ("mongodb://localhost:27017/", "mongodb://localhost:27017/"),
+            (
+                "mongodb://u:shown-pw@a:1,b:2/db?tls=true",
+                "mongodb://a:1,b:2/db",
+            ),
+            ("mongodb+srv://u@host?x=y", "mongodb+srv://host"),
+            ("mongodb://u:shown/pw@host", MASK),
+            ("'mongodb://u:shown-pw@a/'", "mongodb://a/"),
+            ("mongodb://u:shown\npw@a/", MASK),
+            ("nonsense", MASK),
+        ] {
+            assert_eq!(without_secrets(uri), shown);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_option_in_the_connection_string_wins_over_a_setting() {
+        let uri = "mongodb://a:1,b:2/?serverSelectionTimeoutMS=7";
+        let settings = MongoSettings {
+            mongodb_uri: Secret::new(uri),
+            ..<_>::default()
+        };
+        let target = resolve(&settings).await.unwrap();
+        assert_eq!(target.hosts, "a:1,b:2");
+        assert_eq!(
+            target.options.server_selection_timeout,
+            Some(Duration::from_millis(7))
+        );
+        assert_eq!(
+            target.options.connect_timeout,
+            Some(settings.mongodb_connect_timeout)
+        );
+    }
+
+    #[tokio::test]
+    async fn the_name_of_the_application_is_that_of_the_connection_string() {
+        for (uri, name) in [
+            ("mongodb://a:1/?appName=nightly", "nightly"),
+            ("mongodb://a:1/", "lob-tools"),
+        ] {
+            let settings = MongoSettings {
+                mongodb_uri: Secret::new(uri),
+                ..<_>::default()
+            };
+            let target = resolve(&settings).await.unwrap();
+            assert_eq!(target.options.app_name.as_deref(), Some(name));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_connection_string_is_named_as_such() {
+        assert!(
+            reason("localhost:27017")
+                .await
+                .contains("does not start with mongodb://")
+        );
+        assert!(
+            reason("mongodb://")
+                .await
+                .starts_with("the MongoDB URI is not valid: ")
+        );
+    }
+}

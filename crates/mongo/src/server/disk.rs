@@ -1,0 +1,30 @@
+//! How much room a server has on its disk: for a warning, never as a proof.
+
+use bson::rawdoc;
+use lob_core::byte_size::ByteSize;
+
+use super::command::Command;
+use super::handle::Database;
+use crate::collection::number;
+use crate::error::{Error, Result};
+
+impl Database {
+    /// What is free on the disk that holds the server's data; `None` where it does not tell.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn free_disk(&self) -> Result<Option<ByteSize>> {
+        let command = Command::new("dbStats", self.name().to_owned());
+        let asking = || self.run(&command, rawdoc! { "dbStats": 1 });
+        let reply = match self.server.retry(asking).await {
+            Err(Error::Unauthorized { .. }) => return Ok(None),
+            Err(Error::Refused { source, .. }) if !source.is_transient() => return Ok(None),
+            reply => reply?,
+        };
+        let (total, used) = (number(&reply, "fsTotalSize"), number(&reply, "fsUsedSize"));
+        let free = total
+            .zip(used)
+            .map(|(total, used)| total.saturating_sub(used));
+        Ok(free.map(ByteSize::b))
+    }
+}

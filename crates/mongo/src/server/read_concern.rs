@@ -1,0 +1,117 @@
+//! How current and how durable a read must be: every read says so itself.
+//!
+//! A secondary that is asked for no more answers with what it has, however far it lags behind. So
+//! the cluster time of the primary goes with every read, and a member that has not come to it waits
+//! until it has. A server that is no replica set has no such time, and nothing to lag behind.
+
+use bson::raw::cstr;
+use bson::{RawDocumentBuf, Timestamp, rawdoc};
+use mongodb::options::ReadConcernLevel;
+
+use super::cluster_time::ClusterTime;
+use crate::error::{Error, Result};
+
+/// Whether what is read may be rolled back when a primary is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It may: it is what the member has.
+    Local,
+    /// It may not: most members have it.
+    Majority,
+}
+
+impl Durability {
+    /// What `readConcernLevel` of a connection string asks for.
+    pub(crate) fn read(level: &ReadConcernLevel) -> Result<Self> {
+        match level {
+            ReadConcernLevel::Local => Ok(Self::Local),
+            ReadConcernLevel::Majority => Ok(Self::Majority),
+            _ => Err(Error::UnusableReadConcern),
+        }
+    }
+
+    fn level(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Majority => "majority",
+        }
+    }
+}
+
+/// What a read asks of the member that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ReadConcern {
+    /// Absent where nobody asks for it and the server is no replica set.
+    pub(crate) durability: Option<Durability>,
+    /// The reply is of this time or a later one; absent where the server has no time.
+    pub(crate) after: Option<ClusterTime>,
+}
+
+impl ReadConcern {
+    /// Adds it to a read command.
+    pub(crate) fn pin(self, body: &mut RawDocumentBuf) {
+        let mut concern = rawdoc! {};
+        if let Some(durability) = self.durability {
+            concern.append(cstr!("level"), durability.level());
+        }
+        self.append_time(&mut concern);
+        if !concern.is_empty() {
+            body.append(cstr!("readConcern"), concern);
+        }
+    }
+
+    /// Makes a read command choose a moment that is not before this time.
+    pub(crate) fn pin_snapshot(self, body: &mut RawDocumentBuf) {
+        let mut concern = rawdoc! { "level": "snapshot" };
+        self.append_time(&mut concern);
+        body.append(cstr!("readConcern"), concern);
+    }
+
+    fn append_time(self, concern: &mut RawDocumentBuf) {
+        if let Some(time) = self.after {
+            concern.append(cstr!("afterClusterTime"), Timestamp::from(time));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_concern_asks_for_what_is_known_and_no_more() {
+        let time = ClusterTime {
+            seconds: 7,
+            increment: 2,
+        };
+        let pinned = |durability, after| {
+            let mut body = rawdoc! { "find": "a" };
+            ReadConcern { durability, after }.pin(&mut body);
+            body
+        };
+        assert_eq!(pinned(None, None), rawdoc! { "find": "a" });
+        let majority = rawdoc! { "find": "a", "readConcern": { "level": "majority" } };
+        assert_eq!(pinned(Some(Durability::Majority), None), majority);
+        let concern = rawdoc! { "level": "local", "afterClusterTime": Timestamp::from(time) };
+        let current = rawdoc! { "find": "a", "readConcern": concern };
+        assert_eq!(pinned(Some(Durability::Local), Some(time)), current);
+    }
+
+    #[test]
+    fn only_levels_that_return_all_that_was_written_can_be_asked_for() {
+        let read = |level: ReadConcernLevel| Durability::read(&level);
+        assert_eq!(read(ReadConcernLevel::Local).unwrap(), Durability::Local);
+        assert_eq!(
+            read(ReadConcernLevel::Majority).unwrap(),
+            Durability::Majority
+        );
+        for level in [
+            ReadConcernLevel::Available,
+            ReadConcernLevel::Linearizable,
+            ReadConcernLevel::Snapshot,
+            ReadConcernLevel::Custom("locale".to_owned()),
+        ] {
+            assert!(matches!(read(level), Err(Error::UnusableReadConcern)));
+        }
+    }
+}

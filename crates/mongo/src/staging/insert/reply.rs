@@ -1,0 +1,135 @@
+//! What a server's reply to a write says beside `ok`: refused documents, and members that have
+//! not confirmed.
+
+use std::collections::HashSet;
+
+use bson::{Bson, Document};
+use lob_core::redact::redact;
+
+use crate::collection::number;
+use crate::error::{Error, Refusal, Result, code};
+use crate::server::Command;
+
+/// What the server said about single documents of a batch.
+#[derive(Debug, Default)]
+pub(super) struct WriteErrors {
+    /// Positions in the batch of all documents that were refused.
+    pub(super) refused: HashSet<usize>,
+    /// Positions of the documents that were refused as duplicates.
+    pub(super) duplicates: HashSet<usize>,
+    /// The first error of each kind.
+    pub(super) duplicate: Option<Refusal>,
+    pub(super) transient: Option<Refusal>,
+    pub(super) other: Option<Refusal>,
+}
+
+impl WriteErrors {
+    /// Reads the reply to an insert of so many documents; each is either counted or refused.
+    pub(super) fn read(command: &Command, reply: &Document, documents: usize) -> Result<Self> {
+        let invalid =
+            |field: &str| command.invalid_reply(&format!("`{field}` is missing or wrong"));
+        let mut errors = Self::default();
+        for error in reply
+            .get_array("writeErrors")
+            .into_iter()
+            .flatten()
+            .map(Bson::as_document)
+        {
+            let error = error.ok_or_else(|| invalid("writeErrors"))?;
+            let refusal = Refusal::read(error, reply);
+            let index = number(error, "index")
+                .and_then(|index| usize::try_from(index).ok())
+                .filter(|&index| index < documents)
+                .ok_or_else(|| invalid("index"))?;
+            errors.refused.insert(index);
+            if refusal.code == code::DUPLICATE_KEY {
+                errors.duplicates.insert(index);
+                errors.duplicate.get_or_insert(refusal);
+            } else if refusal.is_transient() {
+                errors.transient.get_or_insert(refusal);
+            } else {
+                errors.other.get_or_insert(refusal);
+            }
+        }
+        // Some servers count refused documents as well.
+        let inserted = number(reply, "n").ok_or_else(|| invalid("n"))?;
+        if inserted.saturating_add(errors.refused.len() as u64) < documents as u64 {
+            return Err(invalid("n"));
+        }
+        Ok(errors)
+    }
+}
+
+impl Refusal {
+    /// Reads an entry of `writeErrors`, or a `writeConcernError`. Labels stand beside them, in the
+    /// reply.
+    pub(crate) fn read(error: &Document, reply: &Document) -> Self {
+        let labels = reply.get_array("errorLabels").into_iter().flatten();
+        Self {
+            code: error.get_i32("code").unwrap_or_default(),
+            name: error.get_str("codeName").unwrap_or_default().to_owned(),
+            message: redact(error.get_str("errmsg").unwrap_or("no message")),
+            may_be_repeated: code::may_be_repeated(labels.filter_map(Bson::as_str)),
+        }
+    }
+}
+
+impl Command {
+    /// Fails if the command took effect on fewer members than the write concern asks for.
+    pub(crate) fn check_write_concern(&self, reply: &Document) -> Result<()> {
+        let Ok(error) = reply.get_document("writeConcernError") else {
+            return Ok(());
+        };
+        Err(Error::WriteConcern {
+            command: self.name,
+            namespace: self.namespace.clone(),
+            source: Refusal::read(error, reply),
+        })
+    }
+
+    /// `failure` after a write was sent that may have taken effect.
+    pub(crate) fn outcome_unknown(&self, failure: Error) -> Error {
+        Error::OutcomeUnknown {
+            command: self.name,
+            namespace: self.namespace.clone(),
+            source: Box::new(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    fn command() -> Command {
+        Command::new("insert", "raw.a".into())
+    }
+
+    #[test]
+    fn a_document_that_is_neither_counted_nor_refused_is_an_error() {
+        let error = doc! { "index": 1, "code": 11000, "errmsg": "E11000" };
+        let reply = doc! { "n": 1, "writeErrors": [error.clone()] };
+        assert_eq!(
+            WriteErrors::read(&command(), &reply, 2).unwrap().duplicates,
+            [1].into()
+        );
+        assert!(WriteErrors::read(&command(), &reply, 3).is_err());
+        let twice = doc! { "n": 1, "writeErrors": [error.clone(), error.clone()] };
+        assert!(WriteErrors::read(&command(), &twice, 3).is_err());
+        let outside = doc! { "n": 1, "writeErrors": [{ "index": 2, "code": 11000 }] };
+        assert!(WriteErrors::read(&command(), &outside, 2).is_err());
+        assert!(WriteErrors::read(&command(), &doc! { "ok": 1 }, 0).is_err());
+    }
+
+    #[test]
+    fn an_unsatisfied_write_concern_is_no_success() {
+        assert!(command().check_write_concern(&doc! { "n": 1 }).is_ok());
+        for (code, is_transient) in [(64, true), (100, false), (91, true), (11602, true)] {
+            let reply = doc! { "n": 1, "writeConcernError": { "code": code, "errmsg": "late" } };
+            let error = command().check_write_concern(&reply).unwrap_err();
+            assert_eq!(error.is_transient(), is_transient, "{code}");
+        }
+    }
+}
