@@ -3,16 +3,20 @@
 //! The driver's own errors never leave this crate: their text can hold parts of a password or whole
 //! documents. What is kept of them is a [`Cause`], redacted, or a [`Refusal`], what the server said.
 
+mod attempt;
 pub(crate) mod code;
 mod driver;
 mod failure;
 mod plain;
+mod refusal;
 pub(crate) mod unreachable;
 
 use std::time::Duration;
 
 use lob_core::redact::redact;
 use lob_core::trust::TrustError;
+
+pub use refusal::Refusal;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -382,70 +386,10 @@ impl Cause {
     }
 }
 
-/// An error as the server reports it.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message} (code {code}{})", if .name.is_empty() { String::new() } else { format!(", {}", .name) })]
-pub struct Refusal {
-    /// The server's error code.
-    pub code: i32,
-    /// The code's name; empty where the server does not say it.
-    pub name: String,
-    /// The server's message.
-    pub message: String,
-    /// True if the server says, by a label, that the same command may be sent again.
-    pub may_be_repeated: bool,
-}
-
-impl Error {
-    /// True if the same call can succeed a moment later: the server was not there, was becoming or
-    /// ceasing to be the primary, or had too much to do.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ConnectionLost { .. } => true,
-            Self::Refused { source, .. } | Self::WriteConcern { source, .. } => {
-                source.is_transient()
-            }
-            _ => false,
-        }
-    }
-
-    /// True if a write that failed so may have taken effect, or may still do so.
-    pub(crate) fn leaves_outcome_unknown(&self) -> bool {
-        match self {
-            Self::TimedOut { .. } | Self::ConnectionLost { .. } | Self::WriteConcern { .. } => true,
-            Self::Refused { source, .. } => source.interrupts(),
-            _ => false,
-        }
-    }
-
-    /// The command that failed for a reason that may pass.
-    pub(crate) fn command(&self) -> Option<&'static str> {
-        match self {
-            Self::TimedOut { command, .. }
-            | Self::ConnectionLost { command, .. }
-            | Self::Refused { command, .. }
-            | Self::WriteConcern { command, .. } => Some(command),
-            _ => None,
-        }
-    }
-
-    /// What a failed attempt is counted as.
-    pub(crate) fn class(&self) -> String {
-        match self {
-            Self::TimedOut { .. } => "timeout".to_owned(),
-            Self::Refused { source, .. } if source.name.is_empty() => source.code.to_string(),
-            Self::Refused { source, .. } => source.name.clone(),
-            Self::Unauthorized { .. } => "Unauthorized".to_owned(),
-            _ => "transport".to_owned(),
-        }
-    }
-
-    /// The server's code, where the server answered with an error.
-    pub(crate) fn code(&self) -> Option<i32> {
-        match self {
-            Self::Refused { source, .. } => Some(source.code),
-            _ => None,
-        }
+/// The error of a document that is not BSON, or lacks what it must have.
+pub(crate) fn invalid(source: impl std::fmt::Display) -> Error {
+    Error::InvalidDocument {
+        source: Cause::new(source),
     }
 }
 

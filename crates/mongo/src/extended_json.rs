@@ -24,17 +24,17 @@ struct Fields<'a>(&'a Document);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Value(value))))
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Canonical(value))))
     }
 }
 
-struct Value<'a>(&'a Bson);
+struct Canonical<'a>(&'a Bson);
 
-impl Serialize for Value<'_> {
+impl Serialize for Canonical<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Bson::Document(document) => Fields(document).serialize(serializer),
-            Bson::Array(values) => serializer.collect_seq(values.iter().map(Value)),
+            Bson::Array(values) => serializer.collect_seq(values.iter().map(Canonical)),
             Bson::Int32(number) => typed(serializer, "$numberInt", number.to_string()),
             Bson::Int64(number) => typed(serializer, "$numberLong", number.to_string()),
             Bson::Double(number) if number.is_infinite() => {

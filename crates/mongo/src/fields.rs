@@ -4,8 +4,7 @@
 use bson::RawDocument;
 use bson::spec::ElementType;
 
-use crate::error::Result;
-use crate::id::invalid;
+use crate::error::{Result, invalid};
 
 /// A BSON value where it lies in its document, never decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

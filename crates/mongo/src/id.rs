@@ -8,7 +8,7 @@ use bson::{Bson, RawDocument, RawDocumentBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::fields::{Value, fields};
 use crate::id_order::compare;
 
@@ -51,12 +51,6 @@ fn raw_document<'a>(
     let length = i32::try_from(bytes.len()).map_err(invalid)?;
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     RawDocumentBuf::from_bytes(bytes).map_err(invalid)
-}
-
-pub(crate) fn invalid(source: impl fmt::Display) -> Error {
-    Error::InvalidDocument {
-        source: Cause::new(source),
-    }
 }
 
 /// An `_id` that outlives its document. Serialised it is the hexadecimal digits of the BSON document

@@ -4,6 +4,9 @@
 //! documents stay raw bytes from the wire to the caller and back; every command is bounded in time
 //! and its lost reply is settled by looking at what the server holds; and no error carries a part
 //! of the connection string.
+//!
+//! The rooms stand on each other: `staging` on `scan`, `scan` on `collection`, `collection` on
+//! `server`, and all of them on `_id`s, documents and errors.
 
 mod collection;
 mod error;
@@ -18,6 +21,7 @@ mod staging;
 pub use collection::{
     Blueprint, Choice, Collection, CollectionPattern, CollectionSize, Definition, IdRange,
     MAX_NAMESPACE_BYTES, MAX_RANGES, Outline, RangeSize, Sample, SampleSize, SplitCollection,
+    previous_name,
 };
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;
@@ -25,5 +29,5 @@ pub use scan::{DocumentBatch, Scan, ScanOptions, ScanRange};
 pub use server::{ClusterTime, Database, MongoArgs, MongoSettings, Server};
 pub use staging::{
     BatchBuilder, BatchLimits, Entries, ExistingTarget, FinishedFile, InsertBatch, Opened,
-    SplitImport, Staging, Target, WriteArgs, WriteConcern, WriteSettings, previous_name,
+    SplitImport, Staging, Target, WriteArgs, WriteConcern, WriteSettings,
 };

@@ -4,76 +4,21 @@
 //! What must never happen is that anything looks like the end of the range: the end is the success
 //! of that task, after the last reply and after the collection was found to be the same.
 
+mod document_batch;
+mod options;
 mod pull;
 mod sequence;
 
-use bson::RawDocument;
 use lob_core::byte_size::ByteSize;
-use mongodb::raw_batch_cursor::RawBatch;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+pub use document_batch::DocumentBatch;
+pub use options::{ScanOptions, ScanRange};
 
 use self::pull::Puller;
 use crate::collection::Collection;
-use crate::collection::IdRange;
 use crate::error::{Cause, Error, Result};
-use crate::id::DocumentId;
-use crate::server::ClusterTime;
-use crate::server::documents;
-
-/// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
-const REPLY: ByteSize = ByteSize::mib(4);
-
-/// What to scan. The default is the whole collection.
-#[derive(Debug, Clone, Default)]
-pub struct ScanRange {
-    /// The documents to return.
-    pub range: IdRange,
-    /// The last `_id` that an earlier scan of the same range returned; this one goes on after it.
-    pub after: Option<DocumentId>,
-}
-
-/// How to scan.
-#[derive(Debug, Clone, Copy)]
-pub struct ScanOptions {
-    /// The time to read at; without it documents are returned as they are when their turn comes.
-    pub at: Option<ClusterTime>,
-    /// How many bytes of documents may wait for the consumer or be held by it. One reply more is
-    /// on its way.
-    pub queue: ByteSize,
-    /// What a document takes on average, as
-    /// [`Sample::mean_document_size`](crate::Sample::mean_document_size) says.
-    pub mean_document_size: ByteSize,
-}
-
-impl ScanOptions {
-    /// How many documents to ask for in one reply.
-    fn batch_documents(self) -> u32 {
-        let reply = REPLY.as_u64().min(self.queue.as_u64() / 2);
-        let documents = reply / self.mean_document_size.as_u64().max(1);
-        u32::try_from(documents.clamp(1, 100_000)).unwrap_or(1)
-    }
-}
-
-/// Documents that came in one reply. They keep their share of the queue until this is dropped, so
-/// a consumer that waits for the next batch while it holds as many as fill the queue waits forever.
-#[derive(Debug)]
-pub struct DocumentBatch {
-    reply: RawBatch,
-    /// Documents at the start that an earlier batch has held already.
-    seen: usize,
-    _share: OwnedSemaphorePermit,
-}
-
-impl DocumentBatch {
-    /// The documents as they came from the server, uncopied.
-    ///
-    /// # Errors
-    /// A reply that is not what a cursor returns; an item that is not a document.
-    pub fn documents(&self) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
-        Ok(documents(&self.reply)?.skip(self.seen))
-    }
-}
 
 /// A scan under way. Dropping it stops it.
 #[derive(Debug)]
@@ -85,8 +30,9 @@ pub struct Scan {
 }
 
 impl Collection {
-    /// Starts to read the documents of a range in `_id` order. Where the server gives collections no UUID,
-    /// another collection that takes the name meanwhile goes unnoticed, which is said in a warning.
+    /// Starts to read the documents of a range in `_id` order. Where the server gives collections no
+    /// UUID, another collection that takes the name meanwhile goes unnoticed, which is said in a
+    /// warning.
     pub fn scan(&self, part: ScanRange, options: ScanOptions) -> Scan {
         if self.uuid().is_none() {
             let namespace = self.namespace();
@@ -101,6 +47,23 @@ impl Collection {
             task,
             is_whole: false,
         }
+    }
+
+    /// Starts to read all of it back, from the primary, whatever the connection string says. `queue`
+    /// is how many bytes of documents may wait.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn read_back(&self, queue: ByteSize) -> Result<Scan> {
+        let mut collection = self.clone();
+        collection.database = self.database.on_primary();
+        let size = collection.size().await?;
+        let options = ScanOptions {
+            at: None,
+            queue,
+            mean_document_size: size.mean_document_size(),
+        };
+        Ok(collection.scan(ScanRange::default(), options))
     }
 }
 
@@ -124,27 +87,5 @@ impl Scan {
         }
         self.is_whole = true;
         Ok(None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reply_is_bounded_by_the_queue_and_by_its_own_limit() {
-        let documents = |queue, mean_document_size| {
-            ScanOptions {
-                at: None,
-                queue,
-                mean_document_size,
-            }
-            .batch_documents()
-        };
-        assert_eq!(documents(ByteSize::mib(64), ByteSize::kib(8)), 512);
-        assert_eq!(documents(ByteSize::mib(1), ByteSize::kib(8)), 64);
-        assert_eq!(documents(ByteSize::mib(64), ByteSize::mib(16)), 1);
-        assert_eq!(documents(ByteSize::mib(64), ByteSize::b(0)), 100_000);
-        assert_eq!(documents(ByteSize::b(0), ByteSize::mib(1)), 1);
     }
 }

@@ -2,16 +2,22 @@
 
 mod cluster_time;
 mod command;
+mod connect;
 mod connection_string;
 mod disk;
 mod handle;
 mod read_concern;
+mod reply;
+mod resolve;
 mod retry;
+mod send;
 mod settings;
 mod tls;
 mod uri_options;
 
 pub use cluster_time::ClusterTime;
-pub(crate) use command::{Command, LISTED, documents};
+pub(crate) use command::Command;
 pub use handle::{Database, Server};
+pub(crate) use reply::{documents, number};
+pub(crate) use send::LISTED;
 pub use settings::{MongoArgs, MongoSettings};

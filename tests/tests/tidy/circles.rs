@@ -235,8 +235,8 @@ fn files_that_import_each_other_are_found_through_what_is_handed_on() {
 fn no_files_import_each_other() {
     let files = files();
     let mut breaches = Vec::new();
-    // core and mongo still have circles.
-    let crates = ["columns", "upload", "export", "import", "testkit"].iter();
+    // core still has circles.
+    let crates = ["columns", "mongo", "upload", "export", "import", "testkit"].iter();
     let folders = crates.map(|name| format!("crates/{name}/src/"));
     for folder in folders.chain(["xtask/src/".to_owned()]) {
         let below = |file: &'_ SourceFile| file.path.strip_prefix(&folder).map(str::to_owned);

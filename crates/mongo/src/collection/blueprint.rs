@@ -6,9 +6,8 @@
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::definition::Definition;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::extended_json::read;
-use crate::id::invalid;
 
 /// The fields of an index that are passed on.
 const INDEX_FIELDS: [&str; 18] = [

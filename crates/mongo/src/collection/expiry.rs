@@ -8,31 +8,29 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, rawdoc};
 
 use super::blueprint::Blueprint;
-use crate::error::Result;
-use crate::id::invalid;
-use crate::staging::Staging;
+use super::count;
+use super::identity::Collection;
+use crate::error::{Result, invalid};
 
-impl Staging {
-    /// How many documents are old enough to expire within this time by an index of `blueprint`. The
-    /// server reads all documents for it, as it does to build the index.
-    ///
-    /// # Errors
-    /// A server that does not answer.
-    pub async fn expiring_within(&self, blueprint: &Blueprint, time: Duration) -> Result<u64> {
-        let until = DateTime::now()
-            .timestamp_millis()
-            .saturating_add(millis(time));
-        let mut old = RawArrayBuf::new();
-        for index in &blueprint.expiring {
-            if let Some(query) = old_enough(index, until)? {
-                old.push(query);
-            }
+/// How many documents are old enough to expire within this time by an index of `blueprint`.
+pub(crate) async fn expiring_within(
+    collection: &Collection,
+    blueprint: &Blueprint,
+    time: Duration,
+) -> Result<u64> {
+    let until = DateTime::now()
+        .timestamp_millis()
+        .saturating_add(millis(time));
+    let mut old = RawArrayBuf::new();
+    for index in &blueprint.expiring {
+        if let Some(query) = old_enough(index, until)? {
+            old.push(query);
         }
-        if old.is_empty() {
-            return Ok(0);
-        }
-        self.collection.count_where(rawdoc! { "$or": old }).await
     }
+    if old.is_empty() {
+        return Ok(0);
+    }
+    count::of(collection, rawdoc! { "$or": old }).await
 }
 
 /// The documents that expire by `index` until then, in milliseconds of the epoch. A filter of the

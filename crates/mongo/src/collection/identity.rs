@@ -4,15 +4,10 @@
 //! insert, a drop or a swap still means the same collection.
 
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
-use lob_core::byte_size::ByteSize;
 use uuid::Uuid;
 
-use super::collect::ONE_ID;
-use crate::error::{Error, Result, code};
-use crate::id::invalid;
-use crate::scan::{Scan, ScanOptions, ScanRange};
-use crate::server::Database;
-use crate::server::{Command, documents};
+use crate::error::{Error, Result, code, invalid};
+use crate::server::{Command, Database, documents};
 
 /// Longest name of a collection with that of its database, from MongoDB 4.4 on.
 pub const MAX_NAMESPACE_BYTES: usize = 255;
@@ -55,80 +50,6 @@ impl Collection {
         !self.collated && !self.clustered
     }
 
-    /// How many documents there are by the server's own books: good for progress, wrong after a
-    /// crash.
-    ///
-    /// # Errors
-    /// What [`Database::collection`] says, or that the user may not read it.
-    pub async fn estimated_count(&self) -> Result<u64> {
-        let (command, body) = self.count(rawdoc! { "count": self.name.as_str() });
-        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
-        let counting = || database.run(&command, body.clone());
-        database.server.retry(counting).await.and_then(counted)
-    }
-
-    /// How many documents there are, counted by walking the `_id` index. It takes as long as it
-    /// takes: to give up would count them all again.
-    ///
-    /// # Errors
-    /// See [`Collection::estimated_count`].
-    pub async fn exact_count(&self) -> Result<u64> {
-        let exact = rawdoc! { "count": self.name.as_str(), "query": {}, "hint": "_id_" };
-        self.count_to_its_end(exact).await
-    }
-
-    /// How many documents `query` selects. It takes as long as it takes.
-    pub(crate) async fn count_where(&self, query: RawDocumentBuf) -> Result<u64> {
-        self.count_to_its_end(rawdoc! { "count": self.name.as_str(), "query": query })
-            .await
-    }
-
-    async fn count_to_its_end(&self, body: RawDocumentBuf) -> Result<u64> {
-        let (command, body) = self.count(body);
-        let (database, counted) = (&self.database, |reply| counted(&command, &reply));
-        let counting = || database.run_to_its_end(&command, body.clone());
-        database.server.retry(counting).await.and_then(counted)
-    }
-
-    fn count(&self, mut body: RawDocumentBuf) -> (Command, RawDocumentBuf) {
-        self.database.server.read_concern.pin(&mut body);
-        (Command::new("count", self.namespace()), body)
-    }
-
-    /// True if the primary has no document under this name, whatever collection has it by now.
-    /// Takes one step, however many documents there are.
-    pub(crate) async fn is_empty(&self) -> Result<bool> {
-        let mut collection = self.clone();
-        collection.database = self.database.on_primary();
-        let body = rawdoc! {
-            "find": self.name(),
-            "projection": { "_id": 1 },
-            "limit": 1,
-            "singleBatch": true,
-        };
-        let command = Command::new("find", self.namespace());
-        let looking = || collection.collect_once(&command, body.clone(), 1, ONE_ID);
-        let found = self.database.server.retry(looking).await?;
-        Ok(found.is_empty())
-    }
-
-    /// Starts to read all of it back, from the primary, whatever the connection string says. `queue`
-    /// is how many bytes of documents may wait.
-    ///
-    /// # Errors
-    /// A server that does not answer.
-    pub async fn read_back(&self, queue: ByteSize) -> Result<Scan> {
-        let mut collection = self.clone();
-        collection.database = self.database.on_primary();
-        let size = collection.size().await?;
-        let options = ScanOptions {
-            at: None,
-            queue,
-            mean_document_size: size.mean_document_size(),
-        };
-        Ok(collection.scan(ScanRange::default(), options))
-    }
-
     /// Fails if the name stands for another collection now, or for none.
     ///
     /// # Errors
@@ -136,9 +57,22 @@ impl Collection {
     pub async fn check_identity(&self) -> Result<()> {
         match self.database.collection(&self.name).await? {
             Some(now) if now.uuid == self.uuid => Ok(()),
-            _ => Err(Error::Replaced {
-                namespace: self.namespace(),
-            }),
+            _ => Err(self.replaced()),
+        }
+    }
+
+    /// The error of a name that stands for another collection now, or for none.
+    pub(crate) fn replaced(&self) -> Error {
+        Error::Replaced {
+            namespace: self.namespace(),
+        }
+    }
+
+    /// Says that the collection is gone where that is what the server means.
+    pub(crate) fn or_replaced(&self, error: Error) -> Error {
+        match error.code() {
+            Some(code::COLLECTION_UUID_MISMATCH) => self.replaced(),
+            _ => error,
         }
     }
 
@@ -174,6 +108,17 @@ impl Collection {
             Err(e) => Err(e),
         }
     }
+
+    /// The name that it gets when it is to be kept and another takes its own.
+    pub fn kept_name(&self) -> String {
+        let uuid = self.uuid().unwrap_or_default().simple().to_string();
+        previous_name(self.name(), &uuid[..8])
+    }
+}
+
+/// The name under which the collection before the import is kept; `id` has 8 digits of its UUID.
+pub fn previous_name(target: &str, id: &str) -> String {
+    format!("{target}__lob_previous_{id}")
 }
 
 /// One entry of `listCollections`.
@@ -219,6 +164,19 @@ impl Listed {
 }
 
 impl Database {
+    /// The collection of this name as it is now, or `None`.
+    ///
+    /// # Errors
+    /// A view or a time-series collection of this name, or a server that does not answer.
+    pub async fn collection(&self, name: &str) -> Result<Option<Collection>> {
+        let listed = self.list_collections(rawdoc! { "name": name }).await?;
+        listed
+            .into_iter()
+            .next()
+            .map(|listed| listed.into_collection(self))
+            .transpose()
+    }
+
     /// The collections that `filter` selects, with what is known about each.
     pub(crate) async fn list_collections(&self, filter: RawDocumentBuf) -> Result<Vec<Listed>> {
         let body = rawdoc! { "listCollections": 1, "filter": filter, "nameOnly": false };
@@ -239,19 +197,5 @@ impl Database {
             }
         }
         Ok(listed)
-    }
-}
-
-fn counted(command: &Command, reply: &Document) -> Result<u64> {
-    number(reply, "n").ok_or_else(|| command.invalid_reply("`n` is not a count"))
-}
-
-/// A count in a reply, whichever numeric type the server chose.
-pub(crate) fn number(reply: &Document, field: &str) -> Option<u64> {
-    match reply.get(field)? {
-        Bson::Int32(n) => u64::try_from(*n).ok(),
-        Bson::Int64(n) => u64::try_from(*n).ok(),
-        Bson::Double(n) if *n >= 0.0 && n.fract() == 0.0 && *n < 9.0e15 => Some(*n as u64),
-        _ => None,
     }
 }

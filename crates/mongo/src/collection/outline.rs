@@ -6,32 +6,30 @@
 //! ObjectIds and numbers are looked for at even distances between the smallest and the largest.
 //! Only for the rest does the server choose at random.
 
+mod divisible;
 mod interpolate;
 mod key_space;
 mod random;
+mod usable;
 mod walk;
 
-use std::cmp::Ordering;
-
-use bson::spec::ElementType;
 use serde::{Deserialize, Serialize};
 
+use self::divisible::is_divisible;
+use self::interpolate::interpolate;
+use self::random::{most_even_ranges, places, random_ids};
+use self::walk::{is_walkable, walk};
+use super::collect::unless_refused;
 use super::identity::Collection;
-use super::ranges::RangeSize;
-use super::sample::MOST_EVEN;
+use super::ranges::{IdRange, RangeSize};
+use super::size::CollectionSize;
 use crate::error::{Error, Result};
-use crate::fields::Value;
 use crate::id::DocumentId;
-use crate::id_order::compare;
 
+/// Even documents at most: on a large collection each costs the server a step into the index.
+pub(super) const MOST_EVEN: u32 = 100_000;
 /// So many places are looked for at least, so that one gap between the `_id`s does not decide.
 const LEAST_PLACES: u64 = 256;
-/// Nothing is below the one or above the other, and the third is deprecated and cannot be asked for.
-const UNUSABLE: [ElementType; 3] = [
-    ElementType::MinKey,
-    ElementType::MaxKey,
-    ElementType::Undefined,
-];
 
 /// How documents or bounds were chosen over the whole of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,18 +49,72 @@ pub enum Choice {
 #[derive(Debug, Clone)]
 pub struct Outline {
     /// In order, each once; they cut the collection into about equal parts.
-    pub(crate) ids: Vec<DocumentId>,
-    pub(crate) choice: Choice,
+    ids: Vec<DocumentId>,
+    pub(super) choice: Choice,
     /// Into how many ranges it should be cut.
-    pub(crate) ranges: u64,
-    pub(crate) is_divisible: bool,
+    ranges: u64,
+    is_divisible: bool,
 }
 
 impl Outline {
+    /// Where to read `even` documents of a collection, and where to cut it.
+    pub(super) async fn of(collection: &Collection, even: u32, ranges: RangeSize) -> Result<Self> {
+        let size = CollectionSize::of(collection).await?;
+        let is_divisible = is_divisible(collection).await?;
+        let even = u64::from(even.min(MOST_EVEN));
+        let mut outline = Self {
+            ids: Vec::new(),
+            choice: Choice::None,
+            ranges: if is_divisible { ranges.count(size) } else { 1 },
+            is_divisible,
+        };
+        if even == 0 && outline.ranges == 1 {
+            outline.check_ranges(ranges, size.documents, collection.namespace())?;
+            return Ok(outline);
+        }
+        for choice in [Choice::IndexWalk, Choice::Interpolated, Choice::Random] {
+            let found = match choice {
+                Choice::IndexWalk if is_walkable(collection, size) => walk(collection).await,
+                Choice::Interpolated if is_divisible => {
+                    let places = even.max(LEAST_PLACES).div_ceil(outline.ranges);
+                    interpolate(collection, places * outline.ranges - 1, outline.ranges - 1).await
+                }
+                Choice::Random => {
+                    outline.ranges = most_even_ranges(outline.ranges, ranges);
+                    let places = places(outline.ranges, even);
+                    random_ids(collection, places, size.documents).await
+                }
+                _ => Ok(None),
+            };
+            let found = unless_refused(collection, found, "its `_id`s are chosen in another way")?;
+            if let Some(ids) = found.flatten() {
+                (outline.ids, outline.choice) = (ids, choice);
+                break;
+            }
+        }
+        outline.check_ranges(ranges, size.documents, collection.namespace())?;
+        Ok(outline)
+    }
+
     /// Whether a part of the collection can be read alone. Without that, a scan that was
     /// interrupted cannot be resumed either.
     pub fn is_divisible(&self) -> bool {
         self.is_divisible
+    }
+
+    /// Ranges that hold every document, without gaps and in order. It is one range where the
+    /// collection is not [divisible](Self::is_divisible), or nothing is known of where to cut it.
+    pub fn ranges(&self) -> Vec<IdRange> {
+        IdRange::between(self.evenly(self.ranges - 1))
+    }
+
+    /// How the bounds of the ranges were chosen.
+    pub fn ranges_choice(&self) -> Choice {
+        match self.ranges {
+            _ if self.ids.is_empty() => Choice::None,
+            1 => Choice::None,
+            _ => self.choice,
+        }
     }
 
     /// Compares the ranges that there can be with those that are wanted; there are never more than
@@ -92,7 +144,7 @@ impl Outline {
     }
 
     /// So many of the `_id`s, evenly chosen, or all where there are not as many.
-    pub(crate) fn evenly(&self, count: u64) -> Vec<DocumentId> {
+    pub(super) fn evenly(&self, count: u64) -> Vec<DocumentId> {
         let (gaps, parts) = (self.ids.len() as u64 + 1, count + 1);
         if gaps <= parts {
             return self.ids.clone();
@@ -103,94 +155,11 @@ impl Outline {
     }
 }
 
-impl Collection {
-    /// Finds where to read `even` documents and where to cut into ranges. What stands in the way
-    /// of it is said in a warning.
-    ///
-    /// # Errors
-    /// [`Error::TooFewRanges`] where the collection cannot be cut as finely as was asked for by
-    /// number; a server that does not answer, or a collection that was replaced.
-    pub async fn outline(&self, even: u32, ranges: RangeSize) -> Result<Outline> {
-        let size = self.size().await?;
-        let is_divisible = self.is_divisible().await?;
-        let even = u64::from(even.min(MOST_EVEN));
-        let mut outline = Outline {
-            ids: Vec::new(),
-            choice: Choice::None,
-            ranges: if is_divisible { ranges.count(size) } else { 1 },
-            is_divisible,
-        };
-        if even == 0 && outline.ranges == 1 {
-            outline.check_ranges(ranges, size.documents, self.namespace())?;
-            return Ok(outline);
-        }
-        for choice in [Choice::IndexWalk, Choice::Interpolated, Choice::Random] {
-            let found = match choice {
-                Choice::IndexWalk if self.is_walkable(size) => self.walk().await,
-                Choice::Interpolated if is_divisible => {
-                    let places = even.max(LEAST_PLACES).div_ceil(outline.ranges);
-                    self.interpolate(places * outline.ranges - 1, outline.ranges - 1)
-                        .await
-                }
-                Choice::Random => {
-                    let places = outline.random_places(even, ranges);
-                    self.random_ids(places, size.documents).await
-                }
-                _ => Ok(None),
-            };
-            let found = self.unless_refused(found, "its `_id`s are chosen in another way")?;
-            if let Some(ids) = found.flatten() {
-                (outline.ids, outline.choice) = (ids, choice);
-                break;
-            }
-        }
-        outline.check_ranges(ranges, size.documents, self.namespace())?;
-        Ok(outline)
-    }
-}
-
-/// True if the collection can be sampled and cut at this `_id`: its place among the others is known.
-fn is_usable(id: Value<'_>) -> bool {
-    compare(id, id) == Some(Ordering::Equal) && !UNUSABLE.contains(&id.kind)
-}
-
-/// The `_id`s in order, each once.
-fn in_order(mut ids: Vec<DocumentId>) -> Vec<DocumentId> {
-    ids.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
-    ids.dedup_by(|a, b| a.compare(b) == Some(Ordering::Equal));
-    ids
-}
-
 #[cfg(test)]
 mod tests {
-    use bson::{Bson, Decimal128, RawDocumentBuf, doc, rawdoc};
+    use bson::rawdoc;
 
     use super::*;
-
-    #[test]
-    fn bounds_are_in_order_and_none_is_doubtful() {
-        let decimal = "2.5".parse::<Decimal128>().unwrap();
-        let ids: [Bson; 12] = [
-            Bson::MaxKey,
-            "b".into(),
-            3.into(),
-            decimal.into(),
-            doc! { "a": decimal }.into(),
-            "a".into(),
-            3_i64.into(),
-            3.0.into(),
-            1.into(),
-            Bson::MinKey,
-            Bson::Undefined,
-            Bson::Null,
-        ];
-        let document = |id| RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap();
-        let ids = ids.map(|id| DocumentId::of(&document(id)).unwrap());
-        let usable = ids.into_iter().filter(|id| is_usable(id.value().unwrap()));
-        let ids = in_order(usable.collect());
-        let shown: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["null", "1", "3", "\"a\"", "\"b\""]);
-    }
 
     #[test]
     fn places_are_chosen_evenly() {

@@ -6,14 +6,13 @@ use bson::{RawDocumentBuf, rawdoc};
 use futures::StreamExt as _;
 use lob_core::byte_size::ByteSize;
 
+use super::collect::{collect, unless_refused};
 use super::identity::Collection;
-use super::outline::{Choice, Outline};
+use super::outline::{Choice, MOST_EVEN, Outline};
 use crate::error::Result;
 use crate::id::{DocumentId, id_of, one_of};
 use crate::id_order::compare;
 
-/// Even documents at most: on a large collection each costs the server a step into the index.
-pub(crate) const MOST_EVEN: u32 = 100_000;
 /// As many are read to learn how large documents are.
 const FEW: u32 = 16;
 /// Bytes of documents in one reply, about, as the first few have it.
@@ -46,6 +45,32 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The first documents and some all over the collection, where its outline says.
+    pub(super) async fn of(
+        collection: &Collection,
+        size: SampleSize,
+        outline: &Outline,
+    ) -> Result<Self> {
+        let first = first(collection, size).await?;
+        let ids = outline.evenly(size.even.min(MOST_EVEN).into());
+        let even = read_even(collection, &ids, in_reply(&first), size.limit);
+        let even = unless_refused(
+            collection,
+            even.await,
+            "only its first documents are looked at",
+        )?;
+        let even = even.unwrap_or_default();
+        let choice = match even.is_empty() {
+            true => Choice::None,
+            false => outline.choice,
+        };
+        Ok(Self {
+            first,
+            even,
+            choice,
+        })
+    }
+
     /// The first documents, then the even ones.
     pub fn documents(&self) -> impl Iterator<Item = &RawDocumentBuf> {
         self.first.iter().chain(&self.even)
@@ -63,81 +88,57 @@ fn total<'a>(documents: impl IntoIterator<Item = &'a RawDocumentBuf>) -> u64 {
     sizes.sum()
 }
 
-impl Collection {
-    /// Reads the first documents and some all over the collection, where its outline says. The same
-    /// collection has the same sample, unless its outline was chosen at random.
-    ///
-    /// # Errors
-    /// A server that does not answer, or a collection that was replaced.
-    pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
-        let first = self.first(size).await?;
-        let ids = outline.evenly(size.even.min(MOST_EVEN).into());
-        let even = self.even(&ids, in_reply(&first), size.limit);
-        let even = self.unless_refused(even.await, "only its first documents are looked at")?;
-        let even = even.unwrap_or_default();
-        let choice = match even.is_empty() {
-            true => Choice::None,
-            false => outline.choice,
+async fn first(collection: &Collection, size: SampleSize) -> Result<Vec<RawDocumentBuf>> {
+    if size.first == 0 {
+        return Ok(Vec::new());
+    }
+    let read = async |count: u32, in_reply: u32| {
+        let body = rawdoc! {
+            "find": collection.name(),
+            "filter": {},
+            "sort": { "_id": 1 },
+            "limit": i64::from(count),
+            "batchSize": i64::from(in_reply),
         };
-        Ok(Sample {
-            first,
-            even,
-            choice,
+        collect(collection, "find", body, in_reply, size.limit).await
+    };
+    let few = read(size.first.min(FEW), FEW).await?;
+    if size.first <= FEW || few.len() < FEW as usize {
+        return Ok(few);
+    }
+    read(size.first, in_reply(&few)).await
+}
+
+/// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
+/// the limit is spread evenly as well.
+async fn read_even(
+    collection: &Collection,
+    ids: &[DocumentId],
+    in_reply: u32,
+    limit: ByteSize,
+) -> Result<Vec<RawDocumentBuf>> {
+    let order = coarse_to_fine(ids.len());
+    let questions = order.chunks(in_reply as usize).map(|places| {
+        let wanted = places.iter().map(|place| ids[*place].value());
+        Ok(rawdoc! {
+            "find": collection.name(),
+            "filter": { "_id": one_of(&wanted.collect::<Result<Vec<_>>>()?)? },
+            "batchSize": i64::from(in_reply),
         })
+    });
+    let questions = questions.collect::<Result<Vec<_>>>()?;
+    let replies = questions
+        .into_iter()
+        .map(|body| collect(collection, "find", body, in_reply, limit));
+    let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
+    let mut documents = Vec::new();
+    while total(&documents) < limit.as_u64()
+        && let Some(reply) = replies.next().await
+    {
+        documents.extend(reply?);
     }
-
-    async fn first(&self, size: SampleSize) -> Result<Vec<RawDocumentBuf>> {
-        if size.first == 0 {
-            return Ok(Vec::new());
-        }
-        let read = async |count: u32, in_reply: u32| {
-            let body = rawdoc! {
-                "find": self.name(),
-                "filter": {},
-                "sort": { "_id": 1 },
-                "limit": i64::from(count),
-                "batchSize": i64::from(in_reply),
-            };
-            self.collect("find", body, in_reply, size.limit).await
-        };
-        let few = read(size.first.min(FEW), FEW).await?;
-        if size.first <= FEW || few.len() < FEW as usize {
-            return Ok(few);
-        }
-        read(size.first, in_reply(&few)).await
-    }
-
-    /// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
-    /// the limit is spread evenly as well.
-    async fn even(
-        &self,
-        ids: &[DocumentId],
-        in_reply: u32,
-        limit: ByteSize,
-    ) -> Result<Vec<RawDocumentBuf>> {
-        let order = coarse_to_fine(ids.len());
-        let questions = order.chunks(in_reply as usize).map(|places| {
-            let wanted = places.iter().map(|place| ids[*place].value());
-            Ok(rawdoc! {
-                "find": self.name(),
-                "filter": { "_id": one_of(&wanted.collect::<Result<Vec<_>>>()?)? },
-                "batchSize": i64::from(in_reply),
-            })
-        });
-        let questions = questions.collect::<Result<Vec<_>>>()?;
-        let replies = questions
-            .into_iter()
-            .map(|body| self.collect("find", body, in_reply, limit));
-        let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
-        let mut documents = Vec::new();
-        while total(&documents) < limit.as_u64()
-            && let Some(reply) = replies.next().await
-        {
-            documents.extend(reply?);
-        }
-        documents.sort_by(by_id);
-        Ok(documents)
-    }
+    documents.sort_by(by_id);
+    Ok(documents)
 }
 
 /// How many documents to ask for at once, by the size of these.

@@ -3,9 +3,9 @@
 use bson::{Document, rawdoc};
 use lob_core::byte_size::ByteSize;
 
-use super::identity::{Collection, number};
+use super::identity::Collection;
 use crate::error::Result;
-use crate::server::Command;
+use crate::server::{Command, number};
 
 /// What the server believes of a collection. It is wrong after a crash, and while others write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,41 +21,27 @@ pub struct CollectionSize {
 }
 
 impl CollectionSize {
-    /// The mean size of the documents, zero if there are none.
-    pub fn mean_document_size(self) -> ByteSize {
-        ByteSize::b(self.bytes.as_u64() / self.documents.max(1))
-    }
-}
-
-impl Collection {
-    /// True if the documents lie on several servers by some key. Only a mongos is asked.
-    ///
-    /// # Errors
-    /// As [`Collection::size`].
-    pub async fn is_sharded(&self) -> Result<bool> {
-        Ok(self.database.server.is_mongos && self.size().await?.is_sharded)
-    }
-
-    /// Asks for the size of the collection; one that does not exist has none.
-    ///
-    /// # Errors
-    /// A server that does not answer, or does not tell.
-    pub async fn size(&self) -> Result<CollectionSize> {
-        let command = Command::new("collStats", self.namespace());
-        let body = rawdoc! { "collStats": self.name() };
-        let server = &self.database.server;
-        let reply = server
-            .retry(|| self.database.run(&command, body.clone()))
-            .await?;
+    /// Asks for the size of a collection; one that does not exist has none.
+    pub(crate) async fn of(collection: &Collection) -> Result<Self> {
+        let command = Command::new("collStats", collection.namespace());
+        let body = rawdoc! { "collStats": collection.name() };
+        let database = &collection.database;
+        let asking = || database.run(&command, body.clone());
+        let reply = database.server.retry(asking).await?;
         let number = |field| {
             number(&reply, field).ok_or_else(|| command.invalid_reply("a size is not a number"))
         };
-        Ok(CollectionSize {
+        Ok(Self {
             documents: number("count")?,
             bytes: ByteSize::b(number("size")?),
             stored: stored(&reply),
             is_sharded: reply.get_bool("sharded").unwrap_or(false),
         })
+    }
+
+    /// The mean size of the documents, zero if there are none.
+    pub fn mean_document_size(self) -> ByteSize {
+        ByteSize::b(self.bytes.as_u64() / self.documents.max(1))
     }
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use bson::rawdoc;
 use serde::{Deserialize, Serialize};
 
-use super::identity::Collection;
+use super::identity::{Collection, Listed};
 use crate::error::{Error, Result};
 use crate::server::Database;
 
@@ -145,7 +145,7 @@ impl Database {
             }
             found.retain(|split, _| wanted.contains(split));
         }
-        let split = |(split, listed): (u32, super::identity::Listed)| {
+        let split = |(split, listed): (u32, Listed)| {
             Ok(SplitCollection {
                 split,
                 collection: listed.into_collection(self)?,

@@ -30,13 +30,6 @@ pub(crate) const SAMPLED_TWICE: i32 = 28799;
 /// `min` is not below `max`.
 pub(crate) const BOUNDS_IN_DISORDER: i32 = 51175;
 
-/// The labels by which a server says that the same command may be sent again.
-const REPEATABLE: [&str; 3] = [
-    "RetryableError",
-    "RetryableWriteError",
-    "SystemOverloadedError",
-];
-
 /// What a code means for the command that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
@@ -130,12 +123,6 @@ const MEANINGS: [(i32, Meaning); 46] = [
     (323, Meaning::Never(API_VERSION)),
     (386, Meaning::Never(WANTS_TLS)),
 ];
-
-/// Whether a command that was answered with these labels may be sent again.
-pub(crate) fn may_be_repeated<L: AsRef<str>>(labels: impl IntoIterator<Item = L>) -> bool {
-    let mut labels = labels.into_iter();
-    labels.any(|label| REPEATABLE.contains(&label.as_ref()))
-}
 
 impl Refusal {
     fn meaning(&self) -> Option<Meaning> {

@@ -2,6 +2,7 @@
 
 use mongodb::error::ErrorKind;
 
+use super::refusal::may_be_repeated;
 use super::{Cause, Error, Refusal, code};
 
 /// What is done first with a connection string; an argument that is wrong later is not from there.
@@ -64,7 +65,7 @@ impl Error {
                     namespace,
                     hosts: hosts.to_owned(),
                     source: Refusal {
-                        may_be_repeated: code::may_be_repeated(error.labels()),
+                        may_be_repeated: may_be_repeated(error.labels()),
                         ..refusal
                     },
                 },

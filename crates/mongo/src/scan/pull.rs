@@ -8,15 +8,13 @@ use bson::{RawBson, RawDocumentBuf, rawdoc};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::document_batch::DocumentBatch;
+use super::options::{ScanOptions, ScanRange};
 use super::sequence::Sequence;
-use super::{DocumentBatch, ScanOptions, ScanRange};
-use crate::collection::Collection;
-use crate::collection::IdRange;
-use crate::collection::expired;
+use crate::collection::{Collection, IdRange};
 use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
-use crate::server::ClusterTime;
-use crate::server::{Command, documents};
+use crate::server::{ClusterTime, Command, documents};
 
 /// What the queue counts in, since a semaphore counts in 32 bits.
 const QUEUE_UNIT: u64 = 1024;
@@ -136,10 +134,7 @@ impl Puller {
         match opened {
             Ok(cursor) if database.server.takes_collection_uuid => Ok(cursor),
             Ok(cursor) => collection.check_identity().await.map(|()| cursor),
-            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => Err(Error::Replaced {
-                namespace: collection.namespace(),
-            }),
-            Err(e) => Err(e),
+            Err(e) => Err(collection.or_replaced(e)),
         }
     }
 
@@ -170,4 +165,16 @@ impl Puller {
 /// is still the same.
 fn is_lost_cursor(error: &Error) -> bool {
     error.is_transient() || error.code() == Some(code::QUERY_PLAN_KILLED)
+}
+
+/// What a scan at a time fails with when the server has forgotten that part of its history. To read
+/// at another time would mix two states of the collection.
+fn expired(error: Error, namespace: String) -> Error {
+    const EXPIRED: [i32; 2] = [code::SNAPSHOT_TOO_OLD, code::SNAPSHOT_UNAVAILABLE];
+    match error {
+        Error::Refused { source, .. } if EXPIRED.contains(&source.code) => {
+            Error::SnapshotGone { namespace, source }
+        }
+        other => other,
+    }
 }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use bson::RawDocument;
 
-use super::ScanRange;
+use super::options::ScanRange;
 use crate::collection::IdRange;
 use crate::error::{Error, Result};
 use crate::fields::Value;

@@ -5,20 +5,12 @@
 //! and password are checked here first, and the driver sees only those that it parses well. What
 //! could be secret is remembered for redaction before anything else is done with it.
 
-use std::time::Duration;
-
 use lob_core::address::bare;
 use lob_core::redact::{MASK, remember_encoded};
-use mongodb::options::{ClientOptions, ConnectionString, HostInfo, Tls};
+use mongodb::options::ConnectionString;
 
-use super::read_concern::Durability;
-use super::settings::MongoSettings;
 use super::uri_options::{is_known, sift};
-use crate::error::unreachable::THROUGH;
 use crate::error::{Cause, Error, Result};
-
-/// Where a SOCKS5 proxy listens unless it is said otherwise.
-const SOCKS5_PORT: u16 = 1080;
 
 /// Options of a connection string whose value is secret.
 const SECRET_OPTIONS: [&str; 3] = [
@@ -27,66 +19,8 @@ const SECRET_OPTIONS: [&str; 3] = [
     "proxypassword",
 ];
 
-/// A connection string that was checked, and the hosts that it names, for messages.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) options: ClientOptions,
-    /// What its `readConcernLevel` asks for.
-    pub(crate) durability: Option<Durability>,
-    pub(crate) hosts: String,
-}
-
-/// Checks and parses the connection string; a `mongodb+srv` name is looked up.
-pub(crate) async fn resolve(settings: &MongoSettings) -> Result<Target> {
-    let (mut parsed, warnings) = parse(settings.uri()?.expose())?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let mut hosts = host_list(&parsed.host_info);
-    if let Some(proxy) = &parsed.socks5_proxy {
-        let port = proxy.port.unwrap_or(SOCKS5_PORT);
-        hosts += &format!("{THROUGH}{}:{port}", proxy.host);
-    }
-    if let Some(Tls::Enabled(tls)) = &parsed.tls
-        && tls.allow_invalid_certificates == Some(true)
-    {
-        tracing::warn!(%hosts, "the certificate of the MongoDB server is not checked");
-    }
-    let level = parsed.read_concern.as_ref().map(|concern| &concern.level);
-    let durability = level.map(Durability::read).transpose()?;
-    parsed
-        .connect_timeout
-        .get_or_insert(settings.mongodb_connect_timeout);
-    parsed
-        .server_selection_timeout
-        .get_or_insert(settings.mongodb_server_selection_timeout);
-    parsed
-        .max_pool_size
-        .get_or_insert(settings.mongodb_pool_size.get());
-    // This crate repeats commands itself.
-    parsed.max_adaptive_retries = Some(0);
-    parsed
-        .app_name
-        .get_or_insert_with(|| "lob-tools".to_owned());
-
-    let wait = parsed.server_selection_timeout.unwrap_or(Duration::MAX);
-    let options = match tokio::time::timeout(wait, ClientOptions::parse(parsed)).await {
-        Ok(Ok(options)) => options,
-        Ok(Err(e)) => return Err(Error::from_driver(&e, "connect", &hosts, &hosts)),
-        Err(_) => {
-            let source = Cause::new("the look-up of its SRV record took too long");
-            return Err(Error::Unreachable { hosts, source });
-        }
-    };
-    Ok(Target {
-        options,
-        durability,
-        hosts,
-    })
-}
-
 /// The connection string as the driver reads it, and what is to be said of it.
-fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
+pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
     let parts = check(uri)?;
     let sifted = sift(parts.options).map_err(|reason| Error::InvalidUri { reason })?;
     let Parts { scheme, server, .. } = parts;
@@ -104,23 +38,12 @@ fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
 
 /// The connection string as it may be shown: scheme, hosts and database, without user name,
 /// password and options. All of it is masked where it is not clear which part is which.
-pub(crate) fn without_secrets(uri: &str) -> String {
+pub(super) fn without_secrets(uri: &str) -> String {
     let shown = check(uri).map(|Parts { scheme, server, .. }| {
         let hosts = server.split_once('@').map_or(server, |(_, hosts)| hosts);
         format!("{scheme}://{hosts}")
     });
     shown.unwrap_or_else(|_| MASK.to_owned())
-}
-
-fn host_list(hosts: &HostInfo) -> String {
-    match hosts {
-        HostInfo::HostIdentifiers(addresses) => {
-            let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            hosts.join(",")
-        }
-        HostInfo::DnsRecord(name) => name.clone(),
-        _ => "the hosts of the connection string".to_owned(),
-    }
 }
 
 /// A connection string, cut where its parts meet.
@@ -239,52 +162,9 @@ mod specification;
 
 #[cfg(test)]
 mod tests {
-    use lob_core::redact::{Secret, redact};
+    use lob_core::redact::redact;
 
     use super::*;
-
-    async fn reason(uri: &str) -> String {
-        let settings = MongoSettings {
-            mongodb_uri: Secret::new(uri),
-            ..<_>::default()
-        };
-        resolve(&settings).await.unwrap_err().to_string()
-    }
-
-    #[tokio::test]
-    async fn a_malformed_password_is_refused_without_a_piece_of_it() {
-        for (uri, piece) in [
-            ("mongodb://user:pass%e€WIDETAIL@localhost/", "WIDETAIL"),
-            ("mongodb://user:MARKED?word@localhost/", "MARKED"),
-            ("mongodb://user:SLASHED/word@localhost/", "SLASHED"),
-            ("mongodb://user:COLONED:word@localhost/", "COLONED"),
-            ("mongodb://user:ATTED@word@localhost/", "ATTED"),
-            ("mongodb://user:PERCENT%word@localhost/", "PERCENT"),
-            ("mongodb://user:HASHED#word@localhost/", "HASHED"),
-            ("mongodb://user:OPTION@localhost/?tls=OPTION", "OPTION"),
-            ("mongodb://user:MASKED?NAMED=word@localhost/", "NAMED"),
-            ("mongodb://user:pw-5@x?AFTER=word@localhost/", "AFTER"),
-            ("mongodb://user:WRAP\nPED@localhost/", "WRAP"),
-            ("'mongodb://user:SPACED out@localhost/'", "SPACED"),
-            ("\"mongodb://user:QUOTED@localhost/", "QUOTED"),
-        ] {
-            let text = reason(uri).await;
-            assert!(text.starts_with("the MongoDB URI is not valid: "), "{text}");
-            assert!(!text.contains(piece), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_decoded_password_is_masked_too() {
-        let uri = "mongodb://user:p%40ss-decoded@localhost:1/";
-        let settings = MongoSettings {
-            mongodb_uri: Secret::new(uri),
-            ..<_>::default()
-        };
-        let target = resolve(&settings).await.unwrap();
-        assert_eq!(target.hosts, "localhost:1");
-        assert_eq!(redact("got p@ss-decoded"), "got ***");
-    }
 
     #[test]
     fn the_password_of_a_proxy_is_masked_in_every_form() {
@@ -311,53 +191,5 @@ mod tests {
         ] {
             assert_eq!(without_secrets(uri), shown);
         }
-    }
-
-    #[tokio::test]
-    async fn an_option_in_the_connection_string_wins_over_a_setting() {
-        let uri = "mongodb://a:1,b:2/?serverSelectionTimeoutMS=7";
-        let settings = MongoSettings {
-            mongodb_uri: Secret::new(uri),
-            ..<_>::default()
-        };
-        let target = resolve(&settings).await.unwrap();
-        assert_eq!(target.hosts, "a:1,b:2");
-        assert_eq!(
-            target.options.server_selection_timeout,
-            Some(Duration::from_millis(7))
-        );
-        assert_eq!(
-            target.options.connect_timeout,
-            Some(settings.mongodb_connect_timeout)
-        );
-    }
-
-    #[tokio::test]
-    async fn the_name_of_the_application_is_that_of_the_connection_string() {
-        for (uri, name) in [
-            ("mongodb://a:1/?appName=nightly", "nightly"),
-            ("mongodb://a:1/", "lob-tools"),
-        ] {
-            let settings = MongoSettings {
-                mongodb_uri: Secret::new(uri),
-                ..<_>::default()
-            };
-            let target = resolve(&settings).await.unwrap();
-            assert_eq!(target.options.app_name.as_deref(), Some(name));
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_a_connection_string_is_named_as_such() {
-        assert!(
-            reason("localhost:27017")
-                .await
-                .contains("does not start with mongodb://")
-        );
-        assert!(
-            reason("mongodb://")
-                .await
-                .starts_with("the MongoDB URI is not valid: ")
-        );
     }
 }

@@ -5,7 +5,7 @@ use lob_core::byte_size::ByteSize;
 
 use super::command::Command;
 use super::handle::Database;
-use crate::collection::number;
+use super::reply::number;
 use crate::error::{Error, Result};
 
 impl Database {

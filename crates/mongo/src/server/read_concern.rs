@@ -74,6 +74,12 @@ impl ReadConcern {
     }
 }
 
+/// Makes the read command `body` read at this time.
+pub(crate) fn pin_to(time: ClusterTime, body: &mut RawDocumentBuf) {
+    let concern = rawdoc! { "level": "snapshot", "atClusterTime": Timestamp::from(time) };
+    body.append(cstr!("readConcern"), concern);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use bson::{RawArrayBuf, RawDocument};
 
 use super::write_settings::WriteSettings;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::fields::fields;
-use crate::id::{DocumentId, invalid};
+use crate::id::DocumentId;
 
 /// The largest document that MongoDB stores (`maxBsonObjectSize`). A command may be 16 KiB larger,
 /// so one such document always fits.

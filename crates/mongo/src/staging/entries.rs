@@ -13,10 +13,8 @@ use uuid::Uuid;
 use super::handle::Staging;
 use super::write_settings::WriteSettings;
 use crate::collection::Collection;
-use crate::error::{Error, Refusal, Result, code};
-use crate::id::invalid;
-use crate::server::Database;
-use crate::server::{Command, LISTED, documents};
+use crate::error::{Error, Refusal, Result, code, invalid};
+use crate::server::{Command, Database, LISTED, documents};
 
 /// The collection that holds the entries.
 const NAME: &str = "__lob_progress";

@@ -9,90 +9,109 @@ mod reply;
 
 use bson::{RawDocumentBuf, rawdoc};
 
+use self::read_back::read_back;
 use self::reply::WriteErrors;
 use super::batch::InsertBatch;
 use super::handle::Staging;
 use crate::error::{Error, Result, code};
 use crate::server::Command;
 
-impl Staging {
-    /// Stores every document of `batch` with the write concern of the settings; returns how many
-    /// that are.
-    ///
-    /// # Errors
-    /// [`Error::DifferentDocument`] and [`Error::DocumentsRefused`] for documents that cannot be
-    /// stored, [`Error::ZeroTimestamp`] for one that the server would change,
-    /// [`Error::Replaced`] if staging is gone, [`Error::OutcomeUnknown`] if the server does not
-    /// come back within the retries.
-    pub async fn insert(&self, batch: &InsertBatch) -> Result<u64> {
-        if !self.keeps_zero_timestamps {
-            batch.check_zero_timestamps()?;
-        }
-        let mut pauses = self.collection.database.server.pauses();
-        let mut is_repeated = false;
-        let mut is_unknown = false;
-        loop {
-            let attempt = if is_repeated {
-                self.insert_unstored(batch).await
-            } else {
-                self.insert_once(batch).await
-            };
-            let failure = match attempt {
-                Ok(()) => return Ok(batch.len() as u64),
-                Err(e) if e.is_transient() => e,
-                // A reply that says `duplicate` of too many documents.
-                Err(e) if e.code() == Some(code::OBJECT_TOO_LARGE) && !is_repeated => e,
-                Err(e) => return Err(e),
-            };
-            is_repeated = true;
-            is_unknown |= failure.leaves_outcome_unknown();
-            let waited = pauses.wait(failure).await;
-            waited.map_err(|failure| match is_unknown {
-                true => self.insert_command().outcome_unknown(failure),
-                false => failure,
-            })?;
-        }
+/// Sends `batch` until all of it is stored, or the retries are over.
+pub(super) async fn insert(staging: &Staging, batch: &InsertBatch) -> Result<u64> {
+    if !staging.keeps_zero_timestamps {
+        batch.check_zero_timestamps()?;
     }
+    let mut pauses = staging.collection.database.server.pauses();
+    let mut is_repeated = false;
+    let mut is_unknown = false;
+    loop {
+        let attempt = if is_repeated {
+            send_unstored(staging, batch).await
+        } else {
+            send(staging, batch).await
+        };
+        let failure = match attempt {
+            Ok(()) => return Ok(batch.len() as u64),
+            Err(e) if e.is_transient() => e,
+            // A reply that says `duplicate` of too many documents.
+            Err(e) if e.code() == Some(code::OBJECT_TOO_LARGE) && !is_repeated => e,
+            Err(e) => return Err(e),
+        };
+        is_repeated = true;
+        is_unknown |= failure.leaves_outcome_unknown();
+        let waited = pauses.wait(failure).await;
+        waited.map_err(|failure| match is_unknown {
+            true => command(staging).outcome_unknown(failure),
+            false => failure,
+        })?;
+    }
+}
 
-    /// Sends what is not stored yet, or the last document once more if all are: the server refuses
-    /// it as a duplicate, but answers only when the write concern holds for what was written before.
-    async fn insert_unstored(&self, batch: &InsertBatch) -> Result<()> {
+/// Sends what is not stored yet, or the last document once more if all are: the server refuses it
+/// as a duplicate, but answers only when the write concern holds for what was written before.
+async fn send_unstored(staging: &Staging, batch: &InsertBatch) -> Result<()> {
+    let all = batch.documents().collect::<Result<Vec<_>>>()?;
+    let stored = read_back(staging, &all).await?;
+    let mut unstored = InsertBatch::default();
+    for document in all
+        .iter()
+        .filter(|document| !stored.contains(document.as_bytes()))
+    {
+        unstored.push(document);
+    }
+    if let Some(last) = all.last().filter(|_| unstored.is_empty()) {
+        unstored.push(last);
+    }
+    send(staging, &unstored).await
+}
+
+async fn send(staging: &Staging, batch: &InsertBatch) -> Result<()> {
+    let command = command(staging).writing(batch.len());
+    let reply = match staging
+        .collection
+        .database
+        .run(&command, body(staging, batch))
+        .await
+    {
+        Err(e) => return Err(staging.collection.or_replaced(e)),
+        Ok(reply) => reply,
+    };
+    let errors = WriteErrors::read(&command, &reply, batch.len())?;
+    let (namespace, documents) = (command.namespace.clone(), batch.len());
+    if let Some(source) = errors.other {
+        if source.code == code::COLLECTION_UUID_MISMATCH {
+            return Err(staging.collection.replaced());
+        }
+        let refused = errors.refused.len();
+        return Err(Error::DocumentsRefused {
+            namespace,
+            refused,
+            documents,
+            source,
+        });
+    }
+    if let Some(source) = errors.transient {
+        return Err(Error::Refused {
+            command: command.name,
+            namespace,
+            hosts: staging.collection.database.server.hosts().to_owned(),
+            source,
+        });
+    }
+    if let Some(source) = errors.duplicate {
         let all = batch.documents().collect::<Result<Vec<_>>>()?;
-        let stored = self.read_back(&all).await?;
-        let mut unstored = InsertBatch::default();
-        for document in all
+        let duplicates: Vec<_> = errors
+            .duplicates
             .iter()
-            .filter(|document| !stored.contains(document.as_bytes()))
-        {
-            unstored.push(document);
-        }
-        if let Some(last) = all.last().filter(|_| unstored.is_empty()) {
-            unstored.push(last);
-        }
-        self.insert_once(&unstored).await
-    }
-
-    async fn insert_once(&self, batch: &InsertBatch) -> Result<()> {
-        let command = self.insert_command().writing(batch.len());
-        let replaced = || Error::Replaced {
-            namespace: command.namespace.clone(),
-        };
-        let reply = match self
-            .collection
-            .database
-            .run(&command, self.insert_body(batch))
-            .await
-        {
-            Err(e) if e.code() == Some(code::COLLECTION_UUID_MISMATCH) => return Err(replaced()),
-            reply => reply?,
-        };
-        let errors = WriteErrors::read(&command, &reply, batch.len())?;
-        let (namespace, documents) = (command.namespace.clone(), batch.len());
-        if let Some(source) = errors.other {
-            if source.code == code::COLLECTION_UUID_MISMATCH {
-                return Err(replaced());
-            }
-            let refused = errors.refused.len();
+            .filter_map(|&index| all.get(index).copied())
+            .collect();
+        let stored = read_back(staging, &duplicates).await?;
+        let refused = duplicates
+            .iter()
+            .filter(|d| !stored.contains(d.as_bytes()))
+            .count();
+        if refused > 0 {
+            // Nothing is stored under their `_id`s: they violate another unique index.
             return Err(Error::DocumentsRefused {
                 namespace,
                 refused,
@@ -100,54 +119,27 @@ impl Staging {
                 source,
             });
         }
-        if let Some(source) = errors.transient {
-            return Err(Error::Refused {
-                command: command.name,
-                namespace,
-                hosts: self.collection.database.server.hosts().to_owned(),
-                source,
-            });
-        }
-        if let Some(source) = errors.duplicate {
-            let all = batch.documents().collect::<Result<Vec<_>>>()?;
-            let duplicates: Vec<_> = errors
-                .duplicates
-                .iter()
-                .filter_map(|&index| all.get(index).copied())
-                .collect();
-            let stored = self.read_back(&duplicates).await?;
-            let refused = duplicates
-                .iter()
-                .filter(|d| !stored.contains(d.as_bytes()))
-                .count();
-            if refused > 0 {
-                // Nothing is stored under their `_id`s: they violate another unique index.
-                return Err(Error::DocumentsRefused {
-                    namespace,
-                    refused,
-                    documents,
-                    source,
-                });
-            }
-        }
-        command.check_write_concern(&reply)
     }
+    command.check_write_concern(&reply)
+}
 
-    fn insert_command(&self) -> Command {
-        Command::new("insert", self.collection.namespace())
-    }
+fn command(staging: &Staging) -> Command {
+    Command::new("insert", staging.collection.namespace())
+}
 
-    fn insert_body(&self, batch: &InsertBatch) -> RawDocumentBuf {
-        let mut body = rawdoc! { "insert": self.name(), "ordered": false };
-        if self.keeps_zero_timestamps {
-            body.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
-        }
-        if self.bypasses_validation {
-            body.append(bson::raw::cstr!("bypassDocumentValidation"), true);
-        }
-        self.collection.database.pin(&mut body, self.uuid());
-        body.append(bson::raw::cstr!("writeConcern"), self.write_concern.clone());
-        body.append(bson::raw::cstr!("documents"), &batch.documents);
-        body
+fn body(staging: &Staging, batch: &InsertBatch) -> RawDocumentBuf {
+    let mut body = rawdoc! { "insert": staging.name(), "ordered": false };
+    if staging.keeps_zero_timestamps {
+        body.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
     }
+    if staging.bypasses_validation {
+        body.append(bson::raw::cstr!("bypassDocumentValidation"), true);
+    }
+    staging.collection.database.pin(&mut body, staging.uuid());
+    body.append(
+        bson::raw::cstr!("writeConcern"),
+        staging.write_concern.clone(),
+    );
+    body.append(bson::raw::cstr!("documents"), &batch.documents);
+    body
 }

@@ -14,8 +14,8 @@ use bson::rawdoc;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::key_space::{Scale, Spans};
-use super::{in_order, is_usable};
-use crate::collection::collect::ONE_ID;
+use super::usable::{in_order, is_usable};
+use crate::collection::collect::{ONE_ID, collect};
 use crate::collection::identity::Collection;
 use crate::error::Result;
 use crate::id::DocumentId;
@@ -45,110 +45,112 @@ struct Found {
     gaps: BTreeMap<u128, u128>,
 }
 
-impl Collection {
-    /// About `places` `_id`s at even distances, and no fewer than `needed` if there are as many to
-    /// be found; `None` if the `_id`s are of a kind, or of several, that have no distances.
-    pub(super) async fn interpolate(
-        &self,
-        places: u64,
-        needed: u64,
-    ) -> Result<Option<Vec<DocumentId>>> {
-        let smallest = self.nearest(Direction::Up, None);
-        let largest = self.nearest(Direction::Down, None);
-        let (Some(smallest), Some(largest)) = futures::try_join!(smallest, largest)? else {
-            return Ok(None);
-        };
-        let Some(scale) = Scale::between(&smallest, &largest) else {
-            return Ok(None);
-        };
-        let (Some(start), Some(end)) = (scale.place(&smallest), scale.place(&largest)) else {
-            return Ok(None);
-        };
-        let mut spans = Spans::new(start..end);
-        let mut all = BTreeMap::new();
-        let mut round = 1;
-        loop {
-            let places = spans.places(places);
-            let Found { mut ids, gaps } = self.find_from(scale, &places).await?;
-            // Nothing is below the smallest.
-            ids.remove(&start);
-            all.extend(ids.clone());
-            let are_enough = ids.len() as u64 >= needed;
-            let are_even = ids.len() * 16 >= places.len() * SETTLED;
-            if round == ROUNDS || (are_enough && are_even) {
-                let chosen = if are_enough { ids } else { all };
-                return Ok(Some(in_order(chosen.into_values().collect())));
-            }
-            for empty in self.measure(scale, gaps).await? {
-                spans.cut(&empty);
-            }
-            round += 1;
+/// About `places` `_id`s at even distances, and no fewer than `needed` if there are as many to be
+/// found; `None` if the `_id`s are of a kind, or of several, that have no distances.
+pub(super) async fn interpolate(
+    collection: &Collection,
+    places: u64,
+    needed: u64,
+) -> Result<Option<Vec<DocumentId>>> {
+    let smallest = nearest(collection, Direction::Up, None);
+    let largest = nearest(collection, Direction::Down, None);
+    let (Some(smallest), Some(largest)) = futures::try_join!(smallest, largest)? else {
+        return Ok(None);
+    };
+    let Some(scale) = Scale::between(&smallest, &largest) else {
+        return Ok(None);
+    };
+    let (Some(start), Some(end)) = (scale.place(&smallest), scale.place(&largest)) else {
+        return Ok(None);
+    };
+    let mut spans = Spans::new(start..end);
+    let mut all = BTreeMap::new();
+    let mut round = 1;
+    loop {
+        let places = spans.places(places);
+        let Found { mut ids, gaps } = find_from(collection, scale, &places).await?;
+        // Nothing is below the smallest.
+        ids.remove(&start);
+        all.extend(ids.clone());
+        let are_enough = ids.len() as u64 >= needed;
+        let are_even = ids.len() * 16 >= places.len() * SETTLED;
+        if round == ROUNDS || (are_enough && are_even) {
+            let chosen = if are_enough { ids } else { all };
+            return Ok(Some(in_order(chosen.into_values().collect())));
+        }
+        for empty in measure(collection, scale, gaps).await? {
+            spans.cut(&empty);
+        }
+        round += 1;
+    }
+}
+
+async fn find_from(collection: &Collection, scale: Scale, places: &[u128]) -> Result<Found> {
+    let nearest = places.iter().map(|place| async {
+        let bound = scale.id(*place)?;
+        let id = nearest(collection, Direction::Up, Some(&bound)).await?;
+        Ok(id.and_then(|id| Some((*place, scale.place(&id)?, id))))
+    });
+    let nearest = futures::stream::iter(nearest).buffered(AT_ONCE);
+    let mut found = Found::default();
+    let mut first_place = 0;
+    for (place, at, id) in nearest.try_collect::<Vec<_>>().await?.into_iter().flatten() {
+        if found.ids.insert(at, id).is_some() {
+            found.gaps.entry(first_place).or_insert(at);
+        } else {
+            first_place = place;
         }
     }
+    Ok(found)
+}
 
-    async fn find_from(&self, scale: Scale, places: &[u128]) -> Result<Found> {
-        let nearest = places.iter().map(|place| async {
-            let bound = scale.id(*place)?;
-            let id = self.nearest(Direction::Up, Some(&bound)).await?;
-            Ok(id.and_then(|id| Some((*place, scale.place(&id)?, id))))
-        });
-        let nearest = futures::stream::iter(nearest).buffered(AT_ONCE);
-        let mut found = Found::default();
-        let mut first_place = 0;
-        for (place, at, id) in nearest.try_collect::<Vec<_>>().await?.into_iter().flatten() {
-            if found.ids.insert(at, id).is_some() {
-                found.gaps.entry(first_place).or_insert(at);
-            } else {
-                first_place = place;
+/// What is empty around each place of `gaps`, up to the `_id` that it led to.
+async fn measure(
+    collection: &Collection,
+    scale: Scale,
+    gaps: BTreeMap<u128, u128>,
+) -> Result<Vec<Range<u128>>> {
+    let empty = gaps.into_iter().map(|(place, end)| async move {
+        let below = match collection.has_ids_in_index() {
+            true => {
+                let bound = scale.id(place)?;
+                nearest(collection, Direction::Down, Some(&bound)).await?
             }
-        }
-        Ok(found)
-    }
-
-    /// What is empty around each place of `gaps`, up to the `_id` that it led to.
-    async fn measure(&self, scale: Scale, gaps: BTreeMap<u128, u128>) -> Result<Vec<Range<u128>>> {
-        let empty = gaps.into_iter().map(|(place, end)| async move {
-            let below = match self.has_ids_in_index() {
-                true => {
-                    let bound = scale.id(place)?;
-                    self.nearest(Direction::Down, Some(&bound)).await?
-                }
-                // A clustered collection is not read backwards from a bound.
-                false => None,
-            };
-            let below = below.and_then(|id| scale.place(&id));
-            Ok(below.map_or(place, |below| below + 1)..end)
-        });
-        let empty = futures::stream::iter(empty).buffered(AT_ONCE);
-        empty.try_collect().await
-    }
-
-    /// The `_id` that is nearest to the bound, if it is one that can be used.
-    async fn nearest(
-        &self,
-        direction: Direction,
-        bound: Option<&DocumentId>,
-    ) -> Result<Option<DocumentId>> {
-        let (order, name) = match direction {
-            Direction::Up => (1, cstr!("min")),
-            Direction::Down => (-1, cstr!("max")),
+            // A clustered collection is not read backwards from a bound.
+            false => None,
         };
-        let mut body = rawdoc! {
-            "find": self.name(),
-            "filter": {},
-            "projection": { "_id": 1 },
-            "sort": { "_id": order },
-            "hint": { "_id": 1 },
-            "limit": 1,
-            "singleBatch": true,
-        };
-        if let Some(bound) = bound {
-            body.append(name, bound.as_document().to_owned());
-        }
-        let found = self.collect("find", body, 1, ONE_ID).await?;
-        let id = found.first().map(|found| DocumentId::of(found));
-        let id = id.transpose()?;
-        let usable = id.filter(|id| id.value().is_ok_and(is_usable));
-        Ok(usable)
+        let below = below.and_then(|id| scale.place(&id));
+        Ok(below.map_or(place, |below| below + 1)..end)
+    });
+    let empty = futures::stream::iter(empty).buffered(AT_ONCE);
+    empty.try_collect().await
+}
+
+/// The `_id` that is nearest to the bound, if it is one that can be used.
+async fn nearest(
+    collection: &Collection,
+    direction: Direction,
+    bound: Option<&DocumentId>,
+) -> Result<Option<DocumentId>> {
+    let (order, name) = match direction {
+        Direction::Up => (1, cstr!("min")),
+        Direction::Down => (-1, cstr!("max")),
+    };
+    let mut body = rawdoc! {
+        "find": collection.name(),
+        "filter": {},
+        "projection": { "_id": 1 },
+        "sort": { "_id": order },
+        "hint": { "_id": 1 },
+        "limit": 1,
+        "singleBatch": true,
+    };
+    if let Some(bound) = bound {
+        body.append(name, bound.as_document().to_owned());
     }
+    let found = collect(collection, "find", body, 1, ONE_ID).await?;
+    let id = found.first().map(|found| DocumentId::of(found));
+    let id = id.transpose()?;
+    let usable = id.filter(|id| id.value().is_ok_and(is_usable));
+    Ok(usable)
 }

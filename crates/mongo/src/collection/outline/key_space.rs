@@ -7,8 +7,8 @@ use bson::oid::ObjectId;
 use bson::spec::ElementType;
 use bson::{RawBson, rawdoc};
 
-use crate::error::Result;
-use crate::id::{DocumentId, invalid};
+use crate::error::{Result, invalid};
+use crate::id::DocumentId;
 use crate::id_order::{Number, number};
 
 /// Places between the smallest and the largest double: as many as its digits can tell apart.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bson::rawdoc;
 use lob_core::byte_size::ByteSize;
 
-use super::{Outline, in_order, is_usable};
+use super::usable::{in_order, is_usable};
+use crate::collection::collect::collect_once;
 use crate::collection::identity::Collection;
 use crate::collection::ranges::RangeSize;
 use crate::error::{Error, Result, code};
@@ -32,71 +33,72 @@ const BATCH_IDS: u32 = 1000;
 /// What they may take.
 const IDS_LIMIT: ByteSize = ByteSize::mib(64);
 
-impl Outline {
-    /// How many places to ask for. Ranges whose number is ours to choose are no more than can be
-    /// cut evenly.
-    pub(super) fn random_places(&mut self, even: u64, wanted: RangeSize) -> u64 {
-        if let RangeSize::Bytes(_) = wanted {
-            self.ranges = self.ranges.min(MOST_CHOSEN / LEAST_PER_RANGE);
-        }
-        let bounds = self.ranges - 1;
-        let places = (bounds * PER_RANGE)
-            .min(MOST_CHOSEN)
-            .max(bounds * LEAST_PER_RANGE);
-        places.max(even)
+/// Ranges whose number is ours to choose are no more than can be cut evenly.
+pub(super) fn most_even_ranges(ranges: u64, wanted: RangeSize) -> u64 {
+    match wanted {
+        RangeSize::Count(_) => ranges,
+        RangeSize::Bytes(_) => ranges.min(MOST_CHOSEN / LEAST_PER_RANGE),
     }
 }
 
-impl Collection {
-    /// `_id`s chosen at random; `None` where the server cannot do that within bounds, which is said
-    /// in a warning.
-    pub(super) async fn random_ids(
-        &self,
-        places: u64,
-        documents: u64,
-    ) -> Result<Option<Vec<DocumentId>>> {
-        let size = places.min((documents / SHARE).saturating_sub(1));
-        if documents < LEAST_DOCUMENTS || size == 0 {
-            return Ok(None);
-        }
-        let time = TIME.min(self.database.server.operation_timeout / 2);
-        let mut body = rawdoc! {
-            "aggregate": self.name(),
-            "pipeline": [{ "$sample": { "size": size as i64 } }, { "$project": { "_id": 1 } }],
-            "cursor": { "batchSize": i64::from(BATCH_IDS) },
-            "maxTimeMS": (time.as_millis() as i64).max(1),
-        };
-        self.database.pin(&mut body, self.uuid());
-        let command = Command::new("aggregate", self.namespace());
-        let attempt = || async {
-            let mut left = MOST_ATTEMPTS;
-            loop {
-                left -= 1;
-                let chosen = self.collect_once(&command, body.clone(), BATCH_IDS, IDS_LIMIT);
-                match chosen.await {
-                    Err(error) if error.code() == Some(code::SAMPLED_TWICE) && left > 0 => {}
-                    Err(error) if is_vain(&error) => {
-                        let namespace = self.namespace();
-                        tracing::warn!(%namespace, %error, "nothing of it is chosen at random");
-                        return Ok(None);
-                    }
-                    chosen => return chosen.map(Some),
-                }
-            }
-        };
-        let chosen = self.database.server.retry(attempt).await;
-        let Some(chosen) = chosen.map_err(|e| self.or_replaced(e))? else {
-            return Ok(None);
-        };
-        let mut ids = Vec::with_capacity(chosen.len());
-        for document in &chosen {
-            let id = DocumentId::of(document)?;
-            if is_usable(id.value()?) {
-                ids.push(id);
-            }
-        }
-        Ok(Some(in_order(ids)))
+/// How many places to ask for, to cut so many ranges and to read `even` documents.
+pub(super) fn places(ranges: u64, even: u64) -> u64 {
+    let bounds = ranges - 1;
+    let places = (bounds * PER_RANGE)
+        .min(MOST_CHOSEN)
+        .max(bounds * LEAST_PER_RANGE);
+    places.max(even)
+}
+
+/// `_id`s chosen at random; `None` where the server cannot do that within bounds, which is said
+/// in a warning.
+pub(super) async fn random_ids(
+    collection: &Collection,
+    places: u64,
+    documents: u64,
+) -> Result<Option<Vec<DocumentId>>> {
+    let size = places.min((documents / SHARE).saturating_sub(1));
+    if documents < LEAST_DOCUMENTS || size == 0 {
+        return Ok(None);
     }
+    let time = TIME.min(collection.database.server.operation_timeout / 2);
+    let database = &collection.database;
+    let mut body = rawdoc! {
+        "aggregate": collection.name(),
+        "pipeline": [{ "$sample": { "size": size as i64 } }, { "$project": { "_id": 1 } }],
+        "cursor": { "batchSize": i64::from(BATCH_IDS) },
+        "maxTimeMS": (time.as_millis() as i64).max(1),
+    };
+    database.pin(&mut body, collection.uuid());
+    let command = Command::new("aggregate", collection.namespace());
+    let attempt = || async {
+        let mut left = MOST_ATTEMPTS;
+        loop {
+            left -= 1;
+            let chosen = collect_once(database, &command, body.clone(), BATCH_IDS, IDS_LIMIT);
+            match chosen.await {
+                Err(error) if error.code() == Some(code::SAMPLED_TWICE) && left > 0 => {}
+                Err(error) if is_vain(&error) => {
+                    let namespace = collection.namespace();
+                    tracing::warn!(%namespace, %error, "nothing of it is chosen at random");
+                    return Ok(None);
+                }
+                chosen => return chosen.map(Some),
+            }
+        }
+    };
+    let chosen = database.server.retry(attempt).await;
+    let Some(chosen) = chosen.map_err(|e| collection.or_replaced(e))? else {
+        return Ok(None);
+    };
+    let mut ids = Vec::with_capacity(chosen.len());
+    for document in &chosen {
+        let id = DocumentId::of(document)?;
+        if is_usable(id.value()?) {
+            ids.push(id);
+        }
+    }
+    Ok(Some(in_order(ids)))
 }
 
 /// True if to ask again would take as long, or has been of no use.
@@ -108,18 +110,12 @@ fn is_vain(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collection::outline::Choice;
 
     #[test]
     fn each_bound_is_chosen_from_ten_at_least() {
         let asked = |ranges: u64, even, wanted| {
-            let mut outline = Outline {
-                ids: Vec::new(),
-                choice: Choice::None,
-                ranges,
-                is_divisible: true,
-            };
-            (outline.random_places(even, wanted), outline.ranges)
+            let ranges = most_even_ranges(ranges, wanted);
+            (places(ranges, even), ranges)
         };
         let derived = RangeSize::Bytes(ByteSize::gib(1));
         assert_eq!(asked(10_000, 1000, derived), (10_000, 1000));

@@ -4,7 +4,7 @@
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
 use lob_core::byte_size::ByteSize;
 
-use super::{in_order, is_usable};
+use super::usable::{in_order, is_usable};
 use crate::collection::identity::Collection;
 use crate::collection::size::CollectionSize;
 use crate::error::Result;
@@ -23,49 +23,51 @@ const KEPT: usize = 1 << 16;
 /// Unless they take more than this.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
-impl Collection {
-    /// True if walking all `_id`s is cheap.
-    pub(super) fn is_walkable(&self, size: CollectionSize) -> bool {
-        // Of a sharded collection the documents are read for their shard keys.
-        let has_ids_in_index = self.has_ids_in_index() && !size.is_sharded;
-        size.documents <= MOST_WALKED && (has_ids_in_index || size.bytes <= MOST_READ)
-    }
+/// True if walking all `_id`s is cheap.
+pub(super) fn is_walkable(collection: &Collection, size: CollectionSize) -> bool {
+    // Of a sharded collection the documents are read for their shard keys.
+    let has_ids_in_index = collection.has_ids_in_index() && !size.is_sharded;
+    size.documents <= MOST_WALKED && (has_ids_in_index || size.bytes <= MOST_READ)
+}
 
-    /// `_id`s that cut the collection into equal parts; `None` if it has many more documents than
-    /// the server believes.
-    pub(super) async fn walk(&self) -> Result<Option<Vec<DocumentId>>> {
-        let mut body = rawdoc! {
-            "find": self.name(),
-            "filter": {},
-            "projection": { "_id": 1 },
-            "sort": { "_id": 1 },
-            "hint": { "_id": 1 },
-            "batchSize": i64::from(BATCH_IDS),
-        };
-        self.database.pin(&mut body, self.uuid());
-        let command = Command::new("find", self.namespace());
-        let server = &self.database.server;
-        let walked = server
-            .retry(|| self.walk_once(&command, body.clone()))
-            .await;
-        let thinned = walked.map_err(|e| self.or_replaced(e))?;
-        Ok(thinned.map(|thinned| in_order(thinned.into_bounds())))
-    }
+/// `_id`s that cut the collection into equal parts; `None` if it has many more documents than
+/// the server believes.
+pub(super) async fn walk(collection: &Collection) -> Result<Option<Vec<DocumentId>>> {
+    let mut body = rawdoc! {
+        "find": collection.name(),
+        "filter": {},
+        "projection": { "_id": 1 },
+        "sort": { "_id": 1 },
+        "hint": { "_id": 1 },
+        "batchSize": i64::from(BATCH_IDS),
+    };
+    collection.database.pin(&mut body, collection.uuid());
+    let command = Command::new("find", collection.namespace());
+    let server = &collection.database.server;
+    let walked = server
+        .retry(|| walk_once(collection, &command, body.clone()))
+        .await;
+    let thinned = walked.map_err(|e| collection.or_replaced(e))?;
+    Ok(thinned.map(|thinned| in_order(thinned.into_bounds())))
+}
 
-    async fn walk_once(&self, command: &Command, body: RawDocumentBuf) -> Result<Option<Thinned>> {
-        let database = &self.database;
-        let mut cursor = database.read(command, body, BATCH_IDS).await?;
-        let mut thinned = Thinned::new();
-        while let Some(reply) = database.next_reply(command, &mut cursor).await? {
-            for document in documents(&reply)? {
-                thinned.pass(document?)?;
-            }
-            if thinned.passed > 2 * MOST_WALKED {
-                return Ok(None);
-            }
+async fn walk_once(
+    collection: &Collection,
+    command: &Command,
+    body: RawDocumentBuf,
+) -> Result<Option<Thinned>> {
+    let database = &collection.database;
+    let mut cursor = database.read(command, body, BATCH_IDS).await?;
+    let mut thinned = Thinned::new();
+    while let Some(reply) = database.next_reply(command, &mut cursor).await? {
+        for document in documents(&reply)? {
+            thinned.pass(document?)?;
         }
-        Ok(Some(thinned))
+        if thinned.passed > 2 * MOST_WALKED {
+            return Ok(None);
+        }
     }
+    Ok(Some(thinned))
 }
 
 /// Every so many-th of the `_id`s that have passed.

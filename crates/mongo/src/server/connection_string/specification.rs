@@ -2,6 +2,7 @@
 //! auth, November 2026), each by a case of our own.
 
 use mongodb::Client;
+use mongodb::options::{ClientOptions, HostInfo};
 
 use super::*;
 

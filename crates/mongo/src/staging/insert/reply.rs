@@ -1,14 +1,11 @@
-//! What a server's reply to a write says beside `ok`: refused documents, and members that have
-//! not confirmed.
+//! What a server's reply to an insert says of single documents.
 
 use std::collections::HashSet;
 
 use bson::{Bson, Document};
-use lob_core::redact::redact;
 
-use crate::collection::number;
-use crate::error::{Error, Refusal, Result, code};
-use crate::server::Command;
+use crate::error::{Refusal, Result, code};
+use crate::server::{Command, number};
 
 /// What the server said about single documents of a batch.
 #[derive(Debug, Default)]
@@ -60,43 +57,6 @@ impl WriteErrors {
     }
 }
 
-impl Refusal {
-    /// Reads an entry of `writeErrors`, or a `writeConcernError`. Labels stand beside them, in the
-    /// reply.
-    pub(crate) fn read(error: &Document, reply: &Document) -> Self {
-        let labels = reply.get_array("errorLabels").into_iter().flatten();
-        Self {
-            code: error.get_i32("code").unwrap_or_default(),
-            name: error.get_str("codeName").unwrap_or_default().to_owned(),
-            message: redact(error.get_str("errmsg").unwrap_or("no message")),
-            may_be_repeated: code::may_be_repeated(labels.filter_map(Bson::as_str)),
-        }
-    }
-}
-
-impl Command {
-    /// Fails if the command took effect on fewer members than the write concern asks for.
-    pub(crate) fn check_write_concern(&self, reply: &Document) -> Result<()> {
-        let Ok(error) = reply.get_document("writeConcernError") else {
-            return Ok(());
-        };
-        Err(Error::WriteConcern {
-            command: self.name,
-            namespace: self.namespace.clone(),
-            source: Refusal::read(error, reply),
-        })
-    }
-
-    /// `failure` after a write was sent that may have taken effect.
-    pub(crate) fn outcome_unknown(&self, failure: Error) -> Error {
-        Error::OutcomeUnknown {
-            command: self.name,
-            namespace: self.namespace.clone(),
-            source: Box::new(failure),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bson::doc;
@@ -121,15 +81,5 @@ mod tests {
         let outside = doc! { "n": 1, "writeErrors": [{ "index": 2, "code": 11000 }] };
         assert!(WriteErrors::read(&command(), &outside, 2).is_err());
         assert!(WriteErrors::read(&command(), &doc! { "ok": 1 }, 0).is_err());
-    }
-
-    #[test]
-    fn an_unsatisfied_write_concern_is_no_success() {
-        assert!(command().check_write_concern(&doc! { "n": 1 }).is_ok());
-        for (code, is_transient) in [(64, true), (100, false), (91, true), (11602, true)] {
-            let reply = doc! { "n": 1, "writeConcernError": { "code": code, "errmsg": "late" } };
-            let error = command().check_write_concern(&reply).unwrap_err();
-            assert_eq!(error.is_transient(), is_transient, "{code}");
-        }
     }
 }

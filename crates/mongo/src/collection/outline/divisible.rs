@@ -1,0 +1,59 @@
+//! Whether a part of a collection can be read alone.
+
+use std::cmp::Ordering;
+
+use bson::rawdoc;
+
+use crate::collection::collect::{ONE_ID, collect};
+use crate::collection::identity::Collection;
+use crate::error::{Error, Result, code};
+use crate::id::DocumentId;
+
+/// Says in a warning what stands in the way where it is not so. A scan that is interrupted cannot be
+/// resumed then either.
+pub(super) async fn is_divisible(collection: &Collection) -> Result<bool> {
+    let obstacle = obstacle(collection).await?;
+    if let Some(obstacle) = obstacle {
+        let namespace = collection.namespace();
+        tracing::warn!(%namespace, "{obstacle}, so it is read in one piece");
+    }
+    Ok(obstacle.is_none())
+}
+
+async fn obstacle(collection: &Collection) -> Result<Option<&'static str>> {
+    Ok(if collection.is_collated() {
+        Some("it has a collation")
+    } else if !honours_bounds(collection).await? {
+        Some("the server ignores bounds")
+    } else {
+        None
+    })
+}
+
+/// Asks for what is below the smallest `_id`: a server that returns anything else has ignored the
+/// bound.
+async fn honours_bounds(collection: &Collection) -> Result<bool> {
+    let mut first = rawdoc! {
+        "find": collection.name(),
+        "projection": { "_id": 1 },
+        "sort": { "_id": 1 },
+        "hint": { "_id": 1 },
+        "limit": 1,
+        "singleBatch": true,
+    };
+    let smallest = collect(collection, "find", first.clone(), 1, ONE_ID).await?;
+    let Some(smallest) = smallest.first() else {
+        return Ok(true);
+    };
+    let smallest = DocumentId::of(smallest)?;
+    first.append(bson::raw::cstr!("max"), smallest.as_document().to_owned());
+    match collect(collection, "find", first, 1, ONE_ID).await {
+        // Another document may have come meanwhile.
+        Ok(found) => found.first().map_or(Ok(true), |found| {
+            Ok(DocumentId::of(found)?.compare(&smallest) == Some(Ordering::Less))
+        }),
+        Err(Error::Refused { source, .. }) if source.code == code::BOUNDS_IN_DISORDER => Ok(true),
+        Err(Error::Refused { source, .. }) if !source.is_transient() => Ok(false),
+        Err(e) => Err(e),
+    }
+}

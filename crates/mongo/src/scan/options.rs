@@ -1,0 +1,63 @@
+//! What to scan, and how.
+
+use lob_core::byte_size::ByteSize;
+
+use crate::collection::IdRange;
+use crate::id::DocumentId;
+use crate::server::ClusterTime;
+
+/// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
+const REPLY: ByteSize = ByteSize::mib(4);
+
+/// What to scan. The default is the whole collection.
+#[derive(Debug, Clone, Default)]
+pub struct ScanRange {
+    /// The documents to return.
+    pub range: IdRange,
+    /// The last `_id` that an earlier scan of the same range returned; this one goes on after it.
+    pub after: Option<DocumentId>,
+}
+
+/// How to scan.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanOptions {
+    /// The time to read at; without it documents are returned as they are when their turn comes.
+    pub at: Option<ClusterTime>,
+    /// How many bytes of documents may wait for the consumer or be held by it. One reply more is
+    /// on its way.
+    pub queue: ByteSize,
+    /// What a document takes on average, as
+    /// [`Sample::mean_document_size`](crate::Sample::mean_document_size) says.
+    pub mean_document_size: ByteSize,
+}
+
+impl ScanOptions {
+    /// How many documents to ask for in one reply.
+    pub(super) fn batch_documents(self) -> u32 {
+        let reply = REPLY.as_u64().min(self.queue.as_u64() / 2);
+        let documents = reply / self.mean_document_size.as_u64().max(1);
+        u32::try_from(documents.clamp(1, 100_000)).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_bounded_by_the_queue_and_by_its_own_limit() {
+        let documents = |queue, mean_document_size| {
+            ScanOptions {
+                at: None,
+                queue,
+                mean_document_size,
+            }
+            .batch_documents()
+        };
+        assert_eq!(documents(ByteSize::mib(64), ByteSize::kib(8)), 512);
+        assert_eq!(documents(ByteSize::mib(1), ByteSize::kib(8)), 64);
+        assert_eq!(documents(ByteSize::mib(64), ByteSize::mib(16)), 1);
+        assert_eq!(documents(ByteSize::mib(64), ByteSize::b(0)), 100_000);
+        assert_eq!(documents(ByteSize::b(0), ByteSize::mib(1)), 1);
+    }
+}
