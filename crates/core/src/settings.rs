@@ -6,6 +6,7 @@
 //! nobody knows is noticed. A setting is a text, a number, a yes or no, a list of texts or a table of
 //! texts.
 
+mod file;
 mod keys;
 mod origin;
 mod toml;
@@ -16,7 +17,7 @@ pub use origin::{Origins, SettingOrigin};
 pub use typed::{duration, whole};
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Value};
@@ -145,16 +146,10 @@ fn dict(values: &impl Serialize) -> Result<Dict, Box<Error>> {
 
 /// The file's top level, which all tools share, below the tool's own section.
 fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Layer>, Failure> {
-    let path = match file {
-        Some(path) => path.to_owned(),
-        None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
-        None => return Ok(Vec::new()),
+    let Some((name, text)) = file::read(file, Path::new(DEFAULT_FILE))? else {
+        return Ok(Vec::new());
     };
-    let name = format!("file `{}`", path.display());
-    if !path.is_file() {
-        return Err(Failure::usage(format!("settings {name} does not exist")));
-    }
-    let mut shared = Toml::file_exact(&path)
+    let mut shared = Toml::string(&text)
         .data()
         .map_err(|error| {
             let error = without_excerpt(&error.kind.to_string());
