@@ -8,9 +8,11 @@ mod bars;
 mod display;
 mod logging;
 mod output;
+mod typed;
 mod verbs;
 
 pub use logging::NOTICE;
+pub use typed::Typed;
 pub use verbs::{command, is_of, is_of_s3};
 
 use std::collections::BTreeMap;
@@ -104,6 +106,8 @@ pub struct Context {
     pub environment: BTreeMap<String, String>,
     /// Where the settings came from, once they are resolved.
     pub origins: Origins,
+    /// What was typed, for the commands of hints.
+    pub typed: Typed,
 }
 
 impl Context {
@@ -175,7 +179,8 @@ pub trait CommandLine: Parser {
     /// The flags that every tool has.
     fn common(&self) -> &CommonArgs;
 
-    /// Whether a flag, by its id, has a meaning for a subcommand, or without one.
+    /// Whether a flag, by its id, has a meaning for a subcommand, or for a flag that stands for one,
+    /// or without one.
     fn takes(verb: Option<&str>, flag: &str) -> bool;
 }
 
@@ -202,7 +207,7 @@ pub fn main<A: CommandLine>(
     if let Err(refused) = verbs::check::<A>(&typed) {
         return fail(&refused.into(), &Origins::default(), args.common().json);
     }
-    let common = args.common().clone();
+    let (common, typed) = (args.common().clone(), Typed::of::<A>(&typed));
     redact_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -227,7 +232,7 @@ pub fn main<A: CommandLine>(
             Some(_) => Arc::clone(&tally) as _,
             None => Arc::new(Hidden),
         };
-        let context = context(metrics, progress, origins.clone())?;
+        let context = context(metrics, progress, origins.clone(), typed)?;
         let display = shown
             .map(|shown| Display::start(shown, tally))
             .transpose()?;
@@ -302,6 +307,7 @@ fn context(
     metrics: Metrics,
     progress: Arc<dyn Progress>,
     origins: Origins,
+    typed: Typed,
 ) -> anyhow::Result<Context> {
     let interrupt = Interrupt::default();
     interrupt.listen()?;
@@ -314,6 +320,7 @@ fn context(
         interrupt,
         environment,
         origins,
+        typed,
     })
 }
 

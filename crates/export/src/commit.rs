@@ -123,7 +123,7 @@ async fn prove(unfinished: &Unfinished, context: &Context) -> anyhow::Result<(Ve
     for split in &plan.splits {
         splits.push(recorded(run, split).await?);
     }
-    check_complete(run, plan, &splits)?;
+    check_complete(run, plan, &splits, context)?;
     collections(database, plan).await.map_err(scan_failure)?;
     if *is_resumed || context.metrics.was_repeated("CreateMultipartUpload") {
         abort_leftovers(run, &splits).await;
@@ -207,7 +207,12 @@ fn is_another_object(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind == StoreErrorKind::AlreadyExists)
 }
 
-fn check_complete(run: &OpenRun, plan: &ExportPlan, splits: &[Recorded]) -> Result<(), Failure> {
+fn check_complete(
+    run: &OpenRun,
+    plan: &ExportPlan,
+    splits: &[Recorded],
+    context: &Context,
+) -> Result<(), Failure> {
     let mut incomplete = Vec::new();
     for (split, recorded) in plan.splits.iter().zip(splits) {
         let missing: Vec<_> = recorded.missing.iter().map(u32::to_string).collect();
@@ -219,10 +224,10 @@ fn check_complete(run: &OpenRun, plan: &ExportPlan, splits: &[Recorded]) -> Resu
     if incomplete.is_empty() {
         return Ok(());
     }
-    let id = run.location.id();
+    let work = format!("lob-export work --run-id {}", run.location.id());
+    let work = context.typed.command(&work);
     let message = format!("ranges are not exported yet: {}", incomplete.join("; "));
-    Err(Failure::new(ExitStatus::Failed, message)
-        .with_hint(format!("`lob-export work --run-id {id}` exports them")))
+    Err(Failure::new(ExitStatus::Failed, message).with_hint(format!("`{work}` exports them")))
 }
 
 /// Aborts uploads that nobody needs, now that every data file is there: those of a process that was

@@ -104,10 +104,10 @@ pub(crate) async fn open_planned(
     find(&store, settings, context).await?.ok_or_else(|| {
         let url = store.url(&location.plan_key());
         let message = format!("run `{id}` has no plan: `{url}` is not there");
+        let plan = format!("lob-export plan --run-id {id}");
+        let plan = context.typed.command(&plan);
         Failure::new(ExitStatus::Failed, message)
-            .with_hint(format!(
-                "check --prefix, or plan it: `lob-export plan --run-id {id}`"
-            ))
+            .with_hint(format!("check --prefix, or plan it: `{plan}`"))
             .into()
     })
 }

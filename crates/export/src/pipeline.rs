@@ -44,7 +44,7 @@ pub(crate) async fn plan(
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     let opened = open::open(settings, context).await?;
-    Ok(summary::of_plan(&opened))
+    Ok(summary::of_plan(&opened, context))
 }
 
 /// Exports this worker's ranges of a run that is planned.

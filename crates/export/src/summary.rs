@@ -67,7 +67,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
 }
 
 /// A plan: what workers have to be told.
-pub(crate) fn of_plan(opened: &Opened) -> Outcome {
+pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
     let (run, plan, is_committed) = match opened {
         Opened::Unfinished(unfinished) => (&unfinished.run, &unfinished.plan, false),
         Opened::Committed { run, plan, .. } => (run, plan, true),
@@ -90,10 +90,11 @@ pub(crate) fn of_plan(opened: &Opened) -> Outcome {
     if is_committed {
         lines.push("the run is complete".to_owned());
     } else {
-        lines.push(format!(
-            "work      lob-export work --run-id {id} --worker K/N, for each K from 0 to N-1"
-        ));
-        lines.push(format!("commit    lob-export commit --run-id {id}"));
+        let work = format!("lob-export work --run-id {id} --worker K/N");
+        let commit = format!("lob-export commit --run-id {id}");
+        let [work, commit] = [work, commit].map(|command| context.typed.command(&command));
+        lines.push(format!("work      {work}, for each K from 0 to N-1"));
+        lines.push(format!("commit    {commit}"));
     }
     let json = json!({
         "run_id": id,

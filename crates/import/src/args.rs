@@ -74,7 +74,11 @@ impl CommandLine for Args {
             "count_tolerance",
             "max_bandwidth",
         ];
-        verb.is_none() || of_verify.contains(&flag) || is_of::<MongoArgs>(flag) || is_of_s3(flag)
+        match verb {
+            None => true,
+            Some("list") => is_of_s3(flag),
+            Some(_) => of_verify.contains(&flag) || is_of::<MongoArgs>(flag) || is_of_s3(flag),
+        }
     }
 }
 

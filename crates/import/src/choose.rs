@@ -35,7 +35,7 @@ pub(crate) async fn choose(
             Some(id) if !latest => format!("reading the manifest of run `{id}`"),
             _ => "reading the manifests of the runs".to_owned(),
         });
-        let run = runs::choose(&store, folder, id, latest).await?;
+        let run = runs::choose(&store, folder, id, latest, context).await?;
         context.step("connecting to MongoDB");
         let authorities = settings.s3.ca_bundle.as_deref();
         let server = Server::connect(&settings.mongo, authorities).await;

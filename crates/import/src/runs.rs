@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
@@ -103,7 +104,10 @@ pub(crate) async fn choose(
     folder: Prefix,
     id: Option<&RunId>,
     latest: bool,
+    context: &Context,
 ) -> anyhow::Result<ChosenRun> {
+    let list = context.typed.command("lob-import --list");
+    let list = format!("`{list}` lists the runs");
     let id = match id {
         _ if latest => {
             let way_out = "name a run with --run-id";
@@ -129,7 +133,7 @@ pub(crate) async fn choose(
                     location.id()
                 );
                 let missing = Failure::new(ExitStatus::Failed, message);
-                anyhow::Error::from(missing.with_hint("`lob-import --list` lists the runs"))
+                anyhow::Error::from(missing.with_hint(&list))
             }
             _ => error.into(),
         })?;
@@ -145,7 +149,7 @@ pub(crate) async fn choose(
     if let Some(tool) = head.other_tool() {
         let message = format!("run `{}` is no export: `{tool}` wrote it", location.id());
         return Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("`lob-import --list` lists the runs")
+            .with_hint(list)
             .into());
     }
     let (id, is_legacy) = (location.id().clone(), head.is_legacy());

@@ -1,6 +1,8 @@
 //! The commands that hints name, as a person would type them: a hint that does not help when it is
 //! followed is false.
 
+use std::process::Command;
+
 /// What a person types who follows the hint that says `fragment`, after a command of these `args`
 /// said `stderr`. `other` is the name for a hint that asks for another run.
 ///
@@ -18,7 +20,7 @@ pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<S
     let clause = clause.unwrap_or(hint);
     let mut quoted = clause.split('`').skip(1).step_by(2);
     if let Some(command) = quoted.clone().find(|text| text.starts_with("lob-")) {
-        return command.split(' ').skip(1).map(str::to_owned).collect();
+        return words(command).split_off(1);
     }
     assert!(clause.contains("command"), "`{hint}` names no command");
     let options: Vec<_> = quoted
@@ -32,6 +34,18 @@ pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<S
         set(&mut command, "--run-id", other);
     }
     command
+}
+
+/// What a shell makes of a command.
+///
+/// # Panics
+/// Where there is no shell.
+pub fn words(command: &str) -> Vec<String> {
+    let script = format!("printf '%s\\n' {command}");
+    let shell = Command::new("sh").args(["-c", &script]).output();
+    let output = shell.unwrap().stdout;
+    let printed = String::from_utf8(output).unwrap();
+    printed.lines().map(str::to_owned).collect()
 }
 
 /// Replaces the value of an option, or adds it.

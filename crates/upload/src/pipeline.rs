@@ -36,7 +36,7 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
             let id = run.location.id().clone();
             send_and_commit(run, examined, &work, resumed, &budget, settings, context)
                 .await
-                .map_err(|error| with_way_on(error, &id.to_string()))?
+                .map_err(|error| with_way_on(error, &id.to_string(), context))?
         }
     };
     Ok(summary::outcome(&uploaded))
@@ -162,13 +162,15 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
 }
 
 /// Says how to go on: what was sent so far is worth keeping, unless its file is another one by now.
-fn with_way_on(error: anyhow::Error, run: &str) -> anyhow::Error {
+fn with_way_on(error: anyhow::Error, run: &str, context: &Context) -> anyhow::Error {
     let way_on = if is_of_the_file(&error) {
         "take a new --run-id for files that have changed".to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };
     let failure = Failure::incomplete(error, format!("run `{run}`"), way_on);
-    let cleanup = format!("`lob-upload cleanup {run} --yes` aborts the uploads that it left open");
+    let cleanup = format!("lob-upload cleanup {run} --yes");
+    let cleanup = context.typed.command(&cleanup);
+    let cleanup = format!("`{cleanup}` aborts the uploads that it left open");
     failure.and_hint(&cleanup).into()
 }

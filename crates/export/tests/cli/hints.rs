@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lob_testkit::hints;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
-use crate::bed::{Bed, SMALL, succeeded, text};
+use crate::bed::{BUCKET, Bed, SMALL, finish, succeeded, text};
 
 /// What a person types who follows the hint that says `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<String> {
@@ -19,6 +19,16 @@ pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<Stri
 pub(crate) async fn run(bed: &Bed, command: &[String]) -> Output {
     let command: Vec<_> = command.iter().map(String::as_str).collect();
     bed.run(&command).await
+}
+
+/// Runs the binary, which is told by flags alone where the servers are.
+async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Output {
+    let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
+    let mut command = bed.command(&args);
+    for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
+        command.env_remove(variable);
+    }
+    finish(command.spawn().unwrap()).await
 }
 
 /// A server that fails at every data file until the switch is turned off.
@@ -57,12 +67,26 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
 #[tokio::test]
 async fn workers_and_commits_that_come_too_early_are_helped_by_the_commands_of_their_hints() {
     let bed = Bed::new().await;
-    let work = ["work", "--run-id", "run-1"];
-    let planned = follow(&work, &bed.run(&work).await, "or plan it");
-    succeeded(run(&bed, &planned).await);
-    let commit = ["commit", "--run-id", "run-1"];
-    let worked = follow(&commit, &bed.run(&commit).await, "exports them");
-    succeeded(run(&bed, &worked).await);
-    succeeded(bed.run(&commit).await);
-    assert!(!bed.totals().is_empty());
+    let (endpoint, uri) = (bed.s3.endpoint(), bed.mongo.uri());
+    let place = [
+        "--bucket",
+        BUCKET,
+        "--endpoint-url",
+        &endpoint,
+        "--mongodb-uri",
+        &uri,
+    ];
+    let place = [&place[..], &["--prefix", "tonight's"]].concat();
+    let work = [&["work", "--run-id", "run-1"], &place[..]].concat();
+    let planned = follow(&work, &typed(&bed, &work).await, "or plan it");
+    let planned = succeeded(typed(&bed, &planned).await);
+    let commit = [&["commit", "--run-id", "run-1"], &place[..]].concat();
+    let worked = follow(&commit, &typed(&bed, &commit).await, "exports them");
+    succeeded(typed(&bed, &worked).await);
+    let told = text(&planned.stdout).lines();
+    let mut told = told.filter_map(|line| line.strip_prefix("commit    "));
+    let told = hints::words(told.next().unwrap());
+    succeeded(typed(&bed, &told[1..]).await);
+    let manifest = "tonight's/run-1/manifest.json";
+    assert!(bed.s3.object(BUCKET, manifest).is_some());
 }

@@ -8,7 +8,7 @@ use lob_testkit::hints;
 use lob_testkit::mongo::{self, MongoOptions};
 use lob_testkit::s3;
 
-use crate::bed::{BUCKET, Bed, succeeded, text};
+use crate::bed::{BUCKET, Bed, finish, succeeded, text};
 
 /// What a person types who follows the hint that says `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<String> {
@@ -109,11 +109,27 @@ async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
     assert_eq!(bed.collections(), ["split_0_input"]);
 }
 
+/// Runs the binary, which is told by flags alone where the servers are.
+async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Output {
+    let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
+    let mut command = bed.command(&args);
+    for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
+        command.env_remove(variable);
+    }
+    finish(command.spawn().unwrap()).await
+}
+
 #[tokio::test]
 async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint() {
     let bed = Bed::new().await;
-    let wrong = ["--run-id", "run-0"];
-    let command = follow(&wrong, &bed.run(&wrong).await, "lists the runs");
-    let listed = succeeded(run(&bed, &command).await);
+    let (endpoint, uri) = (bed.s3.endpoint(), bed.mongo.uri());
+    let wrong = ["--run-id", "run-0", "--split", "0", "--mongodb-uri", &uri];
+    let wrong = [
+        &wrong[..],
+        &["--bucket", BUCKET, "--endpoint-url", &endpoint],
+    ]
+    .concat();
+    let command = follow(&wrong, &typed(&bed, &wrong).await, "lists the runs");
+    let listed = succeeded(typed(&bed, &command).await);
     assert!(text(&listed.stdout).contains("run-1"));
 }

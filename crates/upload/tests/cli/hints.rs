@@ -46,13 +46,34 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
     bed.assert_whole(&feeds);
 }
 
+/// Runs the binary, which is told by flags alone where S3 is.
+async fn typed(bed: &Bed, args: &[&str]) -> Finished {
+    let mut command = bed.command(args);
+    command
+        .env_remove("LOB_BUCKET")
+        .env_remove("AWS_ENDPOINT_URL");
+    finish(command.spawn().unwrap()).await
+}
+
 #[tokio::test]
-async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint() {
+async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typed() {
     let (bed, _) = failing().await;
     bed.feeds();
-    let failed = bed.run(&UPLOAD).await.expect(1);
+    let endpoint = bed.server.endpoint();
+    let place = [
+        "--bucket",
+        BUCKET,
+        "--endpoint-url",
+        &endpoint,
+        "--prefix",
+        "feeds of tonight",
+    ];
+    let upload = [&UPLOAD[..], &["--include", "*"], &place].concat();
+    let failed = typed(&bed, &upload).await.expect(1);
     assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
-    followed(&bed, &UPLOAD, &failed, "aborts the uploads").await;
+    let cleanup = follow(&upload, &failed.stderr, OTHER, "aborts the uploads");
+    let cleanup: Vec<_> = cleanup.iter().map(String::as_str).collect();
+    typed(&bed, &cleanup).await.expect(0);
     assert_eq!(bed.server.open_uploads(BUCKET), []);
 }
 
