@@ -6,6 +6,7 @@
 mod allocator;
 mod bars;
 mod display;
+mod environment;
 mod logging;
 mod output;
 mod typed;
@@ -188,6 +189,12 @@ pub trait CommandLine: Parser {
 pub fn main<A: CommandLine>(
     run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
+    if let Err(error) = environment::leave_out_empty() {
+        write_stderr(&format!(
+            "error: empty variables cannot be left out: {error}"
+        ));
+        return ExitStatus::Failed.into();
+    }
     let tool = A::command().get_name().to_owned();
     remember_secrets();
     let parsed = command::<A>().try_get_matches();

@@ -92,6 +92,16 @@ impl Bed {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
+    /// Writes the keys of S3 where the SDK looks for them.
+    pub(crate) fn write_keys(&self) {
+        let aws = self.folder.path().join(".aws");
+        let (id, secret) = (self.s3.access_key(), self.s3.secret_key());
+        let text =
+            format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+        std::fs::create_dir(&aws).unwrap();
+        std::fs::write(aws.join("credentials"), text).unwrap();
+    }
+
     /// The binary in the working directory, with nothing of this process's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lob-export"));

@@ -4,7 +4,7 @@ use bson::rawdoc;
 use lob_testkit::mongo::MongoOptions;
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere, text};
 
 #[tokio::test]
 async fn a_missing_bucket_is_named() {
@@ -221,4 +221,30 @@ async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
     hint: ask for 1 with --ranges, leave --ranges out, or choose other splits with --split
     "#);
     bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn empty_variables_of_the_sdk_count_as_not_set() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["latest", "--log-level", "error"]);
+    for variable in [
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        command.env(variable, "");
+    }
+    // The keys come out of a file, which is looked for where it always is.
+    bed.write_keys();
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    command.env_remove("AWS_SESSION_TOKEN");
+    let finished = crate::bed::finish(command.spawn().unwrap()).await;
+    let told = text(&finished.stderr);
+    assert!(told.contains("there is no run below"), "{told}");
 }
