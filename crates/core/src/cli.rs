@@ -29,7 +29,7 @@ use output::{write_stderr, write_stdout};
 
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::metrics::{Metrics, MetricsFormat};
+use crate::metrics::{Ended, Metrics, MetricsFormat};
 use crate::printable::printable;
 use crate::progress::{Hidden, Progress, Tally};
 use crate::redact::{redact, remember, remember_password_of};
@@ -141,25 +141,43 @@ impl Context {
 pub struct Outcome {
     lines: Vec<String>,
     json: serde_json::Value,
-    /// Whether it tells of something that was done, and not only what was asked for.
-    is_done: bool,
+    kind: Kind,
+}
+
+/// What an outcome tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A whole job, such as an export: what alarms wait for.
+    Job,
+    /// Something that was done beside or inside of a job.
+    Step,
+    /// What was asked for.
+    Answer,
 }
 
 impl Outcome {
-    /// A summary of what was done, line by line for people, and the same for machines. That it
+    /// A summary of a whole job, such as an export: what was done, line by line for people, and the same for machines. That it
     /// cannot be printed undoes nothing and is no failure.
     pub fn new(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             lines,
             json,
-            is_done: true,
+            kind: Kind::Job,
+        }
+    }
+
+    /// The same of what was done beside or inside of a job, which has not succeeded by that.
+    pub fn step(lines: Vec<String>, json: serde_json::Value) -> Self {
+        Self {
+            kind: Kind::Step,
+            ..Self::new(lines, json)
         }
     }
 
     /// What somebody wanted to know: there is nothing else, so that it must be printed.
     pub fn answer(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
-            is_done: false,
+            kind: Kind::Answer,
             ..Self::new(lines, json)
         }
     }
@@ -253,8 +271,13 @@ pub fn main<A: CommandLine>(
             let status = result
                 .as_ref()
                 .map_or_else(ExitStatus::of, |_| ExitStatus::Done);
+            let is_job = |outcome: &Outcome| outcome.kind == Kind::Job;
+            let ended = Ended {
+                status,
+                finished_job: result.as_ref().is_ok_and(is_job),
+            };
             let (format, snapshot) = (common.metrics_format, context.metrics.snapshot());
-            if let Err(error) = format.write(path, &tool, snapshot, status) {
+            if let Err(error) = format.write(path, &tool, snapshot, ended) {
                 tracing::warn!(path = %path.display(), %error, "the metrics cannot be written");
             }
         }
@@ -338,7 +361,7 @@ fn tell(outcome: &Outcome, json: bool) -> ExitCode {
         false => outcome.lines.clone(),
     };
     let lines = lines.iter().map(String::as_str);
-    if !outcome.is_done {
+    if outcome.kind == Kind::Answer {
         return print(lines);
     }
     if let Err(error) = write_stdout(lines) {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use commands::{Commands, Moved};
-pub use file::MetricsFormat;
+pub use file::{Ended, MetricsFormat};
 use serde::{Deserialize, Serialize};
 
 /// The counters of one S3 operation, such as `UploadPart`, or of one MongoDB command.

@@ -133,5 +133,5 @@ pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Con
         "bytes": tally.bytes,
         "metrics": metrics,
     });
-    Outcome::new(lines, json)
+    Outcome::step(lines, json)
 }

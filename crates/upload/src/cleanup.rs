@@ -142,7 +142,7 @@ fn outcome(
         "uploads": uploads,
     });
     match aborted {
-        true => Outcome::new(lines, json),
+        true => Outcome::step(lines, json),
         false => Outcome::answer(lines, json),
     }
 }

@@ -1,13 +1,13 @@
 //! `--metrics-file`: what a command cost and how it ended, for whoever collects it.
 //!
 //! A collector may read at any time, so the file is written under another name and takes its place
-//! whole. After a failure it still says when the tool last succeeded, so that an alarm can be set on
-//! the age of that.
+//! whole. After a failure, or a command that only looked, it still says when the tool last finished a
+//! job, so that an alarm can be set on the age of that.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -16,6 +16,9 @@ use super::report::EndedCommand;
 use super::{MetricsSnapshot, emf, prometheus};
 use crate::failure::ExitStatus;
 
+/// As many links as Linux follows.
+const MAX_LINKS: u32 = 40;
+
 /// Forms of the metrics file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MetricsFormat {
@@ -23,6 +26,15 @@ pub enum MetricsFormat {
     Prometheus,
     /// CloudWatch's embedded metric format: lines of JSON
     Emf,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Whether it finished a whole job, such as an export.
+    pub finished_job: bool,
 }
 
 impl MetricsFormat {
@@ -35,17 +47,17 @@ impl MetricsFormat {
         path: &Path,
         tool: &str,
         snapshot: MetricsSnapshot,
-        status: ExitStatus,
+        ended: Ended,
     ) -> io::Result<()> {
         let now = Timestamp::now();
-        let last_success = match status {
-            ExitStatus::Done => Some(now.as_millisecond() as f64 / 1000.0),
-            _ => self.last_success(path, tool),
+        let last_success = match ended.finished_job {
+            true => Some(now.as_millisecond() as f64 / 1000.0),
+            false => self.last_success(path, tool),
         };
         let ended = EndedCommand {
             tool: tool.to_owned(),
             snapshot,
-            exit_status: status as u8,
+            exit_status: ended.status as u8,
             last_success,
         };
         let text = match self {
@@ -71,7 +83,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() && !path.is_file() {
         return fs::write(path, bytes);
     }
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = followed(path);
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -82,6 +94,18 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     unfinished.write_all(bytes)?;
     unfinished.persist(path)?;
     Ok(())
+}
+
+/// Where a link leads, whether or not there is a file yet.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(link) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(link);
+    }
+    path
 }
 
 #[cfg(test)]
@@ -113,7 +137,12 @@ mod tests {
 
     fn written(format: MetricsFormat, path: &Path, status: ExitStatus) -> String {
         let tool = "lob-upload";
-        format.write(path, tool, snapshot(), status).unwrap();
+        let finished_job = status == ExitStatus::Done;
+        let ended = Ended {
+            status,
+            finished_job,
+        };
+        format.write(path, tool, snapshot(), ended).unwrap();
         fs::read_to_string(path).unwrap()
     }
 
@@ -141,6 +170,39 @@ mod tests {
         let is_whole = |line: &str| line.starts_with("# ") || line.starts_with("lob_");
         assert!(text.lines().all(is_whole), "{text}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_is_written_through_whether_or_not_its_file_is_there() {
+        let (folder, collected) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = collected.path().join("lob.prom");
+        let (link, second) = (folder.path().join("link"), folder.path().join("second"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        std::os::unix::fs::symlink("link", &second).unwrap();
+        for _ in 0..2 {
+            let text = written(MetricsFormat::Prometheus, &second, ExitStatus::Done);
+            assert_eq!(fs::read_to_string(&target).unwrap(), text);
+            assert!(link.is_symlink() && second.is_symlink());
+        }
+        assert_eq!(fs::read_dir(collected.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_finishes_no_job_leaves_the_time_of_the_last_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics");
+        for format in [MetricsFormat::Prometheus, MetricsFormat::Emf] {
+            written(format, &path, ExitStatus::Done);
+            let success = format.last_success(&path, "lob-upload");
+            let ended = Ended {
+                status: ExitStatus::Done,
+                finished_job: false,
+            };
+            format
+                .write(&path, "lob-upload", snapshot(), ended)
+                .unwrap();
+            assert_eq!(format.last_success(&path, "lob-upload"), success);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) struct EndedCommand {
     pub(crate) tool: String,
     pub(crate) snapshot: MetricsSnapshot,
     pub(crate) exit_status: u8,
-    /// When the same tool last ended with status 0, in seconds since 1970.
+    /// When the same tool last finished a job, in seconds since 1970.
     pub(crate) last_success: Option<f64>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bed::{Bed, assert_shown, text};
+use crate::bed::{Bed, assert_shown, succeeded, text};
 
 #[tokio::test]
 async fn a_summary_names_every_split() {
@@ -159,6 +159,27 @@ async fn runs_of_another_tool_are_passed_over_and_never_imported() {
     let latest = bed.run(&["--latest"]).await;
     assert!(text(&latest.stdout).starts_with("run run-1:"));
     bed.assert_imported();
+}
+
+#[tokio::test]
+async fn commands_that_only_look_leave_the_time_of_the_last_success_as_it_was() {
+    let bed = Bed::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lob.prom");
+    let file = ["--metrics-file", path.to_str().unwrap()];
+    let success = async |args: &[&str]| {
+        succeeded(bed.run(&[args, &file].concat()).await);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines = text.lines().map(str::to_owned);
+        lines.find(|line| line.starts_with("lob_last_success_timestamp_seconds{"))
+    };
+    let dry_run = ["--run-id", "run-1", "--dry-run"];
+    assert_eq!(success(&dry_run).await, None);
+    let imported = success(&["--run-id", "run-1"]).await;
+    assert!(imported.is_some());
+    for looking in [&["verify", "run-1"][..], &["--list"], &dry_run] {
+        assert_eq!(success(looking).await, imported);
+    }
 }
 
 #[tokio::test]
