@@ -27,8 +27,8 @@ pub struct EndpointUrl(String);
 /// A text that is no URL of a server. It does not repeat the text: a password may be in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes or white \
-     space in it"
+    "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes, white \
+     space, `?` or `#` in it"
 )]
 pub struct InvalidEndpointUrl;
 
@@ -68,7 +68,9 @@ impl FromStr for EndpointUrl {
             .as_str()
             .ends_with(&format!("{host}{}", port.unwrap_or_default()));
         let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        if has_scheme && is_whole && !host.is_empty() && uri.query().is_none() {
+        // A parser drops a fragment without a word.
+        let is_bare = uri.query().is_none() && !text.contains('#');
+        if has_scheme && is_whole && !host.is_empty() && is_bare {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidEndpointUrl)
@@ -155,6 +157,7 @@ mod tests {
             "http://host:",
             "http:/host",
             "http://host?x=1",
+            "http://host/#x",
             "http://host name",
             "http://ho\nst",
             "\"http://host",

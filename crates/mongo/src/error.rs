@@ -32,6 +32,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The file of the token of OIDC cannot be read.
+    #[error("the token of MONGODB-OIDC in `{path}` cannot be read")]
+    TokenFile {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// There is a file of the connection string, and a connection string as well.
     #[error("the MongoDB URI is set, and so is a file that holds it")]
     TwoUris,

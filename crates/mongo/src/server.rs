@@ -6,6 +6,7 @@ mod connect;
 mod connection_string;
 mod disk;
 mod handle;
+mod oidc_token;
 mod read_concern;
 mod reply;
 mod resolve;

@@ -224,6 +224,24 @@ async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
 }
 
 #[tokio::test]
+async fn a_token_file_of_oidc_that_is_not_there_is_wrong_usage_by_name() {
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--log-level", "error"]);
+    let oidc = "authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s";
+    command
+        .env("MONGODB_URI", format!("{}&{oidc}", bed.mongo.uri()))
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", "no/token");
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the token of MONGODB-OIDC in `no/token` cannot be read
+      Caused by: No such file or directory (os error 2)
+    hint: AZURE_FEDERATED_TOKEN_FILE or AWS_WEB_IDENTITY_TOKEN_FILE names another file; elsewhere than in Kubernetes take another authMechanism
+    "#);
+}
+
+#[tokio::test]
 async fn empty_variables_of_the_sdk_count_as_not_set() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["latest", "--log-level", "error"]);

@@ -47,6 +47,7 @@ impl Error {
         match self {
             Self::InvalidUri { .. }
             | Self::UriFile { .. }
+            | Self::TokenFile { .. }
             | Self::TwoUris
             | Self::UnescapedUri { .. }
             | Self::Certificates { .. }
@@ -83,6 +84,9 @@ impl Error {
         Some(match self {
             Self::UriFile { .. } => "--mongodb-uri-file or LOB_MONGODB_URI_FILE names a file that \
                 holds the connection string and nothing else"
+                .into(),
+            Self::TokenFile { .. } => "AZURE_FEDERATED_TOKEN_FILE or AWS_WEB_IDENTITY_TOKEN_FILE \
+                names another file; elsewhere than in Kubernetes take another authMechanism"
                 .into(),
             Self::TwoUris => {
                 "leave out MONGODB_URI and --mongodb-uri, or --mongodb-uri-file".into()

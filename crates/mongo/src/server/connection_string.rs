@@ -9,15 +9,8 @@ use lob_core::address::bare;
 use lob_core::redact::{MASK, remember_encoded};
 use mongodb::options::ConnectionString;
 
-use super::uri_options::{is_known, sift};
+use super::uri_options::{SECRET_OPTIONS, is_known, sift};
 use crate::error::{Cause, Error, Result};
-
-/// Options of a connection string whose value is secret.
-const SECRET_OPTIONS: [&str; 3] = [
-    "authmechanismproperties",
-    "tlscertificatekeyfilepassword",
-    "proxypassword",
-];
 
 /// The connection string as the driver reads it, and what is to be said of it.
 pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
@@ -76,6 +69,16 @@ fn cut(uri: &str) -> Result<Parts<'_>> {
     if uri.contains(char::is_whitespace) {
         let reason = "there is white space in it, such as a line break; a space is written %20";
         return Err(invalid(reason));
+    }
+    // One in the user name or password is told as what it is.
+    if rest
+        .rsplit('@')
+        .next()
+        .is_some_and(|hosts| hosts.contains('#'))
+    {
+        return Err(invalid(
+            "there is a `#` in it: no fragment has a meaning, and in a value it is written %23",
+        ));
     }
     let (server, options) = rest.split_once('?').unwrap_or((rest, ""));
     Ok(Parts {

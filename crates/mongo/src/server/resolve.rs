@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use mongodb::options::{ClientOptions, HostInfo, Tls};
+use mongodb::options::{AuthMechanism, ClientOptions, HostInfo, Tls};
 
 use super::connection_string::parse;
+use super::oidc_token;
 use super::read_concern::Durability;
 use super::settings::MongoSettings;
 use crate::error::unreachable::THROUGH;
@@ -37,6 +38,11 @@ pub(super) async fn resolve(settings: &MongoSettings) -> Result<Resolved> {
         && tls.allow_invalid_certificates == Some(true)
     {
         tracing::warn!(%hosts, "the certificate of the MongoDB server is not checked");
+    }
+    if let Some(credential) = &parsed.credential
+        && credential.mechanism == Some(AuthMechanism::MongoDbOidc)
+    {
+        oidc_token::check()?;
     }
     let level = parsed.read_concern.as_ref().map(|concern| &concern.level);
     let durability = level.map(Durability::read).transpose()?;

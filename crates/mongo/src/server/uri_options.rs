@@ -134,12 +134,25 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("zlibcompressionlevel", Rule::Number(-1, 9)),
 ];
 
+const OIDC: &str = "MONGODB-OIDC";
+
 const MECHANISMS: [&str; 5] = [
     "SCRAM-SHA-1",
     "SCRAM-SHA-256",
     "MONGODB-X509",
     "PLAIN",
-    "MONGODB-OIDC",
+    OIDC,
+];
+
+/// Where a token of OIDC comes from; the driver needs a feature for the others.
+const OIDC_ENVIRONMENT: &str = "k8s";
+const OTHER_ENVIRONMENTS: [&str; 3] = ["azure", "gcp", "test"];
+
+/// Options of a connection string whose value is secret.
+pub(crate) const SECRET_OPTIONS: [&str; 3] = [
+    "authmechanismproperties",
+    "tlscertificatekeyfilepassword",
+    "proxypassword",
 ];
 
 const READ_PREFERENCES: [&str; 5] = [
@@ -183,6 +196,7 @@ fn rule(key: &str) -> Option<Rule> {
 pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     let mut sifted = Sifted::default();
     let mut given: Vec<(String, &str)> = Vec::new();
+    let mut secret = None;
     let mode = options.split('&').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         let is_mode = name.eq_ignore_ascii_case("readpreference");
@@ -196,9 +210,17 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         let (name, value) = pair.split_once('=').ok_or("an option has no `=`")?;
         let key = name.to_ascii_lowercase();
         let Some(rule) = rule(&key) else {
-            sifted.leave_out(name, "it is unknown");
+            // A `&` ends a secret: what stands behind it may be the rest.
+            match secret {
+                Some(secret) => sifted.warnings.push(format!(
+                    "an option after `{secret}` of the MongoDB URI is left out: it is unknown; a `&` \
+                     in a value is written %26"
+                )),
+                None => sifted.leave_out(name, "it is unknown"),
+            }
             continue;
         };
+        secret = SECRET_OPTIONS.contains(&key.as_str()).then_some(name);
         let earlier = given.iter().find(|(earlier, _)| *earlier == key);
         let earlier = earlier.map(|(_, value)| *value);
         given.push((key.clone(), value));
@@ -231,6 +253,7 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
             ));
         }
     }
+    check_oidc(&given)?;
     let is_given = |name: &&str| given.iter().any(|(key, _)| key == name);
     let is_insecure = is_given(&"tlsinsecure") && is_given(&"tlsallowinvalidhostnames");
     if is_insecure || RELAXING.iter().filter(|name| is_given(name)).count() > 1 {
@@ -242,6 +265,37 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         return Err(reason.to_owned());
     }
     Ok(sifted)
+}
+
+/// Refuses what MONGODB-OIDC gets a token from, unless it is built in.
+fn check_oidc(given: &[(String, &str)]) -> Result<(), String> {
+    let value = |name: &str| given.iter().find(|(key, _)| key == name);
+    if value("authmechanism").is_none_or(|(_, mechanism)| *mechanism != OIDC) {
+        return Ok(());
+    }
+    let properties = value("authmechanismproperties").map(|(_, properties)| decoded(properties));
+    let properties = properties.unwrap_or_default();
+    let mut environments = properties
+        .split(',')
+        .filter_map(|property| property.strip_prefix("ENVIRONMENT:"));
+    let environment = environments.next();
+    if environment == Some(OIDC_ENVIRONMENT) {
+        return Ok(());
+    }
+    // Another word may be anything.
+    let named = OTHER_ENVIRONMENTS
+        .iter()
+        .find(|name| environment == Some(**name));
+    Err(match named {
+        Some(name) => format!(
+            "the OIDC environment `{name}` of `authMechanismProperties` is not built in; \
+             `{OIDC_ENVIRONMENT}` is"
+        ),
+        None => format!(
+            "`authMechanism` {OIDC} needs `ENVIRONMENT:{OIDC_ENVIRONMENT}` in \
+             `authMechanismProperties`"
+        ),
+    })
 }
 
 impl Sifted {

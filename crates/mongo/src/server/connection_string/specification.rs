@@ -4,6 +4,8 @@
 use mongodb::Client;
 use mongodb::options::{ClientOptions, HostInfo};
 
+use lob_core::failure::ExitStatus;
+
 use super::*;
 
 use Fate::{Refused, Taken, Warned};
@@ -178,6 +180,7 @@ const RULES: [(Fate, &str, &[&str]); 30] = [
             "mongodb://ann@db.test/?authMechanism=MONGODB-X509&authSource=shop",
             "mongodb://ann@db.test/?authMechanism=MONGODB-AWS",
             "mongodb://db.test/?authMechanism=GSSAPI",
+            "mongodb://db.test/?authMechanism=MONGODB-OIDC",
             "mongodb://ann:pw@db.test/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s",
         ],
     ),
@@ -318,7 +321,7 @@ const TAKEN: [&str; 8] = [
 ];
 
 /// Where we do otherwise than the specification: what becomes of it here, and why.
-const DIFFERENCES: [(Fate, &str, &str); 14] = [
+const DIFFERENCES: [(Fate, &str, &str); 13] = [
     (
         Warned,
         "mongodb://db.test/?readPreference=primary&readPreferenceTags=dc:a&maxStalenessSeconds=120",
@@ -338,11 +341,6 @@ const DIFFERENCES: [(Fate, &str, &str); 14] = [
         Refused,
         "mongodb://db.test/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:test",
         "the driver has no environment for tests",
-    ),
-    (
-        Taken,
-        "mongodb://db.test/?authMechanism=MONGODB-OIDC",
-        "the driver finds out when it logs in",
     ),
     (
         Refused,
@@ -427,6 +425,50 @@ fn an_option_that_is_left_out_is_named_and_no_value_is() {
              journal",
         ]
     );
+}
+
+#[test]
+fn what_may_be_the_rest_of_a_secret_is_not_named() {
+    let secret = "proxyHost=p&proxyUsername=u&proxyPassword=abc&C4nary=1&C5nary=2&appName=a&b=1";
+    let (_, warnings) = parse(&format!("mongodb://db.test/?{secret}")).unwrap();
+    let told = "an option after `proxyPassword` of the MongoDB URI is left out: it is unknown; a `&` \
+                in a value is written %26";
+    let unknown = "`b` of the MongoDB URI is left out: it is unknown";
+    assert_eq!(warnings, [told, told, unknown]);
+}
+
+#[test]
+fn a_fragment_is_refused_by_name() {
+    for uri in [
+        "mongodb://db.test/shop#part",
+        "mongodb://ann:pw@db.test/?appName=a#b",
+        "mongodb://db.test#part",
+    ] {
+        let refused = parse(uri).unwrap_err().to_string();
+        assert!(refused.contains("there is a `#` in it"), "{refused}");
+    }
+}
+
+#[test]
+fn an_environment_of_oidc_that_is_not_built_in_is_refused_by_name() {
+    let oidc = "mongodb://db.test/?authMechanism=MONGODB-OIDC";
+    for (properties, told) in [
+        (
+            "ENVIRONMENT:azure,TOKEN_RESOURCE:a",
+            "the OIDC environment `azure`",
+        ),
+        (
+            "TOKEN_RESOURCE:a,ENVIRONMENT:gcp",
+            "the OIDC environment `gcp`",
+        ),
+        ("ENVIRONMENT:elsewhere", "needs `ENVIRONMENT:k8s`"),
+        ("TOKEN_RESOURCE:a", "needs `ENVIRONMENT:k8s`"),
+    ] {
+        let uri = format!("{oidc}&authMechanismProperties={properties}");
+        let refused = parse(&uri).unwrap_err();
+        assert!(refused.to_string().contains(told), "{refused}");
+        assert_eq!(refused.exit_status(), ExitStatus::Usage);
+    }
 }
 
 #[test]
