@@ -43,8 +43,8 @@ pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<S
 pub fn words(command: &str) -> Vec<String> {
     let script = format!("printf '%s\\n' {command}");
     let shell = Command::new("sh").args(["-c", &script]).output();
-    let output = shell.unwrap().stdout;
-    let printed = String::from_utf8(output).unwrap();
+    let printed = shell.map(|shell| String::from_utf8_lossy(&shell.stdout).into_owned());
+    let printed = printed.unwrap_or_else(|error| panic!("no shell: {error}"));
     printed.lines().map(str::to_owned).collect()
 }
 
