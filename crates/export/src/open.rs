@@ -128,10 +128,11 @@ async fn database(
 ) -> anyhow::Result<Database> {
     context.step("connecting to MongoDB");
     let connecting = async {
-        Server::connect(&settings.mongo, settings.s3.ca_bundle.as_deref())
-            .await
-            .map_err(Failure::from)
+        let authorities = settings.s3.ca_bundle.as_deref();
+        let server = Server::connect(&settings.mongo, authorities).await?;
+        server.with_readable_member().await
     };
+    let connecting = async { connecting.await.map_err(Failure::from) };
     let server = context.interrupt.or(connecting).await?;
     let server = server.counted_by(context.metrics.commands());
     let bandwidth = Bandwidth::of(settings.parts.max_bandwidth)?;

@@ -1,5 +1,7 @@
 //! Bad input and unusable servers: a named error, and nothing is published.
 
+use std::time::Duration;
+
 use bson::rawdoc;
 use lob_testkit::mongo::MongoOptions;
 use lob_testkit::split_documents::SplitDocuments;
@@ -220,6 +222,26 @@ async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
     error: `raw.split_0_input` cannot be cut into 3 ranges, but into 1
     hint: ask for 1 with --ranges, leave --ranges out, or choose other splits with --split
     "#);
+    bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn a_replica_set_without_the_member_that_is_asked_for_is_told_within_the_selection_time_out()
+{
+    let bed = Bed::new().await;
+    let mut command = bed.command(&["--log-level", "error"]);
+    let uri = bed.mongo.uri();
+    let wish = "readPreference=secondary&serverSelectionTimeoutMS=500";
+    command.env("MONGODB_URI", format!("{uri}&{wish}"));
+    let finishing = crate::bed::finish(command.spawn().unwrap());
+    let finished = tokio::time::timeout(Duration::from_secs(60), finishing).await;
+    let finished = finished.expect("it waits as in an outage");
+    assert_eq!(finished.status.code(), Some(1));
+    let told = text(&finished.stderr);
+    assert!(
+        told.contains("hint: take readPreference and its tags out of"),
+        "{told}"
+    );
     bed.assert_nothing_written();
 }
 

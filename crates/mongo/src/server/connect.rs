@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{Document, rawdoc};
+use bson::{Document, doc, rawdoc};
 use lob_core::metrics::Commands;
 use mongodb::Client;
+use mongodb::error::ErrorKind;
 use mongodb::options::Tls;
 
 use super::cluster_time::ClusterTime;
@@ -82,6 +83,27 @@ impl Server {
             after: after.map(ClusterTime::from),
         };
         Ok(server)
+    }
+
+    /// The same server, once a member was found that `readPreference` asks for. Returns soon after the
+    /// server selection time-out: what is asked for in vain now would be waited for as an outage is.
+    ///
+    /// # Errors
+    /// A replica set without such a member.
+    pub async fn with_readable_member(self) -> Result<Self> {
+        let Some(from) = self.client.selection_criteria().cloned() else {
+            return Ok(self);
+        };
+        let hosts = self.hosts();
+        let admin = self.client.database("admin");
+        let hello = admin.run_command(doc! { "hello": 1 });
+        match hello.selection_criteria(from).await {
+            Err(error) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
+                Err(Error::from_driver(&error, "hello", hosts, hosts))
+            }
+            // Whether it answers is asked by those that read.
+            _ => Ok(self),
+        }
     }
 
     /// What the primary, or the only server, says of itself. Authenticates on the way, since the
