@@ -3,8 +3,9 @@
 
 use std::io::Read;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
 use serde::Deserialize;
 
 use super::reading::{ManifestError, check_version, parse};
@@ -40,7 +41,7 @@ struct Fields {
     tool: Option<String>,
     run_id: Option<RunId>,
     export_timestamp: Option<String>,
-    started: Option<jiff::Timestamp>,
+    started: Option<String>,
     database: Option<String>,
     #[serde(default)]
     num_splits: u64,
@@ -63,12 +64,15 @@ impl ManifestHead {
         if let Some(version) = fields.format_version {
             check_version(version)?;
         }
-        let time = fields.export_timestamp.as_deref().map(timestamp);
+        let time = |field: &'static str, text: Option<&str>| {
+            let time = text.map(timestamp).transpose();
+            time.map_err(|_| ManifestError::Contradiction(field))
+        };
         Ok(Self {
             run_id: fields.run_id,
             tool: fields.tool,
-            export_timestamp: time.transpose()?,
-            started: fields.started,
+            export_timestamp: time("export_timestamp", fields.export_timestamp.as_deref())?,
+            started: time("started", fields.started.as_deref())?,
             database: fields.database,
             num_splits: fields.num_splits,
             total_documents: fields.total_documents,
@@ -92,13 +96,16 @@ impl ManifestHead {
 }
 
 /// Python's `isoformat()`, with a zone or without: the original wrote the time of its own clock,
-/// which is taken for UTC.
-fn timestamp(text: &str) -> Result<jiff::Timestamp, ManifestError> {
-    let zoned = text.parse().or_else(|_| {
-        let local: DateTime = text.parse()?;
-        local.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
-    });
-    zoned.map_err(|_: jiff::Error| ManifestError::Contradiction("export_timestamp"))
+/// which is taken for UTC. The last day that can be written has hours after the last timestamp.
+fn timestamp(text: &str) -> Result<Timestamp, jiff::Error> {
+    let pieces = Pieces::parse(text)?;
+    let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
+    let zone = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+    let end = match local.year() > 0 {
+        true => Timestamp::MAX,
+        false => Timestamp::MIN,
+    };
+    Ok(zone.to_timestamp(local).unwrap_or(end))
 }
 
 #[cfg(test)]
@@ -124,7 +131,10 @@ mod tests {
         let by_spark = serde_json::json!({ "manifest_json": legacy }).to_string();
         assert_eq!(read(&by_spark).unwrap(), read(legacy).unwrap());
         assert!(read(legacy).unwrap().is_legacy());
+        let last = r#"{"run_id":"r1","export_timestamp":"9999-12-31T23:59:59Z"}"#;
+        assert_eq!(read(last).unwrap().export_timestamp, Some(Timestamp::MAX));
         for refused in [
+            r#"{"run_id":"r1","export_timestamp":"2025-13-15T00:00:00Z"}"#,
             "{",
             r#"{"run_id":"r","format_version":9,"tool":"x"}"#,
             r#"{"run_id":"a/b"}"#,

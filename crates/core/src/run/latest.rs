@@ -3,11 +3,15 @@
 use std::io::Read;
 
 use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Prefix, RunId, committed_runs};
 use crate::failure::{ExitStatus, Failure};
 use crate::manifest::{ManifestError, ManifestHead};
 use crate::store::{Store, StoreError};
+
+/// Clocks differ by less.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a list says of a tool's run.
 pub trait Summary: Sized {
@@ -128,6 +132,19 @@ fn listed<S: Summary>(
     }
 }
 
+/// Warns of a run from a clock that is off: it would stay the latest until its time has come.
+fn warn_of_clock(id: &RunId, time: Timestamp) {
+    let tomorrow = Timestamp::now()
+        .checked_add(A_DAY)
+        .unwrap_or(Timestamp::MAX);
+    if time > tomorrow {
+        tracing::warn!(
+            "run `{id}` is the latest by its time, {time}, which has not come yet: the clock that \
+             wrote it was off, and later runs are passed over"
+        );
+    }
+}
+
 /// The run with the latest time in its manifest. One that cannot be read may be that: taking the one
 /// before it would pass old data off as new.
 ///
@@ -153,6 +170,9 @@ pub async fn latest_run<S: Summary>(
                     .into());
             }
         }
+    }
+    if let Some((id, summary)) = &latest {
+        warn_of_clock(id, S::time(summary));
     }
     latest.ok_or_else(|| {
         Failure::new(ExitStatus::Failed, format!("there is no run below `{url}`"))

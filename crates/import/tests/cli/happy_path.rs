@@ -162,6 +162,21 @@ async fn runs_of_another_tool_are_passed_over_and_never_imported() {
 }
 
 #[tokio::test]
+async fn a_latest_run_whose_time_has_not_come_is_warned_of_by_name() {
+    for time in ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+        let bed = Bed::new().await;
+        bed.publish("run-8", time);
+        let latest = bed.run(&["--latest", "--dry-run"]).await;
+        assert!(text(&latest.stdout).starts_with("run run-8:"), "{latest:?}");
+        let told = text(&latest.stderr);
+        assert!(
+            told.contains("run `run-8` is the latest by its time"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn commands_that_only_look_leave_the_time_of_the_last_success_as_it_was() {
     let bed = Bed::new().await;
     let folder = tempfile::tempdir().unwrap();
