@@ -11,7 +11,7 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Measure, Work};
 use lob_core::run::{RunId, begun};
 use lob_core::split_selection::SplitSelection;
-use lob_mongo::{BatchLimits, Entries};
+use lob_mongo::{BatchLimits, Entries, Expiring};
 use uuid::Uuid;
 
 use crate::check::check;
@@ -217,10 +217,11 @@ async fn build_indexes(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Res
 async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     let (staging, blueprint) = (&opened.staging, &opened.blueprint);
     let expiring = staging.expiring_within(blueprint, WATCHED).await;
-    let documents = expiring.map_err(Failure::from)?;
+    let Expiring { documents, is_most } = expiring.map_err(Failure::from)?;
     if documents > 0 {
+        let up_to = if is_most { "up to " } else { "" };
         tracing::warn!(
-            "`{}` would lose {} within the hour, old enough to expire: --no-ttl leaves the indexes \
+            "`{}` would lose {up_to}{} within the hour, old enough to expire: --no-ttl leaves the indexes \
              out that say so",
             opened.target,
             counted(documents, "document")

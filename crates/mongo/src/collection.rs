@@ -18,6 +18,7 @@ mod splits;
 pub use blueprint::Blueprint;
 pub(crate) use count::is_empty;
 pub use definition::Definition;
+pub use expiry::Expiring;
 pub(crate) use expiry::expiring_within;
 pub use identity::{Collection, MAX_NAMESPACE_BYTES, previous_name};
 pub(crate) use indexes::{Built, build};

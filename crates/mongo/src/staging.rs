@@ -18,7 +18,7 @@ pub use open::Opened;
 pub use swap::ExistingTarget;
 pub use write_settings::{WriteArgs, WriteConcern, WriteSettings};
 
-use crate::collection::{Blueprint, expiring_within};
+use crate::collection::{Blueprint, Expiring, expiring_within};
 use crate::error::Result;
 
 impl Staging {
@@ -71,12 +71,12 @@ impl Staging {
         indexes::build_expiring_at(self, target, blueprint).await
     }
 
-    /// How many documents are old enough to expire within this time by an index of `blueprint`. The
+    /// How many documents at most are old enough to expire within this time by an index of `blueprint`. The
     /// server reads all documents for it, as it does to build the index.
     ///
     /// # Errors
     /// A server that does not answer.
-    pub async fn expiring_within(&self, blueprint: &Blueprint, time: Duration) -> Result<u64> {
+    pub async fn expiring_within(&self, blueprint: &Blueprint, time: Duration) -> Result<Expiring> {
         expiring_within(&self.collection, blueprint, time).await
     }
 

@@ -267,6 +267,18 @@ async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap
 }
 
 #[tokio::test]
+async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
+    let some = r#"{"key":{"timestamp":1},"name":"some","expireAfterSeconds":60,
+        "partialFilterExpression":{"kind":7}}"#;
+    let bed = with_indexes(&[some]).await;
+    // The double builds no index with a filter, which is after the warning.
+    let said = bed.import(&["--log-level", "warn"]).await.stderr;
+    let said = text(&said);
+    let told = "`split_0_input` would lose up to 30 documents within the hour";
+    assert!(said.contains(told), "{said}");
+}
+
+#[tokio::test]
 async fn a_dry_run_names_the_indexes_by_which_documents_would_expire() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let bed = with_indexes(&[BY_TIME, soon, EXPIRING]).await;

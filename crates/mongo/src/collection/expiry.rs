@@ -12,12 +12,21 @@ use super::count;
 use super::identity::Collection;
 use crate::error::{Result, invalid};
 
-/// How many documents are old enough to expire within this time by an index of `blueprint`.
+/// The documents that a server would remove.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expiring {
+    /// How many there are.
+    pub documents: u64,
+    /// Whether there may be fewer: an index takes in only those that its filter lets through.
+    pub is_most: bool,
+}
+
+/// How many documents at most are old enough to expire within this time by an index of `blueprint`.
 pub(crate) async fn expiring_within(
     collection: &Collection,
     blueprint: &Blueprint,
     time: Duration,
-) -> Result<u64> {
+) -> Result<Expiring> {
     let until = DateTime::now()
         .timestamp_millis()
         .saturating_add(millis(time));
@@ -28,9 +37,13 @@ pub(crate) async fn expiring_within(
         }
     }
     if old.is_empty() {
-        return Ok(0);
+        return Ok(Expiring::default());
     }
-    count::of(collection, rawdoc! { "$or": old }).await
+    let has_filter = |index: &Document| index.contains_key("partialFilterExpression");
+    Ok(Expiring {
+        documents: count::of(collection, rawdoc! { "$or": old }).await?,
+        is_most: blueprint.expiring.iter().any(has_filter),
+    })
 }
 
 /// The documents that expire by `index` until then, in milliseconds of the epoch. A filter of the

@@ -135,9 +135,9 @@ async fn documents_that_are_old_enough_to_expire_are_counted() {
             .await
             .unwrap()
     };
-    assert_eq!(count(&[("t", 7200)]).await, 2);
-    assert_eq!(count(&[("t", 7200), ("u", 4800)]).await, 3);
-    assert_eq!(count(&[("t", 86_400), ("$t", 0)]).await, 0);
-    assert_eq!(count(&[]).await, 0);
+    assert_eq!(count(&[("t", 7200)]).await.documents, 2);
+    assert_eq!(count(&[("t", 7200), ("u", 4800)]).await.documents, 3);
+    assert_eq!(count(&[("t", 86_400), ("$t", 0)]).await.documents, 0);
+    assert_eq!(count(&[]).await.documents, 0);
     fixture.close().await;
 }
