@@ -79,7 +79,7 @@ fn kept_as(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Option<String
 fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
     match (&split.existing, kept_as(split, settings)) {
         (Existing::Nothing, _) => "replaces nothing".to_owned(),
-        (Existing::ThisSplit, _) => "is in its place, by an import that did not end".to_owned(),
+        (Existing::ThisSplit, _) => "is in its place, by another import of this run".to_owned(),
         (Existing::Other { documents, .. }, None) => {
             format!(
                 "replaces a collection of about {}",

@@ -109,7 +109,7 @@ fn tell(opened: &[OpenSplit<'_>]) {
         let (target, files) = (&split.target, split.split.files.len());
         let there = files - split.left.len();
         if split.is_in_place {
-            tracing::info!("`{target}` is in its place, by an import that did not end");
+            tracing::info!("`{target}` is in its place, by another import of this run");
         } else if there > 0 {
             tracing::info!("`{target}` is taken up: {there} of {files} data files are there");
         }

@@ -32,7 +32,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             digest.unwrap_or_default()
         ));
         if split.was_in_place {
-            lines.push("    was in its place by an import that did not end".to_owned());
+            lines.push("    was in its place, by another import of this run".to_owned());
         } else if split.kept_files > 0 {
             lines.push(format!(
                 "    not fetched again: {}",

@@ -30,7 +30,7 @@ pub(crate) struct PlannedSplit<'a> {
 pub(crate) enum Existing {
     /// Nothing.
     Nothing,
-    /// The split, put there by an import that did not end.
+    /// The split, put there by another import of this run, which did not end or goes on.
     ThisSplit,
     /// A collection of so many documents, which will be replaced or renamed.
     Other {

@@ -88,11 +88,11 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     ----- stdout -----
     run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
       split_0_input: 30 documents, digest [DIGEST]
-        was in its place by an import that did not end
+        was in its place, by another import of this run
       split_1_input: 20 documents, digest [DIGEST]
         not fetched again: 2 data files
     ----- stderr -----
-    [TIME]  INFO `split_0_input` is in its place, by an import that did not end
+    [TIME]  INFO `split_0_input` is in its place, by another import of this run
     [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO 0 B of [SIZE], [SIZE]/s, 0 of 0 documents
