@@ -374,6 +374,11 @@ mod tests {
                 "`export.source_dir`",
                 "is `source_dir` of `[upload]` meant?",
             ),
+            (
+                "[upload]\nmongodb_ur = 'u'\n",
+                "`upload.mongodb_ur`",
+                "is `mongodb_uri` of `[export]` or `[import]` meant?",
+            ),
             ("json = true\n", "`json`", "type the flag `--json`"),
             (
                 "[import]\ndry_run = true\n",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use lob_core::failure::Failure;
 use lob_core::run::RunId;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,23 @@ pub enum ColumnsFrom {
     None,
     /// This one, committed or not.
     Run(RunId),
+}
+
+impl ColumnsFrom {
+    /// Refuses a name for a new run that would not name it here.
+    ///
+    /// # Errors
+    /// One of the words of this setting.
+    pub(crate) fn check_name(run: &RunId) -> Result<(), Failure> {
+        let name = run.to_string();
+        if !matches!(name.parse(), Ok(Self::Latest | Self::None)) {
+            return Ok(());
+        }
+        let message = format!("`{name}` cannot name a run: it is a word of --columns-from");
+        Err(Failure::usage(message)
+            .about(&["run_id"])
+            .with_hint("take another --run-id"))
+    }
 }
 
 impl FromStr for ColumnsFrom {
@@ -58,6 +76,8 @@ impl From<ColumnsFrom> for String {
 
 #[cfg(test)]
 mod tests {
+    use lob_core::failure::ExitStatus;
+
     use super::*;
 
     #[test]
@@ -69,5 +89,16 @@ mod tests {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
         assert!(parse("a/b").is_err());
+    }
+
+    #[test]
+    fn a_run_has_no_word_of_columns_from_for_a_name() {
+        let check = |name: &str| ColumnsFrom::check_name(&name.parse().unwrap());
+        for word in ["latest", "none"] {
+            let refused = check(word).unwrap_err();
+            assert_eq!(refused.status, ExitStatus::Usage);
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+        assert!(check("latest-1").is_ok());
     }
 }

@@ -12,6 +12,7 @@ use lob_core::settings::Resolved;
 use lob_core::store::{Bandwidth, Sending, Store};
 use lob_mongo::{Database, Server};
 
+use crate::columns_from::ColumnsFrom;
 use crate::plan::{ExportPlan, TOOL};
 use crate::planner;
 use crate::settings::ExportSettings;
@@ -48,6 +49,9 @@ pub(crate) async fn open(
     context: &Context,
 ) -> anyhow::Result<Opened> {
     let ExportSettings { run_id, s3, .. } = &settings.settings;
+    if let Some(id) = run_id {
+        ColumnsFrom::check_name(id)?;
+    }
     let planned = settings.settings.planned()?;
     let (store, prefix) = (
         connect(&settings.settings, context).await?,

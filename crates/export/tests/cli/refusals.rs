@@ -288,3 +288,13 @@ async fn empty_variables_of_the_sdk_count_as_not_set() {
     let told = text(&finished.stderr);
     assert!(told.contains("there is no run below"), "{told}");
 }
+
+#[tokio::test]
+async fn a_run_that_has_a_word_of_columns_from_for_a_name_is_wrong_usage() {
+    let bed = Bed::new().await;
+    let finished = bed.run(&["--run-id", "latest"]).await;
+    assert_eq!(finished.status.code(), Some(2));
+    let told = text(&finished.stderr);
+    assert!(told.contains("it is a word of --columns-from"), "{told}");
+    bed.assert_nothing_written();
+}
