@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use lob_core::failure::ExitStatus;
-use lob_core::metrics::{Metrics, MetricsFormat};
+use lob_core::metrics::{Ended, Metrics, MetricsFormat};
 use serde_json::{Value, json};
 
 #[test]
@@ -20,7 +20,11 @@ fn every_document_is_in_the_embedded_metric_format() {
 
     let folder = tempfile::tempdir().unwrap();
     let (path, format) = (folder.path().join("metrics"), MetricsFormat::Emf);
-    let written = format.write(&path, "lob-upload", metrics.snapshot(), ExitStatus::Done);
+    let ended = Ended {
+        status: ExitStatus::Done,
+        finished_job: true,
+    };
+    let written = format.write(&path, "lob-upload", metrics.snapshot(), ended);
     written.unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let documents: Vec<Value> = text
