@@ -4,6 +4,8 @@
 //! damaged certificate makes one panic while the other leaves it out. So certificates are read and
 //! proved here, before any connection is made, and both libraries get the same ones.
 
+mod pem;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,10 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+pub use self::pem::{PemFault, Section};
 use crate::failure::Failure;
 
 /// A file of certificates that cannot be used; none of them is.
@@ -34,15 +37,15 @@ pub enum TrustError {
         /// The file.
         path: PathBuf,
     },
-    /// One of them is not in PEM.
-    #[error("certificate {number} in `{}` is damaged", .path.display())]
+    /// Something in it is not in PEM.
+    #[error("{section} in `{}` {fault}", .path.display())]
     NotPem {
         /// The file.
         path: PathBuf,
-        /// Which one, from 1.
-        number: usize,
+        /// What it is.
+        section: Section,
         /// What is wrong with it.
-        source: pem::Error,
+        fault: PemFault,
     },
     /// One of them is something else inside.
     #[error("certificate {number} in `{}` is no certificate", .path.display())]
@@ -74,7 +77,6 @@ impl From<TrustError> for Failure {
         let failure = Self::usage(error.to_string()).with_hint(hint);
         match error {
             TrustError::Unreadable { source, .. } => failure.caused_by(source),
-            TrustError::NotPem { source, .. } => failure.caused_by(source),
             TrustError::OtherKey { source, .. } => failure.caused_by(source),
             _ => failure,
         }
@@ -90,6 +92,16 @@ impl TrustError {
                  decrypts it"
             }
             Self::OtherKey { .. } => "put the certificate of that key first",
+            Self::NotPem {
+                fault: PemFault::NoLineBreaks,
+                ..
+            } => {
+                "`-----BEGIN`, `-----END` and the text between them must stand on lines of their own"
+            }
+            Self::NotPem {
+                fault: PemFault::OldEncryption,
+                ..
+            } => "convert it into PKCS#8 with `openssl pkcs8 -topk8`",
             _ => "it must be a file of certificates in PEM, all of them whole",
         }
     }
@@ -149,19 +161,20 @@ pub fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
         Ok(text) => text,
         Err(source) => return Err(TrustError::Unreadable { path, source }),
     };
-    let mut certificates = Vec::new();
-    for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(&text)) {
-        match certificate {
-            Ok(certificate) if is_certificate(&certificate) => certificates.push(certificate),
-            Ok(_) => return Err(TrustError::NotDer { path, number }),
-            Err(source) => {
-                return Err(TrustError::NotPem {
-                    path,
-                    number,
-                    source,
-                });
-            }
+    let found = match pem::certificates(&text) {
+        Ok(found) => found,
+        Err((section, fault)) => {
+            return Err(TrustError::NotPem {
+                path,
+                section,
+                fault,
+            });
         }
+    };
+    let certificates: Vec<_> = found.into_iter().map(CertificateDer::from).collect();
+    if let Some(index) = certificates.iter().position(|one| !is_certificate(one)) {
+        let number = index + 1;
+        return Err(TrustError::NotDer { path, number });
     }
     if certificates.is_empty() {
         return Err(TrustError::Empty { path });
@@ -271,6 +284,60 @@ impl Disagreement {
                 "the server does not speak TLS at this port: check host and port, or take \
                  `https` or `tls` out where that is safe"
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const KEY: &str = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASC";
+
+    /// What is said of a file of this content.
+    fn told(content: &str) -> String {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let error = check_identity(file.path()).unwrap_err();
+        let debug = format!("{error:?}");
+        format!("{:#} {debug}", anyhow::Error::from(Failure::from(error)))
+    }
+
+    #[test]
+    fn no_error_of_a_file_of_certificates_holds_what_stands_in_it() {
+        let whole = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n");
+        let bytes = format!("{:?}", &KEY.as_bytes()[..4]);
+        let bytes = bytes.trim_matches(['[', ']']);
+        for content in [
+            whole.replace('\n', ""),
+            whole.replace('\n', "\\n"),
+            whole.replace("-----END", "----END"),
+            whole.replace("KEY-----\nM", "KEY---\nM"),
+            whole.replace(KEY, &format!("{KEY}=?=")),
+            whole,
+        ] {
+            let told = told(&content);
+            assert!(!told.contains(KEY) && !told.contains(bytes), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_in_a_form_that_cannot_be_read_is_called_by_its_name() {
+        let key = |body: &str| {
+            told(&format!(
+                "-----BEGIN RSA PRIVATE KEY-----{body}-----END RSA PRIVATE KEY-----\n"
+            ))
+        };
+        let joined = key(KEY);
+        assert!(joined.contains("the private key in"), "{joined}");
+        assert!(joined.contains("has no line breaks"), "{joined}");
+        let old = key(&format!("\nProc-Type: 4,ENCRYPTED\n\n{KEY}\n"));
+        assert!(old.contains("the private key in"), "{old}");
+        assert!(old.contains("not supported"), "{old}");
+        for told in [joined, old, key(&format!("\n{KEY}=?=\n"))] {
+            assert!(!told.contains("certificate 1"), "{told}");
         }
     }
 }

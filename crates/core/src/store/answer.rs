@@ -30,7 +30,7 @@ pub(super) struct Answer {
 pub(super) const CONFLICT: &str = "ConditionalRequestConflict";
 
 /// The codes. What compatible servers alone answer with is marked by a prefix of theirs.
-const CODES: [(&str, K, Again); 55] = [
+const CODES: [(&str, K, Again); 67] = [
     ("NoSuchBucket", K::NoSuchBucket, Again::Never),
     ("InvalidBucketName", K::NoSuchBucket, Again::Never),
     ("NoSuchUpload", K::NoSuchUpload, Again::Never),
@@ -47,12 +47,26 @@ const CODES: [(&str, K, Again); 55] = [
     ("InvalidAccessKeyId", K::Credentials, Again::Never),
     ("SignatureDoesNotMatch", K::Credentials, Again::Never),
     ("InvalidToken", K::Credentials, Again::Never),
+    // MinIO; AWS's STS; R2; Google.
+    ("InvalidTokenId", K::Credentials, Again::Never),
+    ("InvalidClientTokenId", K::Credentials, Again::Never),
+    ("Unauthorized", K::Credentials, Again::Never),
+    ("InvalidSecurity", K::Credentials, Again::Never),
+    // The account is what is not in order, which the server's own words tell best: S3 and Wasabi;
+    // S3; Google; Ceph; R2, and an object that it keeps for good.
+    ("AccountProblem", K::Refused, Again::Never),
+    ("NotSignedUp", K::Refused, Again::Never),
+    ("UserProjectAccountProblem", K::Refused, Again::Never),
+    ("UserSuspended", K::Refused, Again::Never),
+    ("NotEntitled", K::Refused, Again::Never),
+    ("ObjectLockedByBucketPolicy", K::Refused, Again::Never),
     ("TokenRefreshRequired", K::Expired, Again::Never),
     ("ExpiredToken", K::Expired, Again::Never),
     ("ExpiredTokenException", K::Expired, Again::Never),
     // The SDK corrects its clock from the answer, so the next attempt is signed with another time.
     ("RequestTimeTooSkewed", K::Clock, Again::Later),
     ("RequestExpired", K::Clock, Again::Never),
+    ("ExpiredRequest", K::Clock, Again::Never),
     // Another region.
     ("AuthorizationHeaderMalformed", K::WrongRegion, Again::Never),
     ("PermanentRedirect", K::WrongRegion, Again::Never),
@@ -103,6 +117,7 @@ const CODES: [(&str, K, Again); 55] = [
     // The server could not, this time. The first of them also stands in the body of a 200.
     ("InternalError", K::ServerFailed, Again::Later),
     ("ServerBusy", K::ServerFailed, Again::Later),
+    ("XMinioServerNotInitialized", K::ServerFailed, Again::Later),
     ("RequestTimeout", K::Timeout, Again::Later),
     ("RequestTimeoutException", K::Timeout, Again::Later),
 ];
@@ -177,6 +192,8 @@ mod tests {
         assert_eq!(of(Some("ExpiredToken"), 400).kind, K::Expired);
         assert_eq!(of(Some("SlowDownWrite"), 200).again, Again::Slower);
         assert_eq!(of(Some("InternalError"), 200).kind, K::ServerFailed);
+        assert_eq!(of(Some("InvalidTokenId"), 403).kind, K::Credentials);
+        assert_eq!(of(Some("UserSuspended"), 403).kind, K::Refused);
         assert_eq!(of(Some("NeverHeardOf"), 409).again, Again::Never);
         assert_eq!(of(None, 520).again, Again::Later);
     }

@@ -182,12 +182,14 @@ impl StoreError {
                 }
                 _ => "raise --attempt-timeout and --retry-timeout if the link is slow",
             },
-            K::Unreachable => {
-                if let Some(disagreement) = self.disagreement() {
-                    return Some(disagreement.hint().to_owned());
+            K::Unreachable => match self.disagreement() {
+                Some(Disagreement::ClientCertificate) => {
+                    "the server wants a certificate of the client, which is not supported for \
+                         S3: name an endpoint that takes keys alone"
                 }
-                "check that the server runs and that --endpoint-url names it"
-            }
+                Some(disagreement) => disagreement.hint(),
+                None => "check that the server runs and that --endpoint-url names it",
+            },
             K::Proxy => {
                 "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, with user and \
                  password in its URL where it wants them; NO_PROXY lists hosts to reach directly"
@@ -400,6 +402,8 @@ mod tests {
             hint("received corrupt message of type InvalidContentType")
                 .contains("does not speak TLS")
         );
+        let wants_ours = hint("received fatal alert: CertificateRequired");
+        assert!(wants_ours.contains("not supported for S3"), "{wants_ours}");
         assert!(hint("connection refused").contains("check that the server runs"));
     }
 }
