@@ -1,4 +1,4 @@
-//! A bucket as people name it: by its name, by the ARN of an access point, or by the `s3://` URL of
+//! A bucket as people name it: by its name, by its ARN or that of an access point, or by the `s3://` URL of
 //! a folder in it. A text that can be none of them is refused before a server is asked.
 
 use std::str::FromStr;
@@ -42,7 +42,12 @@ impl FromStr for Bucket {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = bare(text);
-        let (name, folder) = match text.strip_prefix("s3://") {
+        let of_arn = || text.strip_prefix("arn:")?.split_once(":s3:::");
+        let with_folder = match of_arn() {
+            Some((_, bucket)) => Some(bucket),
+            None => text.strip_prefix("s3://"),
+        };
+        let (name, folder) = match with_folder {
             Some(url) => url.split_once('/').unwrap_or((url, "")),
             None => (text, ""),
         };
@@ -72,7 +77,7 @@ fn is_name(text: &str) -> bool {
 fn is_arn(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     matches!(parts[..], ["arn", _, "s3" | "s3-outposts" | "s3-object-lambda", _, _, resource]
-        if !resource.is_empty() && !resource.contains(char::is_whitespace))
+        if resource.contains([':', '/']) && !resource.contains(char::is_whitespace))
 }
 
 impl TryFrom<String> for Bucket {
@@ -105,6 +110,8 @@ mod tests {
             ("\"s3://lob/a\"", "lob", Some("a")),
             ("Old_Bucket.1", "Old_Bucket.1", None),
             (arn, arn, None),
+            ("arn:aws:s3:::lob", "lob", None),
+            ("arn:aws-cn:s3:::lob/a/", "lob", Some("a")),
             ("s3://lob", "lob", None),
             ("s3://lob/", "lob", None),
             ("s3://lob/a/b/", "lob", Some("a/b")),
@@ -133,6 +140,8 @@ mod tests {
             "https://lob.s3.amazonaws.com",
             "s3://key:secret@lob/",
             "arn:aws:iam::1:user/lob",
+            "arn:aws:s3:::",
+            "arn:aws:s3:eu-central-1:111122223333:lob",
             &"x".repeat(256),
         ] {
             let refused = text.parse::<Bucket>().unwrap_err();

@@ -1,6 +1,5 @@
 //! The URL of an S3-compatible server. One without a scheme, a host or a port that is a number is
-//! refused before anything is asked: it would look like a server that does not run. It is shown
-//! without the user name and password that it may hold.
+//! refused before anything is asked: it would look like a server that does not run.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +9,7 @@ use hyper::Uri;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::address::bare;
-use crate::redact::{MASK, remember_password_of};
+use crate::redact::remember_password_of;
 
 /// Where transfer acceleration answers: it knows buckets as hosts only.
 const ACCELERATED: [&str; 2] = [
@@ -18,26 +17,29 @@ const ACCELERATED: [&str; 2] = [
     "s3-accelerate.dualstack.amazonaws.com",
 ];
 
-/// The URL of a server: `http` or `https`, a host, perhaps a port and a path. Its `Display`, `Debug`
-/// and `Serialize` hold no secret.
+/// The URL of a server: `http` or `https`, a host, perhaps a port and a path, and no secret.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EndpointUrl(String);
 
-/// A text that is no URL of a server. It does not repeat the text: a password may be in it.
+/// A text that is no URL of a server of S3. It does not repeat the text: a password may be in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes, white \
-     space, `?` or `#` in it"
-)]
-pub struct InvalidEndpointUrl;
+pub enum InvalidEndpointUrl {
+    /// No URL, or one of something else.
+    #[error(
+        "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes or \
+         white space in it"
+    )]
+    Malformed,
+    /// Requests of S3 are signed, and take no password beside that.
+    #[error("the URL of a server of S3 has no user and password: keys are given on their own")]
+    Login,
+    /// An address that is complete on one link of this machine alone.
+    #[error("an address of IPv6 with a zone, such as `%eth0`, is not supported")]
+    Zone,
+}
 
 impl EndpointUrl {
-    /// The URL as it was given, for the one place that connects to it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
     /// The host of a server that is reached over the network without TLS.
     pub(crate) fn plain_host(&self) -> Option<String> {
         let uri: Uri = self.0.parse().ok()?;
@@ -59,9 +61,15 @@ impl FromStr for EndpointUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = bare(text);
         remember_password_of(text);
-        let uri: Uri = text.parse().map_err(|_| InvalidEndpointUrl)?;
-        let authority = uri.authority().ok_or(InvalidEndpointUrl)?;
+        let uri: Uri = text.parse().map_err(|_| InvalidEndpointUrl::Malformed)?;
+        let authority = uri.authority().ok_or(InvalidEndpointUrl::Malformed)?;
         let host = authority.host();
+        if authority.as_str().contains('@') {
+            return Err(InvalidEndpointUrl::Login);
+        }
+        if host.starts_with('[') && host.contains('%') {
+            return Err(InvalidEndpointUrl::Zone);
+        }
         // What stands behind the host is a port or nothing.
         let port = authority.port_u16().map(|port| format!(":{port}"));
         let is_whole = authority
@@ -73,7 +81,7 @@ impl FromStr for EndpointUrl {
         if has_scheme && is_whole && !host.is_empty() && is_bare {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidEndpointUrl)
+            Err(InvalidEndpointUrl::Malformed)
         }
     }
 }
@@ -88,11 +96,7 @@ impl TryFrom<String> for EndpointUrl {
 
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((before, host)) = self.0.rsplit_once('@') else {
-            return f.write_str(&self.0);
-        };
-        let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-        write!(f, "{scheme}://{MASK}@{host}")
+        f.write_str(&self.0)
     }
 }
 
@@ -111,8 +115,12 @@ impl Serialize for EndpointUrl {
 /// Whether a host, as a URL has it, is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        // `::ffff:127.0.0.1` is 127.0.0.1.
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => {
+            let host = host.trim_end_matches('.').to_ascii_lowercase();
+            host == "localhost" || host.ends_with(".localhost")
+        }
     }
 }
 
@@ -130,6 +138,8 @@ mod tests {
             "http://127.0.0.1:9000",
             "http://[::1]",
             "http://localhost",
+            "http://LocalHost.",
+            "http://[::ffff:127.0.0.1]",
         ] {
             assert_eq!(plain(url), None, "{url}");
         }
@@ -142,7 +152,6 @@ mod tests {
             "https://s3.eu-central-1.amazonaws.com/",
             "http://my_minio:9000/gateway",
             "http://[::1]:9000",
-            "https://user:pass@host",
         ] {
             assert!(url.parse::<EndpointUrl>().is_ok(), "{url}");
         }
@@ -160,6 +169,8 @@ mod tests {
             "http://host/#x",
             "http://host name",
             "http://ho\nst",
+            "https://user:pass@host",
+            "http://[fe80::1%eth0]:9000",
             "\"http://host",
         ] {
             assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
@@ -168,14 +179,10 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_shown_without_what_stands_before_its_host() {
-        for (url, shown) in [
-            ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
-            ("https://user:pass@h/path", "https://***@h/path"),
-            ("'https://user:pass@h' ", "https://***@h"),
-        ] {
-            let url: EndpointUrl = url.parse().unwrap();
-            assert_eq!(format!("{url} {url:?}"), format!("{shown} {shown}"));
-            assert_eq!(serde_json::to_value(&url).unwrap(), shown);
+        for url in ["https://user:pass@h/path", "'https://user:pass@h' "] {
+            let refused = url.parse::<EndpointUrl>().unwrap_err();
+            assert_eq!(refused, InvalidEndpointUrl::Login);
+            assert!(!format!("{refused} {refused:?}").contains("pass@"));
         }
     }
 }

@@ -51,7 +51,7 @@ impl ObjectSettings {
     /// Whether S3 can take all this.
     ///
     /// # Errors
-    /// A KMS key without KMS, metadata that is too large or bears a name that is ours.
+    /// A KMS key without KMS, a name that no header can hold, metadata that is too large or bears a name that is ours.
     pub fn check(&self) -> Result<(), Failure> {
         let kms = matches!(self.sse, Some(Encryption::Kms | Encryption::KmsDsse));
         if self.sse_kms_key_id.is_some() && !kms {
@@ -59,6 +59,15 @@ impl ObjectSettings {
                 Failure::usage("`sse_kms_key_id` needs `sse` to be `aws:kms`")
                     .about(&["sse_kms_key_id", "sse"]),
             );
+        }
+        for (key, text) in [
+            ("storage_class", &self.storage_class),
+            ("sse_kms_key_id", &self.sse_kms_key_id),
+        ] {
+            if text.as_deref().is_some_and(|text| !fits_a_header(text)) {
+                let message = format!("`{key}` has white space or a control character in it");
+                return Err(Failure::usage(message).about(&[key]));
+            }
         }
         self.check_metadata()
             .map_err(|failure| failure.about(&["metadata"]))
@@ -99,6 +108,11 @@ impl ObjectSettings {
         }
         Ok(())
     }
+}
+
+/// Whether a name can stand in a header.
+pub(crate) fn fits_a_header(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// The flags for [`ObjectSettings`].
@@ -170,5 +184,12 @@ mod tests {
         assert!(settings.check().is_err());
         settings.sse = Some(Encryption::Kms);
         assert!(settings.check().is_ok());
+        settings.sse_kms_key_id = Some("key\n".to_owned());
+        assert!(settings.check().is_err());
+        let class = ObjectSettings {
+            storage_class: Some("STANDARD\r".to_owned()),
+            ..ObjectSettings::default()
+        };
+        assert!(class.check().is_err());
     }
 }

@@ -208,6 +208,7 @@ impl OpenRun {
         let expected = self.expected(file);
         let found = match self.store.head(&key).await? {
             Some(info) if expected.is(&info) => return Ok(None),
+            Some(ObjectInfo { token: None, .. }) => "it has no write token of any run",
             Some(info) if info.token.as_ref() != Some(&self.token) => {
                 "another process wrote what is there"
             }

@@ -10,11 +10,13 @@ mod body;
 mod client;
 mod completion;
 mod conditional;
+mod credentials;
 mod endpoint;
 mod error;
 mod error_body;
 mod error_kind;
 mod first_contact;
+mod foreign;
 mod multipart;
 mod observe;
 mod operation_error;
@@ -31,7 +33,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
@@ -306,14 +308,41 @@ impl Store {
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key);
         let request = request.set_expected_bucket_owner(self.owner.clone());
-        match request.checksum_mode(ChecksumMode::Enabled).send().await {
-            Ok(output) => Ok(Some(ObjectInfo::from_head(&output))),
+        let with_checksum = request.clone().checksum_mode(ChecksumMode::Enabled);
+        let asked = match with_checksum.send().await {
+            // Some servers know no such header.
+            Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 501 => {
+                request.send().await
+            }
+            asked => asked,
+        };
+        match asked {
+            Ok(output) => match ObjectInfo::from_head(&output) {
+                Some(info) => Ok(Some(info)),
+                None => Err(self.sizeless("HeadObject", key)),
+            },
             Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 404 => Ok(None),
             Err(error) => {
                 let failed = StoreError::from_sdk("HeadObject", self.url(key), error);
                 Err(self.with_code(key, failed).await)
             }
         }
+    }
+
+    /// The error of an answer that keeps the size of an object to itself.
+    fn sizeless(&self, operation: &'static str, key: &str) -> StoreError {
+        let detail = "the answer does not say how large the object is";
+        StoreError::new(StoreErrorKind::Refused, operation, self.url(key), detail)
+    }
+
+    /// A list that says that it goes on, and not where, is no whole one.
+    fn whole(&self, operation: &'static str, key: &str, goes_on: bool) -> Result<(), StoreError> {
+        if !goes_on {
+            return Ok(());
+        }
+        let detail = "the list breaks off: it says that it goes on, and not where";
+        let (kind, url) = (StoreErrorKind::Integrity, self.url(key));
+        Err(StoreError::new(kind, operation, url, detail))
     }
 
     /// The failure of a HEAD, whose answer has no body and so no code: an expired token looks like
@@ -352,7 +381,7 @@ impl Store {
             .set_expected_bucket_owner(self.owner.clone())
             .prefix(prefix);
         let mut pages = request.set_max_keys(limit).into_paginator().send();
-        let mut objects = Vec::new();
+        let (mut objects, mut goes_on) = (Vec::new(), false);
         while let Some(page) = pages.next().await {
             let page =
                 page.map_err(|e| StoreError::from_sdk("ListObjectsV2", self.url(prefix), e))?;
@@ -360,10 +389,12 @@ impl Store {
                 let size = u64::try_from(object.size()?).ok()?;
                 Some((object.key()?.to_owned(), size))
             }));
+            goes_on = page.is_truncated() == Some(true);
             if limit.is_some() {
-                break;
+                return Ok(objects);
             }
         }
+        self.whole("ListObjectsV2", prefix, goes_on)?;
         Ok(objects)
     }
 
@@ -379,7 +410,7 @@ impl Store {
             .set_expected_bucket_owner(self.owner.clone())
             .prefix(prefix);
         let mut pages = request.delimiter("/").into_paginator().send();
-        let mut folders = Vec::new();
+        let (mut folders, mut goes_on) = (Vec::new(), false);
         while let Some(page) = pages.next().await {
             let page =
                 page.map_err(|e| StoreError::from_sdk("ListObjectsV2", self.url(prefix), e))?;
@@ -387,18 +418,18 @@ impl Store {
                 let name = folder.prefix()?.strip_prefix(prefix)?.strip_suffix('/')?;
                 Some(name.to_owned())
             }));
+            goes_on = page.is_truncated() == Some(true);
         }
+        self.whole("ListObjectsV2", prefix, goes_on)?;
         Ok(folders)
     }
 }
 
 impl ObjectInfo {
-    fn from_head(output: &HeadObjectOutput) -> Self {
-        Self {
-            size: output
-                .content_length()
-                .and_then(|n| u64::try_from(n).ok())
-                .unwrap_or_default(),
+    /// `None` of an answer without the size.
+    fn from_head(output: &HeadObjectOutput) -> Option<Self> {
+        Some(Self {
+            size: u64::try_from(output.content_length()?).ok()?,
             etag: unquoted(output.e_tag()),
             version_id: output.version_id().map(str::to_owned),
             crc: output
@@ -408,18 +439,11 @@ impl ObjectInfo {
                 .metadata()
                 .and_then(|fields| fields.get(TOKEN_FIELD))
                 .and_then(|token| token.parse().ok()),
-        }
+        })
     }
 }
 
 /// An ETag as S3 sends it, in double quotes, without them.
 fn unquoted(etag: Option<&str>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_owned()
-}
-
-/// The S3 error code of a service error.
-fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
 }

@@ -165,6 +165,8 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
 fn with_way_on(error: anyhow::Error, run: &str, context: &Context) -> anyhow::Error {
     let way_on = if is_of_the_file(&error) {
         "take a new --run-id for files that have changed".to_owned()
+    } else if ExitStatus::of(&error) == ExitStatus::Integrity {
+        "take a new --run-id: what arrived damaged may stand in this run".to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };

@@ -32,8 +32,17 @@ impl Sender<'_> {
         };
         let conflict = || {
             let message = format!("`{}` is another object than the file", store.url(key));
+            let is_ours = there.token.as_ref() == Some(&self.run.token);
+            let hint = match is_ours {
+                true => {
+                    "what was sent was damaged on the way, or the file has other bytes by now: \
+                     take another --run-id"
+                }
+                false => "another process wrote it; take another --run-id",
+            };
             Failure::new(ExitStatus::Failed, message)
-                .with_hint("another process wrote it; take another --run-id")
+                .with_hint(hint)
+                .lasting()
         };
         if there.token.as_ref() != Some(&self.run.token) || there.size != size {
             return Err(conflict().into());

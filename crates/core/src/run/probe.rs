@@ -29,6 +29,11 @@ pub(super) async fn probe(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Store> {
     let mut info = interrupt.or(head(&store, key)).await?;
+    if info.token.is_none() {
+        let (kind, url) = (StoreErrorKind::Unsupported, store.url(key));
+        let detail = "the store keeps no metadata of objects, by which a run knows its own";
+        return Err(StoreError::new(kind, "HeadObject", url, detail).into());
+    }
     if info.token.as_ref() != Some(token) {
         let (kind, url) = (StoreErrorKind::AlreadyExists, store.url(key));
         let detail = "another run wrote its plan there";
@@ -120,6 +125,10 @@ async fn probe_multipart(
     for (full_object_crc64nvme, asks) in
         [(true, true), (true, false), (false, true), (false, false)]
     {
+        // What is shown of no object proves none.
+        if full_object_crc64nvme && !endpoint.crc64nvme {
+            continue;
+        }
         let with = |conditional_completes, md5_etags| Endpoint {
             md5_etags,
             multipart: Some(MultipartAbilities {

@@ -45,7 +45,7 @@ impl Store {
         let size = output
             .content_length()
             .and_then(|n| u64::try_from(n).ok())
-            .unwrap_or_default();
+            .ok_or_else(|| self.sizeless("GetObject", key))?;
         Ok(ObjectBody {
             store: self.clone(),
             key: key.to_owned(),

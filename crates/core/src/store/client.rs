@@ -17,7 +17,9 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::credentials::{self, Asked};
 use super::error_body::CutErrors;
+use super::foreign::RefuseForeign;
 use super::observe::Observer;
 use super::profile;
 use super::proxies::{self, Routes};
@@ -66,8 +68,9 @@ pub(super) async fn build(
                 .grace_period(STALLED_STREAM_GRACE)
                 .build(),
         );
+    credentials::check_environment()?;
     if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
+        loader = loader.region(region_of(region)?);
     }
     if let Some(profile) = &settings.profile {
         profile::check(profile).await?;
@@ -81,13 +84,20 @@ pub(super) async fn build(
     }
 
     // S3-compatible servers do not care, but a request cannot be signed without a region.
-    let region = base
-        .region()
-        .cloned()
+    let region = base.region().map(|region| region_of(region.as_ref()));
+    let region = region
+        .transpose()?
         .unwrap_or_else(|| Region::from_static("us-east-1"));
+    let in_path = in_path(settings.path_style, endpoint.as_ref());
+    if in_path && settings.bucket()?.starts_with("arn:") {
+        let message = "an access point is no part of a path, as the bucket is with this endpoint";
+        return Err(Failure::usage(message)
+            .about(&["bucket", "endpoint_url", "path_style"])
+            .with_hint("leave --endpoint-url and --path-style out, or name the bucket itself"));
+    }
     let mut config = aws_sdk_s3::config::Builder::from(&base)
         .region(region.clone())
-        .force_path_style(in_path(settings.path_style, endpoint.as_ref()))
+        .force_path_style(in_path)
         // Every checksum is computed by us and sent in a header. With "when required" the SDK adds
         // none of its own and never uses aws-chunked, which breaks compatible servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -101,17 +111,22 @@ pub(super) async fn build(
         )
         .retry_partition(retry_partition(settings.bucket()?))
         .retry_classifier(ByAnswer)
+        .interceptor(RefuseForeign)
         .interceptor(CutErrors)
         .interceptor(Observer {
             metrics: metrics.clone(),
             flow: flow.clone(),
             retry_timeout: settings.retry_timeout,
         });
+    if let Some(chain) = base.credentials_provider() {
+        let asked = Asked::ask(chain, CREDENTIALS_TIMEOUT).await?;
+        config = config.credentials_provider(asked);
+    }
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
     // Also where it is none: an empty variable would count as one.
-    config.set_endpoint_url(endpoint.map(|url| url.expose().to_owned()));
+    config.set_endpoint_url(endpoint.map(|url| url.to_string()));
     Ok((Client::from_conf(config.build()), region.to_string()))
 }
 
@@ -134,6 +149,21 @@ fn endpoint(settings: &S3Settings, base: &SdkConfig) -> Result<Option<EndpointUr
         let message = "the `endpoint_url` of the AWS configuration cannot be used";
         Failure::usage(message).caused_by(invalid)
     })
+}
+
+/// A region without white space around it.
+///
+/// # Errors
+/// One that cannot be signed for.
+fn region_of(text: &str) -> Result<Region, Failure> {
+    let text = text.trim();
+    let is_of_one = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.is_empty() || !text.chars().all(is_of_one) {
+        return Err(Failure::usage("the region is no name of one")
+            .about(&["region"])
+            .with_hint("write it as `eu-central-1`"));
+    }
+    Ok(Region::new(text.to_owned()))
 }
 
 fn in_path(style: PathStyle, endpoint: Option<&EndpointUrl>) -> bool {

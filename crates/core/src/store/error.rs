@@ -11,7 +11,8 @@ use aws_sdk_s3::operation::RequestId;
 
 use super::answer;
 use super::error_kind::StoreErrorKind;
-use super::proxies::Via;
+use super::foreign::Foreign;
+use super::proxies::{OfTransport, Via};
 use crate::trust::Disagreement;
 
 /// A failed S3 request, after all its attempts.
@@ -52,6 +53,15 @@ impl StoreError {
         self
     }
 
+    /// The same of a request that is about an upload alone: without a code, what is not there is the
+    /// upload.
+    pub(super) fn of_upload(self) -> Self {
+        match self.kind {
+            StoreErrorKind::NotFound => self.of_kind(StoreErrorKind::NoSuchUpload),
+            _ => self,
+        }
+    }
+
     pub(crate) fn of_kind(mut self, kind: StoreErrorKind) -> Self {
         self.kind = kind;
         self
@@ -90,6 +100,9 @@ impl StoreError {
             (Some(code), None) => code.clone(),
             (None, None) => String::new(),
         };
+        if let Some(foreign) = foreign(&error) {
+            detail = format!("what answers is no S3: {foreign} ({detail})");
+        }
         if let Some(message) = error.as_service_error().and_then(|e| e.message()) {
             detail = format!("{detail}: {message}");
         }
@@ -111,6 +124,7 @@ impl StoreError {
         match error {
             // Everything that the server said stands in `detail`.
             SdkError::ServiceError(_) => failed,
+            _ if kind == StoreErrorKind::NotS3 => failed,
             error => match error.into_source() {
                 // It says of which kind its own cause is, and no more.
                 Ok(cause) => failed.caused_by(match cause.downcast::<ConnectorError>() {
@@ -129,6 +143,11 @@ impl StoreError {
             return Some(via.hint());
         }
         let hint = match self.kind {
+            K::NotS3 => {
+                "check --endpoint-url, and whether a proxy or a login page of the network answers \
+                 in the server's place"
+            }
+            K::Unmakeable => "check --bucket, --region, --endpoint-url and --path-style",
             K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
             K::AccessDenied => {
                 let lacking = match permission(self.operation) {
@@ -237,6 +256,9 @@ impl fmt::Display for StoreError {
                 Some(via) => write!(f, ": no way through {via}"),
                 None => write!(f, ": no way through the proxy"),
             },
+            (StoreErrorKind::Unmakeable, "") => {
+                write!(f, ": no request can be made of the settings")
+            }
             (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),
             (_, detail) => write!(f, ": {detail}"),
@@ -255,7 +277,7 @@ impl<E: ProvideErrorMetadata> RequestIdOf for E {
     }
 }
 
-fn kind_of<E>(
+fn kind_of<E: Error + 'static>(
     error: &SdkError<E, HttpResponse>,
     code: Option<&str>,
     status: Option<u16>,
@@ -264,6 +286,7 @@ fn kind_of<E>(
     let lacks_credentials = |failure: &ConnectorError| lacks_credentials(failure);
     let is_blocked = |failure: &ConnectorError| Via::blamed(failure).is_some();
     match (error, status) {
+        _ if foreign(error).is_some() => K::NotS3,
         (SdkError::ServiceError(_), Some(status)) => answer::of(code, status).kind,
         (SdkError::TimeoutError(_), _) => K::Timeout,
         (SdkError::DispatchFailure(failure), _)
@@ -278,10 +301,29 @@ fn kind_of<E>(
         }
         (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => K::Timeout,
         (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
+        // The SDK says the same of what it could not make of the settings.
+        (SdkError::DispatchFailure(failure), _)
+            if failure.is_other()
+                && !failure
+                    .as_connector_error()
+                    .is_some_and(|e| OfTransport::is_in(e)) =>
+        {
+            K::Unmakeable
+        }
         // Also a connection that broke before the whole reply: the request may have been done.
         (SdkError::DispatchFailure(_) | SdkError::ResponseError(_), _) => K::Unreachable,
+        (SdkError::ConstructionFailure(_), _) => K::Unmakeable,
         _ => K::Refused,
     }
+}
+
+/// Whether the answer was none of S3.
+fn foreign<E>(error: &SdkError<E, HttpResponse>) -> Option<Foreign>
+where
+    E: Error + 'static,
+{
+    let mut causes = iter::successors(error.source(), |error| (*error).source());
+    causes.find_map(|error| error.downcast_ref::<Foreign>().copied())
 }
 
 /// The proxy that let nothing through, or one of plain http that answered in the place of the server:

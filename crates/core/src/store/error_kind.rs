@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     NoSuchUpload,
     /// The credentials are fine, but do not permit this.
     AccessDenied,
+    /// No request can be made of the settings.
+    Unmakeable,
     /// The server does not accept the credentials, or there are none.
     Credentials,
     /// The credentials were good until a while ago.
@@ -43,6 +45,8 @@ pub enum StoreErrorKind {
     Timeout,
     /// No connection, or a connection that broke.
     Unreachable,
+    /// What answers is something else than S3.
+    NotS3,
     /// A proxy on the way to the server did not let the request through.
     Proxy,
     /// A request that changes something had no answer, and asking about it had none either.
@@ -97,6 +101,7 @@ impl StoreErrorKind {
                 | Self::Timeout
                 | Self::Unreachable
                 | Self::Proxy
+                | Self::NotS3
                 | Self::ServerFailed
                 | Self::Unknown
                 | Self::AccessDenied
@@ -115,6 +120,7 @@ impl StoreErrorKind {
         match self {
             Self::Integrity => ExitStatus::Integrity,
             Self::Unknown => ExitStatus::Unknown,
+            Self::Unmakeable => ExitStatus::Usage,
             _ => ExitStatus::Failed,
         }
     }

@@ -4,6 +4,7 @@
 use super::{Endpoint, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
 use crate::metrics::Metrics;
+use crate::object_settings::fits_a_header;
 use crate::s3_settings::S3Settings;
 
 impl Store {
@@ -24,6 +25,13 @@ impl Store {
                 .into());
         }
         sending.objects.check()?;
+        let owner = settings.expected_bucket_owner.as_deref();
+        if owner.is_some_and(|owner| !fits_a_header(owner)) {
+            let message = "an account has no white space or control character in it";
+            return Err(Failure::usage(message)
+                .about(&["expected_bucket_owner"])
+                .into());
+        }
         let (client, region) = client::build(settings, &sending.flow, metrics).await?;
         let mut store = Self {
             client,

@@ -185,11 +185,15 @@ impl Store {
                 .send()
                 .await;
             match aborted {
-                Err(error) if super::code(&error) != Some("NoSuchUpload") => {
+                Err(error) => {
                     let url = self.url(key);
-                    return Err(StoreError::from_sdk("AbortMultipartUpload", url, error));
+                    let error =
+                        StoreError::from_sdk("AbortMultipartUpload", url, error).of_upload();
+                    if error.kind != StoreErrorKind::NoSuchUpload {
+                        return Err(error);
+                    }
                 }
-                _ => {}
+                Ok(_) => {}
             }
             // S3 says to look whether a part landed after the abort, and to abort again
             // (API reference of `AbortMultipartUpload`).
@@ -225,9 +229,11 @@ impl Store {
         let request = self.client.list_parts().bucket(&self.bucket).key(key);
         let request = request.set_expected_bucket_owner(self.owner.clone());
         let mut pages = request.upload_id(&upload.0).into_paginator().send();
-        let mut parts = Vec::new();
+        let (mut parts, mut goes_on) = (Vec::new(), false);
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| StoreError::from_sdk("ListParts", self.url(key), e))?;
+            let failed = |e| StoreError::from_sdk("ListParts", self.url(key), e).of_upload();
+            let page = page.map_err(failed)?;
+            goes_on = page.is_truncated() == Some(true);
             parts.extend(page.parts().iter().filter_map(|part| {
                 Some(ListedPart {
                     number: u32::try_from(part.part_number()?).ok()?,
@@ -237,6 +243,7 @@ impl Store {
                 })
             }));
         }
+        self.whole("ListParts", key, goes_on)?;
         Ok(parts)
     }
 
@@ -254,8 +261,8 @@ impl Store {
                 .bucket(&self.bucket)
                 .set_expected_bucket_owner(self.owner.clone())
                 .prefix(uploads_prefix(&self.bucket, key))
-                .set_key_marker(key_marker)
-                .set_upload_id_marker(id_marker)
+                .set_key_marker(key_marker.clone())
+                .set_upload_id_marker(id_marker.clone())
                 .send()
                 .await
                 .map_err(|e| StoreError::from_sdk("ListMultipartUploads", self.url(key), e))?;
@@ -266,12 +273,14 @@ impl Store {
                     initiated: upload.initiated().and_then(timestamp),
                 })
             }));
-            let next = page.next_key_marker().map(str::to_owned);
-            if page.is_truncated() != Some(true) || next.is_none() {
+            if page.is_truncated() != Some(true) {
                 return Ok(uploads);
             }
-            key_marker = next;
-            id_marker = page.next_upload_id_marker().map(str::to_owned);
+            let next_key = page.next_key_marker().map(str::to_owned);
+            let next_id = page.next_upload_id_marker().map(str::to_owned);
+            let is_stuck = next_key.is_none() || (&next_key, &next_id) == (&key_marker, &id_marker);
+            self.whole("ListMultipartUploads", key, is_stuck)?;
+            (key_marker, id_marker) = (next_key, next_id);
         }
     }
 }

@@ -115,14 +115,8 @@ impl Via {
         if self.is_tunnel && !failed(&error) && !says(&error, "HTTP connect") {
             return error;
         }
-        let rebuild = match () {
-            () if error.is_timeout() => ConnectorError::timeout,
-            () if error.is_user() => ConnectorError::user,
-            () if error.is_io() => ConnectorError::io,
-            () => |source| ConnectorError::other(source, None),
-        };
-        let (via, source) = (self, error.into_source());
-        rebuild(Box::new(Blocked { via, source }))
+        let via = self;
+        rebuilt(error, |source| Box::new(Blocked { via, source }))
     }
 }
 
@@ -132,6 +126,47 @@ impl Via {
 struct Blocked {
     via: Via,
     source: Box<dyn Error + Send + Sync>,
+}
+
+/// What a connection said, to be told from what the SDK says of a request that it never made. It is
+/// no cause of its own.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) struct OfTransport(Box<dyn Error + Send + Sync>);
+
+impl OfTransport {
+    /// Whether `error` or a cause of it is one.
+    pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
+        iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<Self>())
+    }
+
+    fn mark(error: ConnectorError) -> ConnectorError {
+        match error.is_other() {
+            true => rebuilt(error, |source| Box::new(Self(source))),
+            false => error,
+        }
+    }
+}
+
+/// `error` of the same kind, with another source.
+fn rebuilt(
+    error: ConnectorError,
+    source: impl FnOnce(Box<dyn Error + Send + Sync>) -> Box<dyn Error + Send + Sync>,
+) -> ConnectorError {
+    let (is_timeout, is_user, is_io) = (error.is_timeout(), error.is_user(), error.is_io());
+    let (kind, connection) = (error.as_other(), error.connection_metadata().cloned());
+    let source = source(error.into_source());
+    let rebuilt = match () {
+        () if is_timeout => ConnectorError::timeout(source),
+        () if is_user => ConnectorError::user(source),
+        () if is_io => ConnectorError::io(source),
+        // What the SDK repeats, it knows by this kind.
+        () => ConnectorError::other(source, kind),
+    };
+    match connection {
+        Some(connection) => rebuilt.with_connection(connection),
+        None => rebuilt,
+    }
 }
 
 /// A client that goes through the proxies, and one that does not.
@@ -183,11 +218,15 @@ impl Connectors {
 impl HttpConnector for Connectors {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Some(via) = self.via(request.uri()) else {
-            return self.direct.call(request);
+            let answer = self.direct.call(request);
+            return HttpConnectorFuture::new(
+                async move { answer.await.map_err(OfTransport::mark) },
+            );
         };
         let answer = self.proxied.call(request);
         HttpConnectorFuture::new(async move {
-            let mut answer = answer.await.map_err(|error| via.clone().blame(error))?;
+            let blamed = |error| via.clone().blame(OfTransport::mark(error));
+            let mut answer = answer.await.map_err(blamed)?;
             if !via.is_tunnel {
                 answer.add_extension(via);
             }

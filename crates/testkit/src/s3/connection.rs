@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -90,6 +90,7 @@ impl Front {
                 seen.status = Some(reply.status().as_u16());
                 match self.verdict(Moment::Executed, &seen).await {
                     Verdict::Damage => damaged(reply).await?,
+                    Verdict::Without(name) => without(reply, name)?,
                     verdict => instead(verdict).await?.unwrap_or(reply),
                 }
             }
@@ -137,6 +138,8 @@ async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
         Verdict::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         Verdict::Answer { status, code } => answer(status, code).map(Some),
         Verdict::AnswerOk { code } => answer(200, code).map(Some),
+        Verdict::Reply { status, body } => replied(status, body).map(Some),
+        Verdict::Without(_) => Err(io::Error::other("there is no reply with a header")),
         Verdict::Damage => Err(io::Error::other("there is no reply to damage")),
     }
 }
@@ -149,6 +152,22 @@ async fn damaged(mut reply: HttpResponse) -> io::Result<HttpResponse> {
     let byte = body.get_mut(middle);
     *byte.ok_or_else(|| io::Error::other("there is no body to damage"))? ^= 1;
     *reply.body_mut() = Body::from(Bytes::from(body));
+    Ok(reply)
+}
+
+/// The reply without one of its headers.
+fn without(mut reply: HttpResponse, name: &str) -> io::Result<HttpResponse> {
+    match reply.headers_mut().remove(name) {
+        Some(_) => Ok(reply),
+        None => Err(io::Error::other("there is no such header")),
+    }
+}
+
+fn replied(status: u16, body: &'static str) -> io::Result<HttpResponse> {
+    let mut reply = HttpResponse::new(Body::from(Bytes::from_static(body.as_bytes())));
+    *reply.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
+    let kind = HeaderValue::from_static("application/xml");
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(reply)
 }
 

@@ -42,6 +42,15 @@ pub enum Verdict {
         /// S3 error code of the XML body.
         code: &'static str,
     },
+    /// Reply with exactly this instead, in XML.
+    Reply {
+        /// HTTP status.
+        status: u16,
+        /// The whole body.
+        body: &'static str,
+    },
+    /// Reply without this header, as servers do that do not know it. It takes a reply that has it.
+    Without(&'static str),
     /// Flip the lowest bit in the middle of the reply's body, as a path does that no checksum
     /// watches. It takes a reply with a body: a request that was executed.
     Damage,

@@ -92,12 +92,74 @@ async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anythi
         ("--endpoint-url", "user:opensesame@localhost:9000"),
         ("--endpoint-url", "http://user:open\nsesame@localhost:9000"),
         ("--bucket", "lo\nb"),
+        ("--endpoint-url", "https://user:opensesame@localhost:9000"),
+        ("--endpoint-url", "http://[fe80::1%eth0]:9000"),
+        (
+            "--bucket",
+            "arn:aws:s3:eu-central-1:111122223333:accesspoint/lob",
+        ),
+        ("--region", "eu/central"),
+        ("--expected-bucket-owner", "1111\n"),
+        ("--storage-class", "STANDARD\r"),
     ] {
         let refused = bed.upload(&[flag, value]).await.expect(2);
         assert!(refused.stderr.contains(flag), "{}", refused.stderr);
         assert!(!refused.stderr.contains("opensesame"), "{}", refused.stderr);
     }
     assert_eq!(bed.operations(), []);
+}
+
+#[tokio::test]
+async fn a_key_or_a_region_with_a_line_break_is_no_panic_wherever_it_came_from() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let keys = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    for name in keys {
+        for value in ["opensesame\n", "opensesame\r", "open\nsesame"] {
+            let mut command = bed.command(&[]);
+            let refused = finish(command.env(name, value).spawn().unwrap()).await;
+            let stderr = refused.expect(2).stderr;
+            assert!(stderr.contains(&format!("`{name}`")), "{stderr}");
+            assert!(!stderr.contains("sesame"), "{stderr}");
+        }
+    }
+    let given = |id: &str| {
+        let key = bed.server.secret_key();
+        format!(r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"{key}"}}"#)
+    };
+    let from_process = async |id: &str| {
+        std::fs::create_dir_all(bed.path(".aws")).unwrap();
+        std::fs::write(bed.path("keys.json"), given(id)).unwrap();
+        let profile = "[default]\ncredential_process = cat keys.json\n";
+        std::fs::write(bed.path(".aws/config"), profile).unwrap();
+        let mut command = bed.command(&["--run-id", "run-1"]);
+        for name in keys {
+            command.env_remove(name);
+        }
+        command.env("AWS_REGION", "eu-central-1\n");
+        finish(command.spawn().unwrap()).await
+    };
+    let refused = from_process("opensesame\\n").await.expect(2).stderr;
+    assert!(refused.contains("access key id"), "{refused}");
+    assert!(!refused.contains("sesame"), "{refused}");
+    assert_eq!(bed.operations(), []);
+    from_process(bed.server.access_key()).await.expect(0);
+    bed.assert_whole(&feeds);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_made_is_no_server_that_does_not_run() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let mut command = bed.command(&["--region", "eu_central"]);
+    command.env_remove("AWS_ENDPOINT_URL");
+    let refused = finish(command.spawn().unwrap()).await.expect(2).stderr;
+    assert!(refused.contains("--region"), "{refused}");
+    assert!(!refused.contains("server runs"), "{refused}");
 }
 
 #[tokio::test]

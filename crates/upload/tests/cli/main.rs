@@ -11,6 +11,7 @@ mod cleanup;
 mod dry_run;
 mod endpoints;
 mod flow;
+mod foreign_servers;
 mod foreign_text;
 mod happy_path;
 mod hints;

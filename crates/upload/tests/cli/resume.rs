@@ -184,7 +184,11 @@ async fn an_object_of_other_bytes_than_the_file_has_now_is_a_conflict() {
         forge(&bed.source(name), 100);
         let finished = bed.upload(&[]).await.expect(1);
         let conflict = format!("`s3://{BUCKET}/{RUN}/{name}` is another object than the file");
-        assert_says(&finished, &[&conflict, "--run-id"]);
+        assert_says(&finished, &[&conflict, "take another --run-id"]);
+        let stderr = &finished.stderr;
+        for untrue in ["another process", "resumes it"] {
+            assert!(!stderr.contains(untrue), "{stderr}");
+        }
         assert_eq!(bed.object(name), object);
         bed.assert_nothing_published();
     }

@@ -1,0 +1,157 @@
+//! Keys that a request can carry. The SDK panics over one that no header can hold, such as a mounted
+//! secret with its line break; and it asks for credentials within the time of a request, in which a
+//! `credential_process` that waits looks like a server that does not answer. So they are asked for
+//! before the first request, and looked at whenever they are.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{
+    ProvideCredentials, Result, SharedCredentialsProvider, future,
+};
+
+use crate::failure::{ExitStatus, Failure};
+
+/// What holds a key in the environment, and whether requests carry it as it is.
+const VARIABLES: [(&str, Key); 3] = [
+    ("AWS_ACCESS_KEY_ID", Key::Sent),
+    ("AWS_SECRET_ACCESS_KEY", Key::Kept),
+    ("AWS_SESSION_TOKEN", Key::Sent),
+];
+
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// It stands in a header.
+    Sent,
+    /// It signs.
+    Kept,
+}
+
+impl Key {
+    fn can_be(self, text: &str) -> bool {
+        match self {
+            Self::Sent => text.chars().all(|c| c.is_ascii_graphic()),
+            Self::Kept => text.trim() == text && !text.contains(char::is_control),
+        }
+    }
+}
+
+/// Something that a source of credentials gave. It does not repeat it.
+#[derive(Debug, thiserror::Error)]
+#[error("the {what} that was given has white space or a control character in it")]
+struct Unusable {
+    what: &'static str,
+}
+
+const TAKE_IT_OUT: &str = "take it out; files of secrets often end with a line break";
+
+/// Whether the keys of the environment are some. What assumes a role takes them before any other does.
+///
+/// # Errors
+/// One with white space or a control character in it.
+pub(super) fn check_environment() -> std::result::Result<(), Failure> {
+    for (name, key) in VARIABLES {
+        if std::env::var(name).is_ok_and(|value| !key.can_be(&value)) {
+            let message = format!(
+                "the environment variable `{name}` has white space or a control character in it"
+            );
+            return Err(Failure::usage(message).with_hint(TAKE_IT_OUT));
+        }
+    }
+    Ok(())
+}
+
+/// The chain of credentials, the first answer of which is there already.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    chain: SharedCredentialsProvider,
+    first: Arc<Mutex<Option<Result>>>,
+}
+
+impl Asked {
+    /// Asks the chain, at most for so long.
+    ///
+    /// # Errors
+    /// No answer in this time, and keys that no request can carry. Another error is told of by the
+    /// first request.
+    pub(super) async fn ask(
+        chain: SharedCredentialsProvider,
+        timeout: Duration,
+    ) -> std::result::Result<Self, Failure> {
+        let Ok(first) = tokio::time::timeout(timeout, chain.provide_credentials()).await else {
+            let message = format!("no credentials came within {} s", timeout.as_secs());
+            return Err(Failure::new(ExitStatus::Failed, message).with_hint(
+                "run the `credential_process` of the AWS profile by hand: it must end without \
+                 asking anything",
+            ));
+        };
+        if let Ok(Err(unusable)) = first.as_ref().map(check) {
+            return Err(Failure::usage(unusable.to_string()).with_hint(TAKE_IT_OUT));
+        }
+        let first = Arc::new(Mutex::new(Some(first)));
+        Ok(Self { chain, first })
+    }
+
+    async fn next(&self) -> Result {
+        let first = self
+            .first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let found = match first {
+            Some(found) => found?,
+            None => self.chain.provide_credentials().await?,
+        };
+        check(&found).map_err(CredentialsError::invalid_configuration)?;
+        Ok(found)
+    }
+}
+
+impl ProvideCredentials for Asked {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.next())
+    }
+}
+
+fn check(found: &Credentials) -> std::result::Result<(), Unusable> {
+    let keys = [
+        ("access key id", found.access_key_id(), Key::Sent),
+        ("secret access key", found.secret_access_key(), Key::Kept),
+        (
+            "session token",
+            found.session_token().unwrap_or_default(),
+            Key::Sent,
+        ),
+    ];
+    match keys.into_iter().find(|(_, text, key)| !key.can_be(text)) {
+        Some((what, ..)) => Err(Unusable { what }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_refused_without_repeating_it() {
+        for (id, secret, token) in [
+            ("canary\n", "s", None),
+            ("a", "canary\r", None),
+            ("a", "s", Some("can\u{7f}ary")),
+            ("canäry", "s", None),
+        ] {
+            let found = Credentials::new(id, secret, token.map(str::to_owned), None, "test");
+            let refused = check(&found).unwrap_err().to_string();
+            assert!(!refused.contains("can"), "{refused}");
+        }
+        let found = Credentials::new("a", "with some space", None, None, "test");
+        assert!(check(&found).is_ok());
+    }
+}

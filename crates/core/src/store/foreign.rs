@@ -1,0 +1,72 @@
+//! An answer that is none of S3. The login page of a network, or a proxy, says 200 to everything, so
+//! that every run seems to be there already.
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+
+/// How an answer shows that it is none of S3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Foreign {
+    /// S3 answers in XML, or with what was stored.
+    #[error("it answers with a page of HTML")]
+    Page,
+    /// Every object has one.
+    #[error("it answers without an ETag")]
+    NoEtag,
+    /// A list without anything in it has some bytes of XML.
+    #[error("it answers with nothing")]
+    Nothing,
+}
+
+impl Foreign {
+    /// What is foreign about a success. Every server says at least one thing that S3 says, and not all
+    /// of them say all: what has the id of a request is believed.
+    fn of(operation: Option<&str>, response: &HttpResponse) -> Option<Self> {
+        let header = |name| response.headers().get(name);
+        if !response.status().is_success() || header("x-amz-request-id").is_some() {
+            return None;
+        }
+        let is_page = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        match operation {
+            _ if is_page => Some(Self::Page),
+            Some("HeadObject" | "GetObject") if header("etag").is_none() => Some(Self::NoEtag),
+            Some(
+                "ListObjectsV2"
+                | "ListParts"
+                | "ListMultipartUploads"
+                | "CreateMultipartUpload"
+                | "CompleteMultipartUpload",
+            ) if response.status().as_u16() == 204 || header("content-length") == Some("0") => {
+                Some(Self::Nothing)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Refuses answers that are none of S3.
+#[derive(Debug)]
+pub(super) struct RefuseForeign;
+
+#[dyn_dispatch_hint]
+impl Intercept for RefuseForeign {
+    fn name(&self) -> &'static str {
+        "lob-tools: answers of S3 alone"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = bag.load::<Metadata>().map(Metadata::name);
+        match Foreign::of(operation, context.response()) {
+            Some(foreign) => Err(foreign.into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What answers in the place of S3, and stores that leave out what S3 says.
+
+use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::bed::{Bed, finish};
+
+#[tokio::test]
+async fn what_answers_everything_with_200_is_no_s3_and_named_with_the_proxy() {
+    for (reply, told) in [
+        (
+            "200 OK\r\nContent-Type: text/html\r\nContent-Length: 9",
+            "HTML",
+        ),
+        ("200 OK\r\nContent-Length: 0", "without an ETag"),
+        ("204 No Content", "without an ETag"),
+    ] {
+        let bed = Bed::new().await;
+        bed.feeds();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let text = format!("HTTP/1.1 {reply}\r\nConnection: close\r\n\r\n");
+        let portal = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let count = client.read(&mut request).await.unwrap_or(0);
+                let body = match request[..count].starts_with(b"HEAD") {
+                    false if text.contains("html") => "<p>hi</p>",
+                    _ => "",
+                };
+                let _ = client.write_all(format!("{text}{body}").as_bytes()).await;
+            }
+        });
+        for args in [&[][..], &["--run-id", "run-1"], &["verify", "run-1"]] {
+            let mut command = bed.command(args);
+            command.env("AWS_ENDPOINT_URL", "http://s3.nowhere.invalid:9000");
+            command.env("HTTP_PROXY", format!("http://{address}"));
+            let stderr = finish(command.spawn().unwrap()).await.expect(1).stderr;
+            for told in ["is no S3", told, "`HTTP_PROXY`"] {
+                assert!(stderr.contains(told), "{reply} {args:?}: {stderr}");
+            }
+        }
+        portal.abort();
+    }
+}
+
+/// A bed whose server replies so to some requests once they are executed.
+async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
+    let bed = Bed::gated(move |moment, request: &Request| {
+        match moment == Moment::Executed && chosen(request) {
+            true => verdict.clone(),
+            false => Verdict::Pass,
+        }
+    })
+    .await;
+    bed.feeds();
+    bed
+}
+
+#[tokio::test]
+async fn a_list_that_goes_on_and_says_not_where_is_no_list() {
+    let cut = Verdict::Reply {
+        status: 200,
+        body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+    };
+    let bed = replying(|request| request.operation == Operation::ListObjectsV2, cut).await;
+    let told = bed.run(&["latest"]).await.expect(3).stderr;
+    assert!(told.contains("the list breaks off"), "{told}");
+
+    let again = Verdict::Reply {
+        status: 200,
+        body: "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
+               <NextKeyMarker>a</NextKeyMarker></ListMultipartUploadsResult>",
+    };
+    let listing = |request: &Request| request.operation == Operation::ListMultipartUploads;
+    let bed = replying(listing, again).await;
+    let told = bed.upload(&[]).await.expect(3).stderr;
+    assert!(told.contains("the list breaks off"), "{told}");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_gone_may_be_told_without_a_code() {
+    let gone = Verdict::Reply {
+        status: 404,
+        body: "",
+    };
+    let listing = |request: &Request| request.operation == Operation::ListParts;
+    let bed = replying(listing, gone).await;
+    bed.upload(&[]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_store_that_knows_no_checksum_header_of_a_head_is_asked_without() {
+    let refused = Verdict::Answer {
+        status: 501,
+        code: "NotImplemented",
+    };
+    let asks = |request: &Request| {
+        request.operation == Operation::HeadObject
+            && request.header("x-amz-checksum-mode").is_some()
+    };
+    let bed = replying(asks, refused).await;
+    let told = bed.run(&["--run-id", "run-1"]).await.expect(0).stderr;
+    assert!(told.contains("attests no CRC64NVME"), "{told}");
+}
+
+#[tokio::test]
+async fn what_a_store_leaves_out_is_named() {
+    let head: fn(&Request) -> bool =
+        |request| request.operation == Operation::HeadObject && request.status == Some(200);
+    let part: fn(&Request) -> bool = |request| request.operation == Operation::UploadPart;
+    for (chosen, header, told) in [
+        (
+            head,
+            "content-length",
+            "does not say how large the object is",
+        ),
+        (head, "x-amz-meta-lob-token", "keeps no metadata"),
+        (part, "etag", "without an ETag"),
+    ] {
+        let bed = replying(chosen, Verdict::Without(header)).await;
+        let stderr = bed.upload(&[]).await.expect(1).stderr;
+        assert!(stderr.contains(told), "{header}: {stderr}");
+    }
+}
