@@ -59,10 +59,10 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// Another form is another tool's; a contradiction is damage.
+    /// A later version is no damage; all else is, since who wrote it is asked first.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Form(_) | Self::Version(_) => ExitStatus::Failed,
+            Self::Version(_) => ExitStatus::Failed,
             _ => ExitStatus::Integrity,
         }
     }

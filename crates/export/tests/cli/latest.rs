@@ -45,7 +45,7 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
         "{".to_owned(),
     );
     let output = bed.run(&["latest", "--print-uri"]).await;
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), ""));
     let said = text(&output.stderr);
     assert!(
         said.contains("run `run-5`") && said.contains("move it away"),

@@ -40,7 +40,7 @@ async fn a_manifest_without_a_field_is_refused() {
         manifest.as_object_mut().unwrap().remove("splits");
     };
     assert_shown!(with_manifest(without).await, @r#"
-    exit status: 1
+    exit status: 3
     ----- stdout -----
     ----- stderr -----
     error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
@@ -105,7 +105,7 @@ async fn a_manifest_that_is_not_json_is_refused() {
     bed.put_old();
     bed.put_manifest("run-1", "run-1 is done\n");
     assert_shown!(bed.import(&[]).await, @r#"
-    exit status: 1
+    exit status: 3
     ----- stdout -----
     ----- stderr -----
     error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused

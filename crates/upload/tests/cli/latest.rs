@@ -53,7 +53,7 @@ async fn the_latest_upload_is_named_by_the_addresses_of_its_files() {
 async fn an_upload_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
     let (bed, _) = two_runs().await;
     put(&bed, "run-5", "{");
-    let refused = bed.run(&["latest", "--print-uri"]).await.expect(1);
+    let refused = bed.run(&["latest", "--print-uri"]).await.expect(3);
     assert_eq!(refused.stdout, "");
     for part in ["run `run-5`", "may be the latest", "move it away"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
