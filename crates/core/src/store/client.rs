@@ -12,7 +12,6 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::pool::{self, ConnectionPool, HttpsBuilder};
-use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_types::service_config::ServiceConfigKey;
@@ -22,7 +21,7 @@ use super::error_body::CutErrors;
 use super::foreign::RefuseForeign;
 use super::observe::Observer;
 use super::profile;
-use super::proxies::{self, Routes};
+use super::proxies::{Proxies, Routes};
 use super::resolver::Resolver;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::endpoint_url::{EndpointUrl, InvalidEndpointUrl};
@@ -224,10 +223,16 @@ fn http_client(
         let pool = pool.build_https().map_err(|error| unusable(error.into()))?;
         pool::Client::new(&pool).map_err(|error| unusable(error.into()))
     };
-    proxies::check()?;
+    let proxies = Proxies::of_environment()?;
+    let [of_https, of_http] = proxies.configs().map(|config| {
+        let through = |config| client(pool().proxy_config(config));
+        config.map(through).transpose()
+    });
     let routes = Routes {
+        proxies,
         direct: client(pool())?,
-        proxied: client(pool().proxy_config(ProxyConfig::from_env()))?,
+        of_https: of_https?,
+        of_http: of_http?,
     };
     Ok(routes.into_shared())
 }

@@ -12,7 +12,7 @@ use aws_sdk_s3::operation::RequestId;
 use super::answer;
 use super::error_kind::StoreErrorKind;
 use super::foreign::Foreign;
-use super::proxies::{OfTransport, Via};
+use super::proxies::{OfTransport, UnusableProxy, Via};
 use crate::trust::Disagreement;
 
 /// A failed S3 request, after all its attempts.
@@ -147,6 +147,7 @@ impl StoreError {
                 "check --endpoint-url, and whether a proxy or a login page of the network answers \
                  in the server's place"
             }
+            K::Unmakeable if self.source().is_some_and(UnusableProxy::is_in) => UnusableProxy::HINT,
             K::Unmakeable => "check --bucket, --region, --endpoint-url and --path-style",
             K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
             K::AccessDenied => {
@@ -300,6 +301,13 @@ fn kind_of<E: Error + 'static>(
             K::Proxy
         }
         (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => K::Timeout,
+        (SdkError::DispatchFailure(failure), _)
+            if failure
+                .as_connector_error()
+                .is_some_and(|e| UnusableProxy::is_in(e)) =>
+        {
+            K::Unmakeable
+        }
         (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
         // The SDK says the same of what it could not make of the settings.
         (SdkError::DispatchFailure(failure), _)

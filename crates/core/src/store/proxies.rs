@@ -1,33 +1,39 @@
 //! The proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`,
-//! in capitals or small letters, read as curl reads them.
+//! in capitals or small letters. They are read here alone; the client is told of each request
+//! which way it goes.
 //!
 //! What is near goes direct whatever they say: this machine, and the addresses at which a cloud
 //! gives a machine or a container its credentials, which no proxy may see.
+
+mod exceptions;
 
 use std::error::Error;
 use std::net::IpAddr;
 use std::{fmt, iter};
 
 use aws_smithy_http_client::pool;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper::Uri;
 
+use self::exceptions::Exceptions;
 use super::error::says;
 use crate::endpoint_url::is_loopback;
 use crate::failure::Failure;
 
-/// For each scheme of a request, the variables of which the first that is set counts.
+/// For each scheme of a request, the variables of which the first that is set counts, unless it is
+/// empty.
 const VARIABLES: [[&str; 4]; 2] = [
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
 ];
 
-/// The variables of the hosts that are reached without one.
+/// The variables of the hosts that are reached without one, of which the first counts likewise.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
@@ -35,37 +41,123 @@ fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
     names
         .iter()
         .filter_map(value)
-        .find(|(_, value)| !value.is_empty())
+        .find(|(_, value)| !value.trim().is_empty())
 }
 
-/// Whether every proxy that the environment names is one that can be used.
-///
-/// # Errors
-/// A variable that names no HTTP proxy, and a list of exceptions that would hold for other hosts than
-/// it says.
-pub(super) fn check() -> Result<(), Failure> {
-    for (name, value) in VARIABLES.iter().filter_map(|names| set(names)) {
-        if !is_http_proxy(&value) {
-            let message = format!("the environment variable `{name}` names no HTTP proxy");
-            let hint = "write it as `http://host:port` without quotes or white space, or unset it; \
-                        SOCKS is not supported";
+/// What the environment says, read once.
+#[derive(Debug, Clone)]
+pub(super) struct Proxies {
+    of_https: Option<Proxy>,
+    of_http: Option<Proxy>,
+    exceptions: Exceptions,
+}
+
+/// What a variable names.
+#[derive(Debug, Clone)]
+struct Proxy {
+    variable: &'static str,
+    /// `None` of what is no HTTP proxy.
+    url: Option<Uri>,
+}
+
+impl Proxies {
+    /// Those of the environment.
+    ///
+    /// # Errors
+    /// A list of exceptions that would hold for other hosts than it says.
+    pub(super) fn of_environment() -> Result<Self, Failure> {
+        let exceptions = set(&EXCEPTIONS);
+        if let Some((name, _)) = exceptions
+            .as_ref()
+            .filter(|(_, hosts)| hosts.contains(['"', '\'']))
+        {
+            let message = format!("the environment variable `{name}` has quotes in it");
+            let hint = "write it as `host,.domain,10.0.0.0/8`, or unset it";
             return Err(Failure::usage(message).with_hint(hint));
         }
+        let [of_https, of_http] = VARIABLES.map(|names| {
+            let (variable, value) = set(&names)?;
+            let url = http_proxy(&value);
+            Some(Proxy { variable, url })
+        });
+        let exceptions = exceptions.map(|(_, hosts)| hosts).unwrap_or_default();
+        Ok(Self {
+            of_https,
+            of_http,
+            exceptions: Exceptions::of(&exceptions),
+        })
     }
-    if let Some((name, _)) = set(&EXCEPTIONS).filter(|(_, hosts)| hosts.contains(['"', '\''])) {
-        let message = format!("the environment variable `{name}` has quotes in it");
-        let hint = "write it as `host,.domain,10.0.0.0/8`, or unset it";
-        return Err(Failure::usage(message).with_hint(hint));
+
+    /// How a client is told of the proxies for requests of https, and for those of http.
+    pub(super) fn configs(&self) -> [Option<ProxyConfig>; 2] {
+        let url = |proxy: &Option<Proxy>| Some(proxy.as_ref()?.url.as_ref()?.to_string());
+        [
+            url(&self.of_https).and_then(|url| ProxyConfig::https(url).ok()),
+            url(&self.of_http).and_then(|url| ProxyConfig::http(url).ok()),
+        ]
     }
-    Ok(())
+
+    /// The proxy of a request, if it has one.
+    ///
+    /// # Errors
+    /// One that cannot be used.
+    fn via(&self, url: &str) -> Result<Option<Via>, UnusableProxy> {
+        let Ok(url) = url.parse::<Uri>() else {
+            return Ok(None);
+        };
+        let is_tunnel = url.scheme_str() == Some("https");
+        let proxy = if is_tunnel {
+            &self.of_https
+        } else {
+            &self.of_http
+        };
+        let Some((host, proxy)) = url.host().zip(proxy.as_ref()) else {
+            return Ok(None);
+        };
+        if is_near(host) || self.exceptions.contain(host) {
+            return Ok(None);
+        }
+        let variable = proxy.variable;
+        let found = proxy.url.as_ref().ok_or(UnusableProxy { variable })?;
+        let port = found.port_u16().unwrap_or(80);
+        let host = found.host().unwrap_or_default();
+        Ok(Some(Via {
+            proxy: format!("{host}:{port}"),
+            variable,
+            is_tunnel,
+        }))
+    }
 }
 
-/// Without a scheme it is `http`.
-fn is_http_proxy(value: &str) -> bool {
-    let uri = value.parse::<hyper::Uri>();
-    uri.is_ok_and(|uri| {
-        matches!(uri.scheme_str(), None | Some("http" | "https")) && uri.host().is_some()
-    })
+/// The URL of an HTTP proxy; without a scheme it is `http`.
+fn http_proxy(value: &str) -> Option<Uri> {
+    let value = value.trim();
+    let with_scheme = match value.contains("://") {
+        true => value.to_owned(),
+        false => format!("http://{value}"),
+    };
+    let url: Uri = with_scheme.parse().ok()?;
+    let is_one = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.host().is_some_and(|host| !host.is_empty());
+    is_one.then_some(url)
+}
+
+/// A variable whose proxy a request would take, and that names no HTTP proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable `{variable}` names no HTTP proxy")]
+pub(super) struct UnusableProxy {
+    variable: &'static str,
+}
+
+impl UnusableProxy {
+    /// Whether `error` or a cause of it is one.
+    pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
+        iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<Self>())
+    }
+
+    /// What to do about it.
+    pub(super) const HINT: &'static str = "write the proxy as `http://host:port` without quotes or \
+                                           white space, or unset it; SOCKS is not supported";
 }
 
 /// Whether a connection failed because a proxy made no tunnel for it, as hyper-util says it.
@@ -169,11 +261,13 @@ fn rebuilt(
     }
 }
 
-/// A client that goes through the proxies, and one that does not.
+/// A client that goes through no proxy, and one for each that the environment names.
 #[derive(Debug)]
 pub(super) struct Routes {
+    pub(super) proxies: Proxies,
     pub(super) direct: pool::Client,
-    pub(super) proxied: pool::Client,
+    pub(super) of_https: Option<pool::Client>,
+    pub(super) of_http: Option<pool::Client>,
 }
 
 impl HttpClient for Routes {
@@ -182,48 +276,47 @@ impl HttpClient for Routes {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
+        let connector = |client: &pool::Client| client.http_connector(settings, components);
         SharedHttpConnector::new(Connectors {
-            direct: self.direct.http_connector(settings, components),
-            proxied: self.proxied.http_connector(settings, components),
-            matcher: Matcher::from_env(),
+            proxies: self.proxies.clone(),
+            direct: connector(&self.direct),
+            of_https: self.of_https.as_ref().map(connector),
+            of_http: self.of_http.as_ref().map(connector),
         })
     }
 }
 
 #[derive(Debug)]
 struct Connectors {
+    proxies: Proxies,
     direct: SharedHttpConnector,
-    proxied: SharedHttpConnector,
-    matcher: Matcher,
-}
-
-impl Connectors {
-    /// The proxy of a request, chosen as the client behind `proxied` chooses it.
-    fn via(&self, url: &str) -> Option<Via> {
-        let url = url.parse().ok().filter(|_| !is_near(url))?;
-        let proxy = self.matcher.intercept(&url)?;
-        let is_tunnel = url.scheme_str() == Some("https");
-        let [of_https, of_http] = &VARIABLES;
-        let (variable, _) = set(if is_tunnel { of_https } else { of_http })?;
-        let port = proxy.uri().port_u16().unwrap_or(80);
-        let proxy = format!("{}:{port}", proxy.uri().host()?);
-        Some(Via {
-            proxy,
-            variable,
-            is_tunnel,
-        })
-    }
+    of_https: Option<SharedHttpConnector>,
+    of_http: Option<SharedHttpConnector>,
 }
 
 impl HttpConnector for Connectors {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Some(via) = self.via(request.uri()) else {
+        let via = match self.proxies.via(request.uri()) {
+            Ok(via) => via,
+            Err(unusable) => {
+                let refused = ConnectorError::user(unusable.into());
+                return HttpConnectorFuture::ready(Err(refused));
+            }
+        };
+        let proxied = via.and_then(|via| {
+            let client = match via.is_tunnel {
+                true => &self.of_https,
+                false => &self.of_http,
+            };
+            Some((via, client.as_ref()?))
+        });
+        let Some((via, proxied)) = proxied else {
             let answer = self.direct.call(request);
             return HttpConnectorFuture::new(
                 async move { answer.await.map_err(OfTransport::mark) },
             );
         };
-        let answer = self.proxied.call(request);
+        let answer = proxied.call(request);
         HttpConnectorFuture::new(async move {
             let blamed = |error| via.clone().blame(OfTransport::mark(error));
             let mut answer = answer.await.map_err(blamed)?;
@@ -235,12 +328,8 @@ impl HttpConnector for Connectors {
     }
 }
 
-/// Whether a URL is of this machine or of its link, where IMDS, ECS and EKS answer.
-fn is_near(url: &str) -> bool {
-    let url = url.parse::<hyper::Uri>().ok();
-    let Some(host) = url.as_ref().and_then(hyper::Uri::host) else {
-        return false;
-    };
+/// Whether a host is this machine or on its link, where IMDS, ECS and EKS answer.
+fn is_near(host: &str) -> bool {
     let gives_credentials = match host.trim_matches(['[', ']']).parse() {
         Ok(IpAddr::V4(v4)) => v4.is_link_local(),
         // `fd00:ec2::/32`: EC2's own services.
@@ -257,19 +346,20 @@ mod tests {
     #[test]
     fn what_gives_credentials_and_this_machine_are_asked_directly() {
         for near in [
-            "http://169.254.169.254/latest/api/token",
-            "http://169.254.170.2/v2/credentials",
-            "http://[fd00:ec2::254]/latest",
-            "http://127.0.0.1:9000/bucket",
-            "http://localhost:9000/",
-            "http://[::1]:9000/",
+            "169.254.169.254",
+            "169.254.170.2",
+            "[fd00:ec2::254]",
+            "127.0.0.1",
+            "[::ffff:127.0.0.1]",
+            "LocalHost",
+            "[::1]",
         ] {
             assert!(is_near(near), "{near}");
         }
         for far in [
-            "https://bucket.s3.eu-central-1.amazonaws.com/",
-            "http://10.0.0.1:9000/",
-            "http://localhost.example.com/",
+            "bucket.s3.eu-central-1.amazonaws.com",
+            "10.0.0.1",
+            "localhost.example.com",
         ] {
             assert!(!is_near(far), "{far}");
         }
@@ -277,8 +367,13 @@ mod tests {
 
     #[test]
     fn a_proxy_is_a_host_that_speaks_http() {
-        for proxy in ["http://proxy:3128", "https://u:p@proxy:3128/", "proxy:3128"] {
-            assert!(is_http_proxy(proxy), "{proxy}");
+        for proxy in [
+            "http://proxy:3128",
+            "https://u:p@proxy:3128/",
+            "proxy:3128",
+            "http://proxy:3128\n",
+        ] {
+            assert!(http_proxy(proxy).is_some(), "{proxy}");
         }
         for other in [
             "socks5://proxy:1080",
@@ -287,7 +382,7 @@ mod tests {
             "a proxy",
             "\"http://proxy\"",
         ] {
-            assert!(!is_http_proxy(other), "{other}");
+            assert!(http_proxy(other).is_none(), "{other}");
         }
     }
 }

@@ -135,15 +135,56 @@ async fn a_host_of_no_proxy_and_this_machine_are_reached_directly() {
 async fn a_proxy_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_variable() {
     let bed = Bed::new().await;
     bed.feeds();
-    for (variable, value) in [
-        ("all_proxy", "socks5://user:opensesame@127.0.0.1:1080"),
-        ("HTTP_PROXY", "\"http://user:opensesame@127.0.0.1:3128\""),
-        ("HTTPS_PROXY", "http://user:open\nsesame@127.0.0.1:3128"),
-        ("NO_PROXY", "'opensesame.example.com,.example.com'"),
+    for (variable, value, scheme) in [
+        (
+            "all_proxy",
+            "socks5://user:opensesame@127.0.0.1:1080",
+            "http",
+        ),
+        (
+            "HTTP_PROXY",
+            "\"http://user:opensesame@127.0.0.1:3128\"",
+            "http",
+        ),
+        (
+            "HTTPS_PROXY",
+            "http://user:open\nsesame@127.0.0.1:3128",
+            "https",
+        ),
+        ("NO_PROXY", "'opensesame.example.com,.example.com'", "http"),
     ] {
-        let finished = upload(&bed, "http", &[(variable, value)]).await.expect(2);
+        let finished = upload(&bed, scheme, &[(variable, value)]).await.expect(2);
         let stderr = &finished.stderr;
         assert!(stderr.contains(&format!("`{variable}`")), "{stderr}");
         assert!(!stderr.contains("sesame"), "{stderr}");
     }
+}
+
+#[tokio::test]
+async fn one_reading_of_the_variables_decides_about_each_request() {
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let proxy = proxy(&bed, 9000, None).await;
+    let url = format!("http://{}", proxy.address());
+    let through = [
+        ("HTTP_PROXY", ""),
+        ("http_proxy", &url),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1"),
+        ("REQUEST_METHOD", "GET"),
+        ("NO_PROXY", ""),
+    ];
+    upload(&bed, "http", &through).await.expect(0);
+    bed.assert_whole(&feeds);
+
+    // This machine needs none, whatever it is.
+    let mut near = bed.command(&["verify", "run-1"]);
+    near.env("ALL_PROXY", "socks5://127.0.0.1:1");
+    finish(near.spawn().unwrap()).await.expect(0);
+
+    let seen = proxy.seen().len();
+    for exceptions in ["a.example .invalid.", "example.com\ts3.nowhere.invalid"] {
+        let around = [("http_proxy", url.as_str()), ("no_proxy", exceptions)];
+        upload(&bed, "http", &around).await.expect(1);
+    }
+    assert_eq!(proxy.seen().len(), seen);
 }
