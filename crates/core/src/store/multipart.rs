@@ -184,16 +184,12 @@ impl Store {
                 .upload_id(&upload.0)
                 .send()
                 .await;
-            match aborted {
-                Err(error) => {
-                    let url = self.url(key);
-                    let error =
-                        StoreError::from_sdk("AbortMultipartUpload", url, error).of_upload();
-                    if error.kind != StoreErrorKind::NoSuchUpload {
-                        return Err(error);
-                    }
+            if let Err(error) = aborted {
+                let url = self.url(key);
+                let error = StoreError::from_sdk("AbortMultipartUpload", url, error).of_upload();
+                if error.kind != StoreErrorKind::NoSuchUpload {
+                    return Err(error);
                 }
-                Ok(_) => {}
             }
             // S3 says to look whether a part landed after the abort, and to abort again
             // (API reference of `AbortMultipartUpload`).
