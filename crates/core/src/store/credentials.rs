@@ -154,4 +154,25 @@ mod tests {
         let found = Credentials::new("a", "with some space", None, None, "test");
         assert!(check(&found).is_ok());
     }
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl ProvideCredentials for Silent {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_that_do_not_come_are_no_server_that_does_not_answer() {
+        let chain = SharedCredentialsProvider::new(Silent);
+        let refused = Asked::ask(chain, Duration::from_millis(1)).await;
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains("no credentials came"));
+        assert!(refused.hint.unwrap().contains("credential_process"));
+    }
 }
