@@ -27,8 +27,8 @@ pub struct EndpointUrl(String);
 pub enum InvalidEndpointUrl {
     /// No URL, or one of something else.
     #[error(
-        "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes or \
-         white space in it"
+        "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes, white \
+         space, `?` or `#` in it"
     )]
     Malformed,
     /// Requests of S3 are signed, and take no password beside that.
