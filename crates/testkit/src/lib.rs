@@ -2,8 +2,10 @@
 //!
 //! Real bytes over real sockets, and no dependency on anything but Rust.
 
+pub mod bed;
 pub mod bson_samples;
 pub mod canaries;
+pub mod command_line;
 mod document_writer;
 pub mod hints;
 mod http_client;

@@ -3,7 +3,7 @@
 
 use lob_testkit::s3::StoredObject;
 
-use crate::bed::{BUCKET, Bed, shown, succeeded};
+use crate::bed::{BUCKET, Bed};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/key-1";
 const ATTRIBUTES: [&str; 8] = [
@@ -44,23 +44,25 @@ fn assert_stored_so(bed: &Bed) {
 #[tokio::test]
 async fn the_objects_of_an_export_are_stored_as_asked_for() {
     let bed = Bed::new().await;
-    succeeded(bed.export(&ATTRIBUTES).await);
+    bed.export(&ATTRIBUTES).await.expect(0);
     assert_stored_so(&bed);
 }
 
 #[tokio::test]
 async fn a_worker_stores_objects_as_the_plan_says() {
     let bed = Bed::new().await;
-    succeeded(bed.export(&[&["plan"], &ATTRIBUTES[..]].concat()).await);
+    bed.export(&[&["plan"], &ATTRIBUTES[..]].concat())
+        .await
+        .expect(0);
     let other = bed.export(&["work", "--storage-class", "GLACIER_IR"]).await;
     assert_eq!(other.status.code(), Some(1));
     assert!(
-        shown(&other).contains("--storage-class"),
+        other.shown().contains("--storage-class"),
         "{}",
-        shown(&other)
+        other.shown()
     );
-    succeeded(bed.export(&["work"]).await);
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["work"]).await.expect(0);
+    bed.export(&["commit"]).await.expect(0);
     assert_stored_so(&bed);
 }
 
@@ -73,7 +75,7 @@ async fn attributes_of_an_export_that_cannot_be_are_wrong_usage_and_nothing_is_a
         ["--sse", "rot13"],
     ] {
         let refused = bed.export(&args).await;
-        assert_eq!(refused.status.code(), Some(2), "{}", shown(&refused));
+        assert_eq!(refused.status.code(), Some(2), "{}", refused.shown());
     }
     assert!(bed.s3.requests().is_empty());
 }

@@ -2,21 +2,19 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Output, Stdio};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bson::RawDocument;
-use lob_testkit::canaries;
+pub(crate) use lob_testkit::assert_shown;
+use lob_testkit::bed;
+pub(crate) use lob_testkit::bed::BUCKET;
+pub(crate) use lob_testkit::command_line::{Finished, finish, nowhere};
 use lob_testkit::mongo::{MongoOptions, MongoServer};
-use lob_testkit::s3::{
-    Gate, Moment, Operation, Request, S3Options, S3Server, StoredObject, Trap, Weaknesses,
-};
+use lob_testkit::s3::{Gate, Operation, Request, S3Options, StoredObject, Weaknesses};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
-pub(crate) const BUCKET: &str = "lob-test";
 /// The folder of the run that [`Bed::export`] makes.
 pub(crate) const RUN: &str = "processed-splits/run-1";
 /// Several ranges and data files of the few documents that a bed has.
@@ -30,11 +28,16 @@ pub(crate) const SMALL: [&str; 6] = [
 ];
 
 pub(crate) struct Bed {
-    pub(crate) s3: S3Server,
+    of_any_tool: bed::Bed,
     pub(crate) mongo: MongoServer,
-    /// Set it to hold a request; not on a bed with another gate.
-    pub(crate) trap: Trap,
-    folder: TempDir,
+}
+
+impl Deref for Bed {
+    type Target = bed::Bed;
+
+    fn deref(&self) -> &bed::Bed {
+        &self.of_any_tool
+    }
 }
 
 impl Bed {
@@ -75,26 +78,18 @@ impl Bed {
         self
     }
 
-    async fn on(mut s3: S3Options, mongo: MongoOptions) -> Self {
-        let trap = Trap::default();
-        s3.buckets = vec![BUCKET.to_owned()];
-        s3.gate.get_or_insert_with(|| Arc::new(trap.clone()));
+    async fn on(s3: S3Options, mongo: MongoOptions) -> Self {
+        let mongo = MongoServer::start(mongo).unwrap();
+        let of_any_tool = bed::Bed::new(env!("CARGO_BIN_EXE_lob-export"), s3).await;
         Self {
-            s3: S3Server::start(s3).await.unwrap(),
-            mongo: MongoServer::start(mongo).unwrap(),
-            trap,
-            folder: TempDir::new().unwrap(),
+            of_any_tool: of_any_tool.with_variable("MONGODB_URI", mongo.uri()),
+            mongo,
         }
-    }
-
-    /// Writes a file into the working directory.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// Writes the keys of S3 where the SDK looks for them.
     pub(crate) fn write_keys(&self) {
-        let aws = self.folder.path().join(".aws");
+        let aws = self.path(".aws");
         let (id, secret) = (self.s3.access_key(), self.s3.secret_key());
         let text =
             format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
@@ -102,62 +97,9 @@ impl Bed {
         std::fs::write(aws.join("credentials"), text).unwrap();
     }
 
-    /// The binary in the working directory, with nothing of this process's environment.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-export"));
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("AWS_ENDPOINT_URL", self.s3.endpoint())
-            .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
-            .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
-            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
-            .env("AWS_REGION", "eu-central-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("MONGODB_URI", self.mongo.uri())
-            .env("LOB_BUCKET", BUCKET)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
-    }
-
-    /// Runs the binary with exactly these arguments.
-    pub(crate) async fn run(&self, args: &[&str]) -> Output {
-        finish(self.command(args).spawn().unwrap()).await
-    }
-
     /// Exports as the run `run-1`, and logs what went wrong alone.
-    pub(crate) async fn export(&self, args: &[&str]) -> Output {
-        self.run(&[&["--run-id", "run-1", "--log-level", "error"], args].concat())
-            .await
-    }
-
-    /// Starts the binary as the run `run-1`, logging what went wrong alone.
-    pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let args = [args, &["--run-id", "run-1", "--log-level", "error"]].concat();
-        self.command(&args).spawn().unwrap()
-    }
-
-    /// Starts the binary as [`Bed::start`] does and kills it at the first request that is `chosen`;
-    /// `None` if it ends before that.
-    pub(crate) async fn kill_at(
-        &self,
-        args: &[&str],
-        chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static,
-    ) -> Option<Request> {
-        let mut catch = self.trap.set(chosen);
-        let mut child = self.start(args);
-        let request = tokio::select! {
-            request = catch.request() => Some(request),
-            _ = child.wait() => None,
-        };
-        let _ = child.start_kill();
-        finish(child).await;
-        request
+    pub(crate) async fn export(&self, args: &[&str]) -> Finished {
+        finish(self.start(args)).await
     }
 
     /// The manifest of `run-1`, without what differs between two runs of the same documents.
@@ -249,58 +191,3 @@ impl Bed {
         assert_eq!(self.s3.keys(BUCKET), [""; 0]);
     }
 }
-
-/// The end of every process of these tests.
-pub(crate) async fn finish(child: Child) -> Output {
-    canaries::assert_clean(child.wait_with_output().await.unwrap())
-}
-
-/// Ends with success, or fails the test with all that was said.
-#[track_caller]
-pub(crate) fn succeeded(output: Output) -> Output {
-    assert!(output.status.success(), "{}", shown(&output));
-    output
-}
-
-/// An address that nothing listens at.
-pub(crate) fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-/// Status and output as a snapshot shows them.
-pub(crate) fn shown(output: &Output) -> String {
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    let status = output.status;
-    format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
-}
-
-pub(crate) fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Compares what a process said with a snapshot, without what differs from run to run.
-macro_rules! assert_shown {
-    ($output:expr, @$snapshot:literal) => {
-        let output = $output;
-        insta::with_settings!({
-            filters => [
-                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-                (r"\b\d{8}_\d{6}\b", "[RUN]"),
-                (r"127\.0\.0\.1:\d+", "[SERVER]"),
-                (r"(?m) +$", ""),
-                (r"\d+\.\d+ s\b", "[SECONDS] s"),
-                (r"[\d.]+ KiB (in|of) ", "[SIZE] $1 "),
-                (r"labels: \{[^}]*\}", "labels: {}"),
-                (r"[\d.]+ [KM]?i?B(/s|, )", "[SIZE]$1"),
-                (r"request id [^\]]+", "request id [ID]"),
-                (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
-                (r"\b[0-9a-f]{64}\b", "[HASH]"),
-                (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
-            ]
-        }, {
-            insta::assert_snapshot!(crate::bed::shown(&output), @$snapshot);
-        });
-    };
-}
-pub(crate) use assert_shown;

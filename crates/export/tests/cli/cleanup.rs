@@ -2,7 +2,7 @@
 
 use lob_testkit::s3::{Moment, Operation, Request};
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown, succeeded};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown};
 use crate::workers::undisturbed;
 
 /// Kills an export when `operation` for the second data file of the first range arrives.
@@ -41,7 +41,7 @@ async fn open_uploads_that_no_record_names_are_aborted_only_where_that_is_asked_
     ----- stderr -----
     "#);
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -57,7 +57,7 @@ async fn an_upload_that_a_record_names_is_kept() {
     ----- stderr -----
     "#);
     assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
 }
 

@@ -4,7 +4,7 @@ use bson::{RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::MongoOptions;
 use serde_json::{Value, json};
 
-use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+use crate::bed::{BUCKET, Bed};
 use crate::hints::{self, follow};
 
 /// Integers, of which so few are doubles that a small sample does not meet them.
@@ -39,14 +39,17 @@ fn type_of(split: &Value, name: &str) -> Value {
 async fn doubles_in_a_column_of_integers_are_told_and_the_next_run_has_a_column_of_doubles() {
     let bed = bed(drift()).await;
     let sample = ["--columns-sample", "10", "--run-id"];
-    let first = succeeded(bed.run(&[&sample[..], &["first"]].concat()).await);
+    let first = bed.run(&[&sample[..], &["first"]].concat()).await.expect(0);
     let told = "qty: 3 double of 2000 values do not fit, the column is int64 and null there; once this run is published, the next one has it as double";
-    assert!(text(&first.stdout).contains(told), "{}", shown(&first));
+    assert!(first.stdout.contains(told), "{}", first.shown());
     assert_eq!(split(&bed, "first")["residual_rows"], 3);
 
-    let second = succeeded(bed.run(&[&sample[..], &["second"]].concat()).await);
+    let second = bed
+        .run(&[&sample[..], &["second"]].concat())
+        .await
+        .expect(0);
     let told = "the column qty is double and was int64 in run first";
-    assert!(text(&second.stderr).contains(told), "{}", shown(&second));
+    assert!(second.stderr.contains(told), "{}", second.shown());
     let split = split(&bed, "second");
     assert_eq!(
         (&split["residual_rows"], type_of(&split, "qty")),
@@ -60,14 +63,14 @@ async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds()
     let sample = ["--columns-sample", "10"];
     let args = [&sample[..], &["--max-misfits", "0"]].concat();
     let refused = bed.export(&args).await;
-    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
     bed.assert_nothing_published();
     let command = follow(
         &args,
         &refused,
         "exports them into columns that hold all of it",
     );
-    succeeded(hints::run(&bed, &command).await);
+    hints::run(&bed, &command).await.expect(0);
     assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
 
@@ -80,9 +83,9 @@ async fn misfits_that_the_sample_missed_have_columns_by_the_command_of_the_hint(
     let bed = bed(late).await;
     let args = ["--max-misfits", "0", "--columns-sample", "10"];
     let refused = bed.run(&args).await;
-    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
     let command = follow(&args, &refused, "looks at every document for its columns");
-    succeeded(hints::run(&bed, &command).await);
+    hints::run(&bed, &command).await.expect(0);
     assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
 
@@ -97,14 +100,15 @@ async fn names_that_look_like_data_are_told_where_the_last_run_has_a_struct() {
         rawdoc! { "_id": i, "bids": side }
     };
     let bed = bed((0..50).map(|i| side(100, i))).await;
-    succeeded(bed.run(&["--run-id", "first", "--struct", "bids"]).await);
-    let second = succeeded(bed.run(&["--run-id", "second"]).await);
+    bed.run(&["--run-id", "first", "--struct", "bids"])
+        .await
+        .expect(0);
+    let second = bed.run(&["--run-id", "second"]).await.expect(0);
     let told = "names in the column bids look like data, and it stays a STRUCT as in run first";
-    assert!(text(&second.stderr).contains(told), "{}", shown(&second));
-    succeeded(
-        bed.run(&["--run-id", "third", "--columns-from", "none"])
-            .await,
-    );
+    assert!(second.stderr.contains(told), "{}", second.shown());
+    bed.run(&["--run-id", "third", "--columns-from", "none"])
+        .await
+        .expect(0);
     assert_eq!(type_of(&split(&bed, "third"), "bids"), "map<double>");
 }
 
@@ -117,10 +121,10 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
     let bed = bed(text_among_numbers).await;
     let args = ["--columns-sample", "10", "--max-misfits", "0.01"];
     let refused = bed.export(&args).await;
-    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
     bed.assert_nothing_published();
     let command = follow(&args, &refused, "publishes it as it is");
-    succeeded(hints::run(&bed, &command).await);
+    hints::run(&bed, &command).await.expect(0);
     assert_eq!(split(&bed, "run-1")["residual_rows"], 1);
 }
 
@@ -128,7 +132,7 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
 async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none() {
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "b": i, "a": i });
     let bed = bed(documents).await;
-    succeeded(bed.run(&["--run-id", "first"]).await);
+    bed.run(&["--run-id", "first"]).await.expect(0);
     // Those of the first documents come first, whatever the order today.
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "c": i, "a": i, "b": i });
     bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
@@ -140,23 +144,21 @@ async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none()
             .map(|column| column["name"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    succeeded(bed.run(&["--run-id", "kept"]).await);
+    bed.run(&["--run-id", "kept"]).await.expect(0);
     assert_eq!(names("kept"), ["_id", "b", "a", "c"]);
-    succeeded(
-        bed.run(&["--run-id", "anew", "--columns-from", "none"])
-            .await,
-    );
+    bed.run(&["--run-id", "anew", "--columns-from", "none"])
+        .await
+        .expect(0);
     assert_eq!(names("anew"), ["_id", "c", "a", "b"]);
-    succeeded(
-        bed.run(&["--run-id", "named", "--columns-from", "first"])
-            .await,
-    );
+    bed.run(&["--run-id", "named", "--columns-from", "first"])
+        .await
+        .expect(0);
     assert_eq!(names("named"), ["_id", "b", "a", "c"]);
 
     let missing = bed
         .run(&["--run-id", "lost", "--columns-from", "nowhere"])
         .await;
-    let stderr = text(&missing.stderr);
+    let stderr = &missing.stderr;
     assert_eq!(missing.status.code(), Some(1), "{stderr}");
     assert!(
         stderr.contains("the columns of run `nowhere` cannot be taken over"),
@@ -168,18 +170,18 @@ async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none()
 #[tokio::test]
 async fn an_earlier_run_that_cannot_be_read_is_warned_of_and_left_out() {
     let bed = bed((0..50).map(|i| rawdoc! { "_id": i })).await;
-    succeeded(bed.run(&["--run-id", "first"]).await);
+    bed.run(&["--run-id", "first"]).await.expect(0);
     let key = "processed-splits/first/manifest.json";
     let manifest = bed.s3.object(BUCKET, key).unwrap().bytes;
     let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
     manifest["splits"][0]["column_tree"] = json!([{ "name": "x", "type": "nothing" }]);
     bed.s3
         .put_raw(BUCKET, key, serde_json::to_vec(&manifest).unwrap());
-    let output = succeeded(bed.run(&["--run-id", "second"]).await);
+    let output = bed.run(&["--run-id", "second"]).await.expect(0);
     assert!(
-        text(&output.stderr).contains("its columns are not taken over"),
+        output.stderr.contains("its columns are not taken over"),
         "{}",
-        shown(&output)
+        output.shown()
     );
 }
 
@@ -187,25 +189,26 @@ async fn an_earlier_run_that_cannot_be_read_is_warned_of_and_left_out() {
 async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "bids": { "a": 1.5, "b": 2.5 } });
     let bed = bed(documents).await;
-    succeeded(bed.run(&["--run-id", "sampled"]).await);
+    bed.run(&["--run-id", "sampled"]).await.expect(0);
     assert_eq!(
         type_of(&split(&bed, "sampled"), "bids"),
         "struct<a: double, b: double>"
     );
-    let told = succeeded(
-        bed.run(&["--run-id", "told", "--map", "bids", "--struct", "asks"])
-            .await,
-    );
+    let told = bed
+        .run(&["--run-id", "told", "--map", "bids", "--struct", "asks"])
+        .await
+        .expect(0);
     assert_eq!(type_of(&split(&bed, "told"), "bids"), "map<double>");
     let warned = "--struct asks does nothing";
-    assert!(text(&told.stderr).contains(warned), "{}", shown(&told));
+    assert!(told.stderr.contains(warned), "{}", told.shown());
 
     let both = bed.run(&["--map", "bids", "--struct", "bids"]).await;
     assert_eq!(both.status.code(), Some(2));
     assert!(
-        text(&both.stderr).contains("`bids` cannot be both in `map` and in `struct`"),
+        both.stderr
+            .contains("`bids` cannot be both in `map` and in `struct`"),
         "{}",
-        shown(&both)
+        both.shown()
     );
 }
 
@@ -221,7 +224,7 @@ async fn what_has_no_column_is_told_with_its_reason() {
         },
     });
     let bed = bed(documents).await;
-    let output = succeeded(bed.run(&["--columns-sample", "5"]).await);
+    let output = bed.run(&["--columns-sample", "5"]).await.expect(0);
     for told in [
         "3 of 100 documents have values that no column holds",
         "day: 1 date of 100 values do not fit, the column is date and null there: readers know the years 1 to 9999",
@@ -229,10 +232,6 @@ async fn what_has_no_column_is_told_with_its_reason() {
         "readers would confuse: Price for price (1); `--columns-from none` gives the column",
         "begin with `_lob_`, as our own columns do: _lob_x (1)\n",
     ] {
-        assert!(
-            text(&output.stdout).contains(told),
-            "{told}: {}",
-            shown(&output)
-        );
+        assert!(output.stdout.contains(told), "{told}: {}", output.shown());
     }
 }

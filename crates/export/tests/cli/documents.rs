@@ -5,13 +5,13 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+use crate::bed::{BUCKET, Bed};
 
 async fn export(documents: Vec<RawDocumentBuf>, args: &[&str]) -> serde_json::Value {
     let bed = Bed::with(MongoOptions::default()).await;
     let count = documents.len();
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
-    succeeded(bed.export(args).await);
+    bed.export(args).await.expect(0);
     let manifest = bed.manifest();
     assert_eq!(manifest["total_documents"], count);
     manifest
@@ -66,14 +66,14 @@ fn unlike() -> Vec<RawDocumentBuf> {
 async fn rows_without_columns_of_their_own_are_counted_with_the_way_to_have_them() {
     let bed = Bed::with(MongoOptions::default()).await;
     bed.mongo.load("raw", "split_0_input", unlike()).unwrap();
-    let output = succeeded(bed.export(&["--columns-sample", "1"]).await);
-    let stdout = text(&output.stdout);
+    let output = bed.export(&["--columns-sample", "1"]).await.expect(0);
+    let stdout = &output.stdout;
     for told in [
         "of 100 documents have values that no column holds",
         "fields without a column: f",
         "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP",
     ] {
-        assert!(stdout.contains(told), "{}", shown(&output));
+        assert!(stdout.contains(told), "{}", output.shown());
     }
     let residual = bed.manifest()["splits"][0]["residual_rows"].clone();
     // One of them may have been in the sample.

@@ -4,7 +4,7 @@
 use futures::future::join_all;
 use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, Weaknesses};
 
-use crate::bed::{Bed, SMALL, succeeded};
+use crate::bed::{Bed, SMALL};
 
 const KEPT: Weaknesses = Weaknesses {
     conditions: Conditions::Kept,
@@ -39,7 +39,7 @@ async fn an_export_that_is_killed_on_a_weaker_server_is_completed_as_well() {
 async fn killed_and_completed(weak: Weaknesses) {
     let whole = {
         let bed = Bed::weak(weak).await;
-        succeeded(bed.export(&SMALL).await);
+        bed.export(&SMALL).await.expect(0);
         bed.totals()
     };
     for (operation, nth) in [
@@ -55,7 +55,7 @@ async fn killed_and_completed(weak: Weaknesses) {
                 count == nth && at == moment
             });
             assert!(killed.await.is_some());
-            succeeded(bed.export(&SMALL).await);
+            bed.export(&SMALL).await.expect(0);
             assert_eq!(bed.totals(), whole, "{weak:?} {operation:?} {moment:?}");
         }
     }

@@ -3,7 +3,7 @@
 use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown, succeeded, text};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown};
 
 #[tokio::test]
 async fn a_summary_names_every_split_and_the_manifest() {
@@ -17,7 +17,7 @@ async fn a_summary_names_every_split_and_the_manifest() {
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
-    [TIME]  INFO [SIZE], [SIZE]/s, 50 of 50 documents
+    [TIME]  INFO [SIZE], [SPEED], 50 of 50 documents
     "#);
     let keys = bed.s3.keys(BUCKET);
     assert_eq!(
@@ -50,7 +50,7 @@ async fn a_run_without_a_name_is_named_by_the_time() {
 async fn json_has_the_same_facts_for_machines() {
     let bed = Bed::new().await;
     let output = bed.export(&["--json"]).await;
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let result: Value = serde_json::from_str(&output.stdout).unwrap();
     let keys = |value: &Value| {
         value
             .as_object()
@@ -95,7 +95,7 @@ async fn json_has_the_same_facts_for_machines() {
         result["manifest"],
         "s3://lob-test/processed-splits/run-1/manifest.json"
     );
-    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.stderr, "");
 }
 
 #[tokio::test]
@@ -116,8 +116,11 @@ async fn an_empty_collection_is_a_split_of_no_documents() {
 async fn a_clean_export_and_its_resumption_report_no_error() {
     let bed = Bed::new().await;
     for _ in 0..2 {
-        let output = succeeded(bed.export(&[&SMALL[..], &["--json"]].concat()).await);
-        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let output = bed
+            .export(&[&SMALL[..], &["--json"]].concat())
+            .await
+            .expect(0);
+        let result: Value = serde_json::from_str(&output.stdout).unwrap();
         for (operation, metrics) in result["metrics"]["operations"].as_object().unwrap() {
             assert_eq!(metrics.get("errors"), None, "{operation}: {metrics}");
         }
@@ -127,8 +130,8 @@ async fn a_clean_export_and_its_resumption_report_no_error() {
 #[tokio::test]
 async fn what_is_read_from_mongodb_is_counted_by_command() {
     let bed = Bed::new().await;
-    let output = succeeded(bed.export(&["--json"]).await);
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output = bed.export(&["--json"]).await.expect(0);
+    let result: Value = serde_json::from_str(&output.stdout).unwrap();
     let find = &result["metrics"]["commands"]["find"];
     let of_find = |name: &str| find[name].as_u64().unwrap();
     // Samples are read as well.
@@ -143,9 +146,9 @@ async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
     let bed = Bed::new().await;
     let begin = std::time::Instant::now();
     let args = ["--json", "--max-bandwidth", "8KiB"];
-    let output = succeeded(bed.export(&args).await);
+    let output = bed.export(&args).await.expect(0);
     let seconds = begin.elapsed().as_secs_f64();
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let result: Value = serde_json::from_str(&output.stdout).unwrap();
     let find = &result["metrics"]["commands"]["find"];
     let read = find["bytes_received"].as_f64().unwrap();
     assert!(read > 4000.0, "{find}");
@@ -159,8 +162,8 @@ async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
 #[tokio::test]
 async fn each_step_of_the_planning_is_told() {
     let bed = Bed::new().await;
-    let output = succeeded(bed.run(&["-v", "--run-id", "run-1"]).await);
-    let told = text(&output.stderr);
+    let output = bed.run(&["-v", "--run-id", "run-1"]).await.expect(0);
+    let told = output.stderr.as_str();
     let mut rest = told;
     for step in [
         "connecting to S3",

@@ -1,28 +1,27 @@
 //! Hints that name a command are followed: the command ends otherwise. Those about columns and lost
 //! documents are followed where these are tested.
 
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lob_testkit::hints;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
-use crate::bed::{BUCKET, Bed, SMALL, finish, succeeded, text};
+use crate::bed::{BUCKET, Bed, Finished, SMALL, finish};
 
 /// What a person types who follows the hint that says `fragment`.
-pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<String> {
+pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
     assert_eq!(failed.status.code(), Some(1));
-    hints::follow(args, text(&failed.stderr), "another", fragment)
+    hints::follow(args, &failed.stderr, "another", fragment)
 }
 
-pub(crate) async fn run(bed: &Bed, command: &[String]) -> Output {
+pub(crate) async fn run(bed: &Bed, command: &[String]) -> Finished {
     let command: Vec<_> = command.iter().map(String::as_str).collect();
     bed.run(&command).await
 }
 
 /// Runs the binary, which is told by flags alone where the servers are.
-async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Output {
+async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Finished {
     let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
     let mut command = bed.command(&args);
     for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
@@ -60,7 +59,7 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
     let failed = bed.run(&args).await;
     let command = follow(&args, &failed, "resumes it");
     fails.store(false, Ordering::Relaxed);
-    succeeded(run(&bed, &command).await);
+    run(&bed, &command).await.expect(0);
     assert!(!bed.totals().is_empty());
 }
 
@@ -79,14 +78,14 @@ async fn workers_and_commits_that_come_too_early_are_helped_by_the_commands_of_t
     let place = [&place[..], &["--prefix", "tonight's"]].concat();
     let work = [&["work", "--run-id", "run-1"], &place[..]].concat();
     let planned = follow(&work, &typed(&bed, &work).await, "or plan it");
-    let planned = succeeded(typed(&bed, &planned).await);
+    let planned = typed(&bed, &planned).await.expect(0);
     let commit = [&["commit", "--run-id", "run-1"], &place[..]].concat();
     let worked = follow(&commit, &typed(&bed, &commit).await, "exports them");
-    succeeded(typed(&bed, &worked).await);
-    let told = text(&planned.stdout).lines();
+    typed(&bed, &worked).await.expect(0);
+    let told = planned.stdout.lines();
     let mut told = told.filter_map(|line| line.strip_prefix("commit    "));
     let told = hints::words(told.next().unwrap());
-    succeeded(typed(&bed, &told[1..]).await);
+    typed(&bed, &told[1..]).await.expect(0);
     let manifest = "tonight's/run-1/manifest.json";
     assert!(bed.s3.object(BUCKET, manifest).is_some());
 }

@@ -1,6 +1,6 @@
 //! What `lob-export latest` names, for jobs that read the newest data.
 
-use crate::bed::{BUCKET, Bed, assert_shown, succeeded, text};
+use crate::bed::{BUCKET, Bed, assert_shown};
 
 const ADDRESSES: &str = "s3://lob-test/processed-splits/run-2/split_0.parquet/\n\
                          s3://lob-test/processed-splits/run-2/split_1.parquet/\n";
@@ -9,17 +9,17 @@ const ADDRESSES: &str = "s3://lob-test/processed-splits/run-2/split_0.parquet/\n
 async fn two_runs() -> Bed {
     let bed = Bed::new().await;
     for run in ["run-3", "run-2"] {
-        succeeded(bed.run(&["--run-id", run]).await);
+        bed.run(&["--run-id", run]).await.expect(0);
     }
-    succeeded(bed.run(&["plan", "--run-id", "run-9"]).await);
+    bed.run(&["plan", "--run-id", "run-9"]).await.expect(0);
     bed
 }
 
 #[tokio::test]
 async fn the_latest_run_is_named_by_its_addresses_alone() {
     let bed = two_runs().await;
-    let output = succeeded(bed.run(&["latest", "--print-uri"]).await);
-    assert_eq!(text(&output.stdout), ADDRESSES);
+    let output = bed.run(&["latest", "--print-uri"]).await.expect(0);
+    assert_eq!(output.stdout, ADDRESSES);
     assert_shown!(bed.run(&["latest"]).await, @r#"
     exit status: 0
     ----- stdout -----
@@ -28,8 +28,8 @@ async fn the_latest_run_is_named_by_its_addresses_alone() {
       s3://lob-test/processed-splits/run-2/split_1.parquet/: 20 documents
     ----- stderr -----
     "#);
-    let output = succeeded(bed.run(&["latest", "--json"]).await);
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output = bed.run(&["latest", "--json"]).await.expect(0);
+    let said: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let addresses: Vec<_> = ADDRESSES.lines().collect();
     for (split, address) in addresses.into_iter().enumerate() {
         assert_eq!(said["splits"][split]["uri"], address);
@@ -45,8 +45,8 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
         "{".to_owned(),
     );
     let output = bed.run(&["latest", "--print-uri"]).await;
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), ""));
-    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_str()), (Some(3), ""));
+    let said = &output.stderr;
     assert!(
         said.contains("run `run-5`") && said.contains("move it away"),
         "{said}"

@@ -6,7 +6,7 @@ use lob_testkit::mongo::MongoOptions;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, shown, succeeded};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown};
 
 const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
 
@@ -46,9 +46,11 @@ async fn a_worker_whose_upload_is_lost_each_time_does_not_claim_success() {
         Verdict::Pass
     })
     .await;
-    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    bed.export(&[&SMALL[..], &["plan"]].concat())
+        .await
+        .expect(0);
     let output = bed.export(&["work"]).await;
-    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", output.shown());
 }
 
 #[tokio::test]
@@ -62,10 +64,10 @@ async fn a_process_that_another_one_overtakes_with_changed_documents_goes_on() {
     let fast = bed.start(&SMALL);
     lost.request().await;
     lost.answer(404, "NoSuchUpload");
-    succeeded(crate::bed::finish(fast).await);
+    crate::bed::finish(fast).await.expect(0);
     let manifest = bed.manifest();
     overtaken.release();
-    succeeded(crate::bed::finish(slow).await);
+    crate::bed::finish(slow).await.expect(0);
     bed.assert_whole(&manifest);
 }
 
@@ -83,9 +85,9 @@ async fn a_commit_that_sees_a_record_replaced_takes_the_one_that_stands() {
     });
     let commit = bed.start(&["commit"]);
     asking.request().await;
-    succeeded(bed.export(&["work"]).await);
+    bed.export(&["work"]).await.expect(0);
     asking.release();
-    succeeded(crate::bed::finish(commit).await);
+    crate::bed::finish(commit).await.expect(0);
     bed.assert_whole(&bed.manifest());
 }
 

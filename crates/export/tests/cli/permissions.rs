@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lob_testkit::s3::{Denied, Moment, Operation, Request, Role};
 
-use crate::bed::{Bed, SMALL, shown, succeeded, text};
+use crate::bed::{Bed, SMALL};
 
 /// All that an export, its resumption and its cleanup ask for.
 async fn operations() -> BTreeSet<Operation> {
@@ -16,13 +16,13 @@ async fn operations() -> BTreeSet<Operation> {
         };
         bed.kill_at(&SMALL, sending).await.unwrap();
         if resumes {
-            succeeded(bed.export(&SMALL).await);
+            bed.export(&SMALL).await.expect(0);
             bed.s3.keys("lob-test").iter().for_each(|key| {
                 bed.s3.remove("lob-test", key);
             });
         }
     }
-    succeeded(bed.run(&["cleanup", "run-1", "--yes"]).await);
+    bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
     let requests = bed.s3.requests().into_iter();
     requests.map(|request| request.operation).collect()
 }
@@ -42,7 +42,7 @@ async fn a_permission_that_an_export_or_its_resumption_needs_is_missed_before_it
         for _ in ["a new run", "the same again"] {
             let output = bed.export(&SMALL).await;
             assert_eq!(output.status.code(), Some(1), "{denied:?}");
-            let told = text(&output.stderr);
+            let told = &output.stderr;
             assert!(told.contains(denied.permission()), "{denied:?}: {told}");
             let requests = bed.s3.requests();
             let data = requests.iter().find(|r| r.key.ends_with(".parquet"));
@@ -50,7 +50,7 @@ async fn a_permission_that_an_export_or_its_resumption_needs_is_missed_before_it
         }
         role.set(None);
         let output = bed.export(&SMALL).await;
-        assert!(output.status.success(), "{denied:?}: {}", shown(&output));
+        assert!(output.status.success(), "{denied:?}: {}", output.shown());
         assert_eq!(bed.s3.open_uploads("lob-test"), [], "{denied:?}");
     }
 }

@@ -4,7 +4,7 @@ use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::bed::{Bed, SMALL, succeeded, text};
+use crate::bed::{Bed, SMALL};
 
 #[tokio::test]
 async fn documents_are_done_when_the_parts_that_hold_them_are_acknowledged() {
@@ -35,8 +35,8 @@ async fn the_last_line_is_whole_in_a_run_that_is_taken_up_as_well() {
     };
     bed.kill_at(&SMALL, recorded).await.unwrap();
     let args = [&SMALL[..], &["--progress", "json"]].concat();
-    let output = succeeded(bed.export(&args).await);
-    let last = text(&output.stderr).lines().last().unwrap();
+    let output = bed.export(&args).await.expect(0);
+    let last = output.stderr.lines().last().unwrap();
     let status: Value = serde_json::from_str(last).unwrap();
     assert_eq!(status["items"], 50, "{last}");
     assert_eq!(status["total_items"], 50, "{last}");

@@ -6,7 +6,7 @@ use bson::rawdoc;
 use lob_testkit::mongo::MongoOptions;
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere, text};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere};
 
 #[tokio::test]
 async fn a_missing_bucket_is_named() {
@@ -200,7 +200,7 @@ async fn parts_that_cannot_be_sent_are_refused_before_anything_is_planned() {
     ] {
         let refused = bed.export(&[flag, value]).await;
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-        let told = String::from_utf8(refused.stderr).unwrap();
+        let told = refused.stderr;
         assert!(told.contains(flag), "{told}");
     }
     bed.assert_nothing_written();
@@ -237,7 +237,7 @@ async fn a_replica_set_without_the_member_that_is_asked_for_is_told_within_the_s
     let finished = tokio::time::timeout(Duration::from_secs(60), finishing).await;
     let finished = finished.expect("it waits as in an outage");
     assert_eq!(finished.status.code(), Some(1));
-    let told = text(&finished.stderr);
+    let told = &finished.stderr;
     assert!(
         told.contains("hint: take readPreference and its tags out of"),
         "{told}"
@@ -285,7 +285,7 @@ async fn empty_variables_of_the_sdk_count_as_not_set() {
         .env_remove("AWS_SECRET_ACCESS_KEY");
     command.env_remove("AWS_SESSION_TOKEN");
     let finished = crate::bed::finish(command.spawn().unwrap()).await;
-    let told = text(&finished.stderr);
+    let told = &finished.stderr;
     assert!(told.contains("there is no run below"), "{told}");
 }
 
@@ -294,7 +294,7 @@ async fn a_run_that_has_a_word_of_columns_from_for_a_name_is_wrong_usage() {
     let bed = Bed::new().await;
     let finished = bed.run(&["--run-id", "latest"]).await;
     assert_eq!(finished.status.code(), Some(2));
-    let told = text(&finished.stderr);
+    let told = &finished.stderr;
     assert!(told.contains("it is a word of --columns-from"), "{told}");
     bed.assert_nothing_written();
 }

@@ -10,7 +10,7 @@ use lob_testkit::mongo::{self, Command, MongoOptions};
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, shown, succeeded};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown};
 use crate::workers::undisturbed;
 
 const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
@@ -29,7 +29,7 @@ async fn a_record_without_its_object_completes_that_upload() {
     };
     let killed = bed.kill_at(&SMALL, completing).await.unwrap();
     let before = bed.s3.requests().len();
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     let completed = bed.asked(Operation::CompleteMultipartUpload, FIRST, before);
     assert_eq!(completed.len(), 1);
@@ -51,7 +51,7 @@ async fn documents_whose_upload_is_lost_are_scanned_again_and_recorded_anew() {
         Verdict::Pass
     })
     .await;
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     let puts = bed.asked(Operation::PutObject, FIRST_RECORD, 0);
     assert_eq!(puts.len(), 2);
@@ -74,7 +74,7 @@ async fn an_object_that_is_gone_is_made_again_by_a_resumed_run() {
     };
     bed.kill_at(&SMALL, committing).await.unwrap();
     assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -87,10 +87,10 @@ async fn the_record_of_another_process_counts_and_our_upload_is_aborted() {
     });
     let slow = bed.start(&SMALL);
     recording.request().await;
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     recording.release();
-    succeeded(crate::bed::finish(slow).await);
+    crate::bed::finish(slow).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -106,7 +106,7 @@ async fn a_lost_reply_to_a_record_is_told_from_the_record_of_another_process() {
         Verdict::Pass
     })
     .await;
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     assert_eq!(
         bed.asked(Operation::CreateMultipartUpload, FIRST, 0).len(),
@@ -132,7 +132,7 @@ async fn nothing_is_aborted_where_nobody_knows_whether_the_record_stands() {
     })
     .await;
     let output = bed.export(&["--retry-timeout", "1s"]).await;
-    assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", output.shown());
     let open = bed.s3.open_uploads(BUCKET);
     assert_eq!(open.len(), 1, "{open:?}");
     assert!(
@@ -145,7 +145,9 @@ async fn nothing_is_aborted_where_nobody_knows_whether_the_record_stands() {
 #[tokio::test]
 async fn a_run_is_resumed_as_it_was_planned() {
     let bed = Bed::new().await;
-    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    bed.export(&[&SMALL[..], &["plan"]].concat())
+        .await
+        .expect(0);
     for (flag, value) in [
         ("--ranges", "4"),
         ("--file-size", "2KiB"),
@@ -156,7 +158,7 @@ async fn a_run_is_resumed_as_it_was_planned() {
         ("--database", "other"),
     ] {
         let output = bed.export(&[flag, value]).await;
-        let shown = shown(&output);
+        let shown = output.shown();
         assert_eq!(output.status.code(), Some(1), "{shown}");
         let key = flag.trim_start_matches('-').replace('-', "_");
         let told =
@@ -164,17 +166,17 @@ async fn a_run_is_resumed_as_it_was_planned() {
         assert!(shown.contains(&told), "{shown}");
     }
     // What is not said follows the plan.
-    succeeded(bed.export(&[]).await);
+    bed.export(&[]).await.expect(0);
     assert_eq!(bed.manifest()["splits"][0]["ranges"], 3);
 }
 
 #[tokio::test]
 async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
     let bed = Bed::new().await;
-    succeeded(bed.export(&[]).await);
+    bed.export(&[]).await.expect(0);
     let before = bed.s3.requests().len();
     for command in [&[][..], &["commit"], &["work"]] {
-        succeeded(bed.export(command).await);
+        bed.export(command).await.expect(0);
     }
     for request in &bed.s3.requests()[before..] {
         assert!(
@@ -194,7 +196,7 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
 #[tokio::test]
 async fn a_collection_that_is_replaced_before_the_run_goes_on_is_an_error() {
     let bed = Bed::new().await;
-    succeeded(bed.export(&["plan"]).await);
+    bed.export(&["plan"]).await.expect(0);
     bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
     let documents = SplitDocuments::new(7, 4).take(3);
     bed.mongo.load("raw", "split_1_input", documents).unwrap();
@@ -218,7 +220,7 @@ async fn every_type_of_id_is_exported_once_over_many_ranges() {
     let count = samples.len();
     let documents = samples.into_iter().map(|sample| sample.document);
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
-    succeeded(bed.export(&["--ranges", "1"]).await);
+    bed.export(&["--ranges", "1"]).await.expect(0);
     let whole = bed.manifest();
     let args = [
         "--run-id",
@@ -228,7 +230,7 @@ async fn every_type_of_id_is_exported_once_over_many_ranges() {
         "--log-level",
         "error",
     ];
-    succeeded(bed.run(&args).await);
+    bed.run(&args).await.expect(0);
     let key = "processed-splits/run-2/manifest.json";
     let cut = bed.s3.object(BUCKET, key).unwrap().bytes;
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
@@ -246,10 +248,10 @@ async fn a_data_file_whose_upload_was_aborted_under_way_is_begun_anew() {
     });
     let export = bed.start(&SMALL);
     sending.request().await;
-    succeeded(bed.run(&["cleanup", "run-1", "--yes"]).await);
+    bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
     sending.release();
-    succeeded(crate::bed::finish(export).await);
+    crate::bed::finish(export).await.expect(0);
     bed.assert_whole(&whole);
 }
 

@@ -3,7 +3,7 @@
 use bson::rawdoc;
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, shown, succeeded, text};
+use crate::bed::{BUCKET, Bed};
 use crate::hints::{self, follow};
 
 /// `split_0_input` has these many documents from now on.
@@ -21,21 +21,21 @@ fn is_published(bed: &Bed, run: &str) -> bool {
 #[tokio::test]
 async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_command_of_the_hint() {
     let bed = Bed::new().await;
-    succeeded(bed.run(&["--run-id", "before"]).await);
+    bed.run(&["--run-id", "before"]).await.expect(0);
     for (count, run, told, needed) in [
         (10, "few", "10 documents, run `before` has 30", "66.67%"),
         (0, "none", "0 documents, run `few` has 10", "100%"),
     ] {
         replace(&bed, count);
         let refused = bed.run(&["--run-id", run]).await;
-        let stderr = text(&refused.stderr);
+        let stderr = &refused.stderr;
         assert_eq!(refused.status.code(), Some(1), "{stderr}");
         assert!(!is_published(&bed, run));
         let told = format!("`split_0_input` would have {told}");
         assert!(stderr.contains(&told), "{stderr}");
         let command = follow(&["--run-id", run], &refused, "if that is how it should be");
         assert_eq!(command, ["--run-id", run, "--max-shrink", needed]);
-        succeeded(hints::run(&bed, &command).await);
+        hints::run(&bed, &command).await.expect(0);
         assert!(is_published(&bed, run));
     }
 }
@@ -43,51 +43,53 @@ async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_comman
 #[tokio::test]
 async fn a_commit_of_its_own_guards_against_loss_as_well() {
     let bed = Bed::new().await;
-    succeeded(bed.run(&["--run-id", "before"]).await);
+    bed.run(&["--run-id", "before"]).await.expect(0);
     replace(&bed, 10);
     for step in ["plan", "work"] {
-        succeeded(bed.run(&[step, "--run-id", "after"]).await);
+        bed.run(&[step, "--run-id", "after"]).await.expect(0);
     }
     let commit = ["commit", "--run-id", "after"];
     let refused = bed.run(&commit).await;
-    assert_eq!(refused.status.code(), Some(1), "{}", shown(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
     assert!(!is_published(&bed, "after"));
-    succeeded(
-        bed.run(&[&commit[..], &["--max-shrink", "100%"]].concat())
-            .await,
-    );
+    bed.run(&[&commit[..], &["--max-shrink", "100%"]].concat())
+        .await
+        .expect(0);
     assert!(is_published(&bed, "after"));
 }
 
 #[tokio::test]
 async fn a_small_loss_and_runs_of_other_databases_are_no_reason_to_stop() {
     let bed = Bed::new().await;
-    succeeded(
-        bed.run(&["--run-id", "before", "--columns-from", "none"])
-            .await,
-    );
+    bed.run(&["--run-id", "before", "--columns-from", "none"])
+        .await
+        .expect(0);
     replace(&bed, 24);
-    succeeded(bed.run(&["--run-id", "a-fifth-less"]).await);
+    bed.run(&["--run-id", "a-fifth-less"]).await.expect(0);
     let one = SplitDocuments::new(0, 4).take(1);
     bed.mongo.load("small", "split_0_input", one).unwrap();
-    succeeded(bed.run(&["--run-id", "other", "--database", "small"]).await);
+    bed.run(&["--run-id", "other", "--database", "small"])
+        .await
+        .expect(0);
 }
 
 #[tokio::test]
 async fn a_split_that_is_gone_since_the_last_run_is_left_out_only_by_the_command_of_the_hint() {
     let bed = Bed::new().await;
-    succeeded(bed.run(&["--run-id", "before"]).await);
+    bed.run(&["--run-id", "before"]).await.expect(0);
     bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
     // Whoever names the splits does not miss the others.
-    succeeded(bed.run(&["--run-id", "one", "--split", "0"]).await);
+    bed.run(&["--run-id", "one", "--split", "0"])
+        .await
+        .expect(0);
     bed.s3.remove(BUCKET, "processed-splits/one/manifest.json");
     let args = ["--run-id", "after"];
     let refused = bed.run(&args).await;
     let told = "`split_1_input` would have 0 documents, run `before` has 20";
-    assert!(text(&refused.stderr).contains(told), "{}", shown(&refused));
+    assert!(refused.stderr.contains(told), "{}", refused.shown());
     assert!(!is_published(&bed, "after"));
     let command = follow(&args, &refused, "if that is how it should be");
-    succeeded(hints::run(&bed, &command).await);
+    hints::run(&bed, &command).await.expect(0);
     // From then on nothing is missed.
-    succeeded(bed.run(&["--run-id", "next"]).await);
+    bed.run(&["--run-id", "next"]).await.expect(0);
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::process::Stdio;
 
-use crate::bed::{Bed, succeeded, text};
+use crate::bed::Bed;
 
 /// Ends of a process's stdout that take nothing: a full disk, and a pipe that nobody reads.
 fn unwritable() -> [Stdio; 2] {
@@ -18,9 +18,9 @@ async fn a_committed_export_whose_result_cannot_be_written_is_a_success_and_in_t
         let bed = Bed::new().await;
         let mut command = bed.command(&["--run-id", "run-1"]);
         let child = command.stdout(stdout).spawn().unwrap();
-        let output = succeeded(crate::bed::finish(child).await);
+        let output = crate::bed::finish(child).await.expect(0);
         bed.manifest();
-        let stderr = text(&output.stderr);
+        let stderr = &output.stderr;
         for told in [
             "WARN all is done, but the result cannot be written to stdout",
             r#""run_id":"run-1""#,

@@ -181,7 +181,7 @@ async fn help_tells_every_flag() {
               Time-out for an S3 connection to be made [default: 30s]
 
           --attempt-timeout <DURATION>
-              Time-out of one attempt, beside the time that its body takes at [SIZE]/s [default: 1m]
+              Time-out of one attempt, beside the time that its body takes at [SPEED] [default: 1m]
 
           --part-size <SIZE>
               Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]

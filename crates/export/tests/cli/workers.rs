@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, succeeded, text};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, finish};
 
 /// The manifest of one process that nothing disturbs.
 pub(crate) async fn undisturbed() -> Value {
     let bed = Bed::new().await;
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     let manifest = bed.manifest();
     for split in manifest["splits"].as_array().unwrap() {
         assert_eq!(split["ranges"], 3);
@@ -22,7 +22,9 @@ pub(crate) async fn undisturbed() -> Value {
 
 async fn planned() -> Bed {
     let bed = Bed::new().await;
-    succeeded(bed.export(&[&SMALL[..], &["plan"]].concat()).await);
+    bed.export(&[&SMALL[..], &["plan"]].concat())
+        .await
+        .expect(0);
     bed
 }
 
@@ -30,7 +32,7 @@ async fn planned() -> Bed {
 async fn a_plan_says_what_workers_have_to_be_told() {
     let bed = Bed::new().await;
     let plan = [&SMALL[..], &["plan"]].concat();
-    succeeded(bed.export(&plan).await);
+    bed.export(&plan).await.expect(0);
     // Once more does no harm.
     assert_shown!(bed.export(&plan).await, @r#"
         exit status: 0
@@ -65,7 +67,7 @@ async fn a_worker_reads_nothing_that_is_older_than_the_plan() {
     // What is written later makes no difference to the run.
     bed.mongo_command(&bson::rawdoc! { "create": "later", "$db": "raw" });
     let before = bed.mongo.commands().len();
-    succeeded(bed.export(&["work"]).await);
+    bed.export(&["work"]).await.expect(0);
     let commands = bed.mongo.commands().into_iter().skip(before);
     let finds: Vec<_> = commands.filter(|command| command.name == "find").collect();
     assert!(finds.len() >= 6);
@@ -86,10 +88,10 @@ async fn two_workers_make_the_same_manifest_as_one_process() {
         bed.export(&["work", "--worker", "1/2"]),
     );
     for worker in [one, two] {
-        let worker = succeeded(worker);
-        assert!(text(&worker.stdout).contains("exported 3 ranges"));
+        let worker = worker.expect(0);
+        assert!(worker.stdout.contains("exported 3 ranges"));
     }
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -99,10 +101,10 @@ async fn workers_on_the_same_range_by_mistake_export_each_document_once() {
     let bed = planned().await;
     let workers = ["0/2", "1/2", "1/2"].map(async |worker| {
         let args = ["work", "--worker", worker, "--jobs", "3"];
-        succeeded(bed.export(&args).await)
+        bed.export(&args).await.expect(0)
     });
     futures::future::join_all(workers).await;
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -110,7 +112,7 @@ async fn workers_on_the_same_range_by_mistake_export_each_document_once() {
 async fn a_worker_that_is_killed_midway_is_started_again() {
     let whole = undisturbed().await;
     let bed = planned().await;
-    succeeded(bed.export(&["work", "--worker", "0/2"]).await);
+    bed.export(&["work", "--worker", "0/2"]).await.expect(0);
     let mut records = 0;
     let killed = bed.kill_at(&["work", "--worker", "1/2"], move |moment, request| {
         let is_record = request.operation == Operation::PutObject && request.key.ends_with(".json");
@@ -125,8 +127,8 @@ async fn a_worker_that_is_killed_midway_is_started_again() {
     error: ranges are not exported yet: `split_0_input`: 1 of 3; `split_1_input`: 0, 2 of 3
     hint: `lob-export work --run-id run-1` exports them
     "#);
-    succeeded(bed.export(&["work", "--worker", "1/2"]).await);
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["work", "--worker", "1/2"]).await.expect(0);
+    bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -140,11 +142,11 @@ async fn an_array_job_says_which_worker_a_process_is() {
             .env("SLURM_ARRAY_TASK_ID", number)
             .env("SLURM_ARRAY_TASK_COUNT", "3")
             .env("SLURM_ARRAY_TASK_MIN", "1");
-        let output = succeeded(crate::bed::finish(command.spawn().unwrap()).await);
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let output = crate::bed::finish(command.spawn().unwrap()).await.expect(0);
+        let said: Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(said["ranges"], 2);
     }
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -152,7 +154,7 @@ async fn an_array_job_says_which_worker_a_process_is() {
 async fn single_tasks_that_are_submitted_again_export_what_is_left() {
     let whole = undisturbed().await;
     let bed = planned().await;
-    succeeded(bed.export(&["work", "--worker", "0/4"]).await);
+    bed.export(&["work", "--worker", "0/4"]).await.expect(0);
     for number in ["3", "7"] {
         let mut command = bed.command(&["work", "--run-id", "run-1"]);
         command
@@ -161,9 +163,9 @@ async fn single_tasks_that_are_submitted_again_export_what_is_left() {
             .env("SLURM_ARRAY_TASK_MIN", "3")
             .env("SLURM_ARRAY_TASK_MAX", "7")
             .env("SLURM_ARRAY_TASK_STEP", "1");
-        succeeded(command.output().await.unwrap());
+        finish(command.spawn().unwrap()).await.expect(0);
     }
-    succeeded(bed.export(&["commit"]).await);
+    bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
 }
 
@@ -200,6 +202,6 @@ async fn workers_that_try_the_endpoint_at_the_same_moment_do_not_fail() {
         Verdict::Pass
     })
     .await;
-    succeeded(bed.export(&SMALL).await);
+    bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&undisturbed().await);
 }

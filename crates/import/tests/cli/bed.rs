@@ -1,32 +1,39 @@
 //! Two servers, a working directory, and the binary between them.
 
-use std::process::{Output, Stdio};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
 use lob_core::crc::Crc;
 use lob_core::hash::Sha256;
-use lob_testkit::canaries;
+pub(crate) use lob_testkit::assert_shown;
+use lob_testkit::bed;
+pub(crate) use lob_testkit::bed::BUCKET;
+pub(crate) use lob_testkit::command_line::{Finished, finish, nowhere};
 use lob_testkit::mongo::{Gate, MongoOptions, MongoServer};
-use lob_testkit::s3::{self, Operation, S3Options, S3Server};
+use lob_testkit::s3::{self, Operation, S3Options};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
 use crate::trap::Trap;
 
-pub(crate) const BUCKET: &str = "lob-test";
 /// Data files of each split.
 const FILES: usize = 2;
 /// The collection in which imports note what they have done.
 pub(crate) const ENTRIES: &str = "__lob_progress";
 
 pub(crate) struct Bed {
-    pub(crate) s3: S3Server,
+    of_any_tool: bed::Bed,
     pub(crate) mongo: MongoServer,
-    folder: TempDir,
+}
+
+impl Deref for Bed {
+    type Target = bed::Bed;
+
+    fn deref(&self) -> &bed::Bed {
+        &self.of_any_tool
+    }
 }
 
 impl Bed {
@@ -178,57 +185,24 @@ impl Bed {
 
     /// The same, with a gate in front of S3.
     pub(crate) async fn with_gate(mongo: MongoOptions, gate: Option<Arc<dyn s3::Gate>>) -> Self {
-        let options = S3Options {
-            buckets: vec![BUCKET.to_owned()],
+        let s3 = S3Options {
             gate,
             ..S3Options::default()
         };
+        let mongo = MongoServer::start(mongo).unwrap();
+        let of_any_tool = bed::Bed::new(env!("CARGO_BIN_EXE_lob-import"), s3).await;
         Self {
-            s3: S3Server::start(options).await.unwrap(),
-            mongo: MongoServer::start(mongo).unwrap(),
-            folder: TempDir::new().unwrap(),
+            of_any_tool: of_any_tool
+                .with_variable("MONGODB_URI", mongo.uri())
+                // On a disk, whatever this machine's is.
+                .with_variable("TMPDIR", env!("CARGO_TARGET_TMPDIR")),
+            mongo,
         }
     }
 
-    /// Writes a file into the working directory.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
-    /// The binary in the working directory, with nothing of this process's environment.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lob-import"));
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            // On a disk, whatever this machine's is.
-            .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
-            .env("AWS_ENDPOINT_URL", self.s3.endpoint())
-            .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
-            .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
-            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
-            .env("AWS_REGION", "eu-central-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("MONGODB_URI", self.mongo.uri())
-            .env("LOB_BUCKET", BUCKET)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
-    }
-
-    /// Runs the binary with exactly these arguments.
-    pub(crate) async fn run(&self, args: &[&str]) -> Output {
-        finish(self.command(args).spawn().unwrap()).await
-    }
-
     /// Imports the run `run-1`, and logs what went wrong alone.
-    pub(crate) async fn import(&self, args: &[&str]) -> Output {
-        self.run(&[&["--run-id", "run-1", "--log-level", "error"], args].concat())
-            .await
+    pub(crate) async fn import(&self, args: &[&str]) -> Finished {
+        finish(self.start(args)).await
     }
 }
 
@@ -332,58 +306,3 @@ fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
         "metrics": { "seconds": 1.0, "peak_memory_bytes": null, "operations": {} },
     })
 }
-
-/// The end of every process of these tests.
-pub(crate) async fn finish(child: Child) -> Output {
-    canaries::assert_clean(child.wait_with_output().await.unwrap())
-}
-
-/// Ends with success, or fails the test with all that was said.
-#[track_caller]
-pub(crate) fn succeeded(output: Output) -> Output {
-    assert!(output.status.success(), "{}", shown(&output));
-    output
-}
-
-/// An address that nothing listens at.
-pub(crate) fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-/// Status and output as a snapshot shows them.
-pub(crate) fn shown(output: &Output) -> String {
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    let status = output.status;
-    format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
-}
-
-pub(crate) fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Compares what a process said with a snapshot, without what differs from run to run.
-macro_rules! assert_shown {
-    ($output:expr, @$snapshot:literal) => {
-        let output = $output;
-        insta::with_settings!({
-            filters => [
-                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-                (r"\b\d{8}_\d{6}\b", "[RUN]"),
-                (r"127\.0\.0\.1:\d+", "[SERVER]"),
-                (r"(?m) +$", ""),
-                (r"\d+\.\d+ s\b", "[SECONDS] s"),
-                (r"[\d.]+ KiB (in|of) ", "[SIZE] $1 "),
-                (r"labels: \{[^}]*\}", "labels: {}"),
-                (r"[\d.]+ [KM]?i?B(/s|, )", "[SIZE]$1"),
-                (r"request id [^\]]+", "request id [ID]"),
-                (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
-                (r"\b[0-9a-f]{64}\b", "[HASH]"),
-                (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
-            ]
-        }, {
-            insta::assert_snapshot!(crate::bed::shown(&output), @$snapshot);
-        });
-    };
-}
-pub(crate) use assert_shown;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
-use crate::bed::{BUCKET, Bed, assert_shown, succeeded, text};
+use crate::bed::{BUCKET, Bed, assert_shown};
 
 const FIRST: &str = "split_0.parquet/part-00000-00001.parquet";
 const LAST: &str = "split_1.parquet/part-00000-00001.parquet";
@@ -40,7 +40,7 @@ fn times_fetched(bed: &Bed, name: &str) -> usize {
 #[tokio::test]
 async fn a_data_file_that_is_damaged_on_the_way_is_fetched_again_three_times() {
     let bed = damaged_on_the_way(3).await;
-    succeeded(bed.import(&[]).await);
+    bed.import(&[]).await.expect(0);
     assert_eq!(times_fetched(&bed, FIRST), 4);
     assert_eq!(bed.fetched().len(), 4 + 3);
     bed.assert_imported();
@@ -80,13 +80,9 @@ async fn a_split_that_is_damaged_loses_its_staging_alone() {
     let before = bed.fetched().len();
 
     // What the hint says.
-    let output = succeeded(bed.import(&["--split", "0"]).await);
+    let output = bed.import(&["--split", "0"]).await.expect(0);
     let kept = "not fetched again: 2 data files";
-    assert!(
-        text(&output.stdout).contains(kept),
-        "{}",
-        text(&output.stdout)
-    );
+    assert!(output.stdout.contains(kept), "{}", output.stdout);
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.collections(), ["split_0_input"]);
 }
@@ -114,8 +110,8 @@ async fn a_split_whose_data_files_are_there_is_kept_where_another_lacks_one() {
     let bed = Bed::new().await;
     assert!(bed.s3.remove(BUCKET, &key(LAST)));
     let refused = bed.import(&[]).await;
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    assert_eq!(refused.status.code(), Some(3), "{}", refused.stderr);
     bed.assert_given_up(1);
-    succeeded(bed.import(&["--split", "0"]).await);
+    bed.import(&["--split", "0"]).await.expect(0);
     assert_eq!(bed.collections(), ["split_0_input"]);
 }

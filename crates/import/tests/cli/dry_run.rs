@@ -3,7 +3,7 @@
 use lob_testkit::mongo::Verdict;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, assert_shown, succeeded, text};
+use crate::bed::{Bed, assert_shown};
 use crate::trap::Trap;
 
 /// What a server may be asked for by an import that only looks, and the driver's farewell.
@@ -30,14 +30,14 @@ async fn a_dry_run_tells_what_replaces_what_and_writes_nothing() {
     assert_eq!(bed.fetched(), [""; 0]);
 
     let kept = bed.import(&["--dry-run", "--keep-previous", "--split", "0", "--json"]);
-    let said: Value = serde_json::from_slice(&succeeded(kept.await).stdout).unwrap();
+    let said: Value = serde_json::from_str(&kept.await.expect(0).stdout).unwrap();
     let previous = said["splits"][0]["previous"].as_str().unwrap().to_owned();
     assert_eq!(
         (&said["dry_run"], &said["documents"]),
         (&json!(true), &json!(30))
     );
     assert_eq!(said["splits"][0]["existing_documents"], 1);
-    succeeded(bed.import(&["--keep-previous"]).await);
+    bed.import(&["--keep-previous"]).await.expect(0);
     assert!(bed.collections().contains(&previous), "{previous}");
 }
 
@@ -53,7 +53,7 @@ async fn a_dry_run_refuses_what_the_import_would_refuse() {
         let dry = bed.import(&[args, &["--dry-run"]].concat()).await;
         let wet = bed.import(args).await;
         assert_eq!(dry.status.code(), wet.status.code());
-        assert_eq!(text(&dry.stderr), text(&wet.stderr));
+        assert_eq!(dry.stderr, wet.stderr);
         assert!(!dry.status.success());
     }
     bed.assert_untouched();
@@ -67,8 +67,8 @@ async fn a_dry_run_knows_a_split_that_is_in_its_place() {
     holds.recv().await.unwrap();
     import.kill().await.unwrap();
     trap.open(Verdict::Disconnect);
-    let output = succeeded(bed.import(&["--dry-run", "--json"]).await);
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output = bed.import(&["--dry-run", "--json"]).await.expect(0);
+    let said: Value = serde_json::from_str(&output.stdout).unwrap();
     let places: Vec<_> = (0..2).map(|i| &said["splits"][i]["is_in_place"]).collect();
     assert_eq!(places, [&json!(true), &json!(false)]);
 }

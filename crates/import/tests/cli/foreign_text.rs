@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::bed::{Bed, text};
+use crate::bed::Bed;
 
 const FORGED: &str = "x\u{1b}[2J\u{9d}\u{202e}\nerror: forged\nhint: forged";
 const SHOWN: &str = "x\\u001b[2J\\u009d\\u202e\\nerror: forged\\nhint: forged";
@@ -19,7 +19,7 @@ async fn a_manifest_forges_no_line_of_the_list_or_of_an_error() {
         (&["--run-id", "run-1", "--json", "--log-format", "json"], 1),
     ] {
         let output = bed.run(args).await;
-        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        let said = output.stdout + &output.stderr;
         assert_eq!(output.status.code(), Some(status), "{said}");
         assert!(said.contains(SHOWN), "{args:?}: {said}");
         assert!(

@@ -1,6 +1,5 @@
 //! Hints that name a command are followed: the command ends otherwise.
 
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,15 +7,15 @@ use lob_testkit::hints;
 use lob_testkit::mongo::{self, MongoOptions};
 use lob_testkit::s3;
 
-use crate::bed::{BUCKET, Bed, finish, succeeded, text};
+use crate::bed::{BUCKET, Bed, Finished, finish};
 
 /// What a person types who follows the hint that says `fragment`.
-pub(crate) fn follow(args: &[&str], failed: &Output, fragment: &str) -> Vec<String> {
+pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
     assert!(!failed.status.success());
-    hints::follow(args, text(&failed.stderr), "another", fragment)
+    hints::follow(args, &failed.stderr, "another", fragment)
 }
 
-pub(crate) async fn run(bed: &Bed, command: &[String]) -> Output {
+pub(crate) async fn run(bed: &Bed, command: &[String]) -> Finished {
     let command: Vec<_> = command.iter().map(String::as_str).collect();
     bed.run(&command).await
 }
@@ -46,12 +45,12 @@ async fn refusing_inserts(code: i32) -> (Bed, Arc<AtomicBool>) {
 }
 
 /// The import stops on a server that answers inserts so, and ends when the hint is followed.
-async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Output) -> Vec<String>) {
+async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Finished) -> Vec<String>) {
     let (bed, refuses) = refusing_inserts(code).await;
     let failed = bed.run(&IMPORT).await;
     let command = fragment(&IMPORT, &failed);
     refuses.store(false, Ordering::Relaxed);
-    succeeded(run(&bed, &command).await);
+    run(&bed, &command).await.expect(0);
     bed.assert_imported();
 }
 
@@ -91,7 +90,7 @@ async fn an_object_that_was_archived_is_imported_by_the_same_command_when_it_is_
     bed.publish("run-1", "2025-11-15T09:30:00Z");
     let command = follow(&IMPORT, &bed.run(&IMPORT).await, "the object is archived");
     switch.store(false, Ordering::Relaxed);
-    succeeded(run(&bed, &command).await);
+    run(&bed, &command).await.expect(0);
     bed.assert_imported();
 }
 
@@ -105,12 +104,12 @@ async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
         &bed.run(&IMPORT).await,
         "the other splits are kept",
     );
-    succeeded(run(&bed, &command).await);
+    run(&bed, &command).await.expect(0);
     assert_eq!(bed.collections(), ["split_0_input"]);
 }
 
 /// Runs the binary, which is told by flags alone where the servers are.
-async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Output {
+async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Finished {
     let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
     let mut command = bed.command(&args);
     for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
@@ -130,6 +129,6 @@ async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint()
     ]
     .concat();
     let command = follow(&wrong, &typed(&bed, &wrong).await, "lists the runs");
-    let listed = succeeded(typed(&bed, &command).await);
-    assert!(text(&listed.stdout).contains("run-1"));
+    let listed = typed(&bed, &command).await.expect(0);
+    assert!(listed.stdout.contains("run-1"));
 }

@@ -3,7 +3,7 @@
 use lob_testkit::mongo::{Command, Verdict};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, assert_shown, succeeded, text};
+use crate::bed::{Bed, assert_shown};
 use crate::trap::Trap;
 
 const BY_ROLE: &str =
@@ -42,7 +42,7 @@ fn built(bed: &Bed) -> Vec<String> {
 async fn indexes_are_built_before_the_swap_and_those_that_expire_documents_after_it() {
     let bed = with_indexes(&[BY_TIME, EXPIRING]).await;
     let output = bed.import(&[]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     let expected = [
         "createIndexes split_0_input__lob_",
         "renameCollection split_0_input__lob_",
@@ -63,10 +63,10 @@ async fn an_import_that_comes_to_its_indexes_after_the_swap_of_another_leaves_no
     holds.recv().await.unwrap();
     trap.let_pass(1);
     let output = bed.import(&[]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     trap.open(Verdict::Pass);
     let output = crate::bed::finish(late).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     bed.assert_imported();
 }
 
@@ -88,7 +88,7 @@ async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has
     bed.assert_target_untouched();
     let fetched = bed.fetched().len();
     let output = bed.import(&["--no-indexes"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     // The two data files of the other split.
     assert_eq!(bed.fetched().len(), fetched + 2);
     bed.assert_imported();
@@ -99,10 +99,10 @@ async fn fields_of_an_index_that_are_not_known_are_told_and_never_sent() {
     let index = r#"{"key":{"role":1},"name":"a","storageEngine":{},"drop":"split_1_input"}"#;
     let bed = with_indexes(&[index]).await;
     let args = ["--run-id", "run-1", "--log-level", "warn"];
-    let output = succeeded(bed.run(&args).await);
+    let output = bed.run(&args).await.expect(0);
     let told = "split 0 had options that are not set: storageEngine of the index `a`, drop of the \
                 index `a`\n";
-    let said = text(&output.stderr);
+    let said = &output.stderr;
     assert!(said.ends_with(told), "{said}");
     let mut commands = bed.mongo.commands().into_iter();
     let build = commands.find(|c| c.name == "createIndexes").unwrap();
@@ -125,7 +125,7 @@ async fn what_is_no_index_is_refused_before_anything_begins() {
     "#);
     bed.assert_untouched();
     let output = bed.import(&["--no-indexes"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
 }
 
 #[tokio::test]
@@ -137,11 +137,7 @@ async fn options_are_set_and_those_that_are_not_are_told() {
     let output = bed.run(&args).await;
     assert_eq!(output.status.code(), Some(0));
     let told = "split 0 had options that are not set: capped, size\n";
-    assert!(
-        text(&output.stderr).ends_with(told),
-        "{}",
-        text(&output.stderr)
-    );
+    assert!(output.stderr.ends_with(told), "{}", output.stderr);
     let commands = bed.mongo.commands();
     let bypass = |command: &&Command| {
         let bypass = command.arguments.get_bool("bypassDocumentValidation");
@@ -203,7 +199,7 @@ async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
 async fn counts(kind: &str) -> Vec<bool> {
     let bed = Bed::new().await;
     let output = bed.import(&["--check", kind]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     bed.assert_imported();
     exactness(&bed, 0)
 }
@@ -229,7 +225,7 @@ async fn an_import_that_is_taken_up_counts_nothing_but_what_it_was_told_to() {
     trap.open(Verdict::Disconnect);
     let before = bed.mongo.commands().len();
     let output = bed.import(&["--check", "estimated"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     bed.assert_imported();
     assert_eq!(bed.fetched().len(), 2 + 2);
     assert_eq!(exactness(&bed, before), [false, false]);
@@ -246,8 +242,8 @@ async fn the_server_counts_by_its_index_or_says_what_it_believes() {
 async fn warned(indexes: &[&str], args: &[&str]) -> (Bed, String) {
     let bed = with_indexes(indexes).await;
     let given = ["--run-id", "run-1", "--log-level", "warn"];
-    let output = succeeded(bed.run(&[&given[..], args].concat()).await);
-    let said = text(&output.stderr).to_owned();
+    let output = bed.run(&[&given[..], args].concat()).await.expect(0);
+    let said = output.stderr.to_owned();
     bed.assert_imported();
     (bed, said)
 }
@@ -273,7 +269,7 @@ async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
     let bed = with_indexes(&[some]).await;
     // The double builds no index with a filter, which is after the warning.
     let said = bed.import(&["--log-level", "warn"]).await.stderr;
-    let said = text(&said);
+    let said = &said;
     let told = "`split_0_input` would lose up to 30 documents within the hour";
     assert!(said.contains(told), "{said}");
 }
@@ -285,7 +281,7 @@ async fn a_dry_run_names_the_indexes_by_which_documents_would_expire() {
     let told = "documents expire by `soon`, `old`: the import counts those";
     let dry = async |args: &[&str]| {
         let args = [&["--dry-run"], args].concat();
-        text(&succeeded(bed.import(&args).await).stdout).to_owned()
+        bed.import(&args).await.expect(0).stdout.to_owned()
     };
     assert_eq!(dry(&[]).await.matches(told).count(), 1);
     assert!(!dry(&["--no-ttl"]).await.contains("expire"));

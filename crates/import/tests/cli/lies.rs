@@ -1,11 +1,11 @@
 //! Manifests and data files that are not what they should be: the target is as it was.
 
-use crate::bed::{BUCKET, Bed, assert_shown};
+use crate::bed::{BUCKET, Bed, Finished, assert_shown};
 
 const DATA_FILE: &str = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
 
 /// Imports `run-1` after its manifest is changed, over a target that is there.
-async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, std::process::Output) {
+async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, Finished) {
     let bed = Bed::new().await;
     bed.put_old();
     let mut manifest = bed.manifest();
@@ -16,7 +16,7 @@ async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, std::
 }
 
 /// The same, where nothing is begun.
-async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> std::process::Output {
+async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> Finished {
     let (bed, output) = import_with(change).await;
     bed.assert_untouched();
     output

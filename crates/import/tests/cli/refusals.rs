@@ -2,7 +2,7 @@
 
 use lob_testkit::mongo::{Deployment, MongoOptions};
 
-use crate::bed::{Bed, assert_shown, nowhere, shown};
+use crate::bed::{Bed, assert_shown, nowhere};
 
 /// A run, and a target that it would replace.
 async fn with_old() -> Bed {
@@ -197,6 +197,6 @@ async fn a_target_of_a_cluster_that_is_not_sharded_is_replaced() {
     bed.publish("run-1", "2025-11-15T09:30:00Z");
     bed.put_old();
     let output = bed.import(&[]).await;
-    assert!(output.status.success(), "{}", shown(&output));
+    assert!(output.status.success(), "{}", output.shown());
     bed.assert_imported();
 }

@@ -1,11 +1,9 @@
 //! An import that ended early is taken up by the same command, and nothing is fetched twice.
 
-use std::process::Output;
-
 use lob_testkit::mongo::{Command, Verdict};
 use tokio::process::Child;
 
-use crate::bed::{Bed, ENTRIES, assert_shown, text};
+use crate::bed::{Bed, ENTRIES, Finished, assert_shown};
 use crate::trap::Trap;
 
 fn is_insert(command: &Command) -> bool {
@@ -21,7 +19,7 @@ fn is_rename(command: &Command) -> bool {
 }
 
 /// An import that is stopped where it has sent `passes` such commands, and its servers.
-async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) -> (Bed, Output) {
+async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) -> (Bed, Finished) {
     let (trap, mut holds) = Trap::new(is_meant, passes);
     let bed = Bed::with_trap(&trap).await;
     bed.put_old();
@@ -66,7 +64,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
     [TIME]  INFO `split_0_input` is taken up: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
-    [TIME]  INFO [SIZE] of [SIZE], [SIZE]/s, 20 of 20 documents
+    [TIME]  INFO [SIZE] of [SIZE], [SPEED], 20 of 20 documents
     "#);
     let again = &bed.fetched()[before..];
     let expected = [
@@ -95,7 +93,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     [TIME]  INFO `split_0_input` is in its place, by another import of this run
     [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
-    [TIME]  INFO 0 B of [SIZE], [SIZE]/s, 0 of 0 documents
+    [TIME]  INFO 0 B of 0 B, [SPEED], 0 of 0 documents
     "#);
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.identities()[0], first);
@@ -113,7 +111,7 @@ async fn an_import_killed_after_the_last_swap_is_done_already() {
     let before = bed.fetched().len();
     let targets = bed.identities();
     let output = bed.import(&[]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.identities(), targets);
     bed.assert_imported();
@@ -142,12 +140,7 @@ async fn two_imports_of_one_run_at_once_do_no_harm() {
         trap.open(Verdict::Pass);
         for import in [first, second] {
             let output = crate::bed::finish(import).await;
-            assert_eq!(
-                output.status.code(),
-                Some(0),
-                "{passes} {}",
-                text(&output.stderr)
-            );
+            assert_eq!(output.status.code(), Some(0), "{passes} {}", output.stderr);
         }
         bed.assert_imported();
     }
@@ -205,11 +198,7 @@ async fn a_target_that_exists_can_be_kept() {
         .find(|name| name.contains("previous"));
     let previous = previous.unwrap();
     let line = format!("    the collection before it is `{previous}` now\n");
-    assert!(
-        text(&output.stdout).contains(&line),
-        "{}",
-        text(&output.stdout)
-    );
+    assert!(output.stdout.contains(&line), "{}", output.stdout);
     let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
     assert_eq!(bed.mongo.documents("raw", &previous), Some(vec![old]));
     assert_eq!(bed.collections().len(), 3);
@@ -234,7 +223,7 @@ async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
     trap.open(Verdict::Disconnect);
     assert!(!bed.collections().contains(&"split_0_input".to_owned()));
     let output = bed.import(&["--keep-previous"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     let names = bed.collections();
     assert!(
         names[1].starts_with("split_0_input__lob_previous_"),

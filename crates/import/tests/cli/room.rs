@@ -1,12 +1,11 @@
 //! Room is looked at before the first document is inserted: figures that may be wrong warn and never
 //! refuse.
 
-use std::process::Output;
 use std::sync::Arc;
 
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
-use crate::bed::{Bed, succeeded, text};
+use crate::bed::{Bed, Finished, finish};
 
 const DISK: &str = "of free disk, and the import takes about";
 const SPOOL: &str = "of room, and data files take up to";
@@ -20,8 +19,8 @@ async fn bed(options: MongoOptions) -> Bed {
 }
 
 /// The lines with warnings.
-fn warnings(output: &Output) -> Vec<&str> {
-    let lines = text(&output.stderr).lines();
+fn warnings(output: &Finished) -> Vec<&str> {
+    let lines = output.stderr.lines();
     lines.filter(|line| line.contains(" WARN ")).collect()
 }
 
@@ -32,7 +31,7 @@ async fn a_disk_of_mongodb_with_too_little_room_is_warned_of_once_and_not_refuse
         ..MongoOptions::default()
     });
     let full = full.await;
-    let output = succeeded(full.run(&["--run-id", "run-1"]).await);
+    let output = full.run(&["--run-id", "run-1"]).await.expect(0);
     let warnings = warnings(&output);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains(DISK), "{warnings:?}");
@@ -59,7 +58,7 @@ async fn what_documents_will_take_is_reckoned_by_those_that_they_replace() {
         let bed = bed.await;
         let old = bson::rawdoc! { "_id": 1, "old": "x".repeat(old) };
         bed.mongo.load("raw", "split_0_input", [old]).unwrap();
-        let output = succeeded(bed.run(&arguments).await);
+        let output = bed.run(&arguments).await.expect(0);
         let warned = warnings(&output).into_iter().filter(|w| w.contains(DISK));
         let warned: Vec<_> = warned.collect();
         assert_eq!(warned.len(), expected, "{warned:?}");
@@ -82,7 +81,7 @@ async fn a_server_that_does_not_tell_of_its_disk_is_imported_into_without_a_word
             ..MongoOptions::default()
         });
         let silent = silent.await;
-        let output = succeeded(silent.run(&["--run-id", "run-1"]).await);
+        let output = silent.run(&["--run-id", "run-1"]).await.expect(0);
         assert_eq!(warnings(&output), [""; 0]);
         silent.assert_imported();
     }
@@ -108,11 +107,9 @@ async fn a_folder_with_too_little_room_for_data_files_is_warned_of_by_name() {
 async fn a_default_folder_in_memory_is_named_with_the_flag_that_moves_it() {
     const TMPFS: &str = "/dev/shm";
     let bed = Bed::new().await;
-    let by_default = bed
-        .command(&["--run-id", "run-1"])
-        .env("TMPDIR", TMPFS)
-        .output();
-    let by_default = succeeded(by_default.await.unwrap());
+    let mut command = bed.command(&["--run-id", "run-1"]);
+    let by_default = command.env("TMPDIR", TMPFS).spawn().unwrap();
+    let by_default = finish(by_default).await.expect(0);
     let warned = warnings(&by_default).join("\n");
     assert!(warned.contains(MEMORY), "{warned}");
     assert!(warned.contains(TMPFS) && warned.contains("--spool-dir"));

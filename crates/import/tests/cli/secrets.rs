@@ -2,7 +2,7 @@
 
 use lob_testkit::mongo::MongoOptions;
 
-use crate::bed::{Bed, finish, nowhere, text};
+use crate::bed::{Bed, finish, nowhere};
 
 /// Runs with these arguments and this connection string, and looks for the password in what is
 /// said. Everything that can be logged is logged.
@@ -21,7 +21,7 @@ async fn assert_secret(bed: &Bed, uri: &str, args: &[&str], status: i32) {
     let mut command = bed.command(&args.concat());
     let child = command.env("MONGODB_URI", uri).spawn().unwrap();
     let output = finish(child).await;
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
     assert_eq!(
         output.status.code(),
         Some(status),
@@ -99,7 +99,7 @@ async fn a_password_that_was_typed_is_told_to_be_seen_by_others() {
         "--show-settings",
     ];
     let output = bed.run(&args).await;
-    let stderr = text(&output.stderr);
+    let stderr = &output.stderr;
     let warning = "other users can read a password on the command line: set MONGODB_URI\n";
     assert!(stderr.ends_with(warning), "{stderr}");
 }

@@ -2,7 +2,7 @@
 
 use bson::rawdoc;
 
-use crate::bed::{Bed, succeeded, text};
+use crate::bed::Bed;
 use crate::hints::{self, follow};
 
 fn load(bed: &Bed, count: i32) {
@@ -17,7 +17,7 @@ async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_
     let before = bed.mongo.documents("raw", "split_0_input");
     for args in [&["--run-id", "run-1"][..], &["--latest", "--keep-previous"]] {
         let refused = bed.run(args).await;
-        let stderr = text(&refused.stderr);
+        let stderr = &refused.stderr;
         assert_eq!(refused.status.code(), Some(1), "{stderr}");
         let told = "`raw.split_0_input` would have 30 documents, and has 1000";
         assert!(stderr.contains(told), "{stderr}");
@@ -32,7 +32,7 @@ async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_
         command,
         ["--latest", "--run-id", "run-1", "--max-shrink", "97%"]
     );
-    succeeded(hints::run(&bed, &command).await);
+    hints::run(&bed, &command).await.expect(0);
     bed.assert_imported();
 }
 
@@ -40,6 +40,6 @@ async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_
 async fn a_target_that_loses_little_is_replaced() {
     let bed = Bed::new().await;
     load(&bed, 37);
-    succeeded(bed.import(&[]).await);
+    bed.import(&[]).await.expect(0);
     bed.assert_imported();
 }

@@ -4,11 +4,11 @@ use bson::rawdoc;
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::Value;
 
-use crate::bed::{Bed, assert_shown, succeeded, text};
+use crate::bed::{Bed, assert_shown};
 
 async fn imported() -> Bed {
     let bed = Bed::new().await;
-    succeeded(bed.import(&[]).await);
+    bed.import(&[]).await.expect(0);
     bed
 }
 
@@ -25,11 +25,11 @@ async fn targets_are_verified_by_reading_every_document_and_no_data_file() {
       split_1_input: 20 documents, all read, digest [DIGEST]
     ----- stderr -----
     "#);
-    let output = succeeded(
-        bed.run(&[&verify[..], &["--json", "--split", "1"]].concat())
-            .await,
-    );
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output = bed
+        .run(&[&verify[..], &["--json", "--split", "1"]].concat())
+        .await
+        .expect(0);
+    let result: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(result["documents"], 20);
     assert_eq!(result["verified"], true);
     assert_eq!(result["splits"][0]["collection"], "split_1_input");
@@ -43,7 +43,7 @@ async fn every_target_that_is_another_one_or_gone_is_named() {
     let other = rawdoc! { "_id": "another" };
     bed.mongo.load("raw", "split_0_input", [other]).unwrap();
     let refused = bed.run(&["verify", "run-1"]).await;
-    let stderr = text(&refused.stderr);
+    let stderr = &refused.stderr;
     assert_eq!(refused.status.code(), Some(3), "{stderr}");
     assert!(
         stderr.contains("`raw.split_0_input` has 31 documents"),
@@ -56,7 +56,7 @@ async fn every_target_that_is_another_one_or_gone_is_named() {
     let documents = documents.chain([rawdoc! { "_id": "another" }]);
     bed.mongo.load("copy", "split_0_input", documents).unwrap();
     let refused = bed.run(&["verify", "run-1", "--database", "copy"]).await;
-    let stderr = text(&refused.stderr);
+    let stderr = &refused.stderr;
     assert_eq!(refused.status.code(), Some(3), "{stderr}");
     for told in [
         "`copy.split_0_input` has 30 documents of the digest",
@@ -80,12 +80,14 @@ async fn targets_that_are_no_collections_are_named_like_any_other() {
     "#);
     for split in ["0", "1"] {
         let refused = bed.import(&["--split", split]).await;
-        let stderr = text(&refused.stderr);
+        let stderr = &refused.stderr;
         assert_eq!(refused.status.code(), Some(1), "{stderr}");
         let hint = "hint: drop it, or choose another --database or --collection-pattern";
         assert!(stderr.contains(hint), "{stderr}");
     }
-    succeeded(bed.import(&["--collection-pattern", "new_{N}"]).await);
+    bed.import(&["--collection-pattern", "new_{N}"])
+        .await
+        .expect(0);
 }
 
 #[tokio::test]
@@ -99,14 +101,14 @@ async fn options_of_an_import_are_refused_by_verify() {
         ("--latest", None),
         ("--list", None),
     ] {
-        assert!(!text(&help.stdout).contains(option), "{option}");
+        assert!(!help.stdout.contains(option), "{option}");
         let verify = ["verify", "run-1"];
         let option_and_value = [&[option][..], value.as_slice()].concat();
         let before = [&option_and_value[..], &verify].concat();
         let after = [&verify[..], &option_and_value].concat();
         for args in [before, after] {
             let refused = bed.run(&args).await;
-            let stderr = text(&refused.stderr);
+            let stderr = &refused.stderr;
             assert_eq!(refused.status.code(), Some(2), "{stderr}");
             let told = format!("{option} has no meaning for `verify`");
             assert!(stderr.contains(&told), "{stderr}");

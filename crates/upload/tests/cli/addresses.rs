@@ -20,7 +20,7 @@ async fn an_endpoint_of_the_aws_profile_gets_path_style() {
         let feeds = bed.feeds();
         std::fs::create_dir_all(bed.path(".aws")).unwrap();
         std::fs::write(bed.path(".aws/config"), config).unwrap();
-        let server = bed.server.endpoint();
+        let server = bed.s3.endpoint();
         let proxy = HttpProxy::start("s3.nowhere.invalid:9000", &server, None).await;
         let proxy = proxy.unwrap();
         let mut command = bed.command(&["--run-id", "run-1", "--profile", "lob"]);
@@ -39,7 +39,7 @@ async fn a_server_that_knows_virtual_hosts_only_is_uploaded_to() {
     })
     .await;
     let feeds = bed.feeds();
-    let server = bed.server.endpoint();
+    let server = bed.s3.endpoint();
     let authority = format!("{BUCKET}.s3.nowhere.invalid:9000");
     let proxy = HttpProxy::start(&authority, &server, None).await.unwrap();
     let upload = async |style: &str| {
@@ -67,7 +67,7 @@ async fn the_url_of_a_bucket_names_the_prefix_as_well() {
     let url = format!("s3://{BUCKET}/nightly/lob/");
     bed.upload(&["--bucket", &url]).await.expect(0);
     let key = "nightly/lob/run-1/manifest.json";
-    assert!(bed.server.object(BUCKET, key).is_some());
+    assert!(bed.s3.object(BUCKET, key).is_some());
     let shown = bed.run(&["--bucket", &url, "--show-settings"]).await;
     assert!(
         shown.stdout.contains("prefix = \"nightly/lob\""),
@@ -128,7 +128,7 @@ async fn a_key_or_a_region_with_a_line_break_is_no_panic_wherever_it_came_from()
         }
     }
     let given = |id: &str| {
-        let key = bed.server.secret_key();
+        let key = bed.s3.secret_key();
         format!(r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"{key}"}}"#)
     };
     let from_process = async |id: &str| {
@@ -147,7 +147,7 @@ async fn a_key_or_a_region_with_a_line_break_is_no_panic_wherever_it_came_from()
     assert!(refused.contains("access key id"), "{refused}");
     assert!(!refused.contains("sesame"), "{refused}");
     assert_eq!(bed.operations(), []);
-    from_process(bed.server.access_key()).await.expect(0);
+    from_process(bed.s3.access_key()).await.expect(0);
     bed.assert_whole(&feeds);
 }
 
@@ -167,7 +167,7 @@ async fn addresses_in_the_quotes_of_a_file_of_variables_are_taken() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let mut command = bed.command(&["--run-id", "run-1"]);
-    command.env("AWS_ENDPOINT_URL", format!("'{}'\n", bed.server.endpoint()));
+    command.env("AWS_ENDPOINT_URL", format!("'{}'\n", bed.s3.endpoint()));
     command.env("LOB_BUCKET", format!("\"{BUCKET}\""));
     finish(command.spawn().unwrap()).await.expect(0);
     bed.assert_whole(&feeds);
@@ -186,7 +186,7 @@ async fn plain_http_to_another_machine_is_warned_of_once() {
     })
     .await;
     bed.feeds();
-    let server = bed.server.endpoint();
+    let server = bed.s3.endpoint();
     let proxy = HttpProxy::start("s3.nowhere.invalid:9000", &server, None).await;
     let proxy = proxy.unwrap();
     let mut command = bed.command(&["--run-id", "run-1", "--endpoint-url", ENDPOINT]);
@@ -220,7 +220,7 @@ async fn the_signature_of_plan_and_manifest_covers_their_bytes() {
 async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
     let bed = Bed::new().await;
     bed.feeds();
-    let endpoint = bed.server.endpoint().replace("http://", "https://");
+    let endpoint = bed.s3.endpoint().replace("http://", "https://");
     let finished = bed.upload(&["--endpoint-url", &endpoint]).await.expect(1);
     let told = "does not speak TLS";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);

@@ -122,7 +122,7 @@ async fn every_request_names_the_owner_that_the_bucket_must_have() {
             .await
             .expect(0);
     }
-    for request in bed.server.requests() {
+    for request in bed.s3.requests() {
         let named = request.header("x-amz-expected-bucket-owner");
         assert_eq!(named, Some(owner), "{:?}", request.operation);
     }
@@ -142,7 +142,7 @@ async fn a_bucket_of_another_owner_is_refused_before_anything_is_written() {
     error: GetObject of `s3://lob-test/lob-data/run-1/_progress/plan.json` failed: AccessDenied (403): Access Denied [request id [ID]]
     hint: the credentials lack the permission `s3:GetObject` for this key, or, for a key that may not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's
     "#);
-    assert_eq!(bed.server.keys(BUCKET), [""; 0]);
+    assert_eq!(bed.s3.keys(BUCKET), [""; 0]);
 }
 
 #[tokio::test]
@@ -156,11 +156,11 @@ async fn the_checksum_is_an_md5_where_that_is_asked_for_and_the_sha_256_stays() 
         let sha256 = hex::encode(sha2::Sha256::digest(&bytes));
         assert_eq!(entry["sha256"], sha256);
         // The ETag of an object that is put in one piece is the MD5 of its bytes.
-        bed.server.put_raw(BUCKET, "in-one-piece", bytes);
-        let md5 = bed.server.object(BUCKET, "in-one-piece").unwrap().etag;
+        bed.s3.put_raw(BUCKET, "in-one-piece", bytes);
+        let md5 = bed.s3.object(BUCKET, "in-one-piece").unwrap().etag;
         assert_eq!(entry["checksum"], format!("md5:{md5}"));
     }
-    let parts = bed.server.requests().into_iter();
+    let parts = bed.s3.requests().into_iter();
     let parts = parts.filter(|request| request.operation == Operation::UploadPart);
     assert!(
         parts

@@ -35,7 +35,7 @@ async fn with_open_uploads(runs: &[&str], weaknesses: Weaknesses) -> Bed {
         child.start_kill().unwrap();
         finish(child).await;
     }
-    assert_eq!(bed.server.open_uploads(BUCKET).len(), runs.len());
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), runs.len());
     bed
 }
 
@@ -62,7 +62,7 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
     ----- stderr -----
     "#);
     // Another run's upload is none of this one's business.
-    let open = bed.server.open_uploads(BUCKET);
+    let open = bed.s3.open_uploads(BUCKET);
     let open: Vec<_> = open.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(open, ["lob-data/run-10/big.parquet"]);
 
@@ -76,7 +76,7 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
 #[tokio::test]
 async fn open_uploads_are_told_to_machines() {
     let bed = with_open_uploads(&["run-1"], Weaknesses::default()).await;
-    let open = bed.server.open_uploads(BUCKET);
+    let open = bed.s3.open_uploads(BUCKET);
     for yes in [false, true] {
         let args = ["cleanup", "run-1", "--json", "--yes"];
         let finished = bed.run(&args[..3 + usize::from(yes)]).await.expect(0);
@@ -98,7 +98,7 @@ async fn open_uploads_are_told_to_machines() {
         }
         assert!(upload["initiated"].is_string());
     }
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_server_that_cannot_list_parts_is_cleaned_up_and_nothing_is_claimed_of
     let finished = bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
     let told = finished.stdout.contains("an unknown number of parts");
     assert!(told, "{}", finished.stdout);
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]

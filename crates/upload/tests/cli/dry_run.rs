@@ -48,9 +48,9 @@ async fn a_dry_run_foretells_the_requests_and_the_manifest_of_an_upload() {
         assert_eq!(planned["bytes"], bytes.iter().sum::<u64>());
         assert_eq!(planned["planned"][0]["size_bytes"], bytes[0]);
         assert_eq!(planned["files"], 2);
-        let keys = bed.server.keys(BUCKET);
+        let keys = bed.s3.keys(BUCKET);
         let key = keys.iter().find(|key| key.ends_with("manifest.json"));
-        let manifest = bed.server.object(BUCKET, key.unwrap()).unwrap().bytes.len() as u64;
+        let manifest = bed.s3.object(BUCKET, key.unwrap()).unwrap().bytes.len() as u64;
         let foretold = planned["manifest_bytes"].as_u64().unwrap();
         assert!(
             (manifest..manifest + (17 << 10)).contains(&foretold),

@@ -102,7 +102,7 @@ impl Case {
         self.check_told(&finished);
         self.check_manifest(&bed);
         self.check_whole_files(&bed, &small, before);
-        let left = bed.server.open_uploads(BUCKET).len();
+        let left = bed.s3.open_uploads(BUCKET).len();
         assert_eq!(left, usize::from(self.weaknesses.no_list_uploads));
         for (name, bytes) in feeds {
             assert!(bed.object(&name).bytes == bytes, "{name}");

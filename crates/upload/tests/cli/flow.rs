@@ -29,7 +29,7 @@ async fn the_largest_files_go_first() {
     }
     bed.feed("e.parquet", FeedSize::Bytes(6 << 20));
     bed.upload(&["--concurrency", "1"]).await.expect(0);
-    let mut order: Vec<_> = bed.server.requests().into_iter().filter(is_data).collect();
+    let mut order: Vec<_> = bed.s3.requests().into_iter().filter(is_data).collect();
     order.dedup_by(|a, b| a.key == b.key);
     let order: Vec<_> = order.iter().map(|r| r.key.rsplit('/').next()).collect();
     let names = ["e", "b", "d", "c", "a"].map(|name| format!("{name}.parquet"));
@@ -211,7 +211,7 @@ async fn a_file_of_one_request_is_signed_with_its_own_sha_256_and_parts_carry_th
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     bed.upload(&[]).await.expect(0);
-    let requests = bed.server.requests();
+    let requests = bed.s3.requests();
     for (name, bytes) in feeds {
         let mut sent = 0;
         let of_file = |r: &&Request| is_data(r) && r.key.ends_with(&name);
@@ -245,7 +245,7 @@ async fn no_more_is_sent_in_a_second_than_is_allowed() {
     for (name, bytes) in feeds {
         assert!(bed.object(&name).bytes == bytes, "{name}");
     }
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]

@@ -17,15 +17,15 @@ async fn the_summary_names_the_run_and_its_manifest() {
     run       run-1
     files     3
     rows      66536
-    uploaded  6.15 MiB in [SECONDS] s ([SPEED] MiB/s)
+    uploaded  6.15 MiB in [SECONDS] s ([SPEED])
     manifest  s3://lob-test/lob-data/run-1/manifest.json
     copy      artifacts/lob_data_uploads/manifest_run-1.json
     ----- stderr -----
     [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 files=3 bytes=6446893
-    [TIME]  INFO S3 Upload: 6.05MB in [SECONDS]s ([SPEED]MB/s) file="2025/big.parquet" bytes=6344461 kept_bytes=0 seconds=[SECONDS]
-    [TIME]  INFO S3 Upload: 0.10MB in [SECONDS]s ([SPEED]MB/s) file="2025/small.parquet" bytes=100978 kept_bytes=0 seconds=[SECONDS]
-    [TIME]  INFO S3 Upload: 0.00MB in [SECONDS]s ([SPEED]MB/s) file="none.parquet" bytes=1454 kept_bytes=0 seconds=[SECONDS]
-    [TIME]  INFO 6.1 MiB of 6.1 MiB, [SPEED] MiB/s, 3 of 3 files
+    [TIME]  INFO S3 Upload: 6.05MB in [SECONDS]s ([SPEED]) file="2025/big.parquet" bytes=6344461 kept_bytes=0 seconds=[SECONDS]
+    [TIME]  INFO S3 Upload: 0.10MB in [SECONDS]s ([SPEED]) file="2025/small.parquet" bytes=100978 kept_bytes=0 seconds=[SECONDS]
+    [TIME]  INFO S3 Upload: 0.00MB in [SECONDS]s ([SPEED]) file="none.parquet" bytes=1454 kept_bytes=0 seconds=[SECONDS]
+    [TIME]  INFO 6.1 MiB of 6.1 MiB, [SPEED], 3 of 3 files
     "#);
 }
 
@@ -156,7 +156,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
             PutObject,
         ]
     );
-    let requests = bed.server.requests();
+    let requests = bed.s3.requests();
     assert_eq!(requests.last().unwrap().key, format!("{RUN}/manifest.json"));
     let sent = |name: &str| -> u64 {
         let data = requests.iter().filter(|r| r.key == format!("{RUN}/{name}"));
@@ -185,7 +185,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
             // What is put in one request is signed by its hash, and a part is not.
             let signed = match request.operation {
                 PutObject => {
-                    let object = bed.server.object(BUCKET, &request.key).unwrap();
+                    let object = bed.s3.object(BUCKET, &request.key).unwrap();
                     hex::encode(sha2::Sha256::digest(&object.bytes))
                 }
                 _ => "UNSIGNED-PAYLOAD".to_owned(),
@@ -312,7 +312,7 @@ async fn two_runs_without_an_id_never_share_one() {
     let (one, other) = tokio::join!(bed.run(&[]), bed.run(&[]));
     one.expect(0);
     other.expect(0);
-    let keys = bed.server.keys("lob-test");
+    let keys = bed.s3.keys("lob-test");
     let manifests = keys.iter().filter(|key| key.ends_with("/manifest.json"));
     assert_eq!(manifests.count(), 2, "{keys:?}");
 }

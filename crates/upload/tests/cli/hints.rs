@@ -59,7 +59,7 @@ async fn typed(bed: &Bed, args: &[&str]) -> Finished {
 async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typed() {
     let (bed, _) = failing().await;
     bed.feeds();
-    let endpoint = bed.server.endpoint();
+    let endpoint = bed.s3.endpoint();
     let place = [
         "--bucket",
         BUCKET,
@@ -70,11 +70,11 @@ async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typ
     ];
     let upload = [&UPLOAD[..], &["--include", "*"], &place].concat();
     let failed = typed(&bed, &upload).await.expect(1);
-    assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
     let cleanup = follow(&upload, &failed.stderr, OTHER, "aborts the uploads");
     let cleanup: Vec<_> = cleanup.iter().map(String::as_str).collect();
     typed(&bed, &cleanup).await.expect(0);
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]
@@ -122,5 +122,5 @@ async fn a_folder_that_another_process_restores_into_is_free_when_that_one_ends(
     followed(&bed, &restore, &second, "when that one has ended").await;
     let restored = std::fs::read(bed.path("back/2025/small.parquet")).unwrap();
     let key = format!("{RUN}/2025/small.parquet");
-    assert_eq!(restored, bed.server.object(BUCKET, &key).unwrap().bytes);
+    assert_eq!(restored, bed.s3.object(BUCKET, &key).unwrap().bytes);
 }

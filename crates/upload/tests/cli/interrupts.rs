@@ -60,14 +60,14 @@ async fn an_interrupt_keeps_the_parts_that_are_under_way() {
     hint: the same command with `--run-id run-1` resumes it; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     ");
     assert!(!bed.has_manifest());
-    assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
 
     let before = bed.operations().len();
     bed.upload(&[]).await.expect(0);
     // The part that was held is there; the other one may not have begun when the signal came.
     let again = bed.asked(Operation::UploadPart, "a.parquet", before);
     assert!(again.len() <= 1, "{again:?}");
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 /// An upload that is stopped at this request for its plan, and what it said.
@@ -179,7 +179,7 @@ async fn an_interrupt_does_not_wait_for_the_object_to_be_made_of_its_parts() {
     drop(held);
     bed.upload(&[]).await.expect(0);
     assert!(bed.has_manifest());
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn a_run_killed_after_its_manifest_is_checked_and_not_sent_again() {
 
     let before = bed.operations().len();
     bed.upload(&[]).await.expect(0);
-    for request in &bed.server.requests()[before..] {
+    for request in &bed.s3.requests()[before..] {
         assert!(
             matches!(request.method.as_str(), "HEAD" | "GET"),
             "{request:?}"
@@ -155,7 +155,7 @@ async fn completes(bed: &Bed, feeds: &[(String, Vec<u8>)], whole: &Value, killed
     bed.assert_whole(feeds);
     assert_eq!(of_the_files(bed.manifest()), *whole, "{shown}");
     // No part that the server had is sent again.
-    let requests = bed.server.requests();
+    let requests = bed.s3.requests();
     let parts = |requests: &[Request]| -> Vec<(String, Option<u16>)> {
         let parts = requests.iter().filter(|request| {
             request.operation == Operation::UploadPart && request.status == Some(200)

@@ -20,7 +20,7 @@ async fn two_runs() -> (Bed, Vec<(String, Vec<u8>)>) {
 /// Puts a manifest of a run there.
 fn put(bed: &Bed, run: &str, manifest: &'static str) {
     let key = format!("lob-data/{run}/manifest.json");
-    bed.server.put_raw(BUCKET, &key, manifest);
+    bed.s3.put_raw(BUCKET, &key, manifest);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ impl Remote {
             Verdict::Pass
         })
         .await;
-        let started = Proxy::start(&bed.server.endpoint()).unwrap();
+        let started = Proxy::start(&bed.s3.endpoint()).unwrap();
         assert!(proxy.set(started).is_ok());
         let files = bed.feeds();
         Self { bed, proxy, files }
@@ -64,7 +64,7 @@ impl Remote {
             assert!(self.bed.object(name).bytes == *bytes, "{name}");
         }
         assert!(self.bed.has_manifest());
-        assert_eq!(self.bed.server.open_uploads(BUCKET), []);
+        assert_eq!(self.bed.s3.open_uploads(BUCKET), []);
         let result = serde_json::from_str(&finished.stdout).unwrap();
         (result, finished.stderr)
     }
@@ -282,7 +282,7 @@ async fn a_connection_that_the_server_closes_as_it_is_used_again_is_made_anew() 
         for (name, bytes) in feeds {
             assert!(bed.object(&name).bytes == bytes, "{name}");
         }
-        assert_eq!(bed.server.open_uploads(BUCKET), []);
+        assert_eq!(bed.s3.open_uploads(BUCKET), []);
         let result: Value = serde_json::from_str(&finished.stdout).unwrap();
         let operations = result["metrics"]["operations"].as_object().unwrap();
         for (operation, metrics) in operations {
@@ -315,7 +315,7 @@ async fn a_connection_that_waits_for_an_answer_is_kept_alive() {
     let mut catch = bed.trap.set(complete);
     let child = bed.start(&[]);
     catch.request().await;
-    let endpoint = bed.server.endpoint();
+    let endpoint = bed.s3.endpoint();
     let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
     // The kernel has yet to hear that the request has arrived.
     let kept_alive = async {

@@ -110,7 +110,7 @@ async fn a_run_is_published_without_the_files_that_fail_and_lists_them() {
     assert_eq!(failed.len(), expected.len());
     assert_eq!(result["failed"], manifest["failed"]);
 
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
     assert_eq!(
         bed.keys(),
         [
@@ -198,7 +198,7 @@ async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].0, "2025/big.parquet");
     assert!(failed[0].1.contains("its size differs"), "{failed:?}");
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
     // Who asks again is told the same, and who allows no failures is not told of a success.
     fs::remove_file(bed.source("2025/big.parquet")).unwrap();
     let again = bed.upload(&args).await.expect(0);
@@ -262,5 +262,5 @@ async fn a_run_that_is_taken_up_is_published_without_what_has_changed_since() {
     for (name, bytes) in &feeds[..2] {
         assert!(bed.object(name).bytes == bytes, "{name}");
     }
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }

@@ -20,8 +20,8 @@ async fn operations() -> BTreeSet<Operation> {
         bed.kill_at(&[], sending).await.unwrap();
         if resumes {
             bed.upload(&[]).await.expect(0);
-            bed.server.keys("lob-test").iter().for_each(|key| {
-                bed.server.remove("lob-test", key);
+            bed.s3.keys("lob-test").iter().for_each(|key| {
+                bed.s3.remove("lob-test", key);
             });
         }
     }
@@ -58,7 +58,7 @@ async fn a_permission_that_an_upload_or_its_resumption_needs_is_missed_before_it
             let finished = bed.upload(&[]).await.expect(1);
             let told = finished.stderr;
             assert!(told.contains(denied.permission()), "{denied:?}: {told}");
-            let requests = bed.server.requests();
+            let requests = bed.s3.requests();
             let data = requests.iter().find(|r| r.key.ends_with(".parquet"));
             assert!(data.is_none(), "{denied:?}: {data:?}");
         }

@@ -21,7 +21,7 @@ async fn upload(bed: &Bed, scheme: &str, variables: &[(&str, &str)]) -> Finished
 
 async fn proxy(bed: &Bed, port: u16, login: Option<&str>) -> HttpProxy {
     let authority = format!("{NAME}:{port}");
-    let started = HttpProxy::start(&authority, &bed.server.endpoint(), login).await;
+    let started = HttpProxy::start(&authority, &bed.s3.endpoint(), login).await;
     started.unwrap()
 }
 
@@ -35,7 +35,7 @@ async fn an_endpoint_that_only_the_proxy_can_resolve_is_uploaded_to() {
     let finished = upload(&bed, "http", &variables).await.expect(0);
     assert!(!finished.stderr.contains("pass"), "{}", finished.stderr);
     bed.assert_whole(&feeds);
-    assert_eq!(proxy.seen().len(), bed.server.requests().len());
+    assert_eq!(proxy.seen().len(), bed.s3.requests().len());
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ async fn a_key_that_another_process_took_fails_the_run() {
     for name in ["a.parquet", "b.parquet"] {
         bed.feed(name, FeedSize::Rows(10));
     }
-    bed.server
+    bed.s3
         .put_raw("lob-test", "lob-data/run-1/b.parquet", "another's");
     assert_shown!(bed.upload(&["--concurrency", "1"]).await, @r#"
     exit status: 1

@@ -22,7 +22,7 @@ async fn the_region_of_the_bucket_is_taken_from_the_answer_and_told_once() {
         bed.assert_whole(&feeds);
         let told = finished.stderr.matches("the bucket is in another region");
         assert_eq!(told.count(), 1, "{}", finished.stderr);
-        let refused = bed.server.requests().into_iter();
+        let refused = bed.s3.requests().into_iter();
         let refused = refused.filter(|request| request.status == Some(refusal.1));
         assert_eq!(refused.count(), 1);
         assert_eq!(bed.manifest()["s3_config"]["region"], name);

@@ -164,7 +164,7 @@ async fn a_part_that_is_refused_for_good_aborts_its_own_upload_alone() {
     assert!(finished.stderr.contains("1.parquet"), "{}", finished.stderr);
     // The other file can be resumed.
     assert!(!bed.has_manifest());
-    let open = bed.server.open_uploads(BUCKET);
+    let open = bed.s3.open_uploads(BUCKET);
     assert_eq!(open.len(), 1);
     assert!(open[0].0.ends_with("2.parquet"), "{open:?}");
 }
@@ -201,7 +201,7 @@ async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
     let bed = Bed::new().await;
     bed.feeds();
     let key = format!("{}/none.parquet", RUN);
-    bed.server.put_raw(BUCKET, &key, &b"another writer's"[..]);
+    bed.s3.put_raw(BUCKET, &key, &b"another writer's"[..]);
     let finished = bed.upload(&[]).await.expect(1);
     assert!(
         finished.stderr.contains("none.parquet"),
@@ -289,7 +289,7 @@ async fn a_right_that_was_taken_away_in_the_middle_costs_nothing_that_was_sent()
         "{}",
         finished.stderr
     );
-    assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+    assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
     bed.upload(&[]).await.expect(0);
     bed.assert_whole(&feeds);
     let sent = bed.asked(Operation::UploadPart, BIG, 0);
@@ -517,6 +517,6 @@ async fn a_server_that_fails_for_too_long_keeps_what_it_has() {
         assert!(says.contains("InternalError"), "{says}");
         assert!(says.contains("`--run-id run-1` resumes it"), "{says}");
         assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
-        assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+        assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
     }
 }

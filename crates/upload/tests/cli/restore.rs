@@ -51,7 +51,7 @@ fn put(bed: &Bed, name: &str, bytes: &[u8]) {
 
 /// The data files that were asked for since the `from`th request.
 fn fetched(bed: &Bed, from: usize) -> Vec<String> {
-    let requests = bed.server.requests().into_iter().skip(from);
+    let requests = bed.s3.requests().into_iter().skip(from);
     let gets = requests.filter(|request| request.operation == Operation::GetObject);
     let names = gets.filter_map(|get| Some(get.key.strip_prefix(RUN)?[1..].to_owned()));
     names.filter(|name| name.ends_with(".parquet")).collect()
@@ -188,8 +188,8 @@ async fn files_that_a_link_makes_one_are_restored_as_one() {
 async fn a_damaged_object_gets_no_name_and_the_others_are_restored() {
     let (bed, _) = uploaded().await;
     let key = format!("{RUN}/2025/big.parquet");
-    assert!(bed.server.corrupt(BUCKET, &key, 3_456_789));
-    bed.server.remove(BUCKET, &format!("{RUN}/none.parquet"));
+    assert!(bed.s3.corrupt(BUCKET, &key, 3_456_789));
+    bed.s3.remove(BUCKET, &format!("{RUN}/none.parquet"));
     let finished = bed.run(&RESTORE).await.expect(3);
     for told in [
         "2025/big.parquet` has another SHA-256",
@@ -303,7 +303,7 @@ async fn a_manifest_that_names_the_folder_of_unfinished_files_is_refused() {
     let (bed, _) = uploaded().await;
     let manifest = String::from_utf8(bed.object("manifest.json").bytes.to_vec()).unwrap();
     let manifest = manifest.replace("\"none.parquet\"", "\".lob-restore/none.parquet\"");
-    bed.server
+    bed.s3
         .put_raw(BUCKET, &format!("{RUN}/manifest.json"), manifest);
     let refused = bed.run(&RESTORE).await.expect(3);
     let told = "`.lob-restore/none.parquet` stands where a restore keeps what is unfinished";

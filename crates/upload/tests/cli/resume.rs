@@ -151,7 +151,7 @@ async fn the_fullest_of_several_open_uploads_is_taken_up_and_the_others_are_abor
             sending.request().await;
             late.kill().await.unwrap();
         }
-        let open = bed.server.open_uploads(BUCKET);
+        let open = bed.s3.open_uploads(BUCKET);
         assert_eq!(open.len(), 2, "{open:?}");
         let before = bed.operations().len();
         bed.upload(&[]).await.expect(0);
@@ -213,7 +213,7 @@ async fn a_file_that_is_not_what_was_planned_is_a_named_conflict() {
         // Nothing of the other files is sent or given up for that.
         let after = &bed.operations()[before..];
         assert!(!after.contains(&Operation::UploadPart), "{after:?}");
-        assert_eq!(bed.server.open_uploads(BUCKET).len(), 1);
+        assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
         assert!(!bed.has_manifest());
     }
 }
@@ -261,7 +261,7 @@ async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
         let before = bed.operations().len();
         let finished = bed.upload(&[flag, value]).await.expect(1);
         assert_says(&finished, &["begun with another", flag, "`run-1`"]);
-        let asked = &bed.server.requests()[before..];
+        let asked = &bed.s3.requests()[before..];
         assert!(
             asked.iter().all(|request| request.method != "PUT"),
             "{flag}: {asked:?}"
@@ -294,7 +294,7 @@ async fn a_plan_that_this_tool_did_not_write_is_refused_and_left_as_it_is() {
         (with("run_id", "run-2".into()), "is that of run `run-2`"),
     ] {
         let key = format!("{RUN}/{PLAN}");
-        bed.server.put_raw(BUCKET, &key, plan.clone());
+        bed.s3.put_raw(BUCKET, &key, plan.clone());
         let finished = bed.upload(&[]).await.expect(1);
         assert_says(&finished, &["plan.json", says, "--run-id"]);
         assert_eq!(bed.object(PLAN).bytes, plan);
@@ -316,7 +316,7 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
     let heads = asked.iter().filter(|o| **o == Operation::HeadObject);
     // The manifest is asked for as well.
     assert_eq!(heads.count(), feeds.len() + 1);
-    let requests = &bed.server.requests()[before..];
+    let requests = &bed.s3.requests()[before..];
     assert!(
         requests
             .iter()
@@ -361,9 +361,9 @@ async fn a_committed_run_whose_object_was_replaced_or_removed_is_damaged() {
         let (bed, _) = committed().await;
         let key = format!("{RUN}/{BIG}");
         if replaced {
-            bed.server.put_raw(BUCKET, &key, &b"another writer's"[..]);
+            bed.s3.put_raw(BUCKET, &key, &b"another writer's"[..]);
         } else {
-            bed.server.remove(BUCKET, &key);
+            bed.s3.remove(BUCKET, &key);
         }
         let finished = bed.upload(&[]).await.expect(3);
         assert_says(&finished, &[BIG]);
@@ -393,10 +393,7 @@ async fn an_upload_that_was_given_up_is_made_anew() {
     sending.release();
     finish(child).await.expect(0);
     bed.assert_whole(&feeds);
-    assert!(writes(
-        bed.server.requests().last().unwrap(),
-        "manifest.json"
-    ));
+    assert!(writes(bed.s3.requests().last().unwrap(), "manifest.json"));
 }
 
 #[tokio::test]
@@ -415,14 +412,14 @@ async fn a_run_with_a_generated_id_is_resumed_by_the_id_that_it_names() {
     let id = after.split('`').next().unwrap();
     let before = bed.operations().len();
     bed.run(&["--run-id", id]).await.expect(0);
-    let requests = &bed.server.requests()[before..];
+    let requests = &bed.s3.requests()[before..];
     let parts = requests
         .iter()
         .filter(|r| r.operation == Operation::UploadPart && r.key.ends_with(BIG));
     assert_eq!(parts.count(), 0);
     for (name, bytes) in feeds {
-        let object = bed.server.object(BUCKET, &format!("lob-data/{id}/{name}"));
+        let object = bed.s3.object(BUCKET, &format!("lob-data/{id}/{name}"));
         assert!(object.unwrap().bytes == bytes, "{name}");
     }
-    assert_eq!(bed.server.open_uploads(BUCKET), []);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }

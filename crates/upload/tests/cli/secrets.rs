@@ -32,7 +32,7 @@ async fn said(command: &mut Command, status: i32) -> Finished {
 
 /// The server's address with a password in it.
 fn with_password(bed: &Bed) -> String {
-    let host = bed.server.endpoint().replace("http://", "");
+    let host = bed.s3.endpoint().replace("http://", "");
     format!("http://user:{PASSWORD}@{host}")
 }
 
@@ -57,7 +57,7 @@ async fn keys_are_said_nowhere() {
 #[tokio::test]
 async fn keys_of_a_credentials_file_are_said_nowhere() {
     let bed = bed().await;
-    let key = bed.server.access_key();
+    let key = bed.s3.access_key();
     let text = format!(
         "[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET_KEY}\n\
          aws_session_token = {SESSION_TOKEN}\n"

@@ -185,5 +185,5 @@ async fn a_file_that_changes_at_any_moment_is_never_published_with_wrong_bytes()
     assert_eq!(published.len(), count);
     // The moments reach from before the plan to after the commit.
     assert!(published.contains(&true) && published.contains(&false));
-    assert_eq!(undisturbed.server.open_uploads(BUCKET), []);
+    assert_eq!(undisturbed.s3.open_uploads(BUCKET), []);
 }

@@ -33,7 +33,7 @@ async fn a_run_is_verified_by_asking_and_no_data_is_downloaded() {
     [TIME]  INFO 3 of 3 files
     "#);
     use Operation::{GetObject, HeadBucket, HeadObject};
-    let asked = &bed.server.requests()[before..];
+    let asked = &bed.s3.requests()[before..];
     let operations: Vec<_> = asked.iter().map(|request| request.operation).collect();
     let heads = [HeadObject; 3];
     assert_eq!(operations, [&[HeadBucket, GetObject][..], &heads].concat());
@@ -59,7 +59,7 @@ async fn a_full_verification_reads_every_byte() {
     let received = &result["metrics"]["operations"]["GetObject"]["bytes_received"];
     let manifest = bed.object("manifest.json").bytes.len();
     assert_eq!(*received, bytes + manifest);
-    let asked = &bed.server.requests()[before..];
+    let asked = &bed.s3.requests()[before..];
     for (name, _) in feeds {
         let is_read = |operation| {
             let mut asked = asked.iter();
@@ -75,10 +75,7 @@ async fn a_full_verification_reads_every_byte() {
 #[tokio::test]
 async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
     let (bed, _) = uploaded().await;
-    assert!(
-        bed.server
-            .corrupt(BUCKET, &key("2025/big.parquet"), 12_345_678)
-    );
+    assert!(bed.s3.corrupt(BUCKET, &key("2025/big.parquet"), 12_345_678));
     bed.run(&["verify", "run-1"]).await.expect(0);
     let args = ["--log-level", "error", "verify", "run-1", "--full"];
     assert_shown!(bed.run(&args).await, @r#"
@@ -93,9 +90,9 @@ async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
 #[tokio::test]
 async fn every_object_that_is_another_one_or_gone_is_named() {
     let (bed, _) = uploaded().await;
-    bed.server
+    bed.s3
         .put_raw(BUCKET, &key("2025/small.parquet"), "another's");
-    bed.server.remove(BUCKET, &key("none.parquet"));
+    bed.s3.remove(BUCKET, &key("none.parquet"));
     assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
     exit status: 3
     ----- stdout -----
@@ -111,8 +108,8 @@ async fn every_object_that_is_another_one_or_gone_is_named() {
 async fn an_object_of_equal_bytes_that_the_run_did_not_write_is_told() {
     let (bed, feeds) = uploaded().await;
     let (name, bytes) = feeds.into_iter().last().unwrap();
-    bed.server.remove(BUCKET, &key(&name));
-    bed.server.put_raw(BUCKET, &key(&name), bytes);
+    bed.s3.remove(BUCKET, &key(&name));
+    bed.s3.put_raw(BUCKET, &key(&name), bytes);
     let finished = bed.run(&["verify", "run-1"]).await.expect(3);
     assert!(finished.stderr.contains(&name), "{}", finished.stderr);
 }
@@ -120,8 +117,8 @@ async fn an_object_of_equal_bytes_that_the_run_did_not_write_is_told() {
 #[tokio::test]
 async fn all_that_is_wrong_is_told_at_once_by_a_full_verification() {
     let (bed, _) = uploaded().await;
-    bed.server.remove(BUCKET, &key("none.parquet"));
-    assert!(bed.server.corrupt(BUCKET, &key("2025/small.parquet"), 0));
+    bed.s3.remove(BUCKET, &key("none.parquet"));
+    assert!(bed.s3.corrupt(BUCKET, &key("2025/small.parquet"), 0));
     let finished = bed.run(&["verify", "run-1", "--full"]).await.expect(3);
     for name in ["none.parquet", "2025/small.parquet"] {
         assert!(finished.stderr.contains(name), "{}", finished.stderr);
@@ -148,7 +145,7 @@ async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
     bed.upload(&[]).await.expect(0);
     let manifest = bed.object("manifest.json").bytes;
     let elsewhere = "lob-data/run-2/manifest.json";
-    bed.server.put_raw(BUCKET, elsewhere, manifest.clone());
+    bed.s3.put_raw(BUCKET, elsewhere, manifest.clone());
     assert_shown!(bed.run(&["verify", "run-2"]).await, @r#"
     exit status: 3
     ----- stdout -----
@@ -157,7 +154,7 @@ async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
       Caused by: the manifest is that of another run, `run-1`
     "#);
     let half = manifest.slice(..manifest.len() / 2);
-    bed.server.put_raw(BUCKET, &key("manifest.json"), half);
+    bed.s3.put_raw(BUCKET, &key("manifest.json"), half);
     let finished = bed.run(&["verify", "run-1"]).await.expect(3);
     let told = finished.stderr.contains("manifest.json` is refused");
     assert!(told, "{}", finished.stderr);
@@ -188,7 +185,7 @@ async fn the_manifest_of_another_tool_or_version_is_no_damage() {
         ),
     ] {
         let manifest = manifest.to_owned();
-        bed.server.put_raw(BUCKET, &key("manifest.json"), manifest);
+        bed.s3.put_raw(BUCKET, &key("manifest.json"), manifest);
         for args in [&["verify", "run-1"][..], &["restore", "run-1", "back"]] {
             let refused = bed.run(args).await.expect(status);
             assert!(refused.stderr.contains(told), "{}", refused.stderr);

@@ -1,0 +1,102 @@
+//! What a process of a command-line tool said and how it ended, and a look at both.
+//!
+//! Every process of the tools' tests ends in [`finish`], so that none of them says a secret unseen.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::ExitStatus;
+
+use tokio::process::Child;
+
+use crate::canaries;
+
+#[doc(hidden)]
+pub use insta;
+
+/// What a snapshot shows in place of what differs from run to run: a pattern, and its replacement.
+pub const FILTERS: [(&str, &str); 15] = [
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+    (r"\b\d{8}_\d{6}\b", "[RUN]"),
+    (r"127\.0\.0\.1:\d+", "[SERVER]"),
+    (r"(?m) +$", ""),
+    (r"\d+\.\d+ s\b", "[SECONDS] s"),
+    (r"\d+\.\d+s\b", "[SECONDS]s"),
+    (r"seconds=\S+", "seconds=[SECONDS]"),
+    (r"[\d.]+ [KM]?i?B/s", "[SPEED]"),
+    (r"\d+\.\d+MB/s", "[SPEED]"),
+    (r"[\d.]+ KiB( in| of|,) ", "[SIZE]$1 "),
+    (r"labels: \{[^}]*\}", "labels: {}"),
+    (r"request id [^\]]+", "request id [ID]"),
+    (r"\b[0-9a-f]{32}\b", "[DIGEST]"),
+    (r"\b[0-9a-f]{64}\b", "[HASH]"),
+    (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
+];
+
+/// What a process left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Itself, where the process ended with `code`.
+    ///
+    /// # Panics
+    /// Where it did not, with all that the process said.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{}", self.shown());
+        self
+    }
+
+    /// Status and output as a snapshot shows them.
+    pub fn shown(&self) -> String {
+        let Self {
+            status,
+            stdout,
+            stderr,
+        } = self;
+        format!("{status}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
+    }
+}
+
+/// Waits for the end of a process.
+///
+/// # Panics
+/// Where it says a secret, or what is not text.
+pub async fn finish(child: Child) -> Finished {
+    let output = canaries::assert_clean(child.wait_with_output().await.unwrap());
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// An address that nothing listens at.
+///
+/// # Panics
+/// Where this machine has no free port.
+pub fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Compares what a process said with a snapshot, without what differs from run to run.
+#[macro_export]
+macro_rules! assert_shown {
+    ($finished:expr, @$snapshot:literal) => {
+        let finished: $crate::command_line::Finished = $finished;
+        $crate::command_line::insta::with_settings!({
+            filters => $crate::command_line::FILTERS
+        }, {
+            $crate::command_line::insta::assert_snapshot!(finished.shown(), @$snapshot);
+        });
+    };
+}
