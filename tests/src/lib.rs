@@ -11,6 +11,7 @@
 )]
 
 pub mod faults;
+pub mod kills;
 pub mod python;
 pub mod servers;
 pub mod tool;

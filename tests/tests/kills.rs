@@ -2,7 +2,7 @@
 //! some: the same command finishes the work, and every document is there once, byte for byte.
 //!
 //! `LOB_KILLS` and `LOB_KILL_DOCUMENTS` (in each of two splits) make it as long and as large as one
-//! likes, and `LOB_KILL_SEED` repeats the moments of an earlier run.
+//! likes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,14 +15,10 @@ mod watch;
 #[path = "kills/workers.rs"]
 mod workers;
 
-use std::env;
-use std::time::{Duration, Instant, SystemTime};
-
 use bson::RawDocumentBuf;
 use lob_testkit::split_documents::SplitDocuments;
+use lob_tests::kills::setting;
 use lob_tests::servers::Servers;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
 const FEATURES: usize = 100;
 const SPLITS: usize = 2;
@@ -42,11 +38,6 @@ const EXPORT: [&str; 10] = [
 ];
 const IMPORT: [&str; 4] = ["--insert-batch-documents", "50", "--progress", "none"];
 
-fn setting(name: &str) -> Option<u64> {
-    let value = env::var(name).ok()?;
-    Some(value.parse().unwrap())
-}
-
 /// Fills the collections to export; returns what they hold.
 async fn fill(servers: &Servers) -> Vec<Vec<RawDocumentBuf>> {
     let count = setting("LOB_KILL_DOCUMENTS").unwrap_or(800) as usize;
@@ -59,42 +50,6 @@ async fn fill(servers: &Servers) -> Vec<Vec<RawDocumentBuf>> {
         splits.push(documents);
     }
     splits
-}
-
-/// The seed of the moments: that of an earlier run, or one of its own, for the test to print.
-fn seed() -> u64 {
-    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    setting("LOB_KILL_SEED").unwrap_or_else(now)
-}
-
-/// As many moments as there are kills, each in the course of work that takes `whole`.
-fn moments(seed: u64, whole: Duration) -> Vec<Duration> {
-    let mut random = StdRng::seed_from_u64(seed);
-    let kills = setting("LOB_KILLS").unwrap_or(4);
-    let moment = |_| whole.mul_f64(random.random());
-    (0..kills).map(moment).collect()
-}
-
-/// Runs a tool to its end, and says how long that takes.
-async fn undisturbed(servers: &Servers, tool: &str, arguments: &[&str]) -> Duration {
-    let begin = Instant::now();
-    servers.run(tool, arguments).await.with_status(0);
-    begin.elapsed()
-}
-
-/// Starts a tool and kills it after some time; it may be done by then.
-async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
-    let mut child = servers.spawn(tool, arguments);
-    tokio::time::sleep(moment).await;
-    let _ = child.start_kill().is_ok();
-    child.wait().await.unwrap();
-}
-
-/// The command that was killed does what it should when it is given again.
-async fn repeat(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
-    let ended = servers.run(tool, arguments).await;
-    let (status, stderr) = (ended.status, ended.stderr);
-    assert_eq!(status, Some(0), "killed after {moment:?}\n{stderr}");
 }
 
 /// The collections `{name}_{N}` hold these documents.

@@ -7,11 +7,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
 
+use lob_testkit::manifests::without;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+use lob_tests::kills::{kill, moments, setting, undisturbed};
 use lob_tests::servers::Servers;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,33 +30,23 @@ const OF_THE_RUN: [&str; 8] = [
     "version_id",
 ];
 
-fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
 #[tokio::test]
 async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
     let servers = Servers::start().await;
     let folder = TempDir::new().unwrap();
     let source = folder.path().join("lob_data");
     std::fs::create_dir(&source).unwrap();
-    let size = setting("LOB_KILL_FILE_SIZE", 12_000_000);
+    let size = setting("LOB_KILL_FILE_SIZE").unwrap_or(12_000_000);
     let files: Vec<(String, u64)> = (0..FILES).map(|day| feed(&source, day, size)).collect();
     let total: u64 = files.iter().map(|(_, size)| size).sum();
 
-    let begin = Instant::now();
-    upload(&servers, &source, "whole").await;
-    let (whole, time) = (manifest(&servers, "whole").await, begin.elapsed());
+    let time = undisturbed(&servers, "lob-upload", &arguments(&source, "whole")).await;
+    let whole = manifest(&servers, "whole").await;
 
     let (mut resumed, mut complete) = (0, 0);
-    for kill in 0..setting("LOB_KILLS", 4) {
-        let run = format!("killed-{kill}");
-        let mut child = servers.spawn("lob-upload", &arguments(&source, &run));
-        let random = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
-        tokio::time::sleep(time * (random % 1000) / 1000 + Duration::from_millis(1)).await;
-        let _ = child.start_kill();
-        child.wait().await.unwrap();
-
+    for (number, moment) in moments(time).into_iter().enumerate() {
+        let run = format!("killed-{number}");
+        kill(&servers, "lob-upload", &arguments(&source, &run), moment).await;
         let had = held(&servers, &run, &files).await;
         let result = upload(&servers, &source, &run).await;
         let operations = &result["metrics"]["operations"];
@@ -127,20 +117,7 @@ async fn manifest(servers: &Servers, run: &str) -> Value {
     let bytes = servers
         .object(&format!("{PREFIX}/{run}/manifest.json"))
         .await;
-    let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
-    without_run(&mut manifest);
-    manifest
-}
-
-fn without_run(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
-            fields.values_mut().for_each(without_run);
-        }
-        Value::Array(values) => values.iter_mut().for_each(without_run),
-        _ => {}
-    }
+    without(serde_json::from_slice(&bytes).unwrap(), &OF_THE_RUN)
 }
 
 /// Bytes of the files that the server has, in objects or in parts of the open upload that has the

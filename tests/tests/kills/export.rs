@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use lob_testkit::manifests::without;
+use lob_tests::kills::{kill, moments, repeat, undisturbed};
 use lob_tests::servers::Servers;
 use serde_json::Value;
 
-use crate::{EXPORT, assert_imports, fill, kill, moments, repeat, seed, undisturbed};
+use crate::{EXPORT, assert_imports, fill};
 
 /// What differs between two runs of the same documents, by its name anywhere in the manifest.
 const OF_THE_RUN: [&str; 9] = [
@@ -29,10 +31,8 @@ async fn an_export_killed_at_random_moments_and_repeated_is_the_undisturbed_one(
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
-    let seed = seed();
-    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {time:?}");
     let mut resumed = 0;
-    for (number, moment) in moments(seed, time).into_iter().enumerate() {
+    for (number, moment) in moments(time).into_iter().enumerate() {
         let run = format!("killed-{number}");
         kill(&servers, "lob-export", &arguments(&run), moment).await;
         let had = objects(&servers, &run).await;
@@ -57,20 +57,7 @@ pub(crate) fn arguments(run: &str) -> Vec<&str> {
 
 /// The manifest of a run without what is the run's own.
 pub(crate) async fn manifest(servers: &Servers, run: &str) -> Value {
-    let mut manifest = servers.manifest(run).await;
-    without_run(&mut manifest);
-    manifest
-}
-
-fn without_run(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
-            fields.values_mut().for_each(without_run);
-        }
-        Value::Array(values) => values.iter_mut().for_each(without_run),
-        _ => {}
-    }
+    without(servers.manifest(run).await, &OF_THE_RUN)
 }
 
 /// The run's folder holds the manifest, the data files that it names and what is said to be of the

@@ -2,10 +2,11 @@
 //! the new one.
 
 use bson::{RawDocumentBuf, rawdoc};
+use lob_tests::kills::{kill, moments, repeat, undisturbed};
 use lob_tests::servers::Servers;
 
 use crate::watch::{Target, Watch};
-use crate::{EXPORT, IMPORT, SPLITS, assert_holds, fill, kill, moments, repeat, seed, undisturbed};
+use crate::{EXPORT, IMPORT, SPLITS, assert_holds, fill};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new_one() {
@@ -18,9 +19,7 @@ async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new
     let time = undisturbed(&servers, "lob-import", &arguments("whole_{N}")).await;
     let collections = ["split_0_input", "split_1_input", "whole_0", "whole_1"];
 
-    let seed = seed();
-    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {time:?}");
-    for (number, moment) in moments(seed, time).into_iter().enumerate() {
+    for (number, moment) in moments(time).into_iter().enumerate() {
         let name = format!("killed_{number}");
         put_in_place(&servers, &name, &old).await;
         let targets = splits.iter().enumerate().map(|(split, new)| Target {

@@ -1,11 +1,12 @@
 //! Workers that share a run, one of them too many and one of them killed, export what one process
 //! exports.
 
+use lob_tests::kills::{moments, undisturbed};
 use lob_tests::servers::Servers;
 use lob_tests::tool::Ended;
 
 use crate::export::{arguments, assert_is_whole, manifest};
-use crate::{assert_imports, fill, moments, seed, undisturbed};
+use crate::{assert_imports, fill};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_process_does() {
@@ -14,9 +15,7 @@ async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_proc
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
-    let seed = seed();
-    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {time:?}");
-    for (number, moment) in moments(seed, time).into_iter().enumerate() {
+    for (number, moment) in moments(time).into_iter().enumerate() {
         let run = format!("shared-{number}");
         let plan = [&arguments(&run)[..], &["plan"]].concat();
         servers.run("lob-export", &plan).await.with_status(0);

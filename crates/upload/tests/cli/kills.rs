@@ -1,6 +1,7 @@
 //! `kill -9` at every request, before and after it is executed: a run is whole or does not exist,
 //! and the same command completes it.
 
+use lob_testkit::manifests::without;
 use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, S3Options, Weaknesses};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -170,17 +171,6 @@ async fn completes(bed: &Bed, feeds: &[(String, Vec<u8>)], whole: &Value, killed
     assert!(!again.iter().any(|part| sent.contains(part)), "{shown}");
 }
 
-fn of_the_files(mut manifest: Value) -> Value {
-    fn remove(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
-                fields.values_mut().for_each(remove);
-            }
-            Value::Array(values) => values.iter_mut().for_each(remove),
-            _ => {}
-        }
-    }
-    remove(&mut manifest);
-    manifest
+fn of_the_files(manifest: Value) -> Value {
+    without(manifest, &OF_THE_RUN)
 }
