@@ -2,7 +2,7 @@
 //!
 //! It exists so that a demo and the tests need nothing but Rust, and to show faults that a real
 //! server cannot be made to show. It speaks what the tools use and refuses everything else, so a
-//! test that passes here means something; `tests/mongo_contract.rs` holds it and a real MongoDB to
+//! test that passes here means something; `tests/mongo_contract` holds it and a real MongoDB to
 //! the same promises.
 
 mod aggregate;

@@ -1,7 +1,7 @@
 //! What the S3 server offers to tests beyond S3: the log, the gate, looking and tampering, and
 //! being weaker than S3.
 //!
-//! How it answers as S3 is the contract suite's (`tests/tests/s3_contract.rs`), which runs against
+//! How it answers as S3 is the contract suite's (`tests/tests/s3_contract`), which runs against
 //! a real server too.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
