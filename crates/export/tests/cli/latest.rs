@@ -45,7 +45,10 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
         "{".to_owned(),
     );
     let output = bed.run(&["latest", "--print-uri"]).await;
-    assert_eq!((output.status.code(), output.stdout.as_str()), (Some(3), ""));
+    assert_eq!(
+        (output.status.code(), output.stdout.as_str()),
+        (Some(3), "")
+    );
     let said = &output.stderr;
     assert!(
         said.contains("run `run-5`") && said.contains("move it away"),

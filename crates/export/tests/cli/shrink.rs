@@ -24,7 +24,7 @@ async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_comman
     bed.run(&["--run-id", "before"]).await.expect(0);
     for (count, run, told, needed) in [
         (10, "few", "10 documents, run `before` has 30", "66.67%"),
-        (0, "none", "0 documents, run `few` has 10", "100%"),
+        (0, "empty", "0 documents, run `few` has 10", "100%"),
     ] {
         replace(&bed, count);
         let refused = bed.run(&["--run-id", run]).await;

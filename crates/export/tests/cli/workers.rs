@@ -40,8 +40,8 @@ async fn a_plan_says_what_workers_have_to_be_told() {
         run run-1: 6 ranges of 2 splits
           split_0_input: about 30 documents in 3 ranges
           split_1_input: about 20 documents in 3 ranges
-        work      lob-export work --run-id run-1 --worker K/N, for each K from 0 to N-1
-        commit    lob-export commit --run-id run-1
+        work      lob-export work --run-id run-1 --worker K/N --file-size 1KiB --row-group-size 400B --ranges 3, for each K from 0 to N-1
+        commit    lob-export commit --run-id run-1 --file-size 1KiB --row-group-size 400B --ranges 3
         ----- stderr -----
         "#);
     assert_eq!(bed.s3.keys(BUCKET), [format!("{RUN}/_progress/plan.json")]);

@@ -268,7 +268,8 @@ async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
         "partialFilterExpression":{"kind":7}}"#;
     let bed = with_indexes(&[some]).await;
     // The double builds no index with a filter, which is after the warning.
-    let said = bed.import(&["--log-level", "warn"]).await.stderr;
+    let args = ["--run-id", "run-1", "--log-level", "warn"];
+    let said = bed.run(&args).await.stderr;
     let said = &said;
     let told = "`split_0_input` would lose up to 30 documents within the hour";
     assert!(said.contains(told), "{said}");
