@@ -11,9 +11,9 @@ use std::hint::black_box;
 use std::io::{self, Read as _};
 use std::time::{Duration, Instant};
 
-use lob_core::crc::Crc;
-use lob_core::hash::{Md5Hasher, Sha256Hasher};
-use lob_core::part_settings::PartSettings;
+use lob_core::checksum::Crc;
+use lob_core::checksum::{Md5Hasher, Sha256Hasher};
+use lob_core::settings::PartSettings;
 
 /// The fastest of so many passes counts: nothing makes a pass faster than it is.
 const PASSES: usize = 3;

@@ -12,10 +12,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use lob_core::crc::Crc;
-use lob_core::hash::{Md5, Sha256};
-use lob_core::part::{Hashing, PartBudget, PartBuffer, PartHasher, Reserved};
-use lob_core::part_settings::PartSettings;
+use lob_core::checksum::Crc;
+use lob_core::checksum::{Md5, Sha256};
+use lob_core::settings::PartSettings;
+use lob_core::transfer::{Hashing, PartBudget, PartBuffer, PartHasher, Reserved};
 use tokio::runtime::{Builder, Runtime};
 
 /// The fastest of so many counts: nothing makes a hash faster than it is.

@@ -5,203 +5,37 @@
 
 mod allocator;
 mod bars;
+mod context;
 mod display;
 mod environment;
 mod logging;
+mod outcome;
 mod output;
+mod report;
 mod typed;
 mod verbs;
 
+pub use context::Context;
 pub use logging::NOTICE;
+pub use outcome::Outcome;
+pub use report::MORE_OPEN_FILES;
 pub use typed::Typed;
-pub use verbs::{command, is_of, is_of_s3};
+pub use verbs::{CommandLine, command, is_of_s3};
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bars::Bars;
-use clap::{Args, Parser, ValueEnum};
-use display::{Display, Shown};
-use output::{write_stderr, write_stdout};
-
+use self::bars::Bars;
+use self::display::{Display, Shown};
+use self::outcome::Kind;
+use self::output::{write_stderr, write_stdout};
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::metrics::{Ended, Metrics, MetricsFormat};
-use crate::printable::printable;
+use crate::metrics::{Ended, Metrics};
 use crate::progress::{Hidden, Progress, Tally};
-use crate::redact::{redact, remember, remember_password_of};
-use crate::report;
-use crate::settings::{Origins, Resolved, Sources};
-
-/// The flags that every tool has.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Common")]
-pub struct CommonArgs {
-    /// Settings file [default: `lob.toml` in the working directory, where there is one]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print every setting and where it came from, and do nothing else
-    #[arg(long)]
-    pub show_settings: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// What to show while working [default: bars on a terminal, else log]
-    #[arg(long, value_enum, value_name = "FORM")]
-    pub progress: Option<ProgressForm>,
-    /// Form of the log on stderr
-    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
-    pub log_format: LogFormat,
-    /// Log every step also where bars are shown, which else leave room for warnings only
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// Show neither progress nor anything of the log but errors
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
-    #[arg(long, value_name = "FILTER")]
-    pub log_level: Option<String>,
-    /// Write the counters of S3 and MongoDB operations, and how the command ended, to this file
-    #[arg(long, value_name = "FILE")]
-    pub metrics_file: Option<PathBuf>,
-    /// Form of the metrics file
-    #[arg(long, value_enum, value_name = "FORM", default_value = "prometheus")]
-    pub metrics_format: MetricsFormat,
-}
-
-/// Forms of progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressForm {
-    /// Nothing
-    None,
-    /// Bars, redrawn in place
-    Bars,
-    /// A log line every ten seconds
-    Log,
-    /// A JSON object every ten seconds
-    Json,
-}
-
-/// Forms of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
-}
-
-/// What surrounds a pipeline.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// Counts every S3 operation and MongoDB command.
-    pub metrics: Metrics,
-    /// Is told how far the work has come.
-    pub progress: Arc<dyn Progress>,
-    /// Says when to stop.
-    pub interrupt: Interrupt,
-    /// The environment variables.
-    pub environment: BTreeMap<String, String>,
-    /// Where the settings came from, once they are resolved.
-    pub origins: Origins,
-    /// What was typed, for the commands of hints.
-    pub typed: Typed,
-}
-
-impl Context {
-    /// Says what is being done now, where nothing is counted.
-    pub fn step(&self, what: impl AsRef<str>) {
-        let what = what.as_ref();
-        tracing::info!(target: logging::STEP, "{what}");
-        self.progress.step(what);
-    }
-
-    /// Where the settings of `tool` are looked for.
-    pub fn sources<'a, A>(
-        &'a self,
-        tool: &'a str,
-        flags: &'a A,
-        common: &'a CommonArgs,
-    ) -> Sources<'a, A> {
-        Sources {
-            tool,
-            borrowed: &[],
-            flags,
-            environment: &self.environment,
-            file: common.config.as_deref(),
-        }
-    }
-}
-
-/// What a successful command prints on stdout.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    lines: Vec<String>,
-    json: serde_json::Value,
-    kind: Kind,
-}
-
-/// What an outcome tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A whole job, such as an export: what alarms wait for.
-    Job,
-    /// Something that was done beside or inside of a job.
-    Step,
-    /// What was asked for.
-    Answer,
-}
-
-impl Outcome {
-    /// A summary of a whole job, such as an export: what was done, line by line for people, and the same for machines. That it
-    /// cannot be printed undoes nothing and is no failure.
-    pub fn new(lines: Vec<String>, json: serde_json::Value) -> Self {
-        Self {
-            lines,
-            json,
-            kind: Kind::Job,
-        }
-    }
-
-    /// The same of what was done beside or inside of a job, which has not succeeded by that.
-    pub fn step(lines: Vec<String>, json: serde_json::Value) -> Self {
-        Self {
-            kind: Kind::Step,
-            ..Self::new(lines, json)
-        }
-    }
-
-    /// What somebody wanted to know: there is nothing else, so that it must be printed.
-    pub fn answer(lines: Vec<String>, json: serde_json::Value) -> Self {
-        Self {
-            kind: Kind::Answer,
-            ..Self::new(lines, json)
-        }
-    }
-
-    /// The answer to `--show-settings`.
-    pub fn settings<S>(resolved: &Resolved<S>) -> Self {
-        let lines = resolved.origins.iter().map(|o| match &o.toml {
-            Some(toml) => format!("{} = {toml}  # {}", o.key, o.origin),
-            // What cannot stand in a file, or has nothing to say there.
-            None => format!("# {} = {}  # {}", o.key, o.text, o.origin),
-        });
-        Self::answer(lines.collect(), serde_json::json!(resolved.origins))
-    }
-}
-
-/// The command line of a tool.
-pub trait CommandLine: Parser {
-    /// The flags that every tool has.
-    fn common(&self) -> &CommonArgs;
-
-    /// Whether a flag, by its id, has a meaning for a subcommand, or for a flag that stands for one,
-    /// or without one.
-    fn takes(verb: Option<&str>, flag: &str) -> bool;
-}
+use crate::settings::{CommonArgs, Origins, ProgressForm};
+use crate::text::{printable, redact, remember, remember_password_of};
 
 /// The whole of a binary's `main`.
 pub fn main<A: CommandLine>(

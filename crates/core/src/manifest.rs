@@ -10,7 +10,10 @@ mod local_copy;
 mod published_export;
 mod published_upload;
 mod reading;
+mod statistics;
 mod upload;
+
+pub use self::statistics::{NameRoom, Role, Statistics};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,19 +27,15 @@ pub use local_copy::keep_local_copy;
 pub use published_export::{PublishedExport, PublishedSplit};
 pub use published_upload::{PublishedFile, PublishedUpload};
 pub use reading::{
-    MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError, check_definition,
-    read_fields,
+    FORMAT_VERSION, MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError,
+    check_definition, read_fields,
 };
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 
-use crate::crc::Crc;
-use crate::hash::Sha256;
+use crate::checksum::Crc;
+use crate::checksum::Sha256;
 use crate::metrics::MetricsSnapshot;
-use crate::run::OpenRun;
-use crate::store::{Endpoint, WriteToken, WrittenObject};
-
-/// The version of the manifest's form.
-pub const FORMAT_VERSION: u32 = 2;
+use crate::store::{Endpoint, Verified, WriteToken, WrittenObject};
 
 /// Where the run was written, as the original recorded it. A reader never follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,39 +71,6 @@ pub struct RunFacts {
     pub metrics: MetricsSnapshot,
 }
 
-impl RunFacts {
-    /// The facts of `run`, at this moment.
-    pub fn of(
-        run: &OpenRun,
-        tool: &str,
-        settings: serde_json::Value,
-        metrics: MetricsSnapshot,
-    ) -> Self {
-        Self {
-            format_version: FORMAT_VERSION,
-            tool: tool.to_owned(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            write_token: run.token.clone(),
-            started: run.started,
-            finished: jiff::Timestamp::now(),
-            endpoint: run.store.endpoint(),
-            settings,
-            metrics,
-        }
-    }
-}
-
-impl S3Config {
-    /// Where `run` is.
-    pub fn of(run: &OpenRun) -> Self {
-        Self {
-            bucket: run.store.bucket().to_owned(),
-            prefix: run.location.prefix().to_string(),
-            region: run.store.region().to_owned(),
-        }
-    }
-}
-
 /// One object with data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
@@ -124,22 +90,9 @@ pub struct DataFile {
     pub verified: Verified,
 }
 
-/// How the server's copy of a data file was proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verified {
-    /// The server computed the CRC64NVME of the whole object, and it is ours.
-    #[serde(rename = "full-object-crc64nvme")]
-    FullObjectCrc,
-    /// The server gave each part the MD5 of its bytes as ETag, and the object has our size.
-    PartMd5,
-    /// The object has our size; the server says nothing else about its bytes.
-    SizeOnly,
-}
-
 impl DataFile {
     /// A data file that the server has acknowledged.
-    pub fn new(key: String, hashes: &crate::part::FileHashes, object: &WrittenObject) -> Self {
+    pub fn new(key: String, hashes: &crate::transfer::FileHashes, object: &WrittenObject) -> Self {
         Self {
             key,
             size_bytes: hashes.size,

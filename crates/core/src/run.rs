@@ -4,25 +4,29 @@
 //! claims the run id; the manifest is written after everything else was proved.
 
 mod attest;
-mod id;
+mod facts;
 mod latest;
 mod leftovers;
 mod plan;
 mod probe;
 mod published;
+mod shrink;
+
+pub use self::shrink::{DEFAULT_MAX_SHRINK, Shrunk};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
-pub use id::{InvalidPrefix, InvalidRunId, Prefix, RunId};
 pub use latest::{ExportSummary, Listed, Summary, UploadSummary, latest_run, list_runs};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan, begun};
 pub use published::{committed_runs, read_manifest};
 
 use crate::failure::Failure;
-use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError, Verified};
+use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError};
+use crate::settings::{Prefix, RunId};
+use crate::store::Verified;
 use crate::store::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// Objects that are asked for at once before the commit.

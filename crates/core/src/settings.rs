@@ -6,13 +6,36 @@
 //! nobody knows is noticed. A setting is a text, a number, a yes or no, a list of texts or a table of
 //! texts.
 
+mod bucket;
+mod byte_size;
+mod common_args;
+mod endpoint_url;
 mod file;
 mod keys;
+mod objects;
 mod origin;
+mod parts;
+mod percent;
+mod run_id;
+mod s3;
+mod split_selection;
 mod toml;
 mod typed;
 mod value;
 
+pub use self::byte_size::ByteSize;
+pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
+pub(crate) use self::objects::{Encryption, fits_a_header};
+pub use self::objects::{ObjectArgs, ObjectSettings};
+pub(crate) use self::parts::PART_SIZE_RANGE;
+pub use self::parts::{MAX_PARTS, PartArgs, PartSettings};
+pub use self::percent::Percent;
+pub use self::run_id::{Prefix, RunId};
+pub(crate) use self::s3::PathStyle;
+pub use self::s3::{S3Args, S3Settings};
+pub use self::split_selection::SplitSelection;
+
+pub use common_args::{CommonArgs, LogFormat, ProgressForm, is_of};
 pub use origin::{Origins, SettingOrigin};
 pub use typed::{duration, whole};
 
@@ -245,12 +268,12 @@ fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Vec<Layer> {
 mod tests {
     use std::time::Duration;
 
-    use crate::byte_size::ByteSize;
+    use crate::settings::byte_size::ByteSize;
 
     use super::*;
-    use crate::part_settings::PartSettings;
-    use crate::redact::Secret;
-    use crate::s3_settings::{S3Args, S3Settings};
+    use crate::settings::parts::PartSettings;
+    use crate::settings::s3::{S3Args, S3Settings};
+    use crate::text::Secret;
 
     #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
     struct Settings {

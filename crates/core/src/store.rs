@@ -17,6 +17,7 @@ mod error_body;
 mod error_kind;
 mod first_contact;
 mod foreign;
+mod limiter;
 mod multipart;
 mod observe;
 mod operation_error;
@@ -26,6 +27,7 @@ mod proxies;
 mod resolver;
 mod retry;
 mod stream;
+mod verified;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -49,12 +51,12 @@ pub use error_kind::StoreErrorKind;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;
-use crate::crc::Crc;
-use crate::flow::Flow;
-use crate::manifest::Verified;
+use self::limiter::Flow;
+pub use self::verified::Verified;
+use crate::checksum::Crc;
 use crate::metrics::Metrics;
-use crate::object_settings::{Encryption, ObjectSettings};
-use crate::part_settings::PartSettings;
+use crate::settings::PartSettings;
+use crate::settings::{Encryption, ObjectSettings};
 
 /// The user metadata field that holds the write token.
 const TOKEN_FIELD: &str = "lob-token";

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use lob_columns::Compression;
-use lob_core::byte_size::ByteSize;
-use lob_core::cli::{CommandLine, CommonArgs, is_of_s3};
-use lob_core::object_settings::ObjectArgs;
-use lob_core::part_settings::PartArgs;
-use lob_core::percent::Percent;
-use lob_core::run::RunId;
-use lob_core::s3_settings::S3Args;
+use lob_core::cli::{CommandLine, is_of_s3};
+use lob_core::settings::ByteSize;
+use lob_core::settings::CommonArgs;
+use lob_core::settings::ObjectArgs;
+use lob_core::settings::PartArgs;
+use lob_core::settings::Percent;
+use lob_core::settings::RunId;
+use lob_core::settings::S3Args;
+use lob_core::settings::SplitSelection;
 use lob_core::settings::whole;
-use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
 

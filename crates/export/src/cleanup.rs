@@ -3,9 +3,10 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
-use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunId, RunLocation, abort_uploads};
+use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunLocation, abort_uploads};
+use lob_core::settings::RunId;
 use lob_core::store::{OpenUpload, Sending, Store, UploadId};
+use lob_core::text::counted;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use lob_core::failure::Failure;
-use lob_core::run::RunId;
+use lob_core::settings::RunId;
 use serde::{Deserialize, Serialize};
 
 /// The run whose columns are taken over; its text form is `latest`, `none` or a run's name.

@@ -7,12 +7,11 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::{ColumnCounts, Digest};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::Statistics;
 use lob_core::manifest::{
-    Consistency, DataFile, ExportedFile, PIPELINE_STAGE, RunFacts, S3Config, SplitColumn,
-    keep_local_copy, split_folder,
+    Consistency, DataFile, ExportedFile, PIPELINE_STAGE, SplitColumn, keep_local_copy, split_folder,
 };
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
-use lob_core::statistics::Statistics;
 use lob_core::store::{StoreError, StoreErrorKind};
 
 use crate::chain::Chain;
@@ -81,11 +80,10 @@ pub(crate) async fn commit(
         num_splits: exported.len() as u64,
         format: "parquet".to_owned(),
         compression: plan.settings.bytes.compression.to_string(),
-        s3_config: S3Config::of(run),
+        s3_config: run.s3_config(),
         total_documents: exported.iter().map(|split| split.num_documents).sum(),
         splits: exported,
-        run: RunFacts::of(
-            run,
+        run: run.facts(
             TOOL,
             serde_json::to_value(&plan.settings.bytes)?,
             context.metrics.snapshot(),

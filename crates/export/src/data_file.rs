@@ -12,11 +12,11 @@ use lob_columns::{
     ColumnCounts, Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError,
 };
 use lob_core::interrupt::Interrupt;
-use lob_core::multipart::FinishedParts;
-use lob_core::part::{FileHashes, PartBudget};
+use lob_core::manifest::Statistics;
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
-use lob_core::statistics::Statistics;
+use lob_core::transfer::FinishedParts;
+use lob_core::transfer::{FileHashes, PartBudget};
 use tokio::task::JoinHandle;
 
 use crate::part_sink::{PartSender, PartSink};

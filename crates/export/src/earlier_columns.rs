@@ -8,7 +8,8 @@ use std::io::Read;
 use anyhow::Context as _;
 use lob_columns::{ColumnCounts, Columns};
 use lob_core::manifest::PublishedExport;
-use lob_core::run::{FoundRun, OpenRun, Prefix, RunId, RunLocation, read_manifest};
+use lob_core::run::{FoundRun, OpenRun, RunLocation, read_manifest};
+use lob_core::settings::{Prefix, RunId};
 use lob_core::store::{Store, StoreErrorKind};
 
 use crate::chain::Chain;

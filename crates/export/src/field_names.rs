@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use lob_core::statistics::NameRoom;
+use lob_core::manifest::NameRoom;
 
 /// The names so far, as bytes: they need not be UTF-8.
 #[derive(Debug)]

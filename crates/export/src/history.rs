@@ -7,7 +7,8 @@
 use std::io::Read;
 
 use lob_core::manifest::read_fields;
-use lob_core::run::{Prefix, RunId, committed_runs};
+use lob_core::run::committed_runs;
+use lob_core::settings::{Prefix, RunId};
 use lob_core::store::Store;
 use lob_mongo::CollectionPattern;
 use serde::{Deserialize, Serialize};

@@ -5,11 +5,11 @@
 use std::io::Read;
 
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
 use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
 use lob_core::store::{Sending, Store};
+use lob_core::text::counted;
 use serde_json::json;
 
 use crate::settings::ExportSettings;

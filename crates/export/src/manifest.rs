@@ -2,11 +2,11 @@
 //! are, and read back as far as the summary needs them. What it cannot hold is known from the plan.
 
 use lob_columns::{ColumnCounts, Columns};
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
     ExportManifest, ExportedSplit, MAX_FILES, PublishedExport, check_definition,
 };
+use lob_core::settings::ByteSize;
 use serde::de::IgnoredAny;
 
 use crate::plan::SplitPlan;

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use lob_columns::{ColumnCounts, is_own_name};
-use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::percent::Percent;
-use lob_core::run::RunId;
+use lob_core::settings::Percent;
+use lob_core::settings::RunId;
+use lob_core::text::counted;
 
 use crate::manifest::{Manifest, Split};
 

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation, begun};
 use lob_core::settings::Resolved;
 use lob_core::store::{Bandwidth, Sending, Store};
+use lob_core::transfer::PartBudget;
 use lob_mongo::{Database, Server};
 
 use crate::columns_from::ColumnsFrom;

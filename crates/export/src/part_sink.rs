@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lob_core::interrupt::Interrupt;
-use lob_core::multipart::{FinishedParts, MultipartUpload};
-use lob_core::part::{FileHashes, Hashing, PartBudget, PartBuffer, PartHasher};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::store::StoreError;
+use lob_core::transfer::{FileHashes, Hashing, PartBudget, PartBuffer, PartHasher};
+use lob_core::transfer::{FinishedParts, MultipartUpload};
 
 /// Where the Parquet writer writes to: buffers of one part each. Clones share them: one is the
 /// writer's, one the sender's.

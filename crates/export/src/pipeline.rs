@@ -5,9 +5,9 @@
 use lob_columns::{MalformedBson, WriteError};
 use lob_core::cli::{Context, NOTICE, Outcome};
 use lob_core::failure::{FAILS_AGAIN, Failure};
-use lob_core::part::PartBudget;
-use lob_core::part_settings::PartSettings;
+use lob_core::settings::PartSettings;
 use lob_core::settings::Resolved;
+use lob_core::transfer::PartBudget;
 
 use crate::commit::commit;
 use crate::confirm::{Exported, confirm};

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use lob_columns::Columns;
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
+use lob_core::settings::ByteSize;
 use lob_mongo::{Choice, ClusterTime, IdRange};
 use serde::{Deserialize, Serialize};
 

@@ -3,12 +3,12 @@
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::ColumnsProposal;
-use lob_core::byte_size::ByteSize;
 use lob_core::cli::Context as CommandContext;
-use lob_core::counted::counted;
 use lob_core::failure::Failure;
-use lob_core::run::Prefix;
+use lob_core::settings::ByteSize;
+use lob_core::settings::Prefix;
 use lob_core::store::Store;
+use lob_core::text::counted;
 use lob_mongo::{ClusterTime, Collection, Database, RangeSize, SampleSize, ScanOptions, ScanRange};
 
 use crate::choose_columns::choose_columns;

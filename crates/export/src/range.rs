@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use lob_core::byte_size::ByteSize;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::part::PartBudget;
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
+use lob_core::settings::ByteSize;
+use lob_core::transfer::PartBudget;
 use lob_mongo::{
     ClusterTime, Collection, DocumentId, Error, IdRange, Scan, ScanOptions, ScanRange,
 };

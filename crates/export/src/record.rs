@@ -3,15 +3,16 @@
 
 use bytes::Bytes;
 use lob_columns::{ColumnCounts, Digest};
-use lob_core::crc::Crc;
+use lob_core::checksum::Crc;
+use lob_core::checksum::Sha256;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::Sha256;
-use lob_core::manifest::{Verified, split_folder};
-use lob_core::multipart::FinishedParts;
-use lob_core::part::Contents;
+use lob_core::manifest::Statistics;
+use lob_core::manifest::split_folder;
 use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
-use lob_core::statistics::Statistics;
+use lob_core::store::Verified;
 use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
+use lob_core::transfer::Contents;
+use lob_core::transfer::FinishedParts;
 use lob_mongo::DocumentId;
 use serde::{Deserialize, Serialize};
 

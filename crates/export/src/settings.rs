@@ -4,15 +4,15 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_core::object_settings::ObjectSettings;
-use lob_core::part_settings::{MAX_PARTS, PartSettings};
-use lob_core::percent::Percent;
-use lob_core::run::RunId;
-use lob_core::s3_settings::S3Settings;
-use lob_core::shrink::DEFAULT_MAX_SHRINK;
-use lob_core::split_selection::SplitSelection;
+use lob_core::run::DEFAULT_MAX_SHRINK;
+use lob_core::settings::ByteSize;
+use lob_core::settings::ObjectSettings;
+use lob_core::settings::Percent;
+use lob_core::settings::RunId;
+use lob_core::settings::S3Settings;
+use lob_core::settings::SplitSelection;
+use lob_core::settings::{MAX_PARTS, PartSettings};
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 

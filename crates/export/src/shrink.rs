@@ -2,8 +2,8 @@
 //! published: whoever imports the latest run would put it in the place of a good collection, or miss
 //! one.
 
-use lob_core::percent::Percent;
-use lob_core::shrink::Shrunk;
+use lob_core::run::Shrunk;
+use lob_core::settings::Percent;
 
 use crate::manifest::Manifest;
 use crate::plan::ExportPlan;

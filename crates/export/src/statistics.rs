@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lob_columns::{BsonType, Element, Elements, MalformedBson};
-use lob_core::statistics::{NameRoom, Role, Statistics};
+use lob_core::manifest::{NameRoom, Role, Statistics};
 
 use crate::field_names::{FieldNames, START};
 

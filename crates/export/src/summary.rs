@@ -2,8 +2,8 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
 use lob_core::run::OpenRun;
+use lob_core::text::counted;
 use serde_json::json;
 
 use crate::confirm::Exported;

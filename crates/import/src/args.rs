@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use lob_core::byte_size::ByteSize;
-use lob_core::cli::{CommandLine, CommonArgs, is_of, is_of_s3};
-use lob_core::percent::Percent;
-use lob_core::run::RunId;
-use lob_core::s3_settings::S3Args;
-use lob_core::split_selection::SplitSelection;
+use lob_core::cli::{CommandLine, is_of_s3};
+use lob_core::settings::ByteSize;
+use lob_core::settings::Percent;
+use lob_core::settings::RunId;
+use lob_core::settings::S3Args;
+use lob_core::settings::SplitSelection;
+use lob_core::settings::{CommonArgs, is_of};
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 

@@ -3,9 +3,9 @@
 //! What was decoded has the digests of the manifest, and every document was acknowledged: what is
 //! left is to ask the server what it has.
 
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
 use lob_core::progress::{Hidden, Progress};
+use lob_core::settings::ByteSize;
 use lob_mongo::{Scan, Staging};
 
 use crate::documents::Documents;

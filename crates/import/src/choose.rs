@@ -2,7 +2,7 @@
 
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
-use lob_core::run::RunId;
+use lob_core::settings::RunId;
 use lob_core::store::{Bandwidth, Sending, Store};
 use lob_mongo::{Database, Server};
 

@@ -2,8 +2,8 @@
 
 use bson::RawDocument;
 use lob_columns::{LegacyIds, LegacyReader, ReadError, Reader};
-use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::text::counted;
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
 

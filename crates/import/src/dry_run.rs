@@ -4,7 +4,7 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
+use lob_core::text::counted;
 use lob_mongo::{Entries, ExistingTarget};
 use serde_json::{Value, json};
 

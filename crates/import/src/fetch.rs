@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use lob_core::checksum::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};

@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lob_columns::Digest;
 use lob_core::cli::{Context, NOTICE};
-use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Measure, Work};
-use lob_core::run::{RunId, begun};
-use lob_core::split_selection::SplitSelection;
+use lob_core::run::begun;
+use lob_core::settings::RunId;
+use lob_core::settings::SplitSelection;
+use lob_core::text::counted;
 use lob_mongo::{BatchLimits, Entries, Expiring};
 use uuid::Uuid;
 

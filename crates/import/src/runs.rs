@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 
+use lob_core::checksum::{Sha256, Sha256Hasher};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
-use lob_core::run::{ExportSummary, Prefix, RunId, RunLocation, latest_run, read_manifest};
-use lob_core::split_selection::SplitSelection;
+use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
+use lob_core::settings::SplitSelection;
+use lob_core::settings::{Prefix, RunId};
 use lob_core::store::{Store, StoreErrorKind};
 
 use crate::legacy;

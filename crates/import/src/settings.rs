@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_core::percent::Percent;
-use lob_core::run::RunId;
-use lob_core::s3_settings::S3Settings;
+use lob_core::run::DEFAULT_MAX_SHRINK;
+use lob_core::settings::ByteSize;
+use lob_core::settings::Percent;
+use lob_core::settings::RunId;
+use lob_core::settings::S3Settings;
+use lob_core::settings::SplitSelection;
 use lob_core::settings::whole;
-use lob_core::shrink::DEFAULT_MAX_SHRINK;
-use lob_core::split_selection::SplitSelection;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
 use serde::{Deserialize, Serialize};
 

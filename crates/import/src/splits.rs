@@ -1,7 +1,7 @@
 //! The splits of a run as an import needs them, whoever wrote the run.
 
 use lob_columns::{Digest, InvalidDigest};
-use lob_core::hash::Sha256;
+use lob_core::checksum::Sha256;
 use lob_core::manifest::{ExportedFile, ManifestError, PublishedSplit};
 use lob_mongo::Definition;
 

@@ -2,10 +2,11 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
-use lob_core::counted::counted;
 use lob_core::metrics::MetricsSnapshot;
-use lob_core::redact::redact;
-use lob_core::run::{ExportSummary, Listed, RunId};
+use lob_core::run::{ExportSummary, Listed};
+use lob_core::settings::RunId;
+use lob_core::text::counted;
+use lob_core::text::redact;
 use serde_json::json;
 
 use crate::pipeline::Imported;

@@ -1,10 +1,10 @@
 //! What has the names of the targets, and whether it may be replaced: looked at before anything is
 //! written.
 
+use lob_core::checksum::Sha256;
 use lob_core::failure::Failure;
-use lob_core::hash::Sha256;
-use lob_core::run::RunId;
-use lob_core::shrink::Shrunk;
+use lob_core::run::Shrunk;
+use lob_core::settings::RunId;
 use lob_mongo::{
     Blueprint, Collection, Definition, Entries, Error, ExistingTarget, MAX_NAMESPACE_BYTES,
     SplitImport, Target, previous_name,

@@ -5,10 +5,10 @@
 
 use lob_columns::Digest;
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
 use lob_core::failure::Failure;
 use lob_core::progress::{Measure, Work};
-use lob_core::run::RunId;
+use lob_core::settings::RunId;
+use lob_core::text::counted;
 use lob_mongo::{Database, Error};
 use serde_json::json;
 

@@ -13,7 +13,7 @@ pub(crate) mod unreachable;
 
 use std::time::Duration;
 
-use lob_core::redact::redact;
+use lob_core::text::redact;
 use lob_core::trust::TrustError;
 
 pub use refusal::Refusal;

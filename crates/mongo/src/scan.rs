@@ -9,7 +9,7 @@ mod options;
 mod pull;
 mod sequence;
 
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 

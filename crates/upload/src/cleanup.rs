@@ -3,9 +3,10 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
-use lob_core::counted::counted;
-use lob_core::run::{FoundRun, OpenRun, RunId, RunLocation, abort_uploads};
+use lob_core::run::{FoundRun, OpenRun, RunLocation, abort_uploads};
+use lob_core::settings::RunId;
 use lob_core::store::{ListedPart, OpenUpload, Sending, Store, StoreError, StoreErrorKind};
+use lob_core::text::counted;
 
 use crate::plan::{TOOL, UploadWork};
 use crate::settings::Settings;

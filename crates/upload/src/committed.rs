@@ -2,16 +2,17 @@
 
 use std::io::{self, Read, Write};
 
+use lob_core::checksum::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::cli::Context;
-use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::manifest::{
     DataFile, MAX_MANIFEST_BYTES, ManifestError, ManifestHead, PublishedUpload,
 };
 use lob_core::progress::{Hidden, Progress};
-use lob_core::run::{OpenRun, RunId, RunLocation};
+use lob_core::run::{OpenRun, RunLocation};
+use lob_core::settings::RunId;
 use lob_core::store::{Bandwidth, Sending, Store, StoreError, StoreErrorKind};
+use lob_core::text::counted;
 
 use crate::plan::TOOL;
 use crate::settings::Settings;

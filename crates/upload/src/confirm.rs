@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use lob_core::cli::Context;
-use lob_core::counted::counted;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::run::OpenRun;
+use lob_core::text::counted;
 
 use crate::send::Kept;
 use crate::settings::Settings;

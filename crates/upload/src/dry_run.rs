@@ -2,7 +2,7 @@
 
 use lob_core::cli::Outcome;
 use lob_core::failure::Failure;
-use lob_core::part::PartBudget;
+use lob_core::transfer::PartBudget;
 use serde::Serialize;
 
 use crate::manifest;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    DataFile, FailedFile, MAX_FILES, MAX_MANIFEST_BYTES, RunFacts, S3Config, UploadManifest,
-    UploadedFile,
+    DataFile, FailedFile, MAX_FILES, MAX_MANIFEST_BYTES, UploadManifest, UploadedFile,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
@@ -55,12 +54,12 @@ pub(crate) fn manifest(
         num_successful: sent,
         num_failed: unsent,
         format: "parquet".to_owned(),
-        s3_config: S3Config::of(run),
+        s3_config: run.s3_config(),
         total_size_mb: bytes as f64 / MIB,
         total_rows: files.iter().map(|file| file.row_count).sum(),
         files,
         failed,
-        run: RunFacts::of(run, TOOL, byte_settings, metrics),
+        run: run.facts(TOOL, byte_settings, metrics),
     }
 }
 

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use futures::TryStreamExt as _;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::part::PartBudget;
 use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation};
 use lob_core::store::{Sending, Store};
+use lob_core::transfer::PartBudget;
 
 use crate::fault::EveryFileFailed;
 use crate::manifest;

@@ -4,9 +4,9 @@ use anyhow::Context as _;
 use lob_core::cli::{Context, NOTICE, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
-use lob_core::part::PartBudget;
 use lob_core::progress::Work;
 use lob_core::run::{Committed, OpenRun};
+use lob_core::transfer::PartBudget;
 
 use crate::confirm::confirm;
 use crate::dry_run;

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::FailedFile;
-use lob_core::object_settings::ObjectSettings;
-use lob_core::part::PartBudget;
 use lob_core::run::PLAN_NAME;
+use lob_core::settings::ObjectSettings;
+use lob_core::transfer::PartBudget;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::is_of_the_file;

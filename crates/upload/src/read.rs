@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use anyhow::Context as _;
-use lob_core::part::{FileHashes, HashedPart, Hashing, PartBudget, PartHasher};
+use lob_core::transfer::{FileHashes, HashedPart, Hashing, PartBudget, PartHasher};
 
 use crate::freeze::{Freeze, FreezeError};
 use crate::source::{self, SourceFile};

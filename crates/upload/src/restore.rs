@@ -9,12 +9,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::checksum::{Sha256, Sha256Hasher};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::hash::{Sha256, Sha256Hasher};
 use lob_core::manifest::DataFile;
 use lob_core::progress::{Progress, Work};
-use lob_core::run::RunId;
+use lob_core::settings::RunId;
 
 use crate::committed::CommittedRun;
 use crate::open::blocking;

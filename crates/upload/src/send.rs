@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use lob_core::failure::ExitStatus;
 use lob_core::interrupt::Interrupt;
-use lob_core::multipart::{KeptParts, MultipartUpload};
-use lob_core::part::{FileHashes, Hashing, PartBudget};
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::store::{Condition, StoreError, StoreErrorKind, WrittenObject};
+use lob_core::transfer::{FileHashes, Hashing, PartBudget};
+use lob_core::transfer::{KeptParts, MultipartUpload};
 
 use crate::read::Reader;
 use crate::source::SourceFile;

@@ -8,8 +8,8 @@ use futures::StreamExt as _;
 use lob_core::cli::Context;
 use lob_core::failure::gravest;
 use lob_core::manifest::{FailedFile, UploadedFile};
-use lob_core::part::{Hashing, PartBudget};
 use lob_core::run::OpenRun;
+use lob_core::transfer::{Hashing, PartBudget};
 
 use crate::fault::{EveryFileFailed, is_of_the_file};
 use crate::manifest;

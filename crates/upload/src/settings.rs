@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::Failure;
-use lob_core::object_settings::ObjectSettings;
-use lob_core::part::PartBudget;
-use lob_core::part_settings::PartSettings;
-use lob_core::run::{RunId, RunLocation};
-use lob_core::s3_settings::S3Settings;
+use lob_core::run::RunLocation;
+use lob_core::settings::ByteSize;
+use lob_core::settings::ObjectSettings;
+use lob_core::settings::PartSettings;
+use lob_core::settings::RunId;
+use lob_core::settings::S3Settings;
+use lob_core::transfer::PartBudget;
 use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;

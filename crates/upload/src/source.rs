@@ -13,8 +13,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use caseless::Caseless as _;
-use lob_core::counted::counted;
 use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
+use lob_core::text::counted;
 use rustix::fs::OFlags;
 use unicode_normalization::UnicodeNormalization as _;
 use walkdir::WalkDir;

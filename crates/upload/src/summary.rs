@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use lob_core::cli::Outcome;
-use lob_core::counted::counted;
 use lob_core::manifest::PublishedUpload;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
+use lob_core::text::counted;
 
 use crate::send::Kept;
 

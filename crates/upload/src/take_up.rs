@@ -2,11 +2,11 @@
 //! open upload whose parts are worth keeping.
 
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::Verified;
-use lob_core::multipart::MultipartUpload;
+use lob_core::store::Verified;
 use lob_core::store::{
     Expected, ListedPart, ObjectInfo, OpenUpload, StoreError, StoreErrorKind, WrittenObject,
 };
+use lob_core::transfer::MultipartUpload;
 
 use crate::read::Reader;
 use crate::send::{Kept, Sender, Sent};

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::manifest::DataFile;
 use lob_core::progress::{Measure, Work};
-use lob_core::run::RunId;
+use lob_core::settings::RunId;
 
 use crate::committed::CommittedRun;
 use crate::settings::Settings;

@@ -140,7 +140,7 @@ fn assert_whole(servers: &Servers, run: &str, files: &[(String, Bytes)]) {
         assert_eq!(entry["key"], **name);
         assert_eq!(
             entry["sha256"],
-            lob_core::hash::Sha256::of(bytes).to_string()
+            lob_core::checksum::Sha256::of(bytes).to_string()
         );
     }
 }

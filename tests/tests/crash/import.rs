@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bson::{RawDocumentBuf, rawdoc};
 use bytes::Bytes;
-use lob_core::hash::Sha256;
+use lob_core::checksum::Sha256;
 use lob_tests::servers::Servers;
 
 use crate::cut::{At, Fate, at_every_request, killed};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use bson::doc;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use mongodb::Client;
 use tempfile::TempDir;
 use xshell::{Shell, cmd};

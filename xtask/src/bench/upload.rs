@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use aws_sdk_s3::Client as S3Client;
 use aws_sdk_s3::types::ChecksumMode;
-use lob_core::byte_size::ByteSize;
 use lob_core::manifest::PublishedUpload;
+use lob_core::settings::ByteSize;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 use xshell::{Shell, cmd};
 

@@ -4,8 +4,8 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::printable::printable;
 use crate::progress::{Moment, Status, Step};
+use crate::text::printable;
 
 /// A bar that is redrawn in place, from its first picture on.
 #[derive(Debug, Default)]

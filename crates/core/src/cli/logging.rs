@@ -11,9 +11,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use self::brief::{BriefFields, TimeOfDay};
 use super::output::write_stderr;
-use super::{CommonArgs, LogFormat};
 use crate::failure::Failure;
-use crate::redact::{redact, redact_json};
+use crate::settings::{CommonArgs, LogFormat};
+use crate::text::{redact, redact_json};
 
 /// The target of what stands beside the bars as well, such as the id of a run that begins: whoever
 /// is stopped at once needs it to go on.

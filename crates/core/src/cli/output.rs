@@ -5,7 +5,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::printable::printable;
+use crate::text::printable;
 
 /// Writes lines to stdout.
 ///

@@ -4,7 +4,8 @@
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::{CommandLine, CommonArgs, is_of};
+use super::CommandLine;
+use crate::settings::{CommonArgs, is_of};
 
 /// The flags that were typed, as a shell reads them.
 #[derive(Debug, Clone)]
@@ -98,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cli::command;
-    use crate::s3_settings::S3Args;
+    use crate::settings::S3Args;
 
     #[derive(Parser)]
     #[command(name = "lob-tool")]

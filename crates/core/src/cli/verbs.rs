@@ -5,11 +5,20 @@
 //! subcommand, hidden where it has no meaning, so that it is refused with its reason.
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command};
+use clap::{ArgMatches, Command, Parser};
 
-use super::{CommandLine, CommonArgs};
 use crate::failure::Failure;
-use crate::s3_settings::S3Args;
+use crate::settings::{CommonArgs, S3Args, is_of};
+
+/// The command line of a tool.
+pub trait CommandLine: Parser {
+    /// The flags that every tool has.
+    fn common(&self) -> &CommonArgs;
+
+    /// Whether a flag, by its id, has a meaning for a subcommand, or for a flag that stands for one,
+    /// or without one.
+    fn takes(verb: Option<&str>, flag: &str) -> bool;
+}
 
 /// The command line of a tool, with the flags that each subcommand takes.
 pub fn command<A: CommandLine>() -> Command {
@@ -54,13 +63,6 @@ pub(super) fn check<A: CommandLine>(typed: &ArgMatches) -> Result<(), Failure> {
             }
         ))),
     }
-}
-
-/// Whether `flag` is one of a group.
-pub fn is_of<G: Args>(flag: &str) -> bool {
-    G::augment_args(Command::new(""))
-        .get_arguments()
-        .any(|arg| arg.get_id() == flag)
 }
 
 /// Whether `flag` is one that whatever asks S3 takes.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DataFile, RunFacts, S3Config, Verified};
-use crate::crc::Crc;
-use crate::hash::Sha256;
-use crate::run::RunId;
+use super::{DataFile, RunFacts, S3Config};
+use crate::checksum::Crc;
+use crate::checksum::Sha256;
+use crate::settings::RunId;
+use crate::store::Verified;
 
 /// The number that the original's pipeline gives this step.
 pub const PIPELINE_STAGE: u32 = 14;

@@ -9,7 +9,7 @@ use jiff::tz::Offset;
 use serde::Deserialize;
 
 use super::reading::{ManifestError, check_version, parse};
-use crate::run::RunId;
+use crate::settings::RunId;
 
 /// The tool that writes exports.
 const EXPORTER: &str = "lob-export";

@@ -10,8 +10,8 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::reading::{ManifestError, check_splits, missing, parse};
-use crate::run::RunId;
-use crate::statistics::{Role, checksum_of};
+use super::statistics::{Role, checksum_of};
+use crate::settings::RunId;
 
 /// The manifest of a run of the original. What else is in it is not needed, or never followed.
 #[derive(Debug, Clone, PartialEq, Eq)]

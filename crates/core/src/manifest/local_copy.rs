@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::run::RunId;
+use crate::settings::RunId;
 
 /// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and says where. A
 /// copy that cannot be written is only told.

@@ -11,7 +11,7 @@ use super::export::split_folder;
 use super::reading::{
     ManifestError, Names, check_definition, check_splits, check_version, parse, sum,
 };
-use crate::run::RunId;
+use crate::settings::RunId;
 
 /// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
 /// they could not take.

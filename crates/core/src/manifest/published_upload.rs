@@ -5,10 +5,11 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::reading::{ManifestError, Names, check_version, parse, sum};
-use super::{DataFile, FailedFile, Verified};
-use crate::crc::Crc;
-use crate::hash::Sha256;
-use crate::run::RunId;
+use super::{DataFile, FailedFile};
+use crate::checksum::Crc;
+use crate::checksum::Sha256;
+use crate::settings::RunId;
+use crate::store::Verified;
 use crate::store::WriteToken;
 
 /// A committed upload.

@@ -5,8 +5,10 @@ use std::io::{self, BufReader, Read};
 
 use serde::de::DeserializeOwned;
 
-use super::FORMAT_VERSION;
 use crate::failure::ExitStatus;
+
+/// The version of the manifest's form.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The oldest version of the form that is read.
 const OLDEST_VERSION: u32 = 1;
@@ -46,7 +48,7 @@ pub enum ManifestError {
     Twice(String),
     /// A copy of another run's manifest.
     #[error("the manifest is that of another run, `{0}`")]
-    OtherRun(crate::run::RunId),
+    OtherRun(crate::settings::RunId),
     /// More or larger than anything that a run has.
     #[error("the manifest has more or larger `{0}` than there can be")]
     Excess(&'static str),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{DataFile, RunFacts, S3Config};
-use crate::redact::redact;
-use crate::run::RunId;
+use crate::settings::RunId;
+use crate::text::redact;
 
 /// The manifest of an upload, as it is written.
 #[derive(Debug, Clone, PartialEq, Serialize)]

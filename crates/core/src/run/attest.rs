@@ -2,8 +2,8 @@
 //! became objects, and perhaps more than once.
 
 use super::{OpenRun, Proved};
-use crate::part::Contents;
 use crate::store::{Expected, StoreError, StoreErrorKind, WrittenObject};
+use crate::transfer::Contents;
 
 /// What an object is said to be.
 #[derive(Debug, Clone)]

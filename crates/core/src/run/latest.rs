@@ -5,9 +5,10 @@ use std::io::Read;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Prefix, RunId, committed_runs};
+use super::committed_runs;
 use crate::failure::{ExitStatus, Failure};
 use crate::manifest::{ManifestError, ManifestHead};
+use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError};
 
 /// Clocks differ by less.

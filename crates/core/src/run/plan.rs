@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::probe::probe;
-use super::{OpenRun, Prefix, RunId, RunLocation};
+use super::{OpenRun, RunLocation};
 use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::{Interrupt, leaving};
+use crate::settings::{Prefix, RunId};
 use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.

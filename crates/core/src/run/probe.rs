@@ -3,14 +3,14 @@
 
 use bytes::Bytes;
 
-use crate::hash::Md5;
+use crate::checksum::Md5;
 use crate::interrupt::Interrupt;
-use crate::manifest::Verified;
-use crate::part::{Hashing, PartHasher};
+use crate::store::Verified;
 use crate::store::{
     Condition, Endpoint, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
     StoreErrorKind, Unanswered, WriteToken,
 };
+use crate::transfer::{Hashing, PartHasher};
 
 /// How often another process of the same run may get in the way of an upload of ours.
 const MAX_DISTURBED: u32 = 5;

@@ -8,8 +8,9 @@ use std::io::Read;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-use super::{Prefix, RunId, RunLocation};
+use super::RunLocation;
 use crate::manifest::MAX_MANIFEST_BYTES;
+use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// Spark writes one part file for each partition; the original's manifest has one row.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::{CommonArgs, is_of};
+use super::common_args::{CommonArgs, is_of};
 
 /// The keys of each tool, by its short name.
 const KEYS: [(&str, &[&str]); 3] = [

@@ -2,7 +2,7 @@
 
 use figment::value::Value;
 
-use crate::redact::MASK;
+use crate::text::MASK;
 
 /// `value` as it stands behind the `=`; `None` for what cannot be written there: an absent value, or
 /// one with a secret in it.

@@ -17,8 +17,8 @@ use futures::{Stream, stream};
 use governor::{DefaultDirectRateLimiter, Quota};
 use http_body::{Body, Frame, SizeHint};
 
-use crate::byte_size::ByteSize;
 use crate::failure::Failure;
+use crate::settings::ByteSize;
 
 /// A bound below this is a mistake: 0 for "none", or a number without its unit.
 const SLOWEST: ByteSize = ByteSize(1024);

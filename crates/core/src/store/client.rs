@@ -19,16 +19,16 @@ use aws_types::service_config::ServiceConfigKey;
 use super::credentials::{self, Asked};
 use super::error_body::CutErrors;
 use super::foreign::RefuseForeign;
+use super::limiter::Flow;
 use super::observe::Observer;
 use super::profile;
 use super::proxies::{Proxies, Routes};
 use super::resolver::Resolver;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
-use crate::endpoint_url::{EndpointUrl, InvalidEndpointUrl};
 use crate::failure::Failure;
-use crate::flow::Flow;
 use crate::metrics::Metrics;
-use crate::s3_settings::{PathStyle, S3Settings};
+use crate::settings::{EndpointUrl, InvalidEndpointUrl};
+use crate::settings::{PathStyle, S3Settings};
 use crate::trust::Authorities;
 
 /// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a

@@ -11,12 +11,12 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
 
+use super::Verified;
 use super::observe::MeantToBeRefused;
 use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
-use crate::crc::Crc;
-use crate::hash::{Md5, Sha256};
-use crate::manifest::Verified;
-use crate::part::{FileHashes, HashedPart};
+use crate::checksum::Crc;
+use crate::checksum::{Md5, Sha256};
+use crate::transfer::{FileHashes, HashedPart};
 
 /// On what a write depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

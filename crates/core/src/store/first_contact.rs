@@ -4,8 +4,8 @@
 use super::{Endpoint, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
 use crate::metrics::Metrics;
-use crate::object_settings::fits_a_header;
-use crate::s3_settings::S3Settings;
+use crate::settings::S3Settings;
+use crate::settings::fits_a_header;
 
 impl Store {
     /// Connects to the bucket of `settings` and asks for it once.

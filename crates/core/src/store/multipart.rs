@@ -1,5 +1,5 @@
 //! The requests of a multipart upload but the last one, which is `completion`'s. What bounds and
-//! orders them is [`crate::multipart`].
+//! orders them is [`crate::transfer::multipart`].
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::conditional::SignedPayload;
 use super::{Store, StoreError, StoreErrorKind, WriteToken};
-use crate::crc::Crc;
-use crate::part::HashedPart;
+use crate::checksum::Crc;
+use crate::transfer::HashedPart;
 
 /// How often an upload is aborted at most: a part that was under way can land after an abort.
 const MAX_ABORTS: u32 = 5;

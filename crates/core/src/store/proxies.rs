@@ -23,8 +23,8 @@ use hyper::Uri;
 
 use self::exceptions::Exceptions;
 use super::error::says;
-use crate::endpoint_url::is_loopback;
 use crate::failure::Failure;
+use crate::settings::is_loopback;
 
 /// For each scheme of a request, the variables of which the first that is set counts, unless it is
 /// empty.

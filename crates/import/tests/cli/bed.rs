@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
-use lob_core::crc::Crc;
-use lob_core::hash::Sha256;
+use lob_core::checksum::Crc;
+use lob_core::checksum::Sha256;
 pub(crate) use lob_testkit::assert_shown;
 use lob_testkit::bed;
 pub(crate) use lob_testkit::bed::BUCKET;

@@ -1,7 +1,7 @@
 //! Short queries: what they return is kept in memory, up to a limit.
 
 use bson::RawDocumentBuf;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::identity::Collection;
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@
 //! first and the last are unbounded, and bounds of an index know no types, so that no document is
 //! outside of them.
 
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::size::CollectionSize;

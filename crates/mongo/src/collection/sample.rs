@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use bson::{RawDocumentBuf, rawdoc};
 use futures::StreamExt as _;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::collect::{collect, unless_refused};
 use super::identity::Collection;

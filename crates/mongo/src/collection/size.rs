@@ -1,7 +1,7 @@
 //! How large a collection is by the server's own books: for planning and progress, never as a proof.
 
 use bson::{Document, rawdoc};
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::identity::Collection;
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! What the driver (3.9.1) says of a failure, without its internals: labels, debug forms of its own
 //! types, and words that are the same for every failure.
 
-use lob_core::redact::redact;
+use lob_core::text::redact;
 use mongodb::error::{ErrorKind, WriteFailure};
 
 use super::{Cause, Refusal};

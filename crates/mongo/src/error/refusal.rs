@@ -1,7 +1,7 @@
 //! What a server says when it refuses a command, a document, or to confirm a write.
 
 use bson::{Bson, Document};
-use lob_core::redact::redact;
+use lob_core::text::redact;
 
 /// The labels by which a server says that the same command may be sent again.
 const REPEATABLE: [&str; 3] = [

@@ -1,6 +1,6 @@
 //! Why a server that was named cannot be used, by what the driver saw: it may well be running.
 
-use lob_core::report::MORE_OPEN_FILES;
+use lob_core::cli::MORE_OPEN_FILES;
 use lob_core::trust::Disagreement;
 
 use super::Cause;

@@ -1,6 +1,6 @@
 //! What to scan, and how.
 
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use crate::collection::IdRange;
 use crate::id::DocumentId;

@@ -5,8 +5,8 @@
 //! and password are checked here first, and the driver sees only those that it parses well. What
 //! could be secret is remembered for redaction before anything else is done with it.
 
-use lob_core::address::bare;
-use lob_core::redact::{MASK, remember_encoded};
+use lob_core::text::bare;
+use lob_core::text::{MASK, remember_encoded};
 use mongodb::options::ConnectionString;
 
 use super::uri_options::{SECRET_OPTIONS, is_known, sift};
@@ -165,7 +165,7 @@ mod specification;
 
 #[cfg(test)]
 mod tests {
-    use lob_core::redact::redact;
+    use lob_core::text::redact;
 
     use super::*;
 

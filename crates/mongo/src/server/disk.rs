@@ -1,7 +1,7 @@
 //! How much room a server has on its disk: for a warning, never as a proof.
 
 use bson::rawdoc;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::command::Command;
 use super::handle::Database;

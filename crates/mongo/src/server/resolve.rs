@@ -90,7 +90,7 @@ fn host_list(hosts: &HostInfo) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lob_core::redact::{Secret, redact};
+    use lob_core::text::{Secret, redact};
 
     use super::*;
 

@@ -9,9 +9,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lob_core::address::bare;
-use lob_core::redact::{MASK, Secret};
 use lob_core::settings::{SettingOrigin, duration, whole};
+use lob_core::text::bare;
+use lob_core::text::{MASK, Secret};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::connection_string::without_secrets;

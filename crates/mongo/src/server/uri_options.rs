@@ -7,7 +7,7 @@
 
 use std::num::NonZeroU16;
 
-use lob_core::address::decoded;
+use lob_core::text::decoded;
 
 /// The options that are left, and what became of the others.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -153,7 +153,7 @@ impl BatchBuilder {
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, Timestamp, rawdoc};
-    use lob_core::byte_size::ByteSize;
+    use lob_core::settings::ByteSize;
 
     use super::*;
 

@@ -5,7 +5,7 @@
 //! hit another collection of the same name.
 
 use bson::RawDocumentBuf;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use uuid::Uuid;
 
 use crate::collection::Collection;

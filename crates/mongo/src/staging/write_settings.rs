@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bson::{RawDocumentBuf, rawdoc};
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use lob_core::settings::{duration, whole};
 use serde::{Deserialize, Serialize};
 

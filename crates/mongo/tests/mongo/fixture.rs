@@ -9,8 +9,8 @@ use bson::spec::BinarySubtype;
 use bson::{
     Binary, Bson, DateTime, Decimal128, Document, RawDocument, RawDocumentBuf, Timestamp, doc,
 };
-use lob_core::byte_size::ByteSize;
-use lob_core::redact::Secret;
+use lob_core::settings::ByteSize;
+use lob_core::text::Secret;
 use lob_mongo::{
     BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,
     ScanRange, Server, WriteSettings,

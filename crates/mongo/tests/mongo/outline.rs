@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::{Bson, Decimal128, RawDocumentBuf, doc};
-use lob_core::byte_size::ByteSize;
-use lob_core::redact::Secret;
+use lob_core::settings::ByteSize;
+use lob_core::text::Secret;
 use lob_mongo::{
     Choice, Collection, IdRange, MongoSettings, RangeSize, Sample, SampleSize, ScanOptions,
     ScanRange, Server,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lob_core::byte_size::ByteSize;
 use lob_core::metrics::Commands;
+use lob_core::settings::ByteSize;
 use lob_core::store::Bandwidth;
 use lob_mongo::{Error, Server};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};

@@ -1,7 +1,7 @@
 //! Ranges together hold every document once, and each can be resumed on its own.
 
 use bson::RawDocumentBuf;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 use lob_mongo::{Collection, DocumentId, Error, IdRange, RangeSize, ScanOptions, ScanRange};
 use lob_testkit::bson_samples::one_of_each_id_type;
 use lob_testkit::mongo::MongoOptions;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bson::doc;
-use lob_core::byte_size::ByteSize;
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::settings::ByteSize;
 use lob_mongo::{ClusterTime, Error, RangeSize, SampleSize, Server};
 use lob_testkit::mongo::{Command, Deployment, Gate, Moment, MongoOptions, MongoServer, Verdict};
 use mongodb::Client;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bson::rawdoc;
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::usable::{in_order, is_usable};
 use crate::collection::collect::collect_once;

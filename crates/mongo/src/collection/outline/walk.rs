@@ -2,7 +2,7 @@
 //! grow with their number.
 
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
-use lob_core::byte_size::ByteSize;
+use lob_core::settings::ByteSize;
 
 use super::usable::{in_order, is_usable};
 use crate::collection::identity::Collection;

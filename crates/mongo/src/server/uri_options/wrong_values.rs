@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use lob_core::failure::Failure;
-use lob_core::redact::Secret;
+use lob_core::text::Secret;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
 
 use super::*;

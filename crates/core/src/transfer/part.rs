@@ -6,14 +6,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::byte_size::ByteSize;
+use crate::settings::ByteSize;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::crc::Crc;
+use crate::checksum::Crc;
+use crate::checksum::{Md5, Md5Hasher, Sha256, Sha256Hasher};
 use crate::failure::Failure;
-use crate::hash::{Md5, Md5Hasher, Sha256, Sha256Hasher};
-use crate::part_settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
+use crate::settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
 use crate::store::Bandwidth;
 
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bounds what is under way; clones share the bound.
 #[derive(Debug, Clone)]
-pub struct Flow {
+pub(super) struct Flow {
     slots: Arc<Semaphore>,
     state: Arc<Mutex<State>>,
 }
@@ -30,14 +30,14 @@ struct State {
 
 /// The permission to have one part under way; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     flow: Flow,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Flow {
     /// At most `most` at once.
-    pub fn new(most: NonZeroUsize) -> Self {
+    pub(super) fn new(most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
         let state = State {
             most,
@@ -57,7 +57,7 @@ impl Flow {
     }
 
     /// Waits for a slot.
-    pub async fn enter(&self) -> Slot {
+    pub(super) async fn enter(&self) -> Slot {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
         Slot {
@@ -68,7 +68,7 @@ impl Flow {
 
     /// Halves the limit, because the server refused an attempt that began at `begin`. What began
     /// before the limit was last lowered says nothing new.
-    pub fn slow_down(&self, begin: Instant) {
+    pub(super) fn slow_down(&self, begin: Instant) {
         let mut state = self.state();
         if state.lowered.is_some_and(|lowered| begin <= lowered) {
             return;
@@ -85,7 +85,7 @@ impl Flow {
 
 impl Slot {
     /// Ends the slot after a success: a whole round of them makes room for one more.
-    pub fn succeeded(self) {
+    pub(super) fn succeeded(self) {
         let mut state = self.flow.state();
         state.successes += 1;
         if state.successes < state.limit || state.limit == state.most {

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use hyper::Uri;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::address::bare;
-use crate::redact::remember_password_of;
+use crate::text::bare;
+use crate::text::remember_password_of;
 
 /// Where transfer acceleration answers: it knows buckets as hosts only.
 const ACCELERATED: [&str; 2] = [

@@ -3,10 +3,10 @@
 
 use std::fmt::Display;
 
-use crate::counted::counted;
 use crate::failure::{ExitStatus, Failure};
-use crate::percent::Percent;
-use crate::run::RunId;
+use crate::settings::Percent;
+use crate::settings::RunId;
+use crate::text::counted;
 
 /// The share of its documents that a collection may lose where nothing else is set.
 pub const DEFAULT_MAX_SHRINK: Percent = Percent::of(20);

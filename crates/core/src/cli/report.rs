@@ -6,9 +6,9 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::failure::{ExitStatus, Failure};
-use crate::redact::redact;
 use crate::settings::Origins;
 use crate::store::StoreError;
+use crate::text::redact;
 
 /// The lines for stderr. A hint is ours and holds no secret; it must be possible to type back the
 /// command in it.
@@ -117,8 +117,8 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
-    use crate::redact::remember;
     use crate::store::StoreErrorKind;
+    use crate::text::remember;
 
     #[test]
     fn a_limit_of_the_machine_is_named_and_not_the_file_blamed() {

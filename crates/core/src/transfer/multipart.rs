@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::part::{Contents, HashedPart};
+use super::part::{Contents, HashedPart};
 use crate::progress::{Hidden, Progress, Told};
 use crate::store::{
     Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,

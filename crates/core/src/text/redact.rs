@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::address::decoded;
+use super::address::decoded;
 
 /// What is written in place of a secret.
 pub const MASK: &str = "***";
@@ -72,7 +72,7 @@ impl std::str::FromStr for Secret {
 }
 
 /// Remembers `secret`, so that [`redact`] masks it wherever it turns up.
-pub fn remember(secret: &str) {
+pub(crate) fn remember(secret: &str) {
     if secret.len() < SHORTEST_SEARCHED {
         return;
     }
@@ -85,7 +85,7 @@ pub fn remember(secret: &str) {
 }
 
 /// Remembers the password of an address such as `mongodb://user:password@host/`, if `text` is one.
-pub fn remember_password_of(text: &str) {
+pub(crate) fn remember_password_of(text: &str) {
     let userinfo = text
         .split_once("://")
         .and_then(|(_, rest)| rest.rsplit_once('@'));

@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::byte_size::ByteSize;
-use crate::settings::whole;
+use super::byte_size::ByteSize;
+use super::whole;
 
 /// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
-pub const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
+pub(crate) const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
 
 /// S3's limit of parts of one upload.
 pub const MAX_PARTS: u64 = 10_000;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// The checksum where Python's formula raises an exception, as the original wrote it.
-pub const UNKNOWN_CHECKSUM: &str = "unknown";
+pub(super) const UNKNOWN_CHECKSUM: &str = "unknown";
 
 /// The value of `role` in one document, as Python would hold it as a dictionary key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -300,14 +300,14 @@ mod role_pairs {
     use super::{BTreeMap, Deserialize, Role, Serialize};
     use serde::{Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         roles: &BTreeMap<Role, u64>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         roles.iter().collect::<Vec<_>>().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<Role, u64>, D::Error> {
         Ok(Vec::<(Role, u64)>::deserialize(deserializer)?

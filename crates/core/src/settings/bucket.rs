@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::bare;
+use crate::text::bare;
 
 /// A bucket, and the folder in it that its URL named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

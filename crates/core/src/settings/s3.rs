@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::bucket::Bucket;
-use crate::endpoint_url::EndpointUrl;
+use super::bucket::Bucket;
+use super::endpoint_url::EndpointUrl;
+use super::run_id::{InvalidPrefix, Prefix};
+use super::{SettingOrigin, duration};
 use crate::failure::Failure;
-use crate::run::{InvalidPrefix, Prefix};
-use crate::settings::{SettingOrigin, duration};
 
 /// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
 /// environment, container or instance.

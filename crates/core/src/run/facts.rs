@@ -1,0 +1,36 @@
+//! What a manifest says of its run.
+
+use super::OpenRun;
+use crate::manifest::{FORMAT_VERSION, RunFacts, S3Config};
+use crate::metrics::MetricsSnapshot;
+
+impl OpenRun {
+    /// The facts of the run, at this moment.
+    pub fn facts(
+        &self,
+        tool: &str,
+        settings: serde_json::Value,
+        metrics: MetricsSnapshot,
+    ) -> RunFacts {
+        RunFacts {
+            format_version: FORMAT_VERSION,
+            tool: tool.to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            write_token: self.token.clone(),
+            started: self.started,
+            finished: jiff::Timestamp::now(),
+            endpoint: self.store.endpoint(),
+            settings,
+            metrics,
+        }
+    }
+
+    /// Where the run is, as its manifest says it.
+    pub fn s3_config(&self) -> S3Config {
+        S3Config {
+            bucket: self.store.bucket().to_owned(),
+            prefix: self.location.prefix().to_string(),
+            region: self.store.region().to_owned(),
+        }
+    }
+}

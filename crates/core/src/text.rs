@@ -1,0 +1,12 @@
+//! Text of people and servers: masked, printable, counted, and addresses as they are written.
+
+mod address;
+mod counted;
+mod printable;
+mod redact;
+
+pub use self::address::{bare, decoded};
+pub use self::counted::counted;
+pub(crate) use self::printable::printable;
+pub use self::redact::{MASK, Secret, redact, remember_encoded};
+pub(crate) use self::redact::{redact_json, remember, remember_password_of};
