@@ -4,47 +4,22 @@
 //! Libraries have error types of their own; where one of them decides about the exit status it
 //! travels as a [`Failure`] inside the error chain, and [`ExitStatus::of`] finds it there.
 
+mod disagreement;
+mod exit_status;
+mod proxy;
+mod store_error;
+mod store_error_kind;
+
+pub use disagreement::Disagreement;
+pub use exit_status::ExitStatus;
+pub(crate) use proxy::{UnusableProxy, Via};
+pub use store_error::StoreError;
+pub use store_error_kind::StoreErrorKind;
+
 use std::cmp::Reverse;
 use std::error::Error;
-use std::process::ExitCode;
-
-use crate::store::StoreError;
-
-/// The exit status of every tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ExitStatus {
-    /// Done, and proved.
-    Done = 0,
-    /// Failed; nothing was published, and the person can act on the message.
-    Failed = 1,
-    /// The command line or a setting is wrong; nothing was started.
-    Usage = 2,
-    /// Bytes, counts or digests differ from what was recorded.
-    Integrity = 3,
-    /// A request was sent and no answer tells whether it took effect; nothing was cleaned up.
-    Unknown = 4,
-    /// Stopped by Ctrl-C.
-    Interrupted = 130,
-    /// Stopped by SIGTERM.
-    Terminated = 143,
-}
 
 impl ExitStatus {
-    /// Whether the command was merely told to stop.
-    pub fn is_interrupt(self) -> bool {
-        matches!(self, Self::Interrupted | Self::Terminated)
-    }
-
-    /// Which of several failures is to be told: the greatest.
-    fn gravity(self) -> u8 {
-        match self {
-            Self::Unknown => 2,
-            Self::Integrity => 1,
-            _ => 0,
-        }
-    }
-
     /// The status that the outermost [`Failure`] or [`StoreError`] in the chain of `error` asks
     /// for, else [`ExitStatus::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {
@@ -73,12 +48,6 @@ pub fn gravest(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
             failures.for_each(|further| tracing::warn!("{further:#}"));
             Err(gravest)
         }
-    }
-}
-
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        Self::from(status as u8)
     }
 }
 

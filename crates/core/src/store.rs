@@ -12,9 +12,7 @@ mod completion;
 mod conditional;
 mod credentials;
 mod endpoint;
-mod error;
 mod error_body;
-mod error_kind;
 mod first_contact;
 mod foreign;
 mod limiter;
@@ -26,6 +24,7 @@ mod profile;
 mod proxies;
 mod resolver;
 mod retry;
+mod sdk_error;
 mod stream;
 mod verified;
 
@@ -42,12 +41,11 @@ use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use crate::failure::{StoreError, StoreErrorKind};
 pub use body::ObjectBody;
 pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
 pub use endpoint::{Endpoint, MultipartAbilities};
-pub use error::StoreError;
-pub use error_kind::StoreErrorKind;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;

@@ -3,7 +3,7 @@
 use crate::files::{SourceFile, TOOLS, files, none};
 
 /// Lines of a file outside its tests.
-const MAX_LINES: usize = 500;
+const MAX_LINES: usize = 400;
 /// Lines of a tool's `main.rs`.
 const MAX_MAIN_LINES: usize = 20;
 

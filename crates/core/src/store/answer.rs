@@ -3,7 +3,7 @@
 //!
 //! A code decides where there is one; a proxy, or the answer to a HEAD, has nothing but a status.
 
-use super::error_kind::StoreErrorKind as K;
+use crate::failure::StoreErrorKind as K;
 
 /// Whether the same request is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

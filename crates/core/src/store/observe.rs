@@ -19,8 +19,8 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use super::answer::{self, Again};
 use super::limiter::Flow;
 use super::operation_error::error_code;
-use super::proxies::Via;
 use super::retry::{FailedAttempts, no_more_than};
+use crate::failure::Via;
 use crate::metrics::Metrics;
 
 #[derive(Debug)]

@@ -8,8 +8,8 @@
 mod exceptions;
 
 use std::error::Error;
+use std::iter;
 use std::net::IpAddr;
-use std::{fmt, iter};
 
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -22,8 +22,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use hyper::Uri;
 
 use self::exceptions::Exceptions;
-use super::error::says;
-use crate::failure::Failure;
+use crate::failure::{Failure, UnusableProxy, Via};
 use crate::settings::is_loopback;
 
 /// For each scheme of a request, the variables of which the first that is set counts, unless it is
@@ -142,24 +141,6 @@ fn http_proxy(value: &str) -> Option<Uri> {
     is_one.then_some(url)
 }
 
-/// A variable whose proxy a request would take, and that names no HTTP proxy.
-#[derive(Debug, thiserror::Error)]
-#[error("the environment variable `{variable}` names no HTTP proxy")]
-pub(super) struct UnusableProxy {
-    variable: &'static str,
-}
-
-impl UnusableProxy {
-    /// Whether `error` or a cause of it is one.
-    pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
-        iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<Self>())
-    }
-
-    /// What to do about it.
-    pub(super) const HINT: &'static str = "write the proxy as `http://host:port` without quotes or \
-                                           white space, or unset it; SOCKS is not supported";
-}
-
 /// Whether a connection failed because a proxy made no tunnel for it, as hyper-util says it.
 pub(super) fn failed(error: &ConnectorError) -> bool {
     says(error, "tunnel error")
@@ -170,35 +151,11 @@ pub(super) fn wants_login(error: &ConnectorError) -> bool {
     says(error, "proxy authorization required")
 }
 
-/// The proxy of a request, and what names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Via {
-    /// Host and port.
-    proxy: String,
-    variable: &'static str,
-    /// Whether what goes through it is seen by the server alone.
-    is_tunnel: bool,
-}
-
-impl fmt::Display for Via {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy {} of `{}`", self.proxy, self.variable)
-    }
-}
-
 impl Via {
     /// The one that stood in the way, if `error` or a cause of it says so.
     pub(super) fn blamed<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut causes = iter::successors(Some(error), |error| (*error).source());
         causes.find_map(|error| error.downcast_ref::<Blocked>().map(|blocked| &blocked.via))
-    }
-
-    /// What the person can do about it.
-    pub(super) fn hint(&self) -> String {
-        format!(
-            "check {self}, with user and password in its URL where it wants them; NO_PROXY lists \
-             hosts to reach directly"
-        )
     }
 
     /// `error`, said of the proxy where it is what failed. Plain http has no connection but that to
@@ -337,6 +294,11 @@ fn is_near(host: &str) -> bool {
         Err(_) => false,
     };
     gives_credentials || is_loopback(host)
+}
+
+/// Whether `error` or one of its causes says `words`.
+pub(super) fn says(error: &(dyn Error + 'static), words: &str) -> bool {
+    error.to_string().contains(words) || error.source().is_some_and(|cause| says(cause, words))
 }
 
 #[cfg(test)]

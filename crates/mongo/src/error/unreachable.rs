@@ -1,7 +1,7 @@
 //! Why a server that was named cannot be used, by what the driver saw: it may well be running.
 
 use lob_core::cli::MORE_OPEN_FILES;
-use lob_core::trust::Disagreement;
+use lob_core::failure::Disagreement;
 
 use super::Cause;
 

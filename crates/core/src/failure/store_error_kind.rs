@@ -1,6 +1,6 @@
 //! Of what kind a failure of an S3 request is: what it means for the process and for the person.
 
-use crate::failure::ExitStatus;
+use super::exit_status::ExitStatus;
 
 /// Why an S3 request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
-//! What can go wrong with one S3 request, by what the caller can do about it.
+//! What the SDK says of a failed request, as an error of the store.
 
 use std::error::Error;
-use std::fmt;
 use std::iter;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -10,72 +9,11 @@ use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
 use super::answer;
-use super::error_kind::StoreErrorKind;
 use super::foreign::Foreign;
-use super::proxies::{OfTransport, UnusableProxy, Via};
-use crate::trust::Disagreement;
-
-/// A failed S3 request, after all its attempts.
-#[derive(Debug, thiserror::Error)]
-pub struct StoreError {
-    /// What the caller can do about it.
-    pub kind: StoreErrorKind,
-    operation: &'static str,
-    object: String,
-    detail: String,
-    bucket_region: Option<String>,
-    /// The proxy that stood in the way, or may have answered.
-    via: Option<Box<Via>>,
-    #[source]
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
+use super::proxies::OfTransport;
+use crate::failure::{StoreError, StoreErrorKind, UnusableProxy, Via};
 
 impl StoreError {
-    pub(crate) fn new(
-        kind: StoreErrorKind,
-        operation: &'static str,
-        object: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
-            kind,
-            operation,
-            object: object.into(),
-            detail: detail.into(),
-            bucket_region: None,
-            via: None,
-            source: None,
-        }
-    }
-
-    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// The same of a request that is about an upload alone: without a code, what is not there is the
-    /// upload.
-    pub(super) fn of_upload(self) -> Self {
-        match self.kind {
-            StoreErrorKind::NotFound => self.of_kind(StoreErrorKind::NoSuchUpload),
-            _ => self,
-        }
-    }
-
-    pub(crate) fn of_kind(mut self, kind: StoreErrorKind) -> Self {
-        self.kind = kind;
-        self
-    }
-
-    /// The region that the answer says the bucket to be in.
-    pub(crate) fn bucket_region(&self) -> Option<&str> {
-        self.bucket_region.as_deref()
-    }
-
-    pub(crate) fn operation(&self) -> &'static str {
-        self.operation
-    }
-
     /// Classifies what the SDK returned for `operation` on `object`.
     pub(crate) fn from_sdk<E>(
         operation: &'static str,
@@ -133,136 +71,6 @@ impl StoreError {
                 }),
                 Err(_) => failed,
             },
-        }
-    }
-
-    /// What the person can do, as one sentence.
-    pub fn hint(&self) -> Option<String> {
-        use StoreErrorKind as K;
-        if let Some(via) = &self.via {
-            return Some(via.hint());
-        }
-        let hint = match self.kind {
-            K::NotS3 => {
-                "check --endpoint-url, and whether a proxy or a login page of the network answers \
-                 in the server's place"
-            }
-            K::Unmakeable if self.source().is_some_and(UnusableProxy::is_in) => UnusableProxy::HINT,
-            K::Unmakeable => "check --bucket, --region, --endpoint-url and --path-style",
-            K::NoSuchBucket => "check --bucket, --endpoint-url and --region",
-            K::AccessDenied => {
-                let lacking = match permission(self.operation) {
-                    LIST => format!("`{LIST}` for this bucket"),
-                    other => {
-                        format!(
-                            "`{other}` for this key, or, for a key that may not exist, `{LIST}`"
-                        )
-                    }
-                };
-                return Some(format!(
-                    "the credentials lack the permission {lacking}; or --expected-bucket-owner is \
-                     not the bucket's"
-                ));
-            }
-            K::Credentials => {
-                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile"
-            }
-            K::Expired => {
-                "renew the credentials: AWS_SESSION_TOKEN and the keys beside it, or the login of \
-                 --profile"
-            }
-            K::Clock => "set the clock of this machine: the server's is minutes away from it",
-            K::WrongRegion => {
-                return Some(match &self.bucket_region {
-                    Some(region) => format!(
-                        "the bucket is in `{region}`: set --region to it, and --endpoint-url to a \
-                         server there if it is set"
-                    ),
-                    None => "set --region to the region of the bucket".to_owned(),
-                });
-            }
-            K::AlreadyExists => "another run or process wrote this object; take a new --run-id",
-            K::Conflict => "another process works on this object; let one of them go on alone",
-            K::Archived => {
-                "the object is archived: restore it (`aws s3api restore-object`), and when that is \
-                 done run the same command"
-            }
-            K::StorageClass => {
-                "the server does not have this --storage-class: take another, and a new --run-id"
-            }
-            K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
-            K::Full => "free space on the server, or raise its quota",
-            K::Throttled => {
-                "the server asks for fewer requests; run fewer processes at once or raise \
-                 --retry-timeout"
-            }
-            K::Timeout => match self.operation {
-                "UploadPart" | "PutObject" => {
-                    "raise --attempt-timeout or lower --part-size if the link is slow"
-                }
-                _ => "raise --attempt-timeout and --retry-timeout if the link is slow",
-            },
-            K::Unreachable => match self.disagreement() {
-                Some(Disagreement::ClientCertificate) => {
-                    "the server wants a certificate of the client, which is not supported for \
-                         S3: name an endpoint that takes keys alone"
-                }
-                Some(disagreement) => disagreement.hint(),
-                None => "check that the server runs and that --endpoint-url names it",
-            },
-            K::Proxy => {
-                "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, with user and \
-                 password in its URL where it wants them; NO_PROXY lists hosts to reach directly"
-            }
-            K::Unknown => "nothing was cleaned up; look at the object before you repeat the run",
-            K::NotFound
-            | K::NoSuchUpload
-            | K::Unsupported
-            | K::Integrity
-            | K::ServerFailed
-            | K::Refused => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
-
-impl StoreError {
-    /// Whether `error` is of a kind with which its run can never be completed, resumed or not.
-    pub(crate) fn ends_the_run(error: &anyhow::Error) -> bool {
-        let mut causes = error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<Self>());
-        causes.any(|cause| {
-            matches!(
-                cause.kind,
-                StoreErrorKind::AlreadyExists | StoreErrorKind::StorageClass
-            )
-        })
-    }
-
-    /// Why the server was reached and TLS was not agreed on, if that is what failed.
-    fn disagreement(&self) -> Option<Disagreement> {
-        let mut causes = iter::successors(self.source(), |error| (*error).source());
-        causes.find_map(|error| Disagreement::told_by(&error.to_string()))
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of `{}` failed", self.operation, self.object)?;
-        match (self.kind, self.detail.as_str()) {
-            (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
-            (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
-            (StoreErrorKind::Proxy, "") => match &self.via {
-                Some(via) => write!(f, ": no way through {via}"),
-                None => write!(f, ": no way through the proxy"),
-            },
-            (StoreErrorKind::Unmakeable, "") => {
-                write!(f, ": no request can be made of the settings")
-            }
-            (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
-            (_, "") => Ok(()),
-            (_, detail) => write!(f, ": {detail}"),
         }
     }
 }
@@ -351,29 +159,9 @@ fn is_region(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.chars().all(is_of_one)
 }
 
-/// Whether `error` or one of its causes says `words`.
-pub(super) fn says(error: &(dyn Error + 'static), words: &str) -> bool {
-    error.to_string().contains(words) || error.source().is_some_and(|cause| says(cause, words))
-}
-
 /// Whether the request was never sent because the SDK's chain found no usable credentials.
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     error.is::<CredentialsError>() || error.source().is_some_and(lacks_credentials)
-}
-
-/// Without it S3 says of what is not there that it is not permitted.
-const LIST: &str = "s3:ListBucket";
-
-/// The IAM action that an operation needs.
-fn permission(operation: &str) -> &'static str {
-    match operation {
-        "HeadObject" | "GetObject" => "s3:GetObject",
-        "ListParts" => "s3:ListMultipartUploadParts",
-        "ListMultipartUploads" => "s3:ListBucketMultipartUploads",
-        "ListObjectsV2" | "HeadBucket" => LIST,
-        "AbortMultipartUpload" => "s3:AbortMultipartUpload",
-        _ => "s3:PutObject",
-    }
 }
 
 #[cfg(test)]

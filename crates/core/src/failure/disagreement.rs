@@ -1,0 +1,87 @@
+//! Why a client and a server do not agree on TLS.
+
+/// Why client and server came to no agreement, by what rustls says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disagreement {
+    /// Nobody who is trusted signed the server's certificate.
+    UnknownAuthority,
+    /// The certificate is of another host.
+    WrongName,
+    /// The certificate was valid once, or will be.
+    WrongTime,
+    /// The certificate is unusable for another reason.
+    BadCertificate,
+    /// The server has no version or cipher of TLS that is safe.
+    OldTls,
+    /// The server wants a certificate of the client, or another one.
+    ClientCertificate,
+    /// What answers speaks something else.
+    NoTls,
+}
+
+impl Disagreement {
+    /// What a text of an error tells, if it tells of a handshake.
+    pub fn told_by(text: &str) -> Option<Self> {
+        const TEXTS: [(&str, Disagreement); 17] = [
+            (
+                "peer certificate: UnknownIssuer",
+                Disagreement::UnknownAuthority,
+            ),
+            // An authority of the same name, with another key.
+            (
+                "peer certificate: BadSignature",
+                Disagreement::UnknownAuthority,
+            ),
+            ("certificate not valid for name", Disagreement::WrongName),
+            ("certificate expired", Disagreement::WrongTime),
+            ("certificate not valid yet", Disagreement::WrongTime),
+            ("invalid peer certificate", Disagreement::BadCertificate),
+            ("peer is incompatible", Disagreement::OldTls),
+            ("fatal alert: ProtocolVersion", Disagreement::OldTls),
+            ("fatal alert: HandshakeFailure", Disagreement::OldTls),
+            ("fatal alert: InsufficientSecurity", Disagreement::OldTls),
+            (
+                "fatal alert: CertificateRequired",
+                Disagreement::ClientCertificate,
+            ),
+            ("fatal alert: UnknownCA", Disagreement::ClientCertificate),
+            (
+                "fatal alert: BadCertificate",
+                Disagreement::ClientCertificate,
+            ),
+            (
+                "fatal alert: CertificateUnknown",
+                Disagreement::ClientCertificate,
+            ),
+            (
+                "fatal alert: CertificateExpired",
+                Disagreement::ClientCertificate,
+            ),
+            ("corrupt message of type", Disagreement::NoTls),
+            ("tls handshake eof", Disagreement::NoTls),
+        ];
+        let told = TEXTS.iter().find(|(piece, _)| text.contains(piece));
+        told.map(|(_, disagreement)| *disagreement)
+    }
+
+    /// What to do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::UnknownAuthority => {
+                "name the authority that signed the server's certificate with --ca-bundle"
+            }
+            Self::WrongName => "name the server as its certificate does",
+            Self::WrongTime => "have the server's certificate renewed, or set this machine's clock",
+            Self::BadCertificate => "have the server's certificate replaced",
+            Self::OldTls => "the server must offer TLS 1.2 or 1.3 with a cipher that is safe",
+            Self::ClientCertificate => {
+                "show the server a certificate that it accepts: `tlsCertificateKeyFile` names it \
+                 for MongoDB"
+            }
+            Self::NoTls => {
+                "the server does not speak TLS at this port: check host and port, or take \
+                 `https` or `tls` out where that is safe"
+            }
+        }
+    }
+}
