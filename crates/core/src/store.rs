@@ -17,6 +17,7 @@ mod first_contact;
 mod foreign;
 mod limiter;
 mod multipart;
+mod object;
 mod observe;
 mod operation_error;
 mod patience;
@@ -27,19 +28,16 @@ mod retry;
 mod sdk_error;
 mod stream;
 mod verified;
+mod write_token;
 
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 pub use crate::failure::{StoreError, StoreErrorKind};
 pub use body::ObjectBody;
@@ -50,123 +48,19 @@ pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;
 use self::limiter::Flow;
+pub use self::object::{Expected, ObjectInfo, WrittenObject};
+use self::object::{TOKEN_FIELD, unquoted};
 pub use self::verified::Verified;
-use crate::checksum::Crc;
+pub use self::write_token::WriteToken;
 use crate::metrics::Metrics;
 use crate::settings::PartSettings;
 use crate::settings::{Encryption, ObjectSettings};
 
-/// The user metadata field that holds the write token.
-const TOKEN_FIELD: &str = "lob-token";
 /// Bytes per second that each request moves at least, or it is given up and tried again: a link
 /// that is slower in sum is left to fewer requests (`flow`).
 const SLOWEST_RATE: u64 = 32 << 10;
 /// No attempt takes longer, however slow the pace that is set: a week.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// A random number that marks everything that one run wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct WriteToken(String);
-
-impl WriteToken {
-    /// A new token of 122 random bits.
-    pub fn random() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string())
-    }
-}
-
-impl fmt::Display for WriteToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A text that is not 32 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a write token")]
-pub struct NotAToken(String);
-
-impl FromStr for WriteToken {
-    type Err = NotAToken;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match uuid::Uuid::try_parse(text) {
-            Ok(token) => Ok(Self(token.simple().to_string())),
-            Err(_) => Err(NotAToken(text.to_owned())),
-        }
-    }
-}
-
-impl TryFrom<String> for WriteToken {
-    type Error = NotAToken;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<WriteToken> for String {
-    fn from(token: WriteToken) -> Self {
-        token.0
-    }
-}
-
-/// What the server says about an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectInfo {
-    /// Size in bytes.
-    pub size: u64,
-    /// The entity tag, without quotes.
-    pub etag: String,
-    /// The version, where the bucket keeps versions.
-    pub version_id: Option<String>,
-    /// The CRC64NVME of the whole object, where the server keeps one.
-    pub crc: Option<Crc>,
-    /// The token of the run that wrote it.
-    pub token: Option<WriteToken>,
-}
-
-/// What an object must be once it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected<'a> {
-    /// Size in bytes.
-    pub size: u64,
-    /// The CRC64NVME of all bytes.
-    pub crc: Crc,
-    /// The token of the run that writes it.
-    pub token: &'a WriteToken,
-    /// How far the endpoint can prove it.
-    pub proof: Verified,
-    /// The ETag that it must have, where that is known.
-    pub etag: Option<&'a str>,
-}
-
-impl Expected<'_> {
-    /// Whether `info` describes exactly this object: same writer and size, and same CRC, or as much
-    /// as the endpoint can prove.
-    pub fn is(&self, info: &ObjectInfo) -> bool {
-        let same_crc = match (info.crc, self.proof) {
-            (Some(crc), _) => crc == self.crc,
-            (None, proof) => proof != Verified::FullObjectCrc,
-        };
-        info.size == self.size
-            && info.token.as_ref() == Some(self.token)
-            && same_crc
-            && self.etag.is_none_or(|etag| etag == info.etag)
-    }
-}
-
-/// An object that was written and acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenObject {
-    /// The entity tag, without quotes.
-    pub etag: String,
-    /// The version, where the bucket keeps versions.
-    pub version_id: Option<String>,
-    /// How it is proved.
-    pub verified: Verified,
-}
 
 /// How bytes are sent and what is said about the objects that they become.
 #[derive(Debug, Clone)]
@@ -423,27 +317,4 @@ impl Store {
         self.whole("ListObjectsV2", prefix, goes_on)?;
         Ok(folders)
     }
-}
-
-impl ObjectInfo {
-    /// `None` of an answer without the size.
-    fn from_head(output: &HeadObjectOutput) -> Option<Self> {
-        Some(Self {
-            size: u64::try_from(output.content_length()?).ok()?,
-            etag: unquoted(output.e_tag()),
-            version_id: output.version_id().map(str::to_owned),
-            crc: output
-                .checksum_crc64_nvme()
-                .and_then(|crc| crc.parse().ok()),
-            token: output
-                .metadata()
-                .and_then(|fields| fields.get(TOKEN_FIELD))
-                .and_then(|token| token.parse().ok()),
-        })
-    }
-}
-
-/// An ETag as S3 sends it, in double quotes, without them.
-fn unquoted(etag: Option<&str>) -> String {
-    etag.unwrap_or_default().trim_matches('"').to_owned()
 }

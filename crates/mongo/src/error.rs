@@ -4,6 +4,7 @@
 //! documents. What is kept of them is a [`Cause`], redacted, or a [`Refusal`], what the server said.
 
 mod attempt;
+mod cause;
 pub(crate) mod code;
 mod driver;
 mod failure;
@@ -13,9 +14,9 @@ pub(crate) mod unreachable;
 
 use std::time::Duration;
 
-use lob_core::text::redact;
 use lob_core::trust::TrustError;
 
+pub use cause::Cause;
 pub use refusal::Refusal;
 
 /// The result of everything in this crate.
@@ -381,17 +382,6 @@ pub enum Error {
         /// Why the last attempt to find out failed.
         source: Box<Error>,
     },
-}
-
-/// What the driver said, without secrets.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct Cause(String);
-
-impl Cause {
-    pub(crate) fn new(text: impl std::fmt::Display) -> Self {
-        Self(redact(&text.to_string()))
-    }
 }
 
 /// The error of a document that is not BSON, or lacks what it must have.

@@ -161,6 +161,8 @@ fn remember_pieces(uri: &str) {
 }
 
 #[cfg(test)]
+mod odd_strings;
+#[cfg(test)]
 mod specification;
 
 #[cfg(test)]

@@ -1,0 +1,14 @@
+//! What the driver said, without secrets.
+
+use lob_core::text::redact;
+
+/// What the driver said, without secrets.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(pub(super) String);
+
+impl Cause {
+    pub(crate) fn new(text: impl std::fmt::Display) -> Self {
+        Self(redact(&text.to_string()))
+    }
+}

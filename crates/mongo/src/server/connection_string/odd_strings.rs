@@ -1,0 +1,92 @@
+//! Connection strings as people paste them: what is in the way is named, and no secret is.
+
+use lob_core::failure::ExitStatus;
+
+use super::*;
+
+#[test]
+fn an_option_that_is_left_out_is_named_and_no_value_is() {
+    let uri = "mongodb://db.test/?colour=VALUE&connectTimeoutMS=VALUE&wtimeout=VALUE&w=VALUE";
+    let (_, warnings) = parse(uri).unwrap();
+    assert_eq!(
+        warnings,
+        [
+            "`colour` of the MongoDB URI is left out: it is unknown",
+            "`connectTimeoutMS` of the MongoDB URI is left out: its value makes no sense",
+            "`wtimeout` of the MongoDB URI is left out: it is deprecated",
+            "`w` of the MongoDB URI is left out: --write-concern says who must have a write, in its \
+             journal",
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_the_rest_of_a_secret_is_not_named() {
+    let secret = "proxyHost=p&proxyUsername=u&proxyPassword=abc&C4nary=1&C5nary=2&appName=a&b=1";
+    let (_, warnings) = parse(&format!("mongodb://db.test/?{secret}")).unwrap();
+    let told = "an option after `proxyPassword` of the MongoDB URI is left out: it is unknown; a `&` \
+                in a value is written %26";
+    let unknown = "`b` of the MongoDB URI is left out: it is unknown";
+    assert_eq!(warnings, [told, told, unknown]);
+}
+
+#[test]
+fn a_fragment_is_refused_by_name() {
+    for uri in [
+        "mongodb://db.test/shop#part",
+        "mongodb://ann:pw@db.test/?appName=a#b",
+        "mongodb://db.test#part",
+    ] {
+        let refused = parse(uri).unwrap_err().to_string();
+        assert!(refused.contains("there is a `#` in it"), "{refused}");
+    }
+}
+
+#[test]
+fn an_environment_of_oidc_that_is_not_built_in_is_refused_by_name() {
+    let oidc = "mongodb://db.test/?authMechanism=MONGODB-OIDC";
+    for (properties, told) in [
+        (
+            "ENVIRONMENT:azure,TOKEN_RESOURCE:a",
+            "the OIDC environment `azure`",
+        ),
+        (
+            "TOKEN_RESOURCE:a,ENVIRONMENT:gcp",
+            "the OIDC environment `gcp`",
+        ),
+        ("ENVIRONMENT:elsewhere", "needs `ENVIRONMENT:k8s`"),
+        ("TOKEN_RESOURCE:a", "needs `ENVIRONMENT:k8s`"),
+    ] {
+        let uri = format!("{oidc}&authMechanismProperties={properties}");
+        let refused = parse(&uri).unwrap_err();
+        assert!(refused.to_string().contains(told), "{refused}");
+        assert_eq!(refused.exit_status(), ExitStatus::Usage);
+    }
+}
+
+#[test]
+fn white_space_and_quotes_around_a_connection_string_are_no_part_of_it() {
+    let uri = "mongodb://db.test/?appName=shop";
+    for text in [
+        format!(" \t{uri}\n"),
+        format!("\"{uri}\""),
+        format!("'{uri}'"),
+    ] {
+        let (parsed, _) = parse(&text).unwrap();
+        assert_eq!(parsed.app_name.as_deref(), Some("shop"));
+    }
+}
+
+#[test]
+fn white_space_in_a_connection_string_is_refused_wherever_it_stands() {
+    for uri in [
+        "mongodb://ann:p\nw@db.test/",
+        "mongodb://ann:p w@db.test/",
+        "mongodb://db.\ttest/",
+        "mongodb://db.test/?appName=my shop",
+        "mongodb://db.test/?replicaSet=r\r\n s",
+    ] {
+        let refused = parse(uri).unwrap_err().to_string();
+        assert!(refused.contains("there is white space in it"), "{refused}");
+    }
+}
