@@ -1,4 +1,4 @@
-//! Runs of the original scripts import as they are: the sample was made with PySpark, and what
+//! Legacy runs import as they are: the sample was made with PySpark, and what
 //! PySpark reads of it stands beside it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -89,7 +89,7 @@ fn expected(split: usize) -> Vec<RawDocumentBuf> {
 async fn a_run_of_the_original_comes_in_as_pyspark_reads_it() {
     let servers = servers().await;
     let imported = servers.run("lob-import", &IMPORT).await.with_status(0);
-    let aloud = "is one of the original: nothing but counts";
+    let aloud = "is a legacy run: nothing but counts";
     assert!(imported.stderr.contains(aloud), "{}", imported.stderr);
     for (split, target) in TARGETS.into_iter().enumerate() {
         let found = servers.documents(&servers.database, target).await;
@@ -119,7 +119,7 @@ async fn runs_of_the_original_are_listed_and_may_be_the_latest() {
     let servers = servers().await;
     let listed = servers.run("lob-import", &["--list"]).await.with_status(0);
     let line =
-        format!("{RUN}  2025-11-15T00:00:00Z  3 splits  180 documents  by the original scripts\n");
+        format!("{RUN}  2025-11-15T00:00:00Z  3 splits  180 documents  by the legacy scripts\n");
     assert_eq!(listed.stdout, line);
     let latest = [
         "--latest",

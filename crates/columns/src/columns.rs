@@ -231,7 +231,7 @@ pub(crate) enum Gap {
 }
 
 impl Fields {
-    /// Fails with the first name that is taken already, be it in another case.
+    /// Fails with the first name that is taken already, in whatever case.
     pub(crate) fn new(list: Vec<Column>) -> Result<Self, InvalidColumns> {
         let mut folded = std::collections::HashSet::with_capacity(list.len());
         for column in &list {

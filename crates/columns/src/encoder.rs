@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Most bytes that the lists of one document may take beyond its own size: each element takes the
-/// width of all columns in it, be they null.
+/// width of all columns in it, even where they are null.
 const MAX_LIST_BYTES: usize = 32 << 20;
 /// Most bytes of a row's code.
 const MAX_CODE_BYTES: usize = 16 << 20;

@@ -8,7 +8,7 @@
 //! The way out: [`ColumnsProposal`] observes sample documents and gives [`Columns`]; an
 //! [`Encoder`] takes documents and gives row groups; [`RowGroup::encode`] does the heavy work and
 //! can run on several threads; a [`ParquetWriter`] puts the result in order. The way back is a
-//! [`Reader`], or a [`LegacyReader`] for what the original's Spark wrote. Nothing here does I/O of
+//! [`Reader`], or a [`LegacyReader`] for what Spark wrote in a legacy run. Nothing here does I/O of
 //! its own.
 
 mod bson_writer;

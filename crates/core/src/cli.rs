@@ -136,7 +136,7 @@ fn fail(error: &anyhow::Error, origins: &Origins, as_json: bool) -> ExitCode {
     ExitStatus::of(error).into()
 }
 
-/// Prints a failure for machines. The exit status says it as well, to whoever reads no stdout.
+/// Prints a failure for machines. The exit status says it as well, for callers that do not read stdout.
 fn tell_failure(json: &serde_json::Value) {
     if let Err(error) = write_stdout([json.to_string().as_str()]) {
         tracing::warn!(%error, "the failure cannot be written to stdout");

@@ -33,20 +33,20 @@ impl ExitStatus {
     }
 }
 
-/// Of the failures of works that went on at once the gravest, if any; the others are warned of.
-/// Works that were merely stopped have nothing to tell.
+/// The worst of the failures of concurrent work, if there are any; the others are logged as warnings.
+/// Work that was merely stopped is no failure.
 ///
 /// # Errors
-/// The gravest.
-pub fn gravest(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
+/// The worst failure.
+pub fn worst(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
     failures.retain(|failure| !ExitStatus::of(failure).is_interrupt());
     failures.sort_by_key(|failure| Reverse(ExitStatus::of(failure).gravity()));
     let mut failures = failures.into_iter();
     match failures.next() {
         None => Ok(()),
-        Some(gravest) => {
+        Some(worst) => {
             failures.for_each(|further| tracing::warn!("{further:#}"));
-            Err(gravest)
+            Err(worst)
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{ExitStatus, Failure};
 
 /// What an interrupt leaves of a command that has only looked.
-pub const NOTHING_WRITTEN: &str = "nothing was written: the same command begins anew";
+pub const NOTHING_WRITTEN: &str = "nothing was written: the same command starts over";
 /// What an interrupt leaves of a command that finds what it has done.
 pub const GOES_ON: &str = "the same command goes on where it was";
 

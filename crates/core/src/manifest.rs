@@ -1,6 +1,6 @@
 //! The manifest: the last object of a run, and all that a reader needs to know of it.
 //!
-//! It keeps the fields of the original scripts and adds ours (docs/MANIFEST.md). When it is read it
+//! It keeps the fields of the legacy scripts and adds ours (docs/MANIFEST.md). When it is read it
 //! is untrusted input: see [`ManifestError`] for what is refused.
 
 mod export;
@@ -35,9 +35,9 @@ pub use upload::{FailedFile, UploadManifest, UploadedFile};
 use crate::checksum::Crc;
 use crate::checksum::Sha256;
 use crate::metrics::MetricsSnapshot;
-use crate::store::{Endpoint, Verified, WriteToken, WrittenObject};
+use crate::store::{EndpointCapabilities, Verified, WriteToken, WrittenObject};
 
-/// Where the run was written, as the original recorded it. A reader never follows it.
+/// Where the run was written, as the legacy scripts recorded it. A reader never follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct S3Config {
     /// The bucket.
@@ -51,7 +51,7 @@ pub struct S3Config {
 /// What stands in every manifest of ours.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunFacts {
-    /// [`FORMAT_VERSION`]; the original's manifests have none.
+    /// [`FORMAT_VERSION`]; the legacy manifests have none.
     pub format_version: u32,
     /// The tool that wrote the run.
     pub tool: String,
@@ -64,7 +64,7 @@ pub struct RunFacts {
     /// When the manifest was made.
     pub finished: jiff::Timestamp,
     /// What the endpoint can do.
-    pub endpoint: Endpoint,
+    pub endpoint: EndpointCapabilities,
     /// The settings that shaped the bytes.
     pub settings: serde_json::Value,
     /// What the run cost until the manifest was made.

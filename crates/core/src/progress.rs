@@ -48,7 +48,7 @@ pub trait Progress: Send + Sync + Debug {
     fn advance(&self, bytes: u64, items: u64);
     /// `bytes` and `items` were there already, which says nothing about how fast the work goes.
     fn skip(&self, bytes: u64, items: u64);
-    /// `bytes` and `items` that were told of are lost, and will be done again.
+    /// `bytes` and `items` that were reported are lost, and will be done again.
     fn lose(&self, bytes: u64, items: u64);
     /// The work is done: there is no more of it than was told.
     fn end(&self);

@@ -218,7 +218,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Warns of variables that look like settings and are none. Kubernetes makes such ones of the names
+/// Warns of variables that look like settings and are none. Kubernetes makes them of the names
 /// of services, so they are no error.
 fn warn_of_variables(environment: &BTreeMap<String, String>) {
     let known = keys::variables();

@@ -7,11 +7,11 @@
 mod answer;
 mod bandwidth;
 mod body;
+mod capabilities;
 mod client;
 mod completion;
 mod conditional;
 mod credentials;
-mod endpoint;
 mod error_body;
 mod first_contact;
 mod foreign;
@@ -41,13 +41,13 @@ use bytes::Bytes;
 
 pub use crate::failure::{StoreError, StoreErrorKind};
 pub use body::ObjectBody;
+pub use capabilities::{EndpointCapabilities, MultipartAbilities};
 pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
-pub use endpoint::{Endpoint, MultipartAbilities};
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;
-use self::limiter::Flow;
+use self::limiter::Limiter;
 pub use self::object::{Expected, ObjectInfo, WrittenObject};
 use self::object::{TOKEN_FIELD, unquoted};
 pub use self::verified::Verified;
@@ -65,7 +65,7 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How bytes are sent and what is said about the objects that they become.
 #[derive(Debug, Clone)]
 pub struct Sending {
-    flow: Flow,
+    flow: Limiter,
     parts_in_flight: usize,
     bandwidth: Option<Bandwidth>,
     /// The bound on what is downloaded.
@@ -77,7 +77,7 @@ impl Sending {
     /// As the settings say.
     pub fn new(parts: &PartSettings, objects: ObjectSettings) -> Self {
         Self {
-            flow: Flow::new(parts.parts_in_flight),
+            flow: Limiter::new(parts.parts_in_flight),
             parts_in_flight: parts.parts_in_flight.get(),
             bandwidth: parts.max_bandwidth.map(Bandwidth::new),
             received: parts.max_bandwidth.map(Bandwidth::new),
@@ -85,7 +85,7 @@ impl Sending {
         }
     }
 
-    /// For whoever writes nothing, and downloads no more per second than this.
+    /// For a store that only reads, and downloads no more per second than this.
     pub fn receiving(bandwidth: Option<Bandwidth>) -> Self {
         Self {
             received: bandwidth,
@@ -95,13 +95,13 @@ impl Sending {
 }
 
 impl Default for Sending {
-    /// For whoever writes nothing.
+    /// For a store that only reads.
     fn default() -> Self {
         Self::new(&PartSettings::defaults(), ObjectSettings::default())
     }
 }
 
-/// One bucket.
+/// The store: one bucket, through one client.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
@@ -111,19 +111,19 @@ pub struct Store {
     retry_timeout: Duration,
     attempt_timeout: Duration,
     sending: Sending,
-    endpoint: Endpoint,
+    endpoint: EndpointCapabilities,
     metrics: Metrics,
 }
 
 impl Store {
     /// What the endpoint can do, as far as it was asked.
-    pub fn endpoint(&self) -> Endpoint {
+    pub fn endpoint(&self) -> EndpointCapabilities {
         self.endpoint
     }
 
     /// The same store, relying on nothing but what the endpoint can do.
     #[must_use]
-    pub(crate) fn on(mut self, endpoint: Endpoint) -> Self {
+    pub(crate) fn on(mut self, endpoint: EndpointCapabilities) -> Self {
         self.endpoint = endpoint;
         self
     }

@@ -88,7 +88,7 @@ async fn of_latest(
             .filter(|name| found.columns(name).is_none());
         let missing: Vec<_> = missing.copied().collect();
         tracing::warn!(
-            "the columns of {} are chosen anew: the last {MAX_LOOKED_INTO} runs do not have them; \
+            "the columns of {} are chosen again: the last {MAX_LOOKED_INTO} runs do not have them; \
              --columns-from names another run",
             missing.join(", ")
         );

@@ -1,4 +1,4 @@
-//! One range from where its records end to its own end, whoever wrote them.
+//! One range from where its records end to its own end, no matter which process wrote them.
 
 use std::sync::Arc;
 
@@ -138,7 +138,7 @@ impl Range<'_> {
             return Err(error);
         }
         let file = file.close(&self.export.context.interrupt).await?;
-        let record = standing.record.described_anew(Description::of(&file));
+        let record = standing.record.described_again(Description::of(&file));
         match claim(self, record, Some(standing), file).await? {
             Claimed::Ours(standing) => Ok(standing),
             Claimed::Others => Record::read(run, place).await?.ok_or_else(|| {

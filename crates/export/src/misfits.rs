@@ -159,7 +159,7 @@ fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'stat
     if is_widened {
         "; once this run is published, the next one has it as double"
     } else if kind.starts_with("decimal(") && only("decimal128") {
-        ": they have more digits, or are no numbers; `--columns-from none` chooses the digits anew"
+        ": they have more digits, or are no numbers; `--columns-from none` chooses the digits again"
     } else if kind == "date" && only("date") {
         ": readers know the years 1 to 9999"
     } else if kind == "int64" && only("double") {
@@ -191,7 +191,7 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
             names,
             "fields without a column",
             "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP, and \
-             `--columns-from none` chooses the columns anew",
+             `--columns-from none` chooses the columns again",
         ),
         (
             alike,

@@ -1,4 +1,4 @@
-//! The begin of a run: a new plan, or one that is there already and is taken up.
+//! How a run begins: with a new plan, or with one that is there already and is resumed.
 
 use std::collections::BTreeSet;
 
@@ -160,7 +160,7 @@ async fn find(
     };
     found.plan.work.check()?;
     check_settings(&found.plan.work, settings)
-        .with_context(|| format!("run `{id}` cannot be taken up"))?;
+        .with_context(|| format!("run `{id}` cannot be resumed"))?;
     if let Some(manifest) = found.manifest.take() {
         return Ok(Some(Opened::Committed {
             run: found.run,
@@ -176,7 +176,7 @@ async fn find(
         database = database.after(newest);
     }
     context.step("trying what S3 allows");
-    let (plan, run) = found.take_up(true, &context.interrupt).await?;
+    let (plan, run) = found.resume(true, &context.interrupt).await?;
     try_listing(&run, context).await?;
     Ok(Some(Opened::Unfinished(Unfinished {
         run,
@@ -186,7 +186,7 @@ async fn find(
     })))
 }
 
-/// The commit lists the folders of the run: whoever may not is told before there is anything in them.
+/// The commit lists the folders of the run: a missing right shows before there is anything in them.
 async fn try_listing(run: &OpenRun, context: &Context) -> anyhow::Result<()> {
     let folder = run.key("");
     let listed = context.interrupt.or(run.store.list(&folder, Some(1))).await;
@@ -195,7 +195,7 @@ async fn try_listing(run: &OpenRun, context: &Context) -> anyhow::Result<()> {
 }
 
 /// A run goes on as it was planned. What is not set follows the plan; what is set to something else
-/// is refused, since whoever set it expects it.
+/// is refused, since the person who set it expects it.
 fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> anyhow::Result<()> {
     let set: BTreeSet<&str> = settings
         .origins
@@ -210,7 +210,7 @@ fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> any
             let message = format!("the run was planned with another `{key}`");
             Err(Failure::new(ExitStatus::Failed, message)
                 .about(&[&key])
-                .with_hint("take it up with the same settings, or take another --run-id")
+                .with_hint("resume it with the same settings, or take another --run-id")
                 .into())
         }
     }

@@ -94,7 +94,7 @@ async fn work_and_commit(
 ) -> anyhow::Result<Exported> {
     let id = unfinished.run.location.id();
     let begins = if unfinished.is_resumed {
-        "is taken up"
+        "is resumed"
     } else {
         "begins"
     };

@@ -179,10 +179,10 @@ impl Record {
     }
 
     /// The same documents in another data file; what was said before may still prove true.
-    pub(crate) fn described_anew(&self, description: Description) -> Self {
-        let mut anew = self.clone();
-        anew.descriptions.insert(0, description);
-        anew
+    pub(crate) fn described_again(&self, description: Description) -> Self {
+        let mut again = self.clone();
+        again.descriptions.insert(0, description);
+        again
     }
 
     /// What the data file of this record may be.

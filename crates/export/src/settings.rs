@@ -82,7 +82,7 @@ pub(crate) struct ExportSettings {
     pub(crate) objects: ObjectSettings,
 }
 
-/// What the manifest's `checksum` is made of: the original's two options.
+/// What the manifest's `checksum` is made of: the two options of the legacy scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ChecksumKind {

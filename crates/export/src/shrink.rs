@@ -1,5 +1,5 @@
 //! A split that has far fewer documents than in the last run, or none of its collection, is not
-//! published: whoever imports the latest run would put it in the place of a good collection, or miss
+//! published: an import of the latest run would put it in the place of a good collection, or miss
 //! one.
 
 use lob_core::run::Shrunk;

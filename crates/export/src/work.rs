@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use futures::StreamExt as _;
-use lob_core::failure::{ExitStatus, gravest};
+use lob_core::failure::{ExitStatus, worst};
 use lob_core::progress::{Measure, Work};
 use lob_mongo::{Collection, Database, Error};
 
@@ -77,7 +77,7 @@ pub(crate) async fn work(
             }
         }
     }
-    gravest(failures)?;
+    worst(failures)?;
     interrupt.check()?;
     export.context.progress.end();
     Ok(tally)

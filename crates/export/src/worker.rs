@@ -28,7 +28,7 @@ const ARRAYS: [(&str, Option<&str>); 2] = [
 /// What says the number of a task of Slurm, which counts as it was told to.
 const SLURM_TASK: &str = "SLURM_ARRAY_TASK_ID";
 
-/// The tasks of a Slurm array, such as `0-30:10` or `3,7`, as far as a task is told of them.
+/// The tasks of a Slurm array, such as `0-30:10` or `3,7`, as far as a task knows them.
 struct SlurmArray {
     first: u32,
     last: u32,

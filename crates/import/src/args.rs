@@ -131,12 +131,12 @@ pub struct Flags {
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
-    /// What becomes of an `_id` of 24 hexadecimal digits in a run of the original scripts
+    /// What becomes of an `_id` of 24 hexadecimal digits in a legacy run
     /// [default: object-id]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy_ids: Option<LegacyIds>,
-    /// Percent of the documents by which a split of the original scripts may differ from its
+    /// Percent of the documents by which a split of a legacy run may differ from its
     /// manifest [default: 0]
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The begin of every command that works on one run: the run is chosen, and both servers are reached.
+//! How every command that works on one run begins: the run is chosen, and both servers are reached.
 
 use lob_core::cli::Context;
 use lob_core::failure::Failure;

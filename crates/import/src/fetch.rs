@@ -3,7 +3,7 @@
 //! A flipped bit in a Parquet file mostly decodes into wrong values without any error, so nothing
 //! is decoded before size and SHA-256 are the manifest's: a [`VerifiedFile`] cannot be had without.
 //! Bytes that were damaged on their way are fetched again, so that they do not end hours of work.
-//! A run of the original has no hashes, and its files are told apart by their type.
+//! A legacy run has no hashes, and its files are told apart by their type.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -23,7 +23,7 @@ use crate::splits::{DataFile, Recorded};
 pub(crate) enum FetchedFile {
     /// Its bytes are those of the manifest.
     Verified(VerifiedFile),
-    /// It is of a run of the original: its size is that of the object.
+    /// It belongs to a legacy run: its size is that of the object.
     Legacy(File),
 }
 

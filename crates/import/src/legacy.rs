@@ -1,4 +1,4 @@
-//! Runs of the original: what can be known of them before they are imported.
+//! Legacy runs: what can be known of them before they are imported.
 //!
 //! Such a manifest names no data files and knows no hash, so here, and only here, folders are
 //! listed; the addresses in it are never followed. What protects the import is said aloud.
@@ -14,7 +14,7 @@ use crate::splits::{DataFile, Split};
 /// The names of the data files that Spark writes begin with this.
 const PART: &str = "part-";
 
-/// The splits of a run of the original, with the data files that are there.
+/// The splits of a legacy run, with the data files that are there.
 ///
 /// # Errors
 /// A recorded checksum that is not that of the statistics beside it, exit status 3; the store's.
@@ -24,7 +24,7 @@ pub(crate) async fn splits(
     manifest: LegacyManifest,
 ) -> anyhow::Result<Vec<Split>> {
     tracing::warn!(
-        "run `{}` is one of the original: nothing but counts, its checksum over statistics and the \
+        "run `{}` is a legacy run: nothing but counts, its checksum over statistics and the \
          CRCs of Parquet pages protects it",
         run.id()
     );
@@ -56,7 +56,7 @@ fn check(split: &LegacySplit, url: &str) -> Result<(), Failure> {
                  `{computed}`"
             );
             Err(Failure::integrity(message).with_hint(
-                "where the original took it over something else, write `unknown` in its place",
+                "where the legacy scripts took it over something else, write `unknown` in its place",
             ))
         }
     }

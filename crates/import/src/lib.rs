@@ -75,7 +75,7 @@ async fn command(
         };
         return context.interrupt.or(listed).await;
     }
-    // A hint names the run: it helps whoever adds that to the command as well.
+    // A hint names the run: adding that to the command works as well.
     let latest = args.latest && args.flags.run_id.is_none();
     if args.dry_run {
         return dry_run::dry_run(settings, latest, context).await;

@@ -111,7 +111,7 @@ fn tell(opened: &[OpenSplit<'_>]) {
         if split.is_in_place {
             tracing::info!("`{target}` is in its place, by another import of this run");
         } else if there > 0 {
-            tracing::info!("`{target}` is taken up: {there} of {files} data files are there");
+            tracing::info!("`{target}` is resumed: {there} of {files} data files are there");
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct ImportedSplit {
     pub(crate) target: String,
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
-    /// Unknown where an earlier process put a split of the original into its place.
+    /// Unknown where an earlier process put a legacy split into its place.
     pub(crate) digest: Option<Digest>,
     /// The name under which the collection before it is kept.
     pub(crate) previous: Option<String>,
@@ -118,7 +118,7 @@ async fn stage_and_swap(
         items: documents,
         unit: "documents",
         is_estimate: false,
-        // A run of the original does not say how many documents a data file has.
+        // A legacy run does not say how many documents a data file has.
         measure: documents.map_or(Measure::Bytes, |_| Measure::Items),
     });
 
@@ -291,10 +291,10 @@ async fn refuse(
     with_others(failure.into(), run, others)
 }
 
-/// Nothing stays of a split that is not what it should be: it would be taken up again. What there is
+/// Nothing stays of a split that is not what it should be: it would be resumed. What there is
 /// of the others stays.
 async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
-    // In this order: staging without entries is dropped by whoever finds it.
+    // In this order: staging without entries is dropped by any process that finds it.
     if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
         tracing::warn!(%error, "entries in the database are left over");
     }

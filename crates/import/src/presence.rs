@@ -22,7 +22,7 @@ pub(crate) struct Missing {
     pub(crate) message: String,
 }
 
-/// Asks for every data file that is still to be fetched. Those of the original were listed a moment
+/// Asks for every data file that is still to be fetched. Those of a legacy run were listed a moment
 /// ago.
 ///
 /// # Errors

@@ -81,7 +81,7 @@ async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result
 }
 
 /// Looks at the folder to which data files of `spooled` bytes are fetched. One that cannot be looked
-/// at is told of when it is written to.
+/// at is reported when it is written to.
 fn look_at_spool(folder: &Path, spooled: u64) {
     let Ok(found) = statvfs(folder) else {
         return;

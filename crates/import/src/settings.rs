@@ -37,9 +37,9 @@ pub(crate) struct ImportSettings {
     pub(crate) no_ttl: bool,
     /// How far the server is asked for what it has.
     pub(crate) check: Check,
-    /// What becomes of text that was an ObjectId in a run of the original.
+    /// What becomes of text that was an ObjectId in a legacy run.
     pub(crate) legacy_ids: LegacyIds,
-    /// How far a run of the original may be from its own counts.
+    /// How far a legacy run may be from its own counts.
     pub(crate) count_tolerance: CountTolerance,
     /// Insert commands that are under way at once.
     pub(crate) insert_workers: InsertWorkers,
@@ -71,13 +71,13 @@ pub enum Check {
     Full,
 }
 
-/// What becomes of an `_id` of 24 hexadecimal digits in a run of the original.
+/// What becomes of an `_id` of 24 hexadecimal digits in a legacy run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LegacyIds {
     /// The ObjectId that it was
     ObjectId,
-    /// The string that the original made of it
+    /// The string that the legacy scripts made of it
     String,
 }
 
@@ -90,7 +90,7 @@ impl From<LegacyIds> for lob_columns::LegacyIds {
     }
 }
 
-/// How far a run of the original may be from its own counts: 0 to 100 percent.
+/// How far a legacy run may be from its own counts: 0 to 100 percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct CountTolerance(u32);

@@ -1,4 +1,4 @@
-//! The splits of a run as an import needs them, whoever wrote the run.
+//! The splits of a run as an import needs them, for our own runs and legacy ones.
 
 use lob_columns::{Digest, InvalidDigest};
 use lob_core::checksum::Sha256;
@@ -14,7 +14,7 @@ pub(crate) struct Split {
     pub(crate) split_id: u32,
     /// How many documents the manifest says there are.
     pub(crate) num_documents: u64,
-    /// The digest of them all; a run of the original has none.
+    /// The digest of them all; a legacy run has none.
     pub(crate) digest: Option<Digest>,
     /// What the collection was built from.
     pub(crate) definition: Definition,
@@ -27,7 +27,7 @@ pub(crate) struct DataFile {
     /// Its key, relative to the run's folder.
     pub(crate) key: String,
     pub(crate) size_bytes: u64,
-    /// What the manifest says of its bytes and documents; that of the original says nothing.
+    /// What the manifest says of its bytes and documents; that of a legacy run says nothing.
     pub(crate) recorded: Option<Recorded>,
 }
 

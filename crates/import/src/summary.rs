@@ -80,7 +80,7 @@ pub(crate) fn runs(url: &str, listed: &[(RunId, Listed<ExportSummary>)]) -> Outc
                     counted(manifest.num_splits, "split"),
                     counted(manifest.total_documents, "document"),
                     if manifest.is_legacy {
-                        "  by the original scripts"
+                        "  by the legacy scripts"
                     } else {
                         ""
                     },

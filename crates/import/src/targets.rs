@@ -96,7 +96,7 @@ fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Erro
 }
 
 /// The staging collection has the name of the manifest's hash: it is of this import alone. What it
-/// was filled with under another kind of ids is not taken up, or it would hold both.
+/// was filled with under another kind of ids is not resumed, or it would hold both.
 fn split_import(
     target: String,
     manifest_hash: &Sha256,

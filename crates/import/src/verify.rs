@@ -1,6 +1,6 @@
 //! `lob-import verify RUN`: do the target collections still hold what the manifest says?
 //!
-//! Every document is read, and their digest is compared. A run of the original has no digest: there
+//! Every document is read, and their digest is compared. A legacy run has no digest: there
 //! the documents are counted.
 
 use lob_columns::Digest;
@@ -138,7 +138,7 @@ fn outcome(
     lines.extend(verified.iter().map(|split| {
         let how = match split.digest {
             Some(digest) => format!("all read, digest {digest}"),
-            None => "counted: a run of the original has no digest".to_owned(),
+            None => "counted: a legacy run has no digest".to_owned(),
         };
         format!(
             "  {}: {}, {how}",

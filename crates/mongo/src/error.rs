@@ -266,7 +266,7 @@ pub enum Error {
         /// What the server said.
         source: Refusal,
     },
-    /// The scan lost its cursor, and cannot be taken up again at this `_id`.
+    /// The scan lost its cursor, and cannot be resumed at this `_id`.
     #[error("the scan of `{namespace}` was interrupted and cannot go on after `_id` {id}")]
     CannotResume {
         /// Database and collection.

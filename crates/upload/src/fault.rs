@@ -11,7 +11,7 @@ use crate::freeze::FreezeError;
 #[error("every file failed")]
 pub(crate) struct EveryFileFailed;
 
-/// Whether the failure would be the same the next time, whoever reads the file.
+/// Whether the failure would be the same the next time, no matter who reads the file.
 pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
     failure.chain().any(|cause| {
         let freeze = cause.downcast_ref::<FreezeError>();

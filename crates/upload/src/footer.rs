@@ -39,7 +39,7 @@ pub(crate) struct Footer {
     pub(crate) columns: Arc<[String]>,
 }
 
-/// The schemas so far: files of one schema share its names, be they a hundred thousand.
+/// The schemas so far: files of one schema share its names, even a hundred thousand.
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(HashSet<Arc<[String]>>);
 

@@ -17,6 +17,7 @@ mod pipeline;
 mod plan;
 mod read;
 mod restore;
+mod resume;
 mod scratch;
 mod selection;
 mod send;
@@ -24,7 +25,6 @@ mod send_all;
 mod settings;
 mod source;
 mod summary;
-mod take_up;
 mod verify;
 
 use lob_core::cli::{Context, Outcome};

@@ -1,4 +1,4 @@
-//! The manifest of an upload: the original's fields and ours, and whether they will fit.
+//! The manifest of an upload: the legacy fields and ours, and whether they will fit.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The begin of a run: a new plan, or one that an earlier process wrote and that is taken up.
+//! How a run begins: with a new plan, or one that an earlier process wrote and that is resumed.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ pub(crate) async fn open(
         let location = RunLocation::new(prefix.clone(), id.clone());
         let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
         if let Some(found) = context.interrupt.or(finding).await? {
-            return take_up(found, settings, budget, context).await;
+            return resume(found, settings, budget, context).await;
         }
     }
     let examined = match examined {
@@ -90,13 +90,13 @@ pub(crate) async fn open(
             let finding = FoundRun::find(&store, location, TOOL);
             let found = context.interrupt.or(finding).await?;
             let found = found.context("the run's plan was there and is gone")?;
-            take_up(found, settings, budget, context).await
+            resume(found, settings, budget, context).await
         }
         (None, None) => anyhow::bail!("no run id could be generated"),
     }
 }
 
-async fn take_up(
+async fn resume(
     found: FoundRun<UploadWork>,
     settings: &Settings,
     budget: &PartBudget,
@@ -105,7 +105,7 @@ async fn take_up(
     let work = found.plan.work.clone();
     let id = found.run.location.id();
     work.check_settings(settings)
-        .with_context(|| format!("run `{id}` cannot be taken up"))?;
+        .with_context(|| format!("run `{id}` cannot be resumed"))?;
     if found.manifest.is_some() {
         let files = find(settings, context).await;
         let checking = check_same_files(&work, files, settings);
@@ -126,9 +126,9 @@ async fn take_up(
     context.step(format!("looking at {} files", there.len()));
     let examining = plan::examine_again(&work, there, settings, budget);
     let examined = context.interrupt.or(examining).await?;
-    tracing::info!(run = %id, "the run is taken up");
+    tracing::info!(run = %id, "the run is resumed");
     context.step("trying what S3 allows");
-    let taking_up = found.take_up(work.has_multipart(), &context.interrupt);
+    let taking_up = found.resume(work.has_multipart(), &context.interrupt);
     let (_, run) = taking_up.await?;
     Ok(Opened::Unfinished {
         run,
@@ -138,7 +138,7 @@ async fn take_up(
     })
 }
 
-/// Refuses files that a committed run does not have: whoever asks for them to be uploaded must not
+/// Refuses files that a committed run does not have: a person who asks for them to be uploaded must not
 /// be told that they are. Files that are gone do not matter: they are in S3.
 async fn check_same_files(
     work: &UploadWork,

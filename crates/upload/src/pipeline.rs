@@ -133,7 +133,7 @@ async fn abort_leftovers(
     Ok(())
 }
 
-/// Files that came while others were sent: told of, and not part of the run.
+/// Files that came while others were sent: reported, and not part of the run.
 async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
     let files = work.files.iter().map(|file| file.relative_path.clone());
     let failed = work.failed.iter().map(|file| file.relative_path.clone());

@@ -251,8 +251,8 @@ fn check_parts(
     .about(&["buffer_size"]))
 }
 
-/// The files of a plan that is taken up, as they are now, whatever is selected by now; selected files
-/// that came since are only told of.
+/// The files of a plan that is resumed, as they are now, whatever is selected by now; selected files
+/// that came since are only reported.
 ///
 /// # Errors
 /// A file that is gone or has changed, unless that is allowed: what was sent of it is another

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 /// Its name in the folder of the files.
 const NAME: &str = ".lob-restore";
-/// The file in it that is locked by whoever has it.
+/// The file in it that its owner keeps locked.
 const LOCK: &str = "lock";
 
 /// The folder of unfinished files in `directory`.
@@ -53,7 +53,7 @@ impl Scratch {
         name.split('/').next() == Some(NAME)
     }
 
-    /// A new file without a lasting name. Whoever may read the folder may read it.
+    /// A new file without a lasting name. Everyone who may read the folder may read it.
     pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
         tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))

@@ -14,7 +14,7 @@ use lob_core::transfer::{KeptParts, MultipartUpload};
 use crate::read::Reader;
 use crate::source::SourceFile;
 
-/// How often a file is begun anew because another process of the same run had a hand in it.
+/// How often a file is restarted because another process of the same run had a hand in it.
 const MAX_RESTARTS: u32 = 5;
 
 /// What all files of a run share on their way.
@@ -76,8 +76,8 @@ impl Sender<'_> {
         let mut may_be_there = self.resumed;
         for _ in 0..MAX_RESTARTS {
             match self.send_once(file, may_be_there).await {
-                Err(error) if begins_anew(&error) => {
-                    tracing::warn!(file = file.relative_path, "begun anew: {error:#}");
+                Err(error) if restarts(&error) => {
+                    tracing::warn!(file = file.relative_path, "restarted: {error:#}");
                     may_be_there = true;
                 }
                 done => return self.counted(done),
@@ -161,7 +161,7 @@ impl Sender<'_> {
             Ok(hashes) => {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
-                // S3 may work at it for minutes. Whoever resumes the run looks what became of it.
+                // S3 may work at it for minutes. A resumed run looks what became of it.
                 let completing = parts.complete_on(hashes.contents(), condition);
                 let object = self.stop.or(completing).await.map_err(unusable)?;
                 Ok(Sent {
@@ -202,12 +202,12 @@ impl Sender<'_> {
 /// ones when a client dies while it completes an upload: it is still listed, without its parts, and
 /// has lost its kind of checksum, so that no Complete will ever match.
 #[derive(Debug, thiserror::Error)]
-#[error("the upload that was taken up cannot be used")]
+#[error("the upload that was resumed cannot be used")]
 struct UnusableUpload;
 
-/// Whether the file has to be begun anew: its upload is gone or unusable, or another process was
+/// Whether the file has to be restarted: its upload is gone or unusable, or another process was
 /// faster.
-fn begins_anew(error: &anyhow::Error) -> bool {
+fn restarts(error: &anyhow::Error) -> bool {
     error.is::<UnusableUpload>()
         || matches!(
             store_error(error),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::cli::Context;
-use lob_core::failure::gravest;
+use lob_core::failure::worst;
 use lob_core::manifest::{FailedFile, UploadedFile};
 use lob_core::run::OpenRun;
 use lob_core::transfer::{Hashing, PartBudget};
@@ -80,7 +80,7 @@ pub(crate) async fn send_all(
             }
         }
     }
-    gravest(failures)?;
+    worst(failures)?;
     context.interrupt.check()?;
     if sent.files.is_empty() {
         return Err(EveryFileFailed.into());

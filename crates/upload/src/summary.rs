@@ -10,7 +10,7 @@ use lob_core::text::counted;
 
 use crate::send::Kept;
 
-/// Bytes in what the original calls a megabyte.
+/// Bytes in what the legacy scripts call a megabyte.
 pub(crate) const MIB: f64 = 1_048_576.0;
 
 /// A committed upload.

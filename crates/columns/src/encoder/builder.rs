@@ -86,7 +86,7 @@ impl Builder {
     }
 
     /// What the elements of lists take beyond their own values, in bytes: the columns of documents
-    /// in lists grow with each element, be they null.
+    /// in lists grow with each element, even if it is null.
     fn list_bytes(&self) -> usize {
         match self {
             Self::List(list) => list.list_bytes(),

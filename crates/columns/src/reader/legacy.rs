@@ -1,9 +1,9 @@
-//! Reading what Spark wrote for the original's export.
+//! Reading what Spark wrote for the legacy export.
 //!
 //! Such a file has columns and nothing that says what the documents were, so they come back as
 //! Spark's own connector would write them: each column a field, `_id` first, a null where there is
 //! none, numbers and times by the column's type. An `_id` of 24 hexadecimal digits was an ObjectId,
-//! as the original made it text. Whatever Spark does not write for documents is refused by name.
+//! as the legacy scripts made it text. Whatever Spark does not write for documents is refused by name.
 //!
 //! Nothing but the CRCs of its pages, where it has them, protects the bytes of such a file.
 
@@ -35,7 +35,7 @@ pub enum LegacyIds {
     String,
 }
 
-/// Reads the documents of one data file of the original.
+/// Reads the documents of one legacy data file.
 #[derive(Debug)]
 pub struct LegacyReader<R> {
     source: R,
@@ -57,7 +57,9 @@ impl<R: Read + Seek> LegacyReader<R> {
         let metadata = read_footer(&mut source)?;
         let mut key_values = metadata.key_value_metadata.iter().flatten();
         if key_values.any(|pair| pair.key == VERSION_KEY) {
-            return Err(ReadError::Unsound("lob-export wrote it, not the original"));
+            return Err(ReadError::Unsound(
+                "lob-export wrote it, not the legacy scripts",
+            ));
         }
         let columns = schema::columns(metadata.schema_descr.fields())?;
         let id = columns.iter().position(|column| column.name == ID);

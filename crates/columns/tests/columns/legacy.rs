@@ -1,5 +1,5 @@
 //! What Spark wrote, as documents: files made with PySpark by `tests/fixtures/legacy-files/make.py`,
-//! and a small run as the original's export leaves it.
+//! and a small run as the legacy export leaves it.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};

@@ -41,7 +41,7 @@ impl Sha256Hasher {
     }
 }
 
-/// The MD5 of bytes: what older servers and the original's manifests know. Its text form is 32
+/// The MD5 of bytes: what older servers and the legacy manifests know. Its text form is 32
 /// lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Md5([u8; 16]);

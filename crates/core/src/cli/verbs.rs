@@ -42,7 +42,7 @@ pub fn command<A: CommandLine>() -> Command {
     command
 }
 
-/// Refuses flags that have no meaning for what is to be done: whoever types them expects one.
+/// Refuses flags that have no meaning for what is to be done: whoever types one expects an effect.
 ///
 /// # Errors
 /// Such a flag.

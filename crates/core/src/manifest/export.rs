@@ -10,7 +10,7 @@ use crate::checksum::Sha256;
 use crate::settings::RunId;
 use crate::store::Verified;
 
-/// The number that the original's pipeline gives this step.
+/// The number that the legacy pipeline gives this step.
 pub const PIPELINE_STAGE: u32 = 14;
 
 /// The manifest of an export, as it is written; `Tree` is what the columns of a split are, `Counts`
@@ -63,7 +63,7 @@ pub struct ExportedSplit<Tree, Counts> {
     pub has_further_fields: bool,
     /// The length of `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
-    /// The original's checksum over the statistics.
+    /// The legacy checksum over the statistics.
     pub checksum: String,
     /// The digest of all documents, 32 hexadecimal digits.
     pub digest: String,

@@ -21,7 +21,7 @@ const UPLOADER: &str = "lob-upload";
 pub struct ManifestHead {
     /// The run; some other tool may call it something else.
     pub run_id: Option<RunId>,
-    /// The tool that wrote it; none for the original.
+    /// The tool that wrote it; none for a legacy run.
     pub tool: Option<String>,
     /// When it was exported; none for an upload.
     pub export_timestamp: Option<jiff::Timestamp>,
@@ -47,7 +47,7 @@ struct Fields {
     num_splits: u64,
     #[serde(default)]
     total_documents: u64,
-    /// Spark wrote the original's manifest as the text of this field.
+    /// Spark wrote the legacy manifest as the text of this field.
     manifest_json: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl ManifestHead {
         })
     }
 
-    /// The tool that wrote it, if that is not the one that exports. The original names none.
+    /// The tool that wrote it, if that is not the one that exports. Legacy runs name none.
     pub fn other_tool(&self) -> Option<&str> {
         self.tool.as_deref().filter(|tool| *tool != EXPORTER)
     }
@@ -89,13 +89,13 @@ impl ManifestHead {
         self.tool.as_deref() == Some(UPLOADER)
     }
 
-    /// Whether the original wrote it.
+    /// Whether the legacy scripts wrote it.
     pub fn is_legacy(&self) -> bool {
         self.tool.is_none()
     }
 }
 
-/// Python's `isoformat()`, with a zone or without: the original wrote the time of its own clock,
+/// Python's `isoformat()`, with a zone or without: the legacy scripts wrote the time of their own clock,
 /// which is taken for UTC. The last day that can be written has hours after the last timestamp.
 fn timestamp(text: &str) -> Result<Timestamp, jiff::Error> {
     let pieces = Pieces::parse(text)?;

@@ -1,7 +1,7 @@
-//! The manifest of a run of the original scripts.
+//! The manifest of a legacy run.
 //!
 //! It has no format version, names no data files and knows no hash: it says how many documents a
-//! split has, and a checksum over its own statistics. The original wrote it through Spark, as the
+//! split has, and a checksum over its own statistics. The legacy scripts wrote it through Spark, as the
 //! text of a field `manifest_json`; a plain object is read as well.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::reading::{ManifestError, check_splits, missing, parse};
 use super::statistics::{Role, checksum_of};
 use crate::settings::RunId;
 
-/// The manifest of a run of the original. What else is in it is not needed, or never followed.
+/// The manifest of a legacy run. What else is in it is not needed, or never followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyManifest {
     /// The run.
@@ -42,7 +42,7 @@ pub struct LegacySplit {
     /// The length of `features` in one document.
     #[serde(default)]
     feature_length: Option<u64>,
-    /// `md5:` over these statistics, or what the original fell back to.
+    /// `md5:` over these statistics, or what the legacy scripts fell back to.
     checksum: String,
 }
 
@@ -56,11 +56,11 @@ pub enum RecordedChecksum {
         /// What theirs is.
         computed: String,
     },
-    /// It is none over statistics: an ETag, or the original failed to make one.
+    /// It is none over statistics: an ETag, or the legacy scripts failed to make one.
     Incomparable,
 }
 
-/// The original's manifest, or Spark's line that holds it as a text.
+/// The legacy manifest, or Spark's line that holds it as a text.
 #[derive(Deserialize)]
 struct Fields {
     manifest_json: Option<String>,

@@ -1,4 +1,4 @@
-//! The local copy of a manifest, for people and for scripts that know the original's.
+//! The local copy of a manifest, for people and for scripts that know the legacy one.
 //!
 //! It is written after the commit, so it may fail without failing the run: the bucket has the
 //! manifest.
@@ -26,7 +26,7 @@ pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<Pa
 
 fn write(folder: &Path, path: &Path, manifest: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // Temporary files are private by default; this one is for whoever may read the folder.
+    // Temporary files are private by default; this one is for everyone who may read the folder.
     let mut unfinished = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;

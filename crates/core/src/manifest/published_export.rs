@@ -41,7 +41,7 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     role_distribution: BTreeMap<String, u64>,
     #[serde(default)]
     further_roles: u64,
-    /// The original's checksum over the statistics.
+    /// The legacy checksum over the statistics.
     pub checksum: String,
     /// The digest of all documents, 32 hexadecimal digits.
     pub digest: String,

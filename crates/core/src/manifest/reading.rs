@@ -15,7 +15,7 @@ const OLDEST_VERSION: u32 = 1;
 /// Largest manifest that is written and read.
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
 /// Largest text in a manifest, as it is written: what is not needed is passed over unread, but a
-/// parser holds each text while it reads it. The original's whole manifest was one text.
+/// parser holds each text while it reads it. A whole legacy manifest was one text.
 const MAX_TEXT_BYTES: usize = 64 << 20;
 /// Largest number of data files in one manifest.
 pub const MAX_FILES: usize = 1_000_000;

@@ -1,4 +1,4 @@
-//! The statistics that the original export recorded for a split, and its checksum over them.
+//! The statistics that the legacy export recorded for a split, and its checksum over them.
 //!
 //! The checksum is the MD5 of what Python's `str()` prints for four values, so this file knows
 //! how Python prints a string, a float, a list and a sorted list of pairs, and when it cannot sort.
@@ -11,7 +11,7 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// The checksum where Python's formula raises an exception, as the original wrote it.
+/// The checksum where Python's formula raises an exception, as the legacy scripts wrote it.
 pub(super) const UNKNOWN_CHECKSUM: &str = "unknown";
 
 /// The value of `role` in one document, as Python would hold it as a dictionary key.
@@ -237,7 +237,7 @@ impl Statistics {
         roles
     }
 
-    /// The original's checksum, as `checksum_of` makes it; unknown where not all is told.
+    /// The legacy checksum, as `checksum_of` makes it; unknown where not all is told.
     pub fn checksum(&self) -> String {
         if self.further_roles > 0 || self.has_further_fields {
             return UNKNOWN_CHECKSUM.to_owned();
@@ -248,7 +248,7 @@ impl Statistics {
     }
 }
 
-/// The original's checksum: `md5:` and the MD5 of the four values as Python prints them, or
+/// The legacy checksum: `md5:` and the MD5 of the four values as Python prints them, or
 /// [`UNKNOWN_CHECKSUM`] where Python cannot sort or hold the roles.
 pub(crate) fn checksum_of<'a>(
     num_documents: u64,

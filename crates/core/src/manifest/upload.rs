@@ -58,7 +58,7 @@ pub struct UploadedFile {
     /// The names of the columns, in the order of the schema; files of one schema share them.
     #[serde(serialize_with = "all")]
     pub schema_fields: Arc<[String]>,
-    /// `sha256:` and the SHA-256, or `md5:` and the MD5 where the original's form was asked for.
+    /// `sha256:` and the SHA-256, or `md5:` and the MD5 where the legacy form was asked for.
     pub checksum: String,
     /// When the object was complete.
     pub upload_timestamp: jiff::Timestamp,

@@ -1,4 +1,4 @@
-//! `--metrics-file`: what a command cost and how it ended, for whoever collects it.
+//! `--metrics-file`: what a command cost and how it ended, for the collector.
 //!
 //! A collector may read at any time, so the file is written under another name and takes its place
 //! whole. After a failure, or a command that only looked, it still says when the tool last finished a
@@ -87,7 +87,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    // Temporary files are private by default; this one is for whoever collects it.
+    // Temporary files are private by default; this one is for the collector.
     let mut unfinished = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder.unwrap_or(Path::new(".")))?;

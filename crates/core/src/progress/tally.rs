@@ -1,4 +1,4 @@
-//! What was done so far, for whoever shows it.
+//! What was done so far, for the display.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -35,7 +35,7 @@ pub struct ExportSummary {
     pub num_splits: u64,
     /// Sum of the documents.
     pub total_documents: u64,
-    /// Whether the original wrote it.
+    /// Whether the legacy scripts wrote it.
     pub is_legacy: bool,
 }
 

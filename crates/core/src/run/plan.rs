@@ -10,7 +10,7 @@ use super::{OpenRun, RunLocation};
 use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::{Interrupt, leaving};
 use crate::settings::{Prefix, RunId};
-use crate::store::{Endpoint, Store, StoreError, StoreErrorKind, WriteToken};
+use crate::store::{EndpointCapabilities, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
 const FORMAT_VERSION: u32 = 2;
@@ -135,7 +135,7 @@ async fn claim(
         return Ok(None);
     }
     let mut first = None;
-    for form in Endpoint::FORMS_OF_A_PUT {
+    for form in EndpointCapabilities::FORMS_OF_A_PUT {
         match claim_on(store.clone().on(form), key, plan, token).await {
             // Perhaps for a header; if not, the first refusal is what is told.
             Err(refused) if refused.kind.may_be_a_header() => {
@@ -229,7 +229,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn take_up(
+    pub async fn resume(
         self,
         multipart: bool,
         interrupt: &Interrupt,

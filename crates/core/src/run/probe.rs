@@ -7,7 +7,7 @@ use crate::checksum::Md5;
 use crate::interrupt::Interrupt;
 use crate::store::Verified;
 use crate::store::{
-    Condition, Endpoint, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
+    Condition, EndpointCapabilities, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
     StoreErrorKind, Unanswered, WriteToken,
 };
 use crate::transfer::{Hashing, PartHasher};
@@ -45,14 +45,14 @@ pub(super) async fn probe(
             .await?;
         info = interrupt.or(head(&store, key)).await?;
     }
-    let endpoint = Endpoint {
+    let endpoint = EndpointCapabilities {
         crc64nvme: info.crc.is_some(),
         md5_etags: info.etag == Md5::of(plan).to_string(),
         ..store.endpoint()
     };
     let store = store.on(endpoint);
     let again = store.honours_conditions(key, plan.clone(), token);
-    let endpoint = Endpoint {
+    let endpoint = EndpointCapabilities {
         conditional_writes: interrupt.or(again).await?,
         ..endpoint
     };
@@ -60,7 +60,7 @@ pub(super) async fn probe(
     store = if multipart {
         probe_multipart(store, key, plan, token, interrupt).await?
     } else {
-        store.on(Endpoint {
+        store.on(EndpointCapabilities {
             multipart: None,
             ..endpoint
         })
@@ -93,7 +93,7 @@ async fn restore(
     token: &WriteToken,
     etag: &str,
 ) -> Result<(), StoreError> {
-    for form in Endpoint::FORMS_OF_A_PUT {
+    for form in EndpointCapabilities::FORMS_OF_A_PUT {
         let store = store.clone().on(form);
         match store.replace(key, plan.clone(), token, etag).await {
             Err(error) if error.kind.may_be_a_header() => {}
@@ -129,7 +129,7 @@ async fn probe_multipart(
         if full_object_crc64nvme && !endpoint.crc64nvme {
             continue;
         }
-        let with = |conditional_completes, md5_etags| Endpoint {
+        let with = |conditional_completes, md5_etags| EndpointCapabilities {
             md5_etags,
             multipart: Some(MultipartAbilities {
                 conditional_completes,
@@ -211,7 +211,7 @@ async fn complete(
                 .await
         };
         let completed = interrupt.or(completed).await;
-        // Also one that became the plan: whoever may not abort uploads is told before any is needed.
+        // Also one that became the plan: a missing right to abort uploads shows before it is needed.
         store.abort_multipart(key, &upload.id).await?;
         let tried = |refused| Ok(Some(Tried { refused, has_md5 }));
         let refused = match completed {

@@ -1,6 +1,6 @@
 //! Which runs there are: those that have a manifest.
 //!
-//! A manifest is one object, read as it comes. The original wrote its own through Spark, so that
+//! A manifest is one object, read as it comes. The legacy scripts wrote theirs through Spark, so that
 //! there it is a folder `manifest.json/` of part files, of which one holds it.
 
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError, StoreErrorKind};
 
-/// Spark writes one part file for each partition; the original's manifest has one row.
+/// Spark writes one part file for each partition; the legacy manifest has one row.
 const MAX_PART_FILES: usize = 1000;
 /// Largest manifest in part files.
 const MAX_PARTS_BYTES: u64 = 64 << 20;

@@ -31,7 +31,7 @@ pub struct PartSettings {
 }
 
 impl PartSettings {
-    /// The defaults. Parts of 100 MB, as in the original's helper module, would hold too much
+    /// The defaults. Parts of 100 MB, as in the legacy helper module, would hold too much
     /// memory.
     pub fn defaults() -> Self {
         Self {

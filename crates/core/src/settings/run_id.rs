@@ -15,7 +15,7 @@ const MAX_PREFIX: usize = 512;
 pub struct RunId(String);
 
 impl RunId {
-    /// The id of a run that starts at `time`: UTC, `%Y%m%d_%H%M%S`, as the original made it.
+    /// The id of a run that starts at `time`: UTC, `%Y%m%d_%H%M%S`, as the legacy scripts made it.
     pub fn at(time: jiff::Timestamp) -> Self {
         Self(time.strftime("%Y%m%d_%H%M%S").to_string())
     }

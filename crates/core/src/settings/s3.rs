@@ -57,7 +57,7 @@ pub enum PathStyle {
 
 impl S3Settings {
     /// The defaults, with the prefix that differs from tool to tool. The connect time-out is that of
-    /// the original's helper module; requests outlive an outage of a quarter of an hour.
+    /// the legacy helper module; requests outlive an outage of a quarter of an hour.
     pub fn defaults(prefix: &str) -> Self {
         Self {
             bucket: None,

@@ -45,7 +45,7 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// Why a value is refused, in words for whoever wrote it. A list or a table is not repeated.
+/// Why a value is refused, in words for the person who wrote it. A list or a table is not repeated.
 pub(super) fn refusal(kind: &Kind) -> String {
     match kind {
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {

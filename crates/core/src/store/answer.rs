@@ -140,7 +140,7 @@ fn of_status(status: u16) -> Answer {
         409 => (K::Conflict, Again::Never),
         412 => (K::AlreadyExists, Again::Never),
         429 | 503 => (K::Throttled, Again::Slower),
-        // nginx: whoever asked was gone, which was not us.
+        // nginx: the client was gone, which was not us.
         499 => (K::Unreachable, Again::Later),
         501 | 505 => (K::Unsupported, Again::Never),
         507 => (K::Full, Again::Never),

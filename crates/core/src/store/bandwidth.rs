@@ -83,7 +83,7 @@ impl Bandwidth {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// A body of these bytes at this pace; a retry begins anew.
+    /// A body of these bytes at this pace; a retry starts again.
     pub(super) fn body(&self, bytes: Bytes) -> ByteStream {
         let bandwidth = self.clone();
         ByteStream::new(SdkBody::retryable(move || {

@@ -19,7 +19,7 @@ use aws_types::service_config::ServiceConfigKey;
 use super::credentials::{self, Asked};
 use super::error_body::CutErrors;
 use super::foreign::RefuseForeign;
-use super::limiter::Flow;
+use super::limiter::Limiter;
 use super::observe::Observer;
 use super::profile;
 use super::proxies::{Proxies, Routes};
@@ -52,7 +52,7 @@ static TOLD_OF_PLAIN_HTTP: Once = Once::new();
 /// The client, and the region that the SDK's chain resolved.
 pub(super) async fn build(
     settings: &S3Settings,
-    flow: &Flow,
+    flow: &Limiter,
     metrics: &Metrics,
 ) -> Result<(Client, String), Failure> {
     let timeouts = TimeoutConfig::builder()

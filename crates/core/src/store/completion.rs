@@ -30,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::put_new`]; [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
-    /// where the upload has to be made anew.
+    /// where the upload has to be restarted.
     pub async fn complete_multipart(
         &self,
         key: &str,

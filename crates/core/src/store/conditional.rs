@@ -23,7 +23,7 @@ use crate::transfer::{FileHashes, HashedPart};
 pub enum Condition<'a> {
     /// There is no object of that name.
     Absent,
-    /// The object has this ETag: it cannot be proved, and is written anew.
+    /// The object has this ETag: it cannot be proved, and is written again.
     Unchanged(&'a str),
     /// There is no object of that name, although there is one: a server that honours conditions
     /// refuses, which is what is asked.
@@ -164,7 +164,7 @@ impl Store {
     }
 
     /// Puts these bytes in the place of the object that has this `etag`. A lost reply is not settled:
-    /// [`StoreErrorKind::AlreadyExists`] may be told of an own success.
+    /// [`StoreErrorKind::AlreadyExists`] may be the answer to our own success.
     ///
     /// # Errors
     /// The store's.

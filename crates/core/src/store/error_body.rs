@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-/// The most bytes of an answer that are read, be it an error or not.
+/// The most bytes of an answer that are read, error or not.
 const MAX_BYTES: usize = 64 << 10;
 /// The same of a list. Its thousand keys have up to 3 KiB each, encoded.
 const MAX_LIST_BYTES: usize = 8 << 20;

@@ -1,7 +1,7 @@
 //! The first request of a command: whether the bucket is there, in which region, and for whom. What is
 //! wrong with the settings of S3 shows here, before anything is done.
 
-use super::{Endpoint, Sending, Store, StoreError, StoreErrorKind, client};
+use super::{EndpointCapabilities, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
 use crate::metrics::Metrics;
 use crate::settings::S3Settings;
@@ -41,7 +41,7 @@ impl Store {
             retry_timeout: settings.retry_timeout,
             attempt_timeout: settings.attempt_timeout,
             sending,
-            endpoint: Endpoint::S3,
+            endpoint: EndpointCapabilities::S3,
             metrics: metrics.clone(),
         };
         let first = client::first_contact(settings.connect_timeout);

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bounds what is under way; clones share the bound.
 #[derive(Debug, Clone)]
-pub(super) struct Flow {
-    slots: Arc<Semaphore>,
+pub(super) struct Limiter {
+    permits: Arc<Semaphore>,
     state: Arc<Mutex<State>>,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Flow {
 struct State {
     most: usize,
     limit: usize,
-    /// Slots that are in use although the limit has been lowered below them.
+    /// Permits that are in use although the limit has been lowered below them.
     excess: usize,
     /// Successes since the limit was changed.
     successes: usize,
@@ -30,12 +30,12 @@ struct State {
 
 /// The permission to have one part under way; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
-    flow: Flow,
-    permit: Option<OwnedSemaphorePermit>,
+pub(super) struct Permit {
+    limiter: Limiter,
+    inner: Option<OwnedSemaphorePermit>,
 }
 
-impl Flow {
+impl Limiter {
     /// At most `most` at once.
     pub(super) fn new(most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
@@ -47,7 +47,7 @@ impl Flow {
             lowered: None,
         };
         Self {
-            slots: Arc::new(Semaphore::new(most)),
+            permits: Arc::new(Semaphore::new(most)),
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -56,13 +56,13 @@ impl Flow {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a slot.
-    pub(super) async fn enter(&self) -> Slot {
+    /// Waits for a permit.
+    pub(super) async fn enter(&self) -> Permit {
         // The semaphore is never closed.
-        let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
-        Slot {
-            flow: self.clone(),
-            permit,
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        Permit {
+            limiter: self.clone(),
+            inner: permit,
         }
     }
 
@@ -78,15 +78,15 @@ impl Flow {
         let lower = (state.limit / 2).max(1);
         let fewer = state.limit - lower;
         state.limit = lower;
-        state.excess += fewer - self.slots.forget_permits(fewer);
+        state.excess += fewer - self.permits.forget_permits(fewer);
         tracing::info!(at_once = lower, "fewer parts are sent at once");
     }
 }
 
-impl Slot {
-    /// Ends the slot after a success: a whole round of them makes room for one more.
+impl Permit {
+    /// Gives the permit back after a success: a whole round of them makes room for one more.
     pub(super) fn succeeded(self) {
-        let mut state = self.flow.state();
+        let mut state = self.limiter.state();
         state.successes += 1;
         if state.successes < state.limit || state.limit == state.most {
             return;
@@ -96,16 +96,16 @@ impl Slot {
         if state.excess > 0 {
             state.excess -= 1;
         } else {
-            self.flow.slots.add_permits(1);
+            self.limiter.permits.add_permits(1);
         }
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.flow.state();
+        let mut state = self.limiter.state();
         if state.excess > 0
-            && let Some(permit) = self.permit.take()
+            && let Some(permit) = self.inner.take()
         {
             state.excess -= 1;
             permit.forget();
@@ -120,12 +120,12 @@ mod tests {
 
     use super::*;
 
-    fn flow(most: usize) -> Flow {
-        Flow::new(NonZeroUsize::new(most).unwrap())
+    fn flow(most: usize) -> Limiter {
+        Limiter::new(NonZeroUsize::new(most).unwrap())
     }
 
     /// As many slots as can be had now.
-    fn fill(flow: &Flow) -> Vec<Slot> {
+    fn fill(flow: &Limiter) -> Vec<Permit> {
         std::iter::from_fn(|| flow.enter().now_or_never()).collect()
     }
 
@@ -141,10 +141,10 @@ mod tests {
         drop(all);
         let half = fill(&flow);
         assert_eq!(half.len(), 4);
-        half.into_iter().for_each(Slot::succeeded);
+        half.into_iter().for_each(Permit::succeeded);
         assert_eq!(fill(&flow).len(), 5);
         for _ in 0..100 {
-            fill(&flow).into_iter().for_each(Slot::succeeded);
+            fill(&flow).into_iter().for_each(Permit::succeeded);
         }
         assert_eq!(fill(&flow).len(), 8);
     }
@@ -171,7 +171,7 @@ mod tests {
                 match step {
                     0 => slots.extend(flow.enter().now_or_never()),
                     1 => drop(slots.pop()),
-                    2 => slots.pop().into_iter().for_each(Slot::succeeded),
+                    2 => slots.pop().into_iter().for_each(Permit::succeeded),
                     _ => flow.slow_down(Instant::now()),
                 }
                 prop_assert!(slots.len() <= most);

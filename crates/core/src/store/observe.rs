@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::answer::{self, Again};
-use super::limiter::Flow;
+use super::limiter::Limiter;
 use super::operation_error::error_code;
 use super::retry::{FailedAttempts, no_more_than};
 use crate::failure::Via;
@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) metrics: Metrics,
-    pub(super) flow: Flow,
+    pub(super) flow: Limiter,
     /// How long a request is repeated.
     pub(super) retry_timeout: Duration,
 }

@@ -1,6 +1,6 @@
 //! How long a download is waited for: bytes that arrive earn time, at the slowest rate.
 //!
-//! Only waiting for the server costs time, since whoever takes the bytes may be slow as well.
+//! Only waiting for the server costs time, since the consumer of the bytes may be slow as well.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 2] = [
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 ];
 
-/// Looks for the profile `name`. Files that cannot be read are told of by what reads them later.
+/// Looks for the profile `name`. Files that cannot be read are reported by what reads them later.
 ///
 /// # Errors
 /// A profile that is in none of the files.

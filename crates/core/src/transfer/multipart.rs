@@ -1,4 +1,4 @@
-//! A multipart upload that always ends: completed, aborted, or left open on purpose, to be taken up
+//! A multipart upload that always ends: completed, aborted, or left open on purpose, to be resumed
 //! by the next process.
 //!
 //! Parts are sent while the next ones are being made; the byte budget bounds how many. What has
@@ -28,7 +28,7 @@ pub struct MultipartUpload {
     sent: u32,
     in_flight: JoinSet<Result<StoredPart, StoreError>>,
     stored: Vec<StoredPart>,
-    /// What the server had when the upload was taken up.
+    /// What the server had when the upload was resumed.
     listed: BTreeMap<u32, ListedPart>,
     is_taken_up: bool,
     kept: KeptParts,
@@ -37,7 +37,7 @@ pub struct MultipartUpload {
 /// Parts that were not sent again, because the server had them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeptParts {
-    /// How many.
+    /// The number of parts.
     pub parts: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -71,7 +71,7 @@ impl MultipartUpload {
 
     /// Takes up an upload that is open, with the parts that the server has of it: of the parts that
     /// are sent now, equal ones are kept.
-    pub fn take_up(
+    pub fn resume(
         store: &Store,
         key: &str,
         token: &WriteToken,
@@ -193,7 +193,7 @@ impl MultipartUpload {
         self.target.abort().await;
     }
 
-    /// Leaves the upload open, to be taken up later. Parts that are under way have a moment to
+    /// Leaves the upload open, to be resumed later. Parts that are under way have a moment to
     /// arrive.
     pub async fn leave(mut self) {
         let arrive = async { while self.in_flight.join_next().await.is_some() {} };

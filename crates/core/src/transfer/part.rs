@@ -93,7 +93,7 @@ impl PartBudget {
         self.part_size.max(needed)
     }
 
-    /// An empty buffer with room for `size` bytes; whoever fills it reserves memory first or soon.
+    /// An empty buffer with room for `size` bytes; its memory is reserved first or soon.
     pub fn buffer(&self, size: u64) -> PartBuffer {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let pooled = if size <= self.pool.buffer_size {

@@ -240,7 +240,7 @@ async fn an_import_that_is_interrupted_before_it_writes_says_that_nothing_was_wr
     ----- stdout -----
     ----- stderr -----
     error: interrupted
-    hint: nothing was written: the same command begins anew
+    hint: nothing was written: the same command starts over
     "#);
     bed.assert_untouched();
 }

@@ -22,7 +22,7 @@ pub(crate) struct Storage {
     uploads_created: u64,
 }
 
-/// One bucket.
+/// The store: one bucket, through one client.
 pub(crate) struct Bucket {
     pub(crate) created: SystemTime,
     pub(crate) objects: BTreeMap<String, Object>,

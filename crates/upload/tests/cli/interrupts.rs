@@ -89,7 +89,7 @@ async fn stopped_at_its_plan(operation: Operation) -> (Bed, Finished) {
 #[tokio::test]
 async fn an_interrupt_before_the_plan_says_that_nothing_was_written() {
     let (bed, stopped) = stopped_at_its_plan(Operation::GetObject).await;
-    let told = "error: interrupted\nhint: nothing was written: the same command begins anew\n";
+    let told = "error: interrupted\nhint: nothing was written: the same command starts over\n";
     assert!(stopped.stderr.ends_with(told), "{}", stopped.stderr);
     assert_eq!(bed.keys(), [""; 0]);
     let args = ["--run-id", "run-1"];
@@ -97,7 +97,7 @@ async fn an_interrupt_before_the_plan_says_that_nothing_was_written() {
         &args,
         &stopped.stderr,
         "",
-        "nothing was written: the same command begins anew",
+        "nothing was written: the same command starts over",
     );
     bed.run(&texts(&again)).await.expect(0);
 }

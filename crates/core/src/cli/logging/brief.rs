@@ -1,4 +1,4 @@
-//! Log lines for whoever looks on: the time of day, and no field that the text has already.
+//! Log lines for someone at a terminal: the time of day, and no field that the text has already.
 
 use std::fmt;
 

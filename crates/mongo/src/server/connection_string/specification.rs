@@ -4,8 +4,6 @@
 use mongodb::Client;
 use mongodb::options::{ClientOptions, HostInfo};
 
-use lob_core::failure::ExitStatus;
-
 use super::*;
 
 use Fate::{Refused, Taken, Warned};

@@ -9,7 +9,7 @@ use super::Verified;
 
 /// What the endpoint can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoint {
+pub struct EndpointCapabilities {
     /// Whether it honours `If-None-Match` on objects put in one request.
     pub conditional_writes: bool,
     /// Whether it keeps the CRC64NVME of objects put in one request.
@@ -30,7 +30,7 @@ pub struct MultipartAbilities {
     pub full_object_crc64nvme: bool,
 }
 
-impl Endpoint {
+impl EndpointCapabilities {
     /// What S3 and MinIO can do: assumed until the endpoint has shown otherwise.
     pub const S3: Self = Self {
         conditional_writes: true,
@@ -137,29 +137,29 @@ mod tests {
 
     #[test]
     fn a_weaker_guarantee_is_told_and_never_taken_for_a_stronger_one() {
-        assert_eq!(Endpoint::S3.weaknesses(), [""; 0]);
-        assert!(!Endpoint::S3.needs_md5());
-        let no_crc = Endpoint {
+        assert_eq!(EndpointCapabilities::S3.weaknesses(), [""; 0]);
+        assert!(!EndpointCapabilities::S3.needs_md5());
+        let no_crc = EndpointCapabilities {
             crc64nvme: false,
             multipart: None,
-            ..Endpoint::S3
+            ..EndpointCapabilities::S3
         };
         assert_eq!(no_crc.proof_of_put(), Verified::PartMd5);
         assert!(no_crc.needs_md5());
         assert_eq!(no_crc.weaknesses().len(), 1);
-        let nothing = Endpoint {
+        let nothing = EndpointCapabilities {
             conditional_writes: false,
             md5_etags: false,
             ..no_crc
         };
         assert_eq!(nothing.proof_of_put(), Verified::SizeOnly);
         assert_eq!(nothing.weaknesses().len(), 2);
-        let parts_only = Endpoint {
+        let parts_only = EndpointCapabilities {
             multipart: Some(MultipartAbilities {
                 conditional_completes: false,
                 full_object_crc64nvme: false,
             }),
-            ..Endpoint::S3
+            ..EndpointCapabilities::S3
         };
         assert_eq!(parts_only.proof_of_put(), Verified::FullObjectCrc);
         assert_eq!(parts_only.proof_of_multipart(), Verified::PartMd5);

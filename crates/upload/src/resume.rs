@@ -95,7 +95,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Opens an upload, or takes up the one of which the server has the most parts. Others of the
+    /// Opens an upload, or resumes the one of which the server has the most parts. Others of the
     /// same key are aborted.
     ///
     /// # Errors
@@ -127,15 +127,8 @@ impl Sender<'_> {
         match best {
             Some((upload, parts)) => {
                 let (count, id) = (parts.len(), upload.id.to_string());
-                tracing::info!(
-                    key,
-                    upload = id,
-                    parts = count,
-                    "an open upload is taken up"
-                );
-                Ok(MultipartUpload::take_up(
-                    store, key, token, upload.id, parts,
-                ))
+                tracing::info!(key, upload = id, parts = count, "an open upload is resumed");
+                Ok(MultipartUpload::resume(store, key, token, upload.id, parts))
             }
             // Not to be interrupted: an upload whose id nobody knows could not be aborted.
             None => Ok(MultipartUpload::create(store, key, token).await?),
@@ -147,7 +140,7 @@ impl Sender<'_> {
             Err(error) if error.kind == StoreErrorKind::Unsupported => {
                 tracing::warn!(
                     key,
-                    "the server cannot list open uploads: the file is sent anew, and an upload \
+                    "the server cannot list open uploads: the file is sent again, and an upload \
                      that an earlier process opened stays"
                 );
                 Ok(Vec::new())
@@ -164,7 +157,7 @@ impl Sender<'_> {
     ) -> Result<Option<Vec<ListedPart>>, StoreError> {
         match self.run.store.list_parts(key, &upload.id).await {
             Err(error) if error.kind == StoreErrorKind::Unsupported => {
-                tracing::warn!(key, "the server cannot list parts: the file is sent anew");
+                tracing::warn!(key, "the server cannot list parts: the file is sent again");
                 Ok(Some(Vec::new()))
             }
             Err(error) if error.kind == StoreErrorKind::NoSuchUpload => Ok(None),
