@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError};
 use crate::settings::{Prefix, RunId};
 use crate::store::Verified;
-use crate::store::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken};
+use crate::store::{Expected, ObjectInfo, RunStore, StoreError, StoreErrorKind};
 
 /// Objects that are asked for at once before the commit.
 const HEADS_AT_ONCE: usize = 16;
@@ -95,11 +95,9 @@ pub enum Committed<T> {
 #[derive(Debug, Clone)]
 pub struct OpenRun {
     /// The bucket, on what its endpoint can do.
-    pub store: Store,
+    pub store: RunStore,
     /// Where the run is.
     pub location: RunLocation,
-    /// Marks every object of the run.
-    pub token: WriteToken,
     /// When the plan was made.
     pub started: jiff::Timestamp,
 }
@@ -115,7 +113,7 @@ impl OpenRun {
         Expected {
             size: file.size_bytes,
             crc: file.crc64nvme,
-            token: &self.token,
+            token: self.store.token(),
             proof: file.verified,
             // Where a CRC proves more, or an ETag nothing, equal bytes may have been put again.
             etag: (file.verified == Verified::PartMd5).then_some(&file.etag),
@@ -167,7 +165,7 @@ impl OpenRun {
             Failure::integrity(message).lasting().caused_by(error)
         })?;
         let key = self.location.manifest_key();
-        let put = self.store.put_new(&key, bytes.clone(), &self.token).await;
+        let put = self.store.put_new(&key, bytes.clone()).await;
         match put {
             Ok(_) => Ok(Committed::Now(bytes, published)),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
@@ -195,7 +193,7 @@ impl OpenRun {
         let Some(info) = self.store.head(&key).await? else {
             return Ok(None);
         };
-        if info.token.as_ref() != Some(&self.token) {
+        if info.token.as_ref() != Some(self.store.token()) {
             let (kind, url) = (StoreErrorKind::AlreadyExists, self.store.url(&key));
             let detail = "another run wrote it";
             return Err(StoreError::new(kind, "HeadObject", url, detail));
@@ -213,7 +211,7 @@ impl OpenRun {
         let found = match self.store.head(&key).await? {
             Some(info) if expected.is(&info) => return Ok(None),
             Some(ObjectInfo { token: None, .. }) => "it has no write token of any run",
-            Some(info) if info.token.as_ref() != Some(&self.token) => {
+            Some(info) if info.token.as_ref() != Some(self.store.token()) => {
                 "another process wrote what is there"
             }
             Some(ObjectInfo { crc: None, .. }) if file.verified == Verified::FullObjectCrc => {

@@ -25,6 +25,7 @@ mod profile;
 mod proxies;
 mod resolver;
 mod retry;
+mod run_store;
 mod sdk_error;
 mod stream;
 mod verified;
@@ -50,6 +51,7 @@ pub use self::bandwidth::Bandwidth;
 use self::limiter::Limiter;
 pub use self::object::{Expected, ObjectInfo, WrittenObject};
 use self::object::{TOKEN_FIELD, unquoted};
+pub use self::run_store::RunStore;
 pub use self::verified::Verified;
 pub use self::write_token::WriteToken;
 use crate::metrics::Metrics;
@@ -130,7 +132,7 @@ impl Store {
 
     /// The same store, whose objects are created as `objects` says.
     #[must_use]
-    pub fn creating(mut self, objects: ObjectSettings) -> Self {
+    pub(crate) fn creating(mut self, objects: ObjectSettings) -> Self {
         self.sending.objects = objects;
         self
     }

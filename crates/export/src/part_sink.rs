@@ -96,7 +96,7 @@ impl PartSender {
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, StoreError> {
-        let upload = MultipartUpload::create(&run.store, key, &run.token).await?;
+        let upload = MultipartUpload::create(&run.store, key).await?;
         Ok(Self {
             sink,
             budget: budget.clone(),

@@ -200,7 +200,6 @@ impl Record {
         let upload = FinishedParts::recorded(
             &run.store,
             &run.key(&self.place.file_name()),
-            &run.token,
             description.upload_id.clone(),
             description.parts.clone(),
         );
@@ -276,12 +275,8 @@ impl Record {
         let key = run.key(&self.place.record_name());
         let bytes = self.to_json()?;
         let put = match seen {
-            None => run.store.put_new(&key, bytes, &run.token).await,
-            Some(seen) => {
-                run.store
-                    .put_over(&key, bytes, &run.token, &seen.etag)
-                    .await
-            }
+            None => run.store.put_new(&key, bytes).await,
+            Some(seen) => run.store.put_over(&key, bytes, &seen.etag).await,
         };
         // A size alone does not tell our record from another's.
         let is_proved = run.store.endpoint().proof_of_put() != Verified::SizeOnly;

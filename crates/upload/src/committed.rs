@@ -42,9 +42,8 @@ impl CommittedRun {
         let reading = manifest(&store, &location);
         let manifest = context.interrupt.or(reading).await?;
         let run = OpenRun {
-            store,
+            store: store.writing_as(manifest.write_token.clone()),
             location,
-            token: manifest.write_token.clone(),
             started: manifest.started,
         };
         Ok(Self { run, manifest })

@@ -32,7 +32,7 @@ impl Sender<'_> {
         };
         let conflict = || {
             let message = format!("`{}` is another object than the file", store.url(key));
-            let is_ours = there.token.as_ref() == Some(&self.run.token);
+            let is_ours = there.token.as_ref() == Some(self.run.store.token());
             let hint = match is_ours {
                 true => {
                     "what was sent was damaged on the way, or the file has other bytes by now: \
@@ -44,7 +44,7 @@ impl Sender<'_> {
                 .with_hint(hint)
                 .lasting()
         };
-        if there.token.as_ref() != Some(&self.run.token) || there.size != size {
+        if there.token.as_ref() != Some(self.run.store.token()) || there.size != size {
             return Err(conflict().into());
         }
         if proof == Verified::SizeOnly {
@@ -68,7 +68,7 @@ impl Sender<'_> {
         let expected = Expected {
             size,
             crc: hashes.crc,
-            token: &self.run.token,
+            token: self.run.store.token(),
             proof,
             etag: etag.as_deref(),
         };
@@ -105,7 +105,7 @@ impl Sender<'_> {
         key: &str,
         may_be_there: bool,
     ) -> anyhow::Result<MultipartUpload> {
-        let (store, token) = (&self.run.store, &self.run.token);
+        let store = &self.run.store;
         let open = match may_be_there {
             true => self.stop.or(self.open_uploads(key)).await?,
             false => Vec::new(),
@@ -128,10 +128,10 @@ impl Sender<'_> {
             Some((upload, parts)) => {
                 let (count, id) = (parts.len(), upload.id.to_string());
                 tracing::info!(key, upload = id, parts = count, "an open upload is resumed");
-                Ok(MultipartUpload::resume(store, key, token, upload.id, parts))
+                Ok(MultipartUpload::resume(store, key, upload.id, parts))
             }
             // Not to be interrupted: an upload whose id nobody knows could not be aborted.
-            None => Ok(MultipartUpload::create(store, key, token).await?),
+            None => Ok(MultipartUpload::create(store, key).await?),
         }
     }
 

@@ -128,8 +128,8 @@ impl Sender<'_> {
         let size = reader.left();
         let (reader, part) = reader.part(size, self.budget).await?;
         let hashes = reader.finish().await?;
-        let (store, token) = (&self.run.store, &self.run.token);
-        let object = store.put_file(key, part, &hashes, token, condition).await?;
+        let store = &self.run.store;
+        let object = store.put_file(key, part, &hashes, condition).await?;
         self.progress.advance(size, 0);
         Ok(Sent {
             hashes,
@@ -150,9 +150,9 @@ impl Sender<'_> {
             .open_upload(key, may_be_there)
             .await?
             .reporting_to(Arc::clone(self.progress));
-        let is_taken_up = upload.is_taken_up();
+        let is_resumed = upload.is_resumed();
         let unusable = |error: anyhow::Error| match store_error(&error) {
-            Some(StoreErrorKind::Integrity | StoreErrorKind::Refused) if is_taken_up => {
+            Some(StoreErrorKind::Integrity | StoreErrorKind::Refused) if is_resumed => {
                 error.context(UnusableUpload)
             }
             _ => error,

@@ -48,7 +48,7 @@ impl OpenRun {
             let expected = Expected {
                 size: contents.size,
                 crc: contents.crc,
-                token: &self.token,
+                token: self.store.token(),
                 proof,
                 etag: None,
             };

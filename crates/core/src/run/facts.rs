@@ -16,7 +16,7 @@ impl OpenRun {
             format_version: FORMAT_VERSION,
             tool: tool.to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            write_token: self.token.clone(),
+            write_token: self.store.token().clone(),
             started: self.started,
             finished: jiff::Timestamp::now(),
             endpoint: self.store.endpoint(),

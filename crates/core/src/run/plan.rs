@@ -10,7 +10,7 @@ use super::{OpenRun, RunLocation};
 use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::{Interrupt, leaving};
 use crate::settings::{Prefix, RunId};
-use crate::store::{EndpointCapabilities, Store, StoreError, StoreErrorKind, WriteToken};
+use crate::store::{EndpointCapabilities, RunStore, Store, StoreError, StoreErrorKind, WriteToken};
 
 /// The version of the plan's form.
 const FORMAT_VERSION: u32 = 2;
@@ -87,17 +87,16 @@ impl<W: Serialize> Plan<W> {
                     .with_hint(hint)
                     .into());
             }
-            let claiming = claim(&store, &key, &bytes, &plan.write_token);
+            let store = store.clone().writing_as(plan.write_token.clone());
+            let claiming = claim(&store, &key, &bytes);
             let id = &plan.run_id;
             match interrupt.or(claiming).await.map_err(|e| begun(e, id))? {
                 Some(store) => {
-                    let token = plan.write_token.clone();
-                    let probing = probe(store, &key, &bytes, &token, multipart, interrupt);
+                    let probing = probe(store, &key, &bytes, multipart, interrupt);
                     let store = probing.await.map_err(|error| begun(error, id))?;
                     let run = OpenRun {
                         store,
                         location,
-                        token,
                         started,
                     };
                     return Ok(Some((plan, run)));
@@ -124,19 +123,14 @@ pub fn begun(error: anyhow::Error, id: &RunId) -> anyhow::Error {
 }
 
 /// Writes a plan where there is none, with as much protection as the endpoint knows.
-async fn claim(
-    store: &Store,
-    key: &str,
-    plan: &Bytes,
-    token: &WriteToken,
-) -> Result<Option<Store>, StoreError> {
+async fn claim(store: &RunStore, key: &str, plan: &Bytes) -> Result<Option<RunStore>, StoreError> {
     // Asked first, since a server that ignores conditions would overwrite what is there.
     if store.head(key).await?.is_some() {
         return Ok(None);
     }
     let mut first = None;
     for form in EndpointCapabilities::FORMS_OF_A_PUT {
-        match claim_on(store.clone().on(form), key, plan, token).await {
+        match claim_on(store.clone().on(form), key, plan).await {
             // Perhaps for a header; if not, the first refusal is what is told.
             Err(refused) if refused.kind.may_be_a_header() => {
                 first.get_or_insert(refused);
@@ -148,17 +142,16 @@ async fn claim(
 }
 
 async fn claim_on(
-    store: Store,
+    store: RunStore,
     key: &str,
     plan: &Bytes,
-    token: &WriteToken,
-) -> Result<Option<Store>, StoreError> {
-    match store.put_new(key, plan.clone(), token).await {
+) -> Result<Option<RunStore>, StoreError> {
+    match store.put_new(key, plan.clone()).await {
         Ok(_) => Ok(Some(store)),
         Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
             // An endpoint without checksums cannot settle a lost reply; the token can.
             let there = store.head(key).await?.and_then(|info| info.token);
-            Ok((there.as_ref() == Some(token)).then_some(store))
+            Ok((there.as_ref() == Some(store.token())).then_some(store))
         }
         Err(error) => Err(error),
     }
@@ -211,9 +204,8 @@ impl<W: DeserializeOwned> FoundRun<W> {
             return Err(refused(&format!("is that of run `{}`", plan.run_id)).into());
         }
         let run = OpenRun {
-            store: store.clone(),
+            store: store.clone().writing_as(plan.write_token.clone()),
             location,
-            token: plan.write_token.clone(),
             started: plan.created,
         };
         let manifest = run.manifest().await?;
@@ -225,7 +217,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
         }))
     }
 
-    /// Takes the run up, on what the endpoint can do.
+    /// Resumes the run, on what the endpoint can do.
     ///
     /// # Errors
     /// The store's.
@@ -238,7 +230,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
             plan, run, bytes, ..
         } = self;
         let key = run.location.plan_key();
-        let probing = probe(run.store, &key, &bytes, &run.token, multipart, interrupt);
+        let probing = probe(run.store, &key, &bytes, multipart, interrupt);
         let id = run.location.id();
         let store = probing.await.map_err(|error| begun(error, id))?;
         Ok((plan, OpenRun { store, ..run }))

@@ -7,8 +7,8 @@ use crate::checksum::Md5;
 use crate::interrupt::Interrupt;
 use crate::store::Verified;
 use crate::store::{
-    Condition, EndpointCapabilities, Expected, MultipartAbilities, ObjectInfo, Store, StoreError,
-    StoreErrorKind, Unanswered, WriteToken,
+    Condition, EndpointCapabilities, Expected, MultipartAbilities, ObjectInfo, RunStore,
+    StoreError, StoreErrorKind, Unanswered,
 };
 use crate::transfer::{Hashing, PartHasher};
 
@@ -21,28 +21,25 @@ const MAX_DISTURBED: u32 = 5;
 /// # Errors
 /// The store's; an interrupt.
 pub(super) async fn probe(
-    store: Store,
+    store: RunStore,
     key: &str,
     plan: &Bytes,
-    token: &WriteToken,
     multipart: bool,
     interrupt: &Interrupt,
-) -> anyhow::Result<Store> {
+) -> anyhow::Result<RunStore> {
     let mut info = interrupt.or(head(&store, key)).await?;
     if info.token.is_none() {
         let (kind, url) = (StoreErrorKind::Unsupported, store.url(key));
         let detail = "the store keeps no metadata of objects, by which a run knows its own";
         return Err(StoreError::new(kind, "HeadObject", url, detail).into());
     }
-    if info.token.as_ref() != Some(token) {
+    if info.token.as_ref() != Some(store.token()) {
         let (kind, url) = (StoreErrorKind::AlreadyExists, store.url(key));
         let detail = "another run wrote its plan there";
         return Err(StoreError::new(kind, "HeadObject", url, detail).into());
     }
     if is_of_parts(&info.etag) {
-        interrupt
-            .or(restore(&store, key, plan, token, &info.etag))
-            .await?;
+        interrupt.or(restore(&store, key, plan, &info.etag)).await?;
         info = interrupt.or(head(&store, key)).await?;
     }
     let endpoint = EndpointCapabilities {
@@ -51,14 +48,14 @@ pub(super) async fn probe(
         ..store.endpoint()
     };
     let store = store.on(endpoint);
-    let again = store.honours_conditions(key, plan.clone(), token);
+    let again = store.honours_conditions(key, plan.clone());
     let endpoint = EndpointCapabilities {
         conditional_writes: interrupt.or(again).await?,
         ..endpoint
     };
     let mut store = store.on(endpoint);
     store = if multipart {
-        probe_multipart(store, key, plan, token, interrupt).await?
+        probe_multipart(store, key, plan, interrupt).await?
     } else {
         store.on(EndpointCapabilities {
             multipart: None,
@@ -77,7 +74,7 @@ fn is_of_parts(etag: &str) -> bool {
         .is_some_and(|(_, parts)| !parts.is_empty() && parts.chars().all(|c| c.is_ascii_digit()))
 }
 
-async fn head(store: &Store, key: &str) -> Result<ObjectInfo, StoreError> {
+async fn head(store: &RunStore, key: &str) -> Result<ObjectInfo, StoreError> {
     store.head(key).await?.ok_or_else(|| {
         let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
         StoreError::new(kind, "HeadObject", url, "it was written and is not there")
@@ -86,16 +83,10 @@ async fn head(store: &Store, key: &str) -> Result<ObjectInfo, StoreError> {
 
 /// Puts the plan in one request again, where an earlier probe completed an upload over it: what the
 /// server keeps of parts says nothing about objects put in one request.
-async fn restore(
-    store: &Store,
-    key: &str,
-    plan: &Bytes,
-    token: &WriteToken,
-    etag: &str,
-) -> Result<(), StoreError> {
+async fn restore(store: &RunStore, key: &str, plan: &Bytes, etag: &str) -> Result<(), StoreError> {
     for form in EndpointCapabilities::FORMS_OF_A_PUT {
         let store = store.clone().on(form);
-        match store.replace(key, plan.clone(), token, etag).await {
+        match store.replace(key, plan.clone(), etag).await {
             Err(error) if error.kind.may_be_a_header() => {}
             // Another process of the run was faster.
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => break,
@@ -110,12 +101,11 @@ async fn restore(
 /// the other. What only a resumption or a cleanup does is tried as well: to list open uploads and
 /// their parts.
 async fn probe_multipart(
-    store: Store,
+    store: RunStore,
     key: &str,
     plan: &Bytes,
-    token: &WriteToken,
     interrupt: &Interrupt,
-) -> anyhow::Result<Store> {
+) -> anyhow::Result<RunStore> {
     match interrupt.or(store.open_uploads(key)).await {
         Err(error) if kind_of(&error) == Some(StoreErrorKind::Unsupported) => {}
         listed => drop(listed?),
@@ -139,7 +129,7 @@ async fn probe_multipart(
         };
         // Whether ETags of parts are MD5 is looked at, and not relied on yet.
         let tried = store.clone().on(with(asks, false));
-        match complete(&tried, key, plan, token, interrupt).await {
+        match complete(&tried, key, plan, interrupt).await {
             Ok(Some(done)) => {
                 let md5_etags = endpoint.md5_etags && (full_object_crc64nvme || done.has_md5);
                 return Ok(store.on(with(asks && done.refused, md5_etags)));
@@ -168,10 +158,9 @@ struct Tried {
 /// Uploads the plan in parts; `None` where the server does not promise the CRC of the whole object
 /// although it was asked for.
 async fn complete(
-    store: &Store,
+    store: &RunStore,
     key: &str,
     plan: &Bytes,
-    token: &WriteToken,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Tried>> {
     let wants_crc = store.endpoint().proof_of_multipart() == Verified::FullObjectCrc;
@@ -180,7 +169,7 @@ async fn complete(
     for _ in 0..MAX_DISTURBED {
         interrupt.check()?;
         // Not to be interrupted: an upload whose id nobody knows could not be aborted.
-        let upload = store.create_multipart(key, token, false).await?;
+        let upload = store.create_multipart(key, false).await?;
         if wants_crc && !upload.full_object_crc {
             store.abort_multipart(key, &upload.id).await?;
             return Ok(None);
@@ -191,7 +180,7 @@ async fn complete(
         let expected = Expected {
             size: hashes.size,
             crc: hashes.crc,
-            token,
+            token: store.token(),
             proof: store.endpoint().proof_of_multipart(),
             etag: None,
         };

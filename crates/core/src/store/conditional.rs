@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::Verified;
 use super::observe::MeantToBeRefused;
-use super::{Expected, ObjectInfo, Store, StoreError, StoreErrorKind, WriteToken, WrittenObject};
+use super::{Expected, ObjectInfo, RunStore, Store, StoreError, StoreErrorKind, WrittenObject};
 use crate::checksum::Crc;
 use crate::checksum::{Md5, Sha256};
 use crate::transfer::{FileHashes, HashedPart};
@@ -42,50 +42,43 @@ struct Body<'a> {
     condition: Condition<'a>,
 }
 
-impl Store {
+impl RunStore {
     /// Creates an object that must not exist yet, in one request.
     ///
     /// # Errors
     /// [`StoreErrorKind::AlreadyExists`] where an object of other bytes or of another run stands
     /// there; [`StoreErrorKind::Unknown`] where nobody knows.
-    pub async fn put_new(
-        &self,
-        key: &str,
-        body: Bytes,
-        token: &WriteToken,
-    ) -> Result<WrittenObject, StoreError> {
+    pub async fn put_new(&self, key: &str, body: Bytes) -> Result<WrittenObject, StoreError> {
         let body = self.hashed(body);
-        self.put(key, body, token).await
+        self.put(key, body).await
     }
 
     /// Puts these bytes in the place of the object that has this `etag`.
     ///
     /// # Errors
-    /// As [`Store::put_new`], where another object than the one that was seen stands there.
+    /// As [`RunStore::put_new`], where another object than the one that was seen stands there.
     pub async fn put_over(
         &self,
         key: &str,
         body: Bytes,
-        token: &WriteToken,
         etag: &str,
     ) -> Result<WrittenObject, StoreError> {
         let body = Body {
             condition: Condition::Unchanged(etag),
             ..self.hashed(body)
         };
-        self.put(key, body, token).await
+        self.put(key, body).await
     }
 
-    /// [`Store::put_new`] for a data file of one part, whose memory is free again afterwards.
+    /// [`RunStore::put_new`] for a data file of one part, whose memory is free again afterwards.
     ///
     /// # Errors
-    /// As [`Store::put_new`].
+    /// As [`RunStore::put_new`].
     pub async fn put_file(
         &self,
         key: &str,
         part: HashedPart,
         hashes: &FileHashes,
-        token: &WriteToken,
         condition: Condition<'_>,
     ) -> Result<WrittenObject, StoreError> {
         let body = Body {
@@ -97,7 +90,7 @@ impl Store {
             condition,
         };
         let slot = self.sending.flow.enter().await;
-        let written = self.put(key, body, token).await?;
+        let written = self.put(key, body).await?;
         slot.succeeded();
         Ok(written)
     }
@@ -114,17 +107,12 @@ impl Store {
         }
     }
 
-    async fn put(
-        &self,
-        key: &str,
-        body: Body<'_>,
-        token: &WriteToken,
-    ) -> Result<WrittenObject, StoreError> {
+    async fn put(&self, key: &str, body: Body<'_>) -> Result<WrittenObject, StoreError> {
         let etag = body.md5.map(|md5| md5.to_string());
         let expected = Expected {
             size: body.bytes.len() as u64,
             crc: body.crc,
-            token,
+            token: self.token(),
             proof: self.endpoint.proof_of_put(),
             etag: etag.as_deref(),
         };
@@ -134,7 +122,7 @@ impl Store {
         {
             return self.judge(key, &expected, &there, "PutObject");
         }
-        match self.put_once(key, body, token).await {
+        match self.put_once(key, body).await {
             Ok(written) => Ok(written),
             Err(error) => self.settle(key, &expected, condition, error).await,
         }
@@ -149,13 +137,12 @@ impl Store {
         &self,
         key: &str,
         body: Bytes,
-        token: &WriteToken,
     ) -> Result<bool, StoreError> {
         let body = Body {
             condition: Condition::Unmet,
             ..self.hashed(body)
         };
-        match self.put_once(key, body, token).await {
+        match self.put_once(key, body).await {
             Ok(_) => Ok(false),
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => Ok(true),
             Err(error) if error.kind == StoreErrorKind::Unsupported => Ok(false),
@@ -172,22 +159,16 @@ impl Store {
         &self,
         key: &str,
         bytes: Bytes,
-        token: &WriteToken,
         etag: &str,
     ) -> Result<(), StoreError> {
         let body = Body {
             condition: Condition::Unchanged(etag),
             ..self.hashed(bytes)
         };
-        self.put_once(key, body, token).await.map(drop)
+        self.put_once(key, body).await.map(drop)
     }
 
-    async fn put_once(
-        &self,
-        key: &str,
-        body: Body<'_>,
-        token: &WriteToken,
-    ) -> Result<WrittenObject, StoreError> {
+    async fn put_once(&self, key: &str, body: Body<'_>) -> Result<WrittenObject, StoreError> {
         let size = body.bytes.len() as u64;
         let verified = self.endpoint.proof_of_put();
         let mut request = self
@@ -199,7 +180,7 @@ impl Store {
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.sending.objects.sse_kms_key_id.clone())
             .set_storage_class(self.storage_class(body.is_data))
-            .set_metadata(Some(self.metadata(token, body.is_data)));
+            .set_metadata(Some(self.metadata(self.token(), body.is_data)));
         request = match body.condition {
             _ if !self.endpoint.conditional_writes => request,
             Condition::Absent | Condition::Unmet => request.if_none_match("*"),
@@ -232,7 +213,9 @@ impl Store {
             verified,
         })
     }
+}
 
+impl Store {
     /// What is there although the condition says otherwise: for servers that ignore conditions.
     pub(super) async fn standing_in_the_way(
         &self,

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use serde::{Deserialize, Serialize};
 
 use super::conditional::SignedPayload;
-use super::{Store, StoreError, StoreErrorKind, WriteToken};
+use super::{RunStore, Store, StoreError, StoreErrorKind};
 use crate::checksum::Crc;
 use crate::transfer::HashedPart;
 
@@ -70,13 +70,12 @@ pub struct OpenUpload {
     pub initiated: Option<jiff::Timestamp>,
 }
 
-impl Store {
+impl RunStore {
     /// Opens an upload whose parts and whole the server checks by CRC64NVME, where it can. Data
     /// files have the storage class and metadata of the settings.
     pub(crate) async fn create_multipart(
         &self,
         key: &str,
-        token: &WriteToken,
         is_data: bool,
     ) -> Result<CreatedUpload, StoreError> {
         let mut request = self
@@ -88,7 +87,7 @@ impl Store {
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.sending.objects.sse_kms_key_id.clone())
             .set_storage_class(self.storage_class(is_data))
-            .set_metadata(Some(self.metadata(token, is_data)));
+            .set_metadata(Some(self.metadata(self.token(), is_data)));
         if self.endpoint.has_full_object_crc() {
             request = request
                 .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
@@ -116,7 +115,9 @@ impl Store {
             )),
         }
     }
+}
 
+impl Store {
     /// Sends one part; a retry sends the same buffer again.
     pub(crate) async fn upload_part(
         &self,

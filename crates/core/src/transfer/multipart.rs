@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use super::part::{Contents, HashedPart};
 use crate::progress::{Hidden, Progress, Told};
 use crate::store::{
-    Condition, Expected, ListedPart, Store, StoreError, StoreErrorKind, StoredPart, UploadId,
-    WriteToken, WrittenObject,
+    Condition, Expected, ListedPart, RunStore, StoreError, StoreErrorKind, StoredPart, UploadId,
+    WrittenObject,
 };
 
 /// How long parts that are under way are waited for when a process stops.
@@ -30,7 +30,7 @@ pub struct MultipartUpload {
     stored: Vec<StoredPart>,
     /// What the server had when the upload was resumed.
     listed: BTreeMap<u32, ListedPart>,
-    is_taken_up: bool,
+    is_resumed: bool,
     kept: KeptParts,
 }
 
@@ -52,10 +52,9 @@ pub struct FinishedParts {
 
 #[derive(Debug)]
 struct Target {
-    store: Store,
+    store: RunStore,
     key: Arc<str>,
     upload: Arc<UploadId>,
-    token: WriteToken,
     told: Told,
 }
 
@@ -64,33 +63,26 @@ impl MultipartUpload {
     ///
     /// # Errors
     /// The store's.
-    pub async fn create(store: &Store, key: &str, token: &WriteToken) -> Result<Self, StoreError> {
-        let upload = store.create_multipart(key, token, true).await?;
-        Ok(Self::of(store, key, token, upload.id))
+    pub async fn create(store: &RunStore, key: &str) -> Result<Self, StoreError> {
+        let upload = store.create_multipart(key, true).await?;
+        Ok(Self::of(store, key, upload.id))
     }
 
-    /// Takes up an upload that is open, with the parts that the server has of it: of the parts that
+    /// Resumes an upload that is open, with the parts that the server has of it: of the parts that
     /// are sent now, equal ones are kept.
-    pub fn resume(
-        store: &Store,
-        key: &str,
-        token: &WriteToken,
-        upload: UploadId,
-        parts: Vec<ListedPart>,
-    ) -> Self {
+    pub fn resume(store: &RunStore, key: &str, upload: UploadId, parts: Vec<ListedPart>) -> Self {
         Self {
             listed: parts.into_iter().map(|part| (part.number, part)).collect(),
-            is_taken_up: true,
-            ..Self::of(store, key, token, upload)
+            is_resumed: true,
+            ..Self::of(store, key, upload)
         }
     }
 
-    fn of(store: &Store, key: &str, token: &WriteToken, upload: UploadId) -> Self {
+    fn of(store: &RunStore, key: &str, upload: UploadId) -> Self {
         let target = Target {
             store: store.clone(),
             key: key.into(),
             upload: Arc::new(upload),
-            token: token.clone(),
             told: Told::to(Arc::new(Hidden)),
         };
         Self {
@@ -99,7 +91,7 @@ impl MultipartUpload {
             in_flight: JoinSet::new(),
             stored: Vec::new(),
             listed: BTreeMap::new(),
-            is_taken_up: false,
+            is_resumed: false,
             kept: KeptParts::default(),
         }
     }
@@ -112,8 +104,8 @@ impl MultipartUpload {
     }
 
     /// Whether another process opened the upload.
-    pub fn is_taken_up(&self) -> bool {
-        self.is_taken_up
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// The parts that were kept so far.
@@ -205,19 +197,12 @@ impl MultipartUpload {
 
 impl FinishedParts {
     /// The upload of a process that recorded its parts when all were acknowledged.
-    pub fn recorded(
-        store: &Store,
-        key: &str,
-        token: &WriteToken,
-        upload: UploadId,
-        parts: Vec<StoredPart>,
-    ) -> Self {
+    pub fn recorded(store: &RunStore, key: &str, upload: UploadId, parts: Vec<StoredPart>) -> Self {
         Self {
             target: Target {
                 store: store.clone(),
                 key: key.into(),
                 upload: Arc::new(upload),
-                token: token.clone(),
                 told: Told::to(Arc::new(Hidden)),
             },
             stored: parts,
@@ -256,7 +241,7 @@ impl FinishedParts {
         let expected = Expected {
             size: contents.size,
             crc: contents.crc,
-            token: &target.token,
+            token: target.store.token(),
             proof: target.store.endpoint().proof_of_multipart(),
             etag: None,
         };

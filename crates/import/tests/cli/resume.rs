@@ -53,7 +53,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
     "#);
     bed.assert_target_untouched();
     let before = bed.fetched().len();
-    assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r#"
+    assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r"
     exit status: 0
     ----- stdout -----
     run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
@@ -62,10 +62,10 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
       split_1_input: 20 documents, digest [DIGEST]
     ----- stderr -----
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
-    [TIME]  INFO `split_0_input` is taken up: 2 of 2 data files are there
+    [TIME]  INFO `split_0_input` is resumed: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 20 of 20 documents
-    "#);
+    ");
     let again = &bed.fetched()[before..];
     let expected = [
         "split_1.parquet/part-00000-00000.parquet",
@@ -81,7 +81,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     let before = bed.fetched().len();
     let first = bed.identities()[0].clone();
     assert_eq!(first.0, "split_0_input");
-    assert_shown!(bed.run(&["--run-id", "run-1", "--no-replace"]).await, @r#"
+    assert_shown!(bed.run(&["--run-id", "run-1", "--no-replace"]).await, @r"
     exit status: 0
     ----- stdout -----
     run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
@@ -91,10 +91,10 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
         not fetched again: 2 data files
     ----- stderr -----
     [TIME]  INFO `split_0_input` is in its place, by another import of this run
-    [TIME]  INFO `split_1_input` is taken up: 2 of 2 data files are there
+    [TIME]  INFO `split_1_input` is resumed: 2 of 2 data files are there
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO 0 B of 0 B, [SPEED], 0 of 0 documents
-    "#);
+    ");
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.identities()[0], first);
     bed.assert_imported();
