@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{doc, rawdoc};
-use lob_columns::Digest;
+use lob_core::checksum::Digest;
 use lob_testkit::split_documents::SplitDocuments;
 use mongodb::{Client, Database};
 use tokio::sync::{Mutex, mpsc};

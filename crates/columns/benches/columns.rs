@@ -16,9 +16,10 @@ use std::io::Cursor;
 
 use bson::{RawDocumentBuf, oid::ObjectId, raw::cstr, rawdoc};
 use lob_columns::{
-    Columns, ColumnsProposal, Compression, Digest, EncodedRowGroup, Encoder, Footer, ParquetWriter,
-    Reader, RowGroup,
+    Columns, ColumnsProposal, Compression, EncodedRowGroup, Encoder, Footer, ParquetWriter, Reader,
+    RowGroup,
 };
+use lob_core::checksum::Digest;
 
 /// Each figure is the best of so many: what disturbs a measurement makes it longer.
 const ROUNDS: usize = 5;

@@ -1,7 +1,9 @@
-//! CRC64NVME, SHA-256 and MD5.
+//! CRC64NVME, SHA-256 and MD5 of bytes, and the digest of documents.
 
 mod crc;
+mod digest;
 mod hash;
 
 pub use self::crc::Crc;
+pub use self::digest::Digest;
 pub use self::hash::{MAX_DOWNLOADS, Md5, Md5Hasher, Sha256, Sha256Hasher};

@@ -2,11 +2,13 @@
 
 mod address;
 mod counted;
+mod nearest;
 mod printable;
 mod redact;
 
 pub use self::address::{bare, decoded};
 pub use self::counted::counted;
+pub use self::nearest::nearest;
 pub(crate) use self::printable::printable;
 pub use self::redact::{MASK, Secret, redact, remember_encoded};
 pub(crate) use self::redact::{redact_json, remember, remember_password_of};

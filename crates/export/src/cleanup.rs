@@ -131,7 +131,7 @@ fn outcome(
     }
     let count = leftovers.len();
     lines.push(match (count, aborted) {
-        (0, _) => format!("run `{id}` left no upload open that no record names"),
+        (0, _) => format!("run `{id}` has no open uploads but those that its records name"),
         (_, true) => format!("aborted {} of run `{id}`", counted(count, "upload")),
         (_, false) => format!(
             "run `{id}` has {} open that no record names, perhaps of a process that works on it; \

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use lob_columns::{ColumnCounts, Digest};
+use lob_columns::ColumnCounts;
+use lob_core::checksum::Digest;
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::Statistics;
@@ -176,7 +177,7 @@ async fn recorded_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Re
         };
         range.files.push(ExportedFile {
             rows: description.statistics.num_documents,
-            digest: description.digest.to_string(),
+            digest: description.digest,
             residual_rows: description.residual_rows,
             file: DataFile {
                 key: name,
@@ -270,7 +271,7 @@ fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recor
         further_roles: statistics.further_roles,
         schema_fields: statistics.schema_fields.into_iter().collect(),
         has_further_fields: statistics.has_further_fields,
-        digest: digest.to_string(),
+        digest,
         residual_rows: files.iter().map(|file| file.residual_rows).sum(),
         columns: columns.collect(),
         column_tree: split.columns.clone(),

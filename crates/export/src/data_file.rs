@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bson::RawDocument;
-use lob_columns::{
-    ColumnCounts, Columns, Digest, EncodedRowGroup, Encoder, ParquetWriter, WriteError,
-};
+use lob_columns::{ColumnCounts, Columns, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
+use lob_core::checksum::Digest;
 use lob_core::interrupt::Interrupt;
 use lob_core::manifest::Statistics;
 use lob_core::progress::Progress;

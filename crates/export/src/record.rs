@@ -2,8 +2,9 @@
 //! an object. So an object that no record describes cannot exist.
 
 use bytes::Bytes;
-use lob_columns::{ColumnCounts, Digest};
+use lob_columns::ColumnCounts;
 use lob_core::checksum::Crc;
+use lob_core::checksum::Digest;
 use lob_core::checksum::Sha256;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::Statistics;

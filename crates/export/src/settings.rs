@@ -15,6 +15,7 @@ use lob_core::settings::SplitSelection;
 use lob_core::settings::{MAX_PARTS, PartSettings};
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::columns_from::ColumnsFrom;
 use crate::number_or::{self, All, Auto, NumberOr};
@@ -227,6 +228,19 @@ impl ExportSettings {
 }
 
 impl PlannedSettings {
+    /// The names of the settings that a plan freezes.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut open = vec![serde_json::json!(self)];
+        while let Some(Value::Object(fields)) = open.pop() {
+            for (name, value) in fields {
+                names.push(name);
+                open.extend(value.is_object().then_some(value));
+            }
+        }
+        names
+    }
+
     /// The first setting in which `other` differs, of those that `counts` names.
     ///
     /// # Errors

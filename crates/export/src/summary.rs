@@ -92,7 +92,10 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
     } else {
         let work = format!("lob-export work --run-id {id} --worker K/N");
         let commit = format!("lob-export commit --run-id {id}");
-        let [work, commit] = [work, commit].map(|command| context.typed.command(&command));
+        let frozen = plan.settings.names();
+        let is_said = |flag: &str| !frozen.iter().any(|name| name == flag);
+        let [work, commit] =
+            [work, commit].map(|command| context.typed.command_with(&command, is_said));
         lines.push(format!("work      {work}, for each K from 0 to N-1"));
         lines.push(format!("commit    {commit}"));
     }
@@ -116,7 +119,7 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
 pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Context) -> Outcome {
     let (id, metrics) = (run.location.id(), context.metrics.snapshot());
     let mut lines = vec![format!(
-        "run {id}, worker {worker}: exported {}; {} in {}, {} in {:.1} s",
+        "run {id}, worker {worker}: {} complete; {} exported in {}, {} in {:.1} s",
         counted(tally.ranges, "range"),
         counted(tally.documents, "document"),
         counted(tally.files, "file"),

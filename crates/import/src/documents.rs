@@ -1,6 +1,6 @@
 //! How many documents there are, and their digest.
 
-use lob_columns::Digest;
+use lob_core::checksum::Digest;
 
 /// Documents, without regard to their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

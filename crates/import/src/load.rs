@@ -82,7 +82,7 @@ impl Loader<'_> {
         let finished = FinishedFile {
             key: key.clone(),
             documents: count,
-            digest: documents.digest.to_string(),
+            digest: documents.digest,
         };
         let noted = self.entries.add_file(staging, &finished).await;
         Ok(noted.map_err(Failure::from)?)

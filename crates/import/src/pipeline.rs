@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lob_columns::Digest;
+use lob_core::checksum::Digest;
 use lob_core::cli::{Context, NOTICE};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Measure, Work};

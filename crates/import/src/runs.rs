@@ -160,7 +160,7 @@ pub(crate) async fn choose(
     let splits = match manifest {
         Manifest::Ours(manifest) => {
             let splits = manifest.splits.into_iter().map(Split::exported);
-            splits.collect::<Result<_, _>>().map_err(refused)?
+            splits.collect()
         }
         Manifest::Legacy(manifest) => legacy::splits(store, &location, manifest).await?,
     };

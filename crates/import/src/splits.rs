@@ -1,8 +1,8 @@
 //! The splits of a run as an import needs them, for our own runs and legacy ones.
 
-use lob_columns::{Digest, InvalidDigest};
+use lob_core::checksum::Digest;
 use lob_core::checksum::Sha256;
-use lob_core::manifest::{ExportedFile, ManifestError, PublishedSplit};
+use lob_core::manifest::{ExportedFile, PublishedSplit};
 use lob_mongo::Definition;
 
 use crate::documents::Documents;
@@ -52,39 +52,29 @@ impl DataFile {
 }
 
 impl Split {
-    /// The split that our own manifest describes. The digests of its data files, which are compared
-    /// with what is decoded, must be together that of the split.
-    pub(crate) fn exported(split: PublishedSplit) -> Result<Self, ManifestError> {
-        let invalid = |_: InvalidDigest| ManifestError::Contradiction("digest");
-        let mut sum = Digest::default();
-        let mut file = |file: ExportedFile| {
-            let documents = Documents {
-                count: file.rows,
-                digest: file.digest.parse().map_err(invalid)?,
-            };
-            sum.merge(documents.digest);
-            let sha256 = file.file.sha256;
-            Ok(DataFile {
-                key: file.file.key,
-                size_bytes: file.file.size_bytes,
-                recorded: Some(Recorded { sha256, documents }),
-            })
+    /// The split that our own manifest describes.
+    pub(crate) fn exported(split: PublishedSplit) -> Self {
+        let file = |file: ExportedFile| DataFile {
+            key: file.file.key,
+            size_bytes: file.file.size_bytes,
+            recorded: Some(Recorded {
+                sha256: file.file.sha256,
+                documents: Documents {
+                    count: file.rows,
+                    digest: file.digest,
+                },
+            }),
         };
-        let files = split.files.into_iter().map(&mut file);
-        let files = files.collect::<Result<_, ManifestError>>()?;
-        if sum != split.digest.parse().map_err(invalid)? {
-            return Err(ManifestError::Contradiction("digest"));
-        }
-        Ok(Self {
+        Self {
             split_id: split.split_id,
             num_documents: split.num_documents,
-            digest: Some(sum),
+            digest: Some(split.digest),
             definition: Definition {
                 indexes: split.indexes,
                 options: split.options,
             },
-            files,
-        })
+            files: split.files.into_iter().map(file).collect(),
+        }
     }
 
     /// By how many documents the split may differ. What has digests may not.

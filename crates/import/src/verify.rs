@@ -3,7 +3,7 @@
 //! Every document is read, and their digest is compared. A legacy run has no digest: there
 //! the documents are counted.
 
-use lob_columns::Digest;
+use lob_core::checksum::Digest;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::progress::{Measure, Work};

@@ -126,7 +126,6 @@ async fn resume(
     context.step(format!("looking at {} files", there.len()));
     let examining = plan::examine_again(&work, there, settings, budget);
     let examined = context.interrupt.or(examining).await?;
-    tracing::info!(run = %id, "the run is resumed");
     context.step("trying what S3 allows");
     let taking_up = found.resume(work.has_multipart(), &context.interrupt);
     let (_, run) = taking_up.await?;

@@ -66,9 +66,10 @@ async fn send_and_commit(
         .map(|file| file.fingerprint.size)
         .sum();
     let count = examined.files.len() as u64;
+    let begins = if resumed { "is resumed" } else { "begins" };
     tracing::info!(
         target: NOTICE, run = %id, files = count, bytes,
-        "the run begins; should it stop, the same command with `--run-id {id}` resumes it"
+        "the run {begins}; should it stop, the same command with `--run-id {id}` resumes it"
     );
     context.progress.begin(Work {
         bytes: Some(bytes),

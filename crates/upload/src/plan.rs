@@ -9,9 +9,10 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::FailedFile;
 use lob_core::run::PLAN_NAME;
-use lob_core::settings::ObjectSettings;
+use lob_core::settings::{ByteSize, ObjectSettings};
 use lob_core::transfer::PartBudget;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::fault::is_of_the_file;
 use crate::footer::{Footer, Schemas};
@@ -71,19 +72,24 @@ impl ByteSettings {
         }
     }
 
-    /// The first setting that differs, or group of them.
-    fn difference(&self, other: &Self) -> Option<&'static [&'static str]> {
-        if self.part_size_bytes != other.part_size_bytes {
-            Some(&["part_size"])
-        } else if self.multipart_threshold_bytes != other.multipart_threshold_bytes {
-            Some(&["multipart_threshold"])
-        } else if self.hash != other.hash {
-            Some(&["hash"])
-        } else if self.objects != other.objects {
-            Some(&["storage_class", "sse", "sse_kms_key_id", "metadata"])
-        } else {
-            None
-        }
+    /// Each setting by its key, as text.
+    fn told(&self) -> [(&'static str, String); 7] {
+        let size = |bytes| ByteSize::b(bytes).to_string();
+        let text = |value| match value {
+            Value::String(text) => text,
+            Value::Null => "not set".to_owned(),
+            value => value.to_string(),
+        };
+        let objects = &self.objects;
+        [
+            ("part_size", size(self.part_size_bytes)),
+            ("multipart_threshold", size(self.multipart_threshold_bytes)),
+            ("hash", text(json!(self.hash))),
+            ("storage_class", text(json!(objects.storage_class))),
+            ("sse", text(json!(objects.sse))),
+            ("sse_kms_key_id", text(json!(objects.sse_kms_key_id))),
+            ("metadata", text(json!(objects.metadata))),
+        ]
     }
 }
 
@@ -133,15 +139,23 @@ impl UploadWork {
             return Err(Failure::new(ExitStatus::Failed, message)
                 .with_hint("give --allow-partial again, or take another --run-id"));
         }
-        match self.settings.difference(&ByteSettings::of(settings)) {
-            None => Ok(()),
-            Some(keys) => {
-                let message = format!("the run was begun with another `{}`", keys.join("` or `"));
-                Err(Failure::new(ExitStatus::Failed, message)
-                    .about(keys)
-                    .with_hint("resume it with the same settings, or take another --run-id"))
-            }
+        let now = ByteSettings::of(settings).told();
+        let different = self.settings.told().into_iter().zip(now);
+        let different = different.filter(|(then, now)| then != now);
+        let different: Vec<_> = different.map(|(then, _)| then).collect();
+        if different.is_empty() {
+            return Ok(());
         }
+        let told = different
+            .iter()
+            .map(|(key, value)| format!("`{key}` {value}"));
+        let told = told.collect::<Vec<_>>().join(", ");
+        let keys: Vec<_> = different.iter().map(|(key, _)| *key).collect();
+        Err(
+            Failure::new(ExitStatus::Failed, format!("the run was begun with {told}"))
+                .about(&keys)
+                .with_hint("resume it with the same settings, or take another --run-id"),
+        )
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn verify(
     committed.refuse(looked.into_iter().flatten().collect())?;
     let how = match full {
         true => "every byte was read and hashed",
-        false => "size, checksum and token of every object were asked for",
+        false => "size, checksum and token of every object match",
     };
     let (id, manifest) = (committed.run.location.id(), &committed.manifest);
     let mut lines = vec![

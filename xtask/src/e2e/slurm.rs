@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use bson::doc;
 use bson::raw::RawDocumentBuf;
-use lob_columns::Digest;
+use lob_core::checksum::Digest;
 use mongodb::Client;
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};

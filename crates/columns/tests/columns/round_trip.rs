@@ -1,7 +1,8 @@
 //! The promise of the crate: documents come back byte for byte and in order, whatever they are.
 
 use crate::support::{Doc, documents, propose, read, write, write_counting};
-use lob_columns::{Columns, Compression, Digest, Encoder, ParquetWriter, Reader};
+use lob_columns::{Columns, Compression, Encoder, ParquetWriter, Reader};
+use lob_core::checksum::Digest;
 use proptest::prelude::*;
 
 proptest! {

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use self::brief::{BriefFields, TimeOfDay};
@@ -39,6 +40,13 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
         (None, Err(_)) if bars.is_some() => ("default", WARNINGS.to_owned()),
         (None, Err(_)) => ("default", EVERYTHING.to_owned()),
     };
+    // A single word that is no level would be taken for a target, and log nothing.
+    let is_word = filter.chars().all(|c| c.is_ascii_alphabetic());
+    if common.log_level.is_some() && is_word && filter.parse::<LevelFilter>().is_err() {
+        let message = format!("`{filter}`, from {origin}, is no log level");
+        let hint = "error, warn, info, debug and trace are levels";
+        return Err(Failure::usage(message).with_hint(hint));
+    }
     let filter = EnvFilter::try_new(&filter).map_err(|error| {
         let message = format!("`{filter}`, from {origin}, is not a log filter: {error}");
         Failure::usage(message)

@@ -48,9 +48,17 @@ pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
 
 /// Wrong usage as [`json`] has it. `usage` is masked.
 pub(crate) fn usage_json(usage: &str) -> Value {
-    let first = usage.lines().next().unwrap_or_default();
-    let message = first.trim_start_matches("error: ");
-    of(message, None, ExitStatus::Usage, Some(false))
+    let lines = usage.lines().map(str::trim);
+    let (tips, told): (Vec<_>, Vec<_>) = lines
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty())
+        .partition(|line| line.starts_with("tip: "));
+    let message = told.join(" ");
+    let message = message.trim_start_matches("error: ");
+    let hint = tips.iter().map(|tip| tip.trim_start_matches("tip: "));
+    let hint = hint.collect::<Vec<_>>().join("; ");
+    let hint = Some(hint).filter(|hint| !hint.is_empty());
+    of(message, hint, ExitStatus::Usage, Some(false))
 }
 
 fn of(error: &str, hint: Option<String>, status: ExitStatus, retry_helps: Option<bool>) -> Value {

@@ -33,12 +33,20 @@ impl Typed {
     /// `command` of this tool, with the flags that were typed and that it takes. It is named as it is
     /// typed, and its second word says what it does.
     pub fn command(&self, command: &str) -> String {
+        self.command_with(command, |_| true)
+    }
+
+    /// The same, with those of the flags alone for which `is_said`.
+    pub fn command_with(&self, command: &str, is_said: impl Fn(&str) -> bool) -> String {
         let verb = command.split(' ').nth(1).unwrap_or_default();
         let verb = verb.trim_start_matches('-');
         let is_named = |flag: &Flag| command.split(' ').any(|word| word == flag.name);
         let flags = self.flags.iter().filter(|flag| {
             let is_of_output = is_of::<CommonArgs>(&flag.id) && flag.id != "config";
-            !is_of_output && !is_named(flag) && (self.takes)(Some(verb), &flag.id)
+            !is_of_output
+                && !is_named(flag)
+                && (self.takes)(Some(verb), &flag.id)
+                && is_said(&flag.id)
         });
         flags.fold(command.to_owned(), |command, flag| command + &flag.text)
     }

@@ -191,7 +191,7 @@ impl fmt::Display for StoreError {
                 None => write!(f, ": no way through the proxy"),
             },
             (StoreErrorKind::Unmakeable, "") => {
-                write!(f, ": no request can be made of the settings")
+                write!(f, ": the settings make no valid request")
             }
             (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{DataFile, RunFacts, S3Config};
-use crate::checksum::Crc;
 use crate::checksum::Sha256;
+use crate::checksum::{Crc, Digest};
 use crate::settings::RunId;
 use crate::store::Verified;
 
@@ -65,8 +65,8 @@ pub struct ExportedSplit<Tree, Counts> {
     pub feature_length: Option<u64>,
     /// The legacy checksum over the statistics.
     pub checksum: String,
-    /// The digest of all documents, 32 hexadecimal digits.
-    pub digest: String,
+    /// The digest of all documents.
+    pub digest: Digest,
     /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
     pub residual_rows: u64,
     /// The columns of every data file of the split, for people.
@@ -119,8 +119,8 @@ pub enum Consistency {
 pub struct ExportedFile {
     /// Rows, one for each document.
     pub rows: u64,
-    /// The digest of its documents, 32 hexadecimal digits.
-    pub digest: String,
+    /// The digest of its documents.
+    pub digest: Digest,
     /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
     pub residual_rows: u64,
     /// The object.
@@ -137,7 +137,7 @@ pub fn split_folder(split_id: u32) -> String {
 #[derive(Deserialize)]
 struct Fields {
     rows: u64,
-    digest: String,
+    digest: Digest,
     residual_rows: u64,
     key: String,
     size_bytes: u64,

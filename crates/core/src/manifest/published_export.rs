@@ -11,6 +11,7 @@ use super::export::split_folder;
 use super::reading::{
     ManifestError, Names, check_definition, check_splits, check_version, parse, sum,
 };
+use crate::checksum::Digest;
 use crate::settings::RunId;
 
 /// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
@@ -43,8 +44,8 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     further_roles: u64,
     /// The legacy checksum over the statistics.
     pub checksum: String,
-    /// The digest of all documents, 32 hexadecimal digits.
-    pub digest: String,
+    /// The digest of all documents.
+    pub digest: Digest,
     /// Documents of which not all stands in columns.
     pub residual_rows: u64,
     /// The columns; version 1 has none.
@@ -104,6 +105,11 @@ impl<Tree, Counts> PublishedSplit<Tree, Counts> {
         }
         if sum(self.files.iter().map(|file| file.residual_rows))? != self.residual_rows {
             return Err(ManifestError::Contradiction("residual_rows"));
+        }
+        let mut digest = Digest::default();
+        self.files.iter().for_each(|file| digest.merge(file.digest));
+        if digest != self.digest {
+            return Err(ManifestError::Contradiction("digest"));
         }
         let roles = self.role_distribution.values().copied();
         if sum(roles.chain([self.further_roles]))? != self.num_documents {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::common_args::{CommonArgs, is_of};
+use crate::text::nearest;
 
 /// The keys of each tool, by its short name.
 const KEYS: [(&str, &[&str]); 3] = [
@@ -141,9 +142,6 @@ const KEYS: [(&str, &[&str]); 3] = [
 /// Flags of the tools that are no settings, beside those that every tool has.
 const FLAGS: [&str; 6] = ["dry_run", "full", "latest", "list", "print_uri", "yes"];
 
-/// The nearest name is suggested if it is at least so near, of 1.
-const NEAR: f64 = 0.75;
-
 /// The keys of one tool; none where there is no such tool.
 pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {
     let found = KEYS.iter().find(|(name, _)| *name == tool);
@@ -214,16 +212,6 @@ pub(super) fn variables() -> BTreeSet<String> {
 /// The variable that sets a key.
 pub(super) fn variable(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.to_uppercase())
-}
-
-/// The name that `mistyped` is most like, if it is like any.
-fn nearest<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(mistyped, name);
-    let names = names.into_iter().map(|name| (likeness(name), name));
-    let nearest = names.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    nearest
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn region_of(text: &str) -> Result<Region, Failure> {
     let text = text.trim();
     let is_of_one = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if text.is_empty() || !text.chars().all(is_of_one) {
-        return Err(Failure::usage("the region is no name of one")
+        return Err(Failure::usage("this is not the name of a region")
             .about(&["region"])
             .with_hint("write it as `eu-central-1`"));
     }

@@ -149,7 +149,9 @@ fn proxy_of<'a, E>(error: &'a SdkError<E, HttpResponse>, code: Option<&str>) -> 
         return failure.as_connector_error().and_then(|e| Via::blamed(e));
     }
     let response = error.raw_response()?;
-    let is_of_s3 = code.is_some() || response.headers().get("x-amz-request-id").is_some();
+    // To a HEAD without a body the SDK gives this code itself.
+    let has_code = code.is_some_and(|code| code != "NotFound");
+    let is_of_s3 = has_code || response.headers().get("x-amz-request-id").is_some();
     response.extension::<Via>().filter(|_| !is_of_s3)
 }
 

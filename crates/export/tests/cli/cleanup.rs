@@ -52,7 +52,7 @@ async fn an_upload_that_a_record_names_is_kept() {
     assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run `run-1` left no upload open that no record names
+    run `run-1` has no open uploads but those that its records name
     the run is not complete: `--run-id run-1` resumes it
     ----- stderr -----
     "#);

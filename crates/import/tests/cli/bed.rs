@@ -4,8 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
-use lob_columns::{ColumnsProposal, Compression, Digest, Encoder, ParquetWriter};
+use lob_columns::{ColumnsProposal, Compression, Encoder, ParquetWriter};
 use lob_core::checksum::Crc;
+use lob_core::checksum::Digest;
 use lob_core::checksum::Sha256;
 pub(crate) use lob_testkit::assert_shown;
 use lob_testkit::bed;

@@ -7,7 +7,7 @@
 
 use std::num::NonZeroU16;
 
-use lob_core::text::decoded;
+use lob_core::text::{decoded, nearest};
 
 /// The options that are left, and what became of the others.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -52,10 +52,10 @@ enum Rule {
 const MILLISECONDS: Rule = Rule::Number(0, i64::MAX);
 const DEPRECATED: Rule = Rule::Unused("", "it is deprecated");
 const UNCHECKED: Rule = Rule::Unused("true", "certificates are not checked for revocation");
-const WRITES: &str = "--write-concern says who must have a write, in its journal";
-const WAITING: Rule = Rule::Unused("", "--write-concern-timeout says how long to wait");
+const WRITES: &str = "an import has --write-concern for it, and an export writes nothing";
+const WAITING: Rule = Rule::Unused("", "an import has --write-concern-timeout for it");
 
-const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout says how long to wait");
+const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout is used instead");
 
 /// All options that the specification or the driver knows, in lower case.
 const OPTIONS: [(&str, Rule); 56] = [
@@ -216,7 +216,15 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
                     "an option after `{secret}` of the MongoDB URI is left out: it is unknown; a `&` \
                      in a value is written %26"
                 )),
-                None => sifted.leave_out(name, "it is unknown"),
+                None => match nearest(&key, OPTIONS.iter().map(|(known, _)| *known)) {
+                    Some(meant) if protects(meant) => {
+                        return Err(format!("`{name}` is unknown: is `{meant}` meant?"));
+                    }
+                    Some(meant) => {
+                        sifted.leave_out(name, &format!("it is unknown; is `{meant}` meant?"));
+                    }
+                    None => sifted.leave_out(name, "it is unknown"),
+                },
             }
             continue;
         };
@@ -308,6 +316,13 @@ impl Sifted {
         let warning = format!("`{name}` of the MongoDB URI is left out: {reason}");
         self.warnings.push(warning);
     }
+}
+
+/// Whether an option protects what is sent: a mistyped one must not be left out.
+fn protects(option: &str) -> bool {
+    ["tls", "ssl", "auth"]
+        .iter()
+        .any(|prefix| option.starts_with(prefix))
 }
 
 /// What becomes of an option.

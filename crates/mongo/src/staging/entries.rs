@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use bson::{Bson, RawDocument, RawDocumentBuf, rawdoc};
+use lob_core::checksum::Digest;
 use uuid::Uuid;
 
 use super::handle::Staging;
@@ -49,7 +50,7 @@ pub struct FinishedFile {
     /// How many documents were acknowledged.
     pub documents: u64,
     /// Their digest.
-    pub digest: String,
+    pub digest: Digest,
 }
 
 /// The entries in one database. They are written with the write concern of the documents.
@@ -96,7 +97,7 @@ impl Entries {
             "staging": staging,
             "file": file.key.as_str(),
             "documents": i64::try_from(file.documents).map_err(invalid)?,
-            "digest": file.digest.as_str(),
+            "digest": file.digest.to_string(),
         })
         .await
     }
@@ -147,7 +148,7 @@ impl Entries {
             Some(FinishedFile {
                 key: entry.get_str("file").ok()?.to_owned(),
                 documents: entry.get_i64("documents").ok()?.try_into().ok()?,
-                digest: entry.get_str("digest").ok()?.to_owned(),
+                digest: entry.get_str("digest").ok()?.parse().ok()?,
             })
         };
         let filter = rawdoc! { "staging": staging.to_string() };

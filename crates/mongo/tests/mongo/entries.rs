@@ -1,5 +1,6 @@
 //! What an import has done is known to the next process, and to that of the same import alone.
 
+use lob_core::checksum::Digest;
 use lob_mongo::FinishedFile;
 use lob_testkit::mongo::Moment;
 
@@ -13,7 +14,7 @@ fn file(key: &str) -> FinishedFile {
     FinishedFile {
         key: key.to_owned(),
         documents: 20,
-        digest: "0".repeat(32),
+        digest: Digest::default(),
     }
 }
 

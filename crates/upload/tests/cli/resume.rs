@@ -260,7 +260,7 @@ async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
     ] {
         let before = bed.operations().len();
         let finished = bed.upload(&[flag, value]).await.expect(1);
-        assert_says(&finished, &["begun with another", flag, "`run-1`"]);
+        assert_says(&finished, &["the run was begun with", flag, "`run-1`"]);
         let asked = &bed.s3.requests()[before..];
         assert!(
             asked.iter().all(|request| request.method != "PUT"),

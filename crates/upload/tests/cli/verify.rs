@@ -28,7 +28,7 @@ async fn a_run_is_verified_by_asking_and_no_data_is_downloaded() {
     run       run-1
     files     3
     size      6.15 MiB
-    verified  size, checksum and token of every object were asked for
+    verified  size, checksum and token of every object match
     ----- stderr -----
     [TIME]  INFO 3 of 3 files
     "#);

@@ -58,9 +58,8 @@ impl Visit for Found {
 fn repeats(text: &str, value: &str) -> bool {
     let value = value.trim_matches('"');
     let goes_on = |left: Option<char>, right: Option<char>| {
-        left.zip(right).is_some_and(|(left, right)| {
-            left.is_numeric() && right.is_numeric() || left.is_alphabetic() && right.is_alphabetic()
-        })
+        left.zip(right)
+            .is_some_and(|(left, right)| left.is_alphanumeric() && right.is_alphanumeric())
     };
     text.match_indices(value).any(|(begin, _)| {
         let (before, after) = (&text[..begin], &text[begin + value.len()..]);

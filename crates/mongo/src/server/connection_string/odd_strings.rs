@@ -14,8 +14,8 @@ fn an_option_that_is_left_out_is_named_and_no_value_is() {
             "`colour` of the MongoDB URI is left out: it is unknown",
             "`connectTimeoutMS` of the MongoDB URI is left out: its value makes no sense",
             "`wtimeout` of the MongoDB URI is left out: it is deprecated",
-            "`w` of the MongoDB URI is left out: --write-concern says who must have a write, in its \
-             journal",
+            "`w` of the MongoDB URI is left out: an import has --write-concern for it, and an export \
+             writes nothing",
         ]
     );
 }
