@@ -4,6 +4,7 @@
 //! claims the run id; the manifest is written after everything else was proved.
 
 mod attest;
+mod committed;
 mod facts;
 mod latest;
 mod leftovers;
@@ -11,6 +12,7 @@ mod plan;
 mod probe;
 mod published;
 mod shrink;
+mod verify;
 
 pub use self::shrink::{DEFAULT_MAX_SHRINK, Shrunk};
 
@@ -18,10 +20,12 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
+pub use committed::{CommittedRun, RunManifest};
 pub use latest::{ExportSummary, Listed, Summary, UploadSummary, latest_run, list_runs};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan, begun};
 pub use published::{committed_runs, read_manifest};
+pub use verify::VerifiedRun;
 
 use crate::failure::Failure;
 use crate::manifest::{DataFile, MAX_MANIFEST_BYTES, ManifestError};

@@ -6,11 +6,10 @@ use lob_core::cli::{Context, Outcome};
 use lob_core::run::{FoundRun, OpenRun, RunLocation, abort_uploads};
 use lob_core::settings::RunId;
 use lob_core::store::{ListedPart, OpenUpload, Sending, Store, StoreError, StoreErrorKind};
-use lob_core::text::counted;
+use lob_core::text::{MIB, counted};
 
 use crate::plan::{TOOL, UploadWork};
 use crate::settings::Settings;
-use crate::summary::MIB;
 
 /// Keys that are asked for at once.
 const KEYS_AT_ONCE: usize = 16;

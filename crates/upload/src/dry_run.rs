@@ -2,13 +2,13 @@
 
 use lob_core::cli::Outcome;
 use lob_core::failure::Failure;
+use lob_core::text::MIB;
 use lob_core::transfer::PartBudget;
 use serde::Serialize;
 
 use crate::manifest;
 use crate::settings::Settings;
 use crate::source::SourceFile;
-use crate::summary::MIB;
 
 /// Requests of a run beside those of its files: whether bucket and run are there, the plan with the
 /// probe of what the server can do, the manifest.

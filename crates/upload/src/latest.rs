@@ -7,7 +7,7 @@ use lob_core::run::{UploadSummary, latest_run};
 use lob_core::store::{Sending, Store};
 use serde_json::json;
 
-use crate::committed::CommittedRun;
+use crate::committed::{failed_line, find};
 use crate::settings::Settings;
 
 /// What a job can do about a run that may be the latest and cannot be read.
@@ -30,7 +30,7 @@ pub(crate) async fn latest(
         anyhow::Ok((id, summary.started))
     };
     let (id, started) = context.interrupt.or(finding).await?;
-    let committed = CommittedRun::find(id, settings, context).await?;
+    let committed = find(id, settings, context).await?;
     let (run, manifest) = (&committed.run, &committed.manifest);
     let uri = |key: &str| run.store.url(&run.key(key));
     let files = committed.files().map(|file| uri(&file.key));
@@ -39,7 +39,7 @@ pub(crate) async fn latest(
         files.collect()
     } else {
         let (count, size, rows) = (
-            committed.files().len(),
+            manifest.files.len(),
             manifest.total_size_mb,
             manifest.total_rows,
         );
@@ -47,7 +47,7 @@ pub(crate) async fn latest(
             format!("run {id} of {started:.0}: {rows} rows, {size:.2} MiB, files: {count}"),
             format!("  {}", uri("")),
         ];
-        lines.extend(committed.failed_line());
+        lines.extend(failed_line(manifest));
         lines
     };
     let json = json!({

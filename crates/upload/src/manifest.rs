@@ -9,12 +9,12 @@ use lob_core::manifest::{
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
+use lob_core::text::MIB;
 
 use crate::plan::{ByteSettings, TOOL};
 use crate::send::Sent;
 use crate::settings::Settings;
 use crate::source::SourceFile;
-use crate::summary::MIB;
 
 /// The entry of a file that is in S3.
 pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> UploadedFile {

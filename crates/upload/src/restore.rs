@@ -15,13 +15,13 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::DataFile;
 use lob_core::progress::{Progress, Work};
 use lob_core::settings::RunId;
+use lob_core::text::MIB;
 
-use crate::committed::CommittedRun;
+use crate::committed::{CommittedRun, failed_line, find};
 use crate::open::blocking;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
 use crate::source;
-use crate::summary::MIB;
 
 /// Files that are fetched at once.
 const FILES_AT_ONCE: usize = 4;
@@ -39,9 +39,9 @@ pub(crate) async fn restore(
     settings: &Settings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let committed = CommittedRun::find(id, settings, context).await?;
+    let committed = find(id, settings, context).await?;
     let scratch = Scratch::claim(&directory)?;
-    let (files, bytes) = (committed.files().len(), committed.bytes());
+    let (files, bytes) = (committed.manifest.files.len(), committed.bytes());
     context.progress.begin(Work {
         bytes: Some(bytes),
         items: Some(files as u64),
@@ -173,7 +173,7 @@ async fn fetch(
 ) -> anyhow::Result<Option<String>> {
     let path = directory.join(&file.key);
     let unusable = |error| unusable(&path, error);
-    let downloading = committed.download(file, context, || scratch.file());
+    let downloading = committed.download(file, &*context.progress, || scratch.file());
     let unfinished = match downloading.await {
         Ok(Ok(unfinished)) => unfinished,
         Ok(Err(difference)) => return Ok(Some(difference)),
@@ -224,7 +224,7 @@ fn outcome(
 ) -> Outcome {
     let (id, files, bytes) = (
         committed.run.location.id(),
-        committed.files().len(),
+        committed.manifest.files.len(),
         committed.bytes(),
     );
     let there = files - fetched;
@@ -235,7 +235,7 @@ fn outcome(
         format!("files     {files}, of which {there} were there"),
         format!("verified  {mebibytes:.2} MiB, every byte was hashed"),
     ];
-    lines.extend(committed.failed_line());
+    lines.extend(failed_line(&committed.manifest));
     let json = serde_json::json!({
         "run_id": id,
         "directory": directory,

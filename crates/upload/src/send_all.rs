@@ -9,6 +9,7 @@ use lob_core::cli::Context;
 use lob_core::failure::worst;
 use lob_core::manifest::{FailedFile, UploadedFile};
 use lob_core::run::OpenRun;
+use lob_core::text::MIB;
 use lob_core::transfer::{Hashing, PartBudget};
 
 use crate::fault::{EveryFileFailed, is_of_the_file};
@@ -17,7 +18,6 @@ use crate::plan::Examined;
 use crate::send::{Kept, Sender};
 use crate::settings::{HashKind, Settings};
 use crate::source::SourceFile;
-use crate::summary::MIB;
 
 /// What became of the files of a run, each kind in the order of their paths.
 #[derive(Debug)]

@@ -6,12 +6,9 @@ use lob_core::cli::Outcome;
 use lob_core::manifest::PublishedUpload;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
-use lob_core::text::counted;
+use lob_core::text::{MIB, counted};
 
 use crate::send::Kept;
-
-/// Bytes in what the legacy scripts call a megabyte.
-pub(crate) const MIB: f64 = 1_048_576.0;
 
 /// A committed upload.
 #[derive(Debug)]

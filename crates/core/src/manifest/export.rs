@@ -128,6 +128,12 @@ pub struct ExportedFile {
     pub file: DataFile,
 }
 
+impl AsRef<DataFile> for ExportedFile {
+    fn as_ref(&self) -> &DataFile {
+        &self.file
+    }
+}
+
 /// The folder of a split's data files below the run's folder.
 pub fn split_folder(split_id: u32) -> String {
     format!("split_{split_id}.parquet/")

@@ -13,6 +13,7 @@ use super::reading::{
 };
 use crate::checksum::Digest;
 use crate::settings::RunId;
+use crate::store::WriteToken;
 
 /// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
 /// they could not take.
@@ -21,6 +22,10 @@ pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
     format_version: u32,
     /// The run.
     pub run_id: RunId,
+    /// Marks every object of the run.
+    pub write_token: WriteToken,
+    /// When the plan was made.
+    pub started: jiff::Timestamp,
     /// The database that was exported. An import never follows it.
     pub database: String,
     num_splits: u64,

@@ -48,6 +48,12 @@ pub struct PublishedFile {
     pub file: DataFile,
 }
 
+impl AsRef<DataFile> for PublishedFile {
+    fn as_ref(&self) -> &DataFile {
+        &self.file
+    }
+}
+
 /// All in one level, as it is written.
 #[derive(Deserialize)]
 struct Fields {

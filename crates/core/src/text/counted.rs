@@ -1,6 +1,9 @@
-//! Numbers of things in messages: one of them is no plural.
+//! Numbers of things in messages: one of them is no plural, and bytes are told in MiB.
 
 use std::fmt::Display;
+
+/// Bytes in what the legacy scripts call a megabyte.
+pub const MIB: f64 = 1_048_576.0;
 
 /// A number and what it counts: `1 range`, `3 ranges`.
 pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String {

@@ -1,0 +1,264 @@
+//! A run that is committed, and the bytes of its objects as its manifest has them.
+
+use std::io::{self, Read, Write};
+
+use jiff::Timestamp;
+
+use super::{OpenRun, RunLocation, read_manifest};
+use crate::checksum::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
+use crate::failure::{ExitStatus, Failure, StoreError, StoreErrorKind};
+use crate::interrupt::Interrupt;
+use crate::manifest::{
+    DataFile, ExportedFile, ManifestError, ManifestHead, PublishedExport, PublishedFile,
+    PublishedUpload,
+};
+use crate::metrics::Metrics;
+use crate::progress::{Hidden, Progress};
+use crate::settings::{ByteSize, RunId, S3Settings};
+use crate::store::{Bandwidth, Sending, Store, WriteToken};
+
+/// The manifest of a run, as readers of one kind of run have it.
+pub trait RunManifest: Sized + Send + 'static {
+    /// What such a run is called, such as `upload`.
+    const KIND: &'static str;
+    /// What the manifest says of one data file.
+    type File: AsRef<DataFile>;
+
+    /// Whether `head` is that of such a run.
+    fn is_of(head: &ManifestHead) -> bool;
+
+    /// Reads a manifest as untrusted input.
+    ///
+    /// # Errors
+    /// As [`ManifestError`] lists.
+    fn read(source: &mut dyn Read) -> Result<Self, ManifestError>;
+
+    /// The run, its write token, and when its plan was made.
+    fn run(&self) -> (&RunId, &WriteToken, Timestamp);
+
+    /// The data files.
+    fn files(&self) -> impl Iterator<Item = &Self::File>;
+}
+
+impl RunManifest for PublishedUpload {
+    const KIND: &'static str = "upload";
+    type File = PublishedFile;
+
+    fn is_of(head: &ManifestHead) -> bool {
+        head.is_upload()
+    }
+
+    fn read(source: &mut dyn Read) -> Result<Self, ManifestError> {
+        Self::read(source)
+    }
+
+    fn run(&self) -> (&RunId, &WriteToken, Timestamp) {
+        (&self.run_id, &self.write_token, self.started)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PublishedFile> {
+        self.files.iter()
+    }
+}
+
+impl RunManifest for PublishedExport {
+    const KIND: &'static str = "export";
+    type File = ExportedFile;
+
+    fn is_of(head: &ManifestHead) -> bool {
+        !head.is_legacy() && head.other_tool().is_none()
+    }
+
+    fn read(source: &mut dyn Read) -> Result<Self, ManifestError> {
+        Self::read(source)
+    }
+
+    fn run(&self) -> (&RunId, &WriteToken, Timestamp) {
+        (&self.run_id, &self.write_token, self.started)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &ExportedFile> {
+        self.splits.iter().flat_map(|split| &split.files)
+    }
+}
+
+/// A run and its manifest.
+#[derive(Debug)]
+pub struct CommittedRun<M> {
+    /// The run, for reading.
+    pub run: OpenRun,
+    /// Its manifest.
+    pub manifest: M,
+}
+
+impl<M: RunManifest> CommittedRun<M> {
+    /// Connects, and reads the manifest of the run `id`. Downloads keep to `max_bandwidth` bytes per
+    /// second.
+    ///
+    /// # Errors
+    /// A run that does not exist or is not complete; a manifest that is refused; the store's.
+    pub async fn find(
+        id: RunId,
+        s3: &S3Settings,
+        max_bandwidth: Option<ByteSize>,
+        metrics: &Metrics,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
+        let sending = Sending::receiving(Bandwidth::of(max_bandwidth)?);
+        let connecting = Store::connect(s3, sending, metrics);
+        let store = interrupt.or(connecting).await?;
+        let location = RunLocation::new(s3.runs_folder()?, id);
+        let reading = manifest::<M>(&store, &location);
+        let manifest = interrupt.or(reading).await?;
+        let (_, token, started) = manifest.run();
+        let run = OpenRun {
+            store: store.writing_as(token.clone()),
+            location,
+            started,
+        };
+        Ok(Self { run, manifest })
+    }
+
+    /// The data files of the run.
+    pub fn files(&self) -> impl Iterator<Item = &DataFile> {
+        self.manifest.files().map(AsRef::as_ref)
+    }
+
+    /// Size of all data files in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.files().map(|file| file.size_bytes).sum()
+    }
+
+    /// Downloads an object into what `open` gives: so often that another SHA-256 cannot be the way's
+    /// doing, and into another each time. Says how the object is not what the manifest says, if it is
+    /// not.
+    ///
+    /// # Errors
+    /// The store's, and those of `open` and of what it gives.
+    pub async fn download<W: Write>(
+        &self,
+        file: &DataFile,
+        progress: &dyn Progress,
+        mut open: impl FnMut() -> io::Result<W>,
+    ) -> anyhow::Result<Result<W, String>> {
+        let url = self.run.store.url(&self.run.key(&file.key));
+        let (mut downloads, mut shown) = (1, progress);
+        loop {
+            let mut target = open()?;
+            let error = match self.read(file, shown, &mut target).await {
+                Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(Ok(target)),
+                Ok(Some(_)) if downloads < MAX_DOWNLOADS => {
+                    tracing::warn!("`{url}` has another SHA-256: it is fetched again");
+                    (downloads, shown) = (downloads + 1, &Hidden);
+                    continue;
+                }
+                Ok(Some(_)) => {
+                    let message =
+                        format!("`{url}` has another SHA-256, after {downloads} downloads");
+                    return Ok(Err(message));
+                }
+                Ok(None) => return Ok(Err(format!("`{url}` has another size"))),
+                Err(error) => error,
+            };
+            return match error.downcast_ref::<StoreError>().map(|error| error.kind) {
+                Some(StoreErrorKind::NotFound | StoreErrorKind::Integrity) => Ok(Err(format!(
+                    "`{url}` went away or changed while it was read"
+                ))),
+                _ => Err(error),
+            };
+        }
+    }
+
+    /// Hands the bytes of an object of the right size on, and gives their hash.
+    async fn read(
+        &self,
+        file: &DataFile,
+        progress: &dyn Progress,
+        target: &mut impl Write,
+    ) -> anyhow::Result<Option<Sha256>> {
+        let mut body = self.run.store.get(&self.run.key(&file.key)).await?;
+        if body.size() != file.size_bytes {
+            return Ok(None);
+        }
+        let mut hasher = Sha256Hasher::default();
+        while let Some(bytes) = body.next().await? {
+            tokio::task::block_in_place(|| {
+                hasher.update(&bytes);
+                target.write_all(&bytes)
+            })?;
+            progress.advance(bytes.len() as u64, 0);
+        }
+        Ok(Some(hasher.finish()))
+    }
+
+    /// Refuses a run of which objects are not what the manifest says.
+    ///
+    /// # Errors
+    /// All `differences`, exit status 3.
+    pub fn refuse(&self, differences: Vec<String>) -> Result<(), Failure> {
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let id = self.run.location.id();
+        let message = format!("run `{id}` is not what its manifest says:");
+        Err(Failure::integrity(message).with_details(differences))
+    }
+}
+
+async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyhow::Result<M> {
+    let (key, id) = (location.manifest_key(), location.id());
+    let read = |bytes: &mut dyn Read| M::read(bytes);
+    let manifest = match read_manifest(store, location, read).await {
+        Err(error) if error.kind == StoreErrorKind::NotFound => {
+            return Err(missing(store, location).await?.into());
+        }
+        manifest => manifest?,
+    };
+    let error = match manifest {
+        Ok(manifest) if manifest.run().0 == id => return Ok(manifest),
+        Ok(manifest) => ManifestError::OtherRun(manifest.run().0.clone()),
+        Err(error) => error,
+    };
+    // What is of another form may be another tool's, or a later version's.
+    let read = |bytes: &mut dyn Read| ManifestHead::read(bytes);
+    let head = read_manifest(store, location, read).await?;
+    let check_name = "check the name of the run and --prefix";
+    let message = format!("manifest `{}` is refused", store.url(&key));
+    let failure = match head {
+        Ok(head) if head.is_legacy() && head.export_timestamp.is_some() => {
+            let message = format!("run `{id}` is a legacy export: it has no hashes to verify");
+            Failure::new(ExitStatus::Failed, message)
+                .with_hint("export again for a run that can be verified")
+        }
+        Ok(head) if !M::is_of(&head) => {
+            let tool = head.tool.map(|tool| format!("`{tool}`"));
+            let tool = tool.as_deref().unwrap_or("another tool");
+            let message = format!("run `{id}` is no {}: {tool} wrote it", M::KIND);
+            Failure::new(ExitStatus::Failed, message).with_hint(check_name)
+        }
+        Err(error @ ManifestError::Version(_)) => Failure::new(ExitStatus::Failed, message)
+            .with_hint("use the version that wrote it")
+            .caused_by(error),
+        _ => Failure::integrity(message).caused_by(error),
+    };
+    Err(failure.into())
+}
+
+/// Says why there is no manifest.
+async fn missing(store: &Store, location: &RunLocation) -> Result<Failure, StoreError> {
+    let id = location.id();
+    let is_begun = store.head(&location.plan_key()).await?.is_some();
+    let (message, hint) = if is_begun {
+        (
+            format!("run `{id}` is not complete"),
+            format!("the command that began it resumes it with `--run-id {id}`"),
+        )
+    } else {
+        let url = store.url(&location.manifest_key());
+        (
+            format!("there is no run `{id}`: `{url}` is not there"),
+            "check the name of the run and --prefix".to_owned(),
+        )
+    };
+    Ok(Failure::new(ExitStatus::Failed, message).with_hint(hint))
+}
