@@ -103,6 +103,15 @@ async fn a_run_of_version_1_comes_in_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn exports_of_version_1_are_verified() {
+    let servers = servers("v1-run").await;
+    for run in [RUN, "files", "lz4"] {
+        let verify = ["verify", run, "--full"];
+        servers.run("lob-export", &verify).await.with_status(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_data_files_and_row_groups_of_version_1_come_in() {
     let servers = servers("v1-run").await;
     import(&servers, "files").await;

@@ -60,10 +60,23 @@ pub enum Command {
     Work,
     /// Commit a planned run of which every range is exported
     Commit,
+    /// Check that every data file and record of a run is what its manifest says
+    Verify(VerifyArgs),
     /// List what a run left unfinished: multipart uploads that take space and cost money
     Cleanup(CleanupArgs),
     /// Name the latest committed run, and where its splits are
     Latest(LatestArgs),
+}
+
+/// The command line of `lob-export verify`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// Name of the run
+    #[arg(value_name = "RUN")]
+    pub run: RunId,
+    /// Download every data file as well, and compare its SHA-256
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// The command line of `lob-export latest`.
@@ -114,6 +127,7 @@ impl CommandLine for Args {
                 "buffer_size",
             ]
             .contains(&flag),
+            Some("verify") => flag == "max_bandwidth" || is_of_s3(flag),
             Some(_) => is_of_s3(flag),
         }
     }

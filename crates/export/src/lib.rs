@@ -31,6 +31,7 @@ mod shrink;
 mod statistics;
 mod summary;
 mod tally;
+mod verify;
 mod work;
 mod worker;
 
@@ -38,7 +39,7 @@ use lob_core::cli::{Context, Outcome};
 use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
 use lob_core::settings::resolve;
 
-pub use args::{Args, CleanupArgs, Command, LatestArgs};
+pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
 
 /// The command: resolves the settings and does what was asked for: exports what they name, unless a
 /// command says otherwise.
@@ -64,6 +65,10 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Work) => (pipeline::work(&resolved, context).await, GOES_ON),
         Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, GOES_ON),
+        Some(Command::Verify(VerifyArgs { run, full })) => {
+            let verifying = verify::verify(run, full, &resolved.settings, context);
+            (verifying.await, NOTHING_WRITTEN)
+        }
         Some(Command::Latest(LatestArgs { print_uri })) => {
             let finding = latest::latest(print_uri, &resolved.settings, context);
             (finding.await, NOTHING_WRITTEN)

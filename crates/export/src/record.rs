@@ -7,8 +7,7 @@ use lob_core::checksum::Crc;
 use lob_core::checksum::Digest;
 use lob_core::checksum::Sha256;
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::Statistics;
-use lob_core::manifest::split_folder;
+use lob_core::manifest::{ExportedFile, Statistics, split_folder};
 use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
 use lob_core::store::Verified;
 use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
@@ -115,7 +114,22 @@ impl Place {
         )
     }
 
-    fn record_name(self) -> String {
+    /// What a data file of this name is, where one of ours has such a name.
+    pub(crate) fn of_file(name: &str) -> Option<Self> {
+        let (folder, file) = name.split_once('/')?;
+        let split_id = folder.strip_prefix("split_")?.strip_suffix(".parquet")?;
+        let numbers = file.strip_prefix("part-")?.strip_suffix(".parquet")?;
+        let (range, sequence) = numbers.split_once('-')?;
+        let place = Self {
+            split_id: split_id.parse().ok()?,
+            range: range.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+        };
+        (place.file_name() == name).then_some(place)
+    }
+
+    /// The record's name below the run's folder.
+    pub(crate) fn record_name(self) -> String {
         let Self {
             split_id,
             range,
@@ -184,6 +198,20 @@ impl Record {
         let mut again = self.clone();
         again.descriptions.insert(0, description);
         again
+    }
+
+    /// Whether one of the descriptions is what the manifest says of the data file.
+    pub(crate) fn describes(&self, file: &ExportedFile) -> bool {
+        let (rows, residual_rows) = (file.rows, file.residual_rows);
+        let of_object = &file.file;
+        self.descriptions.iter().any(|description| {
+            description.statistics.num_documents == rows
+                && description.residual_rows == residual_rows
+                && description.digest.to_string() == file.digest
+                && description.size_bytes == of_object.size_bytes
+                && description.sha256 == of_object.sha256
+                && description.crc64nvme == of_object.crc64nvme
+        })
     }
 
     /// What the data file of this record may be.
@@ -322,6 +350,31 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
+
+    #[test]
+    fn the_place_of_a_data_file_is_known_by_its_name() {
+        for place in [
+            Place::first(0, 0),
+            Place::first(12, 99_999).next(),
+            Place {
+                split_id: u32::MAX,
+                range: 100_000,
+                sequence: u32::MAX,
+            },
+        ] {
+            assert_eq!(Place::of_file(&place.file_name()), Some(place));
+        }
+        for none in [
+            "part-00000-00000.parquet",
+            "split_0.parquet/part-0-0.parquet",
+            "split_0.parquet/part-00000-00000.parquet/x",
+            "split_00.parquet/part-00000-00000.parquet",
+            "split_0.parquet/part-00000--0001.parquet",
+            "split_0.parquet/part-00000-99999999999.parquet",
+        ] {
+            assert_eq!(Place::of_file(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_record_that_nobody_could_read_is_not_written() {

@@ -21,4 +21,5 @@ mod secrets;
 mod shrink;
 mod stdout;
 mod usage;
+mod verify;
 mod workers;

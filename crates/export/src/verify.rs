@@ -1,0 +1,65 @@
+//! `lob-export verify RUN`: is everything that the manifest promises still there, and still the same?
+//!
+//! Beside the data files these are their records, by which a run is proved to be whole.
+
+use lob_core::cli::{Context, Outcome};
+use lob_core::failure::{ExitStatus, Failure};
+use lob_core::manifest::{ExportedFile, PublishedExport};
+use lob_core::run::{CommittedRun, OpenRun};
+use lob_core::settings::RunId;
+use serde_json::json;
+
+use crate::record::{Place, Record};
+use crate::settings::ExportSettings;
+
+/// Asks the server for every data file of the run, and reads its record; with `full` downloads and
+/// hashes each data file as well.
+///
+/// # Errors
+/// A run that does not exist, or is none of ours; data files and records that are not what the
+/// manifest says, exit status 3.
+pub(crate) async fn verify(
+    id: RunId,
+    full: bool,
+    settings: &ExportSettings,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    context.step(format!("reading the manifest of run `{id}`"));
+    let (s3, max_bandwidth) = (&settings.s3, settings.parts.max_bandwidth);
+    let finding = CommittedRun::<PublishedExport>::find(
+        id,
+        s3,
+        max_bandwidth,
+        &context.metrics,
+        &context.interrupt,
+    );
+    let committed = finding.await?;
+    let verifying = committed.verify(full, &*context.progress, async |file| {
+        difference(&committed.run, file).await
+    });
+    let verified = context.interrupt.or(verifying).await?;
+    let (mut lines, mut json) = (verified.lines(), verified.json());
+    lines.push("records   every data file has one that says the same".to_owned());
+    json["metrics"] = json!(context.metrics.snapshot());
+    Ok(Outcome::answer(lines, json))
+}
+
+/// Says how the record of a data file is not what the manifest says, if it is not.
+async fn difference(run: &OpenRun, file: &ExportedFile) -> anyhow::Result<Option<String>> {
+    let key = &file.file.key;
+    let Some(place) = Place::of_file(key) else {
+        let url = run.store.url(&run.key(key));
+        return Ok(Some(format!("`{url}` has a name that no record describes")));
+    };
+    let found = match Record::read(run, place).await {
+        Ok(Some(standing)) if standing.record.describes(file) => return Ok(None),
+        Ok(Some(_)) => "says something else than the manifest",
+        Ok(None) => "is not there",
+        Err(error) if error.is::<Failure>() && ExitStatus::of(&error) == ExitStatus::Integrity => {
+            "cannot be read"
+        }
+        Err(error) => return Err(error),
+    };
+    let url = run.store.url(&run.key(&place.record_name()));
+    Ok(Some(format!("the record `{url}` {found}")))
+}

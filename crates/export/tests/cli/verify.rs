@@ -1,0 +1,186 @@
+//! `lob-export verify`: every data file and record that is not what the manifest says is named.
+
+use lob_testkit::s3::Operation;
+use serde_json::{Value, json};
+
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown};
+
+/// A bed with a committed run of several data files.
+async fn exported() -> Bed {
+    let bed = Bed::new().await;
+    bed.export(&SMALL).await.expect(0);
+    bed
+}
+
+fn key(name: &str) -> String {
+    format!("{RUN}/{name}")
+}
+
+/// The keys of the run that end with `end`.
+fn keys(bed: &Bed, end: &str) -> Vec<String> {
+    let keys = bed.s3.keys(BUCKET).into_iter();
+    keys.filter(|key| key.ends_with(end)).collect()
+}
+
+/// Puts a record back in which `field` of its description has another value.
+fn change_record(bed: &Bed, name: &str, field: &str, value: Value) {
+    let mut record: Value = serde_json::from_slice(&bed.object(name).bytes).unwrap();
+    let description = &mut record["descriptions"][0][field];
+    assert!(!description.is_null() && *description != value, "{record}");
+    *description = value;
+    bed.s3.put_raw(BUCKET, &key(name), record.to_string());
+}
+
+#[tokio::test]
+async fn an_export_is_verified_by_asking_and_no_data_file_is_downloaded() {
+    let bed = exported().await;
+    let (data_files, before) = (keys(&bed, ".parquet"), bed.s3.requests().len());
+    let mut command = bed.command(&["verify", "run-1"]);
+    command.env_remove("MONGODB_URI");
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run       run-1
+    files     11
+    size      0.06 MiB
+    verified  size, checksum and token of every object were asked for
+    records   every data file has one that says the same
+    ----- stderr -----
+    [TIME]  INFO 11 of 11 files
+    "#);
+    let asked = |operation, end| {
+        let requests = bed.asked(operation, end, before).into_iter();
+        let mut keys: Vec<_> = requests.map(|request| request.key).collect();
+        keys.sort();
+        keys
+    };
+    assert!(data_files.len() > 2, "{data_files:?}");
+    assert_eq!(asked(Operation::HeadObject, ""), data_files);
+    assert_eq!(asked(Operation::GetObject, ".parquet"), [""; 0]);
+    let records = asked(Operation::GetObject, ".json").len() - 1;
+    assert_eq!(records, data_files.len());
+}
+
+#[tokio::test]
+async fn a_full_verification_of_an_export_reads_every_byte() {
+    let bed = exported().await;
+    let before = bed.s3.requests().len();
+    let finished = bed.run(&["verify", "run-1", "--full", "--json"]).await;
+    let result: Value = serde_json::from_str(&finished.expect(0).stdout).unwrap();
+    let data_files = keys(&bed, ".parquet");
+    let size = |key: &String| bed.s3.object(BUCKET, key).unwrap().bytes.len();
+    let bytes: usize = data_files.iter().map(size).sum();
+    for (field, value) in [
+        ("run_id", json!("run-1")),
+        ("files", json!(data_files.len())),
+        ("bytes", json!(bytes)),
+        ("full", json!(true)),
+        ("verified", json!(true)),
+    ] {
+        assert_eq!(result[field], value, "{field}");
+    }
+    for key in data_files {
+        let asked = bed.asked(Operation::GetObject, &key, before);
+        assert_eq!(asked.len(), 1, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn every_data_file_and_record_that_is_not_as_the_manifest_says_is_named() {
+    let bed = exported().await;
+    let replaced = "split_1.parquet/part-00000-00000.parquet";
+    let equal = bed.object(replaced).bytes;
+    bed.s3.remove(BUCKET, &key(replaced));
+    bed.s3.put_raw(BUCKET, &key(replaced), equal);
+    let damaged = "split_0.parquet/part-00000-00000.parquet";
+    bed.s3.put_raw(BUCKET, &key(damaged), "damaged");
+    let missing = "split_0.parquet/part-00001-00000.parquet";
+    assert!(bed.s3.remove(BUCKET, &key(missing)));
+    let record = "_progress/split_0/00000-00000.json";
+    assert!(bed.s3.remove(BUCKET, &key(record)));
+    change_record(
+        &bed,
+        "_progress/split_1/00001-00000.json",
+        "residual_rows",
+        json!(9),
+    );
+    bed.s3
+        .put_raw(BUCKET, &key("_progress/split_1/00002-00000.json"), "{");
+    assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    [TIME]  INFO 11 of 11 files
+    error: run `run-1` is not what its manifest says:
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
+        the record `s3://lob-test/processed-splits/run-1/_progress/split_0/00000-00000.json` is not there
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00001-00000.parquet` is not what was sent: it is not there
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00000.parquet` is not what was sent: it has no write token of any run
+        the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00001-00000.json` says something else than the manifest
+        the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00002-00000.json` cannot be read
+    "#);
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_a_data_file_is_found_by_a_full_verification_alone() {
+    let bed = exported().await;
+    let name = "split_1.parquet/part-00001-00000.parquet";
+    assert!(bed.s3.corrupt(BUCKET, &key(name), 1234));
+    bed.run(&["verify", "run-1"]).await.expect(0);
+    let args = ["--log-level", "error", "verify", "run-1", "--full"];
+    assert_shown!(bed.run(&args).await, @r#"
+    exit status: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is not what its manifest says:
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00001-00000.parquet` has another SHA-256, after 4 downloads
+    "#);
+}
+
+#[tokio::test]
+async fn a_legacy_run_is_refused_by_verify_with_its_reason() {
+    let bed = Bed::new().await;
+    let legacy = r#"{"run_id":"run-1","export_timestamp":"2025-11-15T00:00:00","num_splits":0,
+        "splits":[],"total_documents":0}"#;
+    let by_spark = json!({ "manifest_json": legacy }).to_string();
+    for (name, manifest) in [
+        ("manifest.json/part-00000.json", by_spark),
+        ("manifest.json", legacy.to_owned()),
+    ] {
+        bed.s3.put_raw(BUCKET, &key(name), manifest);
+        let refused = bed.run(&["verify", "run-1"]).await.expect(1);
+        assert_eq!(
+            refused.stderr,
+            "error: run `run-1` is a legacy export: it has no hashes to verify\n\
+             hint: export again for a run that can be verified\n"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_committed_export_is_refused_by_verify_with_its_reason() {
+    let bed = Bed::new().await;
+    let upload = r#"{"format_version":2,"tool":"lob-upload","run_id":"run-1","files":[]}"#;
+    let later = r#"{"format_version":99,"tool":"lob-export","run_id":"run-1"}"#;
+    let ours = r#"{"format_version":2,"tool":"lob-export","run_id":"run-1"}"#;
+    for (manifest, status, told) in [
+        (None, 1, "there is no run `run-1`"),
+        (
+            Some(upload),
+            1,
+            "run `run-1` is no export: `lob-upload` wrote it",
+        ),
+        (Some(later), 1, "hint: use the version that wrote it"),
+        (Some(ours), 3, "manifest.json` is refused"),
+    ] {
+        if let Some(manifest) = manifest {
+            bed.s3.put_raw(BUCKET, &key("manifest.json"), manifest);
+        }
+        let refused = bed.run(&["verify", "run-1"]).await.expect(status);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+    bed.run(&["plan", "--run-id", "run-2"]).await.expect(0);
+    let refused = bed.run(&["verify", "run-2"]).await.expect(1);
+    let told = "run `run-2` is not complete";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+}
