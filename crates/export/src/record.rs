@@ -207,7 +207,7 @@ impl Record {
         self.descriptions.iter().any(|description| {
             description.statistics.num_documents == rows
                 && description.residual_rows == residual_rows
-                && description.digest.to_string() == file.digest
+                && description.digest == file.digest
                 && description.size_bytes == of_object.size_bytes
                 && description.sha256 == of_object.sha256
                 && description.crc64nvme == of_object.crc64nvme
