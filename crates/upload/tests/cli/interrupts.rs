@@ -3,7 +3,7 @@
 use lob_testkit::hints::follow;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Catch, Moment, Operation, Request};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Child;
 
 use crate::bed::{BUCKET, Bed, Finished, assert_shown, finish};
@@ -30,14 +30,14 @@ fn start(bed: &Bed) -> Child {
 /// Sends a signal, and waits until the process has said that it stops.
 async fn interrupt(child: &mut Child, signal: &str) {
     send(child, signal).await;
-    let stderr = child.stderr.take().unwrap();
-    let mut lines = BufReader::new(stderr).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if line.contains("once more stops at once") {
+    // Byte by byte: what follows is the process's last word, and belongs to who asks for it.
+    let (stderr, mut said) = (child.stderr.as_mut().unwrap(), Vec::new());
+    while !said.ends_with(b"once more stops at once\n") {
+        let Ok(byte) = stderr.read_u8().await else {
             break;
-        }
+        };
+        said.push(byte);
     }
-    child.stderr = Some(lines.into_inner().into_inner());
 }
 
 async fn send(child: &Child, signal: &str) {
