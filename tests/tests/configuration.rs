@@ -95,7 +95,7 @@ async fn settings_as_json_are_numbers_lists_and_truths_where_they_are_such() {
     let output = servers.tool("lob-upload", &args).env_clear().output();
     let settings: Vec<Value> = serde_json::from_slice(&output.await.unwrap().stdout).unwrap();
     for (key, value) in [
-        ("concurrency", serde_json::json!(4)),
+        ("jobs", serde_json::json!(4)),
         ("allow_partial", true.into()),
         ("include", serde_json::json!(["a*", "b*"])),
         ("exclude", serde_json::json!([])),

@@ -13,6 +13,7 @@ mod endpoint_url;
 mod file;
 mod keys;
 mod objects;
+mod old_names;
 mod origin;
 mod parts;
 mod percent;
@@ -27,6 +28,7 @@ pub use self::byte_size::ByteSize;
 pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
 pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};
+pub(crate) use self::old_names::flags as old_flags;
 pub(crate) use self::parts::PART_SIZE_RANGE;
 pub use self::parts::{MAX_PARTS, PartArgs, PartSettings};
 pub use self::percent::Percent;
@@ -103,7 +105,7 @@ where
     warn_of_variables(sources.environment);
     let mut layers = vec![Layer::new("default", defaults.clone())];
     layers.extend(file_layers(sources.file, sources.tool, &defaults)?);
-    layers.extend(environment_layers(sources, &defaults));
+    layers.extend(environment_layers(sources, &defaults)?);
     for (key, value) in dict(sources.flags).map_err(invalid)? {
         if defaults.contains_key(&key) {
             let flag = format!("flag `--{}`", key.replace('_', "-"));
@@ -182,15 +184,15 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
         .unwrap_or_default();
     check_file(&name, &shared)?;
     let own = shared.remove(tool).and_then(Value::into_dict);
+    let (mut own, section) = (
+        own.unwrap_or_default(),
+        format!("{name}, section `[{tool}]`"),
+    );
+    old_names::rename(&mut shared, tool, &name)?;
+    old_names::rename(&mut own, tool, &section)?;
     // What is left at the top level may belong to another tool.
     shared.retain(|key, _| known.contains_key(key));
-    Ok(vec![
-        Layer::new(name.clone(), shared),
-        Layer::new(
-            format!("{name}, section `[{tool}]`"),
-            own.unwrap_or_default(),
-        ),
-    ])
+    Ok(vec![Layer::new(name, shared), Layer::new(section, own)])
 }
 
 /// Whatever stands in the file is the key of a tool, or a section that holds keys of its tool: a key
@@ -201,7 +203,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     };
     for (key, value) in file {
         let Some(keys) = keys::of_tool(key) else {
-            if !keys::all().contains(key.as_str()) {
+            if !keys::all().contains(key.as_str()) && !old_names::is_known(key, None) {
                 return Err(unknown(key, keys::hint(key, None)));
             }
             continue;
@@ -210,7 +212,8 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
             let message = format!("`{key}` of settings {name} is a section: `[{key}]`");
             return Err(Failure::usage(message));
         };
-        let mistyped = section.keys().find(|own| !keys.contains(&own.as_str()));
+        let is_known = |own: &str| keys.contains(&own) || old_names::is_known(own, Some(key));
+        let mistyped = section.keys().find(|own| !is_known(own));
         if let Some(own) = mistyped {
             return Err(unknown(&format!("{key}.{own}"), keys::hint(own, Some(key))));
         }
@@ -223,7 +226,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
 fn warn_of_variables(environment: &BTreeMap<String, String>) {
     let known = keys::variables();
     let ours = environment.keys().filter(|name| name.starts_with("LOB_"));
-    for name in ours.filter(|name| !known.contains(*name)) {
+    for name in ours.filter(|name| !known.contains(*name) && !old_names::is_variable(name)) {
         tracing::warn!(
             "environment variable `{name}` {}",
             keys::about_variable(name)
@@ -242,26 +245,57 @@ fn without_excerpt(error: &str) -> String {
 }
 
 /// Weakest first: other tools' names for the same thing, ours, borrowed ones, the tool's own.
-fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Vec<Layer> {
-    let owned = |&(variable, key): &(&str, &str)| (variable.to_owned(), key.to_owned());
-    let prefixed = |prefix: String| {
-        let keys = known.keys();
-        keys.map(move |key| (keys::variable(&prefix, key), key.clone()))
-    };
-    STANDARD_VARIABLES
-        .iter()
-        .map(owned)
-        .chain(prefixed("LOB_".to_owned()))
-        .chain(sources.borrowed.iter().map(owned))
-        .chain(prefixed(format!("LOB_{}_", sources.tool.to_uppercase())))
+fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Result<Vec<Layer>, Failure> {
+    let own = format!("LOB_{}_", sources.tool.to_uppercase());
+    let others = STANDARD_VARIABLES.iter().map(owned).collect();
+    let borrowed = sources.borrowed.iter().map(owned).collect();
+    let variables = [
+        others,
+        prefixed("LOB_", sources, known)?,
+        borrowed,
+        prefixed(&own, sources, known)?,
+    ];
+    let variables = variables.into_iter().flatten();
+    let layers = variables
         .filter(|(_, key)| known.contains_key(key))
         .filter_map(|(variable, key)| {
-            let text = sources.environment.get(&variable);
-            let value = value::of_kind(known.get(&key), text.filter(|text| !text.is_empty())?);
+            let value = value::of_kind(known.get(&key), set(sources, &variable)?);
             let name = format!("environment variable `{variable}`");
             Some(Layer::new(name, Dict::from([(key, value)])))
-        })
-        .collect()
+        });
+    Ok(layers.collect())
+}
+
+fn owned(&(variable, key): &(&str, &str)) -> (String, String) {
+    (variable.to_owned(), key.to_owned())
+}
+
+/// The text of a variable that is set and not empty.
+fn set<'a, A>(sources: &Sources<'a, A>, variable: &str) -> Option<&'a str> {
+    let text = sources.environment.get(variable)?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// The variables that begin with `prefix`, those of old names among them, and the keys that they set.
+fn prefixed<A>(
+    prefix: &str,
+    sources: &Sources<'_, A>,
+    known: &Dict,
+) -> Result<Vec<(String, String)>, Failure> {
+    let variable = |key: &str| keys::variable(prefix, key);
+    let mut variables: Vec<_> = known
+        .keys()
+        .map(|key| (variable(key), key.clone()))
+        .collect();
+    for (old, new) in old_names::of_tool(sources.tool) {
+        let (old, of_today) = (variable(old), variable(new));
+        if set(sources, &old).is_some() && set(sources, &of_today).is_some() {
+            let names = format!("environment variables `{of_today}` and `{old}`");
+            return Err(old_names::both(&names, &old));
+        }
+        variables.push((old, new.to_owned()));
+    }
+    Ok(variables)
 }
 
 #[cfg(test)]

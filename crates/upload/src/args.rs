@@ -56,7 +56,7 @@ pub struct Args {
     /// Files that are sent at once [default: 4]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<NonZeroUsize>,
+    pub jobs: Option<NonZeroUsize>,
     /// Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]

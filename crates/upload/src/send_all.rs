@@ -56,7 +56,7 @@ pub(crate) async fn send_all(
     let mut sending = futures::stream::iter(&files)
         .take_while(|_| std::future::ready(!stop.is_raised()))
         .map(async |file| (file, send_one(&sender, file).await))
-        .buffer_unordered(settings.concurrency.get());
+        .buffer_unordered(settings.jobs.get());
     let mut sent = SentFiles {
         files: Vec::with_capacity(files.len()),
         failed,

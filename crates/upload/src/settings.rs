@@ -33,7 +33,7 @@ pub struct Settings {
     /// Largest file that is sent in one request.
     pub multipart_threshold: ByteSize,
     /// Files that are sent at once.
-    pub concurrency: NonZeroUsize,
+    pub jobs: NonZeroUsize,
     /// The directory of the manifests' local copies.
     pub manifest_dir: PathBuf,
     /// What the manifest's `checksum` is.
@@ -69,7 +69,7 @@ impl Default for Settings {
             exclude: Vec::new(),
             run_id: None,
             multipart_threshold: ByteSize::mib(16),
-            concurrency: const { NonZeroUsize::new(4).unwrap() },
+            jobs: const { NonZeroUsize::new(4).unwrap() },
             manifest_dir: "artifacts/lob_data_uploads".into(),
             hash: HashKind::Sha256,
             allow_partial: false,

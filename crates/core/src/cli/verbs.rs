@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Parser};
 
 use crate::failure::Failure;
-use crate::settings::{CommonArgs, S3Args, is_of};
+use crate::settings::{CommonArgs, S3Args, is_of, old_flags};
 
 /// The command line of a tool.
 pub trait CommandLine: Parser {
@@ -23,6 +23,11 @@ pub trait CommandLine: Parser {
 /// The command line of a tool, with the flags that each subcommand takes.
 pub fn command<A: CommandLine>() -> Command {
     let of_tool = A::command();
+    let tool = of_tool.get_name().trim_start_matches("lob-").to_owned();
+    let of_tool = of_tool.mut_args(|flag| {
+        let old = old_flags(&tool, flag.get_id().as_str());
+        flag.aliases(old)
+    });
     let flags: Vec<_> = of_tool.get_arguments().cloned().collect();
     let verbs: Vec<_> = of_tool
         .get_subcommands()

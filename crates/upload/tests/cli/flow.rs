@@ -28,7 +28,7 @@ async fn the_largest_files_go_first() {
         bed.feed(&format!("{name}.parquet"), FeedSize::Rows(rows));
     }
     bed.feed("e.parquet", FeedSize::Bytes(6 << 20));
-    bed.upload(&["--concurrency", "1"]).await.expect(0);
+    bed.upload(&["--jobs", "1"]).await.expect(0);
     let mut order: Vec<_> = bed.s3.requests().into_iter().filter(is_data).collect();
     order.dedup_by(|a, b| a.key == b.key);
     let order: Vec<_> = order.iter().map(|r| r.key.rsplit('/').next()).collect();
@@ -120,9 +120,9 @@ async fn parts_in_flight_are_no_more_than_fit_into_the_buffer() {
 #[tokio::test]
 async fn files_of_one_request_count_as_parts() {
     let files = [FeedSize::Rows(10); 20];
-    let args = ["--parts-in-flight", "3", "--concurrency", "8"];
+    let args = ["--parts-in-flight", "3", "--jobs", "8"];
     assert_eq!(crowd(&files, 20, 3, &args).await, 3);
-    let args = ["--parts-in-flight", "8", "--concurrency", "5"];
+    let args = ["--parts-in-flight", "8", "--jobs", "5"];
     assert_eq!(crowd(&files, 20, 5, &args).await, 5);
 }
 
@@ -172,7 +172,7 @@ async fn slowed_down_by(status: u16, code: &'static str) {
     for number in 0..40 {
         bed.feed(&format!("{number:02}.parquet"), FeedSize::Rows(10));
     }
-    let child = bed.start(&["--parts-in-flight", "8", "--concurrency", "16"]);
+    let child = bed.start(&["--parts-in-flight", "8", "--jobs", "16"]);
     let mut waiting = Waiting {
         arrivals,
         held: VecDeque::new(),

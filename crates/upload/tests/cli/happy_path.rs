@@ -10,7 +10,7 @@ use crate::bed::{BUCKET, Bed, RUN, assert_shown};
 async fn the_summary_names_the_run_and_its_manifest() {
     let bed = Bed::new().await;
     bed.feeds();
-    let finished = bed.run(&["--run-id", "run-1", "--concurrency", "1"]).await;
+    let finished = bed.run(&["--run-id", "run-1", "--jobs", "1"]).await;
     assert_shown!(finished, @r#"
     exit status: 0
     ----- stdout -----
@@ -123,7 +123,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
     };
     let bed = Bed::new().await;
     let feeds = bed.feeds();
-    bed.upload(&["--concurrency", "1"]).await.expect(0);
+    bed.upload(&["--jobs", "1"]).await.expect(0);
     assert_eq!(
         bed.operations(),
         [

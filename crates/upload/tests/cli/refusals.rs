@@ -168,7 +168,7 @@ async fn a_key_that_another_process_took_fails_the_run() {
     }
     bed.s3
         .put_raw("lob-test", "lob-data/run-1/b.parquet", "another's");
-    assert_shown!(bed.upload(&["--concurrency", "1"]).await, @r#"
+    assert_shown!(bed.upload(&["--jobs", "1"]).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----

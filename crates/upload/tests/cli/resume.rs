@@ -268,7 +268,7 @@ async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
         );
     }
     // What decides about no byte may differ.
-    bed.upload(&["--concurrency", "1", "--parts-in-flight", "2"])
+    bed.upload(&["--jobs", "1", "--parts-in-flight", "2"])
         .await
         .expect(0);
     bed.assert_whole(&feeds);

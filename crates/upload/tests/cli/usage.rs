@@ -1,6 +1,6 @@
 //! What can be typed, and what is answered before anything begins.
 
-use crate::bed::{Bed, assert_shown};
+use crate::bed::{Bed, Finished, assert_shown};
 
 #[tokio::test]
 async fn a_run_id_with_a_slash_is_wrong_usage() {
@@ -101,10 +101,10 @@ async fn a_value_that_is_refused_is_told_with_its_origin() {
             "    `sse_kms_key_id`: file `lob.toml`, section `[upload]`\n",
         ),
         (
-            "LOB_CONCURRENCY",
+            "LOB_JOBS",
             "many",
             "",
-            "invalid setting `concurrency`, from environment variable `LOB_CONCURRENCY`: expected a \
+            "invalid setting `jobs`, from environment variable `LOB_JOBS`: expected a \
              whole number from 1 on, not `many`",
         ),
     ] {
@@ -114,8 +114,8 @@ async fn a_value_that_is_refused_is_told_with_its_origin() {
         let refused = crate::bed::finish(command.spawn().unwrap()).await.expect(2);
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
     }
-    let typed = bed.run(&["--concurrency", "many"]).await.expect(2);
-    let told = "invalid value 'many' for '--concurrency <COUNT>': expected a whole number";
+    let typed = bed.run(&["--jobs", "many"]).await.expect(2);
+    let told = "invalid value 'many' for '--jobs <COUNT>': expected a whole number";
     assert!(typed.stderr.contains(told), "{}", typed.stderr);
     bed.assert_nothing_published();
 }
@@ -125,7 +125,7 @@ async fn every_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     std::fs::write(
         bed.path("lob.toml"),
-        "retry_timeout = '5m'\n[upload]\nconcurrency = 2\n",
+        "retry_timeout = '5m'\n[upload]\njobs = 2\n",
     )
     .unwrap();
     let mut command = bed.command(&[
@@ -148,13 +148,13 @@ async fn every_setting_is_shown_with_its_origin() {
     bucket = "lob-test"  # environment variable `LOB_BUCKET`
     buffer_size = "64MiB"  # default
     # ca_bundle = (not set)  # default
-    concurrency = 2  # file `lob.toml`, section `[upload]`
     connect_timeout = "30s"  # default
     endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
     exclude = ["old/**", "{x,y}*"]  # flag `--exclude`
     # expected_bucket_owner = (not set)  # default
     hash = "sha256"  # default
     # include = (not set)  # default
+    jobs = 2  # file `lob.toml`, section `[upload]`
     manifest_dir = "artifacts/lob_data_uploads"  # default
     # max_bandwidth = (not set)  # default
     metadata = { desk = "x", team = "research" }  # environment variable `LOB_METADATA`
@@ -173,4 +173,97 @@ async fn every_setting_is_shown_with_its_origin() {
     # storage_class = (not set)  # default
     ----- stderr -----
     "#);
+}
+
+/// Shows the settings with this file, these variables and these flags.
+async fn shown(bed: &Bed, file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Finished {
+    std::fs::write(bed.path("lob.toml"), file).unwrap();
+    let mut command = bed.command(&[&["--show-settings"], flags].concat());
+    command.envs(variables.iter().copied());
+    crate::bed::finish(command.spawn().unwrap()).await
+}
+
+#[tokio::test]
+async fn the_old_name_of_a_setting_works_as_flag_variable_and_key() {
+    let bed = Bed::new().await;
+    let shared = "concurrency = 2\n";
+    let own = "[upload]\nconcurrency = 3\n";
+    let variables = [("LOB_CONCURRENCY", "5"), ("LOB_UPLOAD_CONCURRENCY", "6")];
+    for (file, variables, flags, expected) in [
+        (shared, &[][..], &[][..], "2  # file `lob.toml`"),
+        (own, &[], &[], "3  # file `lob.toml`, section `[upload]`"),
+        (
+            shared,
+            &variables[..1],
+            &[],
+            "5  # environment variable `LOB_CONCURRENCY`",
+        ),
+        (
+            own,
+            &variables,
+            &[],
+            "6  # environment variable `LOB_UPLOAD_CONCURRENCY`",
+        ),
+        (
+            own,
+            &variables,
+            &["--concurrency", "7"],
+            "7  # flag `--jobs`",
+        ),
+        // Each name has the strength of its place.
+        (
+            own,
+            &[("LOB_JOBS", "4")],
+            &[],
+            "4  # environment variable `LOB_JOBS`",
+        ),
+    ] {
+        let shown = shown(&bed, file, variables, flags).await.expect(0);
+        let line = format!("\njobs = {expected}\n");
+        assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+        assert_eq!(shown.stderr, "");
+    }
+    let help = bed.run(&["--help"]).await.expect(0);
+    assert!(help.stdout.contains("--jobs <COUNT>") && !help.stdout.contains("concurrency"));
+}
+
+#[tokio::test]
+async fn a_setting_that_is_given_by_its_old_and_its_new_name_is_refused() {
+    let bed = Bed::new().await;
+    for (file, variables, flags, told) in [
+        (
+            "concurrency = 2\njobs = 2\n",
+            &[][..],
+            &[][..],
+            "`jobs` and `concurrency` of file `lob.toml` are the same setting",
+        ),
+        (
+            "[upload]\nconcurrency = 2\njobs = 2\n",
+            &[],
+            &[],
+            "`jobs` and `concurrency` of file `lob.toml`, section `[upload]` are the same setting",
+        ),
+        (
+            "",
+            &[("LOB_JOBS", "2"), ("LOB_CONCURRENCY", "2")],
+            &[],
+            "environment variables `LOB_JOBS` and `LOB_CONCURRENCY` are the same setting",
+        ),
+        (
+            "",
+            &[],
+            &["--jobs", "2", "--concurrency", "2"],
+            "'--jobs <COUNT>' cannot be used multiple times",
+        ),
+        // It is the name of no other tool's setting.
+        (
+            "[export]\nconcurrency = 2\n",
+            &[],
+            &[],
+            "has no place for `export.concurrency`",
+        ),
+    ] {
+        let refused = shown(&bed, file, variables, flags).await.expect(2);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
 }
