@@ -1,20 +1,16 @@
 //! The rules of MongoDB's specifications of connection strings (connection-string, uri-options and
 //! auth, November 2026), each by a case of our own.
 
+mod differences;
+mod fate;
+
 use mongodb::Client;
 use mongodb::options::{ClientOptions, HostInfo};
 
 use super::*;
 
-use Fate::{Refused, Taken, Warned};
-
-/// What becomes of a connection string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Taken,
-    Warned,
-    Refused,
-}
+use self::differences::DIFFERENCES;
+use self::fate::Fate::{self, Refused, Taken, Warned};
 
 async fn fate(uri: &str) -> Fate {
     let Ok((parsed, warnings)) = parse(uri) else {
@@ -316,75 +312,6 @@ const TAKEN: [&str; 8] = [
     "mongodb://db.test/?tlsInsecure=true",
     "mongodb://db.test/?tlsCertificateKeyFilePassword=pw",
     "mongodb://db.test/?readConcernLevel=majority&w=majority&journal=true",
-];
-
-/// Where we do otherwise than the specification: what becomes of it here, and why.
-const DIFFERENCES: [(Fate, &str, &str); 13] = [
-    (
-        Warned,
-        "mongodb://db.test/?readPreference=primary&readPreferenceTags=dc:a&maxStalenessSeconds=120",
-        "they say nothing of a primary, which is read all the same",
-    ),
-    (
-        Refused,
-        "mongodb://ann@db.test/?authMechanism=GSSAPI",
-        "Kerberos wants a library in C",
-    ),
-    (
-        Refused,
-        "mongodb://db.test/?authMechanism=MONGODB-AWS",
-        "the driver's part for it brings a second TLS library",
-    ),
-    (
-        Refused,
-        "mongodb://db.test/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:test",
-        "the driver has no environment for tests",
-    ),
-    (
-        Refused,
-        "mongodb://db.test/?authMechanism=MONGODB-OIDC&authMechanismProperties=TOKEN_RESOURCE:a%2Cb,ENVIRONMENT:azure",
-        "the driver splits the value after it is decoded",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?w=2&journal=false",
-        "--write-concern says it",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?wTimeoutMS=5",
-        "--write-concern-timeout says it",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?timeoutMS=5",
-        "the driver does not have it",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?socketTimeoutMS=7500",
-        "the driver does not have it",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?maxPoolSize=0",
-        "the driver wants a limit",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?tlsAllowInvalidHostnames=true",
-        "rustls always checks names",
-    ),
-    (
-        Warned,
-        "mongodb://db.test/?tlsDisableOCSPEndpointCheck=false",
-        "rustls asks for no revocation",
-    ),
-    (
-        Refused,
-        "mongodb://db.test/?tlsCAFile=missing.pem&tlsCertificateKeyFile=missing.pem",
-        "the files are read at once",
-    ),
 ];
 
 #[tokio::test]
