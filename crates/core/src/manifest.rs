@@ -11,6 +11,7 @@ mod published_export;
 mod published_upload;
 mod reading;
 mod statistics;
+mod time;
 mod upload;
 
 pub use self::statistics::{NameRoom, Role, Statistics};

@@ -3,12 +3,10 @@
 
 use std::io::Read;
 
-use jiff::Timestamp;
-use jiff::fmt::temporal::Pieces;
-use jiff::tz::Offset;
 use serde::Deserialize;
 
 use super::reading::{ManifestError, check_version, parse};
+use super::time::timestamp;
 use crate::settings::RunId;
 
 /// The tool that writes exports.
@@ -93,19 +91,6 @@ impl ManifestHead {
     pub fn is_legacy(&self) -> bool {
         self.tool.is_none()
     }
-}
-
-/// Python's `isoformat()`, with a zone or without: the legacy scripts wrote the time of their own clock,
-/// which is taken for UTC. The last day that can be written has hours after the last timestamp.
-fn timestamp(text: &str) -> Result<Timestamp, jiff::Error> {
-    let pieces = Pieces::parse(text)?;
-    let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-    let zone = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
-    let end = match local.year() > 0 {
-        true => Timestamp::MAX,
-        false => Timestamp::MIN,
-    };
-    Ok(zone.to_timestamp(local).unwrap_or(end))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
     /// Marks every object of the run.
     pub write_token: WriteToken,
     /// When the plan was made.
+    #[serde(deserialize_with = "super::time::read")]
     pub started: jiff::Timestamp,
     /// The database that was exported. An import never follows it.
     pub database: String,

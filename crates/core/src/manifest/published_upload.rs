@@ -21,6 +21,7 @@ pub struct PublishedUpload {
     /// Marks every object of the run.
     pub write_token: WriteToken,
     /// When the plan was made.
+    #[serde(deserialize_with = "super::time::read")]
     pub started: jiff::Timestamp,
     num_files: u64,
     /// Files that are in S3.

@@ -37,17 +37,17 @@ async fn an_export_is_verified_by_asking_and_no_data_file_is_downloaded() {
     let (data_files, before) = (keys(&bed, ".parquet"), bed.s3.requests().len());
     let mut command = bed.command(&["verify", "run-1"]);
     command.env_remove("MONGODB_URI");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r"
     exit status: 0
     ----- stdout -----
     run       run-1
     files     11
     size      0.06 MiB
-    verified  size, checksum and token of every object were asked for
+    verified  size, checksum and token of every object match
     records   every data file has one that says the same
     ----- stderr -----
     [TIME]  INFO 11 of 11 files
-    "#);
+    ");
     let asked = |operation, end| {
         let requests = bed.asked(operation, end, before).into_iter();
         let mut keys: Vec<_> = requests.map(|request| request.key).collect();

@@ -58,8 +58,11 @@ impl Visit for Found {
 fn repeats(text: &str, value: &str) -> bool {
     let value = value.trim_matches('"');
     let goes_on = |left: Option<char>, right: Option<char>| {
-        left.zip(right)
-            .is_some_and(|(left, right)| left.is_alphanumeric() && right.is_alphanumeric())
+        left.zip(right).is_some_and(|(left, right)| {
+            // A unit may follow a number, and a number behind letters belongs to them.
+            left.is_numeric() && right.is_numeric()
+                || left.is_alphabetic() && right.is_alphanumeric()
+        })
     };
     text.match_indices(value).any(|(begin, _)| {
         let (before, after) = (&text[..begin], &text[begin + value.len()..]);
@@ -74,11 +77,11 @@ mod tests {
 
     #[test]
     fn a_value_is_repeated_where_it_is_no_piece_of_a_longer_one() {
-        let text = "run `night-1` sent 25 files in 2.06s; `--run-id night-1` resumes it";
+        let text = "s3 run `night-1` sent 25 files in 2.06s; `--run-id night-1` resumes it";
         for value in ["night-1", "\"night-1\"", "25", "25 files", "2.06"] {
             assert!(repeats(text, value), "{value}");
         }
-        for value in ["5", "night-11", "ight-1", "2.0", "\"other\""] {
+        for value in ["3", "5", "night-11", "ight-1", "2.0", "\"other\""] {
             assert!(!repeats(text, value), "{value}");
         }
     }
