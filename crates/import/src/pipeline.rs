@@ -222,10 +222,10 @@ async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     if documents > 0 {
         let up_to = if is_most { "up to " } else { "" };
         tracing::warn!(
-            "`{}` would lose {up_to}{} within the hour, old enough to expire: --no-ttl leaves the indexes \
-             out that say so",
-            opened.target,
-            counted(documents, "document")
+            "MongoDB will delete {up_to}{} of `{}` within the hour, by a TTL index: --no-ttl leaves \
+             such indexes out",
+            counted(documents, "document"),
+            opened.target
         );
     }
     Ok(())
@@ -235,9 +235,7 @@ async fn build_expiring(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Re
     let (target, blueprint) = (&opened.target, &opened.blueprint);
     let count = blueprint.expiring();
     if count > 0 {
-        context.step(format!(
-            "building {count} indexes of `{target}` by which documents expire"
-        ));
+        context.step(format!("building {count} TTL indexes of `{target}`"));
     }
     let built = opened.staging.build_expiring_at(target, blueprint).await;
     Ok(built.map_err(Failure::from)?)

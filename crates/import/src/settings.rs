@@ -33,7 +33,7 @@ pub(crate) struct ImportSettings {
     pub(crate) max_shrink: Percent,
     /// Leave the indexes of the run out.
     pub(crate) no_indexes: bool,
-    /// Leave the indexes by which documents expire out.
+    /// Leave the TTL indexes out.
     pub(crate) no_ttl: bool,
     /// How far the server is asked for what it has.
     pub(crate) check: Check,

@@ -51,7 +51,7 @@ impl Staging {
         insert::insert(self, batch).await
     }
 
-    /// Builds the indexes of `blueprint` but those by which documents expire: they would do so
+    /// Builds the indexes of `blueprint` but the TTL indexes: they would do so
     /// here. It takes as long as it takes.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Staging {
         indexes::build_indexes(self, blueprint).await
     }
 
-    /// Builds the indexes by which documents expire, when staging is at `target`.
+    /// Builds the TTL indexes, when staging is at `target`.
     ///
     /// # Errors
     /// [`Error::Replaced`](crate::Error::Replaced) if it is not there; as

@@ -252,7 +252,7 @@ async fn warned(indexes: &[&str], args: &[&str]) -> (Bed, String) {
 async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let (bed, said) = warned(&[soon], &[]).await;
-    let told = "`split_0_input` would lose 30 documents within the hour";
+    let told = "MongoDB will delete 30 documents of `split_0_input` within the hour";
     assert!(said.contains(told), "{said}");
     let commands = bed.mongo.commands();
     let counted = commands.iter().position(is_count_of_old).unwrap();
@@ -271,7 +271,7 @@ async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
     let args = ["--run-id", "run-1", "--log-level", "warn"];
     let said = bed.run(&args).await.stderr;
     let said = &said;
-    let told = "`split_0_input` would lose up to 30 documents within the hour";
+    let told = "MongoDB will delete up to 30 documents of `split_0_input` within the hour";
     assert!(said.contains(told), "{said}");
 }
 

@@ -101,7 +101,7 @@ impl Blueprint {
             .filter_map(|index| index.get_str("name").ok())
     }
 
-    /// Builds no index by which documents expire.
+    /// Builds no TTL index.
     pub fn leave_out_expiring(&mut self) {
         self.expiring.clear();
     }

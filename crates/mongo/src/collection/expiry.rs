@@ -1,6 +1,6 @@
 //! How many restored documents a server would remove as soon as it has its old indexes again.
 //!
-//! An index by which documents expire does not ask whether they were just restored from a backup of
+//! A TTL index does not ask whether they were just restored from a backup of
 //! last year: an hour later the collection is empty.
 
 use std::time::Duration;

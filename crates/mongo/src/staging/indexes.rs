@@ -4,7 +4,7 @@ use super::handle::Staging;
 use crate::collection::{Blueprint, Built, build, is_empty};
 use crate::error::{Error, Result};
 
-/// Builds all but those by which documents expire.
+/// Builds all but the TTL indexes.
 pub(super) async fn build_indexes(staging: &Staging, blueprint: &Blueprint) -> Result<()> {
     let (collection, write_concern) = (&staging.collection, &staging.write_concern);
     match build(collection, &blueprint.indexes, write_concern).await? {
@@ -22,7 +22,7 @@ pub(super) async fn build_indexes(staging: &Staging, blueprint: &Blueprint) -> R
     }
 }
 
-/// Builds those by which documents expire, when staging is at `target`.
+/// Builds the TTL indexes, when staging is at `target`.
 pub(super) async fn build_expiring_at(
     staging: &Staging,
     target: &str,
