@@ -63,6 +63,7 @@ fn value(flag: &str, name: &str) -> &'static str {
         ("--progress" | "--log-format", _) => "json",
         ("--metrics-format", _) => "emf",
         ("--config", _) => "lob.toml",
+        ("--log-level", _) => "info",
         ("--mongodb-uri", _) => "mongodb://h/",
         (_, "<SIZE>") => "8MiB",
         (_, "<DURATION>") => "30s",
