@@ -95,6 +95,8 @@ impl ManifestHead {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
