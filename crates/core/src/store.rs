@@ -1,7 +1,7 @@
 //! The few S3 operations that the tools need, typed. Nothing else names the S3 SDK.
 //!
 //! Every object is created under a condition and carries the write token of its run, so that a
-//! lost reply can be settled by asking what is there: see [`Store::put_new`] and
+//! lost reply can be settled by asking what is there: see [`RunStore::put_new`] and
 //! [`Store::complete_multipart`].
 
 mod answer;

@@ -46,7 +46,7 @@ pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
     )
 }
 
-/// Wrong usage as [`json`] has it. `usage` is masked.
+/// Wrong usage as [`json()`] has it. `usage` is masked.
 pub(crate) fn usage_json(usage: &str) -> Value {
     let lines = usage.lines().map(str::trim);
     let (tips, told): (Vec<_>, Vec<_>) = lines

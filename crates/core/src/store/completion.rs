@@ -29,7 +29,7 @@ impl Store {
     /// Makes the object out of its parts, under `condition`.
     ///
     /// # Errors
-    /// As [`Store::put_new`]; [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
+    /// As [`RunStore::put_new`](super::RunStore::put_new); [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
     /// where the upload has to be restarted.
     pub async fn complete_multipart(
         &self,

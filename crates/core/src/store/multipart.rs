@@ -1,5 +1,5 @@
 //! The requests of a multipart upload but the last one, which is `completion`'s. What bounds and
-//! orders them is [`crate::transfer::multipart`].
+//! orders them is [`crate::transfer`].
 
 use std::fmt;
 

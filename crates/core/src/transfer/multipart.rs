@@ -231,7 +231,7 @@ impl FinishedParts {
     /// aborted; not if nobody knows whether the object exists, or if it may succeed later.
     ///
     /// # Errors
-    /// As [`Store::complete_multipart`].
+    /// As [`Store::complete_multipart`](crate::store::Store::complete_multipart).
     pub async fn complete_on(
         self,
         contents: Contents,
