@@ -21,7 +21,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
 pub use committed::{CommittedRun, RunManifest};
-pub use latest::{ExportSummary, Listed, Summary, UploadSummary, latest_run, list_runs};
+pub use latest::{ExportSummary, FOR_JOBS, Listed, Summary, UploadSummary, latest_run, list_runs};
 pub use leftovers::abort_uploads;
 pub use plan::{FoundRun, Plan, begun};
 pub use published::{committed_runs, read_manifest};

@@ -7,15 +7,12 @@ use std::io::Read;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
-use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
+use lob_core::run::{ExportSummary, FOR_JOBS, RunLocation, latest_run, read_manifest};
 use lob_core::store::{Sending, Store};
 use lob_core::text::counted;
 use serde_json::json;
 
 use crate::settings::ExportSettings;
-
-/// What a job can do about a run that may be the latest and cannot be read.
-const WAY_OUT: &str = "move it away, or name a run to the jobs yourself";
 
 /// Finds the export with the latest time in its manifest. With `print_uri` the text is the addresses
 /// of its splits alone, one a line.
@@ -31,7 +28,7 @@ pub(crate) async fn latest(
     let finding = async {
         let folder = settings.s3.runs_folder()?;
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let (id, summary): (_, ExportSummary) = latest_run(&store, &folder, WAY_OUT).await?;
+        let (id, summary): (_, ExportSummary) = latest_run(&store, &folder, FOR_JOBS).await?;
         let run = RunLocation::new(folder, id);
         let is_legacy = summary.is_legacy;
         let read = move |manifest: &mut dyn Read| splits(is_legacy, manifest);

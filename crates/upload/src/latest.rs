@@ -3,15 +3,12 @@
 //! A job that took the newest folder would read a run that is not committed, or is not the latest.
 
 use lob_core::cli::{Context, Outcome};
-use lob_core::run::{UploadSummary, latest_run};
-use lob_core::store::{Sending, Store};
+use lob_core::run::{FOR_JOBS, RunLocation, UploadSummary, latest_run};
+use lob_core::store::{Bandwidth, Sending, Store};
 use serde_json::json;
 
-use crate::committed::{failed_line, find};
+use crate::committed::{CommittedRun, failed_line};
 use crate::settings::Settings;
-
-/// What a job can do about a run that may be the latest and cannot be read.
-const WAY_OUT: &str = "move it away, or name a run to the jobs yourself";
 
 /// Finds the upload with the latest time in its manifest. With `print_uri` the text is the addresses
 /// of its files alone, one a line.
@@ -23,14 +20,17 @@ pub(crate) async fn latest(
     settings: &Settings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
+    context.step("reading the manifests of the runs");
     let finding = async {
         let folder = settings.s3.runs_folder()?;
-        let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let (id, summary): (_, UploadSummary) = latest_run(&store, &folder, WAY_OUT).await?;
-        anyhow::Ok((id, summary.started))
+        let sending = Sending::receiving(Bandwidth::of(settings.parts.max_bandwidth)?);
+        let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
+        let (id, summary): (_, UploadSummary) = latest_run(&store, &folder, FOR_JOBS).await?;
+        anyhow::Ok((store, RunLocation::new(folder, id), summary.started))
     };
-    let (id, started) = context.interrupt.or(finding).await?;
-    let committed = find(id, settings, context).await?;
+    let (store, run, started) = context.interrupt.or(finding).await?;
+    let reading = CommittedRun::read(store, run);
+    let committed = context.interrupt.or(reading).await?;
     let (run, manifest) = (&committed.run, &committed.manifest);
     let uri = |key: &str| run.store.url(&run.key(key));
     let files = committed.files().map(|file| uri(&file.key));

@@ -91,27 +91,11 @@ async fn complete_does_not_replace_an_object_against_its_condition() {
     assert_eq!(server.get("k").await, b"mine");
     assert_eq!(upload.parts(1000).await.unwrap(), [1]);
 
-    let head = server
-        .client
-        .head_object()
-        .bucket(&server.bucket)
-        .key("k")
-        .send()
-        .await
-        .unwrap();
-    let seen = head.e_tag.unwrap();
+    let seen = server.e_tag("k").await;
     server.put("k", b"other").await;
     let stale = upload.complete(&parts).if_match(&seen).send().await;
     assert_eq!(outcome(stale), "412 PreconditionFailed");
-    let head = server
-        .client
-        .head_object()
-        .bucket(&server.bucket)
-        .key("k")
-        .send()
-        .await
-        .unwrap();
-    let seen = head.e_tag.unwrap();
+    let seen = server.e_tag("k").await;
     assert_eq!(
         outcome(upload.complete(&parts).if_match(seen).send().await),
         "ok"

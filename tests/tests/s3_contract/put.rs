@@ -132,12 +132,7 @@ async fn if_match_replaces_only_the_object_that_was_seen() {
     let absent = put("zero", "\"5d41402abc4b2a76b9719d911017c592\"").await;
     assert_eq!(outcome(absent), "404 NoSuchKey");
     server.put("record.json", b"one").await;
-    let head = server
-        .client
-        .head_object()
-        .bucket(&server.bucket)
-        .key("record.json");
-    let seen = head.send().await.unwrap().e_tag.unwrap();
+    let seen = server.e_tag("record.json").await;
     assert_eq!(outcome(put("two", &seen).await), "ok");
     assert_eq!(outcome(put("three", &seen).await), "412 PreconditionFailed");
     assert_eq!(server.get("record.json").await, b"two");

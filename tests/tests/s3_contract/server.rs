@@ -122,6 +122,11 @@ impl Server {
         outcome == "ok"
     }
 
+    pub(crate) async fn e_tag(&self, key: &str) -> String {
+        let head = self.client.head_object().bucket(&self.bucket).key(key);
+        head.send().await.unwrap().e_tag.unwrap()
+    }
+
     /// Creates an upload that declares a CRC64NVME of the whole object.
     pub(crate) async fn create(&self, key: &str) -> Upload<'_> {
         let create = self

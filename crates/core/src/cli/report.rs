@@ -13,6 +13,13 @@ use crate::text::redact;
 /// The lines for stderr. A hint is ours and holds no secret; it must be possible to type back the
 /// command in it.
 pub(crate) fn lines(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
+    let mut lines = told(error, origins);
+    lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
+    lines
+}
+
+/// The lines without the hints, masked.
+fn told(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     let mut last = error.to_string();
     let mut lines = vec![format!("error: {last}")];
     lines.extend(details(error.as_ref(), origins));
@@ -26,17 +33,16 @@ pub(crate) fn lines(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
         lines.extend(details(cause, origins));
         last = text;
     }
-    let mut lines: Vec<_> = lines.iter().map(|line| redact(line)).collect();
-    lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
-    lines
+    lines.iter().map(|line| redact(line)).collect()
 }
 
 /// The same for machines: the message with its causes and what it is about, the hint, the exit
 /// status, and whether the same command may succeed with nothing changed.
 pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
-    let lines = lines(error, origins);
-    let told = lines.iter().filter(|line| !line.starts_with("hint: "));
-    let told = told.map(|line| line.trim_start_matches("error: ").trim());
+    let lines = told(error, origins);
+    let told = lines
+        .iter()
+        .map(|line| line.trim_start_matches("error: ").trim());
     let hints = hints(error);
     of(
         &told.collect::<Vec<_>>().join("\n"),

@@ -108,8 +108,15 @@ impl<M: RunManifest> CommittedRun<M> {
         let connecting = Store::connect(s3, sending, metrics);
         let store = interrupt.or(connecting).await?;
         let location = RunLocation::new(s3.runs_folder()?, id);
-        let reading = manifest::<M>(&store, &location);
-        let manifest = interrupt.or(reading).await?;
+        interrupt.or(Self::read(store, location)).await
+    }
+
+    /// Reads the manifest of the run at `location`.
+    ///
+    /// # Errors
+    /// As [`CommittedRun::find`].
+    pub async fn read(store: Store, location: RunLocation) -> anyhow::Result<Self> {
+        let manifest = manifest::<M>(&store, &location).await?;
         let (_, token, started) = manifest.run();
         let run = OpenRun {
             store: store.writing_as(token.clone()),
@@ -145,7 +152,7 @@ impl<M: RunManifest> CommittedRun<M> {
         let (mut downloads, mut shown) = (1, progress);
         loop {
             let mut target = open()?;
-            let error = match self.read(file, shown, &mut target).await {
+            let error = match self.hand_on(file, shown, &mut target).await {
                 Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(Ok(target)),
                 Ok(Some(_)) if downloads < MAX_DOWNLOADS => {
                     tracing::warn!("`{url}` has another SHA-256: it is fetched again");
@@ -170,7 +177,7 @@ impl<M: RunManifest> CommittedRun<M> {
     }
 
     /// Hands the bytes of an object of the right size on, and gives their hash.
-    async fn read(
+    async fn hand_on(
         &self,
         file: &DataFile,
         progress: &dyn Progress,

@@ -14,6 +14,9 @@ use crate::store::{Store, StoreError};
 /// Clocks differ by less.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// What can be done where jobs ask for the latest run, and one that may be it cannot be read.
+pub const FOR_JOBS: &str = "move it away, or name a run to the jobs yourself";
+
 /// What a list says of a tool's run.
 pub trait Summary: Sized {
     /// What the head of a manifest says of the run, or the tool that wrote it, if that is another.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lob_testkit::hints;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
-use crate::bed::{BUCKET, Bed, Finished, SMALL, finish};
+use crate::bed::{BUCKET, Bed, Finished, SMALL};
 
 /// What a person types who follows the hint that says `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
@@ -18,16 +18,6 @@ pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<St
 pub(crate) async fn run(bed: &Bed, command: &[String]) -> Finished {
     let command: Vec<_> = command.iter().map(String::as_str).collect();
     bed.run(&command).await
-}
-
-/// Runs the binary, which is told by flags alone where the servers are.
-async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Finished {
-    let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
-    let mut command = bed.command(&args);
-    for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
-        command.env_remove(variable);
-    }
-    finish(command.spawn().unwrap()).await
 }
 
 /// A server that fails at every data file until the switch is turned off.
@@ -77,15 +67,15 @@ async fn workers_and_commits_that_come_too_early_are_helped_by_the_commands_of_t
     ];
     let place = [&place[..], &["--prefix", "tonight's"]].concat();
     let work = [&["work", "--run-id", "run-1"], &place[..]].concat();
-    let planned = follow(&work, &typed(&bed, &work).await, "or plan it");
-    let planned = typed(&bed, &planned).await.expect(0);
+    let planned = follow(&work, &bed.run_typed(&work).await, "or plan it");
+    let planned = bed.run_typed(&planned).await.expect(0);
     let commit = [&["commit", "--run-id", "run-1"], &place[..]].concat();
-    let worked = follow(&commit, &typed(&bed, &commit).await, "exports them");
-    typed(&bed, &worked).await.expect(0);
+    let worked = follow(&commit, &bed.run_typed(&commit).await, "exports them");
+    bed.run_typed(&worked).await.expect(0);
     let told = planned.stdout.lines();
     let mut told = told.filter_map(|line| line.strip_prefix("commit    "));
     let told = hints::words(told.next().unwrap());
-    typed(&bed, &told[1..]).await.expect(0);
+    bed.run_typed(&told[1..]).await.expect(0);
     let manifest = "tonight's/run-1/manifest.json";
     assert!(bed.s3.object(BUCKET, manifest).is_some());
 }

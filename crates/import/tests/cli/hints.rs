@@ -7,7 +7,7 @@ use lob_testkit::hints;
 use lob_testkit::mongo::{self, MongoOptions};
 use lob_testkit::s3;
 
-use crate::bed::{BUCKET, Bed, Finished, finish};
+use crate::bed::{BUCKET, Bed, Finished};
 
 /// What a person types who follows the hint that says `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
@@ -108,16 +108,6 @@ async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
     assert_eq!(bed.collections(), ["split_0_input"]);
 }
 
-/// Runs the binary, which is told by flags alone where the servers are.
-async fn typed(bed: &Bed, args: &[impl AsRef<str>]) -> Finished {
-    let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
-    let mut command = bed.command(&args);
-    for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
-        command.env_remove(variable);
-    }
-    finish(command.spawn().unwrap()).await
-}
-
 #[tokio::test]
 async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint() {
     let bed = Bed::new().await;
@@ -128,7 +118,7 @@ async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint()
         &["--bucket", BUCKET, "--endpoint-url", &endpoint],
     ]
     .concat();
-    let command = follow(&wrong, &typed(&bed, &wrong).await, "lists the runs");
-    let listed = typed(&bed, &command).await.expect(0);
+    let command = follow(&wrong, &bed.run_typed(&wrong).await, "lists the runs");
+    let listed = bed.run_typed(&command).await.expect(0);
     assert!(listed.stdout.contains("run-1"));
 }

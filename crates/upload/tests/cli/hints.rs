@@ -46,15 +46,6 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
     bed.assert_whole(&feeds);
 }
 
-/// Runs the binary, which is told by flags alone where S3 is.
-async fn typed(bed: &Bed, args: &[&str]) -> Finished {
-    let mut command = bed.command(args);
-    command
-        .env_remove("LOB_BUCKET")
-        .env_remove("AWS_ENDPOINT_URL");
-    finish(command.spawn().unwrap()).await
-}
-
 #[tokio::test]
 async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typed() {
     let (bed, _) = failing().await;
@@ -69,11 +60,11 @@ async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typ
         "feeds of tonight",
     ];
     let upload = [&UPLOAD[..], &["--include", "*"], &place].concat();
-    let failed = typed(&bed, &upload).await.expect(1);
+    let failed = bed.run_typed(&upload).await.expect(1);
     assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
     let cleanup = follow(&upload, &failed.stderr, OTHER, "aborts the uploads");
     let cleanup: Vec<_> = cleanup.iter().map(String::as_str).collect();
-    typed(&bed, &cleanup).await.expect(0);
+    bed.run_typed(&cleanup).await.expect(0);
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
