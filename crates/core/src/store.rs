@@ -34,6 +34,8 @@ mod write_token;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// A source of AWS credentials, which asks anew before they expire.
+pub use aws_credential_types::provider::SharedCredentialsProvider as AwsCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
@@ -107,6 +109,7 @@ impl Default for Sending {
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
+    aws_credentials: Option<AwsCredentials>,
     bucket: String,
     region: String,
     owner: Option<String>,
@@ -185,6 +188,11 @@ impl Store {
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
+    }
+
+    /// Where the credentials of the AWS configuration come from, for other services than S3.
+    pub fn aws_credentials(&self) -> Option<AwsCredentials> {
+        self.aws_credentials.clone()
     }
 
     /// The region that requests are signed for.

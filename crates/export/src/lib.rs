@@ -35,18 +35,26 @@ mod verify;
 mod work;
 mod worker;
 
-use lob_core::cli::{Context, Outcome};
+use std::process::ExitCode;
+
+use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
+
+/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
+/// the library and nothing a second time with the binary.
+pub fn main() -> ExitCode {
+    cli::main(run)
+}
 
 /// The command: resolves the settings and does what was asked for: exports what they name, unless a
 /// command says otherwise.
 ///
 /// # Errors
 /// Settings that are wrong, servers that fail, collections that cannot be exported.
-pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("export", &args.flags, &args.common);
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;

@@ -1,7 +1,7 @@
-//! The binary `lob-export`.
+//! The binary `lob-export`: everything is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lob_core::cli::main(lob_export::run)
+    lob_export::main()
 }

@@ -10,7 +10,7 @@ use lob_core::run::{FoundRun, OpenRun, Plan, RunLocation, begun};
 use lob_core::settings::Resolved;
 use lob_core::store::{Bandwidth, Sending, Store};
 use lob_core::transfer::PartBudget;
-use lob_mongo::{Database, Server};
+use lob_mongo::{Database, Server, Shared};
 
 use crate::columns_from::ColumnsFrom;
 use crate::plan::{ExportPlan, TOOL};
@@ -60,7 +60,7 @@ pub(crate) async fn open(
     if let Some(opened) = find(&store, settings, context).await? {
         return Ok(opened);
     }
-    let database = database(&settings.settings, &planned.database, context).await?;
+    let database = database(&settings.settings, &store, &planned.database, context).await?;
     let planning = planner::plan(&store, &prefix, &database, planned, context);
     let plan = context.interrupt.or(planning).await?;
     context.step("writing the plan and trying what S3 allows");
@@ -127,13 +127,17 @@ async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result
 
 async fn database(
     settings: &ExportSettings,
+    store: &Store,
     name: &str,
     context: &Context,
 ) -> anyhow::Result<Database> {
     context.step("connecting to MongoDB");
     let connecting = async {
-        let authorities = settings.s3.ca_bundle.as_deref();
-        let server = Server::connect(&settings.mongo, authorities).await?;
+        let shared = Shared {
+            ca_bundle: settings.s3.ca_bundle.as_deref(),
+            aws_credentials: store.aws_credentials(),
+        };
+        let server = Server::connect(&settings.mongo, shared).await?;
         server.with_readable_member().await
     };
     let connecting = async { connecting.await.map_err(Failure::from) };
@@ -171,7 +175,7 @@ async fn find(
     let objects = found.plan.work.settings.objects.clone();
     found.run.store = found.run.store.creating(objects);
     let name = found.plan.work.settings.database.clone();
-    let mut database = database(&settings.settings, &name, context).await?;
+    let mut database = database(&settings.settings, store, &name, context).await?;
     if let Some(newest) = found.plan.work.newest {
         database = database.after(newest);
     }

@@ -4,7 +4,7 @@ use lob_core::cli::Context;
 use lob_core::failure::Failure;
 use lob_core::settings::RunId;
 use lob_core::store::{Bandwidth, Sending, Store};
-use lob_mongo::{Database, Server};
+use lob_mongo::{Database, Server, Shared};
 
 use crate::runs::{self, ChosenRun};
 use crate::settings::ImportSettings;
@@ -37,8 +37,11 @@ pub(crate) async fn choose(
         });
         let run = runs::choose(&store, folder, id, latest, context).await?;
         context.step("connecting to MongoDB");
-        let authorities = settings.s3.ca_bundle.as_deref();
-        let server = Server::connect(&settings.mongo, authorities).await;
+        let shared = Shared {
+            ca_bundle: settings.s3.ca_bundle.as_deref(),
+            aws_credentials: store.aws_credentials(),
+        };
+        let server = Server::connect(&settings.mongo, shared).await;
         let server = server
             .map_err(Failure::from)?
             .counted_by(context.metrics.commands())

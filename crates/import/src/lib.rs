@@ -22,7 +22,9 @@ mod summary;
 mod targets;
 mod verify;
 
-use lob_core::cli::{Context, Outcome};
+use std::process::ExitCode;
+
+use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{NOTHING_WRITTEN, leaving};
 use lob_core::run::list_runs;
 use lob_core::settings::{Sources, resolve};
@@ -32,11 +34,17 @@ use crate::settings::ImportSettings;
 
 pub use args::{Args, Command, VerifyArgs};
 
+/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
+/// the library and nothing a second time with the binary.
+pub fn main() -> ExitCode {
+    cli::main(run)
+}
+
 /// The command: resolves the settings, imports, and says what was done.
 ///
 /// # Errors
 /// Settings that are wrong, servers that fail, a run that is not what its manifest says.
-pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = Sources {
         borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
         ..context.sources("import", &args.flags, &args.common)

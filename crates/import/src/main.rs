@@ -1,7 +1,7 @@
-//! The binary `lob-import`.
+//! The binary `lob-import`: everything is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lob_core::cli::main(lob_import::run)
+    lob_import::main()
 }

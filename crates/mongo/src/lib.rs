@@ -26,7 +26,7 @@ pub use collection::{
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;
 pub use scan::{DocumentBatch, Scan, ScanOptions, ScanRange};
-pub use server::{ClusterTime, Database, MongoArgs, MongoSettings, Server};
+pub use server::{ClusterTime, Database, MongoArgs, MongoSettings, Server, Shared};
 pub use staging::{
     BatchBuilder, BatchLimits, Entries, ExistingTarget, FinishedFile, InsertBatch, Opened,
     SplitImport, Staging, Target, WriteArgs, WriteConcern, WriteSettings,

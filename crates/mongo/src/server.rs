@@ -18,6 +18,7 @@ mod uri_options;
 
 pub use cluster_time::ClusterTime;
 pub(crate) use command::Command;
+pub use connect::Shared;
 pub use handle::{Database, Server};
 pub(crate) use reply::{documents, number};
 pub(crate) use send::LISTED;

@@ -11,12 +11,23 @@ use tokio::process::{Child, Command};
 
 use crate::canaries;
 use crate::command_line::{Finished, finish};
+use crate::mongo::AwsUser;
 use crate::s3::{Moment, Request, S3Options, S3Server, Trap};
 
 /// The bucket of every bed.
 pub const BUCKET: &str = "lob-test";
 /// The run that a bed's tool works on unless a test names another.
 const RUN: [&str; 4] = ["--run-id", "run-1", "--log-level", "error"];
+
+/// The user whose keys the processes of a bed find in their environment.
+pub fn aws_user() -> AwsUser {
+    let keys = S3Options::default();
+    AwsUser {
+        access_key_id: keys.access_key,
+        secret_access_key: keys.secret_key,
+        session_token: Some(canaries::SESSION_TOKEN.to_owned()),
+    }
+}
 
 /// What the tests of each tool start from.
 pub struct Bed {

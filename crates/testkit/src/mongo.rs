@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod arguments;
+mod aws_login;
 mod catalog;
 mod collections;
 mod command;
@@ -45,6 +46,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+pub use self::aws_login::AwsUser;
 pub use self::gate::{Command, Gate, Moment, Verdict};
 pub use self::options::MongoOptions;
 pub use self::random_faults::{FaultCounts, RandomFaults};

@@ -27,19 +27,27 @@ mod source;
 mod summary;
 mod verify;
 
-use lob_core::cli::{Context, Outcome};
+use std::process::ExitCode;
+
+use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
 pub use settings::{HashKind, Settings};
 
+/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
+/// the library and nothing a second time with the binary.
+pub fn main() -> ExitCode {
+    cli::main(run)
+}
+
 /// Resolves the settings and does what was asked for: uploads what they name, unless a command says
 /// otherwise.
 ///
 /// # Errors
 /// Whatever keeps the run from being committed; then there is no manifest.
-pub async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
+async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("upload", &args, &args.common);
     let mut resolved = resolve(&Settings::default(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;

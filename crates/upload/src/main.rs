@@ -1,7 +1,7 @@
-//! The binary: everything is in the library.
+//! The binary `lob-upload`: everything is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lob_core::cli::main::<lob_upload::Args>(lob_upload::run)
+    lob_upload::main()
 }

@@ -5,6 +5,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
@@ -49,12 +50,20 @@ const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 /// A client may be built twice, for the region of the bucket.
 static TOLD_OF_PLAIN_HTTP: Once = Once::new();
 
-/// The client, and the region that the SDK's chain resolved.
+/// A client, and what it was built from.
+pub(super) struct Built {
+    pub(super) client: Client,
+    /// The region that the SDK's chain resolved.
+    pub(super) region: String,
+    pub(super) credentials: Option<SharedCredentialsProvider>,
+}
+
+/// Builds the client of these settings.
 pub(super) async fn build(
     settings: &S3Settings,
     flow: &Limiter,
     metrics: &Metrics,
-) -> Result<(Client, String), Failure> {
+) -> Result<Built, Failure> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .operation_attempt_timeout(settings.attempt_timeout)
@@ -117,16 +126,22 @@ pub(super) async fn build(
             flow: flow.clone(),
             retry_timeout: settings.retry_timeout,
         });
+    let mut credentials = None;
     if let Some(chain) = base.credentials_provider() {
         let asked = Asked::ask(chain, CREDENTIALS_TIMEOUT).await?;
-        config = config.credentials_provider(asked);
+        let asked = credentials.insert(SharedCredentialsProvider::new(asked));
+        config = config.credentials_provider(asked.clone());
     }
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
     // Also where it is none: an empty variable would count as one.
     config.set_endpoint_url(endpoint.map(|url| url.to_string()));
-    Ok((Client::from_conf(config.build()), region.to_string()))
+    Ok(Built {
+        client: Client::from_conf(config.build()),
+        region: region.to_string(),
+        credentials,
+    })
 }
 
 /// The endpoint of the settings, or that of the AWS configuration, as the SDK finds it.

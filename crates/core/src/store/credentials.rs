@@ -3,14 +3,15 @@
 //! `credential_process` that waits looks like a server that does not answer. So they are asked for
 //! before the first request, and looked at whenever they are.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{
     ProvideCredentials, Result, SharedCredentialsProvider, future,
 };
+use tokio::sync::Mutex;
 
 use crate::failure::{ExitStatus, Failure};
 
@@ -64,50 +65,78 @@ pub(super) fn check_environment() -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// The chain of credentials, the first answer of which is there already.
+/// How long before they expire credentials are asked for again: a run of the chain takes seconds.
+const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);
+/// How long credentials that do not say when they expire are kept, as the SDK keeps them.
+const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// The chain of credentials, with its last answer. S3 and MongoDB share it, and each new connection
+/// to MongoDB needs credentials: without it, each would ask the metadata service.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     chain: SharedCredentialsProvider,
-    first: Arc<Mutex<Option<Result>>>,
+    last: Arc<Mutex<Option<Answer>>>,
+}
+
+/// What the chain answered, and when.
+#[derive(Debug)]
+struct Answer {
+    given: Result,
+    at: SystemTime,
 }
 
 impl Asked {
-    /// Asks the chain, at most for so long.
+    /// Asks the chain, for `timeout` at most.
     ///
     /// # Errors
-    /// No answer in this time, and keys that no request can carry. Another error is told of by the
-    /// first request.
+    /// No answer in this time, and keys that no request can carry. The first request reports any
+    /// other error.
     pub(super) async fn ask(
         chain: SharedCredentialsProvider,
         timeout: Duration,
     ) -> std::result::Result<Self, Failure> {
-        let Ok(first) = tokio::time::timeout(timeout, chain.provide_credentials()).await else {
+        let Ok(given) = tokio::time::timeout(timeout, chain.provide_credentials()).await else {
             let message = format!("no credentials came within {} s", timeout.as_secs());
             return Err(Failure::new(ExitStatus::Failed, message).with_hint(
                 "run the `credential_process` of the AWS profile by hand: it must end without \
                  asking anything",
             ));
         };
-        if let Ok(Err(unusable)) = first.as_ref().map(check) {
+        if let Ok(Err(unusable)) = given.as_ref().map(check) {
             return Err(Failure::usage(unusable.to_string()).with_hint(TAKE_IT_OUT));
         }
-        let first = Arc::new(Mutex::new(Some(first)));
-        Ok(Self { chain, first })
+        let at = SystemTime::now();
+        let last = Arc::new(Mutex::new(Some(Answer { given, at })));
+        Ok(Self { chain, last })
     }
 
     async fn next(&self) -> Result {
-        let first = self
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let found = match first {
-            Some(found) => found?,
-            None => self.chain.provide_credentials().await?,
-        };
+        let mut last = self.last.lock().await;
+        match last.take() {
+            Some(Answer { given: Err(e), .. }) => return Err(e),
+            Some(Answer {
+                given: Ok(found),
+                at,
+            }) if is_fresh(&found, at, SystemTime::now()) => {
+                let given = Ok(found.clone());
+                *last = Some(Answer { given, at });
+                return Ok(found);
+            }
+            _ => {}
+        }
+        let found = self.chain.provide_credentials().await?;
         check(&found).map_err(CredentialsError::invalid_configuration)?;
+        let given = Ok(found.clone());
+        let at = SystemTime::now();
+        *last = Some(Answer { given, at });
         Ok(found)
     }
+}
+
+/// Whether credentials that were given `at` a time can still be used `now`.
+fn is_fresh(found: &Credentials, at: SystemTime, now: SystemTime) -> bool {
+    let renewed = found.expiry().map(|expiry| expiry - RENEWED_BEFORE);
+    now < renewed.unwrap_or(at + KEPT_FOR)
 }
 
 impl ProvideCredentials for Asked {
@@ -137,6 +166,8 @@ fn check(found: &Credentials) -> std::result::Result<(), Unusable> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
@@ -174,5 +205,40 @@ mod tests {
         let refused = refused.unwrap_err();
         assert!(refused.to_string().contains("no credentials came"));
         assert!(refused.hint.unwrap().contains("credential_process"));
+    }
+
+    /// Gives other keys each time.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU64);
+
+    impl ProvideCredentials for Counting {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let id = format!("AK{}", self.0.fetch_add(1, Ordering::Relaxed));
+            let found = Credentials::new(id, "s", None, None, "test");
+            future::ProvideCredentials::ready(Ok(found))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_chain_is_asked_once_for_many_connections() {
+        let chain = SharedCredentialsProvider::new(Counting::default());
+        let asked = Asked::ask(chain, Duration::from_secs(60)).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(asked.next().await.unwrap().access_key_id(), "AK0");
+        }
+        let old = SystemTime::now() - KEPT_FOR;
+        asked.last.lock().await.as_mut().unwrap().at = old;
+        assert_eq!(asked.next().await.unwrap().access_key_id(), "AK1");
+    }
+
+    #[test]
+    fn credentials_are_renewed_before_they_expire() {
+        let now = SystemTime::now();
+        let expiring = |expiry| Credentials::new("a", "s", None, Some(expiry), "test");
+        assert!(is_fresh(&expiring(now + RENEWED_BEFORE * 2), now, now));
+        assert!(!is_fresh(&expiring(now + RENEWED_BEFORE), now, now));
     }
 }

@@ -32,11 +32,12 @@ impl Store {
                 .about(&["expected_bucket_owner"])
                 .into());
         }
-        let (client, region) = client::build(settings, &sending.flow, metrics).await?;
+        let built = client::build(settings, &sending.flow, metrics).await?;
         let mut store = Self {
-            client,
+            client: built.client,
+            aws_credentials: built.credentials,
             bucket,
-            region,
+            region: built.region,
             owner: settings.expected_bucket_owner.clone(),
             retry_timeout: settings.retry_timeout,
             attempt_timeout: settings.attempt_timeout,
@@ -62,7 +63,10 @@ impl Store {
                 ..settings.clone()
             };
             let flow = &store.sending.flow;
-            (store.client, store.region) = client::build(&settings, flow, metrics).await?;
+            let built = client::build(&settings, flow, metrics).await?;
+            store.client = built.client;
+            store.aws_credentials = built.credentials;
+            store.region = built.region;
             match store.head_bucket(first).await {
                 Ok(()) => return Ok(store),
                 Err(again) => failed = again,

@@ -69,6 +69,21 @@ impl Bed {
         Self::on(S3Options::default(), mongo).await
     }
 
+    /// [`Bed::new`] on a server that knows only the user of the AWS keys.
+    pub(crate) async fn with_mongodb_aws() -> Self {
+        let aws_user = Some(bed::aws_user());
+        let mongo = MongoOptions {
+            aws_user,
+            ..MongoOptions::default()
+        };
+        let bed = Self::with(mongo).await.loaded();
+        let uri = format!("{}&authMechanism=MONGODB-AWS", bed.mongo.uri());
+        Self {
+            of_any_tool: bed.of_any_tool.with_variable("MONGODB_URI", uri),
+            mongo: bed.mongo,
+        }
+    }
+
     fn loaded(self) -> Self {
         for (split, count) in [(0, 30), (1, 20)] {
             let documents = SplitDocuments::new(split, 4).take(count);

@@ -179,3 +179,10 @@ async fn each_step_of_the_planning_is_told() {
         rest = &rest[place.unwrap_or_else(|| panic!("{step}: {told}"))..];
     }
 }
+
+#[tokio::test]
+async fn mongodb_takes_the_same_aws_credentials_as_s3() {
+    let bed = Bed::with_mongodb_aws().await;
+    bed.export(&SMALL).await.expect(0);
+    assert_eq!(bed.manifest()["total_documents"], 50);
+}

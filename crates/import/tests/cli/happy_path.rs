@@ -1,5 +1,6 @@
 //! An import that works: what it prints and what is there afterwards.
 
+use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
 
 use crate::bed::{Bed, assert_shown};
@@ -245,4 +246,17 @@ async fn an_import_downloads_and_inserts_no_more_in_a_second_than_is_allowed() {
     );
     let refused = bed.import(&["--max-bandwidth", "0"]).await;
     assert_eq!(refused.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn the_target_takes_the_same_aws_credentials_as_s3() {
+    let bed = Bed::with(MongoOptions {
+        aws_user: Some(lob_testkit::bed::aws_user()),
+        ..MongoOptions::default()
+    })
+    .await;
+    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    let uri = format!("{}&authMechanism=MONGODB-AWS", bed.mongo.uri());
+    bed.import(&["--mongodb-uri", &uri]).await.expect(0);
+    assert_eq!(bed.collections(), ["split_0_input", "split_1_input"]);
 }

@@ -11,4 +11,9 @@ impl Cause {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
         Self(redact(&text.to_string()))
     }
+
+    /// Whether authentication with MONGODB-AWS failed.
+    pub(crate) fn is_of_aws(&self) -> bool {
+        self.0.starts_with("MONGODB-AWS: ")
+    }
 }

@@ -117,6 +117,10 @@ impl Error {
             Self::ConnectionLost { source, .. } | Self::Driver { source, .. } => {
                 return source.machine_hint().map(Into::into);
             }
+            Self::Authentication { source, .. } if source.is_of_aws() => "make the user or role \
+                that `aws sts get-caller-identity` names a user of the database `$external`; only \
+                Atlas and MongoDB Enterprise have MONGODB-AWS"
+                .into(),
             Self::Authentication { .. } => "check user name, password and `authSource` in \
                 MONGODB_URI or --mongodb-uri"
                 .into(),

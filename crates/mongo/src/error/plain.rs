@@ -7,7 +7,7 @@ use mongodb::error::{ErrorKind, WriteFailure};
 use super::{Cause, Refusal};
 
 /// How texts of the driver begin, and what of it is worth saying.
-const BEGINNINGS: [(&str, &str); 10] = [
+const BEGINNINGS: [(&str, &str); 11] = [
     ("I/O error: ", ""),
     ("Command failed: ", ""),
     ("An invalid argument was provided: ", ""),
@@ -23,6 +23,7 @@ const BEGINNINGS: [(&str, &str); 10] = [
         "connecting to a proxy host: ",
     ),
     ("SCRAM failure: ", ""),
+    ("MONGODB-AWS failure: ", "MONGODB-AWS: "),
     ("Server selection timeout: ", ""),
 ];
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bson::{Document, doc, rawdoc};
 use lob_core::metrics::Commands;
+use lob_core::store::AwsCredentials;
 use mongodb::Client;
 use mongodb::error::ErrorKind;
-use mongodb::options::Tls;
+use mongodb::options::{AuthMechanism, Tls};
 
 use super::cluster_time::ClusterTime;
 use super::command::Command;
@@ -27,18 +28,32 @@ const WIRE_VERSION_6_0: u64 = 17;
 /// for a connection that is open and says nothing.
 const FIRST_REPLY: Duration = Duration::from_secs(10);
 
+/// What a connection to MongoDB takes from the settings of S3.
+#[derive(Debug, Clone, Default)]
+pub struct Shared<'a> {
+    /// Authorities to trust over TLS beside the system's, unless the connection string names others.
+    pub ca_bundle: Option<&'a Path>,
+    /// What MONGODB-AWS proves itself by, unless the connection string holds keys.
+    pub aws_credentials: Option<AwsCredentials>,
+}
+
 impl Server {
-    /// Reaches the server, proves the credentials and learns what it can do. Over TLS the
-    /// authorities in `ca_bundle` are trusted beside the system's, unless the connection string
-    /// names others. Returns soon after the server selection time-out, also where nothing answers.
+    /// Reaches the server, proves the credentials and learns what it can do. Returns soon after the
+    /// server selection time-out, also where nothing answers.
     ///
     /// # Errors
     /// A connection string or a CA bundle that cannot be used, no server, a member of a replica set
     /// that is not its primary ([`Error::NotPrimary`]), or credentials that it refuses.
-    pub async fn connect(settings: &MongoSettings, ca_bundle: Option<&Path>) -> Result<Self> {
+    pub async fn connect(settings: &MongoSettings, shared: Shared<'_>) -> Result<Self> {
         let mut target = resolve(settings).await?;
+        if let Some(credential) = &mut target.options.credential
+            && credential.mechanism == Some(AuthMechanism::MongoDbAws)
+            && credential.username.is_none()
+        {
+            credential.aws_credential_provider = shared.aws_credentials;
+        }
         let trusted = match &mut target.options.tls {
-            Some(Tls::Enabled(options)) => tls::prepare(options, ca_bundle)?,
+            Some(Tls::Enabled(options)) => tls::prepare(options, shared.ca_bundle)?,
             _ => None,
         };
         let selection = target.options.server_selection_timeout.unwrap_or_default();

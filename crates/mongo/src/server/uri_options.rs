@@ -136,11 +136,12 @@ const OPTIONS: [(&str, Rule); 56] = [
 
 const OIDC: &str = "MONGODB-OIDC";
 
-const MECHANISMS: [&str; 5] = [
+const MECHANISMS: [&str; 6] = [
     "SCRAM-SHA-1",
     "SCRAM-SHA-256",
     "MONGODB-X509",
     "PLAIN",
+    "MONGODB-AWS",
     OIDC,
 ];
 
@@ -362,7 +363,7 @@ impl Rule {
             }
             Self::Mechanism(known) if !known.contains(&value) => {
                 return Verdict::Refused(
-                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN and OIDC are",
+                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN, AWS and OIDC are",
                 );
             }
             Self::Port if value.parse::<NonZeroU16>().is_err() => {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use lob_core::failure::{ExitStatus, Failure};
-use lob_mongo::{CollectionPattern, Error, Server};
+use lob_mongo::{CollectionPattern, Error, Server, Shared};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, MongoServer, Verdict};
 
 use crate::fixture::{Fixture, first, settings};
@@ -18,7 +18,9 @@ async fn a_server_that_is_down_is_named_with_a_hint() {
         .local_addr()
         .unwrap();
     let uri = format!("mongodb://user:never-shown@{closed}/?serverSelectionTimeoutMS=200");
-    let error = Server::connect(&settings(&uri), None).await.unwrap_err();
+    let error = Server::connect(&settings(&uri), Shared::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("no usable MongoDB server at {closed}")
@@ -44,7 +46,9 @@ async fn a_refused_password_is_an_authentication_error_that_does_not_show_it() {
     let uri = testkit
         .uri()
         .replace("mongodb://", "mongodb://user:never%2Dshown@");
-    let error = Server::connect(&settings(&uri), None).await.unwrap_err();
+    let error = Server::connect(&settings(&uri), Shared::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Authentication { .. }), "{error:?}");
     let text = format!("{error} {error:?} {:?}", error.source());
     assert!(
@@ -61,7 +65,7 @@ async fn missing_credentials_are_an_authentication_error() {
         ..<_>::default()
     })
     .unwrap();
-    let server = Server::connect(&settings(&testkit.uri()), None)
+    let server = Server::connect(&settings(&testkit.uri()), Shared::default())
         .await
         .unwrap();
     let splits = server
@@ -104,7 +108,7 @@ async fn a_count_is_waited_for_beyond_the_operation_time_out() {
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::ZERO;
     testkit.load("raw", "split_1_input", []).unwrap();
-    let server = Server::connect(&settings, None).await.unwrap();
+    let server = Server::connect(&settings, Shared::default()).await.unwrap();
     let found = server.database("raw").collection("split_1_input").await;
     let collection = found.unwrap().unwrap();
     let counting = collection.exact_count();
@@ -129,7 +133,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() 
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::from_millis(300);
     testkit.load("raw", "split_1_input", []).unwrap();
-    let server = Server::connect(&settings, None).await.unwrap();
+    let server = Server::connect(&settings, Shared::default()).await.unwrap();
     let collection = server
         .database("raw")
         .collection("split_1_input")
@@ -170,7 +174,9 @@ async fn an_encrypted_client_key_is_opened_by_its_password_alone() {
             "mongodb://{closed}/?serverSelectionTimeoutMS=200&tlsCertificateKeyFile={ENCRYPTED}\
              {password}"
         );
-        let error = Server::connect(&settings(&uri), None).await.unwrap_err();
+        let error = Server::connect(&settings(&uri), Shared::default())
+            .await
+            .unwrap_err();
         assert_eq!(error.exit_status(), status, "{password}: {error:?}");
     }
 }

@@ -13,7 +13,7 @@ use lob_core::settings::ByteSize;
 use lob_core::text::Secret;
 use lob_mongo::{
     BatchBuilder, BatchLimits, Collection, Database, InsertBatch, MongoSettings, ScanOptions,
-    ScanRange, Server, WriteSettings,
+    ScanRange, Server, Shared, WriteSettings,
 };
 use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, MongoVersion, Verdict};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -81,7 +81,7 @@ impl Fixture {
 
     async fn on(settings: &MongoSettings, testkit: Option<MongoServer>) -> Self {
         let name = format!("lob_mongo_{}", ObjectId::new());
-        let server = Server::connect(settings, None).await.unwrap();
+        let server = Server::connect(settings, Shared::default()).await.unwrap();
         let driver = mongodb::Client::with_uri_str(settings.mongodb_uri.expose())
             .await
             .unwrap()

@@ -11,7 +11,7 @@ use lob_core::settings::ByteSize;
 use lob_core::text::Secret;
 use lob_mongo::{
     Choice, Collection, IdRange, MongoSettings, RangeSize, Sample, SampleSize, ScanOptions,
-    ScanRange, Server,
+    ScanRange, Server, Shared,
 };
 use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdict};
 
@@ -396,7 +396,7 @@ async fn a_random_choice_that_gets_no_reply_is_not_asked_for_again() {
         mongodb_operation_timeout: Duration::from_secs(2),
         ..<_>::default()
     };
-    let database = Server::connect(&settings, None)
+    let database = Server::connect(&settings, Shared::default())
         .await
         .unwrap()
         .database("raw");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lob_core::metrics::Commands;
 use lob_core::settings::ByteSize;
 use lob_core::store::Bandwidth;
-use lob_mongo::{Error, Server};
+use lob_mongo::{Error, Server, Shared};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, batch, disconnect, first, numbered, read, settings};
@@ -117,7 +117,7 @@ async fn every_command_is_counted_with_its_retries_documents_and_bytes() {
     let (testkit, name) = (fixture.testkit(), fixture.database.name());
     testkit.load(name, NAME, documents.clone()).unwrap();
     let commands = Commands::default();
-    let server = Server::connect(&settings(&testkit.uri()), None)
+    let server = Server::connect(&settings(&testkit.uri()), Shared::default())
         .await
         .unwrap();
     let database = server.counted_by(&commands).database(name);
@@ -147,7 +147,9 @@ async fn no_more_is_read_or_inserted_in_a_second_than_is_allowed() {
     let loaded = fixture.testkit().load(&name, NAME, documents.clone());
     loaded.unwrap();
     let bandwidth = Bandwidth::of(Some(ByteSize::b(1_000_000))).unwrap();
-    let server = Server::connect(&settings(&uri), None).await.unwrap();
+    let server = Server::connect(&settings(&uri), Shared::default())
+        .await
+        .unwrap();
     fixture.database = server.paced_by(bandwidth).database(&name);
     let collection = fixture.find(NAME).await;
     // 300 kB, of which the first slice goes at once.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bson::doc;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::settings::ByteSize;
-use lob_mongo::{ClusterTime, Error, RangeSize, SampleSize, Server};
+use lob_mongo::{ClusterTime, Error, RangeSize, SampleSize, Server, Shared};
 use lob_testkit::mongo::{Command, Deployment, Gate, Moment, MongoOptions, MongoServer, Verdict};
 use mongodb::Client;
 use mongodb::options::Acknowledgment;
@@ -47,7 +47,9 @@ async fn write(server: &MongoServer, ids: std::ops::Range<i32>) {
 }
 
 async fn connect(uri: &str) -> lob_mongo::Database {
-    let server = Server::connect(&settings(uri), None).await.unwrap();
+    let server = Server::connect(&settings(uri), Shared::default())
+        .await
+        .unwrap();
     server.database("raw")
 }
 
@@ -98,7 +100,7 @@ async fn a_secondary_that_does_not_catch_up_is_an_error_and_no_short_collection(
     let mut settings = settings(&from_secondary(&server));
     settings.mongodb_operation_timeout = Duration::from_millis(100);
     settings.mongodb_retry_timeout = Duration::from_millis(100);
-    let database = Server::connect(&settings, None)
+    let database = Server::connect(&settings, Shared::default())
         .await
         .unwrap()
         .database("raw");
@@ -156,7 +158,9 @@ async fn a_level_that_may_leave_documents_out_is_refused() {
     let server = start(Deployment::OneMember, None).await;
     for level in ["available", "linearizable", "snapshot", "locale"] {
         let uri = format!("{}&readConcernLevel={level}", server.uri());
-        let error = Server::connect(&settings(&uri), None).await.unwrap_err();
+        let error = Server::connect(&settings(&uri), Shared::default())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::UnusableReadConcern), "{error:?}");
         let failure = Failure::from(error);
         assert_eq!(failure.status, ExitStatus::Usage);
@@ -180,7 +184,9 @@ async fn a_direct_connection_to_a_secondary_is_refused_by_the_name_of_its_set() 
     let server = start(Deployment::TwoMembers, None).await;
     let secondary = server.secondary().unwrap();
     let direct = format!("mongodb://{secondary}/?directConnection=true");
-    let error = Server::connect(&settings(&direct), None).await.unwrap_err();
+    let error = Server::connect(&settings(&direct), Shared::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("MongoDB at {secondary} is not the primary of the replica set `lob`")

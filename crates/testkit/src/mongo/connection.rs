@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::arguments::as_integer;
+use super::aws_login::Login;
 use super::command::{Server, is_handshake};
 use super::element::{elements, get};
 use super::failure::Failure;
@@ -95,9 +96,16 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reply_id = 0;
+    let mut login = Login::default();
     while let Some(message) = wire::read(&mut stream).await? {
-        let Some(reply) = answer(&shared, member, &message).await else {
-            return Ok(());
+        let user = shared.options.aws_user.as_ref();
+        let login = user.and_then(|user| login.answer(user, &message));
+        let reply = match login {
+            Some(reply) => reply,
+            None => match answer(&shared, member, &message).await {
+                Some(reply) => reply,
+                None => return Ok(()),
+            },
         };
         if !message.more_to_come {
             reply_id += 1;

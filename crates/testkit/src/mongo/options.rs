@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::aws_login::AwsUser;
 use super::gate::Gate;
 use super::replica_set::Deployment;
 
@@ -16,6 +17,8 @@ pub struct MongoOptions {
     pub gate: Option<Arc<dyn Gate>>,
     /// Every log-in fails (18) and so does every command (13), as with wrong keys.
     pub require_auth: bool,
+    /// Only this user is let in, and only with MONGODB-AWS.
+    pub aws_user: Option<AwsUser>,
     /// Deviation: `min`, `max` and `hint` are silently ignored, as some servers do.
     pub ignore_bounds: bool,
     /// Deviation: `collStats` tells so many documents, as a server may that has crashed.

@@ -159,6 +159,9 @@ const RULES: [(Fate, &str, &[&str]); 30] = [
             "mongodb://CN%3Dann@db.test/?authMechanism=MONGODB-X509",
             "mongodb://ann:pw@db.test/?authMechanism=SCRAM-SHA-256&authSource=staff",
             "mongodb://db.test/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s",
+            "mongodb://db.test/?authMechanism=MONGODB-AWS",
+            "mongodb://AKIA0:s%2Fecret@db.test/?authMechanism=MONGODB-AWS",
+            "mongodb://ASIA0:s@db.test/?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:a%2Bb%3D%3D",
         ],
     ),
     (

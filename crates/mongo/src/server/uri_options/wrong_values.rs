@@ -10,7 +10,7 @@ use lob_core::text::Secret;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
 
 use super::*;
-use crate::{MongoSettings, Server};
+use crate::{MongoSettings, Server, Shared};
 
 /// None of them is a value of an option that has not any text.
 const WRONG: [&str; 8] = [
@@ -39,7 +39,7 @@ async fn fault(server: &str, name: &str, value: &str) -> Option<String> {
         mongodb_server_selection_timeout: Duration::from_secs(3),
         ..<_>::default()
     };
-    let connecting = Server::connect(&settings, None);
+    let connecting = Server::connect(&settings, Shared::default());
     let Ok(connected) = tokio::time::timeout(Duration::from_secs(20), connecting).await else {
         return fault("waits for ever".to_owned());
     };

@@ -3,7 +3,7 @@
 use super::fate::Fate::{self, Refused, Warned};
 
 /// Where we do otherwise than the specification: what becomes of it here, and why.
-pub(super) const DIFFERENCES: [(Fate, &str, &str); 13] = [
+pub(super) const DIFFERENCES: [(Fate, &str, &str); 12] = [
     (
         Warned,
         "mongodb://db.test/?readPreference=primary&readPreferenceTags=dc:a&maxStalenessSeconds=120",
@@ -13,11 +13,6 @@ pub(super) const DIFFERENCES: [(Fate, &str, &str); 13] = [
         Refused,
         "mongodb://ann@db.test/?authMechanism=GSSAPI",
         "Kerberos wants a library in C",
-    ),
-    (
-        Refused,
-        "mongodb://db.test/?authMechanism=MONGODB-AWS",
-        "the driver's part for it brings a second TLS library",
     ),
     (
         Refused,
