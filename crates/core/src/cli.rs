@@ -1,7 +1,7 @@
-//! What every binary does around its pipeline: parse, log, show progress, listen for signals,
-//! print the result or the error, and end with the right status.
+//! What every binary does around its pipeline: parse arguments, log, show progress, handle signals,
+//! print the result or the error, and exit with the right status.
 //!
-//! stdout is the result and nothing else; everything else goes to stderr.
+//! stdout carries the result and nothing else; everything else goes to stderr.
 
 mod allocator;
 mod bars;
@@ -37,7 +37,7 @@ use crate::progress::{Hidden, Progress, Tally};
 use crate::settings::{CommonArgs, Origins, ProgressForm};
 use crate::text::{printable, redact, remember, remember_password_of};
 
-/// The whole of a binary's `main`.
+/// The entire `main` of a binary.
 pub fn main<A: CommandLine>(
     run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
@@ -52,7 +52,7 @@ pub fn main<A: CommandLine>(
     let parsed = command::<A>().try_get_matches();
     let (typed, args) = match parsed.and_then(|typed| Ok((A::from_arg_matches(&typed)?, typed))) {
         Ok((args, typed)) => (typed, args),
-        // Help and version are results, wrong usage is not.
+        // Help and version are results; a usage error is not.
         Err(error) if error.use_stderr() => {
             let usage = redact(&wrong_usage::<A>(&error));
             usage.lines().for_each(write_stderr);
@@ -95,13 +95,13 @@ pub fn main<A: CommandLine>(
         let display = shown
             .map(|shown| Display::start(shown, tally))
             .transpose()?;
-        // On the heap: the compiler gives up on futures nested as deep as those of a tool.
+        // Boxed: the compiler gives up on futures nested as deeply as those of a tool.
         let result = Box::pin(run(args, &context)).await;
         if let Some(display) = display {
             display.end();
         }
         if let Some(path) = &common.metrics_file {
-            // After the work is done nothing can fail it any more.
+            // Once the work is done, nothing may fail it any more.
             let status = result
                 .as_ref()
                 .map_or_else(ExitStatus::of, |_| ExitStatus::Done);
@@ -117,9 +117,9 @@ pub fn main<A: CommandLine>(
         }
         result
     });
-    // What is cut off here in mid-work, such as the driver's own tasks, may panic: the result stands.
+    // Work cut off here, such as the driver's own tasks, may panic; the result stands.
     std::panic::set_hook(Box::new(|_| ()));
-    // A worker that is still blocked must not keep the process.
+    // A worker that is still blocked must not keep the process alive.
     runtime.shutdown_background();
     match result {
         Ok(outcome) => tell(&outcome, common.json),
@@ -136,19 +136,19 @@ fn fail(error: &anyhow::Error, origins: &Origins, as_json: bool) -> ExitCode {
     ExitStatus::of(error).into()
 }
 
-/// Prints a failure for machines. The exit status says it as well, for callers that do not read stdout.
+/// Prints a failure as JSON. The exit status reports it too, for callers that do not read stdout.
 fn tell_failure(json: &serde_json::Value) {
     if let Err(error) = write_stdout([json.to_string().as_str()]) {
         tracing::warn!(%error, "the failure cannot be written to stdout");
     }
 }
 
-/// Whether `--json` is given among arguments that cannot be parsed.
+/// Whether `--json` is among arguments that cannot be parsed.
 fn asks_for_json() -> bool {
     std::env::args_os().any(|argument| argument == "--json")
 }
 
-/// What progress is shown as, if it is.
+/// How to show progress, if at all.
 fn shown(common: &CommonArgs) -> Option<Shown> {
     let form = common.progress.unwrap_or_else(|| {
         if common.quiet {
@@ -188,7 +188,7 @@ fn context(
     })
 }
 
-/// Prints the result. What was done stands whether or not that succeeds: then the log has it.
+/// Prints the result. What was done stands even if printing fails; the log then has the result.
 fn tell(outcome: &Outcome, json: bool) -> ExitCode {
     let lines = match json {
         true => vec![outcome.json.to_string()],
@@ -205,7 +205,7 @@ fn tell(outcome: &Outcome, json: bool) -> ExitCode {
     ExitStatus::Done.into()
 }
 
-/// Prints what was asked for. A reader that has gone away, as in `… | head`, is no failure.
+/// Prints an answer. A reader that has gone away, as in `… | head`, is not a failure.
 fn print<'a>(lines: impl IntoIterator<Item = &'a str>) -> ExitCode {
     match write_stdout(lines) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -216,8 +216,8 @@ fn print<'a>(lines: impl IntoIterator<Item = &'a str>) -> ExitCode {
     }
 }
 
-/// What clap says of arguments. It quotes them between lines of its own, so it is given them as they
-/// may be shown.
+/// Clap's message about wrong usage. Clap quotes the arguments among lines of its own, so it gets
+/// them already made printable.
 fn wrong_usage<A: CommandLine>(error: &clap::Error) -> String {
     let shown = std::env::args_os().map(|arg| printable(&arg.to_string_lossy()).into_owned());
     match command::<A>().try_get_matches_from(shown) {
@@ -226,8 +226,8 @@ fn wrong_usage<A: CommandLine>(error: &clap::Error) -> String {
     }
 }
 
-/// What must not be printed although no setting holds it: the SDK's own variables, and passwords
-/// in addresses wherever on the command line they were typed.
+/// Registers secrets that no setting holds but that must never be printed: the SDK's own variables,
+/// and passwords in addresses anywhere on the command line.
 fn remember_secrets() {
     for variable in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
         if let Ok(secret) = std::env::var(variable) {
@@ -241,10 +241,10 @@ fn remember_secrets() {
         });
 }
 
-/// Panic texts of libraries can hold secrets as well.
+/// Masks secrets in panic messages, since those of libraries may contain them too.
 fn redact_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // The place ends with a line of its own.
+        // The location is followed by a line break.
         let panic = panic.to_string().replacen(":\n", ": ", 1);
         write_stderr(&format!("internal error: {}", redact(&panic)));
     }));

@@ -1,8 +1,7 @@
-//! What a failed command means for the person or the script that called it: one exit status and
-//! one hint.
+//! What a failed command means to the person or script that ran it: one exit status and one hint.
 //!
-//! Libraries have error types of their own; where one of them decides about the exit status it
-//! travels as a [`Failure`] inside the error chain, and [`ExitStatus::of`] finds it there.
+//! Libraries have error types of their own; one that decides the exit status travels as a
+//! [`Failure`] inside the error chain, where [`ExitStatus::of`] finds it.
 
 mod disagreement;
 mod exit_status;
@@ -20,8 +19,8 @@ use std::cmp::Reverse;
 use std::error::Error;
 
 impl ExitStatus {
-    /// The status that the outermost [`Failure`] or [`StoreError`] in the chain of `error` asks
-    /// for, else [`ExitStatus::Failed`].
+    /// The status of the outermost [`Failure`] or [`StoreError`] in the chain of `error`, else
+    /// [`ExitStatus::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {
         let status = |cause: &(dyn Error + 'static)| {
             let failure = cause
@@ -33,8 +32,8 @@ impl ExitStatus {
     }
 }
 
-/// The worst of the failures of concurrent work, if there are any; the others are logged as warnings.
-/// Work that was merely stopped is no failure.
+/// Fails with the worst failure of concurrent work, if there is one, and logs the others as
+/// warnings. Work that was merely stopped has not failed.
 ///
 /// # Errors
 /// The worst failure.
@@ -51,14 +50,14 @@ pub fn worst(mut failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
     }
 }
 
-/// The hint where no repetition helps.
+/// The hint when retrying cannot help.
 pub const FAILS_AGAIN: &str = "the same command would fail again";
 
-/// An error that knows its exit status and, where there is one, what to do about it.
+/// An error that knows its exit status and, if possible, what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// The exit status of the process if nothing recovers from this.
+    /// The exit status of the process if nothing recovers from this failure.
     pub status: ExitStatus,
     /// What to do about it, as one sentence without a full stop.
     pub hint: Option<String>,
@@ -84,25 +83,25 @@ impl Failure {
         }
     }
 
-    /// What the message is about, one line each.
+    /// Details of the message, one per line.
     pub fn details(&self) -> &[String] {
         &self.details
     }
 
-    /// Adds what the message is about, such as each object that is not what it should be.
+    /// Adds details, such as every object that is not as it should be.
     #[must_use]
     pub fn with_details(mut self, details: Vec<String>) -> Self {
         self.details = details;
         self
     }
 
-    /// The keys of the settings whose values are refused.
+    /// The keys of the settings whose values are rejected.
     pub fn settings(&self) -> &[String] {
         &self.settings
     }
 
-    /// Names the settings whose values are refused, by their keys: where the values came from is
-    /// told with it.
+    /// Names the settings whose values are rejected, by key; the report then says where each value
+    /// came from.
     #[must_use]
     pub fn about(mut self, settings: &[&str]) -> Self {
         self.settings = settings.iter().map(|&key| key.to_owned()).collect();
@@ -126,7 +125,7 @@ impl Failure {
         self
     }
 
-    /// Adds what else can be done about it.
+    /// Adds a further thing to do about it.
     #[must_use]
     pub fn and_hint(self, further: &str) -> Self {
         let hint = match &self.hint {
@@ -136,14 +135,14 @@ impl Failure {
         self.with_hint(hint)
     }
 
-    /// Says that the same command would fail again.
+    /// Marks that the same command would fail again.
     #[must_use]
     pub fn lasting(mut self) -> Self {
         self.is_lasting = true;
         self
     }
 
-    /// The failure of a work that is not complete: `what` names it, and `way_on` says how to go on,
+    /// The failure of work that is not complete: `what` names it, and `way_on` says how to resume,
     /// unless that would fail again. `error` keeps its type in the chain.
     pub fn incomplete(
         error: anyhow::Error,
@@ -163,13 +162,13 @@ impl Failure {
             hint,
             ..Self::new(status, format!("{} is not complete", what.into()))
         };
-        // The other conversion would hide the type of the error, and its own hint with it.
+        // Any other conversion would hide the type of the error, and its own hint with it.
         incomplete.caused_by(error.reallocate_into_boxed_dyn_error_without_backtrace())
     }
 
-    /// Whether the same command may succeed with nothing changed: yes where it was stopped, or what
-    /// failed passes by itself; no where it would fail again; `None` where something has to be mended
-    /// first, or nobody knows.
+    /// Whether the same command may succeed with nothing changed: yes if it was stopped or the
+    /// failure is transient; no if it would fail again; `None` if something has to be fixed first,
+    /// or nobody knows.
     pub(crate) fn retry_helps(error: &anyhow::Error) -> Option<bool> {
         let status = ExitStatus::of(error);
         let fails_again = matches!(status, ExitStatus::Usage | ExitStatus::Integrity)
@@ -186,7 +185,7 @@ impl Failure {
         passes.then_some(true)
     }
 
-    /// Whether a failure in the chain of `error` is a lasting one.
+    /// Whether any failure in the chain of `error` is lasting.
     fn is_lasting_in(error: &anyhow::Error) -> bool {
         let mut failures = error
             .chain()

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the first one asks the pipeline to stop in order, the second one stops at
-//! once. A file that may not grow (`ulimit -f`) is an error of its write, and kills nobody.
+//! Ctrl-C and SIGTERM: the first asks the pipeline to shut down cleanly, the second exits at once.
+//! A file that hits a size limit (`ulimit -f`) fails its write instead of killing the process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{ExitStatus, Failure};
 
-/// What an interrupt leaves of a command that has only looked.
+/// What an interrupted command leaves behind if it has only read.
 pub const NOTHING_WRITTEN: &str = "nothing was written: the same command starts over";
-/// What an interrupt leaves of a command that finds what it has done.
+/// What an interrupted command leaves behind if it can pick up its own work.
 pub const GOES_ON: &str = "the same command goes on where it was";
 
-/// Says what an interrupt left, unless that is said already. Other errors stay as they are.
+/// Adds what the interrupt left behind, unless the error says so already. Other errors stay as they
+/// are.
 pub fn leaving(error: anyhow::Error, left: impl Into<String>) -> anyhow::Error {
     match error.downcast_ref::<Failure>() {
         Some(failure) if failure.status.is_interrupt() && failure.hint.is_none() => {
@@ -23,7 +24,7 @@ pub fn leaving(error: anyhow::Error, left: impl Into<String>) -> anyhow::Error {
     }
 }
 
-/// SIGXFSZ on Linux and macOS. Its default ends a process, after the commit as well.
+/// SIGXFSZ on Linux and macOS. By default it kills the process, even after the commit.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
 /// Tells a pipeline that it should stop; clones share the state.
@@ -34,13 +35,13 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Asks everything that looks at this to stop.
+    /// Asks everything that watches this interrupt to stop.
     fn raise(&self, status: ExitStatus) {
         self.status.get_or_init(|| status);
         self.raised.cancel();
     }
 
-    /// Stops the work under this interrupt alone, for a failure that is told elsewhere.
+    /// Stops only the work under this interrupt, for a failure that is reported elsewhere.
     pub fn stop(&self) {
         self.raised.cancel();
     }
@@ -50,8 +51,8 @@ impl Interrupt {
         self.raised.is_cancelled()
     }
 
-    /// An interrupt that is raised with this one, or stopped alone: for work of which one part's
-    /// failure stops the others.
+    /// An interrupt that is raised together with this one, or stopped alone: for concurrent work
+    /// where one failure stops the rest.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
@@ -60,7 +61,7 @@ impl Interrupt {
         }
     }
 
-    /// Goes on, unless an interrupt came.
+    /// Does nothing unless an interrupt came.
     ///
     /// # Errors
     /// A [`Failure`] with the status of the signal.
@@ -72,7 +73,7 @@ impl Interrupt {
         }
     }
 
-    /// Runs `work` to its end, unless an interrupt comes first: then `work` is dropped.
+    /// Runs `work` to its end, or drops it when an interrupt comes first.
     ///
     /// # Errors
     /// The error of `work`, or a [`Failure`] with the status of the signal.
@@ -99,10 +100,10 @@ impl Interrupt {
     /// Listens for signals until the process ends.
     ///
     /// # Errors
-    /// A system that does not let us listen.
+    /// The system does not let us listen.
     pub(crate) fn listen(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
-        // Once listened to, the signal is never fatal again.
+        // Once it has a listener, the signal is never fatal again.
         drop(signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))?);
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interrupt_says_once_what_it_left_and_another_error_nothing_of_it() {
+    fn only_an_interrupt_says_what_it_left_behind_and_only_once() {
         let interrupt = Interrupt::default();
         interrupt.raise(ExitStatus::Terminated);
         let error = leaving(interrupt.failure().into(), GOES_ON);

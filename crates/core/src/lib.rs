@@ -1,7 +1,7 @@
 //! What the three tools share: S3 settings and store, checksums, runs, progress, metrics and the
 //! plumbing of a command line.
 //!
-//! This crate knows nothing of the tools, of MongoDB or of Parquet. Only `store` names the S3 SDK.
+//! This crate knows nothing about the tools, MongoDB or Parquet. Only `store` uses the S3 SDK.
 
 pub mod checksum;
 pub mod cli;

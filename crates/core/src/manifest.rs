@@ -1,7 +1,7 @@
-//! The manifest: the last object of a run, and all that a reader needs to know of it.
+//! The manifest: the last object of a run, and all that a reader needs to know about it.
 //!
-//! It keeps the fields of the legacy scripts and adds ours (docs/MANIFEST.md). When it is read it
-//! is untrusted input: see [`ManifestError`] for what is refused.
+//! It keeps the fields of the legacy scripts and adds ours (docs/MANIFEST.md). A manifest that is
+//! read is untrusted input: [`ManifestError`] says what is refused.
 
 mod export;
 mod head;
@@ -38,7 +38,7 @@ use crate::checksum::Sha256;
 use crate::metrics::MetricsSnapshot;
 use crate::store::{EndpointCapabilities, Verified, WriteToken, WrittenObject};
 
-/// Where the run was written, as the legacy scripts recorded it. A reader never follows it.
+/// Where the run was written, as the legacy scripts recorded it. No reader relies on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct S3Config {
     /// The bucket.
@@ -49,14 +49,14 @@ pub struct S3Config {
     pub region: String,
 }
 
-/// What stands in every manifest of ours.
+/// What every manifest of ours contains.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunFacts {
     /// [`FORMAT_VERSION`]; the legacy manifests have none.
     pub format_version: u32,
     /// The tool that wrote the run.
     pub tool: String,
-    /// Its version.
+    /// The version of that tool.
     pub tool_version: String,
     /// Marks every object of the run.
     pub write_token: WriteToken,
@@ -68,11 +68,11 @@ pub struct RunFacts {
     pub endpoint: EndpointCapabilities,
     /// The settings that shaped the bytes.
     pub settings: serde_json::Value,
-    /// What the run cost until the manifest was made.
+    /// What the run had cost by the time the manifest was made.
     pub metrics: MetricsSnapshot,
 }
 
-/// One object with data.
+/// One object that holds data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
     /// Its key, relative to the run's folder.
@@ -83,9 +83,9 @@ pub struct DataFile {
     pub sha256: Sha256,
     /// CRC64NVME of the bytes that were sent; the server attests it.
     pub crc64nvme: Crc,
-    /// The ETag that the server gave it.
+    /// The ETag that the server assigned.
     pub etag: String,
-    /// Its version, where the bucket keeps versions.
+    /// The version of the object, if the bucket keeps versions.
     pub version_id: Option<String>,
     /// How the server's copy was proved.
     pub verified: Verified,

@@ -1,4 +1,4 @@
-//! What every S3 operation and every MongoDB command cost: counted where they are sent, shown in the
+//! What every S3 operation and MongoDB command cost: counted where they are sent, and shown in the
 //! summary, in `--json`, in the manifest and in the metrics file.
 
 mod commands;
@@ -24,34 +24,34 @@ pub struct OperationMetrics {
     pub retries: u64,
     /// Attempts that the server answered with a request to slow down.
     pub throttles: u64,
-    /// Answers other than success that were asked for: that an object is not there, or that a
-    /// condition is honoured. They are no errors.
+    /// Expected answers other than success, such as that an object does not exist or that a
+    /// condition is honoured. They are not errors.
     #[serde(default)]
     pub expected: u64,
     /// Failed attempts by class: the server's error code, a status, `timeout` or `transport`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
-    /// Documents that were read or written.
+    /// Documents read or written.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub documents: u64,
-    /// Bytes of request bodies that were acknowledged.
+    /// Bytes of acknowledged request bodies.
     pub bytes_sent: u64,
-    /// Bytes of response bodies that were read.
+    /// Bytes read from response bodies.
     pub bytes_received: u64,
-    /// Time spent in the attempts, added up over all that ran at once.
+    /// Time spent in attempts, summed over concurrent ones.
     pub seconds: f64,
 }
 
-/// What a command cost as a whole.
+/// The total cost of a command.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricsSnapshot {
     /// Wall time since the start of the command.
     pub seconds: f64,
-    /// The largest resident memory that the process had, where the system tells it.
+    /// The peak resident memory of the process, if the system reports it.
     pub peak_memory_bytes: Option<u64>,
-    /// Counters by the name of the S3 operation.
+    /// Counters by S3 operation.
     pub operations: BTreeMap<String, OperationMetrics>,
-    /// Counters by the name of the MongoDB command.
+    /// Counters by MongoDB command.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<String, OperationMetrics>,
 }
@@ -83,7 +83,8 @@ impl Metrics {
         change(operations.entry(operation.to_owned()).or_default());
     }
 
-    /// Counts an attempt that ended after `duration`; `error` is its class.
+    /// Counts an attempt that ended after `duration`; `error` is the class of its failure, if it
+    /// failed.
     pub fn attempt(&self, operation: &str, retry: bool, duration: Duration, error: Option<&str>) {
         self.update(operation, |metrics| {
             metrics.requests += 1;
@@ -95,7 +96,7 @@ impl Metrics {
         });
     }
 
-    /// Counts an answer other than success that was asked for.
+    /// Counts an expected answer other than success.
     pub fn expected(&self, operation: &str) {
         self.update(operation, |metrics| metrics.expected += 1);
     }
@@ -115,19 +116,19 @@ impl Metrics {
         self.update(operation, |metrics| metrics.bytes_received += bytes);
     }
 
-    /// Whether an attempt of `operation` was repeated: the first one may have taken effect.
+    /// Whether an attempt of `operation` was retried: the first one may have taken effect.
     pub fn was_repeated(&self, operation: &str) -> bool {
         let operations = self.operations.lock();
         let operations = operations.unwrap_or_else(PoisonError::into_inner);
         operations.get(operation).is_some_and(|o| o.retries > 0)
     }
 
-    /// The counters of MongoDB's commands.
+    /// The counters of MongoDB commands.
     pub fn commands(&self) -> &Commands {
         &self.commands
     }
 
-    /// One counter, added up over all operations and commands.
+    /// One counter, summed over all operations and commands.
     pub(crate) fn total(&self, counter: fn(&OperationMetrics) -> u64) -> u64 {
         let operations = self.operations.lock();
         let operations = operations.unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +137,7 @@ impl Metrics {
         of_s3 + of_mongodb
     }
 
-    /// The counters as they stand now.
+    /// The current values of the counters.
     pub fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             seconds: self.start.elapsed().as_secs_f64(),
@@ -152,17 +153,17 @@ impl Metrics {
 }
 
 impl MetricsSnapshot {
-    /// Attempts that repeated an earlier one, over all S3 operations.
+    /// Retries over all S3 operations.
     pub fn retries(&self) -> u64 {
         self.operations.values().map(|o| o.retries).sum()
     }
 
-    /// Attempts sent, over all S3 operations.
+    /// Attempts over all S3 operations, retries included.
     pub fn requests(&self) -> u64 {
         self.operations.values().map(|o| o.requests).sum()
     }
 
-    /// A line of a summary that tells of retries; nothing where there were none.
+    /// The summary line about retries, or `None` if there were none.
     pub fn retries_line(&self) -> Option<String> {
         match self.retries() {
             0 => None,
@@ -178,7 +179,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// The process's high-water mark of resident memory: `VmHWM` of proc(5), so Linux only.
+/// The peak resident memory of the process: `VmHWM` in proc(5), so Linux only.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

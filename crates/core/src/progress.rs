@@ -1,5 +1,5 @@
-//! How far a command has come: it is told here what is to be done and what is done. How that is
-//! shown is the command line's business (`cli`).
+//! How far a command has come: this module is told what there is to do and what is done. Showing it
+//! is up to the command line (`cli`).
 
 mod pace;
 mod status;
@@ -12,49 +12,49 @@ pub(crate) use self::status::{Moment, Status, Step};
 pub(crate) use self::tally::Tally;
 pub(crate) use self::told::Told;
 
-/// What a command has to do, as far as it is known.
+/// What a command has to do, as far as known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
     /// Bytes to move.
     pub bytes: Option<u64>,
     /// Files or documents to move.
     pub items: Option<u64>,
-    /// What the items are, such as `files`.
+    /// The name of the items, such as `files`.
     pub unit: &'static str,
-    /// Whether the number of items is an estimate, which ends with the work.
+    /// Whether the number of items is an estimate, valid only until the work ends.
     pub is_estimate: bool,
-    /// What says how much of the work is done.
+    /// What determines how much of the work is done.
     pub measure: Measure,
 }
 
-/// What says how much of a work is done: whatever its destination acknowledges.
+/// What determines how much of the work is done: whatever its destination acknowledges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Measure {
     /// The bytes.
     #[default]
     Bytes,
-    /// The items: bytes are only on their way, or nobody knows how many there will be.
+    /// The items: bytes have not arrived yet, or nobody knows how many there will be.
     Items,
 }
 
-/// Is told how far a command has come.
+/// Receives the progress of a command.
 pub trait Progress: Send + Sync + Debug {
-    /// Something begins that is not counted, such as `reading the manifest`. It goes on until the
-    /// next step or until the work begins.
+    /// A step begins in which nothing is counted, such as `reading the manifest`. It lasts until
+    /// the next step, or until the work begins.
     fn step(&self, what: &str);
     /// The work begins.
     fn begin(&self, work: Work);
-    /// `bytes` more were acknowledged by the other side, and `items` more are done.
+    /// The other side acknowledged `bytes` more, and `items` more are done.
     fn advance(&self, bytes: u64, items: u64);
-    /// `bytes` and `items` were there already, which says nothing about how fast the work goes.
+    /// `bytes` and `items` were already there, so they do not count towards the rate.
     fn skip(&self, bytes: u64, items: u64);
-    /// `bytes` and `items` that were reported are lost, and will be done again.
+    /// `bytes` and `items` reported earlier are lost and will be done again.
     fn lose(&self, bytes: u64, items: u64);
-    /// The work is done: there is no more of it than was told.
+    /// The work is done: no more of it will be reported.
     fn end(&self);
 }
 
-/// Remembers nothing.
+/// Discards all progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Hidden;
 

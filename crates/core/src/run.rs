@@ -1,7 +1,8 @@
-//! A run: its id, where its objects are, its plan (the first object) and its commit (the last).
+//! A run: its id, the location of its objects, its plan (the first object) and its commit (the
+//! last).
 //!
 //! A run exists if and only if its manifest does. The plan is written before anything else and
-//! claims the run id; the manifest is written after everything else was proved.
+//! claims the run id; the manifest is written once everything else is proved.
 
 mod attest;
 mod committed;
@@ -33,14 +34,14 @@ use crate::settings::{Prefix, RunId};
 use crate::store::Verified;
 use crate::store::{Expected, ObjectInfo, RunStore, StoreError, StoreErrorKind};
 
-/// Objects that are asked for at once before the commit.
+/// How many objects to ask for at once before the commit.
 const HEADS_AT_ONCE: usize = 16;
 
-/// The name of the manifest below the run's folder.
+/// The name of the manifest, relative to the run's folder.
 pub const MANIFEST_NAME: &str = "manifest.json";
-/// The name of the plan below the run's folder.
+/// The name of the plan, relative to the run's folder.
 pub const PLAN_NAME: &str = "_progress/plan.json";
-/// The folder of the plan and the records below the run's folder.
+/// The folder of the plan and the records, relative to the run's folder.
 pub const PROGRESS_FOLDER: &str = "_progress";
 
 /// Where a run is: `s3://{bucket}/{prefix}/{run_id}/`.
@@ -82,23 +83,23 @@ impl RunLocation {
     }
 }
 
-/// Says that the server has every data file of a run: without it there is no commit.
+/// Proof that the server has every data file of a run, without which there is no commit.
 #[derive(Debug)]
 pub struct Proved(());
 
-/// What the commit found: a run is published once, by one process.
+/// The result of a commit: a run is published once, by one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed<T> {
-    /// This process published it, with this manifest: its bytes, and what a reader makes of them.
+    /// This process published it: the bytes of the manifest, and what a reader makes of them.
     Now(Bytes, T),
-    /// Another process of the same run was first, with that manifest.
+    /// Another process of the same run was first, with this manifest.
     Before(Bytes),
 }
 
 /// A run whose plan is written.
 #[derive(Debug, Clone)]
 pub struct OpenRun {
-    /// The bucket, on what its endpoint can do.
+    /// The bucket, used according to what its endpoint can do.
     pub store: RunStore,
     /// Where the run is.
     pub location: RunLocation,
@@ -112,14 +113,15 @@ impl OpenRun {
         self.location.key(name)
     }
 
-    /// What the object of a data file of this run must be.
+    /// What the object of a data file of this run has to be.
     pub fn expected<'a>(&'a self, file: &'a DataFile) -> Expected<'a> {
         Expected {
             size: file.size_bytes,
             crc: file.crc64nvme,
             token: self.store.token(),
             proof: file.verified,
-            // Where a CRC proves more, or an ETag nothing, equal bytes may have been put again.
+            // With a CRC, which proves more, or an ETag that proves nothing, the same bytes may
+            // have been written again.
             etag: (file.verified == Verified::PartMd5).then_some(&file.etag),
         }
     }
@@ -127,7 +129,7 @@ impl OpenRun {
     /// Asks the server for every data file: each must be what was sent.
     ///
     /// # Errors
-    /// A data file that is not, exit status 3; the store's.
+    /// A data file that differs, exit status 3; any error of the store.
     pub async fn prove(&self, files: &[DataFile]) -> anyhow::Result<Proved> {
         let asked: Vec<_> = futures::stream::iter(files)
             .map(|file| self.difference(file))
@@ -140,14 +142,14 @@ impl OpenRun {
         }
     }
 
-    /// Publishes the run: writes the manifest.
+    /// Publishes the run by writing the manifest.
     ///
-    /// It is serialised once, and read back by the reader's own rules with `read` before it is
-    /// sent. Where no answer comes, nobody knows whether the run exists. Where another process of
-    /// the same run was faster, its manifest stands.
+    /// The manifest is serialised once, and before it is sent, `read` checks it by the reader's own
+    /// rules. If no answer comes, nobody knows whether the run exists. If another process of the
+    /// same run was faster, its manifest stands.
     ///
     /// # Errors
-    /// A manifest that a reader would refuse; the store's.
+    /// A manifest that a reader would refuse; any error of the store.
     pub async fn commit<M, T>(
         &self,
         _: Proved,
@@ -188,10 +190,10 @@ impl OpenRun {
         }
     }
 
-    /// The manifest that another process of this run wrote.
+    /// The manifest, if another process of this run has written it.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub(crate) async fn manifest(&self) -> Result<Option<Bytes>, StoreError> {
         let key = self.location.manifest_key();
         let Some(info) = self.store.head(&key).await? else {
@@ -205,10 +207,10 @@ impl OpenRun {
         Ok(Some(self.store.get_small(&key, MAX_MANIFEST_BYTES).await?))
     }
 
-    /// Asks the server for a data file, and says why it is not what was sent, if it is not.
+    /// Asks the server for a data file, and says how it differs from what was sent, if it does.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn difference(&self, file: &DataFile) -> Result<Option<String>, StoreError> {
         let key = self.key(&file.key);
         let expected = self.expected(file);
@@ -228,12 +230,12 @@ impl OpenRun {
         Ok(Some(format!("`{url}` is not what was sent: {found}")))
     }
 
-    /// Aborts every open multipart upload of these objects, by names relative to the run's folder.
-    /// Call it when the objects are there: then an upload of theirs is a leftover of a process that
-    /// was killed, or of a reply that was lost.
+    /// Aborts every open multipart upload of these objects, given by names relative to the run's
+    /// folder. Call it once the objects exist: any upload still open was then left behind by a
+    /// killed process or a lost reply.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn abort_leftovers(&self, names: &[String]) -> Result<u64, StoreError> {
         futures::stream::iter(names)
             .map(async |name| {

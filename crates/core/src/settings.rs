@@ -1,9 +1,9 @@
 //! Settings from four layers: flag over environment variable over `lob.toml` over default, each
 //! value with its origin.
 //!
-//! A tool defines one struct of all its settings. Its serialised defaults tell which keys there are
-//! and of which kind, so a text from the environment is read as the right kind and a key that
-//! nobody knows is noticed. A setting is a text, a number, a yes or no, a list of texts or a table of
+//! A tool defines one struct with all its settings. Its serialised defaults define which keys exist
+//! and of which kind, so that a text from the environment is parsed as the right kind and an
+//! unknown key is noticed. A setting is a text, a number, a boolean, a list of texts or a table of
 //! texts.
 
 mod bucket;
@@ -51,10 +51,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::failure::Failure;
 
-/// The settings file that is read where it exists in the working directory.
+/// The settings file that is read if it exists in the working directory.
 pub const DEFAULT_FILE: &str = "lob.toml";
 
-/// Names that other tools use for the same thing, weakest first; `LOB_` names win over them.
+/// Names that other tools use for the same thing, weakest first; `LOB_` names take precedence.
 const STANDARD_VARIABLES: [(&str, &str); 7] = [
     ("AWS_DEFAULT_REGION", "region"),
     ("AWS_REGION", "region"),
@@ -70,31 +70,31 @@ const STANDARD_VARIABLES: [(&str, &str); 7] = [
 pub struct Resolved<S> {
     /// The settings.
     pub settings: S,
-    /// One line a setting.
+    /// One line per setting.
     pub origins: Vec<SettingOrigin>,
 }
 
-/// Where settings are looked for.
+/// Where to look for settings.
 #[derive(Debug)]
 pub struct Sources<'a, A> {
     /// The tool's short name: its section in the file and part of its environment variables.
     pub tool: &'a str,
-    /// Variables of other tools that count here as well, and the keys that they set: weaker than
-    /// the tool's own.
+    /// Variables of other tools that count here too, with the keys that they set; weaker than the
+    /// tool's own.
     pub borrowed: &'a [(&'a str, &'a str)],
-    /// What was typed: only the flags that were given are serialised.
+    /// What was typed: only the given flags are serialised.
     pub flags: &'a A,
     /// The environment.
     pub environment: &'a BTreeMap<String, String>,
-    /// The file, where one is named.
+    /// The file, if one is named.
     pub file: Option<&'a Path>,
 }
 
 /// Resolves settings over `defaults`.
 ///
 /// # Errors
-/// A file that is missing or is not TOML, an unknown key or section in it, a value that is not of its
-/// setting's kind. A variable `LOB_…` that no tool knows is warned of.
+/// A file that is missing or not TOML, an unknown key or section in it, or a value of the wrong
+/// kind for its setting. A variable `LOB_…` that no tool knows only causes a warning.
 pub fn resolve<S, A>(defaults: &S, sources: &Sources<'_, A>) -> Result<Resolved<S>, Failure>
 where
     S: Serialize + DeserializeOwned,
@@ -112,7 +112,7 @@ where
             layers.push(Layer::new(flag, Dict::from([(key, value)])));
         }
     }
-    // A value hides the weaker ones as a whole, lists and tables too: one origin each.
+    // A value hides weaker ones as a whole, even lists and tables, so each has a single origin.
     let (mut values, mut origins) = (Dict::new(), BTreeMap::new());
     for layer in layers {
         for (key, value) in layer.values {
@@ -139,8 +139,8 @@ where
     })
 }
 
-/// The setting that cannot be read. Settings that are grouped by `#[serde(flatten)]` lose the name
-/// of the failing one, so each is tried alone.
+/// The setting that cannot be read. Settings grouped by `#[serde(flatten)]` lose the name of the
+/// failing one, so each is tried alone.
 fn culprit<S: DeserializeOwned>(values: &Dict, defaults: &Dict) -> Option<String> {
     let found = values.iter().find(|(key, value)| {
         let mut alone = defaults.clone();
@@ -150,7 +150,7 @@ fn culprit<S: DeserializeOwned>(values: &Dict, defaults: &Dict) -> Option<String
     found.map(|(key, _)| key.clone())
 }
 
-/// One named source of some values.
+/// One named source of values.
 struct Layer {
     name: String,
     values: Dict,
@@ -169,7 +169,7 @@ fn dict(values: &impl Serialize) -> Result<Dict, Box<Error>> {
     Ok(Value::serialize(values)?.into_dict().unwrap_or_default())
 }
 
-/// The file's top level, which all tools share, below the tool's own section.
+/// The top level of the file, which all tools share, and above it the section of this tool.
 fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Layer>, Failure> {
     let Some((name, text)) = file::read(file, Path::new(DEFAULT_FILE))? else {
         return Ok(Vec::new());
@@ -190,13 +190,13 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
     );
     old_names::rename(&mut shared, tool, &name)?;
     old_names::rename(&mut own, tool, &section)?;
-    // What is left at the top level may belong to another tool.
+    // Anything else at the top level may belong to another tool.
     shared.retain(|key, _| known.contains_key(key));
     Ok(vec![Layer::new(name, shared), Layer::new(section, own)])
 }
 
-/// Whatever stands in the file is the key of a tool, or a section that holds keys of its tool: a key
-/// that is mistyped would be ignored, and the tool would do what nobody asked for.
+/// Everything in the file must be the key of a tool, or a section with keys of its tool: a mistyped
+/// key would be ignored, and the tool would do something nobody asked for.
 fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     let unknown = |path: &str, hint: String| {
         Failure::usage(format!("settings {name} has no place for `{path}`")).with_hint(hint)
@@ -221,8 +221,8 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Warns of variables that look like settings and are none. Kubernetes makes them of the names
-/// of services, so they are no error.
+/// Warns of variables that look like settings but are not. Kubernetes derives some from the names
+/// of services, so they are not an error.
 fn warn_of_variables(environment: &BTreeMap<String, String>) {
     let known = keys::variables();
     let ours = environment.keys().filter(|name| name.starts_with("LOB_"));
@@ -234,7 +234,8 @@ fn warn_of_variables(environment: &BTreeMap<String, String>) {
     }
 }
 
-/// The text of a TOML error without the lines of the file that it quotes: a password may be there.
+/// The text of a TOML error without the lines that it quotes from the file, which may contain a
+/// password.
 fn without_excerpt(error: &str) -> String {
     let is_excerpt = |line: &&str| {
         let number = |c: char| c == ' ' || c.is_ascii_digit();
@@ -244,7 +245,7 @@ fn without_excerpt(error: &str) -> String {
     told.join(": ")
 }
 
-/// Weakest first: other tools' names for the same thing, ours, borrowed ones, the tool's own.
+/// Weakest first: other tools' names for the same setting, ours, borrowed ones, the tool's own.
 fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Result<Vec<Layer>, Failure> {
     let own = format!("LOB_{}_", sources.tool.to_uppercase());
     let others = STANDARD_VARIABLES.iter().map(owned).collect();
@@ -270,13 +271,14 @@ fn owned(&(variable, key): &(&str, &str)) -> (String, String) {
     (variable.to_owned(), key.to_owned())
 }
 
-/// The text of a variable that is set and not empty.
+/// The text of a variable, if it is set and not empty.
 fn set<'a, A>(sources: &Sources<'a, A>, variable: &str) -> Option<&'a str> {
     let text = sources.environment.get(variable)?;
     (!text.is_empty()).then_some(text)
 }
 
-/// The variables that begin with `prefix`, those of old names among them, and the keys that they set.
+/// The variables that begin with `prefix`, including those with old names, and the keys that they
+/// set.
 fn prefixed<A>(
     prefix: &str,
     sources: &Sources<'_, A>,
@@ -400,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_or_an_unknown_key_is_refused_by_name() {
+    fn an_invalid_value_or_unknown_key_is_refused_by_name() {
         let flags = Flags::default();
         let wrong = resolve_with(&flags, &[("LOB_PARTS_IN_FLIGHT", "many")], "").unwrap_err();
         assert!(wrong.to_string().contains("parts_in_flight"), "{wrong}");
@@ -413,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_mistyped_in_a_file_is_refused_with_the_name_that_is_meant() {
+    fn a_typo_in_a_file_is_refused_with_the_name_that_was_meant() {
         for (file, path, hint) in [
             (
                 "[imprt]\nno_replace = true\n",
@@ -453,12 +455,12 @@ mod tests {
             let told = format!("{refused} {}", refused.hint.clone().unwrap_or_default());
             assert!(told.contains(path) && told.contains(hint), "{file}: {told}");
         }
-        // Another tool's are fine.
+        // Keys of other tools are fine.
         resolve_with(&Flags::default(), &[], "jobs = 3\n[export]\nranges = 7\n").unwrap();
     }
 
     #[test]
-    fn the_password_of_an_endpoint_is_not_shown_wherever_it_came_from() {
+    fn the_password_of_an_endpoint_is_never_shown() {
         let url = "http://user:opensesame@h:9000";
         let mut typed = Flags::default();
         typed.s3.endpoint_url = Some(url.to_owned());
@@ -484,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_tables_come_from_every_layer_and_hide_weaker_ones_as_a_whole() {
+    fn lists_and_tables_can_come_from_any_layer_and_replace_weaker_ones() {
         let file = "include = ['a*', 'b*']\nmetadata = { team = 'x', desk = 'y' }\n";
         let resolved = resolve_with(&Flags::default(), &[], file).unwrap();
         assert_eq!(resolved.settings.include, ["a*", "b*"]);
@@ -509,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_told_with_what_to_write_instead() {
+    fn an_invalid_value_is_refused_with_what_to_write_instead() {
         for (file, told) in [
             (
                 "parts_in_flight = 'many'",
@@ -550,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_or_a_table_of_another_form_is_refused_by_name_and_origin() {
+    fn a_malformed_list_or_table_is_refused_by_name_and_origin() {
         let refused = |environment: &[(&str, &str)], file: &str| {
             let refused = resolve_with(&Flags::default(), environment, file);
             refused.unwrap_err().to_string()

@@ -1,7 +1,7 @@
-//! The few S3 operations that the tools need, typed. Nothing else names the S3 SDK.
+//! The few S3 operations that the tools need, typed. Nothing else uses the S3 SDK.
 //!
-//! Every object is created under a condition and carries the write token of its run, so that a
-//! lost reply can be settled by asking what is there: see [`RunStore::put_new`] and
+//! Every object is created conditionally and carries the write token of its run, so that a lost
+//! reply can be settled by asking what is there: see [`RunStore::put_new`] and
 //! [`Store::complete_multipart`].
 
 mod answer;
@@ -60,25 +60,25 @@ use crate::metrics::Metrics;
 use crate::settings::PartSettings;
 use crate::settings::{Encryption, ObjectSettings};
 
-/// Bytes per second that each request moves at least, or it is given up and tried again: a link
-/// that is slower in sum is left to fewer requests (`flow`).
+/// Minimum rate in bytes per second, below which a request is given up and retried: a link that is
+/// slower overall is left to fewer requests (`flow`).
 const SLOWEST_RATE: u64 = 32 << 10;
-/// No attempt takes longer, however slow the pace that is set: a week.
+/// No attempt may take longer than this, however slow the configured rate: a week.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How bytes are sent and what is said about the objects that they become.
+/// How bytes are sent, and what is set on the objects that they become.
 #[derive(Debug, Clone)]
 pub struct Sending {
     flow: Limiter,
     parts_in_flight: usize,
     bandwidth: Option<Bandwidth>,
-    /// The bound on what is downloaded.
+    /// The limit on downloads.
     received: Option<Bandwidth>,
     objects: ObjectSettings,
 }
 
 impl Sending {
-    /// As the settings say.
+    /// Sends as the settings say.
     pub fn new(parts: &PartSettings, objects: ObjectSettings) -> Self {
         Self {
             flow: Limiter::new(parts.parts_in_flight),
@@ -89,7 +89,7 @@ impl Sending {
         }
     }
 
-    /// For a store that only reads, and downloads no more per second than this.
+    /// For a store that only reads, downloading at most `bandwidth`.
     pub fn receiving(bandwidth: Option<Bandwidth>) -> Self {
         Self {
             received: bandwidth,
@@ -121,19 +121,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// What the endpoint can do, as far as it was asked.
+    /// What the endpoint can do, as far as it has been probed.
     pub fn endpoint(&self) -> EndpointCapabilities {
         self.endpoint
     }
 
-    /// The same store, relying on nothing but what the endpoint can do.
+    /// The same store, relying only on what the endpoint can do.
     #[must_use]
     pub(crate) fn on(mut self, endpoint: EndpointCapabilities) -> Self {
         self.endpoint = endpoint;
         self
     }
 
-    /// The same store, whose objects are created as `objects` says.
+    /// The same store, creating objects as `objects` says.
     #[must_use]
     pub(crate) fn creating(mut self, objects: ObjectSettings) -> Self {
         self.sending.objects = objects;
@@ -148,14 +148,14 @@ impl Store {
             .bandwidth
             .as_ref()
             .map(|bandwidth| bandwidth.time_for(size, self.sending.parts_in_flight));
-        // At a set pace others may go first: twice the time that it takes on average.
+        // At a set rate, others may go first: allow twice the time that it takes on average.
         let body = slowest.max(paced.unwrap_or_default().saturating_mul(2));
         self.attempt_timeout
             .saturating_add(body)
             .min(LONGEST_ATTEMPT)
     }
 
-    /// A request body of these bytes, at the pace that is set.
+    /// A request body with these bytes, at the set rate.
     fn body(&self, bytes: Bytes) -> ByteStream {
         match &self.sending.bandwidth {
             Some(bandwidth) => bandwidth.body(bytes),
@@ -163,7 +163,7 @@ impl Store {
         }
     }
 
-    /// The user metadata of an object: the write token, and for a data file what the settings say.
+    /// The user metadata of an object: the write token and, for a data file, what the settings say.
     fn metadata(&self, token: &WriteToken, is_data: bool) -> HashMap<String, String> {
         let own = (TOKEN_FIELD.to_owned(), token.to_string());
         let set = self.sending.objects.metadata.iter().filter(|_| is_data);
@@ -171,7 +171,7 @@ impl Store {
         set.chain([own]).collect()
     }
 
-    /// The storage class of an object; plan and manifest are in the standard one.
+    /// The storage class of an object; plan and manifest use the standard one.
     fn storage_class(&self, is_data: bool) -> Option<StorageClass> {
         let class = self.sending.objects.storage_class.as_deref();
         class.filter(|_| is_data).map(Into::into)
@@ -205,16 +205,16 @@ impl Store {
         format!("s3://{}/{key}", self.bucket)
     }
 
-    /// What the server says about the object, or `None` where there is none.
+    /// What the server says about the object, or `None` if it does not exist.
     ///
     /// # Errors
-    /// Anything but an answer that says yes or no.
+    /// Anything but an answer that says whether it exists.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key);
         let request = request.set_expected_bucket_owner(self.owner.clone());
         let with_checksum = request.clone().checksum_mode(ChecksumMode::Enabled);
         let asked = match with_checksum.send().await {
-            // Some servers know no such header.
+            // Some servers do not know this header.
             Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 501 => {
                 request.send().await
             }
@@ -233,13 +233,13 @@ impl Store {
         }
     }
 
-    /// The error of an answer that keeps the size of an object to itself.
+    /// The error for an answer that does not give the size of an object.
     fn sizeless(&self, operation: &'static str, key: &str) -> StoreError {
         let detail = "the answer does not say how large the object is";
         StoreError::new(StoreErrorKind::Refused, operation, self.url(key), detail)
     }
 
-    /// A list that says that it goes on, and not where, is no whole one.
+    /// Fails if a list claims to continue but does not say where: it is not complete.
     fn whole(&self, operation: &'static str, key: &str, goes_on: bool) -> Result<(), StoreError> {
         if !goes_on {
             return Ok(());
@@ -249,8 +249,8 @@ impl Store {
         Err(StoreError::new(kind, operation, url, detail))
     }
 
-    /// The failure of a HEAD, whose answer has no body and so no code: an expired token looks like
-    /// a missing permission there. A GET of the same object is answered with a code.
+    /// The error of a HEAD, whose answer has no body and thus no code: an expired token then looks
+    /// like a missing permission. A GET of the same object is answered with a code.
     async fn with_code(&self, key: &str, failed: StoreError) -> StoreError {
         let has_none = matches!(
             failed.kind,
@@ -264,7 +264,7 @@ impl Store {
         let asked = request.range("bytes=0-0").send().await;
         let told = asked.err();
         let told = told.map(|error| StoreError::from_sdk("GetObject", self.url(key), error));
-        // What may be read or is gone by now says nothing about the refusal.
+        // If the object can be read or is gone by now, that says nothing about the refusal.
         told.filter(|told| told.kind != StoreErrorKind::NotFound)
             .unwrap_or(failed)
     }
@@ -272,7 +272,7 @@ impl Store {
     /// Keys and sizes of all objects whose key starts with `prefix`, at most `limit` of them.
     ///
     /// # Errors
-    /// Any page that cannot be read: a list is complete or not there.
+    /// Any page cannot be read: a list is either complete or an error.
     pub async fn list(
         &self,
         prefix: &str,
@@ -305,7 +305,7 @@ impl Store {
     /// The names of the folders directly below `prefix`, which ends with `/` or is empty.
     ///
     /// # Errors
-    /// Any page that cannot be read.
+    /// Any page cannot be read.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let request = self
             .client

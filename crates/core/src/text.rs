@@ -1,4 +1,4 @@
-//! Text of people and servers: masked, printable, counted, and addresses as they are written.
+//! Text from people and servers: masked, printable, counted, and addresses as people write them.
 
 mod address;
 mod counted;

@@ -1,4 +1,5 @@
-//! Bytes on their way to S3: parts, hashed once and paid for, and the multipart upload of them.
+//! Bytes on their way to S3: parts, each hashed once and charged to a memory budget, and their
+//! multipart upload.
 
 mod multipart;
 mod part;

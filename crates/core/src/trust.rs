@@ -1,8 +1,8 @@
-//! Which authorities vouch for servers, and what a handshake means that failed.
+//! Which authorities vouch for servers, and the certificate files that name them.
 //!
-//! The libraries that reach S3 and MongoDB differ: each has a list of authorities of its own, and a
-//! damaged certificate makes one panic while the other leaves it out. So certificates are read and
-//! proved here, before any connection is made, and both libraries get the same ones.
+//! The libraries that talk to S3 and MongoDB differ: each has its own list of authorities, and a
+//! damaged certificate makes one panic while the other skips it. So certificates are read and
+//! checked here, before any connection is made, and both libraries get the same ones.
 
 mod pem;
 
@@ -20,10 +20,10 @@ use rustls::sign::CertifiedKey;
 pub use self::pem::{PemFault, Section};
 use crate::failure::Failure;
 
-/// A file of certificates that cannot be used; none of them is.
+/// A certificate file that cannot be used; none of its certificates is trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// It is not there, or is no file.
+    /// It does not exist, or is not a file.
     #[error("the certificates in `{}` cannot be read", .path.display())]
     Unreadable {
         /// The file.
@@ -31,31 +31,31 @@ pub enum TrustError {
         /// What the system says.
         source: io::Error,
     },
-    /// There is none in it.
+    /// It contains no certificate.
     #[error("`{}` holds no certificate", .path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// Something in it is not in PEM.
+    /// Something in it is not valid PEM.
     #[error("{section} in `{}` {fault}", .path.display())]
     NotPem {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What the section contains.
         section: Section,
         /// What is wrong with it.
         fault: PemFault,
     },
-    /// One of them is something else inside.
+    /// One of the certificates contains something else.
     #[error("certificate {number} in `{}` is no certificate", .path.display())]
     NotDer {
         /// The file.
         path: PathBuf,
-        /// Which one, from 1.
+        /// Which certificate, counting from 1.
         number: usize,
     },
-    /// There is no private key in it, or none that is in the clear.
+    /// It contains no private key, or only an encrypted one.
     #[error("`{}` holds no private key, or an encrypted one", .path.display())]
     NoKey {
         /// The file.
@@ -107,17 +107,16 @@ impl TrustError {
     }
 }
 
-/// Certificates of authorities, each of which was found to be one.
+/// Certificates of authorities, all of them checked.
 #[derive(Debug, Clone)]
 pub struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Authorities {
-    /// Those that the system trusts, and those in a file in PEM. `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` say where the system's are, where they are not in their usual place.
+    /// The authorities that the system trusts, and those in a PEM file. `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` override where the system's certificates are.
     ///
     /// # Errors
-    /// A file that is not what it should be, from its first certificate to its last. Of the
-    /// system's, those that are unusable are left out.
+    /// The PEM file is invalid in any part. The system's unusable certificates are merely skipped.
     pub fn of_system_and(bundle: Option<&Path>) -> Result<Self, TrustError> {
         let mut authorities = match bundle {
             Some(path) => Self::in_file(path)?,
@@ -133,7 +132,7 @@ impl Authorities {
         Ok(authorities)
     }
 
-    /// Those in a file in PEM, and no others.
+    /// Only the authorities in a PEM file.
     ///
     /// # Errors
     /// As [`Authorities::of_system_and`].
@@ -141,7 +140,7 @@ impl Authorities {
         read(path).map(Self)
     }
 
-    /// All of them, in PEM.
+    /// All certificates, in PEM.
     pub fn pem(&self) -> String {
         let certificates = self.0.iter().map(|certificate| {
             let body = STANDARD.encode(certificate);
@@ -151,7 +150,7 @@ impl Authorities {
     }
 }
 
-/// The certificates in a file in PEM: at least one, and each of them whole.
+/// The certificates in a PEM file: at least one, and each of them complete.
 ///
 /// # Errors
 /// See [`TrustError`].
@@ -182,7 +181,7 @@ pub fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     Ok(certificates)
 }
 
-/// Checks a file by which a client says who it is: certificates, and the key of the first of them.
+/// Checks a file that identifies a client: certificates, and the key of the first of them.
 ///
 /// # Errors
 /// See [`TrustError`].
@@ -210,7 +209,7 @@ mod tests {
 
     const KEY: &str = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASC";
 
-    /// What is said of a file of this content.
+    /// The error for a file with this content.
     fn told(content: &str) -> String {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_of_a_file_of_certificates_holds_what_stands_in_it() {
+    fn errors_about_a_certificate_file_never_quote_its_content() {
         let whole = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n");
         let bytes = format!("{:?}", &KEY.as_bytes()[..4]);
         let bytes = bytes.trim_matches(['[', ']']);
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_key_in_a_form_that_cannot_be_read_is_called_by_its_name() {
+    fn an_unreadable_private_key_is_reported_as_a_private_key() {
         let key = |body: &str| {
             told(&format!(
                 "-----BEGIN RSA PRIVATE KEY-----{body}-----END RSA PRIVATE KEY-----\n"

@@ -1,7 +1,7 @@
-//! CRC64NVME: the checksum that S3 itself keeps for a whole object, whatever its parts were.
+//! CRC64NVME, the checksum that S3 keeps for a whole object, however it was split into parts.
 //!
-//! The values of parts combine into the value of the object without a second look at the bytes,
-//! which is what lets a file be read once.
+//! The CRCs of parts combine into the CRC of the object without a second look at the bytes, so a
+//! file is read only once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crc_fast::CrcAlgorithm;
 use serde::{Deserialize, Serialize};
 
-/// A CRC64NVME value. Its text form is S3's: base64 of the eight bytes, most significant first.
+/// A CRC64NVME value, written as in S3: base64 of the eight bytes, most significant first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Crc(u64);
@@ -25,7 +25,7 @@ impl Crc {
         Self(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes))
     }
 
-    /// The CRC of the bytes behind `self` followed by `next_size` bytes whose CRC is `next`.
+    /// The CRC of this data followed by `next_size` more bytes whose CRC is `next`.
     #[must_use]
     pub fn then(self, next: Self, next_size: u64) -> Self {
         if next_size == 0 {
@@ -52,7 +52,7 @@ impl From<Crc> for String {
     }
 }
 
-/// A text that is not the base64 form of eight bytes.
+/// The text is not the base64 form of eight bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a CRC64NVME in base64")]
 pub struct NotACrc(String);
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_check_value_comes_out() {
+    fn the_check_string_has_the_crc_from_the_catalogue() {
         // CRC-64/NVME of "123456789" in the CRC catalogue: 0xae8b14860a799888.
         assert_eq!(Crc::of(b"123456789"), Crc(0xae8b_1486_0a79_9888));
         assert_eq!(Crc::of(b""), Crc::EMPTY);
@@ -104,7 +104,7 @@ mod tests {
         }
 
         #[test]
-        fn the_text_form_reads_back(value in any::<u64>()) {
+        fn the_text_form_of_a_crc_is_parsed_back(value in any::<u64>()) {
             prop_assert_eq!(Crc(value).to_string().parse(), Ok(Crc(value)));
         }
     }

@@ -1,8 +1,7 @@
-//! A digest of a set of documents that does not depend on their order.
+//! A digest of a set of documents, independent of their order.
 //!
-//! It is the sum modulo 2^128 of the first 16 bytes, little-endian, of the BLAKE3 of each raw
-//! document: data files can be added up in any order, and a lost, changed or doubled document
-//! shows.
+//! It is the sum, modulo 2^128, of the first 16 bytes (little-endian) of each raw document's BLAKE3
+//! hash. Data files can be added up in any order, and a lost, changed or duplicated document shows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_twice_is_not_a_document_once() {
+    fn a_duplicated_document_changes_the_digest() {
         let (mut once, mut twice) = (Digest::default(), Digest::default());
         once.add(b"a");
         twice.add(b"a");
@@ -97,7 +96,7 @@ mod tests {
 
     /// BLAKE3 of the empty input starts with af1349b9f5f9a1a6a0404dea36dcc949.
     #[test]
-    fn text_is_the_number_with_its_highest_digit_first_and_reads_back() {
+    fn a_digest_prints_its_highest_digit_first_and_parses_back() {
         let mut digest = Digest::default();
         digest.add(b"");
         assert_eq!(digest.to_string(), "49c9dc36ea4d40a0a6a1f9f5b94913af");

@@ -1,4 +1,4 @@
-//! SHA-256 and MD5 of whole files, kept while their bytes pass by.
+//! SHA-256 and MD5 of whole files, computed as their bytes pass through.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-/// How often an object is downloaded whose SHA-256 is another than it should be, until that is damage
-/// of the object and not of the way: once, and three times again.
+/// How many times to download an object whose SHA-256 does not match before blaming the object
+/// rather than the transfer: once, plus three retries.
 pub const MAX_DOWNLOADS: u32 = 4;
 
 /// The SHA-256 of a file. Its text form is 64 lower-case hexadecimal digits.
@@ -25,23 +25,23 @@ impl Sha256 {
     }
 }
 
-/// A SHA-256 in the making.
+/// A SHA-256 being computed.
 #[derive(Clone, Default)]
 pub struct Sha256Hasher(sha2::Sha256);
 
 impl Sha256Hasher {
-    /// Takes in the next bytes of the file.
+    /// Adds the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The hash of all bytes taken in.
+    /// The hash of all bytes added.
     pub fn finish(self) -> Sha256 {
         Sha256(self.0.finalize().into())
     }
 }
 
-/// The MD5 of bytes: what older servers and the legacy manifests know. Its text form is 32
+/// The MD5 of bytes, which older servers and legacy manifests rely on. Its text form is 32
 /// lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Md5([u8; 16]);
@@ -52,12 +52,12 @@ impl Md5 {
         Self(md5::Md5::digest(bytes).into())
     }
 
-    /// As the header `Content-MD5` has it.
+    /// Its form in the `Content-MD5` header.
     pub(crate) fn to_base64(self) -> String {
         BASE64.encode(self.0)
     }
 
-    /// The MD5 of the MD5s of parts: what S3's ETag of a multipart object begins with.
+    /// The MD5 of the parts' MD5s, which is how S3 begins the ETag of a multipart object.
     pub(crate) fn of_parts(parts: &[Self]) -> Self {
         let mut hasher = md5::Md5::new();
         parts.iter().for_each(|part| hasher.update(part.0));
@@ -71,17 +71,17 @@ impl fmt::Display for Md5 {
     }
 }
 
-/// An MD5 in the making.
+/// An MD5 being computed.
 #[derive(Clone, Default)]
 pub struct Md5Hasher(md5::Md5);
 
 impl Md5Hasher {
-    /// Takes in the next bytes of the file.
+    /// Adds the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The hash of all bytes taken in.
+    /// The hash of all bytes added.
     pub fn finish(self) -> Md5 {
         Md5(self.0.finalize().into())
     }
@@ -117,7 +117,7 @@ impl From<Sha256> for String {
     }
 }
 
-/// A text that is not 64 hexadecimal digits.
+/// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a SHA-256 in hexadecimal")]
 pub struct NotASha256(String);
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_pieces_is_the_hash_of_the_whole() {
+    fn hashing_in_pieces_equals_hashing_the_whole() {
         // FIPS 180-2, appendix B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let mut hasher = Sha256Hasher::default();

@@ -1,13 +1,13 @@
-//! Progress on a terminal: a bar, and below it bytes, items, what went wrong and what is done beside
-//! the work, a line each, so that forty columns are enough. Before the work is known, a line says
-//! what is being done.
+//! Progress on a terminal: a bar, and below it one line each for bytes, items, trouble and the step
+//! alongside the work, so that forty columns are enough. Until the work is known, a single line
+//! says what is being done.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::progress::{Moment, Status, Step};
 use crate::text::printable;
 
-/// A bar that is redrawn in place, from its first picture on.
+/// Progress redrawn in place; nothing is shown before the first draw.
 #[derive(Debug, Default)]
 pub(super) struct Bars {
     area: MultiProgress,
@@ -21,7 +21,7 @@ enum Shown {
 }
 
 impl Bars {
-    /// The drawing area, which log lines must go around.
+    /// The drawing area, which log lines must not overwrite.
     pub(super) fn area(&self) -> MultiProgress {
         self.area.clone()
     }
@@ -71,7 +71,7 @@ impl Bars {
         bar.set_message(joined(below, "\n"));
     }
 
-    /// A bar in the place of the one before it.
+    /// Adds a bar in place of the previous one.
     fn add(&self, template: &str) -> ProgressBar {
         self.clear();
         let style = ProgressStyle::with_template(template);
@@ -86,7 +86,8 @@ impl Bars {
     }
 }
 
-/// Names in it are foreign, and a bar is drawn past the last step of all other output.
+/// Makes a step printable: it may contain foreign names, and bars bypass the last step of all other
+/// output.
 fn text_of(step: &Step) -> String {
     printable(&step.line()).into_owned()
 }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_stands_on_a_line_before_the_work_and_below_its_bar() {
+    fn a_step_has_a_line_of_its_own_before_the_work_and_below_the_bar() {
         let step = |what: &str| Step {
             what: what.to_owned(),
             time: Duration::ZERO,

@@ -1,4 +1,4 @@
-//! What surrounds a pipeline.
+//! What a pipeline gets from its surroundings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::settings::{CommonArgs, Origins, Sources};
 
-/// What surrounds a pipeline.
+/// What a pipeline gets from its surroundings: counters, signals, the environment and flags.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Counts every S3 operation and MongoDB command.
     pub metrics: Metrics,
-    /// Is told how far the work has come.
+    /// Receives the progress of the work.
     pub progress: Arc<dyn Progress>,
     /// Says when to stop.
     pub interrupt: Interrupt,
@@ -23,19 +23,19 @@ pub struct Context {
     pub environment: BTreeMap<String, String>,
     /// Where the settings came from, once they are resolved.
     pub origins: Origins,
-    /// What was typed, for the commands of hints.
+    /// What was typed, for the commands in hints.
     pub typed: Typed,
 }
 
 impl Context {
-    /// Says what is being done now, where nothing is counted.
+    /// Reports what is being done now, for steps in which nothing is counted.
     pub fn step(&self, what: impl AsRef<str>) {
         let what = what.as_ref();
         tracing::info!(target: STEP, "{what}");
         self.progress.step(what);
     }
 
-    /// Where the settings of `tool` are looked for.
+    /// Where to look for the settings of `tool`.
     pub fn sources<'a, A>(
         &'a self,
         tool: &'a str,

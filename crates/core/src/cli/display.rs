@@ -1,5 +1,5 @@
-//! Shows progress at a steady pace, whether or not anything moves: a stall is something to see as
-//! well. A thread of its own does it, since those of the runtime may be busy.
+//! Shows progress at a steady pace, whether or not anything moves: a stall should be visible too.
+//! It has its own thread because those of the runtime may be busy.
 
 use std::io;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use super::bars::Bars;
 use super::output::write_stderr;
 use crate::progress::{Moment, Status, Tally};
 
-/// What progress is shown as.
+/// How progress is shown.
 #[derive(Debug)]
 pub(super) enum Shown {
     /// Redrawn in place.
     Bars(Bars),
-    /// Lines of the log.
+    /// Lines in the log.
     Log,
     /// JSON objects on stderr.
     Json,
 }
 
 impl Shown {
-    /// Time from one picture or line to the next.
+    /// Time between two updates.
     fn period(&self) -> Duration {
         match self {
             Self::Bars(_) => Duration::from_millis(200),
@@ -42,7 +42,7 @@ impl Shown {
     fn end(&mut self, moment: &Moment) {
         match (self, moment) {
             (Self::Bars(bars), _) => bars.clear(),
-            // A command that ended before it had work to count has nothing to sum up.
+            // A command that ended before it had any work to count has nothing to sum up.
             (_, Moment::Step(_)) => {}
             (shown, Moment::Work(status)) => {
                 let step = None;
@@ -55,7 +55,7 @@ impl Shown {
     }
 }
 
-/// Progress that is being shown.
+/// A running progress display.
 #[derive(Debug)]
 pub(super) struct Display {
     end: Sender<()>,
@@ -64,7 +64,7 @@ pub(super) struct Display {
 
 impl Display {
     /// # Errors
-    /// A thread that cannot be started.
+    /// The thread cannot be started.
     pub(super) fn start(mut shown: Shown, tally: Arc<Tally>) -> io::Result<Self> {
         let (end, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("progress".to_owned());
@@ -81,10 +81,10 @@ impl Display {
         Ok(Self { end, thread })
     }
 
-    /// Shows how it ended, and no more.
+    /// Shows the final state, then stops.
     pub(super) fn end(self) {
         drop(self.end);
-        // A display that panicked has said so, and is no failure of the command.
+        // A display that panicked has already said so, and does not fail the command.
         let _ = self.thread.join();
     }
 }

@@ -1,7 +1,8 @@
-//! Empty variables, which count as not set.
+//! Treats empty variables as unset.
 //!
-//! The SDK reads variables of its own, and takes an empty `AWS_PROFILE` for the name of a profile. A
-//! process cannot safely take a variable out of its own environment, so it becomes one without them.
+//! The SDK reads variables of its own, and takes an empty `AWS_PROFILE` for the name of a profile.
+//! A process cannot safely remove a variable from its own environment, so it re-executes itself
+//! without them.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,14 +10,14 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// What the names of the SDK's variables begin with.
+/// Prefix of the SDK's variables.
 const OF_SDK: &str = "AWS_";
 
-/// Goes on without the SDK's variables that are empty: as the same process, of the same program and
-/// arguments.
+/// Drops the SDK's variables that are empty, if any, by executing the same program again, in the
+/// same process and with the same arguments.
 ///
 /// # Errors
-/// The system's, where there are such variables and it does not start the program again.
+/// The system's error, if there are such variables and the program cannot be executed again.
 pub(super) fn leave_out_empty() -> io::Result<()> {
     let empty: Vec<OsString> = env::vars_os()
         .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with(OF_SDK))

@@ -1,5 +1,5 @@
-//! The log: on stderr, around the bars, one line an event, without secrets. Where there are bars they
-//! tell how the work goes, and the log has warnings alone.
+//! The log: on stderr, around the bars, one line per event, without secrets. When bars show how the
+//! work is going, the log has only warnings.
 
 mod brief;
 
@@ -16,21 +16,21 @@ use crate::failure::Failure;
 use crate::settings::{CommonArgs, LogFormat};
 use crate::text::{redact, redact_json};
 
-/// The target of what stands beside the bars as well, such as the id of a run that begins: whoever
-/// is stopped at once needs it to go on.
+/// The target of messages shown even beside the bars, such as the id of a new run: whoever is
+/// stopped right away needs it to resume.
 pub const NOTICE: &str = "notice";
 
-/// The target of steps that are shown while nothing is counted. The log has them where every step is
-/// asked for.
+/// The target of steps in which nothing is counted. They are logged only if every step is asked
+/// for.
 pub(super) const STEP: &str = "step";
 
-/// Our own events from `info` on; of the libraries only what went wrong.
+/// Our own events from `info` up; from libraries only what went wrong.
 const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_export=info,\
                           lob_import=info,notice=info,aws_config=error,hyper=error";
 const WARNINGS: &str = "warn,notice=info,aws_config=error,hyper=error";
 const ERRORS: &str = "error";
 
-/// Starts the log of the process.
+/// Starts the log of this process.
 pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
     let (origin, filter) = match (&common.log_level, std::env::var("RUST_LOG")) {
         (Some(filter), _) => ("flag `--log-level`", filter.clone()),
@@ -40,7 +40,7 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
         (None, Err(_)) if bars.is_some() => ("default", WARNINGS.to_owned()),
         (None, Err(_)) => ("default", EVERYTHING.to_owned()),
     };
-    // A single word that is no level would be taken for a target, and log nothing.
+    // A single word that is not a level would be taken for a target, and log nothing.
     let is_word = filter.chars().all(|c| c.is_ascii_alphabetic());
     if common.log_level.is_some() && is_word && filter.parse::<LevelFilter>().is_err() {
         let message = format!("`{filter}`, from {origin}, is no log level");
@@ -79,7 +79,7 @@ struct RedactedStderr {
     bars: Option<MultiProgress>,
 }
 
-/// One log line, written when it is whole: a secret may span two writes.
+/// One log line, written once it is complete: a secret may span two writes.
 struct Line {
     bytes: Vec<u8>,
     format: LogFormat,

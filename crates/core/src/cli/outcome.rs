@@ -2,7 +2,7 @@
 
 use crate::settings::Resolved;
 
-/// What a successful command prints on stdout.
+/// The result of a successful command, for people and for machines.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub(super) lines: Vec<String>,
@@ -10,20 +10,20 @@ pub struct Outcome {
     pub(super) kind: Kind,
 }
 
-/// What an outcome tells of.
+/// What an outcome reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A whole job, such as an export: what alarms wait for.
+    /// A whole job, such as an export; this is what alarms wait for.
     Job,
-    /// Something that was done beside or inside of a job.
+    /// Something done as part of a job or alongside it.
     Step,
-    /// What was asked for.
+    /// The answer to a question.
     Answer,
 }
 
 impl Outcome {
-    /// A summary of a whole job, such as an export: what was done, line by line for people, and the
-    /// same for machines. That it cannot be printed undoes nothing and is no failure.
+    /// The summary of a whole job, such as an export: line by line for people, and the same for
+    /// machines. Failing to print it undoes nothing and is not a failure.
     pub fn new(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             lines,
@@ -32,7 +32,8 @@ impl Outcome {
         }
     }
 
-    /// The same of what was done beside or inside of a job, which has not succeeded by that.
+    /// The same for something done as part of a job or alongside it, which does not complete the
+    /// job.
     pub fn step(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             kind: Kind::Step,
@@ -40,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// What somebody wanted to know: there is nothing else, so that it must be printed.
+    /// The answer to a question: there is nothing else, so it must be printed.
     pub fn answer(lines: Vec<String>, json: serde_json::Value) -> Self {
         Self {
             kind: Kind::Answer,
@@ -52,7 +53,7 @@ impl Outcome {
     pub fn settings<S>(resolved: &Resolved<S>) -> Self {
         let lines = resolved.origins.iter().map(|o| match &o.toml {
             Some(toml) => format!("{} = {toml}  # {}", o.key, o.origin),
-            // What cannot stand in a file, or has nothing to say there.
+            // Either it cannot be set in a file, or there is nothing to set.
             None => format!("# {} = {}  # {}", o.key, o.text, o.origin),
         });
         Self::answer(lines.collect(), serde_json::json!(resolved.origins))

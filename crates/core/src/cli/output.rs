@@ -1,7 +1,8 @@
-//! The last step of all output: what leaves the process leaves here, line by line and printable.
+//! The last step of all output: everything the process prints passes through here, line by line,
+//! and is made printable.
 //!
-//! Free text was redacted by who made it a line: errors in `report`, the log in `logging`, usage and
-//! panics in `cli`. Results and hints are written as they are.
+//! Whoever turns free text into a line redacts it first: errors in `report`, the log in `logging`,
+//! usage and panics in `cli`. Results and hints are written as they are.
 
 use std::io::{self, Write as _};
 
@@ -10,7 +11,7 @@ use crate::text::printable;
 /// Writes lines to stdout.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub(super) fn write_stdout<'a>(lines: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
     let text: String = lines.into_iter().map(line).collect();
     let mut stdout = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! How a failed command is told: `error:`, each cause once, and what to do about it.
+//! How a failed command is reported: `error:`, each cause once, and what to do about it.
 
 use std::error::Error;
 use std::io;
@@ -10,15 +10,15 @@ use crate::settings::Origins;
 use crate::store::StoreError;
 use crate::text::redact;
 
-/// The lines for stderr. A hint is ours and holds no secret; it must be possible to type back the
-/// command in it.
+/// The lines for stderr. Hints are ours and contain no secrets; they are not masked, so that a
+/// command in them can be typed back.
 pub(crate) fn lines(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     let mut lines = told(error, origins);
     lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
     lines
 }
 
-/// The lines without the hints, masked.
+/// The lines without the hints, with secrets masked.
 fn told(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     let mut last = error.to_string();
     let mut lines = vec![format!("error: {last}")];
@@ -36,8 +36,8 @@ fn told(error: &anyhow::Error, origins: &Origins) -> Vec<String> {
     lines.iter().map(|line| redact(line)).collect()
 }
 
-/// The same for machines: the message with its causes and what it is about, the hint, the exit
-/// status, and whether the same command may succeed with nothing changed.
+/// The same for machines: the message with its causes and details, the hint, the exit status, and
+/// whether the same command may succeed with nothing changed.
 pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
     let lines = told(error, origins);
     let told = lines
@@ -52,7 +52,7 @@ pub(crate) fn json(error: &anyhow::Error, origins: &Origins) -> Value {
     )
 }
 
-/// Wrong usage as [`json()`] has it. `usage` is masked.
+/// Wrong usage in the form of [`json()`]. `usage` is already masked.
 pub(crate) fn usage_json(usage: &str) -> Value {
     let lines = usage.lines().map(str::trim);
     let (tips, told): (Vec<_>, Vec<_>) = lines
@@ -76,7 +76,7 @@ fn of(error: &str, hint: Option<String>, status: ExitStatus, retry_helps: Option
     })
 }
 
-/// What the message is about, and where the values that it refuses came from.
+/// What the message is about, and where the values that it rejects came from.
 fn details(error: &(dyn Error + 'static), origins: &Origins) -> Vec<String> {
     let Some(failure) = error.downcast_ref::<Failure>() else {
         return Vec::new();
@@ -108,10 +108,10 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     hints
 }
 
-/// What to do where a process may open no more files and connections.
+/// What to do when the process may open no more files and connections.
 pub const MORE_OPEN_FILES: &str = "raise the limit of open files: `ulimit -n`";
 
-/// What to do about a limit of the machine, which has nothing to do with the file that met it.
+/// What to do about a limit of the machine, for which the file that ran into it is not to blame.
 fn about_the_machine(error: &io::Error) -> Option<&'static str> {
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
     match error.kind() {
@@ -135,7 +135,7 @@ mod tests {
     use crate::text::remember;
 
     #[test]
-    fn a_limit_of_the_machine_is_named_and_not_the_file_blamed() {
+    fn a_machine_limit_is_named_instead_of_blaming_the_file() {
         for (code, part) in [(24, "ulimit -n"), (28, "free space"), (122, "quota")] {
             let error = io::Error::from_raw_os_error(code);
             let error = Err::<(), _>(error).context("`a` is not sent").unwrap_err();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_once_hints_last_and_secrets_never() {
+    fn each_cause_is_printed_once_hints_come_last_and_secrets_are_masked() {
         remember("pa55word!");
         let io = io::Error::other("refused for pa55word!");
         let failure =
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_to_machines_with_its_status_and_whether_a_retry_helps() {
+    fn a_failure_in_json_has_its_status_and_says_whether_a_retry_helps() {
         remember("pa55word?");
         let failure = Failure::usage("no server at `h`: refused for pa55word?")
             .with_hint("start it")
@@ -187,12 +187,12 @@ mod tests {
             json(&error, &Origins::default())["retry_helps"].clone()
         };
         assert_eq!(helps(StoreErrorKind::Throttled), json!(true));
-        // Somebody has to grant it.
+        // Someone has to grant it first.
         assert_eq!(helps(StoreErrorKind::AccessDenied), json!(null));
     }
 
     #[test]
-    fn what_a_message_is_about_has_lines_of_its_own() {
+    fn details_of_a_message_are_printed_on_their_own_lines() {
         let about = |what: &str| Failure::integrity(what).with_details(vec!["`a`".to_owned()]);
         let error = anyhow::Error::from(about("outer").caused_by(about("inner")));
         assert_eq!(

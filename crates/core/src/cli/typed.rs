@@ -1,5 +1,5 @@
-//! What was typed, for the commands that hints name: whoever types one as it stands reaches the same
-//! bucket and database. What came from variables and files holds for the next command as well.
+//! The flags that were typed, for the commands in hints: a command copied as it stands reaches the
+//! same bucket and database. Settings from variables and files apply to the next command anyway.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::CommandLine;
 use crate::settings::{CommonArgs, is_of};
 
-/// The flags that were typed, as a shell reads them.
+/// The flags that were typed, quoted for a shell.
 #[derive(Debug, Clone)]
 pub struct Typed {
     flags: Vec<Flag>,
@@ -18,7 +18,7 @@ pub struct Typed {
 struct Flag {
     id: String,
     name: String,
-    /// With its values, each behind the name; a secret is a word in capitals.
+    /// The name before each of its values; a secret is replaced by a word in capitals.
     text: String,
 }
 
@@ -30,13 +30,13 @@ impl Typed {
         }
     }
 
-    /// `command` of this tool, with the flags that were typed and that it takes. It is named as it is
-    /// typed, and its second word says what it does.
+    /// `command` of this tool, with those of the typed flags that it takes. `command` is written as
+    /// it would be typed; its second word says what it does.
     pub fn command(&self, command: &str) -> String {
         self.command_with(command, |_| true)
     }
 
-    /// The same, with those of the flags alone for which `is_said`.
+    /// The same, with only those flags for which `is_said` returns true.
     pub fn command_with(&self, command: &str, is_said: impl Fn(&str) -> bool) -> String {
         let verb = command.split(' ').nth(1).unwrap_or_default();
         let verb = verb.trim_start_matches('-');
@@ -78,7 +78,7 @@ fn flags(of_tool: &Command, typed: &ArgMatches) -> Vec<Flag> {
     flags.collect()
 }
 
-/// Whether a value may hold a secret, as user information and some options of an address do.
+/// Whether a value may contain a secret, as user information and some options of an address do.
 fn may_be_secret(value: &str) -> bool {
     let value = value.to_lowercase();
     value.contains('@')
@@ -92,7 +92,7 @@ fn placeholder(flag: &Arg) -> &str {
     names.first().map_or("VALUE", |name| name.as_str())
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+%".contains(c);
     match !value.is_empty() && value.chars().all(is_plain) {
@@ -137,14 +137,14 @@ mod tests {
         }
     }
 
-    fn way_on(typed: &[&str], named: &str) -> String {
+    fn hinted(typed: &[&str], named: &str) -> String {
         let words = ["lob-tool"].iter().chain(typed);
         let typed = command::<Tool>().try_get_matches_from(words).unwrap();
         Typed::of::<Tool>(&typed).command(named)
     }
 
     #[test]
-    fn a_command_carries_the_flags_that_were_typed_and_that_it_takes() {
+    fn a_suggested_command_repeats_the_typed_flags_that_it_takes() {
         let typed = [
             "--bucket",
             "b",
@@ -157,25 +157,25 @@ mod tests {
             "--metadata=-x",
         ];
         assert_eq!(
-            way_on(&typed, "lob-tool cleanup r1 --yes"),
+            hinted(&typed, "lob-tool cleanup r1 --yes"),
             "lob-tool cleanup r1 --yes --bucket b --config 'my settings.toml'"
         );
         assert_eq!(
-            way_on(&typed, "lob-tool resume --bucket c"),
+            hinted(&typed, "lob-tool resume --bucket c"),
             "lob-tool resume --bucket c --metadata 'a=it'\\''s' --metadata=-x \
              --config 'my settings.toml'"
         );
-        assert_eq!(way_on(&[], "lob-tool cleanup r1"), "lob-tool cleanup r1");
+        assert_eq!(hinted(&[], "lob-tool cleanup r1"), "lob-tool cleanup r1");
     }
 
     #[test]
-    fn a_command_names_no_secret_that_was_typed() {
+    fn a_suggested_command_contains_no_typed_secret() {
         for (url, told) in [
             ("http://h:1/?replicaSet=rs", "'http://h:1/?replicaSet=rs'"),
             ("http://user:pw@h:1", "URL"),
             ("http://h:1/?proxyPassword=pw", "URL"),
         ] {
-            let command = way_on(&["--endpoint-url", url], "lob-tool cleanup r1");
+            let command = hinted(&["--endpoint-url", url], "lob-tool cleanup r1");
             assert_eq!(
                 command,
                 format!("lob-tool cleanup r1 --endpoint-url {told}")

@@ -1,8 +1,9 @@
-//! Which flags a subcommand takes: the help of each lists these and no others, and what is typed is
-//! held against the same list.
+//! Which flags a subcommand takes: its help lists exactly these, and typed flags are checked
+//! against the same list.
 //!
-//! Clap knows flags that stand at one level or at all. Here a flag stands on either side of every
-//! subcommand, hidden where it has no meaning, so that it is refused with its reason.
+//! In clap, a flag belongs to one level or to all of them. Here every flag can be typed before or
+//! after any subcommand, and is hidden where it has no meaning, so that it can be refused with a
+//! reason.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Parser};
@@ -15,8 +16,8 @@ pub trait CommandLine: Parser {
     /// The flags that every tool has.
     fn common(&self) -> &CommonArgs;
 
-    /// Whether a flag, by its id, has a meaning for a subcommand, or for a flag that stands for one,
-    /// or without one.
+    /// Whether the flag with this id means anything to `verb`, which is a subcommand or a flag that
+    /// acts as one, or to the tool without either.
     fn takes(verb: Option<&str>, flag: &str) -> bool;
 }
 
@@ -47,10 +48,10 @@ pub fn command<A: CommandLine>() -> Command {
     command
 }
 
-/// Refuses flags that have no meaning for what is to be done: whoever types one expects an effect.
+/// Refuses flags that have no meaning for this command: whoever types one expects an effect.
 ///
 /// # Errors
-/// Such a flag.
+/// A flag without a meaning was typed.
 pub(super) fn check<A: CommandLine>(typed: &ArgMatches) -> Result<(), Failure> {
     let (verb, of_tool) = (typed.subcommand_name(), A::command());
     let mut flags = of_tool.get_arguments().filter(|flag| {
@@ -70,7 +71,7 @@ pub(super) fn check<A: CommandLine>(typed: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-/// Whether `flag` is one that whatever asks S3 takes.
+/// Whether `flag` is taken by every command that talks to S3.
 pub fn is_of_s3(flag: &str) -> bool {
     is_of::<S3Args>(flag) || is_of::<CommonArgs>(flag)
 }

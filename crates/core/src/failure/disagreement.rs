@@ -1,33 +1,33 @@
-//! Why a client and a server do not agree on TLS.
+//! Why a client and a server cannot agree on TLS.
 
-/// Why client and server came to no agreement, by what rustls says of it.
+/// Why a TLS handshake failed, according to rustls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disagreement {
-    /// Nobody who is trusted signed the server's certificate.
+    /// No trusted authority signed the server's certificate.
     UnknownAuthority,
-    /// The certificate is of another host.
+    /// The certificate is for another host.
     WrongName,
-    /// The certificate was valid once, or will be.
+    /// The certificate has expired, or is not valid yet.
     WrongTime,
     /// The certificate is unusable for another reason.
     BadCertificate,
-    /// The server has no version or cipher of TLS that is safe.
+    /// The server offers no safe version or cipher of TLS.
     OldTls,
-    /// The server wants a certificate of the client, or another one.
+    /// The server wants a client certificate, or a different one.
     ClientCertificate,
-    /// What answers speaks something else.
+    /// Whatever answers does not speak TLS.
     NoTls,
 }
 
 impl Disagreement {
-    /// What a text of an error tells, if it tells of a handshake.
+    /// The disagreement that the text of an error describes, if it is about a handshake.
     pub fn told_by(text: &str) -> Option<Self> {
         const TEXTS: [(&str, Disagreement); 17] = [
             (
                 "peer certificate: UnknownIssuer",
                 Disagreement::UnknownAuthority,
             ),
-            // An authority of the same name, with another key.
+            // An authority with the same name but another key.
             (
                 "peer certificate: BadSignature",
                 Disagreement::UnknownAuthority,

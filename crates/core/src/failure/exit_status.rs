@@ -6,15 +6,15 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// Done, and proved.
+    /// Done and proved.
     Done = 0,
-    /// Failed; nothing was published, and the person can act on the message.
+    /// Failed; nothing was published, and the user can act on the message.
     Failed = 1,
     /// The command line or a setting is wrong; nothing was started.
     Usage = 2,
     /// Bytes, counts or digests differ from what was recorded.
     Integrity = 3,
-    /// A request was sent and no answer tells whether it took effect; nothing was cleaned up.
+    /// A request was sent, and no answer says whether it took effect; nothing was cleaned up.
     Unknown = 4,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
@@ -28,7 +28,7 @@ impl ExitStatus {
         matches!(self, Self::Interrupted | Self::Terminated)
     }
 
-    /// Which of several failures is to be told: the greatest.
+    /// Rank among several failures: the one with the highest rank is reported.
     pub(super) fn gravity(self) -> u8 {
         match self {
             Self::Unknown => 2,

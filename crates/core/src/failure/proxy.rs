@@ -1,16 +1,16 @@
-//! Proxies, as errors name them.
+//! Proxies, as errors describe them.
 
 use std::error::Error;
 use std::fmt;
 use std::iter;
 
-/// The proxy of a request, and what names it.
+/// The proxy of a request, and the variable that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Via {
     /// Host and port.
     pub(crate) proxy: String,
     pub(crate) variable: &'static str,
-    /// Whether what goes through it is seen by the server alone.
+    /// Whether only the server can read what passes through the proxy.
     pub(crate) is_tunnel: bool,
 }
 
@@ -21,7 +21,7 @@ impl fmt::Display for Via {
 }
 
 impl Via {
-    /// What the person can do about it.
+    /// What the user can do about it.
     pub(super) fn hint(&self) -> String {
         format!(
             "check {self}, with user and password in its URL where it wants them; NO_PROXY lists \
@@ -30,7 +30,7 @@ impl Via {
     }
 }
 
-/// A variable whose proxy a request would take, and that names no HTTP proxy.
+/// The variable that sets the proxy of a request does not name an HTTP proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable `{variable}` names no HTTP proxy")]
 pub(crate) struct UnusableProxy {
@@ -38,7 +38,7 @@ pub(crate) struct UnusableProxy {
 }
 
 impl UnusableProxy {
-    /// Whether `error` or a cause of it is one.
+    /// Whether `error` or one of its causes is this error.
     pub(crate) fn is_in(error: &(dyn Error + 'static)) -> bool {
         iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<Self>())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with one S3 request, by what the caller can do about it.
+//! What can go wrong with an S3 request, by what the caller can do about it.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct StoreError {
     object: String,
     detail: String,
     pub(crate) bucket_region: Option<String>,
-    /// The proxy that stood in the way, or may have answered.
+    /// The proxy that got in the way, or that may have answered itself.
     pub(crate) via: Option<Box<Via>>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -46,7 +46,7 @@ impl StoreError {
         self
     }
 
-    /// The same of a request that is about an upload alone: without a code, what is not there is the
+    /// The same for a request that is only about an upload: a "not found" without a code means the
     /// upload.
     pub(crate) fn of_upload(self) -> Self {
         match self.kind {
@@ -60,7 +60,7 @@ impl StoreError {
         self
     }
 
-    /// The region that the answer says the bucket to be in.
+    /// The region of the bucket, according to the answer.
     pub(crate) fn bucket_region(&self) -> Option<&str> {
         self.bucket_region.as_deref()
     }
@@ -69,7 +69,7 @@ impl StoreError {
         self.operation
     }
 
-    /// What the person can do, as one sentence.
+    /// What the user can do, in one sentence.
     pub fn hint(&self) -> Option<String> {
         use StoreErrorKind as K;
         if let Some(via) = &self.via {
@@ -160,7 +160,7 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// Whether `error` is of a kind with which its run can never be completed, resumed or not.
+    /// Whether `error` is of a kind after which its run can never complete, resumed or not.
     pub(crate) fn ends_the_run(error: &anyhow::Error) -> bool {
         let mut causes = error
             .chain()
@@ -173,7 +173,7 @@ impl StoreError {
         })
     }
 
-    /// Why the server was reached and TLS was not agreed on, if that is what failed.
+    /// Why the TLS handshake failed with a server that was reached, if that is what failed.
     fn disagreement(&self) -> Option<Disagreement> {
         let mut causes = iter::successors(self.source(), |error| (*error).source());
         causes.find_map(|error| Disagreement::told_by(&error.to_string()))
@@ -200,7 +200,7 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// Without it S3 says of what is not there that it is not permitted.
+/// Without this permission, S3 answers "access denied" about anything that does not exist.
 const LIST: &str = "s3:ListBucket";
 
 /// The IAM action that an operation needs.

@@ -1,64 +1,64 @@
-//! Of what kind a failure of an S3 request is: what it means for the process and for the person.
+//! The kinds of S3 failure, and what each means for the process and the user.
 
 use super::exit_status::ExitStatus;
 
 /// Why an S3 request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
-    /// There is no object of that name.
+    /// There is no object with that name.
     NotFound,
-    /// There is no bucket of that name.
+    /// There is no bucket with that name.
     NoSuchBucket,
-    /// There is no such multipart upload (any more).
+    /// There is no such multipart upload, or not any more.
     NoSuchUpload,
-    /// The credentials are fine, but do not permit this.
+    /// The credentials are valid, but do not permit this.
     AccessDenied,
-    /// No request can be made of the settings.
+    /// The settings do not make a valid request.
     Unmakeable,
     /// The server does not accept the credentials, or there are none.
     Credentials,
-    /// The credentials were good until a while ago.
+    /// The credentials have expired.
     Expired,
-    /// This machine and the server disagree about the time.
+    /// The clocks of this machine and the server disagree.
     Clock,
-    /// The bucket is in another region than the one that requests are signed for.
+    /// The bucket is not in the region that requests are signed for.
     WrongRegion,
-    /// The object exists already, written by another run or process.
+    /// The object already exists, written by another run or process.
     AlreadyExists,
-    /// Another write of the same object is under way.
+    /// Another write to the same object is in progress.
     Conflict,
-    /// The object is in an archive, from which it has to be restored first.
+    /// The object is archived, and has to be restored first.
     Archived,
     /// The server does not know the storage class.
     StorageClass,
-    /// The key for encryption at rest is missing or cannot be used.
+    /// The key for encryption at rest is missing or unusable.
     EncryptionKey,
-    /// The server has no room, or no more of it for this account or bucket.
+    /// The server is full, or this account or bucket has used up its quota.
     Full,
-    /// The server does not know the request, or a header of it.
+    /// The server does not know the request, or one of its headers.
     Unsupported,
-    /// The server's object differs from what was sent, or the server says that bytes were damaged.
+    /// The server's object differs from what was sent, or the server reports damaged bytes.
     Integrity,
-    /// The server asked for fewer requests until the time was up.
+    /// The server kept asking for fewer requests until the time was up.
     Throttled,
     /// No answer in time.
     Timeout,
-    /// No connection, or a connection that broke.
+    /// No connection, or one that broke.
     Unreachable,
-    /// What answers is something else than S3.
+    /// Something other than S3 answered.
     NotS3,
     /// A proxy on the way to the server did not let the request through.
     Proxy,
-    /// A request that changes something had no answer, and asking about it had none either.
+    /// A request that changes something got no answer, and asking about it got none either.
     Unknown,
-    /// The server failed until the time was up, or something before it did.
+    /// The server, or something in front of it, kept failing until the time was up.
     ServerFailed,
     /// The server refused the request for another reason.
     Refused,
 }
 
 impl StoreErrorKind {
-    /// Whether the request may have taken effect although no success was seen.
+    /// Whether the request may have taken effect although it did not report success.
     pub(crate) fn is_ambiguous(self) -> bool {
         matches!(
             self,
@@ -92,8 +92,8 @@ impl StoreErrorKind {
         )
     }
 
-    /// Whether the same request may succeed later, by itself or after something outside of the run
-    /// was mended, so that what was sent so far is worth keeping.
+    /// Whether the same request may succeed later, by itself or once something outside the run is
+    /// fixed, so that what was sent so far is worth keeping.
     pub fn may_pass(self) -> bool {
         matches!(
             self,
@@ -115,7 +115,7 @@ impl StoreErrorKind {
         )
     }
 
-    /// Exit status of a command that fails with this.
+    /// The exit status of a command that fails with this.
     pub fn exit_status(self) -> ExitStatus {
         match self {
             Self::Integrity => ExitStatus::Integrity,

@@ -13,31 +13,31 @@ use crate::store::Verified;
 /// The number that the legacy pipeline gives this step.
 pub const PIPELINE_STAGE: u32 = 14;
 
-/// The manifest of an export, as it is written; `Tree` is what the columns of a split are, `Counts`
-/// what is counted of them.
+/// The manifest of an export, as written. `Tree` describes the columns of a split, and `Counts`
+/// what is counted about them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportManifest<Tree, Counts> {
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
     /// When the run was started.
     pub export_timestamp: jiff::Timestamp,
     /// Always 14.
     pub pipeline_stage: u32,
-    /// The database that was exported. An import never follows it.
+    /// The database that was exported. No import relies on it.
     pub database: String,
-    /// How many splits there are.
+    /// The number of splits.
     pub num_splits: u64,
     /// Always `parquet`.
     pub format: String,
-    /// The compression of Parquet pages, as set.
+    /// The compression of Parquet pages, as configured.
     pub compression: String,
     /// Where the run was written.
     pub s3_config: S3Config,
     /// The splits, by number.
     pub splits: Vec<ExportedSplit<Tree, Counts>>,
-    /// Sum of the documents.
+    /// Documents in all splits.
     pub total_documents: u64,
-    /// What stands in every manifest.
+    /// What every manifest contains.
     #[serde(flatten)]
     pub run: RunFacts,
 }
@@ -45,21 +45,21 @@ pub struct ExportManifest<Tree, Counts> {
 /// One exported split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportedSplit<Tree, Counts> {
-    /// Its number.
+    /// The number of the split.
     pub split_id: u32,
-    /// The collection that was exported. An import never follows it.
+    /// The collection that was exported. No import relies on it.
     pub collection: String,
     /// The address of its folder.
     pub s3_path: String,
-    /// How many documents there are.
+    /// The number of documents.
     pub num_documents: u64,
-    /// Documents by role, keys as Python's `json` writes them.
+    /// Documents by role; keys as Python's `json` writes them.
     pub role_distribution: BTreeMap<String, u64>,
-    /// Documents whose roles are too many to be told one by one.
+    /// Documents whose roles are not listed because there are too many.
     pub further_roles: u64,
     /// The names of top-level fields, sorted by code point.
     pub schema_fields: Vec<String>,
-    /// Whether there are more names than are told one by one.
+    /// Whether there are more names than are listed.
     pub has_further_fields: bool,
     /// The length of `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
@@ -67,22 +67,22 @@ pub struct ExportedSplit<Tree, Counts> {
     pub checksum: String,
     /// The digest of all documents.
     pub digest: Digest,
-    /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
+    /// Documents that do not fit the columns entirely: the rest is in `_lob_bson`.
     pub residual_rows: u64,
-    /// The columns of every data file of the split, for people.
+    /// The columns of every data file of the split, for human readers.
     pub columns: Vec<SplitColumn>,
-    /// The same as the plan has them, for the next run's plan; version 1 has none.
+    /// The same in the form of the plan, for the plan of the next run; missing in version 1.
     pub column_tree: Tree,
-    /// What the columns could not take, as `lob_columns::ColumnCounts`; version 1 has none.
+    /// What the columns could not hold, as `lob_columns::ColumnCounts`; missing in version 1.
     pub column_counts: Counts,
-    /// The indexes of the collection, each as the server lists it, in canonical extended JSON: as
-    /// text, because the order of its fields counts.
+    /// The indexes of the collection, each as the server lists it, in canonical extended JSON. They
+    /// are text because the order of their fields matters.
     pub indexes: Vec<String>,
-    /// The options of the collection, in the same form, where it has any.
+    /// The options of the collection, in the same form, if it has any.
     pub options: Option<String>,
-    /// How many ranges of `_id` it was cut into.
+    /// The number of `_id` ranges that the split was cut into.
     pub ranges: u32,
-    /// What moment the documents are of.
+    /// The point in time that the documents reflect.
     pub consistency: Consistency,
     /// The data files, in the order of their documents.
     pub files: Vec<ExportedFile>,
@@ -98,17 +98,17 @@ pub struct SplitColumn {
     pub kind: String,
 }
 
-/// What moment the documents of a split are of.
+/// The point in time that the documents of a split reflect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Consistency {
-    /// Each document as it was when the scan passed it.
+    /// Each document as it was when the scan reached it.
     Live,
-    /// All documents as they were at one moment of the server's cluster time.
+    /// All documents as they were at one point of the server's cluster time.
     Snapshot {
         /// Seconds since 1970.
         seconds: u32,
-        /// Counts the operations of that second.
+        /// Counts the operations within that second.
         increment: u32,
     },
 }
@@ -117,11 +117,11 @@ pub enum Consistency {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Fields")]
 pub struct ExportedFile {
-    /// Rows, one for each document.
+    /// The number of rows, one per document.
     pub rows: u64,
     /// The digest of its documents.
     pub digest: Digest,
-    /// Documents of which not all stands in columns: the rest is in `_lob_bson`.
+    /// Documents that do not fit the columns entirely: the rest is in `_lob_bson`.
     pub residual_rows: u64,
     /// The object.
     #[serde(flatten)]
@@ -134,12 +134,12 @@ impl AsRef<DataFile> for ExportedFile {
     }
 }
 
-/// The folder of a split's data files below the run's folder.
+/// The folder of a split's data files, relative to the run's folder.
 pub fn split_folder(split_id: u32) -> String {
     format!("split_{split_id}.parquet/")
 }
 
-/// A data file as it is written, all in one level: fields that are not known are passed over.
+/// A data file as written, flattened to one level; unknown fields are ignored.
 #[derive(Deserialize)]
 struct Fields {
     rows: u64,

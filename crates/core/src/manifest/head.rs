@@ -1,5 +1,5 @@
-//! The head of a manifest: what a list of runs says, and what tells the forms apart. All else is
-//! passed over unread, so that a list takes no more memory for large runs.
+//! The head of a manifest: what a list of runs shows, and what tells the formats apart. Everything
+//! else is skipped unread, so that listing large runs takes no more memory.
 
 use std::io::Read;
 
@@ -14,22 +14,22 @@ const EXPORTER: &str = "lob-export";
 /// The tool that writes uploads.
 const UPLOADER: &str = "lob-upload";
 
-/// What every manifest says of its run, in whatever form.
+/// What every manifest says about its run, in any format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestHead {
-    /// The run; some other tool may call it something else.
+    /// The run id; a manifest of another tool may lack it.
     pub run_id: Option<RunId>,
-    /// The tool that wrote it; none for a legacy run.
+    /// The tool that wrote it; `None` for a legacy run.
     pub tool: Option<String>,
-    /// When it was exported; none for an upload.
+    /// When the run was exported; `None` for an upload.
     pub export_timestamp: Option<jiff::Timestamp>,
-    /// When the upload was planned; none for an export.
+    /// When the upload was planned; `None` for an export.
     pub started: Option<jiff::Timestamp>,
     /// The database that was exported.
     pub database: Option<String>,
-    /// How many splits there are.
+    /// The number of splits.
     pub num_splits: u64,
-    /// Sum of the documents.
+    /// Documents in all splits.
     pub total_documents: u64,
 }
 
@@ -53,7 +53,7 @@ impl ManifestHead {
     /// Reads the head of a manifest as untrusted input.
     ///
     /// # Errors
-    /// As [`ManifestError`] lists.
+    /// See [`ManifestError`].
     pub fn read(source: impl Read) -> Result<Self, ManifestError> {
         let mut fields: Fields = parse(source)?;
         if let Some(text) = fields.manifest_json.take() {
@@ -77,12 +77,12 @@ impl ManifestHead {
         })
     }
 
-    /// The tool that wrote it, if that is not the one that exports. Legacy runs name none.
+    /// The tool that wrote it, if it names one other than the exporter. Legacy runs name none.
     pub fn other_tool(&self) -> Option<&str> {
         self.tool.as_deref().filter(|tool| *tool != EXPORTER)
     }
 
-    /// Whether it is an upload's.
+    /// Whether it is the manifest of an upload.
     pub fn is_upload(&self) -> bool {
         self.tool.as_deref() == Some(UPLOADER)
     }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_are_read_whatever_else_is_there() {
+    fn a_head_is_read_regardless_of_other_fields() {
         let read = |text: &str| ManifestHead::read(text.as_bytes());
         let ours = read(
             r#"{"splits":[{"files":[[[{}]]]}],"format_version":2,"tool":"lob-export","run_id":"r1",

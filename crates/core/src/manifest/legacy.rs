@@ -1,8 +1,8 @@
 //! The manifest of a legacy run.
 //!
-//! It has no format version, names no data files and knows no hash: it says how many documents a
-//! split has, and a checksum over its own statistics. The legacy scripts wrote it through Spark, as the
-//! text of a field `manifest_json`; a plain object is read as well.
+//! It has no format version, lists no data files and contains no hashes: it gives the number of
+//! documents of each split, and a checksum over its own statistics. The legacy scripts wrote it
+//! through Spark, as the text of a field `manifest_json`; a plain object is accepted too.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,30 +13,30 @@ use super::reading::{ManifestError, check_splits, missing, parse};
 use super::statistics::{Role, checksum_of};
 use crate::settings::RunId;
 
-/// The manifest of a legacy run. What else is in it is not needed, or never followed.
+/// The manifest of a legacy run. Its other fields are not needed, or not to be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyManifest {
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
-    /// How many splits there are.
+    /// The number of splits.
     pub num_splits: u64,
     /// The splits.
     pub splits: Vec<LegacySplit>,
-    /// Sum of the documents.
+    /// Documents in all splits.
     pub total_documents: u64,
 }
 
-/// One split of it.
+/// One split of a legacy run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct LegacySplit {
-    /// Its number.
+    /// The number of the split.
     pub split_id: u32,
-    /// How many documents there are.
+    /// The number of documents.
     pub num_documents: u64,
     /// Documents by role.
     #[serde(default)]
     role_distribution: BTreeMap<String, u64>,
-    /// The names of all top-level fields, in the order that the checksum has.
+    /// The names of all top-level fields, in the order that the checksum uses.
     #[serde(default)]
     schema_fields: Vec<String>,
     /// The length of `features` in one document.
@@ -46,21 +46,22 @@ pub struct LegacySplit {
     checksum: String,
 }
 
-/// What a recorded checksum says of the statistics beside it.
+/// How a recorded checksum relates to the statistics beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordedChecksum {
-    /// It is theirs.
+    /// It is their checksum.
     Same,
-    /// It is the checksum of other statistics.
+    /// It is the checksum of different statistics.
     Other {
-        /// What theirs is.
+        /// The checksum of the recorded statistics.
         computed: String,
     },
-    /// It is none over statistics: an ETag, or the legacy scripts failed to make one.
+    /// It is not a checksum of statistics: it is an ETag, or the legacy scripts failed to compute
+    /// one.
     Incomparable,
 }
 
-/// The legacy manifest, or Spark's line that holds it as a text.
+/// The legacy manifest, or the line from Spark that contains it as text.
 #[derive(Deserialize)]
 struct Fields {
     manifest_json: Option<String>,
@@ -74,7 +75,7 @@ impl LegacyManifest {
     /// Reads a manifest as untrusted input.
     ///
     /// # Errors
-    /// As [`ManifestError`] lists.
+    /// See [`ManifestError`].
     pub fn read(source: impl Read) -> Result<Self, ManifestError> {
         let mut fields: Fields = parse(source)?;
         if let Some(text) = fields.manifest_json.take() {
@@ -101,7 +102,7 @@ impl LegacySplit {
         &self.checksum
     }
 
-    /// Compares the recorded checksum with that of the recorded statistics.
+    /// Compares the recorded checksum with the checksum of the recorded statistics.
     pub fn check(&self) -> RecordedChecksum {
         if !self.checksum.starts_with("md5:") {
             return RecordedChecksum::Incomparable;
@@ -122,7 +123,7 @@ impl LegacySplit {
     }
 }
 
-/// JSON has no keys but strings, so a role that was none became the text of one.
+/// JSON keys are always strings, so roles that were not strings were converted to text.
 fn python_key(key: &str) -> Role {
     match key {
         "null" => Role::Null,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_of_the_original_is_read_from_sparks_folder_and_as_an_object() {
+    fn a_legacy_manifest_is_read_as_spark_wrote_it_and_as_a_plain_object() {
         let by_spark = LegacyManifest::read(SPARK.as_bytes()).unwrap();
         assert_eq!(by_spark, read(&plain()).unwrap());
         assert_eq!(by_spark.run_id.to_string(), "20251115_093000");
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_checksum_is_that_of_its_statistics_or_is_found_out() {
+    fn a_recorded_checksum_of_other_statistics_is_detected() {
         let checksum_of_first = |change: fn(&mut serde_json::Value)| {
             let mut manifest = plain();
             change(&mut manifest["splits"][0]);
@@ -193,7 +194,7 @@ mod tests {
 
     /// `md5("2:['_id']:None:[(None, 2)]")`, and the same with `[(1, 1), (2, 1)]`.
     #[test]
-    fn roles_that_json_made_strings_have_the_checksum_that_python_gave_them() {
+    fn roles_turned_into_json_strings_keep_the_checksum_that_python_computed() {
         for (roles, checksum) in [
             (
                 serde_json::json!({ "null": 2 }),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_contradicts_itself_or_is_none_is_an_error() {
+    fn an_inconsistent_or_malformed_legacy_manifest_is_an_error() {
         let changes: [fn(&mut serde_json::Value); 5] = [
             |manifest| manifest["num_splits"] = 2.into(),
             |manifest| manifest["total_documents"] = 181.into(),

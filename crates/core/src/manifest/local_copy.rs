@@ -1,7 +1,7 @@
 //! The local copy of a manifest, for people and for scripts that know the legacy one.
 //!
-//! It is written after the commit, so it may fail without failing the run: the bucket has the
-//! manifest.
+//! It is written after the commit, so failing to write it does not fail the run: the manifest is in
+//! the bucket.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::RunId;
 
-/// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and says where. A
-/// copy that cannot be written is only told.
+/// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and returns its
+/// path. A failure is only logged.
 pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<PathBuf> {
     let path = folder.join(format!("manifest_{run}.json"));
     match write(folder, &path, manifest) {
@@ -26,7 +26,7 @@ pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<Pa
 
 fn write(folder: &Path, path: &Path, manifest: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // Temporary files are private by default; this one is for everyone who may read the folder.
+    // Temporary files are private by default; anyone who may read the folder may read this one.
     let mut unfinished = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;

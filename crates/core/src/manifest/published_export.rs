@@ -1,4 +1,4 @@
-//! The manifest of an export as its readers need it. What they do not need is passed over unread.
+//! The manifest of an export, as far as its readers need it. The rest is skipped unread.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -15,35 +15,35 @@ use crate::checksum::Digest;
 use crate::settings::RunId;
 use crate::store::WriteToken;
 
-/// A committed export. `Tree` and `Counts` are what a reader makes of a split's columns and of what
-/// they could not take.
+/// A committed export. `Tree` and `Counts` are the reader's types for a split's columns and for
+/// what they could not hold.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
     format_version: u32,
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
     /// Marks every object of the run.
     pub write_token: WriteToken,
     /// When the plan was made.
     #[serde(deserialize_with = "super::time::read")]
     pub started: jiff::Timestamp,
-    /// The database that was exported. An import never follows it.
+    /// The database that was exported. No import relies on it.
     pub database: String,
     num_splits: u64,
     /// The splits, by number.
     pub splits: Vec<PublishedSplit<Tree, Counts>>,
-    /// Sum of the documents.
+    /// Documents in all splits.
     pub total_documents: u64,
 }
 
 /// One exported split.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
-    /// Its number.
+    /// The number of the split.
     pub split_id: u32,
-    /// The collection that was exported. An import never follows it.
+    /// The collection that was exported. No import relies on it.
     pub collection: String,
-    /// How many documents there are.
+    /// The number of documents.
     pub num_documents: u64,
     role_distribution: BTreeMap<String, u64>,
     #[serde(default)]
@@ -52,21 +52,21 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     pub checksum: String,
     /// The digest of all documents.
     pub digest: Digest,
-    /// Documents of which not all stands in columns.
+    /// Documents that do not fit the columns entirely.
     pub residual_rows: u64,
-    /// The columns; version 1 has none.
+    /// The columns; missing in version 1.
     #[serde(default = "none")]
     pub column_tree: Option<Tree>,
-    /// What they could not take; version 1 has none.
+    /// What the columns could not hold; missing in version 1.
     #[serde(default = "none")]
     pub column_counts: Option<Counts>,
     /// The indexes of the collection, each as the server lists it, in canonical extended JSON.
     #[serde(default)]
     pub indexes: Vec<String>,
-    /// The options of the collection, in the same form, where it has any.
+    /// The options of the collection, in the same form, if it has any.
     #[serde(default)]
     pub options: Option<String>,
-    /// How many ranges of `_id` it was cut into.
+    /// The number of `_id` ranges that the split was cut into.
     pub ranges: u32,
     /// The data files, in the order of their documents.
     pub files: Vec<ExportedFile>,
@@ -80,7 +80,7 @@ impl<Tree: DeserializeOwned, Counts: DeserializeOwned> PublishedExport<Tree, Cou
     /// Reads a manifest as untrusted input.
     ///
     /// # Errors
-    /// As [`ManifestError`] lists.
+    /// See [`ManifestError`].
     pub fn read(source: impl Read) -> Result<Self, ManifestError> {
         let manifest: Self = parse(source)?;
         check_version(manifest.format_version)?;

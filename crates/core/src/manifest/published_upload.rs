@@ -1,4 +1,4 @@
-//! The manifest of an upload as its readers need it. What they do not need is passed over unread.
+//! The manifest of an upload, as far as its readers need it. The rest is skipped unread.
 
 use std::io::Read;
 
@@ -16,7 +16,7 @@ use crate::store::WriteToken;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PublishedUpload {
     format_version: u32,
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
     /// Marks every object of the run.
     pub write_token: WriteToken,
@@ -26,16 +26,16 @@ pub struct PublishedUpload {
     num_files: u64,
     /// Files that are in S3.
     pub num_successful: u64,
-    /// Files that are not.
+    /// Files that are not in S3.
     pub num_failed: u64,
     /// The files, in the order of their paths.
     pub files: Vec<PublishedFile>,
     /// The files that are not in S3.
     #[serde(default)]
     pub failed: Vec<FailedFile>,
-    /// Sum of the sizes in MiB.
+    /// Total size in MiB.
     pub total_size_mb: f64,
-    /// Sum of the rows.
+    /// Total number of rows.
     pub total_rows: u64,
 }
 
@@ -55,7 +55,7 @@ impl AsRef<DataFile> for PublishedFile {
     }
 }
 
-/// All in one level, as it is written.
+/// The file as written, flattened to one level.
 #[derive(Deserialize)]
 struct Fields {
     relative_path: String,
@@ -91,7 +91,7 @@ impl PublishedUpload {
     /// Reads a manifest as untrusted input.
     ///
     /// # Errors
-    /// As [`ManifestError`] lists.
+    /// See [`ManifestError`].
     pub fn read(source: impl Read) -> Result<Self, ManifestError> {
         let manifest: Self = parse(source)?;
         check_version(manifest.format_version)?;

@@ -1,4 +1,4 @@
-//! The rules by which a manifest is read: it comes from a bucket, so nothing in it is trusted.
+//! How a manifest is read: it comes from a bucket, so nothing in it is trusted.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read};
@@ -7,29 +7,30 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::ExitStatus;
 
-/// The version of the manifest's form.
+/// The version of the manifest format.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The oldest version of the form that is read.
+/// The oldest version of the format that can be read.
 const OLDEST_VERSION: u32 = 1;
-/// Largest manifest that is written and read.
+/// Size limit of a manifest, when written and when read.
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
-/// Largest text in a manifest, as it is written: what is not needed is passed over unread, but a
-/// parser holds each text while it reads it. A whole legacy manifest was one text.
+/// Size limit of one string in a manifest, as written: fields that are not needed are skipped
+/// unread, but the parser holds each string while reading it. A legacy manifest was one string as a
+/// whole.
 const MAX_TEXT_BYTES: usize = 64 << 20;
-/// Largest number of data files in one manifest.
+/// Limit on the number of data files in one manifest.
 pub const MAX_FILES: usize = 1_000_000;
-/// Most indexes of one collection, as in MongoDB.
+/// Limit on the indexes of one collection, as in MongoDB.
 const MAX_INDEXES: usize = 64;
-/// Largest text of one index, or of a collection's options, in bytes.
+/// Size limit, in bytes, of the text of one index or of a collection's options.
 pub const MAX_DEFINITION_BYTES: usize = 1 << 20;
-/// Largest size of one name; S3 allows 1,024 bytes for the whole key.
+/// Size limit of a name in bytes; S3 allows 1,024 bytes for the whole key.
 const MAX_NAME: usize = 900;
 
 /// Why a manifest is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It is not JSON of the right form.
+    /// It is not JSON of the expected form.
     #[error("the manifest is not of the form that this tool reads")]
     Form(#[source] serde_json::Error),
     /// It is too large.
@@ -40,16 +41,16 @@ pub enum ManifestError {
         "the manifest has format version {0}, this tool reads {OLDEST_VERSION} to {FORMAT_VERSION}"
     )]
     Version(u32),
-    /// A name that could lead out of the run's folder, or that is not one name.
+    /// A name that could escape the run's folder, or that is malformed.
     #[error("the manifest names `{}`, which is not a relative path of plain segments", .0.escape_debug())]
     Name(String),
-    /// Two objects of one name.
+    /// Two objects with the same name.
     #[error("the manifest names `{0}` twice")]
     Twice(String),
     /// A copy of another run's manifest.
     #[error("the manifest is that of another run, `{0}`")]
     OtherRun(crate::settings::RunId),
-    /// More or larger than anything that a run has.
+    /// Something larger or more numerous than any run can have.
     #[error("the manifest has more or larger `{0}` than there can be")]
     Excess(&'static str),
     /// Numbers that do not add up.
@@ -61,7 +62,8 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// A later version is no damage; all else is, since who wrote it is asked first.
+    /// A later version is not damage. Everything else is, since callers first ask which tool wrote
+    /// the manifest.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Version(_) => ExitStatus::Failed,
@@ -70,7 +72,7 @@ impl ManifestError {
     }
 }
 
-/// Parses JSON as it comes; `serde_json` bounds its depth at 128.
+/// Parses JSON as a stream; `serde_json` limits its depth to 128.
 pub(super) fn parse<M: DeserializeOwned>(source: impl Read) -> Result<M, ManifestError> {
     let source = BoundedTexts {
         source,
@@ -82,7 +84,7 @@ pub(super) fn parse<M: DeserializeOwned>(source: impl Read) -> Result<M, Manifes
     serde_json::from_reader(BufReader::new(source)).map_err(ManifestError::Form)
 }
 
-/// Reads the fields of a manifest that `M` has, as untrusted input; all others are passed over.
+/// Reads only the fields that `M` has from a manifest, which is untrusted input.
 ///
 /// # Errors
 /// It is not JSON of that form.
@@ -94,7 +96,7 @@ pub(super) fn missing(field: &'static str) -> ManifestError {
     ManifestError::Form(serde::de::Error::missing_field(field))
 }
 
-/// JSON none of whose texts is too large.
+/// A reader of JSON that fails when a string in it is too large.
 struct BoundedTexts<R> {
     source: R,
     most: usize,
@@ -152,7 +154,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Bounds the texts that define a collection; what they say is for its reader to check.
+/// Limits the texts that define a collection; their reader has to check what they say.
 ///
 /// # Errors
 /// More indexes than a collection can have, or a text that is too large.
@@ -167,7 +169,7 @@ pub fn check_definition(indexes: &[String], options: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// The splits, by their numbers and documents, are those that the manifest says there are.
+/// Checks the numbers and document counts of the splits against the manifest's totals.
 pub(super) fn check_splits(
     splits: impl ExactSizeIterator<Item = (u32, u64)>,
     num_splits: u64,
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_relative_paths_of_plain_segments_are_names() {
+    fn a_name_must_be_a_relative_path_of_plain_segments() {
         let mut names = Names::default();
         for name in [
             "a",
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn more_files_than_there_can_be_are_not_blamed_on_a_name() {
+    fn too_many_files_are_not_blamed_on_one_name() {
         let all: Vec<_> = (0..=MAX_FILES).map(|number| number.to_string()).collect();
         let mut names = Names::default();
         let (last, others) = all.split_last().unwrap();
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_and_options_are_bounded() {
+    fn indexes_and_options_have_a_size_limit() {
         let (small, large) = ("{}".to_owned(), "x".repeat(MAX_DEFINITION_BYTES + 1));
         assert!(check_definition(&vec![small.clone(); MAX_INDEXES], Some(&small)).is_ok());
         for indexes in [
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_all_bounds_is_an_error_and_many_small_ones_are_none() {
+    fn an_oversized_string_is_an_error_but_many_small_ones_are_fine() {
         let read = |text: &str| {
             let mut source = BoundedTexts {
                 source: text.as_bytes(),

@@ -1,7 +1,7 @@
 //! The statistics that the legacy export recorded for a split, and its checksum over them.
 //!
-//! The checksum is the MD5 of what Python's `str()` prints for four values, so this file knows
-//! how Python prints a string, a float, a list and a sorted list of pairs, and when it cannot sort.
+//! The checksum is the MD5 of what Python's `str()` prints for four values, so this file knows how
+//! Python prints a string, a float, a list and a sorted list of pairs, and what it cannot sort.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// The checksum where Python's formula raises an exception, as the legacy scripts wrote it.
+/// What the legacy scripts wrote for a checksum when Python's formula raised an exception.
 pub(super) const UNKNOWN_CHECKSUM: &str = "unknown";
 
 /// The value of `role` in one document, as Python would hold it as a dictionary key.
@@ -51,7 +51,7 @@ impl Role {
         }
     }
 
-    /// About the room it takes.
+    /// Roughly how many bytes it takes.
     fn bytes(&self) -> usize {
         match self {
             Self::String(text) | Self::Other(text) => text.len(),
@@ -83,7 +83,7 @@ impl Role {
         }
     }
 
-    /// A total order for the map's own use; it has no meaning outside.
+    /// A total order for use as a map key; it has no other meaning.
     fn sort_key(&self) -> (u8, i64, u64, &str) {
         match self {
             Self::Null => (0, 0, 0, ""),
@@ -122,7 +122,7 @@ enum Number {
     Double(f64),
 }
 
-/// Compares as Python does: an integer and a float by their exact values. Neither is NaN.
+/// Compares as Python does: an integer and a float by their exact values. Neither may be NaN.
 fn compare_numbers(a: Number, b: Number) -> Ordering {
     match (a, b) {
         (Number::Int(a), Number::Int(b)) => a.cmp(&b),
@@ -130,7 +130,7 @@ fn compare_numbers(a: Number, b: Number) -> Ordering {
         (Number::Double(a), Number::Double(b)) => a.total_cmp(&b),
         (Number::Double(_), Number::Int(_)) => compare_numbers(b, a).reverse(),
         (Number::Int(a), Number::Double(b)) => {
-            // A cast to i128 saturates far outside of i64, so the whole part compares exactly.
+            // A cast to i128 saturates far outside i64, so the integer parts compare exactly.
             i128::from(a)
                 .cmp(&(b.trunc() as i128))
                 .then(0.0_f64.total_cmp(&(b.fract() + 0.0)))
@@ -141,25 +141,25 @@ fn compare_numbers(a: Number, b: Number) -> Ordering {
 /// The statistics of the documents of a split, or of a part of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// How many documents there are.
+    /// The number of documents.
     pub num_documents: u64,
-    /// How many documents have which role.
+    /// The number of documents with each role.
     #[serde(with = "role_pairs")]
     pub role_distribution: BTreeMap<Role, u64>,
-    /// Documents whose roles are too many to be told one by one.
+    /// Documents whose roles are not listed because there are too many.
     #[serde(default)]
     pub further_roles: u64,
     /// The names of top-level fields, sorted by code point.
     pub schema_fields: BTreeSet<String>,
-    /// Whether there are more names than are told one by one.
+    /// Whether there are more names than are listed.
     #[serde(default)]
     pub has_further_fields: bool,
     /// The length of the array `features` in the document with the smallest `_id`.
     pub feature_length: Option<u64>,
 }
 
-/// How many names, and bytes of names, may still be told one by one: a collection in which each
-/// document has a role of its own must fit a record, a manifest and the memory.
+/// How many more names, and bytes of names, may be listed: even if every document of a collection
+/// has its own role, they must fit in a record, a manifest and memory.
 #[derive(Debug, Clone, Copy)]
 pub struct NameRoom {
     names: usize,
@@ -176,7 +176,7 @@ impl Default for NameRoom {
 }
 
 impl NameRoom {
-    /// Takes the room of a name of so many bytes, if there is as much.
+    /// Reserves room for a name of `bytes` bytes; returns false if there is not enough.
     pub fn take(&mut self, bytes: usize) -> bool {
         let left = self.names.checked_sub(1).zip(self.bytes.checked_sub(bytes));
         if let Some((names, bytes)) = left {
@@ -185,7 +185,7 @@ impl NameRoom {
         left.is_some()
     }
 
-    /// What is left beside names that are told.
+    /// The room left beside names that are already listed, given their sizes.
     fn beside(sizes: impl Iterator<Item = usize>) -> Self {
         let mut room = Self::default();
         for size in sizes {
@@ -228,7 +228,7 @@ impl Statistics {
         }
     }
 
-    /// The roles as the manifest's JSON object has them: keys as Python's `json` writes them.
+    /// The roles as in the JSON object of the manifest: keys as Python's `json` writes them.
     pub fn roles_by_json_key(&self) -> BTreeMap<String, u64> {
         let mut roles = BTreeMap::new();
         for (role, count) in &self.role_distribution {
@@ -237,7 +237,7 @@ impl Statistics {
         roles
     }
 
-    /// The legacy checksum, as `checksum_of` makes it; unknown where not all is told.
+    /// The legacy checksum from `checksum_of`; unknown if roles or fields are missing.
     pub fn checksum(&self) -> String {
         if self.further_roles > 0 || self.has_further_fields {
             return UNKNOWN_CHECKSUM.to_owned();
@@ -249,7 +249,7 @@ impl Statistics {
 }
 
 /// The legacy checksum: `md5:` and the MD5 of the four values as Python prints them, or
-/// [`UNKNOWN_CHECKSUM`] where Python cannot sort or hold the roles.
+/// [`UNKNOWN_CHECKSUM`] if Python cannot sort or hold the roles.
 pub(crate) fn checksum_of<'a>(
     num_documents: u64,
     schema_fields: impl Iterator<Item = &'a str>,
@@ -266,8 +266,8 @@ pub(crate) fn checksum_of<'a>(
     format!("md5:{}", hex::encode(md5::Md5::digest(input)))
 }
 
-/// `str(sorted(role_distribution.items()))`, where Python can sort it: one key, strings alone,
-/// or numbers alone that are all different.
+/// `str(sorted(role_distribution.items()))`, if Python can sort it: a single key, only strings, or
+/// only numbers that are all different.
 fn python_roles(role_distribution: &BTreeMap<Role, u64>) -> Option<String> {
     let mut roles: Vec<_> = role_distribution.iter().collect();
     if roles.len() > 1
@@ -295,7 +295,7 @@ fn python_roles(role_distribution: &BTreeMap<Role, u64>) -> Option<String> {
     Some(format!("[{}]", pairs.join(", ")))
 }
 
-/// A map with keys that are not strings, as JSON: a list of pairs.
+/// JSON for a map whose keys are not strings: a list of pairs.
 mod role_pairs {
     use super::{BTreeMap, Deserialize, Role, Serialize};
     use serde::{Deserializer, Serializer};
@@ -316,8 +316,8 @@ mod role_pairs {
     }
 }
 
-/// `repr()` of a Python string: single quotes unless only double ones avoid an escape, and escapes
-/// for what Python calls not printable (PEP 3138).
+/// `repr()` of a Python string: single quotes unless double quotes avoid an escape, and escapes for
+/// characters that Python considers unprintable (PEP 3138).
 fn python_string(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
@@ -343,7 +343,7 @@ fn python_string(text: &str) -> String {
     repr
 }
 
-/// `str.isprintable()` of one character.
+/// `str.isprintable()` for one character.
 fn is_printable(c: char) -> bool {
     use GeneralCategory as G;
     c == ' '
@@ -360,8 +360,8 @@ fn is_printable(c: char) -> bool {
         )
 }
 
-/// `repr()` of a Python float. Rust's `{:?}` gives the same digits and changes to an exponent at
-/// the same sizes; only the exponent's own form differs (`1e16`, `1e+16`).
+/// `repr()` of a Python float. Rust's `{:?}` prints the same digits and switches to an exponent at
+/// the same magnitudes; only the exponent is written differently (`1e16`, `1e+16`).
 fn python_float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();

@@ -1,12 +1,13 @@
-//! Times as manifests have them.
+//! Times as written in manifests.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 use serde::de::{Deserialize as _, Deserializer, Error as _};
 
-/// Python's `isoformat()`, with a zone or without: the legacy scripts wrote the time of their own clock,
-/// which is taken for UTC. The last day that can be written has hours after the last timestamp.
+/// Parses Python's `isoformat()`, with or without a zone: the legacy scripts wrote the local time
+/// of their clock, which is taken as UTC. The last day that can be written has hours beyond the
+/// last timestamp.
 pub(super) fn timestamp(text: &str) -> Result<Timestamp, jiff::Error> {
     let pieces = Pieces::parse(text)?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());

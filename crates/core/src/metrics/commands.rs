@@ -1,4 +1,4 @@
-//! What MongoDB's commands cost, by their names: counted where they are sent.
+//! What MongoDB commands cost, by name: counted where they are sent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,19 +10,19 @@ use super::OperationMetrics;
 #[derive(Debug, Clone, Default)]
 pub struct Commands(Arc<Mutex<BTreeMap<String, OperationMetrics>>>);
 
-/// What an attempt that succeeded moved.
+/// What a successful attempt moved.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moved {
-    /// Documents that were read or written.
+    /// Documents read or written.
     pub documents: u64,
     /// Bytes that were acknowledged.
     pub bytes_sent: u64,
-    /// Bytes of documents that were read.
+    /// Bytes of the documents that were read.
     pub bytes_received: u64,
 }
 
 impl Commands {
-    /// Counts an attempt that took this long; an error is its class.
+    /// Counts an attempt that took `duration`; `done` is what it moved, or the class of its error.
     pub fn attempt(&self, command: &str, duration: Duration, done: Result<Moved, String>) {
         self.update(command, |metrics| {
             metrics.requests += 1;
@@ -38,7 +38,7 @@ impl Commands {
         });
     }
 
-    /// Counts an attempt that took this long and was refused as it was meant to be.
+    /// Counts an attempt that took `duration` and was refused as intended.
     pub fn expected(&self, command: &str, duration: Duration) {
         self.update(command, |metrics| {
             metrics.requests += 1;
@@ -47,12 +47,12 @@ impl Commands {
         });
     }
 
-    /// Counts that a command is sent again after a failure.
+    /// Counts a command that is sent again after a failure.
     pub fn repeated(&self, command: &str) {
         self.update(command, |metrics| metrics.retries += 1);
     }
 
-    /// The counters as they stand now.
+    /// The current values of the counters.
     pub fn snapshot(&self) -> BTreeMap<String, OperationMetrics> {
         let commands = self.0.lock();
         commands.unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,5 +1,5 @@
-//! The counters as CloudWatch reads them from a log: its embedded metric format, one JSON document a
-//! line, first that of the command and then one for each operation.
+//! The counters in CloudWatch's embedded metric format, read from a log: one JSON document per
+//! line, the first for the command, then one per operation.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ pub(super) fn text(ended: &EndedCommand, now: Timestamp) -> String {
     text
 }
 
-/// When `tool` last succeeded, in seconds since 1970, by the text of its metrics file.
+/// When `tool` last succeeded, in seconds since 1970, according to the text of its metrics file.
 pub(super) fn last_success(text: &str, tool: &str) -> Option<f64> {
     let documents = text
         .lines()

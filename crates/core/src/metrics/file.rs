@@ -1,8 +1,8 @@
 //! `--metrics-file`: what a command cost and how it ended, for the collector.
 //!
-//! A collector may read at any time, so the file is written under another name and takes its place
-//! whole. After a failure, or a command that only looked, it still says when the tool last finished a
-//! job, so that an alarm can be set on the age of that.
+//! A collector may read at any time, so the file is written under another name and replaces the old
+//! one as a whole. After a failure, or a command that only reads, it still says when the tool last
+//! finished a job, so that an alarm can watch the age of that.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
@@ -16,10 +16,10 @@ use super::report::EndedCommand;
 use super::{MetricsSnapshot, emf, prometheus};
 use crate::failure::ExitStatus;
 
-/// As many links as Linux follows.
+/// The number of links that Linux follows.
 const MAX_LINKS: u32 = 40;
 
-/// Forms of the metrics file.
+/// The format of the metrics file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MetricsFormat {
     /// Prometheus's text format, such as for the node exporter's textfile collector
@@ -38,10 +38,10 @@ pub struct Ended {
 }
 
 impl MetricsFormat {
-    /// Writes the file of a command of `tool` that has ended.
+    /// Writes the metrics file of a command of `tool` that has ended.
     ///
     /// # Errors
-    /// The system's; a file that was there stays as it is.
+    /// The system's error; an existing file stays as it is.
     pub fn write(
         self,
         path: &Path,
@@ -68,7 +68,7 @@ impl MetricsFormat {
     }
 
     fn last_success(self, path: &Path, tool: &str) -> Option<f64> {
-        // A pipe would be waited for.
+        // Opening a pipe would block.
         let text = path.is_file().then(|| fs::read_to_string(path).ok())??;
         match self {
             Self::Prometheus => prometheus::last_success(&text, tool),
@@ -77,7 +77,7 @@ impl MetricsFormat {
     }
 }
 
-/// Puts a file of these bytes in the place of the one at `path`, or writes them to what is no file,
+/// Replaces the file at `path` by one with these bytes, or writes them to whatever else is there,
 /// such as `/dev/stderr`.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() && !path.is_file() {
@@ -87,7 +87,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    // Temporary files are private by default; this one is for the collector.
+    // Temporary files are private by default; the collector must be able to read this one.
     let mut unfinished = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder.unwrap_or(Path::new(".")))?;
@@ -96,7 +96,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a link leads, whether or not there is a file yet.
+/// The final target of a link, whether or not it exists yet.
 fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_counter_reaches_prometheus_and_no_error_code_breaks_a_line() {
+    fn prometheus_gets_every_counter_and_no_error_code_breaks_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lob.prom");
         let text = written(MetricsFormat::Prometheus, &path, ExitStatus::Integrity);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_written_through_whether_or_not_its_file_is_there() {
+    fn a_metrics_file_is_written_through_links_even_to_a_missing_target() {
         let (folder, collected) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let target = collected.path().join("lob.prom");
         let (link, second) = (folder.path().join("link"), folder.path().join("second"));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finishes_no_job_leaves_the_time_of_the_last_success() {
+    fn a_command_that_finishes_no_job_keeps_the_time_of_the_last_success() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics");
         for format in [MetricsFormat::Prometheus, MetricsFormat::Emf] {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_success_is_carried_over_a_failure() {
+    fn the_time_of_the_last_success_survives_a_failure() {
         for format in [MetricsFormat::Prometheus, MetricsFormat::Emf] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("metrics");

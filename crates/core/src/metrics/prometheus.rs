@@ -1,4 +1,4 @@
-//! The counters as Prometheus reads them: its text format, version 0.0.4.
+//! The counters in Prometheus's text format, version 0.0.4.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ const LAST_SUCCESS: &str = "lob_last_success_timestamp_seconds";
 /// The text of a metrics file.
 ///
 /// # Errors
-/// Never: it is written to memory.
+/// None in practice: it is written to memory.
 pub(super) fn text(ended: EndedCommand) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(ended));
@@ -25,7 +25,7 @@ pub(super) fn text(ended: EndedCommand) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-/// When `tool` last succeeded, in seconds since 1970, by the text of its metrics file.
+/// When `tool` last succeeded, in seconds since 1970, according to the text of its metrics file.
 pub(super) fn last_success(text: &str, tool: &str) -> Option<f64> {
     let name = format!("{LAST_SUCCESS}{{tool=\"{tool}\"}} ");
     let value = text.lines().find_map(|line| line.strip_prefix(&name))?;

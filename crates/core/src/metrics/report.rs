@@ -1,4 +1,4 @@
-//! What a metrics file says of a command that has ended, in either format.
+//! What a metrics file says about a command that has ended, in either format.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(crate) struct EndedCommand {
     pub(crate) last_success: Option<f64>,
 }
 
-/// Whose operations are counted.
+/// The service whose operations are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     S3,
@@ -24,7 +24,7 @@ pub(super) enum Service {
 impl Service {
     pub(super) const ALL: [Self; 2] = [Self::S3, Self::MongoDb];
 
-    /// What the names of its metrics begin with.
+    /// The prefix of its metric names.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::S3 => "lob_s3",
@@ -49,20 +49,20 @@ impl Service {
     }
 }
 
-/// One of the numbers of an operation.
+/// One counter of an operation.
 pub(super) struct Counter {
-    /// The service that alone has it, if not all have.
+    /// The only service that has it; `None` if all do.
     only: Option<Service>,
-    /// Its name without prefix and `_total`.
+    /// Its name without the prefix and `_total`.
     pub(super) prometheus: &'static str,
     pub(super) help: &'static str,
     pub(super) cloudwatch: &'static str,
-    /// As CloudWatch calls it.
+    /// The unit, in CloudWatch's terms.
     pub(super) unit: &'static str,
     pub(super) value: fn(&OperationMetrics) -> f64,
 }
 
-/// All of them but the errors, which have a class.
+/// All counters except errors, which also have a class.
 const COUNTERS: [Counter; 8] = [
     Counter {
         only: None,

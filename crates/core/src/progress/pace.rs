@@ -1,28 +1,29 @@
-//! How fast something goes, by what was done of it in the last ten seconds.
+//! How fast something goes, based on the last ten seconds.
 //!
-//! What is acknowledged comes in leaps, as parts that share a link are done at about the same time.
-//! So the rate is taken from one leap to another, and is zero once ten seconds have brought none.
+//! Acknowledgements arrive in bursts, because parts that share a link finish at about the same
+//! time. So the rate is measured from one burst to another, and is zero after ten seconds without
+//! any.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How far back the rate looks.
 const WINDOW: Duration = Duration::from_secs(10);
-/// Least time between two marks, which bounds their number.
+/// The minimum time between two marks, which limits their number.
 const SPACING: Duration = Duration::from_millis(100);
 
 /// Counts what is done, and when.
 #[derive(Debug)]
 pub(super) struct Pace {
     done: u64,
-    /// What of it was done before.
+    /// How much of it was already there.
     skipped: u64,
-    /// When how much was done: the last mark before the window, and those in it.
+    /// When how much was done: the last mark before the window, then those inside it.
     marks: VecDeque<(Instant, u64)>,
 }
 
 impl Pace {
-    /// Nothing is done yet.
+    /// A pace of zero as of `start`.
     pub(super) fn since(start: Instant) -> Self {
         Self {
             done: 0,
@@ -35,7 +36,7 @@ impl Pace {
         self.done
     }
 
-    /// `count` more were done just now.
+    /// Adds `count`, done just now.
     pub(super) fn advance(&mut self, count: u64, now: Instant) {
         if count == 0 {
             return;
@@ -43,7 +44,7 @@ impl Pace {
         if let Some(begin) = now.checked_sub(WINDOW)
             && self.last().0 < begin
         {
-            // What comes after a stall is not measured by the stall.
+            // A stall must not slow down the rate of what comes after it.
             self.marks = VecDeque::from([(begin, self.done)]);
         }
         self.done += count;
@@ -57,7 +58,7 @@ impl Pace {
         }
     }
 
-    /// `count` more turned out to be done before.
+    /// Adds `count` that turned out to be done already.
     pub(super) fn skip(&mut self, count: u64) {
         self.done += count;
         self.skipped += count;
@@ -66,7 +67,7 @@ impl Pace {
         }
     }
 
-    /// `count` of what was done is lost. How fast it was done stays true.
+    /// `count` of what was done is lost. The rate at which it was done still counts.
     pub(super) fn lose(&mut self, count: u64) {
         self.done = self.done.saturating_sub(count);
         for (_, done) in &mut self.marks {
@@ -74,13 +75,13 @@ impl Pace {
         }
     }
 
-    /// Of a work that took so long, without what was done before.
+    /// The mean rate over `time`, without what was already there.
     pub(super) fn mean(&self, time: Duration) -> f64 {
         let done = self.done.saturating_sub(self.skipped);
         done as f64 / time.max(SPACING).as_secs_f64()
     }
 
-    /// Zero where nothing was done in the last ten seconds.
+    /// The current rate; zero if nothing was done in the last ten seconds.
     pub(super) fn per_second(&self, now: Instant) -> f64 {
         let (begin, before) = self.marks[0];
         let (last, done) = self.last();
@@ -90,8 +91,8 @@ impl Pace {
         (done - before) as f64 / (last - begin).max(SPACING).as_secs_f64()
     }
 
-    /// The time until `total` are done; `None` where they are, at a standstill, or where that time
-    /// has passed.
+    /// The time until `total` is reached; `None` if it already is, if nothing moves, or if that
+    /// time has passed.
     pub(super) fn time_left(&self, total: u64, now: Instant) -> Option<Duration> {
         let left = total.checked_sub(self.done).filter(|left| *left > 0)?;
         let from_last = Duration::try_from_secs_f64(left as f64 / self.per_second(now)).ok()?;
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_done_together_show_the_true_rate_and_time_left() {
+    fn parts_that_finish_together_show_the_true_rate_and_time_left() {
         // 12 MiB/s, shared by eight parts of 8 MiB.
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_changes_is_the_new_one_ten_seconds_later() {
+    fn a_new_rate_shows_after_ten_seconds() {
         let start = Instant::now();
         let mut pace = Pace::since(start);
         let mut now = start;
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_has_no_rate_and_no_time_left_and_what_comes_after_it_has() {
+    fn a_stall_has_no_rate_or_time_left_until_work_moves_again() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::since(start);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_left_that_has_passed_is_not_told() {
+    fn a_time_left_that_has_passed_is_not_shown() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::since(start);
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_not_done_and_the_mean_is_of_what_was_not_there_before() {
+    fn lost_work_is_subtracted_and_the_mean_ignores_skipped_work() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::since(start);
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_already_is_done_and_has_no_speed() {
+    fn skipped_work_counts_as_done_but_not_towards_the_rate() {
         let start = Instant::now();
         let mut pace = Pace::since(start);
         pace.advance(4, start + Duration::from_secs(2));

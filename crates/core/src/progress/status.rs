@@ -1,4 +1,4 @@
-//! How far a command has come at one moment, in words and as JSON.
+//! How far a command has come at one moment, as text and as JSON.
 
 use std::time::Duration;
 
@@ -11,41 +11,41 @@ use super::{Measure, Work};
 /// How far a command has come.
 #[derive(Debug, Clone)]
 pub(crate) enum Moment {
-    /// Nothing is counted yet.
+    /// Nothing is being counted yet.
     Step(Step),
     /// The work has begun.
     Work(Status),
 }
 
-/// What is being done where nothing is counted.
+/// A step in which nothing is counted.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) what: String,
-    /// Since it began.
+    /// Time since it began.
     pub(crate) time: Duration,
 }
 
 /// How far the work has come.
 #[derive(Debug, Clone)]
 pub(crate) struct Status {
-    /// What is done beside the work or after it, if anything.
+    /// The step under way alongside the work or after it, if any.
     pub(crate) step: Option<Step>,
     pub(crate) work: Work,
     pub(crate) bytes: u64,
     pub(crate) items: u64,
-    /// Since the work began, until it was done.
+    /// Time from the beginning of the work to its end, or to now.
     pub(crate) time: Duration,
     pub(crate) is_done: bool,
-    /// Over the last ten seconds; over all the time when the work is done.
+    /// Over the last ten seconds, or over the whole time once the work is done.
     pub(crate) bytes_per_second: u64,
-    /// `None` where it cannot be told.
+    /// `None` if it cannot be estimated.
     pub(crate) time_left: Option<Duration>,
     pub(crate) retries: u64,
     pub(crate) throttles: u64,
 }
 
 impl Moment {
-    /// One line with everything.
+    /// Everything in one line.
     pub(crate) fn line(&self) -> String {
         match self {
             Self::Step(step) => step.line(),
@@ -63,7 +63,7 @@ impl Moment {
 }
 
 impl Step {
-    /// What is being done, and how long it takes already.
+    /// What is being done, and for how long.
     pub(crate) fn line(&self) -> String {
         match self.time.as_secs() {
             0 => self.what.clone(),
@@ -77,7 +77,7 @@ impl Step {
 }
 
 impl Status {
-    /// One line with everything.
+    /// Everything in one line.
     fn line(&self) -> String {
         let all = [
             self.bytes_done(),
@@ -89,7 +89,7 @@ impl Status {
         all.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// Bytes and their rate; `None` where the work has none.
+    /// Bytes and their rate; `None` if the work has none.
     pub(crate) fn bytes_done(&self) -> Option<String> {
         if self.work.bytes.is_none() && self.bytes == 0 {
             return None;
@@ -113,7 +113,7 @@ impl Status {
         Some(format!("{} left", in_words(seconds)))
     }
 
-    /// Retries and throttles, where there were some.
+    /// The number of retries and throttles, if there were any.
     pub(crate) fn trouble(&self) -> Option<String> {
         let counted = |count, one, many| match count {
             0 => None,
@@ -126,7 +126,7 @@ impl Status {
         (!all.is_empty()).then(|| all.join(", "))
     }
 
-    /// What is done of what is to be done, by the measure of the work.
+    /// How much is done and how much there is to do, by the measure of the work.
     pub(crate) fn share(&self) -> Option<(u64, u64)> {
         match self.work.measure {
             Measure::Bytes => self.work.bytes.map(|total| (self.bytes, total)),
@@ -134,8 +134,8 @@ impl Status {
         }
     }
 
-    /// The same in percent: 100 only when the work is done, and not while an object is completed or
-    /// an estimate is exceeded.
+    /// The same in percent. It reaches 100 only once the work is done, not while an object is being
+    /// completed or an estimate is exceeded.
     pub(crate) fn percent(&self) -> u64 {
         let (done, total) = self.share().unwrap_or_default();
         let percent = (u128::from(done) * 100).checked_div(u128::from(total));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_what_is_done_how_fast_and_what_went_wrong() {
+    fn a_line_shows_progress_rate_and_trouble() {
         let clean = status();
         let line = "12.0 MiB of 60.0 MiB, 12.0 MiB/s, 7 of 1,200 files, 4s left";
         assert_eq!(clean.line(), line);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_told_with_its_time_before_the_work_and_after_it() {
+    fn a_step_is_shown_with_its_time_before_and_after_the_work() {
         let step = |seconds| Step {
             what: "reading the manifest".to_owned(),
             time: Duration::from_secs(seconds),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn work_without_bytes_says_nothing_of_them() {
+    fn work_without_bytes_does_not_mention_them() {
         let work = Work {
             bytes: None,
             items: None,

@@ -1,4 +1,4 @@
-//! What was done so far, for the display.
+//! What has been done so far, for the display.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::pace::Pace;
 use super::{Measure, Moment, Progress, Status, Step, Work};
 use crate::metrics::Metrics;
 
-/// Adds up what it is told.
+/// Adds up the progress that is reported.
 #[derive(Debug)]
 pub(crate) struct Tally {
     metrics: Metrics,
@@ -25,14 +25,14 @@ struct State {
 struct Begun {
     work: Work,
     start: Instant,
-    /// When the work was done.
+    /// When the work was finished.
     end: Option<Instant>,
     bytes: Pace,
     items: Pace,
 }
 
 impl Tally {
-    /// Nothing has begun. Retries and throttles are those of `metrics`.
+    /// A tally of a command that has not begun. Retries and throttles are taken from `metrics`.
     pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             metrics,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_told_as_one_and_never_wholly_done_before_the_work_is() {
+    fn an_estimate_is_marked_and_stays_below_100_percent_until_the_work_ends() {
         let tally = Tally::new(Metrics::default());
         tally.begin(Work {
             bytes: None,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fetched_says_nothing_of_how_much_is_inserted() {
+    fn fetched_bytes_do_not_count_as_inserted_documents() {
         let tally = Tally::new(Metrics::default());
         tally.begin(Work {
             bytes: Some(100),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_of_an_object_that_is_given_up_is_taken_back_once() {
+    fn the_progress_of_an_abandoned_object_is_taken_back_once() {
         let tally = Arc::new(Tally::new(Metrics::default()));
         tally.begin(Work::default());
         tally.advance(5, 1);

@@ -1,12 +1,12 @@
-//! What progress was told of one object. Where the object is given up, it is taken back: whoever
-//! makes it again tells of it again.
+//! The progress reported for one object. If the object is abandoned, its progress is taken back:
+//! whoever makes it again reports it again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Progress;
 
-/// Clones share what was told.
+/// The progress reported for one object; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     progress: Arc<dyn Progress>,
@@ -15,7 +15,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Nothing was told yet.
+    /// Starts with nothing reported.
     pub(crate) fn to(progress: Arc<dyn Progress>) -> Self {
         Self {
             progress,
@@ -36,7 +36,7 @@ impl Told {
         self.progress.skip(bytes, items);
     }
 
-    /// Takes back all that was told.
+    /// Takes back everything reported so far.
     pub(crate) fn take_back(&self) {
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
         let items = self.items.swap(0, Ordering::Relaxed);

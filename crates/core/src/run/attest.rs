@@ -1,31 +1,31 @@
-//! Which of several descriptions an object is: for data files that were described before they
-//! became objects, and perhaps more than once.
+//! Finds out which of several descriptions matches an object, for data files that were described
+//! before they became objects, perhaps more than once.
 
 use super::{OpenRun, Proved};
 use crate::store::{Expected, StoreError, StoreErrorKind, WrittenObject};
 use crate::transfer::Contents;
 
-/// What an object is said to be.
+/// What an object is supposed to be.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// Its name below the run's folder.
+    /// Its name, relative to the run's folder.
     pub name: String,
-    /// What it may be.
+    /// The contents that it may have.
     pub candidates: Vec<Contents>,
 }
 
-/// An object that is what was claimed.
+/// An object that matches its claim.
 #[derive(Debug)]
 pub struct Attested {
-    /// The position of the candidate that it is.
+    /// The index of the candidate that it matches.
     pub candidate: usize,
-    /// What the server says of it.
+    /// What the server says about it.
     pub object: WrittenObject,
     proved: Proved,
 }
 
 impl Proved {
-    /// The proof of a run whose data files are exactly these.
+    /// The proof for a run whose data files are exactly these.
     pub fn of(attested: impl IntoIterator<Item = Attested>) -> Self {
         attested
             .into_iter()
@@ -34,10 +34,11 @@ impl Proved {
 }
 
 impl OpenRun {
-    /// Asks the server which of its candidates an object in parts is; `None` where there is none.
+    /// Asks the server which of its candidates a multipart object matches; `None` if there is no
+    /// object.
     ///
     /// # Errors
-    /// [`StoreErrorKind::AlreadyExists`] where it is something else; the store's.
+    /// [`StoreErrorKind::AlreadyExists`] if it matches none of them; any error of the store.
     pub async fn identify(&self, claim: &Claim) -> Result<Option<Attested>, StoreError> {
         let key = self.key(&claim.name);
         let Some(there) = self.store.head(&key).await? else {

@@ -1,4 +1,4 @@
-//! A run that is committed, and the bytes of its objects as its manifest has them.
+//! A committed run, and the bytes of its objects as described by its manifest.
 
 use std::io::{self, Read, Write};
 
@@ -17,20 +17,20 @@ use crate::progress::{Hidden, Progress};
 use crate::settings::{ByteSize, RunId, S3Settings};
 use crate::store::{Bandwidth, Sending, Store, WriteToken};
 
-/// The manifest of a run, as readers of one kind of run have it.
+/// The manifest of a run, as read by readers of one kind of run.
 pub trait RunManifest: Sized + Send + 'static {
-    /// What such a run is called, such as `upload`.
+    /// What this kind of run is called, such as `upload`.
     const KIND: &'static str;
-    /// What the manifest says of one data file.
+    /// What the manifest says about one data file.
     type File: AsRef<DataFile>;
 
-    /// Whether `head` is that of such a run.
+    /// Whether `head` belongs to a run of this kind.
     fn is_of(head: &ManifestHead) -> bool;
 
     /// Reads a manifest as untrusted input.
     ///
     /// # Errors
-    /// As [`ManifestError`] lists.
+    /// See [`ManifestError`].
     fn read(source: &mut dyn Read) -> Result<Self, ManifestError>;
 
     /// The run, its write token, and when its plan was made.
@@ -82,21 +82,22 @@ impl RunManifest for PublishedExport {
     }
 }
 
-/// A run and its manifest.
+/// A committed run and its manifest.
 #[derive(Debug)]
 pub struct CommittedRun<M> {
-    /// The run, for reading.
+    /// The run, opened for reading.
     pub run: OpenRun,
     /// Its manifest.
     pub manifest: M,
 }
 
 impl<M: RunManifest> CommittedRun<M> {
-    /// Connects, and reads the manifest of the run `id`. Downloads keep to `max_bandwidth` bytes per
-    /// second.
+    /// Connects and reads the manifest of the run `id`. Downloads are limited to `max_bandwidth`
+    /// bytes per second.
     ///
     /// # Errors
-    /// A run that does not exist or is not complete; a manifest that is refused; the store's.
+    /// A run that does not exist or is incomplete; a manifest that is refused; any error of the
+    /// store.
     pub async fn find(
         id: RunId,
         s3: &S3Settings,
@@ -131,17 +132,17 @@ impl<M: RunManifest> CommittedRun<M> {
         self.manifest.files().map(AsRef::as_ref)
     }
 
-    /// Size of all data files in bytes.
+    /// Total size of the data files in bytes.
     pub fn bytes(&self) -> u64 {
         self.files().map(|file| file.size_bytes).sum()
     }
 
-    /// Downloads an object into what `open` gives: so often that another SHA-256 cannot be the way's
-    /// doing, and into another each time. Says how the object is not what the manifest says, if it is
-    /// not.
+    /// Downloads an object into a target from `open`, a fresh one for each attempt, and often
+    /// enough to rule out that a wrong SHA-256 is the fault of the transfer. Returns how the object
+    /// differs from the manifest, if it does.
     ///
     /// # Errors
-    /// The store's, and those of `open` and of what it gives.
+    /// Any error of the store, and those of `open` and its targets.
     pub async fn download<W: Write>(
         &self,
         file: &DataFile,
@@ -176,7 +177,8 @@ impl<M: RunManifest> CommittedRun<M> {
         }
     }
 
-    /// Hands the bytes of an object of the right size on, and gives their hash.
+    /// Writes the bytes of an object to `target` and returns their hash, or `None` if the size is
+    /// wrong.
     async fn hand_on(
         &self,
         file: &DataFile,
@@ -198,7 +200,7 @@ impl<M: RunManifest> CommittedRun<M> {
         Ok(Some(hasher.finish()))
     }
 
-    /// Refuses a run of which objects are not what the manifest says.
+    /// Refuses a run with objects that differ from its manifest.
     ///
     /// # Errors
     /// All `differences`, exit status 3.
@@ -226,7 +228,7 @@ async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyh
         Ok(manifest) => ManifestError::OtherRun(manifest.run().0.clone()),
         Err(error) => error,
     };
-    // What is of another form may be another tool's, or a later version's.
+    // A manifest in another form may come from another tool or a later version.
     let read = |bytes: &mut dyn Read| ManifestHead::read(bytes);
     let head = read_manifest(store, location, read).await?;
     let check_name = "check the name of the run and --prefix";
@@ -251,7 +253,7 @@ async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyh
     Err(failure.into())
 }
 
-/// Says why there is no manifest.
+/// Explains why there is no manifest.
 async fn missing(store: &Store, location: &RunLocation) -> Result<Failure, StoreError> {
     let id = location.id();
     let is_begun = store.head(&location.plan_key()).await?.is_some();

@@ -1,11 +1,11 @@
-//! What a manifest says of its run.
+//! What a manifest says about its run.
 
 use super::OpenRun;
 use crate::manifest::{FORMAT_VERSION, RunFacts, S3Config};
 use crate::metrics::MetricsSnapshot;
 
 impl OpenRun {
-    /// The facts of the run, at this moment.
+    /// The facts of the run as of now.
     pub fn facts(
         &self,
         tool: &str,
@@ -25,7 +25,7 @@ impl OpenRun {
         }
     }
 
-    /// Where the run is, as its manifest says it.
+    /// The location of the run, as recorded in its manifest.
     pub fn s3_config(&self) -> S3Config {
         S3Config {
             bucket: self.store.bucket().to_owned(),

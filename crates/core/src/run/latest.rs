@@ -1,4 +1,4 @@
-//! The committed runs below a prefix, as a tool lists its own, and which of them is the latest.
+//! The committed runs below a prefix, as each tool lists its own, and which of them is the latest.
 
 use std::io::Read;
 
@@ -11,32 +11,33 @@ use crate::manifest::{ManifestError, ManifestHead};
 use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError};
 
-/// Clocks differ by less.
+/// Clocks differ by less than this.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What can be done where jobs ask for the latest run, and one that may be it cannot be read.
+/// What to do when jobs ask for the latest run and a run that may be the latest cannot be read.
 pub const FOR_JOBS: &str = "move it away, or name a run to the jobs yourself";
 
-/// What a list says of a tool's run.
+/// What a list shows about a run of one tool.
 pub trait Summary: Sized {
-    /// What the head of a manifest says of the run, or the tool that wrote it, if that is another.
+    /// What the head of a manifest says about the run, or the name of the tool that wrote it if
+    /// that is another one.
     ///
     /// # Errors
-    /// A head that lacks what every run of the tool has.
+    /// A head without something that every run of the tool has.
     fn of(head: ManifestHead) -> anyhow::Result<Result<Self, String>>;
 
-    /// The time by which the latest run is found.
+    /// The time that decides which run is the latest.
     fn time(&self) -> jiff::Timestamp;
 }
 
-/// What a list says of an export.
+/// What a list shows about an export.
 #[derive(Debug)]
 pub struct ExportSummary {
     /// When it was exported.
     pub export_timestamp: jiff::Timestamp,
-    /// How many splits there are.
+    /// The number of splits.
     pub num_splits: u64,
-    /// Sum of the documents.
+    /// Documents in all splits.
     pub total_documents: u64,
     /// Whether the legacy scripts wrote it.
     pub is_legacy: bool,
@@ -61,7 +62,7 @@ impl Summary for ExportSummary {
     }
 }
 
-/// What a list says of an upload.
+/// What a list shows about an upload.
 #[derive(Debug)]
 pub struct UploadSummary {
     /// When it was planned.
@@ -83,21 +84,21 @@ impl Summary for UploadSummary {
     }
 }
 
-/// What a committed run is to the tool that lists its own.
+/// What a committed run means to the tool that lists its own.
 #[derive(Debug)]
 pub enum Listed<S> {
-    /// The tool's own.
+    /// A run of this tool.
     Own(S),
-    /// Another tool wrote it, such as an upload below the prefix of exports.
+    /// Another tool wrote it, such as an upload below the prefix for exports.
     OtherTool(String),
-    /// It cannot be read, so that nobody knows how late it is.
+    /// It cannot be read, so nobody knows how recent it is.
     Unreadable(anyhow::Error),
 }
 
 /// All committed runs below `folder`, the latest last.
 ///
 /// # Errors
-/// A list that cannot be read.
+/// The list cannot be read.
 pub async fn list_runs<S: Summary>(
     store: &Store,
     folder: &Prefix,
@@ -117,7 +118,7 @@ pub async fn list_runs<S: Summary>(
     Ok(listed)
 }
 
-/// What the head of the manifest of run `id` says of it.
+/// What the head of the manifest of run `id` says about the run.
 fn listed<S: Summary>(
     id: &RunId,
     head: Result<Result<ManifestHead, ManifestError>, StoreError>,
@@ -136,7 +137,7 @@ fn listed<S: Summary>(
     }
 }
 
-/// Warns of a run from a clock that is off: it would stay the latest until its time has come.
+/// Warns of a run whose clock was ahead: it would stay the latest until its time has come.
 fn warn_of_clock(id: &RunId, time: Timestamp) {
     let tomorrow = Timestamp::now()
         .checked_add(A_DAY)
@@ -149,11 +150,11 @@ fn warn_of_clock(id: &RunId, time: Timestamp) {
     }
 }
 
-/// The run with the latest time in its manifest. One that cannot be read may be that: taking the one
-/// before it would pass old data off as new.
+/// The run with the latest time in its manifest. A run that cannot be read may be the latest:
+/// falling back to the one before it would pass old data off as new.
 ///
 /// # Errors
-/// No run, one that cannot be read (`way_out` is the hint then); the store's.
+/// There is no run, or one cannot be read (the hint is then `way_out`); any error of the store.
 pub async fn latest_run<S: Summary>(
     store: &Store,
     folder: &Prefix,

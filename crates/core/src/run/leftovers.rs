@@ -1,4 +1,4 @@
-//! What `cleanup` of every tool does: finds the run that is named, and aborts what it left open.
+//! What `cleanup` does in every tool: finds the named run and aborts the uploads that it left open.
 
 use serde::de::DeserializeOwned;
 
@@ -7,14 +7,14 @@ use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::store::{Store, UploadId};
 
-/// The oldest version of the plan's form whose uploads are found.
+/// The oldest version of the plan format whose uploads are found.
 const OLDEST_PLAN: u32 = 1;
 
 impl<W: DeserializeOwned> FoundRun<W> {
-    /// The run at `location`, which must have a plan; one of an older version is cleaned up too.
+    /// Finds the run at `location`, which must have a plan; a plan of an older version will do.
     ///
     /// # Errors
-    /// A run without a plan; what [`FoundRun::find`] says.
+    /// A run without a plan; those of [`FoundRun::find`].
     pub async fn find_planned(
         store: &Store,
         location: RunLocation,
@@ -31,10 +31,10 @@ impl<W: DeserializeOwned> FoundRun<W> {
     }
 }
 
-/// Aborts these multipart uploads, each by its key. One that fails does not keep the others.
+/// Aborts these multipart uploads, each given with its key. A failure does not stop the rest.
 ///
 /// # Errors
-/// The last failure, when all were tried; an interrupt at once.
+/// The last failure, once all were tried; an interrupt at once.
 pub async fn abort_uploads<'a>(
     store: &Store,
     uploads: impl Iterator<Item = (&'a str, &'a UploadId)>,

@@ -12,29 +12,29 @@ use crate::interrupt::{Interrupt, leaving};
 use crate::settings::{Prefix, RunId};
 use crate::store::{EndpointCapabilities, RunStore, Store, StoreError, StoreErrorKind, WriteToken};
 
-/// The version of the plan's form.
+/// The version of the plan format.
 const FORMAT_VERSION: u32 = 2;
-/// Generated ids that may be taken already, one for each second.
+/// How many generated ids, one per second, may already be taken.
 const MAX_TAKEN: u32 = 60;
-/// Largest plan that is written and read.
+/// Size limit of a plan, when written and when read.
 const MAX_PLAN_BYTES: u64 = 256 << 20;
 
-/// What a run will do, as it is written before it does anything.
+/// What a run is going to do, written before it does anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan<W> {
-    /// The version of this form.
+    /// The version of the format.
     pub format_version: u32,
     /// The tool that made the plan.
     pub tool: String,
-    /// Its version.
+    /// The version of that tool.
     pub tool_version: String,
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
     /// Marks every object of the run.
     pub write_token: WriteToken,
     /// When the plan was made.
     pub created: jiff::Timestamp,
-    /// The tool's own part.
+    /// The part that depends on the tool.
     pub work: W,
 }
 
@@ -43,7 +43,7 @@ pub struct Plan<W> {
 pub struct FoundRun<W> {
     /// Its plan.
     pub plan: Plan<W>,
-    /// The run, on an endpoint that nothing is known of yet.
+    /// The run, on an endpoint that has not been probed yet.
     pub run: OpenRun,
     /// Its manifest, if the run is committed.
     pub manifest: Option<Bytes>,
@@ -51,11 +51,13 @@ pub struct FoundRun<W> {
 }
 
 impl<W: Serialize> Plan<W> {
-    /// Writes the plan of a new run. Without a requested id the time gives one; a second that is
-    /// taken is left to its owner. `multipart` says whether the run will have multipart uploads.
+    /// Writes the plan of a new run. Without a requested id, the id is the current time; a second
+    /// that is taken is left to its owner. `multipart` says whether the run will have multipart
+    /// uploads.
     ///
     /// # Errors
-    /// The store's; an interrupt. A requested id that has a plan already is `None`.
+    /// Any error of the store; an interrupt. If a requested id already has a plan, the result is
+    /// `None`.
     pub async fn create(
         store: Store,
         prefix: Prefix,
@@ -114,7 +116,7 @@ impl<W: Serialize> Plan<W> {
     }
 }
 
-/// Says how to go on after an interrupt from where a run may have its plan.
+/// Says how to resume after an interrupt once the run may have its plan.
 pub fn begun(error: anyhow::Error, id: &RunId) -> anyhow::Error {
     leaving(
         error,
@@ -122,16 +124,16 @@ pub fn begun(error: anyhow::Error, id: &RunId) -> anyhow::Error {
     )
 }
 
-/// Writes a plan where there is none, with as much protection as the endpoint knows.
+/// Writes a plan if there is none yet, with as much protection as the endpoint supports.
 async fn claim(store: &RunStore, key: &str, plan: &Bytes) -> Result<Option<RunStore>, StoreError> {
-    // Asked first, since a server that ignores conditions would overwrite what is there.
+    // Ask first, since a server that ignores conditions would overwrite an existing plan.
     if store.head(key).await?.is_some() {
         return Ok(None);
     }
     let mut first = None;
     for form in EndpointCapabilities::FORMS_OF_A_PUT {
         match claim_on(store.clone().on(form), key, plan).await {
-            // Perhaps for a header; if not, the first refusal is what is told.
+            // A header may be to blame; if not, the first refusal is the one to report.
             Err(refused) if refused.kind.may_be_a_header() => {
                 first.get_or_insert(refused);
             }
@@ -149,7 +151,7 @@ async fn claim_on(
     match store.put_new(key, plan.clone()).await {
         Ok(_) => Ok(Some(store)),
         Err(error) if error.kind == StoreErrorKind::AlreadyExists => {
-            // An endpoint without checksums cannot settle a lost reply; the token can.
+            // Without checksums, the store cannot tell what became of a lost reply; the token can.
             let there = store.head(key).await?.and_then(|info| info.token);
             Ok((there.as_ref() == Some(store.token())).then_some(store))
         }
@@ -158,10 +160,10 @@ async fn claim_on(
 }
 
 impl<W: DeserializeOwned> FoundRun<W> {
-    /// The run at `location`, if it has a plan.
+    /// Finds the run at `location`, if it has a plan.
     ///
     /// # Errors
-    /// A plan that this version of `tool` cannot resume; the store's.
+    /// A plan that this version of `tool` cannot resume; any error of the store.
     pub async fn find(
         store: &Store,
         location: RunLocation,
@@ -170,7 +172,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
         Self::find_version(store, location, tool, FORMAT_VERSION).await
     }
 
-    /// The run at `location`, if it has a plan of this version of the form or a later known one.
+    /// Finds the run at `location`, if its plan has format version `oldest` or a later known one.
     pub(super) async fn find_version(
         store: &Store,
         location: RunLocation,
@@ -217,10 +219,10 @@ impl<W: DeserializeOwned> FoundRun<W> {
         }))
     }
 
-    /// Resumes the run, on what the endpoint can do.
+    /// Resumes the run, after probing what the endpoint can do.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn resume(
         self,
         multipart: bool,
@@ -237,7 +239,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
     }
 }
 
-/// What every version of a plan says.
+/// What every version of a plan contains.
 #[derive(Deserialize)]
 struct PlanHead {
     format_version: u32,

@@ -1,5 +1,5 @@
-//! Learns what an endpoint can do and whether the credentials permit it, on the plan: the one object
-//! that may be written twice, since all its writers write the same bytes.
+//! Probes what an endpoint can do, and whether the credentials permit it, using the plan: the one
+//! object that may be written twice, since all its writers write the same bytes.
 
 use bytes::Bytes;
 
@@ -12,14 +12,14 @@ use crate::store::{
 };
 use crate::transfer::{Hashing, PartHasher};
 
-/// How often another process of the same run may get in the way of an upload of ours.
+/// How often another process of the same run may disturb an upload of ours.
 const MAX_DISTURBED: u32 = 5;
 
-/// What the endpoint does with the plan at `key`, whose bytes these are. An upload in parts is
-/// tried only if the run will have one, and is aborted whatever stops it.
+/// Probes what the endpoint does with the plan at `key`, whose bytes are `plan`. A multipart upload
+/// is tried only if the run will need one, and is aborted even if something stops the probe.
 ///
 /// # Errors
-/// The store's; an interrupt.
+/// Any error of the store; an interrupt.
 pub(super) async fn probe(
     store: RunStore,
     key: &str,
@@ -68,7 +68,7 @@ pub(super) async fn probe(
     Ok(store)
 }
 
-/// Whether an ETag is that of an object made of parts, as S3 forms it.
+/// Whether an ETag is that of a multipart object, in the form that S3 uses.
 fn is_of_parts(etag: &str) -> bool {
     etag.rsplit_once('-')
         .is_some_and(|(_, parts)| !parts.is_empty() && parts.chars().all(|c| c.is_ascii_digit()))
@@ -81,25 +81,24 @@ async fn head(store: &RunStore, key: &str) -> Result<ObjectInfo, StoreError> {
     })
 }
 
-/// Puts the plan in one request again, where an earlier probe completed an upload over it: what the
-/// server keeps of parts says nothing about objects put in one request.
+/// Puts the plan again in one request if an earlier probe completed an upload over it: what the
+/// server stores about parts says nothing about objects put in one request.
 async fn restore(store: &RunStore, key: &str, plan: &Bytes, etag: &str) -> Result<(), StoreError> {
     for form in EndpointCapabilities::FORMS_OF_A_PUT {
         let store = store.clone().on(form);
         match store.replace(key, plan.clone(), etag).await {
             Err(error) if error.kind.may_be_a_header() => {}
-            // Another process of the run was faster.
+            // Another process of this run was faster.
             Err(error) if error.kind == StoreErrorKind::AlreadyExists => break,
             restored => return restored,
         }
     }
-    // Where there is no way, less can be proved.
+    // If nothing works, less can be proved.
     Ok(())
 }
 
-/// Tries the whole of a multipart upload with CRC64NVME and a condition, and then without the one or
-/// the other. What only a resumption or a cleanup does is tried as well: to list open uploads and
-/// their parts.
+/// Tries a whole multipart upload with CRC64NVME and a condition, then without one or the other. It
+/// also tries what only resuming or cleaning up needs: listing open uploads and their parts.
 async fn probe_multipart(
     store: RunStore,
     key: &str,
@@ -115,7 +114,7 @@ async fn probe_multipart(
     for (full_object_crc64nvme, asks) in
         [(true, true), (true, false), (false, true), (false, false)]
     {
-        // What is shown of no object proves none.
+        // A checksum that the server shows for no object proves nothing.
         if full_object_crc64nvme && !endpoint.crc64nvme {
             continue;
         }
@@ -127,7 +126,7 @@ async fn probe_multipart(
             }),
             ..endpoint
         };
-        // Whether ETags of parts are MD5 is looked at, and not relied on yet.
+        // Whether ETags of parts are MD5s is observed here, and not relied on yet.
         let tried = store.clone().on(with(asks, false));
         match complete(&tried, key, plan, interrupt).await {
             Ok(Some(done)) => {
@@ -147,7 +146,7 @@ async fn probe_multipart(
         .unwrap_or_else(|| StoreError::new(kind, "CreateMultipartUpload", url, detail).into()))
 }
 
-/// What became of an upload in parts over the plan.
+/// The outcome of a multipart upload over the plan.
 struct Tried {
     /// Whether Complete refused to replace the plan.
     refused: bool,
@@ -155,8 +154,8 @@ struct Tried {
     has_md5: bool,
 }
 
-/// Uploads the plan in parts; `None` where the server does not promise the CRC of the whole object
-/// although it was asked for.
+/// Uploads the plan as a multipart upload; `None` if the server does not promise the CRC of the
+/// whole object although it was asked to.
 async fn complete(
     store: &RunStore,
     key: &str,
@@ -168,7 +167,7 @@ async fn complete(
     let md5 = Md5::of(plan).to_string();
     for _ in 0..MAX_DISTURBED {
         interrupt.check()?;
-        // Not to be interrupted: an upload whose id nobody knows could not be aborted.
+        // Must not be interrupted: an upload whose id nobody knows could not be aborted.
         let upload = store.create_multipart(key, false).await?;
         if wants_crc && !upload.full_object_crc {
             store.abort_multipart(key, &upload.id).await?;
@@ -200,7 +199,8 @@ async fn complete(
                 .await
         };
         let completed = interrupt.or(completed).await;
-        // Also one that became the plan: a missing right to abort uploads shows before it is needed.
+        // Abort it even if it became the plan: a missing permission to abort shows before it is
+        // needed.
         store.abort_multipart(key, &upload.id).await?;
         let tried = |refused| Ok(Some(Tried { refused, has_md5 }));
         let refused = match completed {
@@ -210,13 +210,13 @@ async fn complete(
         match kind_of(&refused) {
             Some(StoreErrorKind::AlreadyExists) => return tried(true),
             Some(StoreErrorKind::NoSuchUpload) => {
-                // Either it was completed, and the reply was lost, or another process of this run
+                // Either it was completed and the reply was lost, or another process of this run
                 // aborted it.
                 if store.head(key).await?.map(|info| info.etag) != before {
                     return tried(false);
                 }
             }
-            // Another process of this run writes the plan just now.
+            // Another process of this run is writing the plan right now.
             Some(StoreErrorKind::Conflict) => {}
             _ => return Err(refused),
         }

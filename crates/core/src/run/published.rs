@@ -1,7 +1,7 @@
-//! Which runs there are: those that have a manifest.
+//! Finds the runs that exist: those that have a manifest.
 //!
-//! A manifest is one object, read as it comes. The legacy scripts wrote theirs through Spark, so that
-//! there it is a folder `manifest.json/` of part files, of which one holds it.
+//! A manifest is a single object, read as a stream. The legacy scripts wrote theirs through Spark,
+//! so theirs is a folder `manifest.json/` of part files, one of which contains the manifest.
 
 use std::io::Read;
 
@@ -13,17 +13,17 @@ use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError, StoreErrorKind};
 
-/// Spark writes one part file for each partition; the legacy manifest has one row.
+/// Spark writes one part file per partition; the legacy manifest has one row.
 const MAX_PART_FILES: usize = 1000;
-/// Largest manifest in part files.
+/// Size limit of a manifest in part files.
 const MAX_PARTS_BYTES: u64 = 64 << 20;
-/// Manifests that are read at once.
+/// How many manifests to read at once.
 const MANIFESTS_AT_ONCE: usize = 2;
 
-/// Gives the manifest of a run to `read`, on a thread of its own; what is in it is untrusted.
+/// Passes the manifest of a run to `read`, on a thread of its own; its contents are untrusted.
 ///
 /// # Errors
-/// The store's; [`StoreErrorKind::NotFound`] where there is no run.
+/// Any error of the store; [`StoreErrorKind::NotFound`] if there is no such run.
 pub async fn read_manifest<T: Send + 'static>(
     store: &Store,
     run: &RunLocation,
@@ -41,7 +41,7 @@ pub async fn read_manifest<T: Send + 'static>(
     }
 }
 
-/// All part files in one, if there are any.
+/// All part files concatenated, if there are any.
 async fn part_files(store: &Store, prefix: &str) -> Result<Option<Bytes>, StoreError> {
     let files = store.list(prefix, None).await?;
     if files.len() > MAX_PART_FILES {
@@ -58,11 +58,11 @@ async fn part_files(store: &Store, prefix: &str) -> Result<Option<Bytes>, StoreE
     Ok((!files.is_empty()).then(|| parts.freeze()))
 }
 
-/// All committed runs below `prefix`, in the order of their ids: of each what `read` makes of its
+/// All committed runs below `prefix`, in order of their ids, each with what `read` makes of its
 /// manifest, or the error that kept it from being read.
 ///
 /// # Errors
-/// A list that cannot be read.
+/// The list cannot be read.
 pub async fn committed_runs<T: Send + 'static>(
     store: &Store,
     prefix: &Prefix,
@@ -79,7 +79,7 @@ pub async fn committed_runs<T: Send + 'static>(
         })
         .buffer_unordered(MANIFESTS_AT_ONCE)
         .filter(|(_, manifest)| {
-            // A folder without a manifest is a run that does not exist (yet).
+            // A folder without a manifest is a run that does not exist, or not yet.
             let is_missing = |error: &StoreError| error.kind == StoreErrorKind::NotFound;
             std::future::ready(!manifest.as_ref().is_err_and(is_missing))
         })

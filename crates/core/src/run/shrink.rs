@@ -1,5 +1,6 @@
-//! The shrink guard: far fewer documents than before are a fault upstream more often than the
-//! truth, so they do not take the place of a good collection unless somebody says that they may.
+//! The shrink guard: a sharp drop in the number of documents is more often a fault upstream than
+//! the truth, so a shrunken collection does not replace a good one unless someone explicitly allows
+//! it.
 
 use std::fmt::Display;
 
@@ -8,20 +9,20 @@ use crate::settings::Percent;
 use crate::settings::RunId;
 use crate::text::counted;
 
-/// The share of its documents that a collection may lose where nothing else is set.
+/// The share of its documents that a collection may lose by default.
 pub const DEFAULT_MAX_SHRINK: Percent = Percent::of(20);
 
-/// Collections that lose a larger share of their documents than is allowed.
+/// Collections that lose a larger share of their documents than allowed.
 #[derive(Debug)]
 pub struct Shrunk {
     allowed: Percent,
-    /// What allows all of them.
+    /// The share that would allow all of them.
     needed: Percent,
     told: Vec<String>,
 }
 
 impl Shrunk {
-    /// None so far. `allowed` is the share of its documents that each collection may lose.
+    /// Starts with no collections. `allowed` is the share of its documents that each may lose.
     pub fn beyond(allowed: Percent) -> Self {
         Self {
             allowed,
@@ -30,12 +31,12 @@ impl Shrunk {
         }
     }
 
-    /// Whether a collection that had `before` documents and is to have `now` loses too many.
+    /// Whether a collection that shrinks from `before` documents to `now` loses too many.
     pub fn is_too_much(&self, before: u64, now: u64) -> bool {
         !self.allowed.allows(before.saturating_sub(now), before)
     }
 
-    /// Compares a collection with itself: `before`, as `source` tells, and `now`.
+    /// Compares the document counts of a collection: `before`, according to `source`, and `now`.
     pub fn compare(&mut self, collection: &str, before: u64, source: impl Display, now: u64) {
         if self.is_too_much(before, now) {
             let needed = Percent::that_allows(before.saturating_sub(now), before);
@@ -52,11 +53,11 @@ impl Shrunk {
         }
     }
 
-    /// Refuses the collections that lose too many.
+    /// Refuses collections that lose too many documents.
     ///
     /// # Errors
-    /// Such a collection, exit status 1: `effect` says what is not done to the run, and the hint
-    /// which settings let the same command do that.
+    /// There is such a collection, exit status 1: `effect` says what is not done to the run, and
+    /// the hint says which settings let the same command do it.
     pub fn refuse(self, effect: &str, run: &RunId) -> Result<(), Failure> {
         if self.told.is_empty() {
             return Ok(());
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shrinks_too_much_is_told_with_both_numbers_and_with_what_allows_it() {
+    fn excessive_shrinkage_is_reported_with_both_counts_and_what_allows_it() {
         let mut shrunk = Shrunk::beyond(DEFAULT_MAX_SHRINK);
         for (name, before, now) in [("a", 0, 0), ("b", 10, 8), ("c", 10, 11), ("d", 0, 5)] {
             shrunk.compare(name, before, "run `x` had", now);

@@ -1,4 +1,4 @@
-//! Is everything that the manifest of a run promises still there, and still the same?
+//! Checks that everything the manifest of a run promises is still there, and still the same.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use crate::progress::{Measure, Progress, Work};
 use crate::settings::RunId;
 use crate::text::MIB;
 
-/// Data files that are looked at at once.
+/// How many data files to check at once.
 const FILES_AT_ONCE: usize = 16;
 
-/// A run that is what its manifest says.
+/// A run that matches its manifest.
 #[derive(Debug)]
 pub struct VerifiedRun {
     run_id: RunId,
@@ -24,11 +24,11 @@ pub struct VerifiedRun {
 }
 
 impl<M: RunManifest> CommittedRun<M> {
-    /// Asks the server for every data file; with `full` downloads and hashes each as well. `further`
-    /// says what else is not as the manifest says of a data file.
+    /// Asks the server for every data file; with `full`, also downloads and hashes each one.
+    /// `further` reports any other difference between a data file and the manifest.
     ///
     /// # Errors
-    /// All that is not what the manifest says, exit status 3; the store's.
+    /// Everything that differs from the manifest, exit status 3; any error of the store.
     pub async fn verify(
         &self,
         full: bool,
@@ -63,7 +63,7 @@ impl<M: RunManifest> CommittedRun<M> {
         })
     }
 
-    /// Says how an object is not what the manifest says, if it is not.
+    /// Says how an object differs from the manifest, if it does.
     async fn difference(
         &self,
         file: &DataFile,

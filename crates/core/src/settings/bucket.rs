@@ -1,5 +1,5 @@
-//! A bucket as people name it: by its name, by its ARN or that of an access point, or by the `s3://` URL of
-//! a folder in it. A text that can be none of them is refused before a server is asked.
+//! A bucket as people write it: its name, its ARN or that of an access point, or the `s3://` URL of
+//! a folder in it. Anything else is refused before a server is contacted.
 
 use std::str::FromStr;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::bare;
 
-/// A bucket, and the folder in it that its URL named.
+/// A bucket, and the folder that its URL named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Bucket {
     name: String,
-    /// Without slashes around it; empty where none was named.
+    /// Without slashes around it; empty if none was named.
     folder: String,
 }
 
-/// A text that names no bucket. It does not repeat the text: people put keys into URLs.
+/// The text does not name a bucket. The error does not repeat it: people put keys into URLs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a bucket has 3 to 255 letters, digits, `.`, `_` and `-` and begins and ends with a letter or \
@@ -25,12 +25,12 @@ pub struct Bucket {
 pub struct InvalidBucket;
 
 impl Bucket {
-    /// The name or ARN that requests carry.
+    /// The name or ARN to send in requests.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Takes the folder out, where the URL named one.
+    /// Takes out the folder, if the URL named one.
     pub(crate) fn take_folder(&mut self) -> Option<String> {
         let folder = std::mem::take(&mut self.folder);
         (!folder.is_empty()).then_some(folder)
@@ -61,7 +61,7 @@ impl FromStr for Bucket {
     }
 }
 
-/// S3's rules, and what older buckets and other servers allow beyond them.
+/// S3's rules, plus what older buckets and other servers allow.
 fn is_name(text: &str) -> bool {
     let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     (3..=255).contains(&text.len())
@@ -73,7 +73,7 @@ fn is_name(text: &str) -> bool {
         && !text.contains("..")
 }
 
-/// Of an access point, which the SDK takes apart.
+/// Whether this is the ARN of an access point, which the SDK parses.
 fn is_arn(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     matches!(parts[..], ["arn", _, "s3" | "s3-outposts" | "s3-object-lambda", _, _, resource]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_bucket_is_refused_without_repeating_it() {
+    fn a_text_that_names_no_bucket_is_refused_without_repeating_it() {
         for text in [
             "lob/",
             "lob/data",

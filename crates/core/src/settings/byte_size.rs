@@ -1,12 +1,12 @@
-//! Sizes as people write them, and without rounding: `8MiB` reads back as 8 MiB, `1500000` as
-//! 1,500,000 bytes. Settings pass through their text form, so it must lose nothing.
+//! Sizes as people write them, without rounding: `8MiB` is parsed as 8 MiB and `1500000` as
+//! 1,500,000 bytes. Settings go through their text form, so it must be lossless.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A number of bytes. Its text form is exact: the largest binary unit that divides it.
+/// A number of bytes. Its text form is exact, in the largest binary unit that divides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "String")]
 pub struct ByteSize(pub u64);
@@ -61,7 +61,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// What a settings file may hold: `"8MiB"`, or a number of bytes.
+/// What a settings file may contain: `"8MiB"`, or a number of bytes.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a size such as 8MiB, 500KB or 1048576")]
 enum Written {
@@ -94,15 +94,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_form_loses_no_byte(bytes in any::<u64>(), bits in 0_u32..64) {
-            // Sizes beyond 2^53 pass through a float in the parser; no setting is that large.
+        fn the_text_form_of_a_size_is_exact(bytes in any::<u64>(), bits in 0_u32..64) {
+            // Sizes beyond 2^53 go through a float in the parser; no setting is that large.
             let size = ByteSize((bytes >> 11) >> bits << bits.min(30));
             prop_assert_eq!(size.to_string().parse(), Ok(size));
         }
     }
 
     #[test]
-    fn people_write_sizes_in_many_ways() {
+    fn sizes_are_parsed_in_all_common_notations() {
         for (text, bytes) in [
             ("8MiB", 8 << 20),
             ("8 MiB", 8 << 20),

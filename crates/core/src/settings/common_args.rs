@@ -1,5 +1,5 @@
-//! The flags that every tool has and that are no settings: they say how a command is watched, not
-//! what it does.
+//! The flags that every tool has and that are not settings: they control how a command is observed,
+//! not what it does.
 
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub struct CommonArgs {
     pub metrics_format: MetricsFormat,
 }
 
-/// Forms of progress.
+/// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressForm {
     /// Nothing
@@ -56,7 +56,7 @@ pub enum ProgressForm {
     Json,
 }
 
-/// Forms of the log.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people
@@ -65,7 +65,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether `flag` is one of a group.
+/// Whether `flag` belongs to the group `G`.
 pub fn is_of<G: Args>(flag: &str) -> bool {
     G::augment_args(Command::new(""))
         .get_arguments()

@@ -1,5 +1,5 @@
-//! The URL of an S3-compatible server. One without a scheme, a host or a port that is a number is
-//! refused before anything is asked: it would look like a server that does not run.
+//! The URL of an S3-compatible server. A URL without a scheme, a host or a numeric port is refused
+//! before any request: it would look like a server that is down.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,36 +11,37 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::text::bare;
 use crate::text::remember_password_of;
 
-/// Where transfer acceleration answers: it knows buckets as hosts only.
+/// Hosts of S3 Transfer Acceleration, which only accepts buckets as part of the host name.
 const ACCELERATED: [&str; 2] = [
     "s3-accelerate.amazonaws.com",
     "s3-accelerate.dualstack.amazonaws.com",
 ];
 
-/// The URL of a server: `http` or `https`, a host, perhaps a port and a path, and no secret.
+/// The URL of a server: `http` or `https`, a host, optionally a port and a path, and no secret.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EndpointUrl(String);
 
-/// A text that is no URL of a server of S3. It does not repeat the text: a password may be in it.
+/// The text is not the URL of an S3 server. The error does not repeat it: it may contain a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpointUrl {
-    /// No URL, or one of something else.
+    /// Not a URL, or the URL of something else.
     #[error(
         "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes, white \
          space, `?` or `#` in it"
     )]
     Malformed,
-    /// Requests of S3 are signed, and take no password beside that.
+    /// S3 requests are signed, and do not use a password as well.
     #[error("the URL of a server of S3 has no user and password: keys are given on their own")]
     Login,
-    /// An address that is complete on one link of this machine alone.
+    /// An address that is only complete on one link of this machine.
     #[error("an address of IPv6 with a zone, such as `%eth0`, is not supported")]
     Zone,
 }
 
 impl EndpointUrl {
-    /// The host of a server that is reached over the network without TLS.
+    /// The host, if the server is reached over the network without TLS.
     pub(crate) fn plain_host(&self) -> Option<String> {
         let uri: Uri = self.0.parse().ok()?;
         let host = uri.host()?;
@@ -48,7 +49,7 @@ impl EndpointUrl {
         is_plain.then(|| host.to_owned())
     }
 
-    /// Whether it is that of S3's transfer acceleration.
+    /// Whether it is the URL of S3 Transfer Acceleration.
     pub(crate) fn is_accelerated(&self) -> bool {
         let uri = self.0.parse::<Uri>();
         uri.is_ok_and(|uri| uri.host().is_some_and(|host| ACCELERATED.contains(&host)))
@@ -70,13 +71,13 @@ impl FromStr for EndpointUrl {
         if host.starts_with('[') && host.contains('%') {
             return Err(InvalidEndpointUrl::Zone);
         }
-        // What stands behind the host is a port or nothing.
+        // Only a port may follow the host.
         let port = authority.port_u16().map(|port| format!(":{port}"));
         let is_whole = authority
             .as_str()
             .ends_with(&format!("{host}{}", port.unwrap_or_default()));
         let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        // A parser drops a fragment without a word.
+        // The parser silently drops a fragment.
         let is_bare = uri.query().is_none() && !text.contains('#');
         if has_scheme && is_whole && !host.is_empty() && is_bare {
             Ok(Self(text.to_owned()))
@@ -112,7 +113,7 @@ impl Serialize for EndpointUrl {
     }
 }
 
-/// Whether a host, as a URL has it, is this machine.
+/// Whether a host, as written in a URL, is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         // `::ffff:127.0.0.1` is 127.0.0.1.
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_plain_beyond_this_machine_alone() {
+    fn http_to_this_machine_does_not_count_as_plain_http() {
         let plain = |url: &str| url.parse::<EndpointUrl>().unwrap().plain_host();
         assert_eq!(plain("http://10.0.0.1:9000").as_deref(), Some("10.0.0.1"));
         assert_eq!(plain("http://minio:9000").as_deref(), Some("minio"));
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_of_a_server_has_a_scheme_a_host_and_a_port_that_is_one() {
+    fn the_url_of_a_server_needs_a_scheme_a_host_and_a_valid_port() {
         for url in [
             "http://127.0.0.1:9000",
             "https://s3.eu-central-1.amazonaws.com/",
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_shown_without_what_stands_before_its_host() {
+    fn an_endpoint_with_a_password_is_refused_without_showing_it() {
         for url in ["https://user:pass@h/path", "'https://user:pass@h' "] {
             let refused = url.parse::<EndpointUrl>().unwrap_err();
             assert_eq!(refused, InvalidEndpointUrl::Login);

@@ -1,7 +1,7 @@
 //! The settings file: which one is read, and its text.
 //!
-//! Whoever wrote a file, or a link to one, expects its settings: one that is there and cannot be
-//! read is an error, and is never taken for none.
+//! Whoever wrote a file, or a link to one, expects its settings to apply: a file that exists but
+//! cannot be read is an error, and is never treated as missing.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -9,14 +9,14 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-/// No file of settings has more bytes, while a device may have no end.
+/// No settings file is larger than this, but a device may be endless.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The settings file that is `named`, else the one at `default` where there is one: its name in
-/// messages and its text.
+/// The settings file that is `named`, or else the one at `default` if it exists: its name for
+/// messages, and its text.
 ///
 /// # Errors
-/// A file that cannot be read as text, is too large, or is named and missing.
+/// A file that cannot be read as text or is too large, or a named file that is missing.
 pub(super) fn read(
     named: Option<&Path>,
     default: &Path,
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_settings_file_that_is_there_and_cannot_be_read_is_refused_with_the_reason() {
+    fn an_existing_settings_file_that_cannot_be_read_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         symlink("gone", place("link")).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_of_settings_is_read_and_a_link_is_followed() {
+    fn settings_are_read_from_pipes_and_through_links() {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         fs::write(place("file"), "jobs = 3").unwrap();

@@ -1,5 +1,5 @@
-//! The keys of all tools, which share a file and an environment: each tool tells a key that is
-//! another's from one that is mistyped. A test compares them with what the tools have.
+//! The keys of all tools, which share a file and an environment: each tool can tell another tool's
+//! key from a mistyped one. A test compares these lists with the tools themselves.
 
 use std::collections::BTreeSet;
 
@@ -139,16 +139,16 @@ const KEYS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Flags of the tools that are no settings, beside those that every tool has.
+/// Flags of the tools that are not settings, besides those that every tool has.
 const FLAGS: [&str; 6] = ["dry_run", "full", "latest", "list", "print_uri", "yes"];
 
-/// The keys of one tool; none where there is no such tool.
+/// The keys of one tool; `None` if there is no such tool.
 pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {
     let found = KEYS.iter().find(|(name, _)| *name == tool);
     found.map(|(_, keys)| *keys)
 }
 
-/// The short names of the tools, which are the sections of a file.
+/// The short names of the tools, which are also the sections of a file.
 pub(super) fn tools() -> impl Iterator<Item = &'static str> {
     KEYS.iter().map(|(tool, _)| *tool)
 }
@@ -158,7 +158,7 @@ pub(super) fn all() -> BTreeSet<&'static str> {
     KEYS.iter().flat_map(|(_, keys)| *keys).copied().collect()
 }
 
-/// What to do about a key that has no place at the top level of a file or in the section of a tool.
+/// What to do about a key that does not belong at the top level of a file, or in a tool's section.
 pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     if let Some(flag) = flag(key) {
         return format!("it is no setting: type the flag `{flag}`");
@@ -174,13 +174,13 @@ pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     let tools = KEYS.iter().filter(|(_, keys)| keys.contains(&nearest));
     let sections: Vec<_> = tools.map(|(tool, _)| format!("`[{tool}]`")).collect();
     match tool {
-        // The top level takes the keys of every tool.
+        // The top level accepts the keys of every tool.
         None => format!("is `{nearest}` meant?"),
         Some(_) => format!("is `{nearest}` of {} meant?", sections.join(" or ")),
     }
 }
 
-/// What is known of a variable that no setting has, as a message continues.
+/// What to say about a variable that belongs to no setting, as the rest of a sentence.
 pub(super) fn about_variable(name: &str) -> String {
     let key = name.trim_start_matches("LOB_").to_lowercase();
     let of_tool = tools().find_map(|tool| key.strip_prefix(tool)?.strip_prefix('_'));
@@ -193,7 +193,7 @@ pub(super) fn about_variable(name: &str) -> String {
     }
 }
 
-/// The flag of this name, if it is no setting.
+/// The flag with this name, if it is not a setting.
 fn flag(key: &str) -> Option<String> {
     let is_flag = FLAGS.contains(&key) || is_of::<CommonArgs>(key);
     is_flag.then(|| format!("--{}", key.replace('_', "-")))
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_hand_is_known_and_a_name_of_kubernetes_is_none() {
+    fn a_typo_gets_a_suggestion_but_a_kubernetes_variable_does_not() {
         for (name, told) in [
             ("LOB_BUKET", "is not known: is `LOB_BUCKET` meant?"),
             (

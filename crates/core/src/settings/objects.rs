@@ -1,5 +1,5 @@
-//! What is said about the objects that a tool creates, beside their bytes: storage class, encryption
-//! and metadata; and the flags for it.
+//! What is set on the objects that a tool creates, besides their bytes: storage class, encryption
+//! and metadata; and the flags for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// S3's limit for the names and values of an object's metadata together, in bytes.
+/// S3's limit on the metadata of an object, names and values together, in bytes.
 const MAX_METADATA: usize = 2048;
-/// Room in it for our own fields.
+/// The part of it reserved for our own fields.
 const OUR_METADATA: usize = 128;
-/// Names of metadata that are ours begin so.
+/// Prefix of our own metadata names.
 const OUR_NAMES: &str = "lob-";
 
 /// How objects are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ObjectSettings {
-    /// Storage class of the data files; plan and manifest are always in the standard class, since
+    /// Storage class of the data files. Plan and manifest always use the standard class, because
     /// they must be readable at once.
     pub storage_class: Option<String>,
-    /// Encryption by the server, of every object.
+    /// Server-side encryption of every object.
     pub sse: Option<Encryption>,
-    /// The KMS key, with one of the KMS encryptions.
+    /// The KMS key, for one of the KMS encryptions.
     pub sse_kms_key_id: Option<String>,
     /// User metadata of the data files.
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Encryption by the server, named as S3 does.
+/// Server-side encryption, by S3's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub enum Encryption {
     /// Keys that S3 keeps
@@ -48,10 +48,11 @@ pub enum Encryption {
 }
 
 impl ObjectSettings {
-    /// Whether S3 can take all this.
+    /// Checks that S3 can accept these settings.
     ///
     /// # Errors
-    /// A KMS key without KMS, a name that no header can hold, metadata that is too large or bears a name that is ours.
+    /// A KMS key without KMS, a name that does not fit a header, or metadata that is too large or
+    /// uses one of our own names.
     pub fn check(&self) -> Result<(), Failure> {
         let kms = matches!(self.sse, Some(Encryption::Kms | Encryption::KmsDsse));
         if self.sse_kms_key_id.is_some() && !kms {
@@ -77,11 +78,11 @@ impl ObjectSettings {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let mut names = BTreeSet::new();
         for (name, value) in &self.metadata {
-            // Names become headers, which have no case.
+            // Names become headers, which are case-insensitive.
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(Failure::usage(format!("metadata `{name}` is given twice")));
             }
-            // What a header's name can be (RFC 9110, section 5.6.2).
+            // The characters allowed in a header name (RFC 9110, section 5.6.2).
             if name.is_empty() || !name.chars().all(token) {
                 return Err(Failure::usage(format!(
                     "`{name}` cannot be a name of metadata"
@@ -110,7 +111,7 @@ impl ObjectSettings {
     }
 }
 
-/// Whether a name can stand in a header.
+/// Whether a name may be sent in a header.
 pub(crate) fn fits_a_header(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_graphic())
 }
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_s3_cannot_take_about_an_object_is_wrong_usage() {
+    fn object_settings_that_s3_cannot_accept_are_refused() {
         assert!(ObjectSettings::default().check().is_ok());
         assert!(with_metadata("team", "research desk").check().is_ok());
         for (name, value) in [

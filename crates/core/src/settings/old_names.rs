@@ -1,15 +1,15 @@
-//! Names that settings had before. They go on working as flags, as variables and in a file, and
-//! neither help nor documents show them.
+//! Former names of settings. They keep working as flags, as variables and in a file, but neither
+//! the help nor the documents mention them.
 
 use figment::value::Dict;
 
 use super::keys::variable;
 use crate::failure::Failure;
 
-/// The tool, the old name of its setting, which is one word and its flag too, and the new one.
+/// The tool, the old name of its setting (a single word, used for its flag too), and the new name.
 const OLD_NAMES: [(&str, &str, &str); 1] = [("upload", "concurrency", "jobs")];
 
-/// The old names of a tool's settings, each with the new one.
+/// The old names of a tool's settings, each with its new name.
 pub(super) fn of_tool(tool: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let names = OLD_NAMES.into_iter().filter(move |(of, ..)| *of == tool);
     names.map(|(_, old, new)| (old, new))
@@ -21,13 +21,13 @@ pub(crate) fn flags(tool: &str, key: &str) -> Vec<&'static str> {
     names.map(|(old, _)| old).collect()
 }
 
-/// Whether `key` has a place in the section of `tool`, or at the top level of a file.
+/// Whether `key` is an old name valid in the section of `tool`, or at the top level of a file.
 pub(super) fn is_known(key: &str, tool: Option<&str>) -> bool {
     let mut names = OLD_NAMES.iter();
     names.any(|(of, old, _)| *old == key && tool.is_none_or(|tool| tool == *of))
 }
 
-/// Whether a tool reads this environment variable.
+/// Whether this environment variable is the old name of a setting.
 pub(super) fn is_variable(name: &str) -> bool {
     OLD_NAMES.iter().any(|(tool, old, _)| {
         let prefix = variable("LOB_", &format!("{tool}_"));
@@ -35,10 +35,10 @@ pub(super) fn is_variable(name: &str) -> bool {
     })
 }
 
-/// Gives the settings of a tool in one place of a file their new names.
+/// Renames the old settings of a tool in one place of a file.
 ///
 /// # Errors
-/// One that stands there by both names.
+/// A setting is there under both names.
 pub(super) fn rename(values: &mut Dict, tool: &str, place: &str) -> Result<(), Failure> {
     for (old, new) in of_tool(tool) {
         let Some(value) = values.remove(old) else {
@@ -52,7 +52,7 @@ pub(super) fn rename(values: &mut Dict, tool: &str, place: &str) -> Result<(), F
     Ok(())
 }
 
-/// Refuses a setting that is given by its old and its new name.
+/// Refuses a setting that is given under both its old and its new name.
 pub(super) fn both(names: &str, old: &str) -> Failure {
     let message = format!("{names} are the same setting");
     Failure::usage(message).with_hint(format!("leave out `{old}`, the old name"))

@@ -1,5 +1,5 @@
-//! Where the value of each setting came from: `--show-settings` says it, and so does every error
-//! about a value, since nobody mends a flag that was never typed.
+//! Where the value of each setting came from: `--show-settings` prints it, and so does every error
+//! about a value, because nobody fixes a flag they never typed.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,12 +17,12 @@ pub struct SettingOrigin {
     /// The value as a text; `***` for a secret.
     #[serde(skip)]
     pub text: String,
-    /// The value in its own kind: null where nothing is set.
+    /// The value in its own type; null if not set.
     pub value: serde_json::Value,
-    /// The value as TOML; none for a secret, and where nothing is set.
+    /// The value as TOML; `None` for a secret, or if not set.
     #[serde(skip)]
     pub toml: Option<String>,
-    /// Such as ``flag `--bucket` `` or `default`.
+    /// For example ``flag `--bucket` `` or `default`.
     pub origin: String,
 }
 
@@ -37,24 +37,25 @@ impl SettingOrigin {
         }
     }
 
-    /// Shows another text than was found.
+    /// Replaces the value to show.
     pub(crate) fn show(&mut self, text: &str) {
         let (key, origin) = (self.key.clone(), self.origin.clone());
         *self = Self::new(key, &Value::from(text), origin);
     }
 }
 
-/// The origins of the settings of a command, from when they are resolved; clones share them.
+/// The origins of a command's settings, once they are resolved; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Origins(Arc<OnceLock<Vec<SettingOrigin>>>);
 
 impl Origins {
-    /// Keeps what errors will tell. A command resolves its settings once.
+    /// Stores the origins for error messages. A command resolves its settings once.
     pub fn keep(&self, origins: &[SettingOrigin]) {
         self.0.get_or_init(|| origins.to_vec());
     }
 
-    /// Where the values of these settings came from, a line each; none where there is no value.
+    /// Where the values of these settings came from, one line each; settings without a value are
+    /// left out.
     pub(crate) fn told(&self, keys: &[String]) -> Vec<String> {
         let origins = self.0.get().into_iter().flatten();
         let told = origins.filter(|origin| keys.contains(&origin.key) && origin.text != NOT_SET);

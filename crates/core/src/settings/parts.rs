@@ -9,30 +9,29 @@ use serde::{Deserialize, Serialize};
 use super::byte_size::ByteSize;
 use super::whole;
 
-/// S3 limits: the smallest size of a part that is not the last, and the largest of any part.
+/// S3's limits: the minimum size of any part but the last, and the maximum size of a part.
 pub(crate) const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
 
-/// S3's limit of parts of one upload.
+/// S3's limit on the number of parts of one upload.
 pub const MAX_PARTS: u64 = 10_000;
 
-/// How large parts are, and how many bytes of them may be in memory.
+/// How large parts are, and how many bytes of them may be in memory at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartSettings {
-    /// Size of one part of a multipart upload; each part in flight is held in memory.
+    /// Size of one part of a multipart upload; every part in flight is held in memory.
     pub part_size: ByteSize,
     /// Bytes of parts that may be in memory at once, over all files.
     pub buffer_size: ByteSize,
-    /// Parts, and files of one request, that are sent at once over all files; fewer while the
+    /// Parts, and files sent in one request, that are sent at once over all files; fewer while the
     /// server asks for fewer.
     pub parts_in_flight: NonZeroUsize,
-    /// Bytes that are sent, downloaded or read from MongoDB per second, over all files and each for
-    /// itself; without it as many as will go.
+    /// Bytes per second that are sent, downloaded or read from MongoDB, each counted separately and
+    /// over all files; `None` means no limit.
     pub max_bandwidth: Option<ByteSize>,
 }
 
 impl PartSettings {
-    /// The defaults. Parts of 100 MB, as in the legacy helper module, would hold too much
-    /// memory.
+    /// The defaults. Parts of 100 MB, as in the legacy helper module, would take too much memory.
     pub fn defaults() -> Self {
         Self {
             part_size: ByteSize::mib(8),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "Written", into = "String")]
 pub struct Percent(f64);
 
-/// What a settings file may hold: a number, or a text.
+/// What a settings file may contain: a number or a text.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a percentage from 0 to 100")]
 enum Written {
@@ -55,7 +55,7 @@ impl fmt::Display for Percent {
 }
 
 impl Percent {
-    /// So many percent; more than 100 is 100.
+    /// `percent` percent, at most 100.
     pub const fn of(percent: u8) -> Self {
         Self(if percent > 100 { 100.0 } else { percent as f64 })
     }
@@ -65,11 +65,11 @@ impl Percent {
         part as f64 * 100.0 <= self.0 * whole as f64
     }
 
-    /// The smallest of two decimal places that allows this part.
+    /// The smallest percentage, to two decimal places, that allows this part.
     pub fn that_allows(part: u64, whole: u64) -> Self {
         let hundredths = (u128::from(part) * 10_000).div_ceil(u128::from(whole.max(1)));
         let percent = Self(hundredths as f64 / 100.0);
-        // What is rounded in the comparison may fall on the other side.
+        // Rounding may tip the comparison the other way.
         if percent.allows(part, whole) {
             percent
         } else {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentage_reads_back_from_a_text_and_from_a_number() {
+    fn a_percentage_is_parsed_from_a_text_or_a_number() {
         for (written, share) in [
             (serde_json::json!("20%"), Percent::of(20)),
             (serde_json::json!(0.5), Percent(0.5)),

@@ -1,11 +1,11 @@
-//! Run ids and the prefix that runs stand below: names that are safe as one segment of a key.
+//! Run ids, and the prefix below which runs are stored: names that are safe in a key.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// S3 allows 1,024 bytes for a key; what follows the run id needs room as well.
+/// S3 allows 1,024 bytes for a key; what follows the run id needs room too.
 const MAX_RUN_ID: usize = 128;
 const MAX_PREFIX: usize = 512;
 
@@ -21,7 +21,7 @@ impl RunId {
     }
 }
 
-/// A text that cannot be a run id.
+/// The text cannot be a run id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit"
@@ -34,7 +34,7 @@ impl FromStr for RunId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let fits = (1..=MAX_RUN_ID).contains(&text.len());
-        // `_progress` and the like are folders of ours, never runs; `-x` would be a flag.
+        // `_progress` and the like are our own folders, never runs; `-x` would be a flag.
         if fits && text.chars().all(allowed) && !text.starts_with(['.', '_', '-']) {
             Ok(Self(text.to_owned()))
         } else {
@@ -68,7 +68,7 @@ impl From<RunId> for String {
 pub struct Prefix(String);
 
 impl Prefix {
-    /// What stands in front of a run id: empty, or ending with `/`.
+    /// What comes before a run id: empty, or ending with `/`.
     pub fn folder(&self) -> String {
         if self.0.is_empty() {
             String::new()
@@ -78,7 +78,7 @@ impl Prefix {
     }
 }
 
-/// A text that cannot be a prefix.
+/// The text cannot be a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` cannot be a prefix, which is up to {MAX_PREFIX} bytes of names with one `/` between each, \
@@ -89,7 +89,7 @@ pub struct InvalidPrefix(String);
 impl FromStr for Prefix {
     type Err = InvalidPrefix;
 
-    /// Slashes at the end are what people type: they do not matter.
+    /// Trailing slashes, which people type, are ignored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = text.trim_end_matches('/');
         let segments_fit = || path.split('/').all(|s| !matches!(s, "" | "." | ".."));

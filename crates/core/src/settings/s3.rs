@@ -1,4 +1,4 @@
-//! How S3 is reached: the settings that all three tools share, and their flags.
+//! How to reach S3: the settings shared by all three tools, and their flags.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::run_id::{InvalidPrefix, Prefix};
 use super::{SettingOrigin, duration};
 use crate::failure::Failure;
 
-/// Everything about S3, resolved. Where a value is absent the SDK's own chain decides: profile,
+/// Everything about S3, resolved. For a missing value, the SDK's own chain decides: profile,
 /// environment, container or instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct S3Settings {
@@ -20,25 +20,25 @@ pub struct S3Settings {
     pub bucket: Option<Bucket>,
     /// The folder of runs inside the bucket.
     pub prefix: String,
-    /// Another endpoint than AWS's own, such as `http://127.0.0.1:9000`.
+    /// An endpoint other than AWS's own, such as `http://127.0.0.1:9000`.
     pub endpoint_url: Option<EndpointUrl>,
     /// The region of the bucket.
     pub region: Option<String>,
     /// The profile of the shared AWS configuration files.
     pub profile: Option<String>,
-    /// A file of CA certificates in PEM, trusted beside the system's.
+    /// A PEM file of CA certificates, trusted in addition to the system's.
     pub ca_bundle: Option<PathBuf>,
     /// Whether the bucket is addressed in the path or as a host.
     pub path_style: PathStyle,
     /// The account that must own the bucket; sent with every request.
     pub expected_bucket_owner: Option<String>,
-    /// How long a request that fails for reasons that pass is repeated.
+    /// How long to keep retrying a request that fails for transient reasons.
     #[serde(with = "humantime_serde")]
     pub retry_timeout: Duration,
-    /// Time-out for a connection to be made.
+    /// Time-out for establishing a connection.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Time-out of one attempt, beside the time that its body takes at the slowest rate.
+    /// Time-out of one attempt, on top of the time that its body takes at the slowest rate.
     #[serde(with = "humantime_serde")]
     pub attempt_timeout: Duration,
 }
@@ -56,8 +56,8 @@ pub enum PathStyle {
 }
 
 impl S3Settings {
-    /// The defaults, with the prefix that differs from tool to tool. The connect time-out is that of
-    /// the legacy helper module; requests outlive an outage of a quarter of an hour.
+    /// The defaults; the prefix differs between tools. The connect time-out is that of the legacy
+    /// helper module; requests survive an outage of a quarter of an hour.
     pub fn defaults(prefix: &str) -> Self {
         Self {
             bucket: None,
@@ -79,17 +79,17 @@ impl S3Settings {
     /// The bucket.
     ///
     /// # Errors
-    /// None is given.
+    /// No bucket is given.
     pub fn bucket(&self) -> Result<&str, Failure> {
         self.bucket.as_ref().map(Bucket::name).ok_or_else(|| {
             Failure::usage("no bucket is given").with_hint("name it with --bucket or LOB_BUCKET")
         })
     }
 
-    /// Takes the folder in the URL of a bucket, where there is one, for the prefix.
+    /// Uses the folder in the bucket's URL, if there is one, as the prefix.
     ///
     /// # Errors
-    /// Another prefix is set beside it.
+    /// A different prefix is set as well.
     pub fn take_folder(&mut self, origins: &mut [SettingOrigin]) -> Result<(), Failure> {
         let Some(folder) = self.bucket.as_mut().and_then(Bucket::take_folder) else {
             return Ok(());
@@ -121,7 +121,7 @@ impl S3Settings {
     /// The folder of runs.
     ///
     /// # Errors
-    /// A prefix that is not one.
+    /// The prefix is invalid.
     pub fn runs_folder(&self) -> Result<Prefix, Failure> {
         self.prefix.parse().map_err(|invalid: InvalidPrefix| {
             Failure::usage(invalid.to_string()).about(&["prefix"])

@@ -1,4 +1,4 @@
-//! Which splits a command works on: all, or the numbers that were given.
+//! Which splits a command works on: all of them, or those with the given numbers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,19 +6,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// All splits, or some by their numbers. Its text form is `all` or `0,2,5`.
+/// All splits, or some by number. Its text form is `all` or `0,2,5`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum SplitSelection {
-    /// Every split that there is.
+    /// Every split.
     #[default]
     All,
-    /// These, each of which must exist.
+    /// These splits, each of which must exist.
     Some(BTreeSet<u32>),
 }
 
 impl SplitSelection {
-    /// The numbers, unless all are meant.
+    /// The numbers, unless all splits are selected.
     pub fn numbers(&self) -> Option<&BTreeSet<u32>> {
         match self {
             Self::All => None,
@@ -27,7 +27,7 @@ impl SplitSelection {
     }
 }
 
-/// A text that selects nothing.
+/// The text does not select any splits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` selects no splits: give `all`, or numbers with commas between them")]
 pub struct InvalidSelection(String);
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_selection_reads_back() {
+    fn a_split_selection_is_parsed_and_printed() {
         assert_eq!("all".parse(), Ok(SplitSelection::All));
         let some: SplitSelection = "5, 0,5".parse().unwrap();
         assert_eq!(some.to_string(), "0,5");

@@ -1,11 +1,11 @@
-//! Values of settings as TOML, so that what `--show-settings` prints is a settings file.
+//! Setting values as TOML, so that the output of `--show-settings` is a settings file.
 
 use figment::value::Value;
 
 use crate::text::MASK;
 
-/// `value` as it stands behind the `=`; `None` for what cannot be written there: an absent value, or
-/// one with a secret in it.
+/// `value` as written after the `=`; `None` for what cannot be written there: a missing value, or
+/// one that contains a secret.
 pub(super) fn of(value: &Value) -> Option<String> {
     let mut text = String::new();
     let toml: ::toml::Value = match value {

@@ -1,18 +1,18 @@
-//! Values of flags that the standard library or another one reads: their errors say what is to be
-//! typed, in the words that errors about the other layers have.
+//! Flag values that the standard library or another library parses: the errors say what to type, in
+//! the same words as errors about the other layers.
 
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a duration is to be.
+/// What a duration should look like.
 pub(super) const DURATION: &str = "a duration such as 30s, 5m or 1h 30m";
-/// What a number is to be.
+/// What a number should look like.
 pub(super) const NUMBER: &str = "a whole number";
-/// What a number is to be that cannot be zero.
+/// What a nonzero number should look like.
 pub(super) const POSITIVE_NUMBER: &str = "a whole number from 1 on";
 
-/// A whole number.
+/// Parses a whole number.
 ///
 /// # Errors
 /// What is expected instead.
@@ -27,7 +27,7 @@ pub fn whole<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, String> {
     })
 }
 
-/// A duration.
+/// Parses a duration.
 ///
 /// # Errors
 /// What is expected instead.

@@ -1,15 +1,15 @@
-//! Values of settings as people write them into one line of text, and as `--show-settings` prints
-//! them.
+//! Setting values as people write them in one line of text, and as `--show-settings` prints them.
 
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
 
 use super::typed::{DURATION, NUMBER, POSITIVE_NUMBER};
 
-/// What stands for an absent value.
+/// What is shown for a missing value.
 pub(super) const NOT_SET: &str = "(not set)";
 
-/// `text` as the kind of value that the default is; the settings' own types check the rest.
+/// Parses `text` as the same kind of value as the default; the types of the settings check the
+/// rest.
 pub(super) fn of_kind(default: Option<&Value>, text: &str) -> Value {
     match default {
         Some(Value::Num(..)) => text.parse::<u64>().ok().map(Value::from),
@@ -21,7 +21,7 @@ pub(super) fn of_kind(default: Option<&Value>, text: &str) -> Value {
     .unwrap_or_else(|| Value::from(text))
 }
 
-/// `value` in the form in which a variable of the environment holds it.
+/// `value` as it would be written in an environment variable.
 pub(super) fn shown(value: &Value) -> String {
     let absent_if_empty = |items: Vec<String>| match items.as_slice() {
         [] => NOT_SET.to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn refusal(kind: &Kind) -> String {
     }
 }
 
-/// What to write where serde wants this.
+/// What to write where serde expects `wanted`.
 fn in_words(wanted: &str) -> &str {
     const NUMBERS: [&str; 6] = ["u8", "u16", "u32", "u64", "usize", "i64"];
     match wanted {
@@ -89,7 +89,7 @@ fn yes_or_no(text: &str) -> Option<bool> {
     }
 }
 
-/// The texts between commas. A comma inside braces does not separate: it is a glob's own, as in
+/// The texts between commas. A comma inside braces does not separate: it belongs to a glob such as
 /// `{bids,asks}*.parquet`.
 fn list(text: &str) -> Vec<String> {
     let mut depth = 0_u32;
@@ -105,7 +105,7 @@ fn list(text: &str) -> Vec<String> {
     items.map(|item| item.trim().to_owned()).collect()
 }
 
-/// The pairs `NAME=VALUE` between commas; a value has no comma.
+/// The pairs `NAME=VALUE` between commas; a value cannot contain a comma.
 fn table(text: &str) -> Option<Dict> {
     let pairs = text.split(',').map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -123,18 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_as_the_kind_that_the_default_is() {
+    fn a_text_is_parsed_as_the_kind_of_the_default() {
         assert_eq!(read(Value::from(1_u8), "20"), Value::from(20_u64));
         assert_eq!(read(Value::from(false), "On"), Value::from(true));
         assert_eq!(read(Value::from(""), "20"), Value::from("20"));
-        // What is not of the kind stays a text, for the settings' own type to refuse.
+        // Anything of another kind stays a text, for the setting's own type to refuse.
         assert_eq!(read(Value::from(1_u8), "many"), Value::from("many"));
         let table = Value::from(Dict::new());
         assert_eq!(read(table, "team"), Value::from("team"));
     }
 
     #[test]
-    fn commas_outside_of_braces_separate_the_texts_of_a_list() {
+    fn only_commas_outside_braces_separate_the_items_of_a_list() {
         let list = |text| read(Value::from(Vec::<String>::new()), text);
         assert_eq!(list("a*"), Value::from(vec!["a*"]));
         assert_eq!(list("a*, b/**"), Value::from(vec!["a*", "b/**"]));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_tables_are_shown_as_they_are_read() {
+    fn lists_and_tables_are_printed_in_the_form_that_is_parsed() {
         let list = Value::from(vec!["{a,b}*", "c"]);
         assert_eq!(shown(&list), "{a,b}*,c");
         assert_eq!(read(list.clone(), &shown(&list)), list);

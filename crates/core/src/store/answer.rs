@@ -1,21 +1,22 @@
-//! What S3 and its compatibles answer instead of a success, in one table: of what kind it is, and
-//! whether another attempt can help. Exit status and hint follow from the kind (`error_kind`).
+//! The answers of S3 and compatible servers other than success, in one table: what kind of failure
+//! each is, and whether another attempt can help. Exit status and hint follow from the kind
+//! (`error_kind`).
 //!
-//! A code decides where there is one; a proxy, or the answer to a HEAD, has nothing but a status.
+//! A code decides if there is one; a proxy, or the answer to a HEAD, gives only a status.
 
 use crate::failure::StoreErrorKind as K;
 
-/// Whether the same request is sent again.
+/// Whether to send the same request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
-    /// It would be answered in the same way.
+    /// The answer would be the same.
     Never,
-    /// What stands in the way passes by itself.
+    /// The obstacle is transient.
     Later,
     /// The server wants fewer requests.
     Slower,
-    /// The bytes arrived damaged: sent again, but only so often, since what arrives damaged each
-    /// time is damaged here.
+    /// The bytes arrived damaged: they are sent again, but only a few times, since bytes that
+    /// arrive damaged every time are damaged here.
     Damaged,
 }
 
@@ -26,10 +27,10 @@ pub(super) struct Answer {
     pub(super) again: Again,
 }
 
-/// Another write of the same key is under way, perhaps our own earlier attempt.
+/// Another write to the same key is in progress, perhaps our own earlier attempt.
 pub(super) const CONFLICT: &str = "ConditionalRequestConflict";
 
-/// The codes. What compatible servers alone answer with is marked by a prefix of theirs.
+/// The codes. Those that only compatible servers use are marked by their prefix.
 const CODES: [(&str, K, Again); 67] = [
     ("NoSuchBucket", K::NoSuchBucket, Again::Never),
     ("InvalidBucketName", K::NoSuchBucket, Again::Never),
@@ -41,7 +42,7 @@ const CODES: [(&str, K, Again); 67] = [
     ("OperationAborted", K::Conflict, Again::Later),
     ("NotImplemented", K::Unsupported, Again::Never),
     ("MethodNotAllowed", K::Unsupported, Again::Never),
-    // Rights and keys.
+    // Permissions and keys.
     ("AccessDenied", K::AccessDenied, Again::Never),
     ("AllAccessDisabled", K::AccessDenied, Again::Never),
     ("InvalidAccessKeyId", K::Credentials, Again::Never),
@@ -52,8 +53,8 @@ const CODES: [(&str, K, Again); 67] = [
     ("InvalidClientTokenId", K::Credentials, Again::Never),
     ("Unauthorized", K::Credentials, Again::Never),
     ("InvalidSecurity", K::Credentials, Again::Never),
-    // The account is what is not in order, which the server's own words tell best: S3 and Wasabi;
-    // S3; Google; Ceph; R2, and an object that it keeps for good.
+    // There is a problem with the account, which the server's own words describe best: S3 and
+    // Wasabi; S3; Google; Ceph; R2, and an object that it retains for good.
     ("AccountProblem", K::Refused, Again::Never),
     ("NotSignedUp", K::Refused, Again::Never),
     ("UserProjectAccountProblem", K::Refused, Again::Never),
@@ -67,7 +68,7 @@ const CODES: [(&str, K, Again); 67] = [
     ("RequestTimeTooSkewed", K::Clock, Again::Later),
     ("RequestExpired", K::Clock, Again::Never),
     ("ExpiredRequest", K::Clock, Again::Never),
-    // Another region.
+    // A different region.
     ("AuthorizationHeaderMalformed", K::WrongRegion, Again::Never),
     ("PermanentRedirect", K::WrongRegion, Again::Never),
     ("TemporaryRedirect", K::WrongRegion, Again::Never),
@@ -78,7 +79,7 @@ const CODES: [(&str, K, Again); 67] = [
         Again::Never,
     ),
     ("IncorrectEndpoint", K::WrongRegion, Again::Never),
-    // What is stored, or not taken.
+    // What is stored, or not accepted.
     ("InvalidObjectState", K::Archived, Again::Never),
     ("InvalidStorageClass", K::StorageClass, Again::Never),
     ("KMS.DisabledException", K::EncryptionKey, Again::Never),
@@ -114,7 +115,7 @@ const CODES: [(&str, K, Again); 67] = [
     ("ThrottlingException", K::Throttled, Again::Slower),
     ("TooManyRequests", K::Throttled, Again::Slower),
     ("TooManyRequestsException", K::Throttled, Again::Slower),
-    // The server could not, this time. The first of them also stands in the body of a 200.
+    // The server failed this time. The first of these may also be in the body of a 200.
     ("InternalError", K::ServerFailed, Again::Later),
     ("ServerBusy", K::ServerFailed, Again::Later),
     ("XMinioServerNotInitialized", K::ServerFailed, Again::Later),
@@ -122,13 +123,13 @@ const CODES: [(&str, K, Again); 67] = [
     ("RequestTimeoutException", K::Timeout, Again::Later),
 ];
 
-/// What a code says; `None` for one that has no place here.
+/// The meaning of a code; `None` if the table does not list it.
 fn of_code(code: &str) -> Option<Answer> {
     let (_, kind, again) = *CODES.iter().find(|(name, ..)| *name == code)?;
     Some(Answer { kind, again })
 }
 
-/// What a status says where the code says nothing.
+/// The meaning of a status when there is no known code.
 fn of_status(status: u16) -> Answer {
     let (kind, again) = match status {
         301 | 307 | 308 => (K::WrongRegion, Again::Never),
@@ -140,18 +141,18 @@ fn of_status(status: u16) -> Answer {
         409 => (K::Conflict, Again::Never),
         412 => (K::AlreadyExists, Again::Never),
         429 | 503 => (K::Throttled, Again::Slower),
-        // nginx: the client was gone, which was not us.
+        // nginx: the client closed the connection, which was not us.
         499 => (K::Unreachable, Again::Later),
         501 | 505 => (K::Unsupported, Again::Never),
         507 => (K::Full, Again::Never),
-        // Those of Cloudflare for what happened on the way to the server are among them.
+        // This includes Cloudflare's statuses for problems on the way to the server.
         500.. => (K::ServerFailed, Again::Later),
         _ => (K::Refused, Again::Never),
     };
     Answer { kind, again }
 }
 
-/// What an answer of this code and status means.
+/// The meaning of an answer with this code and status.
 pub(super) fn of(code: Option<&str>, status: u16) -> Answer {
     code.and_then(of_code).unwrap_or_else(|| of_status(status))
 }
@@ -164,13 +165,13 @@ mod tests {
     use crate::failure::ExitStatus;
 
     #[test]
-    fn each_code_has_one_meaning() {
+    fn each_s3_error_code_is_listed_once() {
         let codes: HashSet<_> = CODES.iter().map(|(code, ..)| code).collect();
         assert_eq!(codes.len(), CODES.len());
     }
 
     #[test]
-    fn whatever_is_repeated_in_vain_can_be_gone_on_with_or_is_damage() {
+    fn a_failure_that_outlasts_its_retries_can_be_resumed_or_is_damage() {
         let answers = CODES
             .iter()
             .map(|(code, kind, again)| (*code, *kind, *again));
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_stronger_than_its_status() {
+    fn a_code_takes_precedence_over_the_status() {
         assert_eq!(of(Some("IncompleteBody"), 400).kind, K::Integrity);
         assert_eq!(of(Some("ExpiredToken"), 400).kind, K::Expired);
         assert_eq!(of(Some("SlowDownWrite"), 200).again, Again::Slower);

@@ -1,8 +1,8 @@
-//! A bound on the bytes that are moved per second one way, over all requests of a process: sent to
-//! S3, downloaded, or read from MongoDB and written to it.
+//! A limit on the bytes moved per second in one direction, over all requests of a process: sent to
+//! S3, downloaded, or read from and written to MongoDB.
 //!
-//! A body is handed to the connection in slices, each when its bytes have come due, so that the
-//! link is used evenly and not in bursts of a part.
+//! A body is handed to the connection in slices, each once its bytes are due, so that the link is
+//! used evenly rather than in bursts of a part.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -20,15 +20,15 @@ use http_body::{Body, Frame, SizeHint};
 use crate::failure::Failure;
 use crate::settings::ByteSize;
 
-/// A bound below this is a mistake: 0 for "none", or a number without its unit.
+/// A lower limit is a mistake: 0 meant as "none", or a number without its unit.
 const SLOWEST: ByteSize = ByteSize(1024);
 
-/// Slices of a second: how evenly the bytes flow.
+/// Slices per second: how evenly the bytes flow.
 const SLICES_PER_SECOND: u32 = 20;
-/// The largest slice, in bytes.
+/// Maximum size of a slice in bytes.
 const MAX_SLICE: u32 = 256 << 10;
 
-/// A bound on bytes per second; clones share it.
+/// A limit in bytes per second; clones share it.
 #[derive(Debug, Clone)]
 pub struct Bandwidth {
     limiter: Arc<DefaultDirectRateLimiter>,
@@ -37,7 +37,7 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// As `--max-bandwidth` says; `None` where it is not set.
+    /// The limit set by `--max-bandwidth`; `None` if it is not set.
     ///
     /// # Errors
     /// Less than 1 KiB per second.
@@ -51,18 +51,18 @@ impl Bandwidth {
         }
     }
 
-    /// Waits until so many more bytes have come due.
+    /// Waits until `bytes` more bytes are due.
     pub async fn wait(&self, bytes: u64) {
         let mut left = bytes;
         while let Some(size) = NonZeroU32::new(u32::try_from(left).unwrap_or(u32::MAX)) {
             let size = size.min(self.slice);
-            // A slice is never larger than the burst, so there is no other answer than yes.
+            // A slice is never larger than the burst, so this cannot fail.
             let _ = self.limiter.until_n_ready(size).await;
             left -= u64::from(size.get());
         }
     }
 
-    /// At most `per_second` bytes, but one at least.
+    /// At most `per_second` bytes, but at least one.
     pub(super) fn new(per_second: ByteSize) -> Self {
         let per_second = u32::try_from(per_second.0).unwrap_or(u32::MAX);
         let per_second = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
@@ -76,14 +76,14 @@ impl Bandwidth {
         }
     }
 
-    /// The least time in which `bytes` can be sent when `parts` share the link.
+    /// The minimum time to send `bytes` when `parts` share the link.
     pub(super) fn time_for(&self, bytes: u64, parts: usize) -> Duration {
         let per_second = f64::from(self.per_second.get());
         let seconds = bytes as f64 * parts as f64 / per_second;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// A body of these bytes at this pace; a retry starts again.
+    /// A body with these bytes at this rate; a retry starts from the beginning.
     pub(super) fn body(&self, bytes: Bytes) -> ByteStream {
         let bandwidth = self.clone();
         ByteStream::new(SdkBody::retryable(move || {
@@ -99,14 +99,14 @@ impl Bandwidth {
             let most = usize::try_from(bandwidth.slice.get()).unwrap_or(usize::MAX);
             let slice = bytes.split_to(bytes.len().min(most));
             let size = NonZeroU32::new(u32::try_from(slice.len()).ok()?)?;
-            // A slice is never larger than the burst, so there is no other answer than yes.
+            // A slice is never larger than the burst, so this cannot fail.
             bandwidth.limiter.until_n_ready(size).await.ok()?;
             Some((slice, (bandwidth, bytes)))
         })
     }
 }
 
-/// Slices as a body whose size is known.
+/// Slices as a body of known size.
 struct Paced<S> {
     slices: Pin<Box<S>>,
     left: u64,
@@ -141,20 +141,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_body_is_whole_and_takes_its_time() {
+    async fn a_paced_body_is_complete_and_takes_its_time() {
         let bytes = Bytes::from(vec![7; 300_000]);
         let bandwidth = Bandwidth::new(ByteSize(1_000_000));
         let begin = Instant::now();
         let body = bandwidth.body(bytes.clone());
         assert_eq!(body.size_hint(), (300_000, Some(300_000)));
         assert_eq!(body.collect().await.unwrap().into_bytes(), bytes);
-        // All but the first slice wait for their time.
+        // All but the first slice have to wait.
         assert!(begin.elapsed() >= Duration::from_millis(240));
         assert_eq!(bandwidth.time_for(500_000, 4), Duration::from_secs(2));
     }
 
     #[tokio::test]
-    async fn bytes_of_any_number_come_due_at_the_pace_that_is_set() {
+    async fn any_number_of_bytes_comes_due_at_the_set_rate() {
         let bandwidth = Bandwidth::of(Some(ByteSize(1_000_000))).unwrap().unwrap();
         let begin = Instant::now();
         bandwidth.wait(0).await;

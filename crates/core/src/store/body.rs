@@ -1,7 +1,7 @@
-//! Reading objects: small ones whole, large ones as a stream that survives broken connections.
+//! Reading objects: small ones as a whole, large ones as a stream that survives broken connections.
 //!
-//! A connection that stays behind the slowest rate for the time of an attempt is as good as broken,
-//! and a download that stays behind it for as long as requests are repeated has failed.
+//! A connection that stays below the slowest rate for the time of an attempt is treated as broken,
+//! and a download that stays below it for the whole retry time has failed.
 
 use std::time::Instant;
 
@@ -15,10 +15,10 @@ use super::{Store, StoreError, StoreErrorKind};
 /// Why a body broke.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often in a row a body may break without a byte of progress.
+/// How many times in a row a body may break without a byte of progress.
 const MAX_BREAKS: u32 = 5;
 
-/// The bytes of one object, in order. A body that breaks goes on where it broke, and only if the
+/// The bytes of one object, in order. A body that breaks is resumed where it broke, but only if the
 /// object still has the ETag of the first answer.
 #[derive(Debug)]
 pub struct ObjectBody {
@@ -29,9 +29,9 @@ pub struct ObjectBody {
     position: u64,
     body: ByteStream,
     breaks: u32,
-    /// With this connection.
+    /// For the current connection.
     of_attempt: Patience,
-    /// With all of them.
+    /// For all connections together.
     of_download: Patience,
 }
 
@@ -39,7 +39,7 @@ impl Store {
     /// Opens an object for reading.
     ///
     /// # Errors
-    /// [`StoreErrorKind::NotFound`] where there is none.
+    /// [`StoreErrorKind::NotFound`] if there is no such object.
     pub async fn get(&self, key: &str) -> Result<ObjectBody, StoreError> {
         let output = self.get_from(key, 0, None).await?;
         let size = output
@@ -59,16 +59,16 @@ impl Store {
         })
     }
 
-    /// The whole of a small object.
+    /// Reads a small object as a whole.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Refused`] where it is larger than `limit` bytes.
+    /// [`StoreErrorKind::Refused`] if it is larger than `limit` bytes.
     pub async fn get_small(&self, key: &str, limit: u64) -> Result<Bytes, StoreError> {
         let (bytes, _) = self.get_small_with_etag(key, limit).await?;
         Ok(bytes)
     }
 
-    /// The whole of a small object and its ETag, by which it can be replaced.
+    /// Reads a small object as a whole, with its ETag, which is needed to replace it.
     ///
     /// # Errors
     /// As [`Store::get_small`].
@@ -118,7 +118,7 @@ impl Store {
 }
 
 impl StoreError {
-    /// The 412 of a conditional read: the object is another one now.
+    /// A 412 in reply to a conditional read means that the object has changed.
     fn changed_meanwhile(self) -> Self {
         match self.kind {
             StoreErrorKind::AlreadyExists => self.of_kind(StoreErrorKind::Integrity),
@@ -128,7 +128,7 @@ impl StoreError {
 }
 
 impl ObjectBody {
-    /// Size of the object in bytes, as the server announced it.
+    /// Size of the object in bytes, as announced by the server.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -136,8 +136,8 @@ impl ObjectBody {
     /// The next bytes, or `None` after exactly [`ObjectBody::size`] of them.
     ///
     /// # Errors
-    /// The object changed meanwhile, the connection broke too often without progress, or the bytes
-    /// came too slowly for too long.
+    /// The object changed in the meantime, the connection broke too often without progress, or the
+    /// bytes arrived too slowly for too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
             let remaining = self.size - self.position;
@@ -192,7 +192,7 @@ impl ObjectBody {
         }
     }
 
-    /// What comes after the bytes read so far.
+    /// Opens the rest of the object, after the bytes read so far.
     async fn rest(&self) -> Result<ByteStream, StoreError> {
         let rest = self
             .store

@@ -1,7 +1,7 @@
-//! What an endpoint can do to prove what it stores, and how far a proof can go there.
+//! What an endpoint can do to prove what it stores, and thus how much can be proved there.
 //!
-//! S3-compatible servers differ. What one can do is learned in each run (`run/probe.rs`); what it
-//! cannot do is said aloud and stands in the manifest.
+//! S3-compatible servers differ. Every run probes what its server can do (`run/probe.rs`); what it
+//! cannot do is logged and recorded in the manifest.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,10 @@ pub struct EndpointCapabilities {
     pub conditional_writes: bool,
     /// Whether it keeps the CRC64NVME of objects put in one request.
     pub crc64nvme: bool,
-    /// Whether its ETags of objects put in one request are the MD5 of their bytes, and those of parts
-    /// as well where nothing else proves them.
+    /// Whether its ETags of objects put in one request are the MD5 of their bytes, and likewise
+    /// those of parts if nothing else proves them.
     pub md5_etags: bool,
-    /// What it can do with multipart uploads; absent where the run has none.
+    /// What it can do with multipart uploads; `None` if the run has none.
     pub multipart: Option<MultipartAbilities>,
 }
 
@@ -31,7 +31,7 @@ pub struct MultipartAbilities {
 }
 
 impl EndpointCapabilities {
-    /// What S3 and MinIO can do: assumed until the endpoint has shown otherwise.
+    /// What S3 and MinIO can do; assumed until the endpoint has shown otherwise.
     pub const S3: Self = Self {
         conditional_writes: true,
         crc64nvme: true,
@@ -42,7 +42,7 @@ impl EndpointCapabilities {
         }),
     };
 
-    /// How the plan is put, one form after the other, until none of its headers is refused.
+    /// The forms in which to put the plan, tried in turn until none of the headers is refused.
     pub(crate) const FORMS_OF_A_PUT: [Self; 4] = [
         Self::S3,
         Self::of_a_put(true, false),
@@ -59,12 +59,12 @@ impl EndpointCapabilities {
         }
     }
 
-    /// How an object put in one request is proved here.
+    /// How an object put in one request is proved on this endpoint.
     pub fn proof_of_put(self) -> Verified {
         self.proof(self.crc64nvme)
     }
 
-    /// How an object made of parts is proved here.
+    /// How a multipart object is proved on this endpoint.
     pub fn proof_of_multipart(self) -> Verified {
         self.proof(
             self.multipart
@@ -80,7 +80,7 @@ impl EndpointCapabilities {
         }
     }
 
-    /// Whether some object can only be proved by the MD5 of its parts.
+    /// Whether some objects can only be proved by the MD5 of their parts.
     pub fn needs_md5(self) -> bool {
         let multipart = self.multipart.map(|_| self.proof_of_multipart());
         [Some(self.proof_of_put()), multipart].contains(&Some(Verified::PartMd5))
@@ -97,7 +97,7 @@ impl EndpointCapabilities {
             .is_some_and(|abilities| abilities.conditional_completes)
     }
 
-    /// What to tell a person, one sentence each.
+    /// What to tell the user, one sentence each.
     pub fn weaknesses(self) -> Vec<&'static str> {
         let multipart = self.multipart;
         let lacks =
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weaker_guarantee_is_told_and_never_taken_for_a_stronger_one() {
+    fn a_weaker_guarantee_is_reported_and_never_taken_for_a_stronger_one() {
         assert_eq!(EndpointCapabilities::S3.weaknesses(), [""; 0]);
         assert!(!EndpointCapabilities::S3.needs_md5());
         let no_crc = EndpointCapabilities {

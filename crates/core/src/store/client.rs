@@ -32,22 +32,22 @@ use crate::settings::{EndpointUrl, InvalidEndpointUrl};
 use crate::settings::{PathStyle, S3Settings};
 use crate::trust::Authorities;
 
-/// S3 closes an idle connection after some 20 seconds: ours are given up before that, so that a
-/// request is not sent into a closing one.
+/// S3 closes idle connections after about 20 seconds. We drop ours before that, so that no request
+/// is sent on a closing connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Firewalls and NAT gateways forget a connection that says nothing for minutes, such as one that
-/// waits while a server completes an upload.
+/// Firewalls and NAT gateways forget connections that are silent for minutes, such as one that
+/// waits for a server to complete an upload.
 const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// For all that the chain of credentials asks: a profile with SSO, a container, an instance.
+/// Covers everything that the credentials chain asks: a profile with SSO, a container, an instance.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often the bucket is asked for at first, and how long each time, in less than 30 seconds
-/// together. A resolver whose first name server is down takes 5 of each.
+/// How often to ask for the bucket at first, and how long to wait each time: less than 30 seconds
+/// in total. A resolver whose first name server is down takes 5 of each wait.
 const FIRST_ATTEMPTS: u32 = 4;
 const FIRST_ANSWER: Duration = Duration::from_secs(6);
 /// The SDK's 5 seconds kill healthy uploads over slow links (aws-sdk-rust #1146, #1202).
 const STALLED_STREAM_GRACE: Duration = Duration::from_secs(60);
 
-/// A client may be built twice, for the region of the bucket.
+/// A client may be built a second time, for the region of the bucket.
 static TOLD_OF_PLAIN_HTTP: Once = Once::new();
 
 /// A client, and what it was built from.
@@ -91,7 +91,8 @@ pub(super) async fn build(
         TOLD_OF_PLAIN_HTTP.call_once(warn);
     }
 
-    // S3-compatible servers do not care, but a request cannot be signed without a region.
+    // S3-compatible servers do not care about the region, but a request cannot be signed without
+    // one.
     let region = base.region().map(|region| region_of(region.as_ref()));
     let region = region
         .transpose()?
@@ -106,12 +107,12 @@ pub(super) async fn build(
     let mut config = aws_sdk_s3::config::Builder::from(&base)
         .region(region.clone())
         .force_path_style(in_path)
-        // Every checksum is computed by us and sent in a header. With "when required" the SDK adds
+        // We compute every checksum and send it in a header. With "when required", the SDK adds
         // none of its own and never uses aws-chunked, which breaks compatible servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_config(retry_config(settings.retry_timeout))
-        // Told, since the SDK would derive it from the number of attempts.
+        // Set explicitly, since the SDK would derive it from the number of attempts.
         .identity_cache(
             IdentityCache::lazy()
                 .load_timeout(CREDENTIALS_TIMEOUT)
@@ -135,7 +136,7 @@ pub(super) async fn build(
     if let Ok(name) = AppName::new("lob-tools") {
         config = config.app_name(name);
     }
-    // Also where it is none: an empty variable would count as one.
+    // Set even if there is none: an empty variable would count as one.
     config.set_endpoint_url(endpoint.map(|url| url.to_string()));
     Ok(Built {
         client: Client::from_conf(config.build()),
@@ -144,7 +145,7 @@ pub(super) async fn build(
     })
 }
 
-/// The endpoint of the settings, or that of the AWS configuration, as the SDK finds it.
+/// The endpoint from the settings, or else from the AWS configuration, as the SDK would find it.
 fn endpoint(settings: &S3Settings, base: &SdkConfig) -> Result<Option<EndpointUrl>, Failure> {
     if settings.endpoint_url.is_some() {
         return Ok(settings.endpoint_url.clone());
@@ -165,10 +166,10 @@ fn endpoint(settings: &S3Settings, base: &SdkConfig) -> Result<Option<EndpointUr
     })
 }
 
-/// A region without white space around it.
+/// A region, with surrounding white space removed.
 ///
 /// # Errors
-/// One that cannot be signed for.
+/// The text cannot be used to sign requests.
 fn region_of(text: &str) -> Result<Region, Failure> {
     let text = text.trim();
     let is_of_one = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -188,10 +189,10 @@ fn in_path(style: PathStyle, endpoint: Option<&EndpointUrl>) -> bool {
     }
 }
 
-/// Few attempts, for the first request of a run: a wrong endpoint should be said soon. They take
-/// less than a second if nobody listens, and [`FIRST_ANSWER`] each if nobody answers.
+/// Few attempts, for the first request of a run: a wrong endpoint should be reported soon. They
+/// take less than a second if nobody listens, and [`FIRST_ANSWER`] each if nobody answers.
 pub(super) fn first_contact(connect_timeout: Duration) -> aws_sdk_s3::config::Builder {
-    // Of connection and answer alone: an attempt also waits for credentials.
+    // This limits only connecting and answering: an attempt also waits for credentials.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(connect_timeout.min(FIRST_ANSWER))
         .read_timeout(FIRST_ANSWER);
@@ -200,15 +201,15 @@ pub(super) fn first_contact(connect_timeout: Duration) -> aws_sdk_s3::config::Bu
         .retry_config(no_more_than(FIRST_ATTEMPTS))
 }
 
-/// The time-out of one attempt of a request with a body: what any request gets, and the time that
+/// The time-out of one attempt of a request with a body: that of any request, plus the time that
 /// the body takes at the slowest rate.
 pub(super) fn with_body(timeout: Duration) -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout);
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
-/// The time-out of one attempt of Complete. S3 keeps its connection alive by a space now and then,
-/// which would count as a stream that stalls.
+/// The time-out of one attempt of Complete. S3 keeps the connection alive by sending a space now
+/// and then, which would count as a stalled stream.
 pub(super) fn completing(timeout: Duration) -> aws_sdk_s3::config::Builder {
     with_body(timeout).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transfer_acceleration_alone_is_no_server_of_paths() {
+    fn only_transfer_acceleration_gets_no_bucket_in_the_path_by_default() {
         let of = |style, url: &str| in_path(style, Some(&url.parse().unwrap()));
         let accelerated = "https://s3-accelerate.amazonaws.com";
         assert!(of(PathStyle::Auto, "https://s3.example.com"));

@@ -1,9 +1,10 @@
-//! The last request of a multipart upload, which S3 may work at for minutes.
+//! The last request of a multipart upload, which S3 may work on for minutes.
 //!
-//! An attempt without an answer may still be at work. What the next one is told then, 404 or 409,
-//! may be its doing, and giving the upload up would spoil what is about to succeed. So it is
-//! *unknown*, and HEAD and ListParts are asked, for as long as requests are repeated: the object is
-//! there, or the upload is still open and is completed again, or nobody knows.
+//! An attempt that got no answer may still be at work. If the next attempt then gets a 404 or 409,
+//! the earlier one may be the reason, and giving up the upload would spoil what is about to
+//! succeed. So the outcome is *unknown*, and HEAD and ListParts are asked for as long as requests
+//! are retried: either the object exists, or the upload is still open and is completed again, or
+//! nobody knows.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -20,17 +21,17 @@ use super::{
     WrittenObject,
 };
 
-/// Complete has this many times the time-out of another request.
+/// Complete gets this many times the time-out of any other request.
 const LEAST_TIMEOUTS: u32 = 5;
-/// It has one more for each so many parts.
+/// It gets one more for every this many parts.
 const PARTS_PER_TIMEOUT: u32 = 1000;
 
 impl Store {
-    /// Makes the object out of its parts, under `condition`.
+    /// Assembles the object from its parts, under `condition`.
     ///
     /// # Errors
-    /// As [`RunStore::put_new`](super::RunStore::put_new); [`StoreErrorKind::NoSuchUpload`] and [`StoreErrorKind::Conflict`]
-    /// where the upload has to be restarted.
+    /// As [`RunStore::put_new`](super::RunStore::put_new); [`StoreErrorKind::NoSuchUpload`] and
+    /// [`StoreErrorKind::Conflict`] if the upload has to be restarted.
     pub async fn complete_multipart(
         &self,
         key: &str,
@@ -69,20 +70,20 @@ impl Store {
                     tokio::time::sleep(super::retry::pause(pauses)).await;
                     outcome = match self.list_parts(key, upload).await {
                         Err(gone) if gone.kind == StoreErrorKind::NoSuchUpload => Err(error),
-                        // Open, or there is no way to look.
+                        // Still open, or there is no way to find out.
                         _ => complete().await,
                     };
                 }
             }
         };
-        // If it was another process of the run that made the object, this upload stays.
+        // If another process of the run made the object, this upload is still open.
         if let Err(error) = self.abort_multipart(key, upload).await {
             tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
         }
         Ok(settled)
     }
 
-    /// [`Store::complete_multipart`] without a look at what is there, before or after.
+    /// [`Store::complete_multipart`] without checking what is there, before or after.
     pub(crate) async fn complete_once(
         &self,
         key: &str,
@@ -138,19 +139,19 @@ impl Store {
     }
 }
 
-/// The time-out of one attempt to complete an upload of so many parts.
+/// The time-out of one attempt to complete an upload of `parts` parts.
 fn time_for(parts: usize, attempt_timeout: Duration) -> Duration {
     let more = u32::try_from(parts).unwrap_or(u32::MAX) / PARTS_PER_TIMEOUT;
     let timeout = attempt_timeout.saturating_mul(LEAST_TIMEOUTS.saturating_add(more));
     timeout.min(LONGEST_ATTEMPT)
 }
 
-/// When an attempt to complete ended without an answer for the first time, if one did.
+/// When an attempt to complete first ended without an answer, if one did.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unanswered(Arc<OnceLock<Instant>>);
 
 impl Unanswered {
-    /// Whether an error of this kind may be the doing of the attempt that had no answer.
+    /// Whether the unanswered attempt may be the reason for an error of this kind.
     fn may_be_why(&self, kind: StoreErrorKind) -> bool {
         let gone_or_busy = matches!(
             kind,
@@ -180,7 +181,8 @@ impl Intercept for Unanswered {
         let status = context
             .response()
             .map(|response| response.status().as_u16());
-        // A 200 may break off or hold an error, and who answers 500 may have passed it on before.
+        // A 200 may break off or contain an error, and whoever answers 500 may have passed the
+        // request on.
         if failed && status.is_none_or(|status| !(300..500).contains(&status)) {
             self.0.get_or_init(Instant::now);
         }
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_complete_is_minutes_and_grows_with_its_parts() {
+    fn the_timeout_of_complete_is_minutes_and_grows_with_the_parts() {
         let minutes = |parts| time_for(parts, Duration::from_secs(60)).as_secs() / 60;
         assert_eq!([1, 1000, 10_000].map(minutes), [5, 6, 15]);
         assert_eq!(time_for(usize::MAX, Duration::MAX), LONGEST_ATTEMPT);

@@ -1,8 +1,8 @@
-//! Objects that are created once and never changed, also when a reply gets lost.
+//! Objects that are created once and never changed, even if a reply is lost.
 //!
-//! After a time-out, a broken connection or a refusal that may answer a repetition of what was done
-//! already, nobody knows whether the write took effect. HEAD settles it: our token with the same
-//! size and CRC means that it did; another object is a conflict; no answer to HEAD is *unknown*.
+//! After a time-out, a broken connection or a refusal that may have been caused by our own earlier
+//! attempt, nobody knows whether the write took effect. HEAD settles it: our token with the same
+//! size and CRC means that it did; any other object is a conflict; no answer to HEAD is *unknown*.
 
 use aws_runtime::auth::PayloadSigningOverride;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
@@ -18,26 +18,26 @@ use crate::checksum::Crc;
 use crate::checksum::{Md5, Sha256};
 use crate::transfer::{FileHashes, HashedPart};
 
-/// On what a write depends.
+/// What a write depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition<'a> {
-    /// There is no object of that name.
+    /// There is no object with that name.
     Absent,
-    /// The object has this ETag: it cannot be proved, and is written again.
+    /// The object has this ETag: it cannot be proved, so it is written again.
     Unchanged(&'a str),
-    /// There is no object of that name, although there is one: a server that honours conditions
-    /// refuses, which is what is asked.
+    /// There is no object with that name, although there is one: a server that honours conditions
+    /// refuses, which is what we want to know.
     Unmet,
 }
 
-/// The body of a put, and what is known of it.
+/// The body of a put, and what is known about it.
 struct Body<'a> {
     bytes: Bytes,
     crc: Crc,
     md5: Option<Md5>,
-    /// The signature covers the body where its hash is known anyway.
+    /// The signature covers the body if its hash is known anyway.
     sha256: Option<Sha256>,
-    /// A data file has the storage class and metadata of the settings.
+    /// A data file gets the storage class and metadata from the settings.
     is_data: bool,
     condition: Condition<'a>,
 }
@@ -46,17 +46,17 @@ impl RunStore {
     /// Creates an object that must not exist yet, in one request.
     ///
     /// # Errors
-    /// [`StoreErrorKind::AlreadyExists`] where an object of other bytes or of another run stands
-    /// there; [`StoreErrorKind::Unknown`] where nobody knows.
+    /// [`StoreErrorKind::AlreadyExists`] if there is an object with other bytes or of another run;
+    /// [`StoreErrorKind::Unknown`] if nobody knows.
     pub async fn put_new(&self, key: &str, body: Bytes) -> Result<WrittenObject, StoreError> {
         let body = self.hashed(body);
         self.put(key, body).await
     }
 
-    /// Puts these bytes in the place of the object that has this `etag`.
+    /// Replaces the object that has this `etag` by these bytes.
     ///
     /// # Errors
-    /// As [`RunStore::put_new`], where another object than the one that was seen stands there.
+    /// As [`RunStore::put_new`], if the object is no longer the one that was seen.
     pub async fn put_over(
         &self,
         key: &str,
@@ -70,7 +70,7 @@ impl RunStore {
         self.put(key, body).await
     }
 
-    /// [`RunStore::put_new`] for a data file of one part, whose memory is free again afterwards.
+    /// [`RunStore::put_new`] for a data file of one part, whose memory is freed afterwards.
     ///
     /// # Errors
     /// As [`RunStore::put_new`].
@@ -99,7 +99,7 @@ impl RunStore {
         Body {
             crc: Crc::of(&bytes),
             md5: (self.endpoint.proof_of_put() == Verified::PartMd5).then(|| Md5::of(&bytes)),
-            // Plan, records and manifest are small, and say what is true of the rest.
+            // Plan, records and manifest are small, and everything else is judged by them.
             sha256: Some(Sha256::of(&bytes)),
             bytes,
             is_data: false,
@@ -128,11 +128,11 @@ impl RunStore {
         }
     }
 
-    /// Puts an object a second time, which a server that honours conditions refuses, unless it is
-    /// known that it does not.
+    /// Whether the server honours conditions: puts an object a second time, which it then refuses.
+    /// Skipped if it is already known not to.
     ///
     /// # Errors
-    /// Any answer but yes, no, and that there are no conditions.
+    /// Any answer other than yes, no, or that conditions are not supported.
     pub(crate) async fn honours_conditions(
         &self,
         key: &str,
@@ -150,11 +150,11 @@ impl RunStore {
         }
     }
 
-    /// Puts these bytes in the place of the object that has this `etag`. A lost reply is not settled:
+    /// Replaces the object that has this `etag` by these bytes. A lost reply is not settled:
     /// [`StoreErrorKind::AlreadyExists`] may be the answer to our own success.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub(crate) async fn replace(
         &self,
         key: &str,
@@ -216,7 +216,8 @@ impl RunStore {
 }
 
 impl Store {
-    /// What is there although the condition says otherwise: for servers that ignore conditions.
+    /// The object that exists although the condition says otherwise, for servers that ignore
+    /// conditions.
     pub(super) async fn standing_in_the_way(
         &self,
         key: &str,
@@ -226,7 +227,7 @@ impl Store {
         Ok(there.filter(|there| condition != Condition::Unchanged(&there.etag)))
     }
 
-    /// Whether what is there is what was to be written.
+    /// Checks whether the existing object is what was to be written.
     pub(super) fn judge(
         &self,
         key: &str,
@@ -246,7 +247,7 @@ impl Store {
         Err(StoreError::new(kind, operation, url, detail))
     }
 
-    /// Finds out whether a write that ended with `error` took effect all the same.
+    /// Finds out whether a write that ended with `error` took effect after all.
     pub(super) async fn settle(
         &self,
         key: &str,
@@ -258,7 +259,7 @@ impl Store {
             return Err(error);
         }
         match self.head(key).await {
-            // What was to be replaced is still there.
+            // The object to be replaced is still there.
             Ok(Some(info)) if condition == Condition::Unchanged(&info.etag) => Err(error),
             Ok(Some(info)) => {
                 let operation = error.operation();
@@ -276,7 +277,7 @@ impl Store {
     }
 }
 
-/// Signs the body by a hash that is known already, or not at all: the CRC header protects it, and
+/// Signs the body with a hash that is already known, or not at all: the CRC header protects it, and
 /// hashing it again for the signature would cost more than everything else together.
 #[derive(Debug)]
 pub(super) struct SignedPayload(pub(super) Option<Sha256>);

@@ -1,7 +1,7 @@
-//! Keys that a request can carry. The SDK panics over one that no header can hold, such as a mounted
-//! secret with its line break; and it asks for credentials within the time of a request, in which a
-//! `credential_process` that waits looks like a server that does not answer. So they are asked for
-//! before the first request, and looked at whenever they are.
+//! Checks that requests can carry the keys. The SDK panics on a key that does not fit in a header,
+//! such as a mounted secret with a trailing line break. It also asks for credentials within the
+//! time-out of a request, so a `credential_process` that waits looks like a server that does not
+//! answer. So credentials are requested before the first request, and checked every time.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,19 +15,19 @@ use tokio::sync::Mutex;
 
 use crate::failure::{ExitStatus, Failure};
 
-/// What holds a key in the environment, and whether requests carry it as it is.
+/// The environment variables that hold keys, and whether requests carry them verbatim.
 const VARIABLES: [(&str, Key); 3] = [
     ("AWS_ACCESS_KEY_ID", Key::Sent),
     ("AWS_SECRET_ACCESS_KEY", Key::Kept),
     ("AWS_SESSION_TOKEN", Key::Sent),
 ];
 
-/// What becomes of a key.
+/// How a key is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
-    /// It stands in a header.
+    /// It is sent in a header.
     Sent,
-    /// It signs.
+    /// It is used for signing.
     Kept,
 }
 
@@ -40,7 +40,7 @@ impl Key {
     }
 }
 
-/// Something that a source of credentials gave. It does not repeat it.
+/// The text from a source of credentials is unusable. The error does not repeat it.
 #[derive(Debug, thiserror::Error)]
 #[error("the {what} that was given has white space or a control character in it")]
 struct Unusable {
@@ -49,10 +49,10 @@ struct Unusable {
 
 const TAKE_IT_OUT: &str = "take it out; files of secrets often end with a line break";
 
-/// Whether the keys of the environment are some. What assumes a role takes them before any other does.
+/// Checks the keys in the environment. Assuming a role uses them before anything else does.
 ///
 /// # Errors
-/// One with white space or a control character in it.
+/// One of them contains white space or a control character.
 pub(super) fn check_environment() -> std::result::Result<(), Failure> {
     for (name, key) in VARIABLES {
         if std::env::var(name).is_ok_and(|value| !key.can_be(&value)) {
@@ -86,11 +86,11 @@ struct Answer {
 }
 
 impl Asked {
-    /// Asks the chain, for `timeout` at most.
+    /// Asks the chain, and waits for `timeout` at most.
     ///
     /// # Errors
-    /// No answer in this time, and keys that no request can carry. The first request reports any
-    /// other error.
+    /// No answer in time, or keys that no request can carry. Any other error is reported by the
+    /// first request.
     pub(super) async fn ask(
         chain: SharedCredentialsProvider,
         timeout: Duration,
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_no_header_can_hold_is_refused_without_repeating_it() {
+    fn a_key_that_does_not_fit_a_header_is_refused_without_repeating_it() {
         for (id, secret, token) in [
             ("canary\n", "s", None),
             ("a", "canary\r", None),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn credentials_that_do_not_come_are_no_server_that_does_not_answer() {
+    async fn missing_credentials_are_not_blamed_on_the_server() {
         let chain = SharedCredentialsProvider::new(Silent);
         let refused = Asked::ask(chain, Duration::from_millis(1)).await;
         let refused = refused.unwrap_err();

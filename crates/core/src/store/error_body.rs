@@ -1,8 +1,8 @@
-//! The body of an answer is read to its first 64 KiB, and no further, unless it is a list or data.
+//! Reads at most the first 64 KiB of the body of an answer, unless it is a list or data.
 //!
-//! Code and message of an error take a few hundred bytes, and an error may stand in the body of a
-//! success. Whatever stands in the way of S3 can answer with any number of bytes, and the SDK keeps
-//! a body whole before it looks at it; data alone is read as it comes.
+//! The code and message of an error take a few hundred bytes, and even a success may contain an
+//! error in its body. Whatever sits between us and S3 can answer with any number of bytes, and the
+//! SDK holds the whole body before looking at it; only data is streamed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,16 +16,16 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-/// The most bytes of an answer that are read, error or not.
+/// The number of bytes to read from an answer, error or not.
 const MAX_BYTES: usize = 64 << 10;
-/// The same of a list. Its thousand keys have up to 3 KiB each, encoded.
+/// The same for a list, whose thousand keys take up to 3 KiB each when encoded.
 const MAX_LIST_BYTES: usize = 8 << 20;
 
-/// Cuts the bodies of all answers but data.
+/// Truncates the bodies of all answers except data.
 #[derive(Debug)]
 pub(super) struct CutErrors;
 
-/// How many bytes of the body of an answer are read; all of them where there is no number.
+/// How many bytes of the body of an answer to read; `None` for all of them.
 fn bound(operation: Option<&str>, is_success: bool) -> Option<usize> {
     match operation {
         Some("GetObject") if is_success => None,
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// A server whose every answer is a success that never ends; it counts what is read.
+    /// A server that answers everything with an endless success, and counts the bytes read from it.
     #[derive(Clone, Debug, Default)]
     struct Endless(Arc<AtomicUsize>);
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_success_that_may_hold_an_error_is_cut_as_an_error_is() {
+    async fn a_success_that_may_contain_an_error_is_truncated_like_an_error() {
         let server = Endless::default();
         let connector = SharedHttpConnector::new(server.clone());
         let config = aws_sdk_s3::Config::builder()
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_is_cut_at_64_kib_and_a_shorter_one_is_whole() {
+    async fn only_an_error_longer_than_64_kib_is_truncated() {
         for (size, read) in [(0, 0), (300, 300), (65_536, 65_536), (200_000, 65_536)] {
             let (body, left) = (SdkBody::from(vec![7; size]), MAX_BYTES);
             let cut = ByteStream::new(SdkBody::from_body_1_x(Cut { body, left }));

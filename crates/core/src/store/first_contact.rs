@@ -1,5 +1,5 @@
-//! The first request of a command: whether the bucket is there, in which region, and for whom. What is
-//! wrong with the settings of S3 shows here, before anything is done.
+//! The first request of a command: whether the bucket exists, in which region, and whether we may
+//! use it. Wrong S3 settings show up here, before anything is done.
 
 use super::{EndpointCapabilities, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
@@ -12,7 +12,7 @@ impl Store {
     ///
     /// # Errors
     /// A CA bundle that cannot be used, a bucket that is missing or not permitted, credentials that
-    /// are missing or wrong, a server that does not answer.
+    /// are missing or wrong, or a server that does not answer.
     pub async fn connect(
         settings: &S3Settings,
         sending: Sending,
@@ -85,7 +85,7 @@ impl Store {
             .map_err(|error| StoreError::from_sdk("HeadBucket", self.url(""), error))
     }
 
-    /// Whether a bucket that could not be asked for may be used all the same.
+    /// Decides whether a bucket may be used although it could not be asked for.
     async fn judge_bucket(&self, failed: StoreError) -> anyhow::Result<()> {
         if failed.kind == StoreErrorKind::Timeout {
             let message = format!("the server of `{}` does not answer", self.url(""));
@@ -95,11 +95,11 @@ impl Store {
                 .into());
         }
         Err(match failed.kind {
-            // HEAD has no body, so there is no code: a bucket is what is missing.
+            // An answer to HEAD has no body and so no code: what is missing is the bucket.
             StoreErrorKind::NotFound => failed.of_kind(StoreErrorKind::NoSuchBucket),
             // Wrong keys, an expired token, another region and a missing permission all look alike
-            // in an answer to HEAD; asking for a list has an answer with a code. Whoever may
-            // neither list nor head may still write.
+            // in an answer to HEAD, but the answer to a list request has a code. Whoever may
+            // neither list nor head may still be allowed to write.
             StoreErrorKind::AccessDenied | StoreErrorKind::Refused => {
                 match self.list("", Some(1)).await {
                     Err(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,

@@ -1,5 +1,5 @@
-//! An answer that is none of S3. The login page of a network, or a proxy, says 200 to everything, so
-//! that every run seems to be there already.
+//! Detects answers that do not come from S3. The login page of a network, or a proxy, answers 200
+//! to everything, which makes every run appear to exist already.
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,23 +7,23 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 
-/// How an answer shows that it is none of S3.
+/// How an answer shows that it does not come from S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Foreign {
     /// S3 answers in XML, or with what was stored.
     #[error("it answers with a page of HTML")]
     Page,
-    /// Every object has one.
+    /// Every object has an ETag.
     #[error("it answers without an ETag")]
     NoEtag,
-    /// A list without anything in it has some bytes of XML.
+    /// Even an empty list takes some bytes of XML.
     #[error("it answers with nothing")]
     Nothing,
 }
 
 impl Foreign {
-    /// What is foreign about a success. Every server says at least one thing that S3 says, and not all
-    /// of them say all: what has the id of a request is believed.
+    /// What is foreign about a success. Every server sends at least one thing that S3 sends, but
+    /// not all of them send everything: an answer with a request id is trusted.
     fn of(operation: Option<&str>, response: &HttpResponse) -> Option<Self> {
         let header = |name| response.headers().get(name);
         if !response.status().is_success() || header("x-amz-request-id").is_some() {
@@ -47,7 +47,7 @@ impl Foreign {
     }
 }
 
-/// Refuses answers that are none of S3.
+/// Refuses answers that do not come from S3.
 #[derive(Debug)]
 pub(super) struct RefuseForeign;
 

@@ -1,8 +1,8 @@
-//! How many parts are sent at once: as many as set, half as many when the server asks to slow down,
-//! and one more for each round that went well.
+//! How many parts are sent at once: as many as configured, half as many when the server asks to
+//! slow down, and one more after each round of successes.
 //!
-//! The SDK slows down by waiting longer and longer between the attempts of each request; what it
-//! never does is to have fewer requests under way, which is what the server asks for.
+//! The SDK slows down by waiting longer between the attempts of each request. It never reduces the
+//! number of requests in flight, which is what the server asks for.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bounds what is under way; clones share the bound.
+/// Limits how many parts are in flight; clones share the limit.
 #[derive(Debug, Clone)]
 pub(super) struct Limiter {
     permits: Arc<Semaphore>,
@@ -21,14 +21,14 @@ pub(super) struct Limiter {
 struct State {
     most: usize,
     limit: usize,
-    /// Permits that are in use although the limit has been lowered below them.
+    /// Permits still in use beyond the lowered limit.
     excess: usize,
-    /// Successes since the limit was changed.
+    /// Successes since the limit last changed.
     successes: usize,
     lowered: Option<Instant>,
 }
 
-/// The permission to have one part under way; it ends when this is dropped.
+/// Permission to have one part in flight, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     limiter: Limiter,
@@ -36,7 +36,7 @@ pub(super) struct Permit {
 }
 
 impl Limiter {
-    /// At most `most` at once.
+    /// Allows at most `most` parts at once.
     pub(super) fn new(most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
         let state = State {
@@ -66,8 +66,8 @@ impl Limiter {
         }
     }
 
-    /// Halves the limit, because the server refused an attempt that began at `begin`. What began
-    /// before the limit was last lowered says nothing new.
+    /// Halves the limit because the server refused an attempt that began at `begin`. An attempt
+    /// from before the limit was last lowered tells nothing new.
     pub(super) fn slow_down(&self, begin: Instant) {
         let mut state = self.state();
         if state.lowered.is_some_and(|lowered| begin <= lowered) {
@@ -84,7 +84,7 @@ impl Limiter {
 }
 
 impl Permit {
-    /// Gives the permit back after a success: a whole round of them makes room for one more.
+    /// Returns the permit after a success: a whole round of successes makes room for one more.
     pub(super) fn succeeded(self) {
         let mut state = self.limiter.state();
         state.successes += 1;
@@ -124,19 +124,19 @@ mod tests {
         Limiter::new(NonZeroUsize::new(most).unwrap())
     }
 
-    /// As many slots as can be had now.
+    /// As many permits as are available now.
     fn fill(flow: &Limiter) -> Vec<Permit> {
         std::iter::from_fn(|| flow.enter().now_or_never()).collect()
     }
 
     #[test]
-    fn the_parts_in_flight_are_halved_and_grow_back_one_by_one() {
+    fn the_limit_of_parts_in_flight_is_halved_and_grows_back_one_by_one() {
         let flow = flow(8);
         let began = Instant::now();
         let all = fill(&flow);
         assert_eq!(all.len(), 8);
         flow.slow_down(Instant::now());
-        // The others of the same crowd were refused as well: that is one request to slow down.
+        // The others of the same batch were refused too, but that is a single request to slow down.
         flow.slow_down(began);
         drop(all);
         let half = fill(&flow);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn at_least_one_part_is_sent_at_a_time() {
+    fn the_limit_never_drops_below_one_part() {
         let flow = flow(3);
         for _ in 0..5 {
             flow.slow_down(Instant::now());
@@ -159,9 +159,9 @@ mod tests {
     }
 
     proptest! {
-        /// 0 enters, 1 leaves, 2 succeeds, 3 is refused.
+        /// 0 acquires a permit, 1 drops it, 2 succeeds, 3 is refused.
         #[test]
-        fn slots_are_never_lost_and_never_more_than_set(
+        fn permits_are_never_lost_and_never_exceed_the_limit(
             most in 1_usize..10,
             steps in proptest::collection::vec(0..4, 0..200),
         ) {

@@ -1,5 +1,5 @@
-//! The requests of a multipart upload but the last one, which is `completion`'s. What bounds and
-//! orders them is [`crate::transfer`].
+//! The requests of a multipart upload except the last, which is in `completion`. They are limited
+//! and ordered by [`crate::transfer`].
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::{RunStore, Store, StoreError, StoreErrorKind};
 use crate::checksum::Crc;
 use crate::transfer::HashedPart;
 
-/// How often an upload is aborted at most: a part that was under way can land after an abort.
+/// How often to abort an upload at most: a part that was in flight can land after an abort.
 const MAX_ABORTS: u32 = 5;
 
-/// The server's name for an open multipart upload.
+/// The server's id of an open multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadId(pub(super) String);
 
@@ -30,27 +30,27 @@ impl fmt::Display for UploadId {
 pub struct StoredPart {
     /// Its number, from 1 to 10,000.
     pub number: u32,
-    /// The ETag that the server gave it.
+    /// The ETag that the server assigned.
     pub etag: String,
     /// The CRC64NVME of its bytes.
     pub crc: Crc,
 }
 
-/// A part that the server has, as it lists it.
+/// A part that the server has, as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedPart {
     /// Its number, from 1 to 10,000.
     pub number: u32,
     /// Size in bytes.
     pub size: u64,
-    /// The ETag that the server gave it.
+    /// The ETag that the server assigned.
     pub etag: String,
-    /// The CRC64NVME, where the server keeps it.
+    /// The CRC64NVME, if the server keeps it.
     pub crc: Option<Crc>,
 }
 
 impl ListedPart {
-    /// Whether the server proves that it has exactly these bytes.
+    /// Whether this proves that the server has exactly these bytes.
     pub(crate) fn is(&self, part: &HashedPart) -> bool {
         let same_bytes = match (self.crc, part.md5) {
             (Some(crc), _) => crc == part.crc,
@@ -61,18 +61,18 @@ impl ListedPart {
     }
 }
 
-/// An open multipart upload, as the server lists it.
+/// An open multipart upload, as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenUpload {
-    /// The server's name for it.
+    /// The server's id of the upload.
     pub id: UploadId,
     /// When it was opened.
     pub initiated: Option<jiff::Timestamp>,
 }
 
 impl RunStore {
-    /// Opens an upload whose parts and whole the server checks by CRC64NVME, where it can. Data
-    /// files have the storage class and metadata of the settings.
+    /// Opens an upload whose parts and whole the server checks by CRC64NVME, if it can. Data files
+    /// get the storage class and metadata from the settings.
     pub(crate) async fn create_multipart(
         &self,
         key: &str,
@@ -95,7 +95,7 @@ impl RunStore {
         }
         let output = request
             .customize()
-            // Google refuses a POST that does not say that it has no body.
+            // Google refuses a POST without an explicit empty body.
             .mutate_request(|request| {
                 request.headers_mut().insert("content-length", "0");
             })
@@ -171,10 +171,10 @@ impl Store {
         Ok(StoredPart { number, etag, crc })
     }
 
-    /// Gives up an upload and its parts. One that is gone already is as good.
+    /// Gives up an upload and its parts. It is fine if the upload is already gone.
     ///
     /// # Errors
-    /// The store's, and parts that keep coming.
+    /// Any error of the store, and parts that keep arriving.
     pub async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), StoreError> {
         for _ in 0..MAX_ABORTS {
             let request = self.client.abort_multipart_upload();
@@ -192,8 +192,8 @@ impl Store {
                     return Err(error);
                 }
             }
-            // S3 says to look whether a part landed after the abort, and to abort again
-            // (API reference of `AbortMultipartUpload`).
+            // S3 says to check whether a part landed after the abort, and to abort again if so (API
+            // reference of `AbortMultipartUpload`).
             match self.list_parts(key, upload).await {
                 Ok(parts) if !parts.is_empty() => {}
                 Err(error)
@@ -204,7 +204,7 @@ impl Store {
                 {
                     return Err(error);
                 }
-                // Gone, or there is no way to look.
+                // Gone, or there is no way to check.
                 _ => return Ok(()),
             }
         }
@@ -213,11 +213,11 @@ impl Store {
         Err(StoreError::new(kind, "AbortMultipartUpload", url, detail))
     }
 
-    /// The parts that the server has of an upload.
+    /// The parts of an upload that the server has.
     ///
     /// # Errors
-    /// [`StoreErrorKind::NoSuchUpload`]; any page that cannot be read: a list is complete or not
-    /// there.
+    /// [`StoreErrorKind::NoSuchUpload`]; any page that cannot be read: a list is either complete or
+    /// an error.
     pub async fn list_parts(
         &self,
         key: &str,
@@ -247,7 +247,7 @@ impl Store {
     /// The open uploads of exactly this key.
     ///
     /// # Errors
-    /// Any page that cannot be read.
+    /// Any page cannot be read.
     pub async fn open_uploads(&self, key: &str) -> Result<Vec<OpenUpload>, StoreError> {
         let mut uploads = Vec::new();
         let (mut key_marker, mut id_marker) = (None, None);
@@ -282,8 +282,8 @@ impl Store {
     }
 }
 
-/// By what the uploads of a key are found: MinIO finds them by the whole key alone, and a bucket of
-/// S3 Express, which its name tells, by a folder alone (API reference of `ListMultipartUploads`).
+/// The prefix that finds the uploads of a key: MinIO needs the whole key, and a bucket of S3
+/// Express, recognised by its name, needs the folder (API reference of `ListMultipartUploads`).
 fn uploads_prefix<'a>(bucket: &str, key: &'a str) -> &'a str {
     match key.rsplit_once('/') {
         Some((folder, _)) if bucket.ends_with("--x-s3") => &key[..=folder.len()],
@@ -292,11 +292,11 @@ fn uploads_prefix<'a>(bucket: &str, key: &'a str) -> &'a str {
     }
 }
 
-/// An upload that the server opened.
+/// An upload that the server has opened.
 #[derive(Debug)]
 pub(crate) struct CreatedUpload {
     pub(crate) id: UploadId,
-    /// Whether the server says that it will compute the CRC of the whole object.
+    /// Whether the server promises to compute the CRC of the whole object.
     pub(crate) full_object_crc: bool,
 }
 
@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uploads_are_looked_for_by_key_and_in_s3_express_by_folder() {
+    fn uploads_are_found_by_key_but_in_s3_express_by_folder() {
         assert_eq!(
             uploads_prefix("lob", "runs/a/x.parquet"),
             "runs/a/x.parquet"

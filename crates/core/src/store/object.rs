@@ -1,4 +1,4 @@
-//! What the server says of an object, and what an object must be.
+//! What the server says about an object, and what an object must be.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 
@@ -16,9 +16,9 @@ pub struct ObjectInfo {
     pub size: u64,
     /// The entity tag, without quotes.
     pub etag: String,
-    /// The version, where the bucket keeps versions.
+    /// The version, if the bucket keeps versions.
     pub version_id: Option<String>,
-    /// The CRC64NVME of the whole object, where the server keeps one.
+    /// The CRC64NVME of the whole object, if the server keeps one.
     pub crc: Option<Crc>,
     /// The token of the run that wrote it.
     pub token: Option<WriteToken>,
@@ -33,9 +33,9 @@ pub struct Expected<'a> {
     pub crc: Crc,
     /// The token of the run that writes it.
     pub token: &'a WriteToken,
-    /// How far the endpoint can prove it.
+    /// How much the endpoint can prove about it.
     pub proof: Verified,
-    /// The ETag that it must have, where that is known.
+    /// The ETag that it must have, if known.
     pub etag: Option<&'a str>,
 }
 
@@ -59,14 +59,14 @@ impl Expected<'_> {
 pub struct WrittenObject {
     /// The entity tag, without quotes.
     pub etag: String,
-    /// The version, where the bucket keeps versions.
+    /// The version, if the bucket keeps versions.
     pub version_id: Option<String>,
     /// How it is proved.
     pub verified: Verified,
 }
 
 impl ObjectInfo {
-    /// `None` of an answer without the size.
+    /// `None` if the answer lacks the size.
     pub(super) fn from_head(output: &HeadObjectOutput) -> Option<Self> {
         Some(Self {
             size: u64::try_from(output.content_length()?).ok()?,
@@ -83,7 +83,7 @@ impl ObjectInfo {
     }
 }
 
-/// An ETag as S3 sends it, in double quotes, without them.
+/// Strips the double quotes in which S3 sends an ETag.
 pub(super) fn unquoted(etag: Option<&str>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_owned()
 }

@@ -1,5 +1,5 @@
-//! Watches every attempt of every S3 request: counts it, logs the ones that are repeated, ends the
-//! repetition when its time is over, and tells the flow of requests to slow down.
+//! Watches every attempt of every S3 request: counts it, logs retries, ends them when the time is
+//! up, and tells the limiter to slow down.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -27,11 +27,11 @@ use crate::metrics::Metrics;
 pub(super) struct Observer {
     pub(super) metrics: Metrics,
     pub(super) flow: Limiter,
-    /// How long a request is repeated.
+    /// How long to keep retrying a request.
     pub(super) retry_timeout: Duration,
 }
 
-/// When an attempt began, or when the one before it ended.
+/// When an attempt began, or when the previous one ended.
 #[derive(Debug, Clone, Copy)]
 struct AttemptTime(Instant);
 
@@ -39,7 +39,7 @@ impl Storable for AttemptTime {
     type Storer = StoreReplace<Self>;
 }
 
-/// Host and port that an attempt goes to.
+/// Host and port that an attempt is sent to.
 #[derive(Debug)]
 struct Server(String);
 
@@ -127,10 +127,10 @@ impl Intercept for Observer {
             self.metrics.throttled(&operation);
             self.flow.slow_down(begin);
         } else if is_timeout {
-            // On a slow link each request gets more of it when there are fewer.
+            // On a slow link, each request gets a larger share when there are fewer.
             self.flow.slow_down(begin);
         }
-        // Answers below 500 are mostly meant: a key that is not there, a condition that failed.
+        // Statuses below 500 are mostly real answers: a missing key, a condition that failed.
         if status.is_none_or(|status| status >= 500) {
             let server = bag.load::<Server>().map(|server| server.0.as_str());
             let cause = connector.map(innermost);
@@ -161,20 +161,20 @@ impl Intercept for Observer {
     }
 }
 
-/// Whether an answer other than success is one of those that were asked for: that something is not
-/// there, and that a condition is honoured.
+/// Whether an answer other than success is expected: that something does not exist, or that a
+/// condition is honoured.
 fn is_expected(operation: &str, code: Option<&str>, status: Option<u16>, bag: &ConfigBag) -> bool {
     match (operation, status) {
         ("HeadObject", Some(404)) => true,
         ("GetObject", Some(404)) => code == Some("NoSuchKey"),
-        // An abort is looked after.
+        // This is the check after an abort.
         ("ListParts", Some(404)) => code == Some("NoSuchUpload"),
         (_, Some(412)) => bag.load::<MeantToBeRefused>().is_some_and(|meant| meant.0),
         _ => false,
     }
 }
 
-/// Says of a request whether a failed condition is the answer that it is for.
+/// Marks a request whose purpose is to find out whether a condition fails.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MeantToBeRefused(pub(super) bool);
 
@@ -205,7 +205,7 @@ fn server(request: &HttpRequest) -> Option<String> {
     Some(format!("{}{}", uri.host()?, port.unwrap_or_default()))
 }
 
-/// The last cause of an error, which is the one that tells.
+/// The innermost cause of an error, which is the informative one.
 fn innermost(error: &ConnectorError) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {

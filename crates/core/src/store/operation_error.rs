@@ -1,7 +1,7 @@
 //! Finds the S3 error code in the error of any operation that the store uses.
 //!
-//! The SDK gives each operation an error type of its own and erases it before a retry classifier
-//! sees it, so the types are tried one after another.
+//! The SDK gives each operation its own error type and erases it before a retry classifier sees it,
+//! so the types are tried one after another.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
@@ -35,8 +35,8 @@ pub(super) fn error_code(error: &Error) -> Option<&str> {
     )
 }
 
-/// Whether the error is Complete's. S3 says of it that after a 409 the whole upload has to be made
-/// anew (API reference of `CompleteMultipartUpload`).
+/// Whether the error comes from Complete. After a 409, S3 demands that the whole upload be
+/// restarted (API reference of `CompleteMultipartUpload`).
 pub(super) fn is_of_complete(error: &Error) -> bool {
     error
         .downcast_ref::<CompleteMultipartUploadError>()

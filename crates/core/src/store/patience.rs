@@ -1,12 +1,12 @@
-//! How long a download is waited for: bytes that arrive earn time, at the slowest rate.
+//! How long to wait for a download: arriving bytes earn time, at the slowest rate.
 //!
-//! Only waiting for the server costs time, since the consumer of the bytes may be slow as well.
+//! Only waiting for the server costs time, since the consumer of the bytes may be slow too.
 
 use std::time::Duration;
 
 use super::SLOWEST_RATE;
 
-/// Time to wait, which is used up and earned.
+/// Time to wait, which is spent and earned.
 #[derive(Debug)]
 pub(super) struct Patience {
     most: Duration,
@@ -14,22 +14,22 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// All of it is left.
+    /// Starts with all of the time left.
     pub(super) fn new(most: Duration) -> Self {
         Self { most, left: most }
     }
 
-    /// No next byte is waited for any longer.
+    /// The longest time to wait for the next byte.
     pub(super) fn left(&self) -> Duration {
         self.left
     }
 
-    /// Nothing arrived for this time.
+    /// Spends the time in which nothing arrived.
     pub(super) fn waited(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
     }
 
-    /// So many bytes arrived.
+    /// Earns time for bytes that arrived.
     pub(super) fn received(&mut self, bytes: u64) {
         let earned = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / SLOWEST_RATE);
         self.left = self.left.saturating_add(earned).min(self.most);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_below_the_slowest_rate_ends_and_any_other_does_not() {
+    fn only_a_download_below_the_slowest_rate_times_out() {
         assert_eq!(seconds_at(0), 59);
         assert_eq!(seconds_at(1), 60);
         assert!((100..130).contains(&seconds_at(SLOWEST_RATE / 2)));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_minute_earns_no_hour_of_silence() {
+    fn a_fast_minute_does_not_earn_an_hour_of_silence() {
         let mut patience = Patience::new(Duration::from_secs(60));
         patience.received(u64::MAX);
         assert_eq!(patience.left(), Duration::from_secs(60));

@@ -1,5 +1,5 @@
-//! A profile of the AWS configuration that is named must be there. The SDK goes on without it, and
-//! says in the end that there are no credentials.
+//! Checks that a named profile exists in the AWS configuration. The SDK would carry on without it,
+//! and in the end report that there are no credentials.
 
 use std::env;
 
@@ -8,20 +8,21 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::failure::Failure;
 
-/// Where profiles are looked for, and the variable that names another place.
+/// The files that hold profiles, each with the variable that overrides its path.
 const FILES: [(&str, &str); 2] = [
     ("AWS_CONFIG_FILE", "~/.aws/config"),
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 ];
 
-/// Looks for the profile `name`. Files that cannot be read are reported by what reads them later.
+/// Looks for the profile `name`. Files that cannot be read are reported later, by whatever reads
+/// them.
 ///
 /// # Errors
-/// A profile that is in none of the files.
+/// None of the files contains the profile.
 pub(super) async fn check(name: &str) -> Result<(), Failure> {
     let (files, env) = (EnvConfigFiles::default(), Env::real());
     let profiles = aws_config::profile::load(&Fs::real(), &env, &files, None).await;
-    // The profile `default` is there even where it is empty.
+    // The profile `default` always exists, even if empty.
     if name == "default" || profiles.is_ok_and(|all| all.get_profile(name).is_some()) {
         return Ok(());
     }

@@ -1,8 +1,7 @@
-//! The proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`,
-//! in capitals or small letters. They are read here alone; the client is told of each request
-//! which way it goes.
+//! The proxies set in the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in
+//! upper or lower case. Only this file reads them; the client is told the route of each request.
 //!
-//! What is near goes direct whatever they say: this machine, and the addresses at which a cloud
+//! Nearby addresses are always reached directly: this machine, and the addresses where a cloud
 //! gives a machine or a container its credentials, which no proxy may see.
 
 mod exceptions;
@@ -25,14 +24,14 @@ use self::exceptions::Exceptions;
 use crate::failure::{Failure, UnusableProxy, Via};
 use crate::settings::is_loopback;
 
-/// For each scheme of a request, the variables of which the first that is set counts, unless it is
-/// empty.
+/// For each scheme of a request, its variables in order of precedence: the first that is set and
+/// not empty counts.
 const VARIABLES: [[&str; 4]; 2] = [
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
 ];
 
-/// The variables of the hosts that are reached without one, of which the first counts likewise.
+/// The variables for hosts to reach without a proxy, with the same precedence.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
@@ -43,7 +42,7 @@ fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
         .find(|(_, value)| !value.trim().is_empty())
 }
 
-/// What the environment says, read once.
+/// The proxy settings of the environment, read once.
 #[derive(Debug, Clone)]
 pub(super) struct Proxies {
     of_https: Option<Proxy>,
@@ -51,19 +50,19 @@ pub(super) struct Proxies {
     exceptions: Exceptions,
 }
 
-/// What a variable names.
+/// The value of a proxy variable.
 #[derive(Debug, Clone)]
 struct Proxy {
     variable: &'static str,
-    /// `None` of what is no HTTP proxy.
+    /// `None` if the value is not an HTTP proxy.
     url: Option<Uri>,
 }
 
 impl Proxies {
-    /// Those of the environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// A list of exceptions that would hold for other hosts than it says.
+    /// The list of exceptions would match other hosts than intended.
     pub(super) fn of_environment() -> Result<Self, Failure> {
         let exceptions = set(&EXCEPTIONS);
         if let Some((name, _)) = exceptions
@@ -87,7 +86,7 @@ impl Proxies {
         })
     }
 
-    /// How a client is told of the proxies for requests of https, and for those of http.
+    /// The client configurations for the proxies of `https` and of `http` requests.
     pub(super) fn configs(&self) -> [Option<ProxyConfig>; 2] {
         let url = |proxy: &Option<Proxy>| Some(proxy.as_ref()?.url.as_ref()?.to_string());
         [
@@ -99,7 +98,7 @@ impl Proxies {
     /// The proxy of a request, if it has one.
     ///
     /// # Errors
-    /// One that cannot be used.
+    /// The proxy cannot be used.
     fn via(&self, url: &str) -> Result<Option<Via>, UnusableProxy> {
         let Ok(url) = url.parse::<Uri>() else {
             return Ok(None);
@@ -128,7 +127,7 @@ impl Proxies {
     }
 }
 
-/// The URL of an HTTP proxy; without a scheme it is `http`.
+/// The URL of an HTTP proxy; the scheme defaults to `http`.
 fn http_proxy(value: &str) -> Option<Uri> {
     let value = value.trim();
     let with_scheme = match value.contains("://") {
@@ -141,25 +140,25 @@ fn http_proxy(value: &str) -> Option<Uri> {
     is_one.then_some(url)
 }
 
-/// Whether a connection failed because a proxy made no tunnel for it, as hyper-util says it.
+/// Whether a connection failed because a proxy opened no tunnel for it, in the words of hyper-util.
 pub(super) fn failed(error: &ConnectorError) -> bool {
     says(error, "tunnel error")
 }
 
-/// Whether it did so for want of a user and a password.
+/// Whether the proxy refused for lack of a user and a password.
 pub(super) fn wants_login(error: &ConnectorError) -> bool {
     says(error, "proxy authorization required")
 }
 
 impl Via {
-    /// The one that stood in the way, if `error` or a cause of it says so.
+    /// The proxy that got in the way, if `error` or one of its causes names it.
     pub(super) fn blamed<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut causes = iter::successors(Some(error), |error| (*error).source());
         causes.find_map(|error| error.downcast_ref::<Blocked>().map(|blocked| &blocked.via))
     }
 
-    /// `error`, said of the proxy where it is what failed. Plain http has no connection but that to
-    /// the proxy; in a tunnel only what fails before it stands is the proxy's.
+    /// Blames the proxy for `error` if it is what failed. Plain `http` connects only to the proxy;
+    /// with a tunnel, only failures before it is established are the proxy's.
     fn blame(self, error: ConnectorError) -> ConnectorError {
         if self.is_tunnel && !failed(&error) && !says(&error, "HTTP connect") {
             return error;
@@ -177,14 +176,14 @@ struct Blocked {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// What a connection said, to be told from what the SDK says of a request that it never made. It is
-/// no cause of its own.
+/// What a connection reported, as opposed to what the SDK says about a request that it never sent.
+/// It is not a cause of its own.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(super) struct OfTransport(Box<dyn Error + Send + Sync>);
 
 impl OfTransport {
-    /// Whether `error` or a cause of it is one.
+    /// Whether `error` or one of its causes is this error.
     pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
         iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<Self>())
     }
@@ -197,7 +196,7 @@ impl OfTransport {
     }
 }
 
-/// `error` of the same kind, with another source.
+/// `error`, of the same kind but with another source.
 fn rebuilt(
     error: ConnectorError,
     source: impl FnOnce(Box<dyn Error + Send + Sync>) -> Box<dyn Error + Send + Sync>,
@@ -209,7 +208,7 @@ fn rebuilt(
         () if is_timeout => ConnectorError::timeout(source),
         () if is_user => ConnectorError::user(source),
         () if is_io => ConnectorError::io(source),
-        // What the SDK repeats, it knows by this kind.
+        // This kind tells the SDK whether to retry.
         () => ConnectorError::other(source, kind),
     };
     match connection {
@@ -218,7 +217,7 @@ fn rebuilt(
     }
 }
 
-/// A client that goes through no proxy, and one for each that the environment names.
+/// A client without a proxy, and one for each proxy in the environment.
 #[derive(Debug)]
 pub(super) struct Routes {
     pub(super) proxies: Proxies,
@@ -306,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_gives_credentials_and_this_machine_are_asked_directly() {
+    fn this_machine_and_sources_of_credentials_are_reached_directly() {
         for near in [
             "169.254.169.254",
             "169.254.170.2",

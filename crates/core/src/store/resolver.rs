@@ -1,5 +1,5 @@
-//! Names of servers, resolved by the system: an error says which name it was, which the system's own
-//! does not.
+//! Resolves host names with the system's resolver, and names the host in errors, which the system's
+//! own errors do not.
 
 use std::io;
 

@@ -1,10 +1,11 @@
-//! How long a request is repeated, how long to wait between attempts, and who pays for them.
+//! How long to retry a request, how long to wait between attempts, and what limits them.
 //!
-//! The SDK's standard strategy does the waiting. Which answers are worth another attempt stands in
-//! `answer`, alone; of attempts without an answer the SDK knows it. Two things are added: an end
-//! that is a time and no number of attempts, so that a request outlives an outage; and a token
-//! bucket of our own that refills with time. The SDK's default one is shared by the whole process
-//! and never refills, so a bad minute early in a night would use up the retries of the rest.
+//! The SDK's standard strategy does the waiting. Only `answer` decides which answers are worth
+//! another attempt; for attempts without an answer, the SDK decides. Two things are added: a
+//! deadline instead of a number of attempts, so that a request survives an outage; and our own
+//! token bucket, which refills over time. The SDK's default bucket is shared by the whole process
+//! and never refills, so a bad minute early in the night would use up the retries for the rest of
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -21,25 +22,25 @@ use super::answer::{self, Again};
 use super::operation_error::{error_code, is_of_complete};
 use super::proxies;
 
-/// The first wait is at most this long; it doubles from there.
+/// The first wait is at most this long, and doubles from there.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 /// No wait is longer than this.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// More attempts than fit into any time: time is what ends them. Not the largest number, since the
-/// SDK's identity cache adds up the waits of all attempts when it is made.
+/// More attempts than fit into any retry time, so that the time ends them. Not the largest number,
+/// since the SDK's identity cache adds up the waits of all attempts when it is created.
 const ENOUGH_ATTEMPTS: u32 = 10_000;
 
-/// Retries that may be pending before the bucket is empty: a retry costs 5 tokens, a time-out 10.
+/// Tokens in a full bucket: a retry costs 5, a time-out 10.
 const BUCKET_CAPACITY: usize = 5000;
-/// Tokens that come back each second.
+/// Tokens that are refilled each second.
 const BUCKET_REFILL_PER_SECOND: f32 = 50.0;
 
-/// So often bytes are sent that arrive damaged each time.
+/// How often to send bytes that arrive damaged every time.
 const MAX_DAMAGED_ATTEMPTS: u32 = 5;
 
-/// The SDK's standard strategy, with full jitter; [`FailedAttempts`] end it.
-/// No wait is longer than the whole `timeout`, or the end would come long after it.
+/// The SDK's standard strategy, with full jitter; [`FailedAttempts`] end it. No wait is longer than
+/// `timeout`, or it would end long after that.
 pub(super) fn retry_config(timeout: Duration) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(ENOUGH_ATTEMPTS)
@@ -47,7 +48,7 @@ pub(super) fn retry_config(timeout: Duration) -> RetryConfig {
         .with_max_backoff(MAX_BACKOFF.min(timeout))
 }
 
-/// What has become of the attempts of one request so far.
+/// The failed attempts of a request so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FailedAttempts {
     first: Instant,
@@ -55,7 +56,7 @@ pub(super) struct FailedAttempts {
 }
 
 impl FailedAttempts {
-    /// None yet; the first one fails now.
+    /// Starts counting: the first attempt fails now.
     pub(super) fn begin() -> Self {
         Self {
             first: Instant::now(),
@@ -63,12 +64,12 @@ impl FailedAttempts {
         }
     }
 
-    /// Counts one that was answered so. Only bytes that arrived damaged have a number.
+    /// Counts a failed attempt by its answer. Only bytes that arrived damaged have a limit.
     pub(super) fn add(&mut self, again: Option<Again>) {
         self.damaged += u32::from(again == Some(Again::Damaged));
     }
 
-    /// Whether the request is not to be repeated, although its last error may pass.
+    /// Whether to stop retrying, although the last error may be transient.
     pub(super) fn are_enough(&self, timeout: Duration) -> bool {
         self.first.elapsed() >= timeout || self.damaged >= MAX_DAMAGED_ATTEMPTS
     }
@@ -89,7 +90,7 @@ pub(super) fn pause(breaks: u32) -> Duration {
     doubled.min(MAX_BACKOFF)
 }
 
-/// A token bucket for this bucket alone, that refills.
+/// A refilling token bucket for this S3 bucket alone.
 pub(super) fn retry_partition(bucket: &str) -> RetryPartition {
     let tokens = TokenBucket::builder()
         .capacity(BUCKET_CAPACITY)
@@ -99,7 +100,7 @@ pub(super) fn retry_partition(bucket: &str) -> RetryPartition {
         .build()
 }
 
-/// Decides about every answer by the table of answers.
+/// Decides whether to retry by the table of answers.
 #[derive(Debug)]
 pub(super) struct ByAnswer;
 
@@ -108,7 +109,8 @@ impl ClassifyRetry for ByAnswer {
         let Some(response) = context.response() else {
             let failed = context.output_or_error().and_then(Result::err);
             let failed = failed.and_then(OrchestratorError::as_connector_error);
-            // A proxy that cannot reach the server now may do so later; the SDK gives up at once.
+            // A proxy that cannot reach the server now may do so later, but the SDK would give up
+            // at once.
             return match failed {
                 Some(error) if proxies::failed(error) && !proxies::wants_login(error) => {
                     RetryAction::transient_error()
@@ -116,7 +118,7 @@ impl ClassifyRetry for ByAnswer {
                 _ => RetryAction::NoActionIndicated,
             };
         };
-        // An answer that broke off, or makes no sense, is no error of the operation.
+        // An answer that broke off or makes no sense is not an error of the operation.
         let Some(error) = context
             .output_or_error()
             .and_then(|outcome| outcome.err()?.as_operation_error())
@@ -148,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_repeated_for_a_time_and_damaged_bytes_only_so_often() {
+    fn a_request_is_retried_for_a_time_and_damaged_bytes_only_a_few_times() {
         let long = Duration::from_secs(1000);
         let after = |attempts: &[Again]| {
             let mut failed = FailedAttempts::begin();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_arrived_damaged_is_counted_as_damage() {
+    fn only_bytes_that_arrived_damaged_count_as_damage() {
         let mut failed = FailedAttempts::begin();
         for _ in 0..4 {
             failed.add(Some(Again::Slower));

@@ -1,4 +1,4 @@
-//! The store of one run: whatever it writes bears the run's token.
+//! The store of one run: everything it writes carries the run's token.
 
 use std::ops::Deref;
 
@@ -13,26 +13,26 @@ pub struct RunStore {
 }
 
 impl Store {
-    /// The same store, whose objects bear this token.
+    /// The same store, writing objects that carry this token.
     pub fn writing_as(self, token: WriteToken) -> RunStore {
         RunStore { store: self, token }
     }
 }
 
 impl RunStore {
-    /// Marks every object of the run.
+    /// The token that marks every object of the run.
     pub fn token(&self) -> &WriteToken {
         &self.token
     }
 
-    /// The same store, relying on nothing but what the endpoint can do.
+    /// The same store, relying only on what the endpoint can do.
     #[must_use]
     pub(crate) fn on(mut self, endpoint: EndpointCapabilities) -> Self {
         self.store = self.store.on(endpoint);
         self
     }
 
-    /// The same store, whose objects are created as `objects` says.
+    /// The same store, creating objects as `objects` says.
     #[must_use]
     pub fn creating(mut self, objects: ObjectSettings) -> Self {
         self.store = self.store.creating(objects);

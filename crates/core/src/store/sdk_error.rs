@@ -1,4 +1,4 @@
-//! What the SDK says of a failed request, as an error of the store.
+//! Turns what the SDK says about a failed request into an error of the store.
 
 use std::error::Error;
 use std::iter;
@@ -60,11 +60,11 @@ impl StoreError {
         let home = home.and_then(|response| response.headers().get("x-amz-bucket-region"));
         failed.bucket_region = home.filter(|home| is_region(home)).map(str::to_owned);
         match error {
-            // Everything that the server said stands in `detail`.
+            // Everything that the server said is in `detail`.
             SdkError::ServiceError(_) => failed,
             _ if kind == StoreErrorKind::NotS3 => failed,
             error => match error.into_source() {
-                // It says of which kind its own cause is, and no more.
+                // It names the kind of its own cause, and nothing more.
                 Ok(cause) => failed.caused_by(match cause.downcast::<ConnectorError>() {
                     Ok(connector) => connector.into_source(),
                     Err(cause) => cause,
@@ -75,7 +75,7 @@ impl StoreError {
     }
 }
 
-/// Request ids of service errors, where the SDK has parsed one.
+/// Request ids of service errors, if the SDK has parsed one.
 trait RequestIdOf {
     fn request_id_of(&self) -> Option<&str>;
 }
@@ -117,7 +117,7 @@ fn kind_of<E: Error + 'static>(
             K::Unmakeable
         }
         (SdkError::DispatchFailure(failure), _) if failure.is_user() => K::Refused,
-        // The SDK says the same of what it could not make of the settings.
+        // The SDK uses the same kind when the settings do not make a valid request.
         (SdkError::DispatchFailure(failure), _)
             if failure.is_other()
                 && !failure
@@ -126,14 +126,15 @@ fn kind_of<E: Error + 'static>(
         {
             K::Unmakeable
         }
-        // Also a connection that broke before the whole reply: the request may have been done.
+        // This includes a connection that broke before the complete reply: the request may have
+        // been carried out.
         (SdkError::DispatchFailure(_) | SdkError::ResponseError(_), _) => K::Unreachable,
         (SdkError::ConstructionFailure(_), _) => K::Unmakeable,
         _ => K::Refused,
     }
 }
 
-/// Whether the answer was none of S3.
+/// How the answer shows that it does not come from S3, if it does not.
 fn foreign<E>(error: &SdkError<E, HttpResponse>) -> Option<Foreign>
 where
     E: Error + 'static,
@@ -142,20 +143,20 @@ where
     causes.find_map(|error| error.downcast_ref::<Foreign>().copied())
 }
 
-/// The proxy that let nothing through, or one of plain http that answered in the place of the server:
-/// an answer of S3 has a code, or at least the id of its request.
+/// The proxy that let nothing through, or a plain `http` proxy that answered in place of the
+/// server: an answer from S3 has a code, or at least a request id.
 fn proxy_of<'a, E>(error: &'a SdkError<E, HttpResponse>, code: Option<&str>) -> Option<&'a Via> {
     if let SdkError::DispatchFailure(failure) = error {
         return failure.as_connector_error().and_then(|e| Via::blamed(e));
     }
     let response = error.raw_response()?;
-    // To a HEAD without a body the SDK gives this code itself.
+    // For a HEAD without a body, the SDK makes up this code itself.
     let has_code = code.is_some_and(|code| code != "NotFound");
     let is_of_s3 = has_code || response.headers().get("x-amz-request-id").is_some();
     response.extension::<Via>().filter(|_| !is_of_s3)
 }
 
-/// Whether a text of a server can be a region: it becomes part of a host's name.
+/// Whether a text from a server may be used as a region: it becomes part of a host name.
 fn is_region(text: &str) -> bool {
     let is_of_one = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=32).contains(&text.len()) && text.chars().all(is_of_one)
@@ -170,7 +171,7 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 mod tests {
     use super::*;
 
-    /// What the person is told to do about an answer of this code.
+    /// What the user is told to do about an answer with this code.
     fn hint_of(code: &str, status: u16) -> String {
         let kind = answer::of(Some(code), status).kind;
         let error = StoreError::new(kind, "GetObject", "s3://b/k", code);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_a_server_names_leads_to_no_other_host() {
+    fn a_region_named_by_a_server_cannot_redirect_to_another_host() {
         assert!(is_region("eu-central-1"));
         for other in ["", "eu.example.com", "eu/", "x@evil", "EU", &"x".repeat(33)] {
             assert!(!is_region(other), "{other}");
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_that_lacks_is_named_once() {
+    fn a_missing_permission_is_named_once() {
         for operation in ["ListObjectsV2", "HeadObject", "PutObject"] {
             let denied = StoreError::new(StoreErrorKind::AccessDenied, operation, "s3://b/k", "");
             let hint = denied.hint().unwrap();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_parts_is_spoken_of_only_where_parts_are_sent() {
+    fn the_part_size_is_only_mentioned_when_parts_are_sent() {
         let hint = |operation| {
             let error = StoreError::new(StoreErrorKind::Timeout, operation, "s3://b", "");
             error.hint().unwrap()
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_another_writer_ends_the_run_for_good() {
+    fn an_object_of_another_writer_ends_the_run_permanently() {
         let of = |kind| {
             let error = StoreError::new(kind, "PutObject", "s3://b/k", "");
             StoreError::ends_the_run(&anyhow::Error::from(error).context("a file"))
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_no_server_that_does_not_run() {
+    fn an_untrusted_certificate_is_not_reported_as_a_server_that_is_down() {
         let hint = |cause: &str| {
             let error = StoreError::new(StoreErrorKind::Unreachable, "HeadBucket", "s3://b", "");
             error.caused_by(cause.to_owned()).hint().unwrap()

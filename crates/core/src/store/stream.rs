@@ -1,4 +1,4 @@
-//! Objects for readers that block, such as parsers: a chunk at a time, whatever the size.
+//! Objects for readers that block, such as parsers: one chunk at a time, however large the object.
 
 use std::io::{self, Read};
 
@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 
 use super::{Store, StoreError, StoreErrorKind};
 
-/// Chunks that are fetched ahead of the reader.
+/// How many chunks to fetch ahead of the reader.
 const CHUNKS_AHEAD: usize = 4;
 
-/// What is received, as a source of bytes. It ends early if the other side gives up; that side
-/// knows why.
+/// The received chunks as a source of bytes. It ends early if the sender gives up; the sender knows
+/// why.
 struct Received {
     chunks: mpsc::Receiver<Bytes>,
     chunk: Bytes,
@@ -32,11 +32,11 @@ impl Read for Received {
 }
 
 impl Store {
-    /// Gives the bytes of an object to `read`, which runs on a thread of its own.
+    /// Passes the bytes of an object to `read`, which runs on a thread of its own.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Refused`] where the object is larger than `limit` bytes. Where the bytes
-    /// break off, what `read` made of them counts for nothing.
+    /// [`StoreErrorKind::Refused`] if the object is larger than `limit` bytes. If the download
+    /// breaks off, the result of `read` is discarded.
     pub async fn stream<T: Send + 'static>(
         &self,
         key: &str,
@@ -50,7 +50,7 @@ impl Store {
             read(&mut Received { chunks, chunk })
         });
         while let Some(chunk) = body.next().await? {
-            // A reader that has seen enough takes no more.
+            // The reader stops receiving once it has seen enough.
             if sender.send(chunk).await.is_err() {
                 break;
             }

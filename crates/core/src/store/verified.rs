@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verified {
-    /// The server computed the CRC64NVME of the whole object, and it is ours.
+    /// The server computed the CRC64NVME of the whole object, and it matches ours.
     #[serde(rename = "full-object-crc64nvme")]
     FullObjectCrc,
-    /// The server gave each part the MD5 of its bytes as ETag, and the object has our size.
+    /// The ETag of each part is the MD5 of its bytes, and the object has our size.
     PartMd5,
     /// The object has our size; the server says nothing else about its bytes.
     SizeOnly,

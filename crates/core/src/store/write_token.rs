@@ -1,4 +1,4 @@
-//! The mark of a run on everything that it writes.
+//! The mark that a run leaves on everything it writes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ impl fmt::Display for WriteToken {
     }
 }
 
-/// A text that is not 32 hexadecimal digits.
+/// The text is not 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a write token")]
 pub struct NotAToken(String);

@@ -1,21 +1,21 @@
 //! Addresses as people write them: URLs of servers, connection strings, buckets.
 //!
-//! They come out of files of variables and wrapped secrets, which leave quotes and white space where
-//! no address has any. What stands around one is no part of it; what stands inside is for the type of
-//! the address to refuse.
+//! They come from variable files and wrapped secrets, which leave quotes and white space where an
+//! address has none. Whatever surrounds an address is stripped; whatever is inside is left for the
+//! type of the address to refuse.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// What a percent-encoded piece of an address says.
+/// Decodes a percent-encoded piece of an address.
 pub fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// An address without the white space and the pair of quotes around it.
+/// An address without surrounding white space and quotes.
 pub fn bare(text: &str) -> &str {
-    // Editors of Windows put a byte order mark before everything.
+    // Windows editors put a byte order mark at the beginning.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let inside = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     inside('"').or_else(|| inside('\'')).map_or(text, str::trim)
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_and_quotes_around_an_address_are_no_part_of_it() {
+    fn white_space_and_quotes_around_an_address_are_stripped() {
         for text in [
             "http://h",
             " \thttp://h\r\n",

@@ -1,4 +1,4 @@
-//! Numbers of things in messages: one of them is no plural, and bytes are told in MiB.
+//! Counts in messages: a count of one gets no plural, and bytes are given in MiB.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_no_plural() {
+    fn only_a_count_of_one_is_singular() {
         assert_eq!(counted(0_u64, "data file"), "0 data files");
         assert_eq!(counted(1_usize, "range"), "1 range");
         assert_eq!(counted(2_u32, "split"), "2 splits");

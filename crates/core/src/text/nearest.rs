@@ -1,9 +1,9 @@
-//! The name that a mistyped one was meant to be.
+//! Finds the name that a mistyped one was meant to be.
 
-/// The nearest name is suggested if it is at least so near, of 1.
+/// Minimum similarity of a suggested name, where 1 means equal.
 const NEAR: f64 = 0.75;
 
-/// The name that `mistyped` is most like, if it is like any.
+/// The name most similar to `mistyped`, if any is similar enough.
 pub fn nearest<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(mistyped, name);
     let names = names.into_iter().map(|name| (likeness(name), name));

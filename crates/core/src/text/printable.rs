@@ -1,16 +1,16 @@
-//! Foreign text as a terminal may have it: no byte of it moves the cursor, hides text, turns its
-//! direction, or begins a line.
+//! Makes foreign text safe for a terminal: no byte of it can move the cursor, hide text, change its
+//! direction, or begin a line.
 //!
-//! Servers, manifests, file names and `_id`s say what they like. So each line that is written passes
-//! here last, and what cannot be seen is written as JSON writes it: `\n`, `\u001b`. That changes no
-//! JSON text either, in which such characters stand in strings alone.
+//! Servers, manifests, file names and `_id`s may contain anything. So every line passes through
+//! here just before it is written, and invisible characters are escaped as in JSON: `\n`, `\u001b`.
+//! This does not change JSON texts either, since such characters only occur inside their strings.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// One line: `text` with every character escaped that is not seen as itself.
+/// One line: `text` with every character escaped that would not show as itself.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
         return Cow::Borrowed(text);
@@ -32,8 +32,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Control characters, those that turn the direction of text or have no width, and other ends of
-/// lines.
+/// Control characters, characters without width or that change the direction of text, and other
+/// line separators.
 fn is_unseen(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     let category = |c| get_general_category(c);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_seen_stays_and_the_rest_is_escaped() {
+    fn only_invisible_characters_are_escaped() {
         for (text, line) in [
             ("a `file` \\n größe 订单", "a `file` \\n größe 订单"),
             ("a\nerror: b\r\thint", "a\\nerror: b\\r\\thint"),
@@ -71,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_json_text_keeps_its_meaning_and_any_text_becomes_one_line(text in ".*|[\\s\\S]*") {
+        fn any_text_becomes_one_line_and_json_keeps_its_meaning(text in ".*|[\\s\\S]*") {
             let json = serde_json::json!({ &text: [&text] });
             let printed = printable(&json.to_string()).into_owned();
             let line = printable(&text);

@@ -1,9 +1,9 @@
 //! Keeps secrets out of everything that leaves the process.
 //!
-//! A result holds none by construction: a [`Secret`] prints as `***`, and nothing goes over a result
-//! afterwards, since a password may be a number or a word of it. In free text (errors, log, panics)
-//! that is not enough: the MongoDB driver puts parts of a password into the text of its own errors
-//! and panics. So every [`Secret`] that is read is also remembered here, and [`redact`] masks it.
+//! A result contains none by construction: a [`Secret`] prints as `***`, and results are not masked
+//! afterwards, since a password may equal a number or a word in them. For free text (errors, log,
+//! panics) that is not enough: the MongoDB driver puts parts of a password into its own errors and
+//! panics. So every [`Secret`] that is read is also remembered here, and [`redact`] masks it.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -15,8 +15,8 @@ use super::address::decoded;
 /// What is written in place of a secret.
 pub const MASK: &str = "***";
 
-/// Shorter secrets are not searched for in text: masking every `a` would hide the message and
-/// betray the secret.
+/// Shorter secrets are not searched for in text: masking every `a` would garble the message and
+/// give the secret away.
 const SHORTEST_SEARCHED: usize = 4;
 
 static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
@@ -79,7 +79,7 @@ pub(crate) fn remember(secret: &str) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if !known.iter().any(|k| k == secret) {
         known.push(secret.to_owned());
-        // Longest first: a password is often part of a connection string that is known as well.
+        // Longest first: a password is often part of a connection string that is known too.
         known.sort_by_key(|k| std::cmp::Reverse(k.len()));
     }
 }
@@ -94,15 +94,15 @@ pub(crate) fn remember_password_of(text: &str) {
     }
 }
 
-/// Remembers a secret that is a piece of an address, as it is written and as libraries, which tell
-/// what they made of it, read it.
+/// Remembers a secret from an address, both as written and decoded, since libraries report the
+/// decoded form.
 pub fn remember_encoded(secret: &str) {
     remember(secret);
     remember(&decoded(secret));
 }
 
-/// Free text with every remembered secret replaced by `***`, as it is, percent-encoded or escaped as
-/// in JSON, and with no password in an address, whoever it is of.
+/// Free text with every remembered secret replaced by `***`, whether plain, percent-encoded or
+/// escaped as in JSON, and without the password of any address.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let masked = known.iter().fold(text.to_owned(), |text, secret| {
@@ -116,7 +116,7 @@ pub fn redact(text: &str) -> String {
     without_user_info(&masked)
 }
 
-/// A line of JSON whose values that are texts are redacted; its names and numbers are not free text.
+/// A line of JSON with its string values redacted; names and numbers are not free text.
 pub(crate) fn redact_json(line: &str) -> String {
     let (mut redacted, mut rest) = (String::with_capacity(line.len()), line);
     while let Some(start) = rest.find('"') {
@@ -141,7 +141,7 @@ pub(crate) fn redact_json(line: &str) -> String {
     redacted + rest
 }
 
-/// Masks `secret` where some of its characters are encoded.
+/// Masks `secret` even if some of its characters are encoded.
 fn without_encoded(text: &str, secret: &str) -> String {
     let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(c) = rest.chars().next() {
@@ -156,7 +156,7 @@ fn without_encoded(text: &str, secret: &str) -> String {
     masked
 }
 
-/// How much of `text` says `secret`, if it begins with it in whatever encoding.
+/// The length of `secret` at the beginning of `text`, in any encoding, if it is there.
 fn encoded_length(text: &[u8], secret: &[u8]) -> Option<usize> {
     let mut length = 0;
     for &byte in secret {
@@ -171,7 +171,7 @@ fn encoded_length(text: &[u8], secret: &[u8]) -> Option<usize> {
     Some(length)
 }
 
-/// The first byte that `text` says, and in how many it says it.
+/// The first byte that `text` encodes, and the number of bytes that encode it.
 fn first_byte(text: &[u8]) -> Option<(u8, usize)> {
     let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
     let said = match *text {
@@ -191,8 +191,8 @@ fn first_byte(text: &[u8]) -> Option<(u8, usize)> {
     said.or_else(|| Some((*text.first()?, 1)))
 }
 
-/// Masks user name and password of every address in `text`, also of one that nobody gave us, such
-/// as that of a proxy.
+/// Masks user name and password of every address in `text`, including addresses that we were not
+/// given, such as that of a proxy.
 fn without_user_info(text: &str) -> String {
     let mut pieces = text.split("://");
     let mut masked = pieces.next().unwrap_or_default().to_owned();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn redact_masks_every_remembered_secret_wherever_it_stands() {
+    fn redact_masks_every_remembered_secret() {
         remember("s3cr3t-value");
         remember("mongodb://user:s3cr3t-value@host/");
         assert_eq!(
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_in_every_form_in_which_text_holds_it() {
+    fn a_secret_is_masked_in_every_encoding() {
         remember("q\"o/t\\e%d ñ");
         for form in [
             "q\"o/t\\e%d ñ",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_shows_no_password_whoever_it_is_of() {
+    fn the_password_of_any_address_is_masked() {
         for (text, shown) in [
             ("no http://u:p@h:1/a@b there", "no http://***@h:1/a@b there"),
             (
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_stays_one_whatever_the_secret_is() {
+    fn redacted_json_stays_valid_whatever_the_secret_is() {
         for secret in ["7321", "level", "n-word", "true"] {
             remember(secret);
         }

@@ -1,9 +1,9 @@
-//! A multipart upload that always ends: completed, aborted, or left open on purpose, to be resumed
-//! by the next process.
+//! A multipart upload that never lingers by accident: it is completed, aborted, or left open on
+//! purpose for the next process to resume.
 //!
-//! Parts are sent while the next ones are being made; the byte budget bounds how many. What has
-//! been sent can only become an object through [`FinishedParts`], which exists only when every
-//! part was acknowledged.
+//! Parts are sent while the next ones are prepared; the byte budget limits how many. What has been
+//! sent can only become an object through [`FinishedParts`], which exists only once every part is
+//! acknowledged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{
     WrittenObject,
 };
 
-/// How long parts that are under way are waited for when a process stops.
+/// How long to wait for parts in flight when a process stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open multipart upload of one object.
@@ -28,22 +28,22 @@ pub struct MultipartUpload {
     sent: u32,
     in_flight: JoinSet<Result<StoredPart, StoreError>>,
     stored: Vec<StoredPart>,
-    /// What the server had when the upload was resumed.
+    /// What the server already had when the upload was resumed.
     listed: BTreeMap<u32, ListedPart>,
     is_resumed: bool,
     kept: KeptParts,
 }
 
-/// Parts that were not sent again, because the server had them.
+/// Parts that were not sent again because the server already had them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeptParts {
     /// The number of parts.
     pub parts: u64,
-    /// Their bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
-/// An upload whose parts are all acknowledged, and which is not an object yet.
+/// An upload whose parts are all acknowledged, but which is not an object yet.
 #[derive(Debug)]
 pub struct FinishedParts {
     target: Target,
@@ -62,14 +62,14 @@ impl MultipartUpload {
     /// Opens an upload.
     ///
     /// # Errors
-    /// The store's.
+    /// Any error of the store.
     pub async fn create(store: &RunStore, key: &str) -> Result<Self, StoreError> {
         let upload = store.create_multipart(key, true).await?;
         Ok(Self::of(store, key, upload.id))
     }
 
-    /// Resumes an upload that is open, with the parts that the server has of it: of the parts that
-    /// are sent now, equal ones are kept.
+    /// Resumes an open upload, given the parts that the server has: a part that is sent now and
+    /// equals one of those is kept.
     pub fn resume(store: &RunStore, key: &str, upload: UploadId, parts: Vec<ListedPart>) -> Self {
         Self {
             listed: parts.into_iter().map(|part| (part.number, part)).collect(),
@@ -96,7 +96,7 @@ impl MultipartUpload {
         }
     }
 
-    /// Tells `progress` of each acknowledged part, and takes that back if the upload is given up.
+    /// Reports each acknowledged part to `progress`, and takes that back if the upload is given up.
     #[must_use]
     pub fn reporting_to(mut self, progress: Arc<dyn Progress>) -> Self {
         self.target.told = Told::to(progress);
@@ -108,17 +108,17 @@ impl MultipartUpload {
         self.is_resumed
     }
 
-    /// The parts that were kept so far.
+    /// The parts kept so far.
     pub fn kept(&self) -> KeptParts {
         self.kept
     }
 
-    /// Starts to send the next part and returns at once; its memory is free again when the server
-    /// has acknowledged it. A part that the server has already is not sent. With the part so many
-    /// `items` are done.
+    /// Starts sending the next part and returns at once; its memory is freed once the server has
+    /// acknowledged it. A part that the server already has is not sent. `items` is the number of
+    /// items done with this part.
     ///
     /// # Errors
-    /// An earlier part that failed.
+    /// An earlier part failed.
     pub fn send(&mut self, part: HashedPart, items: u64) -> Result<(), StoreError> {
         while let Some(done) = self.in_flight.try_join_next() {
             self.stored.push(joined(&self.target, done)?);
@@ -150,8 +150,8 @@ impl MultipartUpload {
         Ok(())
     }
 
-    /// Waits until every part so far is acknowledged. Dropping the wait loses nothing, so a caller
-    /// that is interrupted can still abort.
+    /// Waits until every part so far is acknowledged. It is safe to drop the returned future, so an
+    /// interrupted caller can still abort.
     ///
     /// # Errors
     /// The first part that failed.
@@ -162,7 +162,7 @@ impl MultipartUpload {
         Ok(())
     }
 
-    /// Waits until every part is acknowledged. If one is not, the upload is aborted.
+    /// Waits until every part is acknowledged. If a part fails, the upload is aborted.
     ///
     /// # Errors
     /// The first part that failed.
@@ -178,15 +178,14 @@ impl MultipartUpload {
         })
     }
 
-    /// Stops what is in flight and gives the upload up.
+    /// Stops the parts in flight and gives up the upload.
     pub async fn abort(mut self) {
-        // A part that lands after the abort would stay behind, unseen and paid for.
+        // A part that lands after the abort would stay behind, invisible and paid for.
         self.in_flight.shutdown().await;
         self.target.abort().await;
     }
 
-    /// Leaves the upload open, to be resumed later. Parts that are under way have a moment to
-    /// arrive.
+    /// Leaves the upload open, to be resumed later. Parts in flight get a moment to arrive.
     pub async fn leave(mut self) {
         let arrive = async { while self.in_flight.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN_TIMEOUT, arrive).await.is_err() {
@@ -196,7 +195,7 @@ impl MultipartUpload {
 }
 
 impl FinishedParts {
-    /// The upload of a process that recorded its parts when all were acknowledged.
+    /// The upload of a process that recorded its parts once all were acknowledged.
     pub fn recorded(store: &RunStore, key: &str, upload: UploadId, parts: Vec<StoredPart>) -> Self {
         Self {
             target: Target {
@@ -209,7 +208,7 @@ impl FinishedParts {
         }
     }
 
-    /// The server's name for the upload.
+    /// The server's id of the upload.
     pub fn upload_id(&self) -> &UploadId {
         &self.target.upload
     }
@@ -219,7 +218,7 @@ impl FinishedParts {
         &self.stored
     }
 
-    /// Makes the object out of the parts, which must not exist yet.
+    /// Assembles the object, which must not exist yet, from the parts.
     ///
     /// # Errors
     /// As [`FinishedParts::complete_on`].
@@ -227,8 +226,9 @@ impl FinishedParts {
         self.complete_on(contents, Condition::Absent).await
     }
 
-    /// Makes the object out of the parts, under `condition`. If that fails for good, the upload is
-    /// aborted; not if nobody knows whether the object exists, or if it may succeed later.
+    /// Assembles the object from the parts, under `condition`. If that fails permanently, the
+    /// upload is aborted, but not if nobody knows whether the object exists, or if it may succeed
+    /// later.
     ///
     /// # Errors
     /// As [`Store::complete_multipart`](crate::store::Store::complete_multipart).
@@ -258,7 +258,7 @@ impl FinishedParts {
         }
     }
 
-    /// Gives the upload up.
+    /// Gives up the upload.
     pub async fn abort(self) {
         self.target.abort().await;
     }

@@ -1,8 +1,8 @@
-//! Parts of a file on their way to S3: cut, hashed once, and paid for out of one byte budget.
+//! Parts of a file on their way to S3: cut, hashed once, and charged to a single byte budget.
 //!
-//! A [`HashedPart`] can only be had by hashing, in order, so the SHA-256 and CRC of a file are
-//! always those of the very buffers that were sent. Buffers are used again: memory that is given
-//! back and asked for part after part would leave holes, and resident memory would creep up.
+//! The only way to get a [`HashedPart`] is to hash in order, so the SHA-256 and CRC of a file are
+//! always those of the very buffers that were sent. Buffers are reused: allocating and freeing
+//! memory part after part would fragment it, and resident memory would creep up.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,7 @@ use crate::store::Bandwidth;
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
 const PERMIT_BYTES: u64 = 4096;
 
-/// How large parts are, and how many bytes of them may be in memory.
+/// How large parts are, and how many bytes of them may be in memory at once.
 #[derive(Debug, Clone)]
 pub struct PartBudget {
     part_size: u64,
@@ -28,7 +28,7 @@ pub struct PartBudget {
     pool: Arc<Pool>,
 }
 
-/// Buffers of one part that wait to be used again; as many as the budget has room for.
+/// Buffers of one part each, waiting to be reused; as many as fit into the budget.
 #[derive(Debug)]
 struct Pool {
     buffers: Mutex<Vec<Vec<u8>>>,
@@ -36,14 +36,14 @@ struct Pool {
     capacity: usize,
 }
 
-/// Memory for one part; the budget gets it back when this is dropped.
+/// Memory for one part, returned to the budget when dropped.
 #[derive(Debug)]
 pub struct Reserved {
     _permit: OwnedSemaphorePermit,
 }
 
 impl PartBudget {
-    /// The budget that `settings` ask for.
+    /// The budget that `settings` define.
     ///
     /// # Errors
     /// A part size outside S3's limits, or a budget that cannot hold two parts: one to fill while
@@ -79,13 +79,13 @@ impl PartBudget {
         })
     }
 
-    /// The size of parts where the size of the file is not known before, in bytes.
+    /// The part size, in bytes, if the size of the file is not known in advance.
     pub fn part_size(&self) -> u64 {
         self.part_size
     }
 
-    /// The size of the parts of a file of `file_size` bytes: as set, or larger where 10,000 parts
-    /// would not do.
+    /// The part size for a file of `file_size` bytes: as configured, or larger if 10,000 parts
+    /// would not be enough.
     pub fn part_size_for(&self, file_size: u64) -> u64 {
         let needed = file_size
             .div_ceil(MAX_PARTS)
@@ -93,7 +93,8 @@ impl PartBudget {
         self.part_size.max(needed)
     }
 
-    /// An empty buffer with room for `size` bytes; its memory is reserved first or soon.
+    /// An empty buffer with room for `size` bytes. Its memory must be reserved before or soon
+    /// after.
     pub fn buffer(&self, size: u64) -> PartBuffer {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let pooled = if size <= self.pool.buffer_size {
@@ -102,7 +103,7 @@ impl PartBudget {
             None
         };
         let bytes = pooled.unwrap_or_else(|| {
-            // One size for all ordinary parts; what is not written to takes no memory.
+            // All ordinary parts have the same size; pages that are never written take no memory.
             Vec::with_capacity(size.max(self.pool.buffer_size))
         });
         PartBuffer {
@@ -111,11 +112,11 @@ impl PartBudget {
         }
     }
 
-    /// Waits until `bytes` may be taken. A part larger than the whole budget takes all of it.
+    /// Waits until `bytes` can be reserved. A part larger than the whole budget takes all of it.
     pub async fn reserve(&self, bytes: u64) -> Reserved {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
         let permits = permits.min(self.capacity);
-        // The semaphore is never closed; if it were, memory would be the smaller problem.
+        // The semaphore is never closed; if it were, memory would be the lesser problem.
         match Arc::clone(&self.permits).acquire_many_owned(permits).await {
             Ok(permit) => Reserved { _permit: permit },
             Err(closed) => unreachable!("{closed}"),
@@ -123,7 +124,7 @@ impl PartBudget {
     }
 }
 
-/// Room for the bytes of one part; it goes back to the pool when this is dropped.
+/// Room for the bytes of one part, returned to the pool when dropped.
 #[derive(Debug)]
 pub struct PartBuffer {
     bytes: Vec<u8>,
@@ -154,17 +155,17 @@ impl Drop for PartBuffer {
     }
 }
 
-/// The next bytes of a file, with their CRC. Their memory is free again when the last request that
-/// sends them is done.
+/// The next bytes of a file, with their CRC. The memory is freed when the last request that sends
+/// it is done.
 #[derive(Debug)]
 pub struct HashedPart {
     pub(crate) bytes: Bytes,
     pub(crate) crc: Crc,
-    /// Where the endpoint can prove nothing better.
+    /// Set if the endpoint can prove nothing better.
     pub(crate) md5: Option<Md5>,
 }
 
-/// What keeps the bytes of a [`HashedPart`].
+/// Owns the bytes of a [`HashedPart`].
 struct Held {
     buffer: PartBuffer,
     _reserved: Reserved,
@@ -176,7 +177,7 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// What a file is, known once its last byte was hashed.
+/// The size and hashes of a file, known once its last byte is hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileHashes {
     /// Size in bytes.
@@ -185,13 +186,13 @@ pub struct FileHashes {
     pub sha256: Sha256,
     /// CRC64NVME of all bytes.
     pub crc: Crc,
-    /// MD5 of all bytes, where it was asked for.
+    /// MD5 of all bytes, if requested.
     pub md5: Option<Md5>,
-    /// MD5 of each part, where they were asked for.
+    /// MD5 of each part, if requested.
     part_md5s: Vec<Md5>,
 }
 
-/// By what the server's copy of some bytes is known to be theirs.
+/// What identifies the server's copy of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contents {
     /// Size in bytes.
@@ -201,7 +202,7 @@ pub struct Contents {
 }
 
 impl FileHashes {
-    /// What the server can be asked for.
+    /// What the server can be asked about.
     pub fn contents(&self) -> Contents {
         Contents {
             size: self.size,
@@ -209,7 +210,8 @@ impl FileHashes {
         }
     }
 
-    /// The ETag of the file in one request, as S3 makes it; known where the MD5 of parts is.
+    /// The ETag of the file when put in one request, as S3 computes it; known if the MD5 of each
+    /// part is.
     pub fn etag_of_put(&self) -> Option<String> {
         match self.part_md5s[..] {
             [md5] => Some(md5.to_string()),
@@ -217,14 +219,15 @@ impl FileHashes {
         }
     }
 
-    /// The ETag of the file in parts, as S3 makes it; known where the MD5 of parts is.
+    /// The ETag of the file when uploaded in parts, as S3 computes it; known if the MD5 of each
+    /// part is.
     pub fn etag_of_parts(&self) -> Option<String> {
         let count = self.part_md5s.len();
         (count > 0).then(|| format!("{}-{count}", Md5::of_parts(&self.part_md5s)))
     }
 }
 
-/// What is computed beside SHA-256 and CRC64NVME. MD5 costs more than everything else together.
+/// What to compute besides SHA-256 and CRC64NVME. MD5 costs more than everything else together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hashing {
     /// The MD5 of the whole file.
@@ -244,7 +247,7 @@ pub struct PartHasher {
 }
 
 impl PartHasher {
-    /// Nothing hashed yet.
+    /// A hasher that has seen no bytes yet.
     pub fn new(hashing: Hashing) -> Self {
         Self {
             sha256: Sha256Hasher::default(),
@@ -255,7 +258,8 @@ impl PartHasher {
         }
     }
 
-    /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is fine.
+    /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is
+    /// acceptable.
     pub fn hash(&mut self, buffer: PartBuffer, reserved: Reserved) -> HashedPart {
         let held = Held {
             buffer,
@@ -264,7 +268,7 @@ impl PartHasher {
         self.hash_bytes(Bytes::from_owner(held))
     }
 
-    /// Hashes bytes that are in memory anyway, for a part outside of the budget.
+    /// Hashes bytes that are in memory anyway, for a part outside the budget.
     pub(crate) fn hash_bytes(&mut self, bytes: Bytes) -> HashedPart {
         let crc = Crc::of(&bytes);
         self.sha256.update(&bytes);
@@ -308,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_s3_or_the_budget_cannot_take_are_refused() {
+    fn part_sizes_outside_the_limits_of_s3_or_the_budget_are_refused() {
         assert!(budget(ByteSize::mib(4), ByteSize::mib(64)).is_err());
         assert!(budget(ByteSize::gib(6), ByteSize::gib(64)).is_err());
         assert!(budget(ByteSize::mib(8), ByteSize::mib(15)).is_err());
@@ -317,7 +321,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_file_that_s3_takes_fits_into_its_parts(file_size in 0..5_u64 << 40) {
+        fn any_file_within_the_limit_of_s3_fits_into_its_parts(file_size in 0..5_u64 << 40) {
             let part_size =
                 budget(ByteSize::mib(8), ByteSize::mib(64)).unwrap().part_size_for(file_size);
             prop_assert!(file_size.div_ceil(part_size) <= MAX_PARTS);
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_buffer_and_its_memory_are_used_again_when_the_last_request_is_done() {
+    async fn a_buffer_is_reused_once_its_last_request_is_done() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
         let mut buffer = budget.buffer(8 << 20);
         buffer.bytes_mut().extend_from_slice(b"bytes");
@@ -343,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reserved_memory_comes_back_when_it_is_dropped() {
+    async fn dropping_a_reservation_returns_its_memory_to_the_budget() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
         let first = budget.reserve(8 << 20).await;
         let second = budget.reserve(8 << 20).await;

@@ -1,14 +1,14 @@
-//! A file in PEM, taken apart. What is wrong with it is said in our own words: the library's repeat
-//! the text, and the text may be a private key.
+//! Splits a PEM file. Faults are described in our own words: the library's errors repeat the text,
+//! which may be a private key.
 
 use std::fmt;
 
 use rustls::pki_types::pem::{Error, PemObject as _, SectionKind};
 
-/// What a piece of such a file holds.
+/// What a section of a PEM file contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// A certificate; which one, from 1.
+    /// A certificate, numbered from 1.
     Certificate(usize),
     /// A private key.
     Key,
@@ -26,16 +26,16 @@ impl fmt::Display for Section {
     }
 }
 
-/// What is wrong with a section. It holds nothing of the file.
+/// What is wrong with a section. It contains nothing from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PemFault {
     /// Its lines were joined.
     #[error("has no line breaks")]
     NoLineBreaks,
-    /// Its last line is missing, or that of another.
+    /// Its last line is missing, or belongs to another section.
     #[error("has no end")]
     NoEnd,
-    /// A key encrypted as OpenSSL did before PKCS#8.
+    /// A key encrypted in OpenSSL's format from before PKCS#8.
     #[error("is encrypted in the old form of `Proc-Type: 4,ENCRYPTED`, which is not supported")]
     OldEncryption,
     /// Anything else.
@@ -43,10 +43,10 @@ pub enum PemFault {
     Damaged,
 }
 
-/// The certificates of a file, without a look into them.
+/// The certificates in a file, not examined any further.
 ///
 /// # Errors
-/// The first section, of whatever kind, that is not whole.
+/// The first section, of any kind, that is incomplete or damaged.
 pub(super) fn certificates(file: &[u8]) -> Result<Vec<Vec<u8>>, (Section, PemFault)> {
     let file = String::from_utf8_lossy(file);
     let mut certificates = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Vec<u8>>, (Section, PemFau
         let of = |fault| (section(&text, certificates.len() + 1), fault);
         match <(SectionKind, Vec<u8>)>::from_pem_slice(text.as_bytes()) {
             Ok((SectionKind::Certificate, der)) => certificates.push(der),
-            // Of a kind that is of no use here.
+            // A kind that is not needed here.
             Ok(_) | Err(Error::NoItemsFound) => {}
             Err(error) => return Err(of(fault(&text, &error))),
         }
@@ -62,7 +62,7 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Vec<u8>>, (Section, PemFau
     Ok(certificates)
 }
 
-/// The text from the beginning of each section to that of the next one.
+/// The text from the beginning of each section to the beginning of the next.
 fn sections(file: &str) -> Vec<String> {
     let mut sections: Vec<String> = Vec::new();
     for line in file.split(['\n', '\r']) {
@@ -77,7 +77,7 @@ fn sections(file: &str) -> Vec<String> {
     sections
 }
 
-/// The label of a section, and what else stands in its first line.
+/// The label of a section, and whatever else is on its first line.
 fn first_line(text: &str) -> (&str, &str) {
     let line = text.lines().next().unwrap_or_default();
     let line = line.strip_prefix("-----BEGIN ").unwrap_or(line);

@@ -1,4 +1,4 @@
-//! Log lines for someone at a terminal: the time of day, and no field that the text has already.
+//! Log lines for someone at a terminal: the time of day, and no field that repeats the text.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-/// Hours, minutes and seconds here.
+/// Hours, minutes and seconds in local time.
 pub(super) struct TimeOfDay;
 
 impl FormatTime for TimeOfDay {
@@ -18,7 +18,7 @@ impl FormatTime for TimeOfDay {
     }
 }
 
-/// The text, and those fields whose value is not in it.
+/// The text, followed by the fields whose values it does not contain.
 pub(super) struct BriefFields;
 
 impl<'w> FormatFields<'w> for BriefFields {
@@ -54,12 +54,12 @@ impl Visit for Found {
     }
 }
 
-/// Whether the text has this value, and not as a piece of a longer word or number.
+/// Whether the text contains this value other than as part of a longer word or number.
 fn repeats(text: &str, value: &str) -> bool {
     let value = value.trim_matches('"');
     let goes_on = |left: Option<char>, right: Option<char>| {
         left.zip(right).is_some_and(|(left, right)| {
-            // A unit may follow a number, and a number behind letters belongs to them.
+            // A unit may follow a number, but a number after letters belongs to their word.
             left.is_numeric() && right.is_numeric()
                 || left.is_alphabetic() && right.is_alphanumeric()
         })
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_repeated_where_it_is_no_piece_of_a_longer_one() {
+    fn a_value_inside_a_longer_word_or_number_is_not_a_repetition() {
         let text = "s3 run `night-1` sent 25 files in 2.06s; `--run-id night-1` resumes it";
         for value in ["night-1", "\"night-1\"", "25", "25 files", "2.06"] {
             assert!(repeats(text, value), "{value}");

@@ -1,4 +1,5 @@
-//! The checksum against values that Python 3.11 printed, and against Python itself where it is.
+//! Checks the checksum against values printed by Python 3.11, and against Python itself where it is
+//! installed.
 
 use std::process::Command;
 
@@ -22,7 +23,7 @@ fn double(role: f64) -> Role {
     Role::Double(role.to_bits())
 }
 
-/// What is hashed, together with the Python expression that builds the same statistics.
+/// What is hashed, with the Python expression that builds the same statistics.
 fn cases() -> Vec<(Statistics, &'static str)> {
     vec![
         (
@@ -121,13 +122,13 @@ def checksum(roles, fields, length):
 ";
 
 #[test]
-fn the_checksum_is_what_python_recorded() {
+fn the_checksum_matches_values_recorded_from_python() {
     let checksums: Vec<_> = cases().iter().map(|(s, _)| s.checksum()).collect();
     assert_eq!(checksums, RECORDED);
 }
 
 #[test]
-fn the_checksum_is_what_python_prints_where_it_is_installed() {
+fn the_checksum_matches_an_installed_python() {
     let calls: String = cases()
         .iter()
         .map(|(_, python)| format!("print(checksum(*{python}))\n"))
@@ -161,7 +162,7 @@ fn roles_that_python_cannot_hold_or_sort_make_the_checksum_unknown() {
 }
 
 #[test]
-fn the_checksums_of_a_run_of_the_original_come_out_of_its_statistics() {
+fn the_statistics_of_a_legacy_run_yield_its_recorded_checksums() {
     let fields = [
         "_id",
         "features",
@@ -183,7 +184,7 @@ fn the_checksums_of_a_run_of_the_original_come_out_of_its_statistics() {
 }
 
 #[test]
-fn statistics_of_parts_append_to_those_of_the_whole_and_survive_json() {
+fn statistics_of_parts_add_up_to_the_whole_and_survive_json() {
     let mut first = statistics(&[(double(f64::NAN), 1), (string("b"), 1)], &["x"], Some(3));
     let second = statistics(&[(string("b"), 2), (Role::Null, 1)], &["a", "x"], None);
     first.append(second);

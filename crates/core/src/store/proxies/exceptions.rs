@@ -1,18 +1,19 @@
-//! The hosts of `NO_PROXY`: names with all below them, addresses, networks, and `*` for all. Commas or
-//! white space stand between them; dots around a name and brackets around an address mean nothing.
+//! The hosts in `NO_PROXY`: names with their subdomains, addresses, networks, and `*` for
+//! everything. They are separated by commas or white space; dots around a name and brackets around
+//! an address are ignored.
 
 use std::net::IpAddr;
 
-/// Hosts that are reached without a proxy.
+/// Hosts to reach without a proxy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Exceptions(Vec<Exception>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exception {
     Everything,
-    /// In small letters, without dots around it.
+    /// In lower case, without surrounding dots.
     Name(String),
-    /// An address, and how many of its first bits count.
+    /// An address, and the number of leading bits that count.
     Network(IpAddr, u32),
 }
 
@@ -22,7 +23,7 @@ impl Exceptions {
         Self(hosts.filter_map(Exception::of).collect())
     }
 
-    /// Whether a host, as a URL has it, is one of them.
+    /// Whether a host, as written in a URL, is one of them.
     pub(super) fn contain(&self, host: &str) -> bool {
         let host = plain(host);
         let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
@@ -53,7 +54,8 @@ impl Exception {
                     bits => bits.parse().ok().filter(|bits| *bits <= all)?,
                 };
                 Some(match address.to_canonical() {
-                    // Of `::ffff:10.0.0.0/104` the last 8 count.
+                    // In `::ffff:10.0.0.0/104`, the last 8 bits of the prefix length apply to the
+                    // IPv4 address.
                     v4 if v4.is_ipv4() && all == 128 => Self::Network(v4, bits.saturating_sub(96)),
                     address => Self::Network(address, bits),
                 })
@@ -68,7 +70,7 @@ fn plain(host: &str) -> String {
     host.trim_matches(['[', ']', '.']).to_ascii_lowercase()
 }
 
-/// Whether the first bits of two addresses are the same.
+/// Whether the first `bits` bits of two addresses are equal.
 fn starts_as(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     let same = |a: u128, b: u128, width: u32| {
         let differing = (a ^ b).checked_shr(width - bits).unwrap_or_default();
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hosts_of_no_proxy_are_found_however_the_list_is_written() {
+    fn no_proxy_matches_hosts_in_every_notation() {
         for (list, host) in [
             ("example.com", "s3.example.com"),
             (".example.com.", "EXAMPLE.com"),
