@@ -1,8 +1,8 @@
-//! What the codec costs on one core: documents to a Parquet file in memory and back, stage by
-//! stage, beside what zstd alone takes for the bytes of the same values.
+//! Measures what the codec costs on one core: from documents to a Parquet file in memory and back,
+//! stage by stage, next to plain zstd on the bytes of the same values.
 //!
-//! `cargo xtask bench columns` writes the tables into docs/PERFORMANCE.md. Times are those of the
-//! thread on a processor, not of the clock, so that other work on the machine hardly matters.
+//! `cargo xtask bench columns` writes the tables into docs/PERFORMANCE.md. Times are the thread's
+//! CPU time, not wall-clock time, so other work on the machine hardly matters.
 
 #![allow(
     clippy::print_stdout,
@@ -21,20 +21,20 @@ use lob_columns::{
 };
 use lob_core::checksum::Digest;
 
-/// Each figure is the best of so many: what disturbs a measurement makes it longer.
+/// Each figure is the best of this many rounds: any disturbance only makes a measurement longer.
 const ROUNDS: usize = 5;
-/// As `lob-export` cuts them by default.
+/// The default of `lob-export`.
 const ROW_GROUP_BYTES: usize = 16 << 20;
 const FEATURES: usize = 768;
 
-/// CPU seconds of this thread so far.
+/// CPU seconds this thread has used so far.
 fn cpu() -> f64 {
     let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     let nanoseconds: f64 = schedule.split(' ').next().unwrap().parse().unwrap();
     nanoseconds / 1e9
 }
 
-/// The least CPU seconds of some rounds, and what the last one gave.
+/// The lowest CPU seconds over all rounds, and the result of the last one.
 fn measure<T>(mut work: impl FnMut() -> T) -> (f64, T) {
     let mut round = || {
         let before = cpu();
@@ -50,7 +50,7 @@ fn measure<T>(mut work: impl FnMut() -> T) -> (f64, T) {
     (least, last)
 }
 
-/// Numbers without any pattern, the same in every run (SplitMix64).
+/// Patternless numbers, the same in every run (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -62,13 +62,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to 1, of full precision.
+    /// Uniform in [0, 1), at full precision.
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
-/// A document of a split, with features that `feature` makes.
+/// A document of a split whose features come from `features`.
 fn split_document(number: u32, features: impl Iterator<Item = f64>) -> RawDocumentBuf {
     let mut array = bson::RawArrayBuf::new();
     features.for_each(|feature| array.push(feature));
@@ -83,12 +83,12 @@ fn split_document(number: u32, features: impl Iterator<Item = f64>) -> RawDocume
     document
 }
 
-/// Features of full entropy, as a neural network takes them.
+/// Full-entropy features, as a neural network takes them.
 fn entropy(random: &mut Random, number: u32) -> RawDocumentBuf {
     split_document(number, (0..FEATURES).map(|_| random.unit() * 8.0 - 4.0))
 }
 
-/// Prices and sizes of a book: near each other, on a grid.
+/// Prices and sizes of an order book: close together, on a grid.
 fn book(random: &mut Random, number: u32) -> RawDocumentBuf {
     let middle = 60_000.0 + (f64::from(number) / 500.0).sin() * 100.0;
     let level = |n: usize| {
@@ -102,7 +102,7 @@ fn book(random: &mut Random, number: u32) -> RawDocumentBuf {
     split_document(number, (0..FEATURES).map(level))
 }
 
-/// Forty scalar fields and a document in each document.
+/// Forty scalar fields and a subdocument in each document.
 fn scalars(random: &mut Random, number: u32) -> RawDocumentBuf {
     let mut document = split_document(number, std::iter::empty());
     for field in 0..20 {
@@ -183,7 +183,7 @@ fn decimals(random: &mut Random, number: u32) -> RawDocumentBuf {
     document
 }
 
-/// The first kinds, whose values stand at the top level and can be compressed by themselves.
+/// The first kinds: their values are at the top level, so they can also be compressed on their own.
 const PLAIN_KINDS: usize = 3;
 
 type Make = fn(&mut Random, u32) -> RawDocumentBuf;
@@ -228,7 +228,7 @@ fn encode(row_groups: Vec<RowGroup>, compression: Compression) -> Vec<EncodedRow
     encoded.map(Result::unwrap).collect()
 }
 
-/// Into memory that is there already, as `lob-export` writes into the buffers of parts.
+/// Writes into memory that is already allocated, as `lob-export` writes into its part buffers.
 fn write(columns: &Columns, row_groups: Vec<EncodedRowGroup>, footer: Footer, file: &mut Vec<u8>) {
     file.clear();
     let mut writer = ParquetWriter::new(file, columns).unwrap();
@@ -238,7 +238,7 @@ fn write(columns: &Columns, row_groups: Vec<EncodedRowGroup>, footer: Footer, fi
     writer.finish(footer).unwrap();
 }
 
-/// The documents' bytes, and the seconds that reading columns and writing documents took.
+/// The documents' size in bytes, and the seconds spent reading columns and writing documents.
 fn read(file: &[u8]) -> (usize, f64, f64) {
     let mut reader = Reader::open(Cursor::new(file)).unwrap();
     let (mut bytes, mut columns, mut rows) = (0, 0.0, 0.0);
@@ -263,7 +263,7 @@ fn digest(documents: &[RawDocumentBuf]) -> Digest {
     digest
 }
 
-/// The bytes that the values of the documents take by themselves.
+/// The bare bytes of the documents' values.
 fn values(documents: &[RawDocumentBuf]) -> Vec<u8> {
     let mut values = Vec::new();
     for document in documents {

@@ -2,13 +2,13 @@
 
 use crate::raw::MAX_DOCUMENT_BYTES;
 
-/// Leaves room for the length.
+/// Reserves space for the length and returns where the document starts.
 pub(crate) fn open(document: &mut Vec<u8>) -> usize {
     document.extend_from_slice(&[0; 4]);
     document.len() - 4
 }
 
-/// Ends the document that was opened at `start`; none if it is larger than any document.
+/// Closes the document opened at `start`; `None` if it exceeds the maximum document size.
 pub(crate) fn close(start: usize, document: &mut Vec<u8>) -> Option<()> {
     document.push(0);
     if document.len() > MAX_DOCUMENT_BYTES {

@@ -1,7 +1,7 @@
-//! How a value of one BSON type stands in a column of one type, in both directions.
+//! How a value of one BSON type is stored in a column of one type, in both directions.
 //!
-//! A codec takes a value only if it gives back the same bytes; everything else is refused, and is
-//! left over.
+//! A codec accepts a value only if it decodes to the same bytes; every other value is refused and
+//! becomes a leftover.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use bson::Decimal128;
 
 use crate::{columns::ColumnType, raw::BsonType};
 
-/// The codecs of columns of text or bytes.
+/// The codecs for columns of text or bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BytesCodec {
     String,
@@ -19,7 +19,7 @@ pub(crate) enum BytesCodec {
     Raw(BsonType),
 }
 
-/// Binary of the old subtype repeats its length inside.
+/// Binary values of the old subtype repeat their length inside.
 const OLD_BINARY: u8 = 2;
 
 impl BytesCodec {
@@ -33,8 +33,8 @@ impl BytesCodec {
         }
     }
 
-    /// How values of a column are kept, if it is one of text or bytes; those of a raw column may be
-    /// of other raw types as well.
+    /// The codec of a text or bytes column; `None` for other columns. A raw column may also hold
+    /// values of other raw types.
     pub(crate) fn of(column_type: &ColumnType) -> Option<Self> {
         Some(match column_type {
             ColumnType::String => Self::String,
@@ -46,7 +46,7 @@ impl BytesCodec {
         })
     }
 
-    /// The codec for a value of this type in the column of `self`.
+    /// The codec for a value of this type in a column with this codec.
     pub(crate) fn for_type(self, bson_type: BsonType) -> Option<Self> {
         match self {
             Self::Raw(_) => bson_type.is_raw().then_some(Self::Raw(bson_type)),
@@ -54,8 +54,8 @@ impl BytesCodec {
         }
     }
 
-    /// Appends to `cell` what the column holds for the BSON `value`; false if it would not come
-    /// back the same, and then `cell` may hold half of it.
+    /// Appends the cell for the BSON `value`. Returns false if the cell would not decode to the
+    /// same bytes; `cell` may then hold part of it.
     pub(crate) fn encode(self, value: &[u8], cell: &mut Vec<u8>) -> bool {
         match self {
             Self::String => match value.get(4..).and_then(<[u8]>::split_last) {
@@ -102,7 +102,8 @@ impl BytesCodec {
         }
     }
 
-    /// Appends to `document` the BSON value of a `cell`; false if it is not one of this codec.
+    /// Appends the BSON value of `cell` to `document`. Returns false if the cell is not valid for
+    /// this codec.
     pub(crate) fn decode(self, cell: &[u8], document: &mut Vec<u8>) -> bool {
         let length = |extra| i32::try_from(cell.len() + extra).map(i32::to_le_bytes);
         match self {
@@ -158,34 +159,34 @@ impl BytesCodec {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The text of a decimal, if the text reads back to the same bytes.
+/// The text of a decimal, if it parses back to the same bytes.
 fn decimal_text(bytes: [u8; 16]) -> Option<String> {
     let text = Decimal128::from_bytes(bytes).to_string();
     let back: Decimal128 = text.parse().ok()?;
     (back.bytes() == bytes).then_some(text)
 }
 
-/// The double that is exactly `value`.
+/// The double that equals `value` exactly.
 pub(crate) fn int64_as_double(value: i64) -> Option<f64> {
     let double = value as f64;
     (double as i128 == i128::from(value)).then_some(double)
 }
 
-/// The integer that is exactly `double`.
+/// The integer that equals `double` exactly.
 pub(crate) fn double_as_int64(double: f64) -> Option<i64> {
     let value = double as i64;
     (int64_as_double(value)?.to_bits() == double.to_bits()).then_some(value)
 }
 
-/// Whether a driver writes this number as int32: it is whole, in range, and not the negative zero.
+/// Whether a driver writes this number as int32: it is whole, in range and not negative zero.
 pub(crate) fn is_driver_int32(double: f64) -> bool {
     f64::from(double as i32).to_bits() == double.to_bits()
 }
 
-/// From the first moment of the year 1 to the last of the year 9999: Python knows no others.
+/// From the first moment of year 1 to the last of year 9999: Python supports no other dates.
 const READABLE_DATES: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
-/// Whether all readers can read a date.
+/// Whether every reader can read the date.
 pub(crate) fn is_readable_date(milliseconds: i64) -> bool {
     READABLE_DATES.contains(&milliseconds)
 }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_a_driver_writes_as_int32_are_told_apart() {
+    fn recognizes_numbers_that_a_driver_writes_as_int32() {
         for whole in [0.0, -1.0, 2_147_483_647.0, -2_147_483_648.0] {
             assert!(is_driver_int32(whole), "{whole}");
         }
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn special_decimals_stay_or_are_refused() {
+    fn special_decimals_round_trip_or_are_refused() {
         for text in [
             "NaN",
             "Infinity",
@@ -249,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_decimal_comes_back_or_is_refused(bytes: [u8; 16]) {
+        fn a_decimal_round_trips_or_is_refused(bytes: [u8; 16]) {
             let mut cell = Vec::new();
             if BytesCodec::DecimalText.encode(&bytes, &mut cell) {
                 let mut back = Vec::new();
@@ -259,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn any_cell_is_a_value_or_refused(cell: Vec<u8>, text in "[-+0-9.eEINTYinfaty]{0,40}") {
+        fn decoding_an_arbitrary_cell_never_panics(cell: Vec<u8>, text in "[-+0-9.eEINTYinfaty]{0,40}") {
             for codec in [
                 BytesCodec::ObjectId, BytesCodec::DecimalText, BytesCodec::Binary(2),
                 BytesCodec::Raw(BsonType::CodeWithScope), BytesCodec::Raw(BsonType::Regex),

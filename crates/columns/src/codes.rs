@@ -1,30 +1,31 @@
 //! The code of a row: how the row deviates from what its columns say.
 //!
-//! Encoder and decoder visit the same things in the same order: each field of a document's order,
-//! absent ones too, each element of a list, each entry of a map, and the end of each document and
-//! map. They do not go into what is null. A visit is as the column says unless the code says
-//! otherwise. The code is a sequence of pairs: how many visits to pass, and what is different then.
+//! Encoder and decoder visit the same things in the same order: each field in a document's order,
+//! including absent ones, each element of a list, each entry of a map, and the end of each document
+//! and map. They do not descend into nulls. Each visit matches its column unless the code says
+//! otherwise. The code is a sequence of pairs: how many visits to skip, and what differs at the
+//! next one.
 
 use crate::raw::BsonType;
 
-/// What is different at a visit; those marked *before* say something of what precedes it.
+/// What differs at a visit. Those marked *before* describe what precedes the visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
-    /// The value is of this type: another kind of number, or one that has no value.
+    /// The value has this type: another kind of number, or a type without a value.
     Type(BsonType),
-    /// This field and so many that follow are absent.
+    /// This field and this many after it are absent.
     Absent(u64),
-    /// The element is the next one that is left over; the column has no value.
+    /// The element is the next leftover; the column has no value.
     Left,
-    /// Before: the next element that is left over.
+    /// Before: the next leftover goes here.
     Insert,
     /// Before the first visit of a document: its fields come in this order of its level.
     Order(u64),
-    /// Before the first visit of a document: it has these fields, as varints, and no others.
+    /// Before the first visit of a document: it has exactly these fields, given as varints.
     Spell(&'a [u8]),
     /// The decimal is written with this power of ten.
     Exponent(i32),
-    /// The whole document is left over.
+    /// The whole document is a leftover.
     Whole,
 }
 
@@ -41,11 +42,11 @@ const WHOLE: u8 = 0x26;
 pub(crate) struct CodeWriter {
     bytes: Vec<u8>,
     visits: u64,
-    /// The visits that are passed or spoken of.
+    /// How many visits the code covers so far.
     told: u64,
 }
 
-/// Where a code was, to go back to.
+/// A position in a code to return to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     len: usize,
@@ -63,24 +64,24 @@ impl CodeWriter {
         &self.bytes
     }
 
-    /// Passes so many visits.
+    /// Counts visits that match their columns.
     pub(crate) fn visit(&mut self, count: u64) {
         self.visits += count;
     }
 
-    /// Says something of the last visit.
+    /// Records what differs at the last visit.
     pub(crate) fn here(&mut self, op: Op<'_>) {
         self.pair(self.visits - 1 - self.told, op);
         self.told = self.visits;
     }
 
-    /// Says something of the last visits.
+    /// Records that the last `count` visits were of absent fields.
     pub(crate) fn absent(&mut self, count: u64) {
         self.pair(self.visits - count - self.told, Op::Absent(count - 1));
         self.told = self.visits;
     }
 
-    /// Says what precedes the next visit.
+    /// Records what precedes the next visit.
     pub(crate) fn before(&mut self, op: Op<'_>) {
         self.pair(self.visits - self.told, op);
         self.told = self.visits;
@@ -125,17 +126,17 @@ impl CodeWriter {
     }
 }
 
-/// Reads the code of one row; it is untrusted.
+/// Reads the code of one row. The code is untrusted.
 #[derive(Debug)]
 pub(crate) struct CodeReader<'a> {
     rest: &'a [u8],
-    /// Visits to pass before the next op.
+    /// Visits left before the next op.
     passing: u64,
     next: Option<Op<'a>>,
 }
 
 impl<'a> CodeReader<'a> {
-    /// None if the code does not begin with a pair.
+    /// `None` if the code does not start with a pair.
     pub(crate) fn new(code: &'a [u8]) -> Option<Self> {
         let mut reader = Self {
             rest: code,
@@ -177,7 +178,7 @@ impl<'a> CodeReader<'a> {
         Some(())
     }
 
-    /// Makes a visit: what is different at it, if anything is.
+    /// Makes one visit; the inner option is what differs there, if anything.
     #[inline]
     pub(crate) fn visit(&mut self) -> Option<Option<Op<'a>>> {
         if self.passing > 0 {
@@ -189,7 +190,7 @@ impl<'a> CodeReader<'a> {
         Some(op)
     }
 
-    /// Makes so many visits if none of them is different.
+    /// Makes `count` visits at once, unless any of them differs.
     pub(crate) fn visit_alike(&mut self, count: usize) -> bool {
         let count = count as u64;
         let is_alike = self.passing >= count;
@@ -199,7 +200,7 @@ impl<'a> CodeReader<'a> {
         is_alike
     }
 
-    /// What precedes the next visit, if it is what `wanted` takes.
+    /// Takes what precedes the next visit if `wanted` accepts it.
     #[inline]
     pub(crate) fn before<T>(&mut self, wanted: impl Fn(Op<'a>) -> Option<T>) -> Option<Option<T>> {
         if self.passing > 0 {
@@ -212,7 +213,7 @@ impl<'a> CodeReader<'a> {
         Some(taken)
     }
 
-    /// Whether all of the code is used up.
+    /// Whether the whole code has been read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.next.is_none() && self.rest.is_empty()
     }
@@ -239,7 +240,7 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The numbers of a sequence of varints, as far as they are whole.
+/// The numbers in a sequence of varints, up to the first incomplete one.
 pub(crate) fn varints(mut bytes: &[u8]) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || take_varint(&mut bytes))
 }
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_of_visits_is_read_at_them() {
+    fn a_row_code_reads_back_as_written() {
         let mut writer = CodeWriter::default();
         writer.before(Op::Order(3));
         writer.visit(2);
@@ -288,14 +289,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_varint_comes_back(number in 0..=u64::MAX >> 1) {
+        fn a_varint_round_trips(number in 0..=u64::MAX >> 1) {
             let mut bytes = Vec::new();
             put_varint(number, &mut bytes);
             prop_assert_eq!(take_varint(&mut &bytes[..]), Some(number));
         }
 
         #[test]
-        fn any_bytes_are_a_code_or_refused(bytes: Vec<u8>) {
+        fn reading_arbitrary_bytes_as_a_code_never_panics(bytes: Vec<u8>) {
             let Some(mut reader) = CodeReader::new(&bytes) else { return Ok(()) };
             for _ in 0..1000 {
                 if reader.visit().is_none() {

@@ -1,5 +1,5 @@
-//! What the columns of a split could not take, counted: by it people see what is null in a column
-//! though it is not in the collection, and the next run chooses its columns.
+//! Counts what the columns of a split could not hold. People see from it why a column has nulls
+//! that the collection does not have, and the next run chooses its columns by it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,34 +11,34 @@ use crate::{
     raw::BsonType,
 };
 
-/// Most names without a column that are counted by name, and most bytes of them.
+/// Limits on the names without a column that are counted individually.
 const MAX_NAMES: usize = 1_000;
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
-/// What the documents of a data file had that its columns do not have.
+/// What the documents of a data file had that its columns could not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "snake_case")]
 pub struct ColumnCounts {
-    /// For each column, as its path, how many values of which BSON type did not fit.
+    /// For each column path, how many values of each BSON type did not fit.
     pub misfits: BTreeMap<String, BTreeMap<String, u64>>,
-    /// What those columns hold.
+    /// What each of those columns holds.
     pub types: BTreeMap<String, String>,
-    /// How often there was a field of a path without a column.
+    /// For each path without a column, how many fields had it.
     pub without_column: BTreeMap<String, u64>,
-    /// Those of them whose names differ in case alone from a column's, and which that is: readers
-    /// take both for one column.
+    /// Paths without a column whose name differs only in case from that of a column, and that
+    /// column: readers take both for the same column.
     pub differ_in_case: BTreeMap<String, String>,
-    /// Fields without a column whose paths are too many to be kept.
+    /// Fields without a column beyond the number of paths that are counted individually.
     pub further_without_column: u64,
-    /// Documents that are kept whole, since as columns they would be too large.
+    /// Documents kept whole because they would be too large as columns.
     pub whole_documents: u64,
-    /// Columns of integers, some of which no double holds exactly.
+    /// Integer columns with values that no double can hold exactly.
     pub beyond_double: BTreeSet<String>,
 }
 
 impl ColumnCounts {
-    /// Whether the next run makes this column of integers one of doubles: doubles were met, and
-    /// all integers are doubles too.
+    /// Whether the next run turns this integer column into doubles: it met doubles, and every
+    /// integer has an exact double.
     pub fn can_widen(&self, column: &str) -> bool {
         let has_doubles = self
             .misfits
@@ -48,7 +48,7 @@ impl ColumnCounts {
         has_doubles && is_integer && !self.beyond_double.contains(column)
     }
 
-    /// Adds what was counted of another data file.
+    /// Adds the counts of another data file.
     pub fn add(&mut self, other: Self) {
         for (column, types) in other.misfits {
             let mine = self.misfits.entry(column).or_default();
@@ -77,7 +77,7 @@ impl ColumnCounts {
     }
 }
 
-/// Counts while documents are encoded.
+/// Collects the counts while documents are encoded.
 #[derive(Debug)]
 pub(crate) struct Counter {
     paths: Paths,
@@ -106,7 +106,7 @@ impl Counter {
         *self.misfits.entry((column, bson_type)).or_default() += 1;
     }
 
-    /// Counts a field of a level that has no column for it.
+    /// Counts a field for which its level has no column.
     pub(crate) fn add_stranger(&mut self, level: usize, name: &[u8]) {
         let names = self.strangers.entry(level).or_default();
         if let Some(count) = names.get_mut(name) {
@@ -120,7 +120,7 @@ impl Counter {
         }
     }
 
-    /// Counts a name in a map that cannot be its key.
+    /// Counts a map entry whose name cannot be a key.
     pub(crate) fn add_odd_key(&mut self) {
         self.further += 1;
     }

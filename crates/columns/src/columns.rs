@@ -1,8 +1,8 @@
-//! The columns of a split: frozen in its plan, the same in all its data files.
+//! The columns of a split: frozen in its plan and the same in all its data files.
 //!
-//! Columns are read back from plans and from footers, both untrusted, so every way to make them
-//! goes through the same checks: what is in memory can always be written as a Parquet schema that
-//! the usual readers accept.
+//! Columns are read back from plans and footers, which are both untrusted, so every constructor
+//! runs the same checks: any columns in memory can be written as a Parquet schema that the usual
+//! readers accept.
 
 use std::{collections::HashMap, fmt};
 
@@ -13,18 +13,18 @@ use crate::{
     raw::BsonType,
 };
 
-/// Most leaf columns of a split.
+/// Maximum number of leaf columns in a split.
 pub const MAX_COLUMNS: usize = 16_384;
-/// Deepest nesting of lists, maps and structs.
+/// Maximum nesting depth of lists, maps and structs.
 pub const MAX_NESTING: usize = 32;
-/// Longest name of a column, in bytes.
+/// Maximum length of a column name, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
-/// Most bytes of all leaves' paths: each row group repeats them in the footer.
+/// Maximum total length of all leaf paths, in bytes: each row group repeats them in the footer.
 pub(crate) const MAX_PATH_BYTES: usize = 1 << 20;
-/// Most digits of a decimal column.
+/// Maximum number of digits in a decimal column.
 pub(crate) const MAX_DECIMAL_DIGITS: u8 = 38;
 
-/// The frozen columns of a split, without our own.
+/// The frozen columns of a split, without the ones lob-tools adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Columns {
@@ -33,19 +33,20 @@ pub struct Columns {
     path_bytes: usize,
 }
 
-/// Columns that cannot be written or that some reader would mistake.
+/// Columns that cannot be written, or that some reader would misread.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidColumns {
-    /// More than [`MAX_COLUMNS`], deeper than [`MAX_NESTING`], or names that are too long.
+    /// More than [`MAX_COLUMNS`], nested deeper than [`MAX_NESTING`], or with names that are too
+    /// long.
     #[error("too many columns, nested too deep or with names too long")]
     TooLarge,
     /// A struct without fields, which Parquet cannot hold.
     #[error("a struct column has no fields")]
     EmptyStruct,
-    /// Two names that readers may take for one, or a name of ours.
+    /// A name that readers may confuse with another, or that is reserved for our own columns.
     #[error("column name {0:?} is taken")]
     NameTaken(String),
-    /// A type, a name or a default that no column has.
+    /// A type, name or default that no column can have.
     #[error("column {0:?} is none that a plan has")]
     Impossible(String),
 }
@@ -55,7 +56,8 @@ impl Columns {
         Self::with_own_names(root, is_own_name)
     }
 
-    /// Columns none of which has a name of ours, but for the MAP of fields without a column.
+    /// Checks columns that may not use our own names, except for the MAP of fields without a
+    /// column.
     pub(crate) fn with_own_names(
         root: Fields,
         is_own_name: fn(&str) -> bool,
@@ -86,14 +88,14 @@ impl Columns {
         })
     }
 
-    /// Name and type of each top-level column, in the files' order: `features`, `list<double>`.
+    /// Name and type of each top-level column, in file order, e.g. `features`, `list<double>`.
     pub fn list(&self) -> impl Iterator<Item = (&str, String)> {
         self.root
             .in_file()
             .map(|column| (column.name.as_str(), column.column_type.to_string()))
     }
 
-    /// Leaf columns in the file, our own included; fields that never have a value count too.
+    /// Leaf columns in the file, including our own and fields that never have a value.
     pub fn leaves(&self) -> usize {
         self.leaves + 2
     }
@@ -121,7 +123,7 @@ impl From<Columns> for Fields {
     }
 }
 
-/// Counts leaves and the bytes of their paths.
+/// Adds up leaves and the bytes of their paths.
 struct Size {
     is_own_name: fn(&str) -> bool,
     leaves: usize,
@@ -129,7 +131,7 @@ struct Size {
 }
 
 impl Size {
-    /// Refuses what is too deep or cannot be. The recursion is as deep as [`MAX_NESTING`] at most.
+    /// Rejects columns that are too deep or impossible. Recurses at most [`MAX_NESTING`] levels.
     fn measure(
         &mut self,
         fields: &[Column],
@@ -149,7 +151,8 @@ impl Size {
             if name.contains('\0') || !has_gap || !column.column_type.is_possible() {
                 return Err(InvalidColumns::Impossible(name.clone()));
             }
-            // One that never has a value counts as well: it takes room in plans and footers.
+            // A column that never has a value counts as well: it takes up space in plans and
+            // footers.
             self.measure_type(&column.column_type, depth, prefix + name.len() + 1)?;
         }
         Ok(())
@@ -215,23 +218,23 @@ pub(crate) struct Column {
     pub(crate) gap: Gap,
 }
 
-/// What it means, unless a row says otherwise, that a field has no value in its column: what the
-/// sample had more often.
+/// What a missing value in a column means unless a row says otherwise: the more frequent meaning in
+/// the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Gap {
     /// The field is null.
     Null,
-    /// There is no such field.
+    /// The field does not exist.
     Absent,
-    /// An empty array, where no array had elements.
+    /// An empty array: no array in the sample had elements.
     Array,
-    /// An empty document, where no document had fields.
+    /// An empty document: no document in the sample had fields.
     Document,
 }
 
 impl Fields {
-    /// Fails with the first name that is taken already, in whatever case.
+    /// Fails with the first duplicate name; names that differ only in case are duplicates.
     pub(crate) fn new(list: Vec<Column>) -> Result<Self, InvalidColumns> {
         let mut folded = std::collections::HashSet::with_capacity(list.len());
         for column in &list {
@@ -251,7 +254,7 @@ impl Fields {
         &self.list
     }
 
-    /// Those with a column in the file.
+    /// The columns that are stored in the file.
     pub(crate) fn in_file(&self) -> impl Iterator<Item = &Column> {
         let has_column = |column: &&Column| column.column_type != ColumnType::Null;
         self.list.iter().filter(has_column)
@@ -283,21 +286,21 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Gap {
-    /// Whether a column with values can have it.
+    /// Whether a column with values can have this gap.
     pub(crate) fn is_of_values(self) -> bool {
         matches!(self, Gap::Null | Gap::Absent)
     }
 }
 
-/// What a column holds, and of which BSON type its values are unless a row says otherwise.
+/// What a column holds, and the BSON type of its values unless a row says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ColumnType {
     Double,
-    /// As a driver writes numbers: whole ones that fit are int32, all others are doubles.
+    /// Numbers as drivers write them: int32 if whole and in range, otherwise double.
     DriverDouble,
     Int64,
-    /// As a driver writes integers: int32 where they fit.
+    /// Integers as drivers write them: int32 if they fit.
     DriverInt64,
     Bool,
     String,
@@ -305,15 +308,15 @@ pub(crate) enum ColumnType {
     Date,
     /// 24 hexadecimal characters.
     ObjectId,
-    /// With so many digits after the point, of [`MAX_DECIMAL_DIGITS`] in all.
+    /// This many digits after the point, [`MAX_DECIMAL_DIGITS`] in total.
     Decimal(u8),
     DecimalText,
-    /// Of one subtype.
+    /// Of this subtype.
     Binary(u8),
-    /// The bytes of a value of a type that Parquet has no equal of.
+    /// The bytes of a value whose type has no equivalent in Parquet.
     Raw(BsonType),
-    /// Never a value. No column in the file, but for elements of lists and values of maps, which
-    /// are counted by theirs.
+    /// Never has a value. It has no column in the file, except as the element of a list or the
+    /// value of a map, because the entries are counted by it.
     Null,
     List(Box<ColumnType>),
     /// Names and values of documents whose names are data.
@@ -322,7 +325,7 @@ pub(crate) enum ColumnType {
 }
 
 impl ColumnType {
-    /// Whether its values have an order that readers know and people search by.
+    /// Whether readers know an order of its values and people filter by it.
     pub(crate) fn is_ordered(&self) -> bool {
         matches!(
             self,
@@ -349,8 +352,7 @@ impl ColumnType {
 }
 
 impl ColumnType {
-    /// What people call it, without what it is made of.
-    /// Itself, or what holds others without them.
+    /// The type as shown to people; lists, maps and structs without what they contain.
     pub(crate) fn said(&self) -> String {
         match self {
             ColumnType::List(_) | ColumnType::Map(_) | ColumnType::Struct(_) => self.name().into(),
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_reader_may_mistake_are_refused() {
+    fn rejects_column_names_that_readers_may_confuse() {
         for [a, b] in [
             ["a", "a"],
             ["role", "Role"],
@@ -451,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn what_parquet_or_its_readers_cannot_hold_is_refused() {
+    fn rejects_columns_that_parquet_or_its_readers_cannot_hold() {
         let parse_type = |text: &str| parse(&format!("[{}]", column("a", text)));
         for impossible in [
             r#"{"struct":[]}"#,

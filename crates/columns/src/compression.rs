@@ -1,4 +1,4 @@
-//! How Parquet pages are compressed: what a person may ask for, and what a column chunk gets.
+//! How Parquet pages are compressed: what a user can choose, and what a column chunk gets.
 
 use std::{fmt, num::NonZeroU8, str::FromStr};
 
@@ -9,17 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// `none`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Zstandard level 1, and none for a column chunk that hardly shrinks: full-entropy doubles
-    /// gain 5 % for as much time as everything else together takes.
+    /// Zstandard level 1, or none for a column chunk that hardly shrinks: full-entropy doubles
+    /// shrink by 5 % and take as much time as everything else combined.
     #[default]
     Auto,
-    /// Zstandard with a level from 1 to 22.
+    /// Zstandard at a level from 1 to 22.
     Zstd(Level),
     /// LZ4 (Parquet's `LZ4_RAW`).
     Lz4,
     /// Snappy.
     Snappy,
-    /// Pages as they are.
+    /// Uncompressed pages.
     None,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// The text names no compression.
+/// The text is not a known compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a compression is auto, zstd, zstd:LEVEL (1 to 22), lz4, snappy or none")]
 pub struct InvalidCompression;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn rejects_an_unknown_compression() {
         for text in [
             "", "gzip", "zstd:", "zstd:0", "zstd:23", "zstd:-1", "ZSTD", "lz4:1",
         ] {

@@ -1,8 +1,8 @@
-//! Decimals as numbers of a fixed scale, and back to the same bits.
+//! Converts decimals to numbers of a fixed scale and back to the same bits.
 //!
-//! A decimal of BSON is a coefficient of up to 34 digits and a power of ten, and 1.50 is not 1.5.
-//! A DECIMAL column holds the number alone; the power of ten is that of the column's scale, or is
-//! said by the row's code.
+//! A BSON decimal is a coefficient of up to 34 digits and a power of ten, so 1.50 is not 1.5. A
+//! DECIMAL column holds only the number; the power of ten comes from the column's scale or from the
+//! row's code.
 
 use crate::columns::MAX_DECIMAL_DIGITS;
 
@@ -13,7 +13,7 @@ const COEFFICIENT_BITS: u32 = 113;
 /// One more than the largest coefficient.
 const COEFFICIENTS: u128 = 10_u128.pow(34);
 
-/// A finite decimal: `coefficient` times ten to the power of `exponent`. Not the negative zero.
+/// A finite decimal: `coefficient` times ten to the power of `exponent`. Never negative zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
     pub(crate) coefficient: i128,
@@ -21,12 +21,12 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// None of what is not finite, is the negative zero or is in no canonical form.
+    /// `None` if the decimal is not finite, is negative zero or is not in canonical form.
     pub(crate) fn of_bytes(bytes: [u8; 16]) -> Option<Self> {
         let bits = u128::from_le_bytes(bytes);
         let is_negative = bits >> 127 == 1;
-        // These two bits begin the large form, which no finite canonical value has, and the
-        // special values.
+        // Both bits are set in the special values and in the large form, which no finite canonical
+        // value uses.
         if bits >> 125 & 0b11 == 0b11 {
             return None;
         }
@@ -46,7 +46,7 @@ impl Decimal {
         })
     }
 
-    /// None of a coefficient or exponent that no decimal has.
+    /// `None` if the coefficient or exponent is out of range for a decimal.
     pub(crate) fn bytes(self) -> Option<[u8; 16]> {
         let coefficient = self.coefficient.unsigned_abs();
         if coefficient >= COEFFICIENTS || !(-BIAS..=MAX_EXPONENT).contains(&self.exponent) {
@@ -58,14 +58,14 @@ impl Decimal {
         Some(bits.to_le_bytes())
     }
 
-    /// The number as a column of this scale holds it, if it does.
+    /// The number as a column of this scale holds it, or `None` if it does not fit.
     pub(crate) fn to_scale(self, scale: u8) -> Option<i128> {
         let digits = 10_i128.pow(MAX_DECIMAL_DIGITS.into());
         let shifted = shift(self.coefficient, self.exponent.checked_add(scale.into())?)?;
         (-digits < shifted && shifted < digits).then_some(shifted)
     }
 
-    /// The decimal of this exponent that a column holds as `number`, if there is one.
+    /// The decimal with this exponent that a column of this scale stores as `number`, if any.
     pub(crate) fn of_scale(number: i128, scale: u8, exponent: i32) -> Option<Self> {
         let by = exponent.checked_add(scale.into())?.checked_neg()?;
         Some(Self {
@@ -75,7 +75,7 @@ impl Decimal {
     }
 }
 
-/// `number` times ten to the power of `by`, if that is whole and fits.
+/// `number` times ten to the power of `by`, if the result is whole and fits.
 fn shift(number: i128, by: i32) -> Option<i128> {
     if number == 0 {
         return Some(0);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn coefficient_and_exponent_are_those_of_the_text() {
+    fn coefficient_and_exponent_match_the_text() {
         let parts = |text| decimal(text).map(|d| (d.coefficient, d.exponent));
         assert_eq!(parts("1.50"), Some((150, -2)));
         assert_eq!(parts("-1E+3"), Some((-1, 3)));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_holds_what_fits_its_digits() {
+    fn a_decimal_column_holds_numbers_that_fit_its_digits() {
         let scaled = |text, scale| decimal(text).unwrap().to_scale(scale);
         assert_eq!(scaled("1.5", 2), Some(150));
         assert_eq!(scaled("1.500", 2), Some(150));
@@ -126,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_column_holds_comes_back(bytes: [u8; 16], coefficient in -1_000_000..1_000_000_i128, exponent in -40..40_i32, scale in 0..=38_u8) {
+        fn a_decimal_in_a_column_round_trips(bytes: [u8; 16], coefficient in -1_000_000..1_000_000_i128, exponent in -40..40_i32, scale in 0..=38_u8) {
             let of_parts = Decimal { coefficient, exponent };
             for decimal in [Decimal::of_bytes(bytes), Some(of_parts)].into_iter().flatten() {
                 if let Some(number) = decimal.to_scale(scale) {
@@ -140,7 +140,7 @@ mod tests {
         }
 
         #[test]
-        fn no_number_of_a_damaged_column_makes_it_panic(number: i128, scale: u8, exponent: i32) {
+        fn a_damaged_decimal_column_never_panics(number: i128, scale: u8, exponent: i32) {
             if let Some(decimal) = Decimal::of_scale(number, scale, exponent) {
                 let _ = decimal.bytes();
             }

@@ -1,8 +1,8 @@
-//! Rows back into documents, byte for byte: the inverse of the encoder.
+//! Turns rows back into documents, byte for byte: the inverse of the encoder.
 //!
-//! A document is written field by field, in the order of its level: its name stands in the columns,
-//! its value in its column, and the row's code says what is different. Columns, codes and leftovers
-//! are untrusted: a value that is missing or not of its kind is an error.
+//! A document is written field by field in the order of its level: the columns give each field's
+//! name, its column gives the value, and the row's code says what differs. Columns, codes and
+//! leftovers are untrusted: a value that is missing or of the wrong kind is an error.
 
 mod value;
 
@@ -21,7 +21,7 @@ use crate::{
 
 const ROWS_OF_A_CACHE_LINE: usize = 64 / size_of::<f64>();
 
-/// The documents of a row group.
+/// Decodes the documents of a row group.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     columns: Vec<Values>,
@@ -32,8 +32,8 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// `arrays` are the file's columns, our own two at the end; none if they are not of the columns'
-    /// types or not of `rows` rows.
+    /// `arrays` are the file's columns, with our own two last. `None` if their types do not match
+    /// the columns or any of them does not have `rows` rows.
     pub(crate) fn new(
         arrays: &[Box<dyn Array>],
         rows: usize,
@@ -53,7 +53,7 @@ impl Decoder {
         })
     }
 
-    /// The document of a row; none if the row is not what it claims to be.
+    /// The document of a row; `None` if the row is damaged.
     pub(crate) fn document(&mut self, row: usize) -> Option<Vec<u8>> {
         if row.is_multiple_of(ROWS_OF_A_CACHE_LINE) {
             let next = row + ROWS_OF_A_CACHE_LINE;
@@ -81,22 +81,22 @@ impl Decoder {
     }
 }
 
-/// The document that is written, and what is left to say of it.
+/// The document being written and the input still to be read for it.
 struct Walk<'a> {
     codes: CodeReader<'a>,
     leftovers: Option<Elements<'a>>,
     document: Vec<u8>,
-    /// Room for the name of an entry or element.
+    /// Reusable buffer for the name of an entry or element.
     name: Vec<u8>,
 }
 
-/// In which order the fields of a document come.
+/// The order of a document's fields.
 enum Slots<'a> {
     Of(&'a [usize]),
     Spelled(Vec<usize>),
 }
 
-/// Whether a field was written, or it and so many that follow are absent.
+/// Whether a field was written, or is absent along with this many after it.
 enum Visited {
     Written,
     Absent(u64),
@@ -154,7 +154,7 @@ impl Walk<'_> {
         close(start, &mut self.document)
     }
 
-    /// The fields that the document may have, in their order.
+    /// The fields the document may have, in their order.
     fn slots<'l>(&mut self, level: &'l Level, entries: usize) -> Option<Slots<'l>> {
         let chosen = self.codes.before(|op| match op {
             Op::Order(_) | Op::Spell(_) => Some(op),
@@ -181,7 +181,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Writes what stands before the next visit and in no column.
+    /// Writes the leftovers that come before the next visit.
     fn inserted(&mut self) -> Option<()> {
         let is_insert = |op| (op == Op::Insert).then_some(());
         while self.codes.before(is_insert)?.is_some() {
@@ -214,7 +214,7 @@ impl Walk<'_> {
         self.named(key, value, &entries.values, entry)
     }
 
-    /// Visits an entry or an element, which is always there.
+    /// Visits an entry or an element, which is never absent.
     fn named(&mut self, name: &[u8], item: &Item, column: &Values, row: usize) -> Option<()> {
         let mut with_zero = std::mem::take(&mut self.name);
         with_zero.clear();
@@ -233,7 +233,7 @@ fn range(offsets: &[i64], row: usize) -> Option<Range<usize>> {
     Some(at(row)?..at(row + 1)?)
 }
 
-/// The entries in a row of the MAP of fields without a column, and what their values are.
+/// A row's entries in the MAP of fields without a column, and the type of their values.
 type RowEntries<'a> = (&'a Item, &'a Entries, Range<usize>);
 
 fn entries_of<'a>(

@@ -1,7 +1,7 @@
-//! Dictionaries of values that repeat: the prices of books, the names in maps, texts in lists.
+//! Dictionaries for repeated values: the prices of order books, the names in maps, texts in lists.
 //!
-//! The Parquet library makes them of flat columns alone, and of no doubles. The first values decide
-//! whether one is tried at all, so arrays of distinct numbers cost next to nothing.
+//! The Parquet library builds them only for flat columns, and never for doubles. The first values
+//! decide whether a dictionary is tried at all, so arrays of distinct numbers cost next to nothing.
 
 use std::hash::Hash;
 
@@ -17,20 +17,22 @@ use polars_arrow::{
 
 use crate::values::typed;
 
-/// A dictionary is given up unless some of the first values repeat: so many do if a few thousand
-/// are equally likely. Those of one list or map are often distinct, so there more are looked at.
+/// A dictionary is abandoned unless at least `REPEATS_IN_TRIAL` of the first values are repeats,
+/// which is the case if a few thousand values are equally likely. Values within one list or map are
+/// often distinct, so nested columns get a longer trial.
 const TRIAL: usize = 256;
 const NESTED_TRIAL: usize = 4096;
 const REPEATS_IN_TRIAL: usize = 8;
-/// From then on it is looked at each time that so many more values have come.
+/// After the trial, the dictionary is re-examined each time this many more values have arrived.
 const STRIDE: usize = 1024;
-/// From so many values on, half of the distinct ones have come again: one value between all others,
-/// such as a zero, is compressed better.
+/// From this many values on, half of the distinct ones must have repeated: a single frequent value
+/// among unique ones, such as zero, is better left to compression.
 const SETTLED: usize = 8192;
-/// Most values of a dictionary, which readers hold in memory.
+/// Maximum number of values in a dictionary, which readers hold in memory.
 const MAX_VALUES: usize = 1 << 16;
 
-/// The array with a dictionary; none if its values repeat too little, or have none by their type.
+/// The array with a dictionary; `None` if its values repeat too rarely or its type is not
+/// supported.
 pub(crate) fn with_dictionary(array: &dyn Array, is_nested: bool) -> Option<DictionaryArray<u32>> {
     let trial = if is_nested { NESTED_TRIAL } else { TRIAL };
     match array.dtype().to_physical_type() {
@@ -41,7 +43,7 @@ pub(crate) fn with_dictionary(array: &dyn Array, is_nested: bool) -> Option<Dict
         }
         PhysicalType::Primitive(PrimitiveType::Float64) => {
             let array: PrimitiveArray<f64> = typed(array)?;
-            // By their bits: the two zeros differ, and so do NaNs.
+            // Compared by their bits: the two zeros differ, and so do NaNs.
             let bits = array.iter().map(|value| value.map(|value| value.to_bits()));
             let packed = packed(MutablePrimitiveArray::<u64>::new(), bits, trial)?;
             let bits: PrimitiveArray<u64> = typed(packed.values().as_ref())?;
@@ -82,7 +84,7 @@ where
     seen.is_worth_it().then(|| packed.into())
 }
 
-/// How often values have come.
+/// How often values have repeated.
 #[derive(Default)]
 struct Seen {
     count: usize,
@@ -137,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn values_that_repeat_have_a_dictionary_and_others_none() {
+    fn only_repeating_values_get_a_dictionary() {
         let repeated = doubles((0..5000).map(|n| f64::from(n % 100))).unwrap();
         assert_eq!((repeated.len(), repeated.values().len()), (5000, 100));
         assert!(doubles((0..5000).map(f64::from)).is_none());
-        // Some of a thousand, in no order.
+        // A thousand distinct values in random order.
         let random = (0..50_000_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) % 1000);
         let random = doubles(random.map(|n| n as f64)).unwrap();
         assert_eq!(random.values().len(), 1000);
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_between_values_that_never_repeat_have_none() {
+    fn zeros_between_unique_values_get_no_dictionary() {
         let sparse = |n: i32| if n % 4 == 0 { f64::from(n) } else { 0.0 };
         for count in [300, 5000, 50_000] {
             assert!(doubles((1..count).map(sparse)).is_none(), "{count}");
@@ -158,15 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_the_same_values_have_one() {
-        // Each of them once in each list.
+    fn lists_that_share_values_get_a_dictionary() {
+        // Each value occurs once per list.
         let values = (0..30_000).map(|n| f64::from(n % 700)).collect();
         let packed = with_dictionary(&PrimitiveArray::from_vec(values), true).unwrap();
         assert_eq!(packed.values().len(), 700);
     }
 
     #[test]
-    fn doubles_are_the_same_only_by_their_bits() {
+    fn doubles_are_equal_only_if_their_bits_are() {
         let nan = f64::from_bits(f64::NAN.to_bits() ^ 1);
         let values = [0.0, -0.0, f64::NAN, nan];
         let packed = doubles(values.into_iter().cycle().take(400)).unwrap();

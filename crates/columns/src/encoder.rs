@@ -1,7 +1,7 @@
-//! Documents into row groups of columns, for one data file.
+//! Encodes documents into row groups of columns, for one data file.
 //!
-//! Every byte of a document is either what its columns and code say, or left over: the walk
-//! compares each of them, and every value has said that it comes back the same.
+//! Every byte of a document is either implied by its columns and code, or kept as a leftover: the
+//! walk compares every byte, and a value goes into its column only if it decodes to the same bytes.
 
 mod builder;
 mod element;
@@ -28,13 +28,13 @@ use crate::{
     row_group::RowGroup,
 };
 
-/// Most bytes that the lists of one document may take beyond its own size: each element takes the
-/// width of all columns in it, even where they are null.
+/// Maximum bytes that the lists of one document may take beyond the document's own size: each
+/// element takes up the width of all its columns, even where they are null.
 const MAX_LIST_BYTES: usize = 32 << 20;
-/// Most bytes of a row's code.
+/// Maximum bytes of a row's code.
 const MAX_CODE_BYTES: usize = 16 << 20;
 
-/// Takes the documents of one data file, in order.
+/// Encodes the documents of one data file, in order.
 #[derive(Debug)]
 pub struct Encoder {
     columns: Arc<Columns>,
@@ -72,7 +72,7 @@ impl Pending {
         }
     }
 
-    /// Whether the lists of the row just filled are of a sane size.
+    /// Whether the lists of the row just filled stay within the limit.
     fn has_sane_lists(&mut self) -> bool {
         if !self.has_wide_lists {
             return true;
@@ -101,10 +101,10 @@ impl Encoder {
         }
     }
 
-    /// Takes the next document.
+    /// Adds the next document.
     ///
     /// # Errors
-    /// The bytes are not a BSON document; nothing has been taken then.
+    /// The bytes are not a BSON document. Nothing has been added then.
     pub fn push(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
         match self.append(document) {
             Ok(()) if self.is_row_sane() => self.count(),
@@ -123,7 +123,7 @@ impl Encoder {
             pending.leftovers.put_document(pending.rows, &row.leftovers);
             self.residual_rows += 1;
         }
-        // A column takes its width for each row, be the value null.
+        // Each row takes up the width of every column, even where it is null.
         let columns = self.columns.leaves() * size_of::<u64>();
         pending.bytes += document.len() + code.len() + row.leftovers.len() + columns;
         pending.rows += 1;
@@ -131,12 +131,12 @@ impl Encoder {
         Ok(())
     }
 
-    /// Whether columns and code of the row just appended are of a sane size.
+    /// Whether the columns and code of the row just appended stay within their limits.
     fn is_row_sane(&mut self) -> bool {
         self.row.codes.bytes().len() <= MAX_CODE_BYTES && self.pending.has_sane_lists()
     }
 
-    /// Leaves all of a document over; its columns have no values.
+    /// Keeps the whole document as a leftover, with no values in its columns.
     fn keep_whole(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
         self.pending.columns.truncate(self.pending.rows);
         raw::check(document)?;
@@ -147,7 +147,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Appends the document to its columns, with what deviates in the row.
+    /// Appends the document to its columns and records in the row what deviates.
     fn append(&mut self, document: &[u8]) -> Result<(), Stop> {
         self.row.begin();
         loop {
@@ -161,7 +161,7 @@ impl Encoder {
         }
     }
 
-    /// Counts what no column took.
+    /// Counts what the columns could not hold.
     fn count(&mut self) {
         for (column, bson_type) in &self.row.misfits {
             self.counter.add_misfit(*column, *bson_type);
@@ -176,12 +176,12 @@ impl Encoder {
         }
     }
 
-    /// Documents of the data file so far.
+    /// Documents in the data file so far.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Documents of the data file so far of which not all stands in columns.
+    /// Documents in the data file so far that have leftovers.
     pub fn residual_rows(&self) -> u64 {
         self.residual_rows
     }
@@ -191,8 +191,8 @@ impl Encoder {
         self.pending.rows
     }
 
-    /// About the memory of the documents since the last row group was taken, in bytes: take a row
-    /// group before it reaches [`MAX_ROW_GROUP_BYTES`](crate::MAX_ROW_GROUP_BYTES).
+    /// Approximate memory, in bytes, of the documents since the last row group was taken. Take a
+    /// row group before it reaches [`MAX_ROW_GROUP_BYTES`](crate::MAX_ROW_GROUP_BYTES).
     pub fn pending_bytes(&self) -> usize {
         self.pending.bytes + self.pending.list_bytes
     }
@@ -211,13 +211,14 @@ impl Encoder {
         }
     }
 
-    /// What no column took so far, and what else the next run's columns depend on.
+    /// What the columns could not hold so far, and whatever else the next run chooses its columns
+    /// by.
     pub fn counts(&self) -> ColumnCounts {
         self.counter.counts(&self.level)
     }
 
-    /// Ends the data file: what its footer must hold. Documents that are still pending are lost, so
-    /// take the last row group before.
+    /// Finishes the data file and returns what its footer must hold. Pending documents are lost, so
+    /// take the last row group first.
     pub fn finish(self) -> Footer {
         Footer {
             orders: self.row.into_learned(),
@@ -231,7 +232,7 @@ mod tests {
 
     /// A list of empty documents in a column whose documents have a thousand fields.
     #[test]
-    fn a_whole_document_does_not_fill_the_columns_with_nulls_either() {
+    fn a_list_of_empty_documents_does_not_fill_the_columns_with_nulls() {
         let fields: Vec<_> = (0..1000)
             .map(|n| format!(r#"{{"name":"f{n}","type":"bool","gap":"null"}}"#))
             .collect();

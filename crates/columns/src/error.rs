@@ -12,22 +12,22 @@ pub enum WriteError {
     /// Row groups must be taken earlier.
     #[error("a row group of {bytes} bytes is too large to be read back")]
     RowGroupTooLarge {
-        /// About its size in memory.
+        /// Its approximate size in memory.
         bytes: usize,
     },
-    /// The footer would be refused by readers: the data file has too many row groups.
+    /// Readers would refuse the footer: the data file has too many row groups.
     #[error("a footer of about {bytes} bytes is too large to be read back")]
     FooterTooLarge {
-        /// About its size in the file.
+        /// Its approximate size in the file.
         bytes: usize,
     },
-    /// The Parquet library refuses the columns.
+    /// The Parquet library rejects the columns.
     #[error("a row group cannot be encoded: {0}")]
     Encode(String),
-    /// The Parquet library or the sink refuses the pages.
+    /// The Parquet library or the sink rejects the pages.
     #[error("a data file cannot be written")]
     Write(#[source] ParquetError),
-    /// Columns or shapes cannot be written as JSON.
+    /// The columns or shapes cannot be written as JSON.
     #[error("the footer cannot be written")]
     Footer(#[source] serde_json::Error),
 }
@@ -35,30 +35,30 @@ pub enum WriteError {
 /// A data file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The source fails.
+    /// Reading from the source failed.
     #[error("a data file cannot be read")]
     Io(#[from] io::Error),
-    /// No Parquet file, or one that contradicts itself or is too large to be read safely.
+    /// Not a Parquet file, or one that contradicts itself or is too large to be read safely.
     #[error("not a sound Parquet file: {0}")]
     Unsound(&'static str),
-    /// A Parquet file, but not one of ours.
+    /// A Parquet file that lob-export did not write.
     #[error("the footer is not one of lob-export")]
     Footer(#[from] InvalidFooter),
     /// The Parquet library cannot decode it.
     #[error("damaged Parquet file: {0}")]
     Damaged(String),
-    /// A column of a legacy file that cannot be made BSON again.
+    /// A column of a legacy file that cannot be turned back into BSON.
     #[error("column `{}` {problem}", .column.escape_debug())]
     Column {
         /// The top-level column.
         column: String,
-        /// What is wrong with it, for a person.
+        /// What is wrong with it, in words.
         problem: String,
     },
-    /// A row is not what its code and columns say.
+    /// A row contradicts its code or columns.
     #[error("row {row} of a row group contradicts itself")]
     Row {
-        /// From 0, in its row group.
+        /// Counted from 0 within its row group.
         row: usize,
     },
 }

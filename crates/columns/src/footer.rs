@@ -1,7 +1,7 @@
-//! What a data file's footer says about itself: format version, columns and orders of fields.
+//! What a data file's footer says about the file: format version, columns and field orders.
 //!
-//! They stand in the Parquet key-value metadata as JSON; with the columns' values they are all that
-//! a reader needs.
+//! They are JSON in the Parquet key-value metadata. Together with the column values they are all
+//! that a reader needs.
 
 use polars_parquet::write::KeyValue;
 
@@ -15,40 +15,40 @@ pub(crate) const VERSION_KEY: &str = "lob.format_version";
 pub(crate) const COLUMNS_KEY: &str = "lob.columns";
 const ORDERS_KEY: &str = "lob.orders";
 pub(crate) const VERSION: &str = "2";
-/// Spark reads dates before 1900 as they are where it finds its own version of 3.0 or later.
+/// Makes Spark read dates before 1900 unchanged: it does so if the file says Spark 3.0 or later.
 const SPARK: (&str, &str) = ("org.apache.spark.version", "3.5.0");
 
-/// What the documents of one data file taught, as
-/// [`Encoder::finish`](crate::Encoder::finish) gives it.
+/// What the encoder learned from the documents of one data file, as returned by
+/// [`Encoder::finish`](crate::Encoder::finish).
 #[derive(Debug)]
 pub struct Footer {
     pub(crate) orders: Vec<LearnedOrder>,
 }
 
-/// A footer that is not one of ours.
+/// A footer that lob-export did not write.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFooter {
     /// A key is missing: not a file of `lob-export`.
     #[error("the footer has no {0}")]
     Missing(&'static str),
-    /// A file of another version of the format.
+    /// A file of another format version.
     #[error("format version {0:?} is not known")]
     UnknownVersion(String),
     /// The columns, orders or shapes cannot be read.
     #[error("the footer's {key} is not valid")]
     Invalid {
-        /// Which of the footer's keys.
+        /// The footer key.
         key: &'static str,
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// There is more than the encoder writes.
+    /// It exceeds what the encoder writes.
     #[error("the footer's {0} is too large")]
     TooLarge(&'static str),
-    /// An order of fields is none of its columns.
+    /// A field order does not fit its level.
     #[error("the footer's orders do not fit its columns")]
     Orders,
-    /// A shape of version 1 says something that its columns cannot hold.
+    /// A version 1 shape does not fit its columns.
     #[error("shape {0} of the footer does not fit its columns")]
     Unbound(usize),
 }
@@ -68,8 +68,8 @@ impl Footer {
     }
 }
 
-/// Columns, and how a decoder walks them, from the key-value metadata of a file; both are untrusted
-/// until they are read.
+/// Reads the columns, and the level a decoder walks, from a file's key-value metadata, which is
+/// untrusted.
 pub(crate) fn read(key_values: &[KeyValue]) -> Result<(Columns, Level), InvalidFooter> {
     let invalid = |key| move |source| InvalidFooter::Invalid { key, source };
     let columns = value_of(key_values, COLUMNS_KEY)?;
@@ -84,7 +84,7 @@ pub(crate) fn read(key_values: &[KeyValue]) -> Result<(Columns, Level), InvalidF
     Ok((columns, level))
 }
 
-/// What the metadata of a file says of a key.
+/// The value of a key in a file's metadata.
 pub(crate) fn value_of<'a>(
     key_values: &'a [KeyValue],
     key: &'static str,

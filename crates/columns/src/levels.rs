@@ -1,8 +1,8 @@
-//! The columns as encoder and decoder walk them: documents in documents, each with its fields in
-//! an order.
+//! The columns as encoder and decoder walk them: nested documents, each with its fields in some
+//! order.
 //!
-//! The first order of a level is that of its columns. Further ones are learned from documents whose
-//! fields come in another order, and stand in the footer.
+//! A level's first order is that of its columns. The encoder learns further ones from documents
+//! whose fields come in a different order; they are kept in the footer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,33 +13,33 @@ use crate::{
     path,
 };
 
-/// Most orders of a level: from then on a row spells its own.
+/// Maximum number of orders per level; beyond that, a row spells out its own.
 pub(crate) const MAX_ORDERS: usize = 64;
 
 /// The fields of a document: the top level, or a struct.
 #[derive(Debug)]
 pub(crate) struct Level {
-    /// Counted over all levels, from the top.
+    /// Counted across all levels, from the top.
     pub(crate) number: usize,
     pub(crate) slots: Vec<Slot>,
     pub(crate) positions: HashMap<Box<[u8]>, usize>,
-    /// The slot of the MAP that holds fields without a column; no name is its own.
+    /// The slot of the MAP that holds fields without a column; no field has its name.
     pub(crate) rest: Option<usize>,
     pub(crate) orders: Vec<Order>,
 }
 
-/// All slots of a level, or those that a row names, in some order.
+/// The slots of a level in some order: all of them, or just those that a row names.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) slots: Vec<usize>,
-    /// Where each slot stands in it.
+    /// The position of each slot in the order.
     ranks: Vec<Option<usize>>,
 }
 
-/// A field.
+/// A field with a column.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// With its zero byte.
+    /// Including its zero byte.
     pub(crate) name: Box<[u8]>,
     pub(crate) gap: Gap,
     pub(crate) item: Item,
@@ -48,12 +48,12 @@ pub(crate) struct Slot {
 /// A field, an element of a list, or a value of a map.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// Counted over all columns, from the top.
+    /// Counted across all columns, from the top.
     pub(crate) column: usize,
     pub(crate) value: Value,
 }
 
-/// What a column takes.
+/// What a column holds.
 #[derive(Debug)]
 pub(crate) enum Value {
     Double {
@@ -61,7 +61,7 @@ pub(crate) enum Value {
     },
     Int64 {
         by_driver: bool,
-        /// The bits of all values that the encoder took, negative ones inverted.
+        /// The bits of all values the encoder has taken, with negative ones inverted.
         magnitude: u64,
     },
     Bool,
@@ -75,7 +75,7 @@ pub(crate) enum Value {
 }
 
 impl Order {
-    /// Of slots below `count`.
+    /// All slots must be below `count`.
     pub(crate) fn new(slots: Vec<usize>, count: usize) -> Self {
         let mut ranks = vec![None; count];
         for (rank, slot) in slots.iter().enumerate() {
@@ -95,15 +95,15 @@ impl Level {
         Paths::default().level(columns.root(), None)
     }
 
-    /// The top level, and what people call what is in it.
+    /// The top level, and the paths of everything in it.
     pub(crate) fn with_paths(columns: &Columns) -> (Self, Paths) {
         let mut paths = Paths::default();
         let level = paths.level(columns.root(), Some(String::new()));
         (level, paths)
     }
 
-    /// Adds orders of this level and of those in it, as a footer has them; none if one is no
-    /// order of its level, or they are too many.
+    /// Adds the orders in a footer to this level and those below it. `None` if one does not fit its
+    /// level, or there are too many.
     pub(crate) fn add_orders(&mut self, orders: &[LearnedOrder]) -> Option<()> {
         let mut by_level: HashMap<usize, Vec<&[usize]>> = HashMap::new();
         for LearnedOrder(level, slots) in orders {
@@ -144,7 +144,7 @@ impl Item {
 }
 
 impl Columns {
-    /// Whether the documents at a path, such as `legs[].books`, are the columns of a MAP or STRUCT.
+    /// Whether the documents at a path, such as `legs[].books`, are in a MAP or STRUCT column.
     pub fn has_documents_at(&self, path: &str) -> bool {
         let (_, paths) = Level::with_paths(self);
         let mut columns = paths.columns.iter().zip(paths.types);
@@ -152,7 +152,7 @@ impl Columns {
     }
 }
 
-/// What people call columns and levels, by their numbers: `legs[].price`, `book.*`.
+/// The paths that people use for columns and levels, by their numbers: `legs[].price`, `book.*`.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     pub(crate) columns: Vec<String>,
@@ -162,12 +162,12 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// The path of a field of a level.
+    /// The path of a field in a level.
     pub(crate) fn in_level(&self, level: usize, name: &str) -> String {
         path::of_field(&self.levels[level], name)
     }
 
-    /// Without a path nothing is called anything: a decoder names no column.
+    /// Without a path, nothing gets one: a decoder never names a column.
     fn level(&mut self, fields: &Fields, path: Option<String>) -> Level {
         let number = self.levels.len();
         self.levels.push(path.clone().unwrap_or_default());
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_are_found_at_the_paths_that_people_write() {
+    fn documents_are_found_by_the_paths_people_write() {
         let columns = r#"[{"name":"legs","type":{"list":{"struct":[{"name":"bids","type":{"map":"double"},"gap":"null"}]}},"gap":"null"},{"name":"x","type":"bool","gap":"null"}]"#;
         let columns: Columns = serde_json::from_str(columns).unwrap();
         for (path, has) in [
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_of_another_level_or_with_a_slot_twice_is_refused() {
+    fn rejects_an_order_of_another_level_or_with_a_repeated_slot() {
         let columns = r#"[{"name":"a","type":"bool","gap":"null"},{"name":"s","type":{"list":{"struct":[{"name":"x","type":"bool","gap":"null"},{"name":"y","type":"bool","gap":"null"}]}},"gap":"null"}]"#;
         let columns: Columns = serde_json::from_str(columns).unwrap();
         let accepts = |orders: &str| {

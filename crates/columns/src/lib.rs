@@ -1,14 +1,14 @@
 //! BSON documents as Parquet columns, and back byte for byte.
 //!
-//! A row is its columns, plus what they do not say: which of several types a value has, which
-//! fields are absent, in which order they come. That stands in a short code in the column
-//! [`DIFF_COLUMN`], null for almost all rows. The elements that no column holds stand in the column
-//! [`BSON_COLUMN`]: a row that has any is a residual row.
+//! A row is its columns plus what they do not tell: which of several types a value has, which
+//! fields are absent, and the order of the fields. That goes into a short code in the column
+//! [`DIFF_COLUMN`], which is null for almost all rows. Elements that no column holds go into the
+//! column [`BSON_COLUMN`]: a row that has any is a residual row.
 //!
-//! The way out: [`ColumnsProposal`] observes sample documents and gives [`Columns`]; an
-//! [`Encoder`] takes documents and gives row groups; [`RowGroup::encode`] does the heavy work and
-//! can run on several threads; a [`ParquetWriter`] puts the result in order. The way back is a
-//! [`Reader`], or a [`LegacyReader`] for what Spark wrote in a legacy run. Nothing here does I/O of
+//! To export, [`ColumnsProposal`] observes sample documents and yields [`Columns`]; an [`Encoder`]
+//! takes documents and yields row groups; [`RowGroup::encode`] does the heavy work and can run on
+//! several threads; a [`ParquetWriter`] writes the results in order. To import, use a [`Reader`],
+//! or a [`LegacyReader`] for the files that Spark wrote in a legacy run. Nothing here does I/O of
 //! its own.
 
 mod bson_writer;

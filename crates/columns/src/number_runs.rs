@@ -1,20 +1,20 @@
-//! Arrays of plain numbers, copied run by run.
+//! Copies arrays of plain numbers run by run.
 //!
-//! The layout of such an array is known in advance: the elements whose keys have one digit, then
-//! those of two digits, and so on, each element as wide as the one before it. So a run is compared
-//! with its keys, or written with them, without a look at lengths or types in between.
+//! The layout of such an array is known in advance: first the elements with one-digit keys, then
+//! those with two digits, and so on, all elements of a run equally wide. So a whole run is compared
+//! with its keys, or written with them, without checking lengths or types in between.
 
 use std::sync::LazyLock;
 
 use crate::raw::ArrayKey;
 
-/// Keys of up to this many digits stand in [`KEYS`].
+/// Keys of up to this many digits are in [`KEYS`].
 const KEY_DIGITS: u32 = 4;
 
-/// Most leading elements that are read or written at once.
+/// Maximum number of leading elements that are read or written at once.
 pub(crate) const MAX_ELEMENTS: usize = 10_usize.pow(KEY_DIGITS);
 
-/// Each key with its zero.
+/// Each key with its zero byte.
 static KEYS: LazyLock<Vec<[u8; KEY_DIGITS as usize + 1]>> = LazyLock::new(|| {
     let key = |number| {
         let mut bytes = [0; KEY_DIGITS as usize + 1];
@@ -25,15 +25,15 @@ static KEYS: LazyLock<Vec<[u8; KEY_DIGITS as usize + 1]>> = LazyLock::new(|| {
     (0..MAX_ELEMENTS).map(key).collect()
 });
 
-/// The keys of so many digits.
+/// The keys that have `DIGITS` digits.
 fn keys<const DIGITS: usize>() -> &'static [[u8; KEY_DIGITS as usize + 1]] {
     let end = 10_usize.pow(DIGITS as u32);
     let first = if DIGITS == 1 { 0 } else { end / 10 };
     &KEYS[first..end]
 }
 
-/// Appends the elements that `bytes` begin with: how many, and what is left of the bytes. It ends
-/// with the first run in which an element is not of this type or not in its place.
+/// Appends the numbers at the start of `bytes`. Returns how many there were and the remaining
+/// bytes. Stops before the first run with an element of another type or with the wrong key.
 pub(crate) fn read<'a, T, const WIDTH: usize>(
     code: u8,
     values: &mut Vec<T>,
@@ -49,8 +49,8 @@ pub(crate) fn read<'a, T, const WIDTH: usize>(
     (values.len() - start, rest)
 }
 
-/// Copies the elements whose keys have `DIGITS` digits, or as many of them as there are; false, and
-/// none of them is, if they are not what they should be.
+/// Copies the elements whose keys have `DIGITS` digits, or as many of them as there are. Returns
+/// false, with nothing copied, if any of them has the wrong type or key.
 fn read_run<T, const DIGITS: usize, const WIDTH: usize>(
     code: u8,
     values: &mut Vec<T>,
@@ -75,7 +75,7 @@ fn read_run<T, const DIGITS: usize, const WIDTH: usize>(
     same
 }
 
-/// Appends the elements of an array, as many as there are keys for: how many.
+/// Appends elements of an array up to the last precomputed key, and returns how many it appended.
 pub(crate) fn write<T: Copy, const WIDTH: usize>(
     code: u8,
     values: &[T],
@@ -89,7 +89,7 @@ pub(crate) fn write<T: Copy, const WIDTH: usize>(
     values.len() - rest.len()
 }
 
-/// Appends the elements whose keys have `DIGITS` digits; gives back the values of the others.
+/// Appends the elements whose keys have `DIGITS` digits, and returns the values of the others.
 fn write_run<'a, T: Copy, const DIGITS: usize, const WIDTH: usize>(
     code: u8,
     values: &'a [T],

@@ -1,7 +1,6 @@
-//! Writing a data file front to back, as row groups come.
+//! Writes a data file front to back as row groups arrive.
 //!
-//! The sink is only written to, never sought in, so it may be the buffer of an upload that is under
-//! way.
+//! It writes to the sink but never seeks, so the sink can be the buffer of an upload in progress.
 
 use std::{
     collections::VecDeque,
@@ -38,19 +37,19 @@ pub struct ParquetWriter<W: Write> {
     footer_bytes: usize,
 }
 
-/// At most what the footer says of a column chunk beside its path and the smallest and largest
-/// value: offsets, sizes, encodings, the count of nulls.
+/// Upper bound for what the footer says about a column chunk besides its path and its smallest and
+/// largest values: offsets, sizes, encodings, null count.
 const CHUNK_FOOTER_BYTES: usize = 120;
-/// At most what it says of the smallest and the largest value of numbers, and of texts: each twice,
-/// as readers of old have it as well.
+/// Upper bounds for the smallest and largest values in the footer, of numbers and of texts. Each
+/// value is there twice, once for old readers.
 const NUMBER_RANGE_BYTES: usize = 4 * 20;
 const TEXT_RANGE_BYTES: usize = 4 * (MAX_STATISTIC_BYTES as usize + 4);
 
 impl<W: Write> ParquetWriter<W> {
-    /// Starts a data file; nothing is written before the first row group or the end.
+    /// Starts a data file. Nothing is written before the first row group or the end.
     ///
     /// # Errors
-    /// The Parquet library refuses the columns.
+    /// The Parquet library rejects the columns.
     pub fn new(sink: W, columns: &Columns) -> Result<Self, WriteError> {
         let schema = parquet_schema(columns, &OWN_COLUMNS).map_err(WriteError::Encode)?;
         let bytes_written = Arc::new(AtomicU64::new(0));
@@ -58,7 +57,7 @@ impl<W: Write> ParquetWriter<W> {
             sink,
             bytes_written: Arc::clone(&bytes_written),
         };
-        // This would be the page index, which has no use without sorted columns.
+        // This would be the page index, which is useless without sorted columns.
         let options = WriteOptions {
             write_statistics: false,
             version: Version::V1,
@@ -81,10 +80,10 @@ impl<W: Write> ParquetWriter<W> {
         })
     }
 
-    /// Writes a row group; one without documents leaves no trace.
+    /// Writes a row group. An empty one leaves no trace.
     ///
     /// # Errors
-    /// The sink refuses the bytes; the data file is then of no use.
+    /// Writing to the sink failed; the data file is then unusable.
     pub fn write(&mut self, row_group: EncodedRowGroup) -> Result<(), WriteError> {
         if row_group.rows == 0 {
             return Ok(());
@@ -105,22 +104,23 @@ impl<W: Write> ParquetWriter<W> {
         Ok(())
     }
 
-    /// Bytes that the sink has taken so far.
+    /// Bytes written to the sink so far.
     pub fn bytes_written(&self) -> u64 {
         self.bytes_written.load(Ordering::Relaxed)
     }
 
-    /// Whether one more row group, beside `waiting` ones that are cut and not written yet, would
-    /// make the footer large: end the data file. Only files of very many columns come to that.
+    /// Whether one more row group, on top of `waiting` ones that are cut but not yet written, would
+    /// make the footer too large; if so, end the data file. Only files with very many columns get
+    /// there.
     pub fn is_full(&self, waiting: usize) -> bool {
         let to_come = (waiting + 1).saturating_mul(self.row_group_footer_bytes);
         self.footer_bytes.saturating_add(to_come) > FULL_FOOTER_BYTES
     }
 
-    /// Writes the footer and gives the sink back.
+    /// Writes the footer and returns the sink.
     ///
     /// # Errors
-    /// The sink refuses the bytes, or the footer is too large.
+    /// Writing to the sink failed, or the footer is too large.
     pub fn finish(mut self, footer: Footer) -> Result<W, WriteError> {
         if self.footer_bytes > MAX_ROW_GROUPS_FOOTER_BYTES {
             return Err(WriteError::FooterTooLarge {
@@ -135,13 +135,13 @@ impl<W: Write> ParquetWriter<W> {
     }
 }
 
-/// A data file ends before its row groups take so much of the footer: until then the library keeps
-/// several times as much in memory.
+/// A data file ends before its row groups take up this much of the footer: until then the library
+/// keeps several times as much in memory.
 const FULL_FOOTER_BYTES: usize = 4 << 20;
-/// What row groups may take of the footer; the rest is left to columns and orders.
+/// Maximum footer bytes for row groups; the rest is for columns and orders.
 const MAX_ROW_GROUPS_FOOTER_BYTES: usize = MAX_FOOTER_BYTES / 2;
 
-/// Counts what a sink takes.
+/// Counts the bytes written to a sink.
 struct Counting<W> {
     sink: W,
     bytes_written: Arc<AtomicU64>,
@@ -160,7 +160,7 @@ impl<W: Write> Write for Counting<W> {
     }
 }
 
-/// Pages in the form that the Parquet library takes them.
+/// Pages in the form the Parquet library expects.
 struct Pages {
     current: Option<CompressedPage>,
     waiting: VecDeque<CompressedPage>,

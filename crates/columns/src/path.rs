@@ -1,7 +1,7 @@
-//! What people call a column: `legs[].price`, `book.*`. The counts of a run, the flags `--map` and
-//! `--struct`, and the columns of the next run find it by this text.
+//! The path by which people refer to a column: `legs[].price`, `book.*`. The counts of a run, the
+//! flags `--map` and `--struct`, and the columns of the next run all use it.
 
-/// A field of the document at `path`; the top level is empty.
+/// A field of the document at `path`, which is empty for the top level.
 pub(crate) fn of_field(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()

@@ -1,9 +1,8 @@
-//! Proposing columns from a sample of documents.
+//! Proposes columns from a sample of documents.
 //!
-//! Each field gets the type that most of its values have, the first one seen if two are equal, and
-//! the defaults that most of its values follow. Documents whose names are data become maps, and so
-//! do the many rare fields of a sparse top level: a column costs by the rows there are, not by the
-//! values in it.
+//! Each field gets the type that most of its values have (on a tie, the one seen first), and the
+//! defaults that most of its values follow. Documents whose names are data become maps, and so do
+//! the many rare fields of a sparse top level: a column costs per row, not per value.
 
 mod chooser;
 mod evolution;
@@ -20,12 +19,12 @@ use crate::{
     raw::MalformedBson,
 };
 
-/// Gathers what is needed to choose the columns of a split.
+/// Gathers what it takes to choose the columns of a split.
 #[derive(Debug)]
 pub struct ColumnsProposal {
     root: FieldStats,
-    /// Fields that may still be taken note of: no sample of documents whose names are data may
-    /// fill the memory.
+    /// How many more fields may be recorded: no sample of documents whose names are data may fill
+    /// the memory.
     room: usize,
     natures: Natures,
 }
@@ -46,8 +45,8 @@ impl ColumnsProposal {
         Self::default()
     }
 
-    /// Makes the documents at these paths MAP or STRUCT columns, whatever the sample says. A path
-    /// is as the counts have it: `books.bids`, `legs[].prices`.
+    /// Makes the documents at these paths MAP or STRUCT columns, whatever the sample says. Paths
+    /// are written as in the counts: `books.bids`, `legs[].prices`.
     pub fn with_natures(
         maps: impl IntoIterator<Item = String>,
         structs: impl IntoIterator<Item = String>,
@@ -62,7 +61,7 @@ impl ColumnsProposal {
         }
     }
 
-    /// Takes note of a document of an even sample.
+    /// Observes a document of an even sample.
     ///
     /// # Errors
     /// The bytes are not a BSON document.
@@ -70,8 +69,8 @@ impl ColumnsProposal {
         self.root.observe(document, 0, true, &mut self.room)
     }
 
-    /// Takes note of a document that is no part of an even sample, such as the first ones: of its
-    /// types, but not of how frequent its fields are.
+    /// Observes a document that is not part of an even sample, such as the first few: records its
+    /// types, but not how frequent its fields are.
     ///
     /// # Errors
     /// The bytes are not a BSON document.
@@ -79,23 +78,24 @@ impl ColumnsProposal {
         self.root.observe(document, 0, false, &mut self.room)
     }
 
-    /// The columns of all that was observed; none without documents.
+    /// The columns for everything observed; no columns if there were no documents.
     pub fn finish(self) -> Columns {
         let mut chooser = Chooser {
             columns: MAX_COLUMNS,
             path_bytes: MAX_PATH_BYTES,
             natures: self.natures,
         };
-        // What the checks would refuse has been left out.
+        // Whatever the checks would reject has been left out.
         let columns = Columns::new(chooser.top_level(self.root));
         debug_assert!(columns.is_ok(), "{columns:?}");
         columns.unwrap_or_default()
     }
 
-    /// The columns of an earlier run, with what has to be added for what was observed: new fields
-    /// at the end, and doubles in columns of integers where `counts` of that run has them and all
-    /// integers are doubles too. Everything else stays, that readers find all runs alike, unless
-    /// it was said to be a MAP or a STRUCT. Beside them those that would be chosen by themselves.
+    /// The columns of an earlier run plus what the observed documents require: new fields at the
+    /// end, and doubles in integer columns where that run's `counts` have doubles and every integer
+    /// has an exact double. Everything else stays as it was, so that all runs read alike, except
+    /// for paths set to MAP or STRUCT. Returned along with the columns that would be chosen from
+    /// scratch.
     pub fn finish_after(self, earlier: &Columns, counts: &ColumnCounts) -> (Columns, Columns) {
         let natures = self.natures.clone();
         let proposed = self.finish();

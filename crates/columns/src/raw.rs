@@ -1,11 +1,11 @@
-//! BSON elements straight from their bytes, without building a document.
+//! Reads BSON elements straight from their bytes, without building a document.
 //!
-//! Every length is checked against the bytes at hand before it is used, one level at a time and
-//! without recursion, so no input can make this read out of bounds or overflow a stack.
+//! Every length is checked against the available bytes before it is used, one level at a time and
+//! without recursion, so no input can cause an out-of-bounds read or a stack overflow.
 
 use serde::{Deserialize, Serialize};
 
-/// Above MongoDB's 16 MiB, with room for what the server adds to internal documents.
+/// More than MongoDB's 16 MiB, to leave room for what the server adds to internal documents.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 
 /// The bytes are not BSON: a length, a type or a terminator is wrong.
@@ -13,8 +13,8 @@ pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 #[error("malformed BSON: {0}")]
 pub struct MalformedBson(pub(crate) &'static str);
 
-/// The type of a BSON value; in JSON, shapes of version 1 write documents and arrays in their own
-/// way.
+/// The type of a BSON value. In JSON, version 1 shapes write documents and arrays in a way of their
+/// own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[repr(u8)]
@@ -29,7 +29,7 @@ pub enum BsonType {
     /// An array.
     #[serde(skip)]
     Array = 0x04,
-    /// Bytes of some subtype.
+    /// Bytes with a subtype.
     Binary = 0x05,
     /// Undefined (deprecated).
     Undefined = 0x06,
@@ -53,23 +53,23 @@ pub enum BsonType {
     CodeWithScope = 0x0f,
     /// A 32-bit integer.
     Int32 = 0x10,
-    /// A timestamp of the replication.
+    /// A replication timestamp.
     Timestamp = 0x11,
     /// A 64-bit integer.
     Int64 = 0x12,
-    /// A decimal of 128 bits.
+    /// A 128-bit decimal.
     Decimal128 = 0x13,
-    /// Smaller than all.
+    /// Sorts before all other values.
     MinKey = 0xff,
-    /// Larger than all.
+    /// Sorts after all other values.
     MaxKey = 0x7f,
 }
 
 impl BsonType {
-    /// The type of this code.
+    /// The type with this code.
     ///
     /// # Errors
-    /// No type has it.
+    /// No type has this code.
     pub fn of(byte: u8) -> Result<Self, MalformedBson> {
         Ok(match byte {
             0x01 => Self::Double,
@@ -97,12 +97,12 @@ impl BsonType {
         })
     }
 
-    /// The byte that stands for it in BSON.
+    /// The byte that marks this type in BSON.
     pub const fn code(self) -> u8 {
         self as u8
     }
 
-    /// As the plan and the manifest name it.
+    /// The name used in plans and manifests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Double => "double",
@@ -129,7 +129,7 @@ impl BsonType {
         }
     }
 
-    /// Whether the type alone is the value.
+    /// Whether the type alone determines the value.
     pub(crate) fn is_valueless(self) -> bool {
         matches!(
             self,
@@ -137,7 +137,7 @@ impl BsonType {
         )
     }
 
-    /// Whether Parquet has no equal of it, so that its bytes are kept.
+    /// Whether Parquet has no equivalent, so the raw bytes are kept.
     pub(crate) fn is_raw(self) -> bool {
         matches!(
             self,
@@ -150,7 +150,7 @@ impl BsonType {
         )
     }
 
-    /// The length in bytes that all values of this type have, if they do.
+    /// The length in bytes of every value of this type, if it is fixed.
     pub(crate) fn fixed_len(self) -> Option<usize> {
         match self {
             Self::Undefined | Self::Null | Self::MinKey | Self::MaxKey => Some(0),
@@ -163,7 +163,7 @@ impl BsonType {
         }
     }
 
-    /// The length of the value that `bytes` start with.
+    /// The length of the value at the start of `bytes`.
     pub(crate) fn value_len(self, bytes: &[u8]) -> Result<usize, MalformedBson> {
         let len = match self {
             Self::String | Self::Code | Self::Symbol => string_len(bytes)?,
@@ -230,13 +230,14 @@ pub(crate) fn cstring(bytes: &[u8]) -> Result<&[u8], MalformedBson> {
 pub struct Element<'a> {
     /// The type of the value.
     pub bson_type: BsonType,
-    /// Without the terminating zero; perhaps not UTF-8.
+    /// Without the terminating zero; not necessarily UTF-8.
     pub name: &'a [u8],
-    /// The bytes of the value, as BSON lays them out.
+    /// The value's bytes in BSON layout.
     pub value: &'a [u8],
 }
 
-/// The fields of one document or array, in order; nested ones are checked for their frame alone.
+/// The fields of one document or array, in order. Of nested documents and arrays only the frame is
+/// checked.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
     rest: &'a [u8],
@@ -246,7 +247,7 @@ impl<'a> Elements<'a> {
     /// The fields of `document`, which must be exactly one document.
     ///
     /// # Errors
-    /// The frame of `document` is not that of one.
+    /// The length or terminator of `document` is wrong.
     pub fn of(document: &'a [u8]) -> Result<Self, MalformedBson> {
         body(document).map(|rest| Self { rest })
     }
@@ -280,7 +281,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// What stands between the length and the terminating zero of exactly one document.
+/// The bytes between the length and the terminating zero of exactly one document.
 pub(crate) fn body(document: &[u8]) -> Result<&[u8], MalformedBson> {
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(MalformedBson("longer than any document"));
@@ -291,8 +292,8 @@ pub(crate) fn body(document: &[u8]) -> Result<&[u8], MalformedBson> {
     Ok(&document[4..document.len() - 1])
 }
 
-/// Checks every nested document and array too, without recursion, down to the depth that MongoDB
-/// allows; what is nested deeper is checked for its frame alone.
+/// Checks all nested documents and arrays too, without recursion, down to the depth MongoDB allows;
+/// of anything deeper only the frame is checked.
 pub(crate) fn check(document: &[u8]) -> Result<(), MalformedBson> {
     const SERVER_NESTING: usize = 200;
     let mut open = vec![Elements::of(document)?];
@@ -312,7 +313,7 @@ pub(crate) fn check(document: &[u8]) -> Result<(), MalformedBson> {
     Ok(())
 }
 
-/// The keys "0", "1", … of array elements, counted up without formatting each number.
+/// The keys "0", "1", … of array elements, incremented without formatting each number.
 pub(crate) struct ArrayKey {
     digits: [u8; 8],
     start: usize,
@@ -326,7 +327,7 @@ impl ArrayKey {
         }
     }
 
-    /// The key of an element; no document has room for numbers of more than seven digits.
+    /// The key of an element. Documents are too small for keys of more than seven digits.
     pub(crate) fn at(number: usize) -> Self {
         let mut key = Self::first();
         let mut rest = number;
@@ -345,7 +346,7 @@ impl ArrayKey {
         &self.digits[self.start..]
     }
 
-    /// Goes on to the next key.
+    /// Moves to the next key.
     pub(crate) fn advance(&mut self) {
         for place in (0..self.digits.len()).rev() {
             self.start = self.start.min(place);
@@ -363,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn array_keys_are_the_decimal_numbers() {
+    fn array_keys_are_decimal_numbers() {
         let mut key = ArrayKey::first();
         for number in 0..12_345 {
             assert_eq!(key.bytes(), number.to_string().as_bytes());
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_does_not_fit_is_malformed() {
+    fn a_wrong_length_or_terminator_is_malformed() {
         assert!(Elements::of(b"\x05\0\0\0\0").unwrap().next().is_none());
         for bad in [
             &b""[..],
@@ -388,14 +389,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_ends_outside_is_malformed_and_ends_the_walk() {
+    fn a_value_that_ends_outside_its_document_ends_the_walk() {
         let mut elements = Elements::of(b"\x0b\0\0\0\x01a\0\x01\x02\x03\0").unwrap();
         assert!(elements.next().unwrap().is_err());
         assert!(elements.next().is_none());
     }
 
     #[test]
-    fn a_document_nested_very_deep_is_checked_without_recursion() {
+    fn a_deeply_nested_document_is_checked_without_recursion() {
         let mut document = vec![5, 0, 0, 0, 0];
         for _ in 0..20_000 {
             let len = i32::try_from(document.len() + 8).unwrap();

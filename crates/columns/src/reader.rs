@@ -1,9 +1,9 @@
-//! Reading a data file back.
+//! Reads a data file back.
 //!
-//! The file is untrusted: what it claims is compared with its size and with limits before the
-//! Parquet library sees it, and a panic of the library is an error like any other. None of this
+//! The file is untrusted: its claims are checked against its size and against limits before the
+//! Parquet library sees it, and a panic in the library is an error like any other. None of this
 //! proves that the values are right: most flipped bits read as other values, so compare the file's
-//! hash first and the documents' digest afterwards.
+//! hash first and the digest of the documents afterwards.
 
 mod checks;
 mod legacy;
@@ -36,7 +36,7 @@ use crate::{
     version_1,
 };
 
-/// Reads the documents of one data file, of any version of the format.
+/// Reads the documents of one data file, in any version of the format.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
@@ -45,7 +45,7 @@ pub struct Reader<R> {
     layout: Layout,
 }
 
-/// How documents stand in the columns.
+/// How documents are stored in the columns.
 #[derive(Debug)]
 enum Layout {
     Version1(Arc<version_1::Shapes>),
@@ -53,7 +53,7 @@ enum Layout {
 }
 
 impl Layout {
-    /// The columns of ours, after those of the fields, in an array each.
+    /// Our own columns, one array each, which follow those of the fields.
     fn own_columns(&self) -> [(&'static str, ArrowDataType); 2] {
         match self {
             Layout::Version1(_) => version_1::OWN_COLUMNS,
@@ -66,7 +66,7 @@ impl<R: Read + Seek> Reader<R> {
     /// Reads and checks the footer.
     ///
     /// # Errors
-    /// The source fails, or does not hold a whole data file of ours.
+    /// The source fails, or is not a complete data file of lob-export.
     pub fn open(mut source: R) -> Result<Self, ReadError> {
         let metadata = read_footer(&mut source)?;
         let key_values = metadata.key_value_metadata.as_deref().unwrap_or_default();
@@ -111,11 +111,11 @@ impl<R: Read + Seek> Reader<R> {
         self.metadata.row_groups.len()
     }
 
-    /// The raw documents of a row group, from 0, in the order in which they were pushed. The row
-    /// group's columns are in memory while the iterator lives; after an error it ends.
+    /// The raw documents of a row group, counted from 0, in the order they were pushed. The row
+    /// group's columns stay in memory while the iterator lives. The iterator ends after an error.
     ///
     /// # Errors
-    /// The source fails, or the row group is damaged or is not there.
+    /// The source fails, or the row group is damaged or does not exist.
     pub fn read_row_group(
         &mut self,
         index: usize,
@@ -144,7 +144,7 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// The columns of a row group, ours at the end.
+    /// The columns of a row group, with our own last.
     fn arrays(&mut self, index: usize) -> Result<Vec<Box<dyn Array>>, ReadError> {
         let row_group = self.metadata.row_groups.get(index);
         let row_group = row_group.ok_or(ReadError::Unsound("there is no such row group"))?;
@@ -195,8 +195,8 @@ impl Iterator for Documents {
     }
 }
 
-/// Reads the footer, and checks what it claims. Row groups without rows, which some writers make of
-/// nothing, are left out.
+/// Reads the footer and checks its claims. Drops row groups without rows, which some writers
+/// produce for empty data.
 fn read_footer<R: Read + Seek>(source: &mut R) -> Result<FileMetadata, ReadError> {
     let (bytes, data_end) = checks::footer(source)?;
     let mut metadata = guard(|| deserialize_metadata(bytes.into()).map_err(|e| e.to_string()))?;
@@ -205,7 +205,7 @@ fn read_footer<R: Read + Seek>(source: &mut R) -> Result<FileMetadata, ReadError
     Ok(metadata)
 }
 
-/// Reads the top-level columns of a row group, all of them in the file's order.
+/// Reads the top-level columns of a row group, all of them, in file order.
 fn read_columns<R: Read + Seek>(
     source: &mut R,
     row_group: &RowGroupMetadata,
@@ -252,7 +252,7 @@ fn read_column<R: Read + Seek>(
     })
 }
 
-/// The Parquet library panics on some damaged files; that is damage too.
+/// Turns panics of the Parquet library into errors: it panics on some damaged files.
 fn guard<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, ReadError> {
     let decoded = catch_unwind(AssertUnwindSafe(decode));
     decoded
@@ -279,7 +279,7 @@ mod tests {
             doc! { "l": [{ "i": 1 }], "m": { "1": 0.5, "2": bson::Bson::Null }, "d": bson::Bson::Undefined },
         ];
         let mut documents: Vec<_> = documents.iter().map(|d| d.to_vec().unwrap()).collect();
-        // Names twice, and more orders than a level learns.
+        // Duplicate names, and more orders than a level learns.
         documents.push(rawdoc! { "a": 1, "a": 2, "d": { "x": 1, "x": 2 } }.into_bytes());
         for number in 0..200_u32 {
             let names = (0..5).map(|place| (number * 7 + place * (number % 4 + 1)) % 5);
@@ -293,7 +293,7 @@ mod tests {
         documents
     }
 
-    /// A data file of them, read as far as its arrays.
+    /// A data file of these documents, read up to its arrays.
     fn arrays() -> (Vec<Box<dyn Array>>, Columns, Arc<Level>) {
         let documents = documents();
         let mut proposal = ColumnsProposal::with_natures(["m".to_owned()], []);
@@ -324,7 +324,7 @@ mod tests {
         (arrays, columns, level)
     }
 
-    /// Numbers without any pattern, the same in every run.
+    /// Patternless numbers, the same in every run.
     fn random(state: &mut u64) -> u64 {
         *state = state
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_damaged_codes_are_other_documents_or_errors() {
+    fn a_million_damaged_codes_never_panic() {
         let (mut arrays, columns, level) = arrays();
         let rows = arrays[0].len();
         let place = arrays.len() - 2;

@@ -1,7 +1,7 @@
-//! Row groups: from values in memory to compressed pages.
+//! Encodes row groups: from values in memory to compressed pages.
 //!
 //! This is where an export spends its time, and it needs nothing but the row group: several can be
-//! encoded at once, and are written in order afterwards.
+//! encoded at once and then written in order.
 
 use std::sync::Arc;
 
@@ -43,15 +43,15 @@ pub struct RowGroup {
 #[derive(Debug)]
 pub struct EncodedRowGroup {
     pub(crate) rows: usize,
-    /// The pages of each leaf column, in the schema's order.
+    /// The pages of each leaf column, in schema order.
     pub(crate) leaves: Vec<Vec<CompressedPage>>,
 }
 
 impl RowGroup {
-    /// Encodes and compresses all columns: the expensive part, on one thread.
+    /// Encodes and compresses all columns: the expensive part, on a single thread.
     ///
     /// # Errors
-    /// The row group is too large, or the Parquet library refuses it.
+    /// The row group is too large, or the Parquet library rejects it.
     pub fn encode(self, compression: Compression) -> Result<EncodedRowGroup, WriteError> {
         if self.pending_bytes > 2 * MAX_ROW_GROUP_BYTES {
             return Err(WriteError::RowGroupTooLarge {
@@ -90,9 +90,9 @@ impl RowGroup {
     }
 }
 
-/// Whether the footer says the smallest and the largest value of a top-level column's row group.
-/// Not where a double is no number, as it is outside of every range and other readers would leave
-/// its row out; nor of bytes, lists, maps and structs, which nothing is searched by.
+/// Whether the footer gives the smallest and largest value of a top-level column in this row group.
+/// It does not if a double is NaN, which is outside of every range, so that other readers would
+/// skip its row. Nor does it for bytes, lists, maps and structs, which nobody filters by.
 fn has_range(column_type: &ColumnType, values: &Builder) -> bool {
     let has_bounds = match values {
         Builder::Double(values) => !values.values().iter().any(|value| value.is_nan()),
@@ -102,7 +102,7 @@ fn has_range(column_type: &ColumnType, values: &Builder) -> bool {
     has_bounds && column_type.is_ordered()
 }
 
-/// Whether no short text is above this one: the library would keep all of it.
+/// Whether no short text sorts after this one: the library would keep all of it.
 fn is_boundless(text: &[u8]) -> bool {
     let last = "\u{10ffff}".as_bytes();
     let start = text.get(..=MAX_STATISTIC_BYTES as usize);
@@ -122,7 +122,7 @@ fn encode_column(
         binary_statistics_truncate_length: Some(MAX_STATISTIC_BYTES),
         ..StatisticsOptions::default()
     };
-    // What is left over never repeats.
+    // Leftovers never repeat.
     let encoding = if parquet_type.name() == BSON_COLUMN {
         Encoding::Plain
     } else {
@@ -157,8 +157,8 @@ fn said(error: impl ToString) -> String {
     error.to_string()
 }
 
-/// Compresses the pages of a column chunk one by one; by `auto` its first page decides whether it
-/// is worth the time. A dictionary always is.
+/// Compresses the pages of a column chunk one by one. With `auto`, the first data page decides
+/// whether compression is worth the time. Dictionaries are always compressed.
 fn compress_chunk(
     pages: impl Iterator<Item = Result<Page, ParquetError>>,
     compression: Compression,
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::{ColumnsProposal, Encoder, ParquetWriter};
 
-    /// The columns whose smallest or largest values the footer of a file says.
+    /// The columns whose smallest or largest values are in a file's footer.
     fn with_range(documents: &[Document]) -> Vec<String> {
         let documents: Vec<_> = documents.iter().map(|d| d.to_vec().unwrap()).collect();
         let mut proposal = ColumnsProposal::new();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_footer_says_the_range_of_what_people_search_by_and_stays_small() {
+    fn the_footer_has_ranges_for_searchable_columns_and_stays_small() {
         let bytes = Binary {
             subtype: BinarySubtype::Generic,
             bytes: vec![0xff; 1 << 20],
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn values_outside_of_every_range_that_can_be_said_leave_the_column_without_one() {
+    fn a_column_with_nan_or_unbounded_text_gets_no_range() {
         let last = "\u{10ffff}".repeat(1 << 18);
         let documents = [
             doc! { "double": 1.5, "string": "a" },

@@ -1,4 +1,4 @@
-//! The Parquet schema that follows from the columns, and from nothing else.
+//! The Parquet schema, which depends on nothing but the columns.
 
 use polars_arrow::datatypes::{ArrowDataType, Field, TimeUnit};
 use polars_parquet::{
@@ -14,14 +14,14 @@ use crate::{
     own_columns::{BSON_COLUMN, DIFF_COLUMN, EMPTY_COLUMN},
 };
 
-/// The columns of ours that stand after those of the fields.
+/// Our own columns, which follow those of the fields.
 pub(crate) const OWN_COLUMNS: [(&str, ArrowDataType); 2] = [
     (DIFF_COLUMN, ArrowDataType::LargeBinary),
     (BSON_COLUMN, ArrowDataType::LargeBinary),
 ];
 
-/// What readers are told: strings, timestamps in UTC, decimals, lists, maps, structs. All of it is
-/// optional, as readers expect, but for the keys of maps, and our own columns come last.
+/// The schema that readers see: strings, timestamps in UTC, decimals, lists, maps, structs.
+/// Everything but the keys of maps is optional, as readers expect, and our own columns come last.
 pub(crate) fn parquet_schema(
     columns: &Columns,
     own: &[(&str, ArrowDataType)],
@@ -34,8 +34,8 @@ pub(crate) fn parquet_schema(
     Ok(SchemaDescriptor::new("root".into(), types))
 }
 
-/// The types by which the library encodes pages. It knows no maps: it takes them for lists of
-/// required structs, whose pages are the same, as a required group adds no level.
+/// The types the library encodes pages by. It has no maps, so it gets lists of required structs
+/// instead: their pages are the same, because a required group adds no level.
 pub(crate) fn library_types(columns: &Columns) -> Result<Vec<ParquetType>, String> {
     let fields = arrow_fields(columns.root(), View::Readers);
     let mut types: Vec<_> = fields.iter().map(leaf_type).collect::<Result<_, _>>()?;
@@ -108,17 +108,17 @@ fn group(
 }
 
 /// Who looks at the values of a column. Only other readers need to know that bytes are text or that
-/// a number is a date; nothing is checked or converted for ourselves.
+/// a number is a date; we neither check nor convert anything for ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     Readers,
     Encoder,
-    /// Text and bytes are not copied out of their pages, so that a small file which repeats a large
-    /// value stays small in memory.
+    /// Text and bytes are not copied out of their pages, so a small file that repeats a large value
+    /// stays small in memory.
     Decoder,
 }
 
-/// Those of the fields that have a column.
+/// The fields that have a column.
 fn arrow_fields(fields: &Fields, view: View) -> Vec<Field> {
     let field =
         |name: &str, column_type| Field::new(name.into(), arrow_type(column_type, view), true);
@@ -176,7 +176,7 @@ fn list_of(element: ArrowDataType, is_nullable: bool) -> ArrowDataType {
     ArrowDataType::LargeList(Box::new(Field::new("element".into(), element, is_nullable)))
 }
 
-/// The type of the array of a map's keys and values.
+/// The type of the array that holds a map's keys and values.
 pub(crate) fn map_entry_type(value: &ColumnType, view: View) -> ArrowDataType {
     ArrowDataType::Struct(vec![
         Field::new("key".into(), arrow_type(&ColumnType::String, view), false),

@@ -1,10 +1,10 @@
-//! A strict look at Parquet's Thrift structures before the library reads them.
+//! Checks Parquet's Thrift structures strictly before the library reads them.
 //!
 //! The library recurses as deep as a schema claims to be, allocates what a list or a page claims to
-//! hold, goes by a field's number alone whatever its type, and takes the last of two fields with one
-//! number. None of it can be caught when it goes wrong, so all of a structure is walked here first,
-//! and whatever could be read in two ways is refused. A field that is newer than these tables is
-//! passed over, as the library does; one that says that something is encrypted is refused.
+//! hold, goes by a field's number whatever its type, and takes the last of two fields with the same
+//! number. None of these failures can be caught, so every structure is first walked here in full,
+//! and whatever could be read in two ways is rejected. Fields newer than these tables are skipped,
+//! as the library does; a field that announces encryption is rejected.
 
 mod layout;
 
@@ -14,21 +14,21 @@ use self::layout::{
     NUM_CHILDREN, PAGE, SCHEMA,
 };
 
-/// The levels of a field that is passed over.
+/// Maximum nesting of a skipped field.
 const MAX_UNKNOWN_DEPTH: usize = 8;
 
-/// What a walk comes by.
+/// What a walk reports to its callback.
 enum Seen {
     I32(i64),
     /// The end of a structure.
     End,
 }
 
-/// Walks a structure; gives none where the bytes are not what the tables above say, or where `see`
+/// Walks a structure. Yields `None` if the bytes do not match the tables in `layout`, or if `see`
 /// has seen enough.
 struct Walk<'a, S> {
     rest: &'a [u8],
-    /// The numbers of the fields that the walk is in.
+    /// The numbers of the fields that enclose the current position.
     path: Vec<i64>,
     see: S,
 }
@@ -62,7 +62,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// The recursion is as deep as the tables are.
+    /// Recurses only as deep as the tables.
     fn structure(&mut self, fields: Fields, is_union: bool) -> Option<()> {
         let mut last = 0;
         loop {
@@ -70,7 +70,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
             if header == 0 {
                 return (self.see)(&self.path, Seen::End);
             }
-            // A distance of 0 would bring any number, and maybe one that was there before.
+            // A distance of 0 means an explicit field number, possibly one that came before.
             let distance = i64::from(header >> 4);
             last += distance;
             if distance == 0 {
@@ -88,11 +88,11 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
         }
     }
 
-    /// Passes over a field that is not known, or an element of one.
+    /// Skips an unknown field, or an element of one.
     fn pass_over(&mut self, code: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match code {
-            // The type of the field says which.
+            // The value is part of the field's type.
             1 | 2 => Some(()),
             3 => self.byte().map(drop),
             4..=6 => self.varint().map(drop),
@@ -100,7 +100,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
             8 => self.binary(),
             9 | 10 => {
                 let (element, count) = self.list()?;
-                // Each takes a byte at least, so that the count is bounded.
+                // Each element takes at least one byte, so the count is bounded.
                 (0..count).try_for_each(|_| match element {
                     1 | 2 => self.byte().map(drop),
                     _ => self.pass_over(element, depth),
@@ -109,7 +109,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
             12 => loop {
                 match self.byte()? {
                     0 => return Some(()),
-                    // By its own number, which might be one that was there before.
+                    // An explicit field number, possibly one that came before.
                     1..=15 => return None,
                     header => self.pass_over(header & 15, depth)?,
                 }
@@ -128,7 +128,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
         self.bytes(len)
     }
 
-    /// The type of the elements of a list, and their number.
+    /// The type and the number of a list's elements.
     fn list(&mut self) -> Option<(u8, u64)> {
         let header = self.byte()?;
         let count = match header >> 4 {
@@ -140,7 +140,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
 
     fn value(&mut self, kind: Kind) -> Option<()> {
         match kind {
-            // The type of the field says which.
+            // The value is part of the field's type.
             Bool => Some(()),
             Byte => self.byte().map(drop),
             I16 => self
@@ -169,12 +169,12 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
     }
 }
 
-/// Whether a footer can be read in one way only, to its end, and its schema is a tree of at most
+/// Whether a footer can be read in exactly one way, to its end, and its schema is a tree of at most
 /// `max_depth` levels and `max_elements` elements.
 pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usize) -> bool {
     let mut elements = 0;
     let mut children = 0;
-    // How many children are still to come, for each level.
+    // The number of children still to come, per level.
     let mut open: Vec<i64> = Vec::new();
     let see = |path: &[i64], seen: Seen| {
         match (path, seen) {
@@ -198,7 +198,7 @@ pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usi
     walk.structure(FILE, false).is_some() && walk.rest.is_empty()
 }
 
-/// What the header of a page says of it.
+/// What a page's header says about the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PageHeader {
     pub(crate) header_bytes: usize,
@@ -206,16 +206,16 @@ pub(crate) struct PageHeader {
     pub(crate) uncompressed_bytes: usize,
     pub(crate) is_dictionary: bool,
     pub(crate) values: usize,
-    /// The CRC-32 of the page as it stands in the file, where the writer took one.
+    /// The CRC-32 of the page as stored in the file, if the writer added one.
     pub(crate) crc: Option<u32>,
 }
 
-/// The header that `bytes` start with; none if it is not that of a dictionary or of a data page. We
-/// write data pages of version 1, others those of version 2 as well.
+/// The header at the start of `bytes`; `None` unless it is the header of a dictionary page or a
+/// data page. We write version 1 data pages; other writers also write version 2.
 pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let [mut page_type, mut uncompressed, mut compressed] = [-1_i64; 3];
     let [mut data_values, mut data_2_values, mut dictionary_values] = [-1_i64; 3];
-    // Of version 2: the levels stand before the values and are not compressed.
+    // Version 2 only: the levels come before the values and are not compressed.
     let [mut definition_levels, mut repetition_levels] = [0_i64; 2];
     let mut crc = None;
     let mut walk = Walk::new(bytes, |path: &[i64], seen: Seen| {
@@ -223,7 +223,7 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
             ([1], Seen::I32(value)) => page_type = value,
             ([2], Seen::I32(value)) => uncompressed = value,
             ([3], Seen::I32(value)) => compressed = value,
-            // Thrift has signed integers alone.
+            // Thrift has only signed integers.
             ([4], Seen::I32(value)) => crc = i32::try_from(value).ok().map(i32::cast_unsigned),
             ([5, 1], Seen::I32(value)) => data_values = value,
             ([7, 1], Seen::I32(value)) => dictionary_values = value,
@@ -261,13 +261,13 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
 mod tests {
     use super::*;
 
-    /// Whether a footer of its version and these fields is.
+    /// Whether a footer made of a version and these fields is sound.
     fn is_sound(fields: &[&[u8]]) -> bool {
         let footer = [&[0x15, 2], &fields.concat()[..], &[0]].concat();
         is_sound_footer(&footer, 3, 5)
     }
 
-    /// The field of a schema whose elements have so many children.
+    /// A schema field whose elements have these numbers of children.
     fn schema(children: &[u8]) -> Vec<u8> {
         let element = |children: &u8| [0x48, 1, b'a', 0x15, 2 * children, 0];
         let count = u8::try_from(children.len()).unwrap() << 4;
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_bounded_in_depth_and_in_elements() {
+    fn a_schema_is_bounded_in_depth_and_number_of_elements() {
         assert!(is_sound(&[&schema(&[1, 1, 1, 0])]));
         assert!(is_sound(&[&schema(&[4, 0, 0, 0, 0])]));
         assert!(!is_sound(&[&schema(&[1, 1, 1, 1, 0])]));
@@ -284,12 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_would_read_in_another_way_is_refused() {
+    fn rejects_thrift_that_the_library_would_read_differently() {
         let schema = schema(&[0]);
         assert!(is_sound(&[&schema, &[0x16, 0]]));
-        // The same field again, by its own number.
+        // The same field again, with an explicit number.
         assert!(!is_sound(&[&schema, &[0x09, 4], &schema[1..]]));
-        // An integer of another width.
+        // An integer of a different width.
         assert!(!is_sound(&[&schema, &[0x15, 0]]));
         // An encrypted file.
         assert!(!is_sound(&[&schema, &[0x6c, 0]]));
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_are_newer_are_passed_over_and_meanings_that_are_newer_are_refused() {
+    fn newer_fields_are_skipped_but_newer_union_members_are_rejected() {
         let schema = schema(&[0]);
         // A bool has no bytes of its own.
         assert!(is_sound(&[&schema, &[0xf1]]));
@@ -323,32 +323,32 @@ mod tests {
         assert!(!is_sound(&[&schema, &deep]));
         let endless = [0xf9, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x0f];
         assert!(!is_sound(&[&schema, &endless]));
-        // A logical type 16 in a schema's element.
+        // Logical type 16 in a schema element.
         let element = [0x48, 1, b'a', 0x6c, 0xfc, 0x1c, 0, 0, 0];
         let other = [&[0x19, 0x1c][..], &element].concat();
         assert!(!is_sound(&[&other]));
     }
 
     #[test]
-    fn the_levels_of_a_page_of_version_2_stand_inside_it() {
+    fn the_levels_of_a_version_2_page_must_fit_inside_it() {
         let page = |levels: u8| {
             let own = [0x15, 8, 0x15, 0, 0x15, 8, 0x15, 0, 0x15, levels, 0x15, 2, 0];
             [&[0x15, 6, 0x15, 8, 0x15, 6, 0x5c][..], &own, &[0]].concat()
         };
         assert_eq!(page_header(&page(4)).unwrap().values, 4);
-        // One more than its three bytes, and fewer than none.
+        // One more than its three bytes, then a negative length.
         assert_eq!(page_header(&page(6)), None);
         assert_eq!(page_header(&page(1)), None);
     }
 
     #[test]
-    fn a_list_that_claims_more_than_its_bytes_hold_is_refused() {
+    fn rejects_a_list_that_claims_more_elements_than_its_bytes_hold() {
         let schema = schema(&[0]);
         let lists: [&[u8]; 4] = [
             &[0x29, 0xfc, 0xff, 0xff, 0xff, 0x7f],
             &[0x39, 0xfc, 0xff, 0xff, 0xff, 0x7f],
             &[0x59, 0xfc, 0xff, 0xff, 0xff, 0x7f],
-            // Structures without any field.
+            // Structures without any fields.
             &[0x29, 0x4c, 0, 0, 0, 0],
         ];
         for list in lists {

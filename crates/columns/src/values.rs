@@ -1,4 +1,4 @@
-//! The values of columns, as the Parquet library has read them.
+//! The values of columns, as read by the Parquet library.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use polars_arrow::{
 
 use crate::columns::{ColumnType, Fields};
 
-/// The values of one column; lists and structs say which rows have one.
+/// The values of one column. Lists, maps and structs also record which rows have one.
 #[derive(Debug)]
 pub(crate) enum Values {
     Double(PrimitiveArray<f64>),
@@ -19,11 +19,11 @@ pub(crate) enum Values {
     Decimal(PrimitiveArray<i128>),
     Bool(BooleanArray),
     Bytes(BinaryViewArray),
-    /// Of a field that never has a value.
+    /// A field that never has a value.
     Null,
     List(OffsetsBuffer<i64>, Box<Values>, Option<Bitmap>),
     Map(Entries, Option<Bitmap>),
-    /// In the order of the fields.
+    /// In field order.
     Struct(Vec<Values>, Option<Bitmap>),
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Entries {
 }
 
 impl Values {
-    /// None if the array is not of the column's type.
+    /// `None` if the array does not match the column's type.
     fn new(array: &dyn Array, column_type: &ColumnType) -> Option<Self> {
         Some(match column_type {
             ColumnType::Double | ColumnType::DriverDouble => Self::Double(typed(array)?),
@@ -80,7 +80,7 @@ impl Values {
         })
     }
 
-    /// Whether a row has a value; the row may be none of the column's.
+    /// Whether a row has a value. The row may be out of range.
     #[inline]
     pub(crate) fn has_value(&self, row: usize) -> bool {
         match self {
@@ -96,8 +96,9 @@ impl Values {
         }
     }
 
-    /// Fetches numbers into the cache before their row is asked for: dozens of columns are too many
-    /// for a processor to foresee, and their misses cost more than all else that a row takes.
+    /// Fetches numbers into the cache before their row is decoded: dozens of columns are too many
+    /// for a processor to predict, and the cache misses would cost more than everything else in a
+    /// row.
     pub(crate) fn prefetch(&self, row: usize) {
         match self {
             Self::Double(array) => drop(black_box(array.values().get(row).copied())),
@@ -106,7 +107,7 @@ impl Values {
         }
     }
 
-    /// The values of each field; none if the arrays are not those of the fields that have a column.
+    /// The values of each field; `None` if the arrays do not match the fields that have a column.
     pub(crate) fn of_fields(arrays: &[Box<dyn Array>], fields: &Fields) -> Option<Vec<Self>> {
         let mut arrays = arrays.iter();
         let of_field = |column_type: &ColumnType| match column_type {
@@ -123,7 +124,7 @@ pub(crate) fn typed<A: Clone + 'static>(array: &dyn Array) -> Option<A> {
     array.as_any().downcast_ref::<A>().cloned()
 }
 
-/// The number in a row that has one.
+/// The number in a row, if it has one.
 #[inline]
 pub(crate) fn number<T: NativeType>(array: &PrimitiveArray<T>, row: usize) -> Option<T> {
     let value = *array.values().get(row)?;

@@ -1,7 +1,7 @@
-//! Data files of format version 1, which are read and not written any more.
+//! Data files of format version 1, which are still read but no longer written.
 //!
-//! Names, types, order and nulls stood in a row's shape, the shapes in the footer; a document of
-//! which no shape said all was kept whole.
+//! Names, types, order and nulls were in a row's shape, and the shapes were in the footer. A
+//! document that no shape fully described was kept whole.
 
 mod codec;
 mod columns;
@@ -19,14 +19,14 @@ use crate::{
 
 pub(crate) const VERSION: &str = "1";
 const SHAPES_KEY: &str = "lob.shapes";
-/// Most bytes of shapes, as JSON, in a footer.
+/// Maximum bytes of shapes, as JSON, in a footer.
 const MAX_SHAPES_BYTES: usize = 16 << 20;
 
 /// The shapes of a data file, bound to its columns.
 #[derive(Debug)]
 pub(crate) struct Shapes(Vec<Vec<BoundField>>);
 
-/// Columns and shapes from the key-value metadata of a file.
+/// Reads columns and shapes from a file's key-value metadata.
 pub(crate) fn read_footer(key_values: &[KeyValue]) -> Result<(Columns, Shapes), InvalidFooter> {
     let invalid = |key| move |source| InvalidFooter::Invalid { key, source };
     let columns =

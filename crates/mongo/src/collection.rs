@@ -1,5 +1,5 @@
-//! What can be learnt of a collection in short queries: its sizes, its definition, its sample, and
-//! where to cut it.
+//! What short queries can tell about a collection: its size, its definition, a sample, and where to
+//! cut it into ranges.
 
 mod blueprint;
 mod collect;
@@ -32,77 +32,79 @@ use crate::error::Result;
 use crate::server::ClusterTime;
 
 impl Collection {
-    /// The size of the collection; one that does not exist has none.
+    /// The size of the collection. A collection that does not exist has size zero.
     ///
     /// # Errors
-    /// A server that does not answer, or does not tell.
+    /// The server does not answer, or does not report the size.
     pub async fn size(&self) -> Result<CollectionSize> {
         CollectionSize::of(self).await
     }
 
-    /// True if the documents lie on several servers by some key. Only a mongos is asked.
+    /// Whether the documents are distributed over several servers by a shard key. Only a mongos is
+    /// asked.
     ///
     /// # Errors
-    /// As [`Collection::size`].
+    /// As for [`Collection::size`].
     pub async fn is_sharded(&self) -> Result<bool> {
         Ok(self.database.server.is_mongos && self.size().await?.is_sharded)
     }
 
-    /// How many documents there are by the server's own books: good for progress, wrong after a
-    /// crash.
+    /// The number of documents according to the server's metadata: good enough for progress, wrong
+    /// after a crash.
     ///
     /// # Errors
-    /// What [`Database::collection`](crate::Database::collection) says, or that the user may not
-    /// read it.
+    /// As for [`Database::collection`](crate::Database::collection), or the user may not read the
+    /// collection.
     pub async fn estimated_count(&self) -> Result<u64> {
         count::estimated(self).await
     }
 
-    /// How many documents there are, counted by walking the `_id` index. It takes as long as it
-    /// takes: to give up would count them all again.
+    /// The number of documents, counted by walking the `_id` index. It never times out: giving up
+    /// would mean counting them all again.
     ///
     /// # Errors
-    /// See [`Collection::estimated_count`].
+    /// As for [`Collection::estimated_count`].
     pub async fn exact_count(&self) -> Result<u64> {
         count::exact(self).await
     }
 
-    /// The indexes and options that the collection has now. What cannot be written down is told
-    /// and left out.
+    /// The current indexes and options of the collection. Whatever cannot be written down is left
+    /// out with a warning.
     ///
     /// # Errors
-    /// [`Error::Replaced`](crate::Error::Replaced) if the name stands for another collection now,
-    /// or for none; a server that does not answer, or does not allow it.
+    /// [`Error::Replaced`](crate::Error::Replaced) if the name now belongs to another collection,
+    /// or to none. Otherwise, the server does not answer or denies permission.
     pub async fn definition(&self) -> Result<Definition> {
         Definition::of(self).await
     }
 
-    /// A time at which this and every other collection of the server can be read from now on, as
-    /// long as the server keeps that part of its history. It is not before the time that the reads
-    /// of its database are after, and waited for until most members have come to it.
+    /// A time at which this and every other collection on the server can be read from now on, as
+    /// long as the server keeps that part of its history. It is no earlier than the time after
+    /// which this database reads, and the call waits until most members have reached it.
     ///
     /// # Errors
-    /// [`Error::NoSnapshots`](crate::Error::NoSnapshots) where the server has none.
+    /// [`Error::NoSnapshots`](crate::Error::NoSnapshots) if the server has no snapshots.
     pub async fn snapshot_time(&self) -> Result<ClusterTime> {
         snapshot::snapshot_time(self).await
     }
 
-    /// Finds where to read `even` documents and where to cut into ranges. What stands in the way
-    /// of it is said in a warning.
+    /// Finds where to read `even` documents and where to cut the collection into ranges. Warns
+    /// about whatever prevents that.
     ///
     /// # Errors
-    /// [`Error::TooFewRanges`](crate::Error::TooFewRanges) where the collection cannot be cut as
-    /// finely as was asked for by number; a server that does not answer, or a collection that was
+    /// [`Error::TooFewRanges`](crate::Error::TooFewRanges) if the collection cannot be cut into the
+    /// requested number of ranges. Otherwise, the server does not answer or the collection was
     /// replaced.
     pub async fn outline(&self, even: u32, ranges: RangeSize) -> Result<Outline> {
         Outline::of(self, even, ranges).await
     }
 
-    /// Reads the first documents and some all over the collection, where its outline says. The same
-    /// collection has the same sample, unless its outline was chosen at random.
+    /// Reads the first documents, and some from all over the collection at the places in its
+    /// outline. The same collection yields the same sample, unless its outline was chosen at
+    /// random.
     ///
     /// # Errors
-    /// A server that does not answer, or a collection that was replaced.
+    /// The server does not answer, or the collection was replaced.
     pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
         Sample::of(self, size, outline).await
     }

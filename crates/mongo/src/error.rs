@@ -1,7 +1,8 @@
 //! What can go wrong between a tool and a MongoDB server.
 //!
 //! The driver's own errors never leave this crate: their text can hold parts of a password or whole
-//! documents. What is kept of them is a [`Cause`], redacted, or a [`Refusal`], what the server said.
+//! documents. What is kept of them is a redacted [`Cause`], or a [`Refusal`] with what the server
+//! said.
 
 mod attempt;
 mod cause;
@@ -19,59 +20,59 @@ use lob_core::trust::TrustError;
 pub use cause::Cause;
 pub use refusal::Refusal;
 
-/// The result of everything in this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failed operation on MongoDB. Every text names the object; none holds a secret.
+/// A failed operation on MongoDB. Every message names the object; none contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file of the connection string cannot be read.
+    /// The file with the connection string cannot be read.
     #[error("the MongoDB URI in `{path}` cannot be read")]
     UriFile {
         /// The file.
         path: String,
-        /// What the system says.
+        /// What the operating system reported.
         source: std::io::Error,
     },
-    /// The file of the token of OIDC cannot be read.
+    /// The file with the OIDC token cannot be read.
     #[error("the token of MONGODB-OIDC in `{path}` cannot be read")]
     TokenFile {
         /// The file.
         path: String,
-        /// What the system says.
+        /// What the operating system reported.
         source: std::io::Error,
     },
-    /// There is a file of the connection string, and a connection string as well.
+    /// Both a connection string and a file with one are set.
     #[error("the MongoDB URI is set, and so is a file that holds it")]
     TwoUris,
-    /// The connection string cannot be used; `reason` quotes nothing of its secret parts.
+    /// The connection string is unusable; `reason` quotes none of its secret parts.
     #[error("the MongoDB URI is not valid: {reason}")]
     InvalidUri {
         /// What is wrong with it.
         reason: String,
     },
-    /// The connection string cannot be taken apart: its user name or password is not percent-encoded.
+    /// The connection string cannot be parsed: its user name or password is not percent-encoded.
     #[error("the MongoDB URI is not valid: {reason}")]
     UnescapedUri {
-        /// Which one, and nothing else of it.
+        /// Which of the two, quoting nothing of it.
         reason: &'static str,
     },
-    /// A file of certificates cannot be used.
+    /// A certificate file cannot be used.
     #[error("the file of {setting} cannot be used")]
     Certificates {
-        /// What names it.
+        /// The setting that names the file.
         setting: &'static str,
         /// What is wrong with it.
         source: TrustError,
     },
-    /// The system does not give what TLS takes.
+    /// The system does not provide what TLS needs.
     #[error("TLS cannot be set up")]
     Tls(#[source] std::io::Error),
-    /// The connection string asks for a level of reads that may leave out what was written.
+    /// The connection string asks for a read concern level that may miss what was written.
     #[error("the readConcernLevel of the MongoDB URI is neither `local` nor `majority`")]
     UnusableReadConcern,
-    /// A direct connection to a member of a replica set that may lag behind its primary, and knows
-    /// no other.
+    /// A direct connection to a replica set member that may lag behind the primary, and that knows
+    /// of no other member.
     #[error("MongoDB at {hosts} is not the primary of the replica set `{set}`")]
     NotPrimary {
         /// The hosts of the connection string.
@@ -79,7 +80,7 @@ pub enum Error {
         /// The name of the replica set.
         set: String,
     },
-    /// No usable server was found within the server selection time-out.
+    /// No usable server was found within the server selection timeout.
     #[error("no usable MongoDB server at {hosts}")]
     Unreachable {
         /// The hosts of the connection string.
@@ -87,7 +88,7 @@ pub enum Error {
         /// What the driver saw.
         source: Cause,
     },
-    /// The server does not accept the user name, password or mechanism.
+    /// The server rejects the user name, password or mechanism.
     #[error("MongoDB at {hosts} did not accept the credentials")]
     Authentication {
         /// The hosts of the connection string.
@@ -95,7 +96,7 @@ pub enum Error {
         /// What the server said.
         source: Cause,
     },
-    /// The user may not run this command.
+    /// The user is not allowed to run this command.
     #[error("not authorised to run `{command}` on `{namespace}`")]
     Unauthorized {
         /// The command's name.
@@ -103,17 +104,17 @@ pub enum Error {
         /// Database and collection.
         namespace: String,
     },
-    /// No reply within the operation time-out.
+    /// No reply arrived within the operation timeout.
     #[error("`{command}` on `{namespace}` got no reply within {}", humantime::format_duration(*.timeout))]
     TimedOut {
         /// The command's name.
         command: &'static str,
         /// Database and collection.
         namespace: String,
-        /// The operation time-out.
+        /// The operation timeout.
         timeout: Duration,
     },
-    /// The connection broke before the whole reply was there.
+    /// The connection broke before the reply was complete.
     #[error("the connection to MongoDB at {hosts} was lost during `{command}` on `{namespace}`")]
     ConnectionLost {
         /// The command's name.
@@ -137,7 +138,7 @@ pub enum Error {
         /// What the server said.
         source: Refusal,
     },
-    /// The reply does not have the fields that it must have.
+    /// The reply lacks required fields.
     #[error("the reply to `{command}` on `{namespace}` makes no sense: {reason}")]
     InvalidReply {
         /// The command's name.
@@ -154,10 +155,10 @@ pub enum Error {
         command: &'static str,
         /// Database and collection.
         namespace: String,
-        /// What the driver says.
+        /// What the driver said.
         source: Cause,
     },
-    /// No collection of the database fits the pattern.
+    /// No collection in the database matches the pattern.
     #[error("database `{database}` has no collection like `{pattern}`")]
     NoSplits {
         /// The database's name.
@@ -165,7 +166,7 @@ pub enum Error {
         /// The collection pattern.
         pattern: String,
     },
-    /// Splits that were asked for are not there.
+    /// Requested splits do not exist.
     #[error("database `{database}` has no {}", quoted(.missing))]
     NoSuchSplits {
         /// The database's name.
@@ -187,19 +188,19 @@ pub enum Error {
         /// Database and collection.
         namespace: String,
     },
-    /// The collection lies on several shards, and what is put in its place would not.
+    /// The collection is sharded, and whatever is put in its place would not be.
     #[error("`{namespace}` is sharded, and what is imported in its place would not be")]
     Sharded {
         /// Database and collection.
         namespace: String,
     },
-    /// Without a UUID a write cannot be kept from hitting another collection of the same name.
+    /// Without a UUID, nothing keeps a write from hitting another collection with the same name.
     #[error("the server gives the collection `{namespace}` no UUID, which an import needs")]
     NoUuid {
         /// Database and collection.
         namespace: String,
     },
-    /// The collection was dropped, renamed or replaced while it was being used.
+    /// The collection was dropped, renamed or replaced while in use.
     #[error("`{namespace}` was dropped or replaced by another collection meanwhile")]
     Replaced {
         /// Database and collection.
@@ -215,7 +216,7 @@ pub enum Error {
         /// The `_id` before it.
         previous: String,
     },
-    /// Two shards of a cluster hold documents of the same `_id`.
+    /// Two shards of a cluster hold documents with the same `_id`.
     #[error(
         "`{namespace}` has two documents with the `_id` {id} on several shards, which no collection \
          of one server could hold"
@@ -226,31 +227,32 @@ pub enum Error {
         /// The `_id`.
         id: String,
     },
-    /// A bounded scan returned what is outside of its bounds: it is not known what else it returns.
+    /// A bounded scan returned a document outside its bounds, so its other results cannot be
+    /// trusted either.
     #[error("`{namespace}` was read outside of the range that was asked for, at {id}")]
     OutOfRange {
         /// Database and collection.
         namespace: String,
-        /// The `_id` outside of the range.
+        /// The `_id` outside the range.
         id: String,
     },
-    /// The collection has an order of its own, in which no range can be told from another.
+    /// A collation defines the order of the collection, so ranges cannot be told apart.
     #[error("`{namespace}` has a collation, so it cannot be read in ranges")]
     Indivisible {
         /// Database and collection.
         namespace: String,
     },
-    /// The collection has fewer places to cut it at than ranges are asked for.
+    /// The collection has too few places to cut it into the requested number of ranges.
     #[error("`{namespace}` cannot be cut into {wanted} ranges, but into {possible}")]
     TooFewRanges {
         /// Database and collection.
         namespace: String,
-        /// As many as are asked for.
+        /// The requested number.
         wanted: u32,
-        /// As many as there can be.
+        /// The possible number.
         possible: u64,
     },
-    /// Two scans of this server cannot be made to read at the same time of its history.
+    /// Two scans cannot be made to read at the same point in this server's history.
     #[error("MongoDB at {hosts} cannot read from a snapshot")]
     NoSnapshots {
         /// The hosts of the connection string.
@@ -258,7 +260,7 @@ pub enum Error {
         /// What the server said.
         source: Cause,
     },
-    /// The server has forgotten its history at the time of the snapshot.
+    /// The server no longer keeps its history back to the snapshot.
     #[error("the snapshot of `{namespace}` is gone, so what is left cannot be read any more")]
     SnapshotGone {
         /// Database and collection.
@@ -266,7 +268,7 @@ pub enum Error {
         /// What the server said.
         source: Refusal,
     },
-    /// The scan lost its cursor, and cannot be resumed at this `_id`.
+    /// The scan lost its cursor and cannot be resumed at this `_id`.
     #[error("the scan of `{namespace}` was interrupted and cannot go on after `_id` {id}")]
     CannotResume {
         /// Database and collection.
@@ -282,7 +284,7 @@ pub enum Error {
         /// How the task ended.
         source: Cause,
     },
-    /// A document without `_id`, or with `_id` in a place from which the server would move it.
+    /// A document without `_id`, or with `_id` where the server would move it.
     #[error("a document's first field is not `_id`")]
     IdNotFirst,
     /// A document that is not BSON.
@@ -291,7 +293,7 @@ pub enum Error {
         /// What is wrong with it.
         source: Cause,
     },
-    /// A document that no server would take.
+    /// A document too large for any server.
     #[error("the document with `_id` {id} has {size} bytes, more than MongoDB's 16777216")]
     DocumentTooLarge {
         /// Its `_id`.
@@ -299,7 +301,7 @@ pub enum Error {
         /// Its size in bytes.
         size: usize,
     },
-    /// The server would replace a zero Timestamp by the current time.
+    /// The server would replace a zero Timestamp with the current time.
     #[error(
         "the server would change the document with `_id` {id}: it overwrites a zero Timestamp, and \
          does not know `bypassEmptyTsReplacement`"
@@ -308,7 +310,7 @@ pub enum Error {
         /// Its `_id`.
         id: String,
     },
-    /// A batch limit that no server would take.
+    /// Batch limits that no server accepts.
     #[error("a batch of {bytes} bytes and {documents} documents is outside of what MongoDB takes")]
     InvalidBatchLimits {
         /// The limit in bytes.
@@ -321,28 +323,28 @@ pub enum Error {
     DocumentsRefused {
         /// Database and collection.
         namespace: String,
-        /// How many documents it refused.
+        /// How many documents were refused.
         refused: usize,
-        /// How many documents the batch has.
+        /// How many documents the batch had.
         documents: usize,
-        /// What it said about the first of them.
+        /// What the server said about the first of them.
         source: Refusal,
     },
-    /// What a manifest says of indexes or options makes no sense.
+    /// A manifest's indexes or options make no sense.
     #[error("the indexes or options of the exported collection cannot be read: {reason}")]
     InvalidDefinition {
         /// What is wrong with it.
         reason: String,
     },
-    /// The server does not build an index.
+    /// The server refuses to build an index.
     #[error("the server does not build the indexes of `{namespace}`")]
     IndexRefused {
         /// Database and collection.
         namespace: String,
-        /// What it said.
+        /// What the server said.
         source: Refusal,
     },
-    /// Another document is stored under an `_id` of the batch.
+    /// A different document is stored under an `_id` of the batch.
     #[error("`{namespace}` already holds a different document with `_id` {id}")]
     DifferentDocument {
         /// Database and collection.
@@ -350,7 +352,7 @@ pub enum Error {
         /// The first such `_id`.
         id: String,
     },
-    /// Written, but not as durably as was asked for.
+    /// Written, but less durably than requested.
     #[error("the write concern of `{command}` on `{namespace}` was not satisfied")]
     WriteConcern {
         /// The command's name.
@@ -360,19 +362,19 @@ pub enum Error {
         /// What the server said.
         source: Refusal,
     },
-    /// The target of the swap exists, and must not be replaced.
+    /// The target of the swap exists and must not be replaced.
     #[error("`{namespace}` already exists")]
     TargetExists {
         /// Database and collection.
         namespace: String,
     },
-    /// After the swap neither staging nor the target is the collection that was written.
+    /// After the swap, neither staging nor the target is the collection that was written.
     #[error("`{namespace}` is not the collection that was swapped in")]
     SwapLost {
         /// Database and collection of the target.
         namespace: String,
     },
-    /// A write was sent, and nothing tells whether it took effect.
+    /// A write was sent, and it is unknown whether it took effect.
     #[error("it is unknown whether `{command}` on `{namespace}` took effect")]
     OutcomeUnknown {
         /// The command's name.
@@ -384,7 +386,7 @@ pub enum Error {
     },
 }
 
-/// The error of a document that is not BSON, or lacks what it must have.
+/// The error for a document that is not BSON or lacks a required part.
 pub(crate) fn invalid(source: impl std::fmt::Display) -> Error {
     Error::InvalidDocument {
         source: Cause::new(source),

@@ -1,13 +1,13 @@
-//! BSON documents as text: canonical extended JSON, which keeps types and the order of fields.
+//! BSON documents as text: canonical Extended JSON, which keeps types and field order.
 //!
-//! The BSON library makes canonical text only by way of JSON values, which sort the fields, and
-//! the order of an index's fields is what the index is.
+//! The BSON library produces canonical text only via JSON values, which sort the fields, and the
+//! field order is what defines an index.
 
 use bson::{Bson, Document, RawDocumentBuf};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-/// The text of a document, if that reads back as the same bytes: a field that is named like a type
-/// of extended JSON does not.
+/// The text of a document, if it reads back as the same bytes. It does not if a field is named like
+/// an Extended JSON type.
 pub(crate) fn text(document: &Document) -> Option<String> {
     let bytes = RawDocumentBuf::try_from(document).ok()?;
     let text = serde_json::to_string(&Fields(document)).ok()?;
@@ -15,7 +15,7 @@ pub(crate) fn text(document: &Document) -> Option<String> {
     (read_back == bytes).then_some(text)
 }
 
-/// The document of a text, whose depth is bounded at 128.
+/// Parses a document from text, with its depth limited to 128.
 pub(crate) fn read(text: &str) -> serde_json::Result<Document> {
     serde_json::from_str(text)
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_and_the_order_of_fields_survive_as_text() {
+    fn every_type_and_field_order_survive_as_text() {
         let document = doc! {
             "z": 1, "a": 1_i64, "m": 1.0, "b": [1, { "y": 0.1, "x": f64::NEG_INFINITY }],
             "minus": -0.0, "nan": f64::NAN, "null": Bson::Null, "bool": true, "text": "ä\"\0",
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_read_back_as_something_else_has_no_text() {
+    fn a_document_that_would_read_back_differently_has_no_text() {
         assert_eq!(text(&doc! { "a": { "$oid": "0".repeat(24) } }), None);
         assert_eq!(
             text(&doc! { "a": f64::from_bits(0x7ff8_0000_dead_beef) }),

@@ -1,22 +1,22 @@
-//! The fields of a document from its bytes: MongoDB takes names and strings that are not UTF-8, and
-//! BSON libraries do not.
+//! Reads a document's fields from its bytes: MongoDB accepts names and strings that are not UTF-8,
+//! but BSON libraries do not.
 
 use bson::RawDocument;
 use bson::spec::ElementType;
 
 use crate::error::{Result, invalid};
 
-/// A BSON value where it lies in its document, never decoded.
+/// A BSON value in place within its document, never decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
     pub(crate) kind: ElementType,
     pub(crate) bytes: &'a [u8],
 }
 
-/// The names of the fields of a document with their values, in order.
+/// The names and values of a document's fields, in order.
 pub(crate) fn fields(document: &RawDocument) -> impl Iterator<Item = Result<(&[u8], Value<'_>)>> {
     let bytes = document.as_bytes();
-    // Between the length and the final NUL.
+    // The bytes between the length and the final NUL.
     let mut rest = bytes.get(4..bytes.len() - 1).unwrap_or_default();
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -40,7 +40,7 @@ fn first(bytes: &[u8]) -> Option<(&[u8], Value<'_>, &[u8])> {
     Some((&name[..name.len() - 1], Value { kind, bytes }, rest))
 }
 
-/// The size of the text at the start of these bytes, with its NUL.
+/// The size of the text at the start of these bytes, including its NUL.
 fn c_string(bytes: &[u8]) -> Option<usize> {
     Some(bytes.iter().position(|byte| *byte == 0)? + 1)
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fields_of_every_sample_are_its_bytes() {
+    fn the_fields_of_every_sample_add_up_to_its_bytes() {
         for sample in samples().into_iter().chain(one_of_each_id_type()) {
             let mut bytes = Vec::new();
             for field in fields(&sample.document) {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_cut_off_is_an_error() {
+    fn a_truncated_field_is_an_error() {
         for sample in samples() {
             let whole = sample.document.as_bytes();
             for end in 5..whole.len() - 1 {

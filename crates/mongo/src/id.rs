@@ -1,4 +1,4 @@
-//! The `_id` of a document, exactly as its bytes are.
+//! The `_id` of a document, kept exactly as its bytes are.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,7 +12,8 @@ use crate::error::{Error, Result, invalid};
 use crate::fields::{Value, fields};
 use crate::id_order::compare;
 
-/// Levels of nesting in an `_id` that is shown: BSON libraries overflow the stack at some thousands.
+/// Maximum nesting of an `_id` that is shown: BSON libraries overflow the stack at a few thousand
+/// levels.
 const SHOWN_LEVELS: usize = 20;
 
 /// The value of the field `_id`.
@@ -26,7 +27,7 @@ pub(crate) fn id_of(document: &RawDocument) -> Result<Value<'_>> {
     Err(invalid("it has no `_id`"))
 }
 
-/// `{ "$in": ids }`, put together from bytes because a string in an `_id` need not be UTF-8.
+/// `{ "$in": ids }`, assembled from bytes because a string in an `_id` need not be UTF-8.
 pub(crate) fn one_of(ids: &[Value<'_>]) -> Result<RawDocumentBuf> {
     let items = ids.iter().enumerate().map(|(i, id)| (i.to_string(), *id));
     let items = raw_document(items)?;
@@ -53,8 +54,8 @@ fn raw_document<'a>(
     RawDocumentBuf::from_bytes(bytes).map_err(invalid)
 }
 
-/// An `_id` that outlives its document. Serialised it is the hexadecimal digits of the BSON document
-/// `{_id: …}`, since no other text form tells all types and bytes apart.
+/// An `_id` that outlives its document. Serialized as the hexadecimal digits of the BSON document
+/// `{_id: …}`, because no other text form distinguishes all types and bytes.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentId(RawDocumentBuf);
@@ -72,7 +73,7 @@ impl DocumentId {
         id_of(&self.0)
     }
 
-    /// How this `_id` and another one are ordered, or `None` if that is not known.
+    /// How this `_id` and another are ordered, or `None` if that is unknown.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         compare(self.value().ok()?, other.value().ok()?)
     }
@@ -89,7 +90,7 @@ impl DocumentId {
         RawDocumentBuf::from_bytes(bytes).map(Self).map_err(invalid)
     }
 
-    /// The bytes that it takes.
+    /// Its size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0.as_bytes().len()
     }
@@ -121,7 +122,7 @@ impl From<DocumentId> for String {
     }
 }
 
-/// Whether the value can be taken apart by recursion. Code with scope is not worth the trouble.
+/// Whether recursing into the value is safe. Code with scope is not worth the trouble.
 fn is_shallow(value: Value<'_>, levels: usize) -> bool {
     match value.kind {
         ElementType::EmbeddedDocument | ElementType::Array => {
@@ -136,7 +137,7 @@ fn is_shallow(value: Value<'_>, levels: usize) -> bool {
     }
 }
 
-/// The value as MongoDB's shell writes it, or nearly so; for messages.
+/// The value roughly as MongoDB's shell writes it; for messages.
 impl fmt::Display for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_keeps_its_bytes_wherever_it_stands() {
+    fn an_id_keeps_its_bytes_whatever_its_position() {
         let id = rawdoc! { "_id": { "a": 1_i64, "b": "x" } };
         for document in [
             rawdoc! { "_id": { "a": 1_i64, "b": "x" }, "c": 3 },
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_written_as_its_bytes_and_reads_back() {
+    fn an_id_is_serialized_as_its_bytes_and_reads_back() {
         let id = DocumentId::of(&rawdoc! { "_id": 1.0, "a": 2 }).unwrap();
         let digits = "\"12000000015f696400000000000000f03f00\"";
         assert_eq!(serde_json::to_string(&id).unwrap(), digits);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_any_depth_is_read_and_compared_and_shown() {
+    fn a_deeply_nested_id_is_read_compared_and_displayed_safely() {
         let mut bytes = rawdoc! { "a": 1 }.into_bytes();
         for _ in 0..5_000 {
             let length = (bytes.len() + 8) as i32;
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_not_utf_8_is_kept_and_shown() {
+    fn an_id_that_is_not_utf_8_is_kept_and_displayed() {
         let mut bytes = rawdoc! { "_id": "ab" }.into_bytes();
         let at = bytes.windows(2).position(|two| two == b"ab").unwrap();
         bytes[at] = 0xff;

@@ -1,8 +1,8 @@
 //! The order of `_id` values in an index without collation: MongoDB's comparison of BSON values.
 //!
-//! It serves to prove that a scan goes forward and to know a document again after an interruption.
-//! Decimal128 numbers, regular expressions, DBPointers and code with scope have no order here: no
-//! data has them as `_id`, and an unknown order is never taken for a known one.
+//! It proves that a scan moves forward, and recognizes a document after an interruption. Decimal128
+//! numbers, regular expressions, DBPointers and code with scope have no order here: no data uses
+//! them as `_id`, and an unknown order is never mistaken for a known one.
 
 use std::cmp::Ordering;
 
@@ -11,10 +11,10 @@ use bson::spec::ElementType;
 
 use crate::fields::{Value, fields};
 
-/// As deep as MongoDB nests documents.
+/// Maximum depth to which MongoDB nests documents.
 const DEEPEST: usize = 200;
 
-/// How `a` and `b` are ordered, or `None` if that is not known.
+/// How `a` and `b` are ordered, or `None` if that is unknown.
 pub(crate) fn compare(a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
     compare_nested(a, b, DEEPEST)
 }
@@ -50,7 +50,7 @@ fn compare_nested(a: Value<'_>, b: Value<'_>, depth: usize) -> Option<Ordering> 
     })
 }
 
-/// Field by field: type, then name, then value; a document that ends first is smaller.
+/// Field by field: type, then name, then value. A document that ends first is smaller.
 fn compare_documents(a: Value<'_>, b: Value<'_>, depth: usize) -> Option<Ordering> {
     let mut left = fields(RawDocument::from_bytes(a.bytes).ok()?);
     let mut right = fields(RawDocument::from_bytes(b.bytes).ok()?);
@@ -74,7 +74,7 @@ fn compare_documents(a: Value<'_>, b: Value<'_>, depth: usize) -> Option<Orderin
     }
 }
 
-/// The place of a type in MongoDB's order; numbers share one, and so do strings and symbols.
+/// The position of a type in MongoDB's order. All numbers share one, and so do strings and symbols.
 fn rank(kind: ElementType) -> u8 {
     match kind {
         ElementType::MinKey => 0,
@@ -99,7 +99,7 @@ fn rank(kind: ElementType) -> u8 {
     }
 }
 
-/// A number of any type but Decimal128.
+/// A number of any type except Decimal128.
 #[derive(Clone, Copy)]
 pub(crate) enum Number {
     Integer(i64),
@@ -119,7 +119,7 @@ pub(crate) fn number(value: Value<'_>) -> Option<Number> {
 fn compare_numbers(a: Number, b: Number) -> Ordering {
     match (a, b) {
         (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
-        // NaN is equal to itself and smaller than every other number.
+        // NaN equals itself and is smaller than every other number.
         (Number::Double(a), Number::Double(b)) => a
             .partial_cmp(&b)
             .unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())),
@@ -128,7 +128,7 @@ fn compare_numbers(a: Number, b: Number) -> Ordering {
     }
 }
 
-/// Exact: an integer is never rounded to a double.
+/// Exact: the integer is never rounded to a double.
 fn compare_integer(integer: i64, double: f64) -> Ordering {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     if double.is_nan() || double < -TWO_TO_63 {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_the_order_of_mongodb() {
+    fn values_are_ordered_as_in_mongodb() {
         let ascending = [
             id(Bson::MinKey),
             id(Bson::Null),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_not_known_is_not_made_up() {
+    fn an_unknown_order_is_not_made_up() {
         let decimal = id("1".parse::<Decimal128>().unwrap());
         assert_eq!(
             compare(id_of(&decimal).unwrap(), id_of(&id(2)).unwrap()),

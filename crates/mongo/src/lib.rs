@@ -1,11 +1,11 @@
 //! MongoDB for the tools: connect, list splits, scan, sample, insert into staging, swap.
 //!
-//! This is the only crate that names the MongoDB driver. Three rules hold everywhere in it:
-//! documents stay raw bytes from the wire to the caller and back; every command is bounded in time
-//! and its lost reply is settled by looking at what the server holds; and no error carries a part
-//! of the connection string.
+//! This is the only crate that names the MongoDB driver. Three rules hold throughout: documents
+//! stay raw bytes from the wire to the caller and back; every command is bounded in time, and if
+//! its reply is lost, the outcome is settled by checking what the server holds; and no error
+//! contains any part of the connection string.
 //!
-//! The rooms stand on each other: `staging` on `scan`, `scan` on `collection`, `collection` on
+//! The modules build on each other: `staging` on `scan`, `scan` on `collection`, `collection` on
 //! `server`, and all of them on `_id`s, documents and errors.
 
 mod collection;

@@ -1,8 +1,9 @@
-//! Reads a range of a collection once, in `_id` order, as raw bytes, and proves that it was whole.
+//! Reads a range of a collection once, in `_id` order, as raw bytes, and proves that it was
+//! complete.
 //!
-//! A task of its own pulls replies ahead of the consumer through a queue that is bounded in bytes.
-//! What must never happen is that anything looks like the end of the range: the end is the success
-//! of that task, after the last reply and after the collection was found to be the same.
+//! A separate task pulls replies ahead of the consumer into a queue that is bounded in bytes.
+//! Nothing else must ever look like the end of the range, so the end is the success of that task:
+//! after the last reply, and after checking that the collection is still the same.
 
 mod document_batch;
 mod options;
@@ -20,7 +21,7 @@ use self::pull::Puller;
 use crate::collection::Collection;
 use crate::error::{Cause, Error, Result};
 
-/// A scan under way. Dropping it stops it.
+/// A scan in progress. Dropping it stops it.
 #[derive(Debug)]
 pub struct Scan {
     namespace: String,
@@ -30,9 +31,8 @@ pub struct Scan {
 }
 
 impl Collection {
-    /// Starts to read the documents of a range in `_id` order. Where the server gives collections no
-    /// UUID, another collection that takes the name meanwhile goes unnoticed, which is said in a
-    /// warning.
+    /// Starts to read the documents of a range in `_id` order. If the server gives collections no
+    /// UUID, another collection that takes over the name goes unnoticed; a warning says so.
     pub fn scan(&self, part: ScanRange, options: ScanOptions) -> Scan {
         if self.uuid().is_none() {
             let namespace = self.namespace();
@@ -49,11 +49,11 @@ impl Collection {
         }
     }
 
-    /// Starts to read all of it back, from the primary, whatever the connection string says. `queue`
-    /// is how many bytes of documents may wait.
+    /// Starts to read the whole collection back from the primary, whatever the connection string
+    /// says. `queue` is how many bytes of documents may wait.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn read_back(&self, queue: ByteSize) -> Result<Scan> {
         let mut collection = self.clone();
         collection.database = self.database.on_primary();
@@ -68,10 +68,10 @@ impl Collection {
 }
 
 impl Scan {
-    /// The next documents, or `None` when all documents of the range have been returned.
+    /// The next documents, or `None` once all documents of the range have been returned.
     ///
     /// # Errors
-    /// Anything that kept the scan from being whole; from then on every call is an error.
+    /// Anything that kept the scan from being complete; from then on every call is an error.
     pub async fn next(&mut self) -> Result<Option<DocumentBatch>> {
         if let Some(batch) = self.batches.recv().await {
             return Ok(Some(batch));

@@ -1,4 +1,4 @@
-//! A server that was reached: its settings, its connection, and one command in bounded time.
+//! A server that was reached: its settings, its connection, and single commands in bounded time.
 
 mod cluster_time;
 mod command;

@@ -22,12 +22,12 @@ use crate::collection::{Blueprint, Expiring, expiring_within};
 use crate::error::Result;
 
 impl Staging {
-    /// Takes up the staging of `import`, or creates it empty. A collection of its name that is not
-    /// empty, and that no entry says to be staging, is dropped first.
+    /// Resumes the staging of `import`, or creates it empty. A non-empty collection with its name
+    /// that no entry identifies as staging is dropped first.
     ///
     /// # Errors
-    /// [`Error::NoUuid`](crate::Error::NoUuid) if the server gives collections none, a view of one
-    /// of the names, or a server that does not answer or does not allow it.
+    /// [`Error::NoUuid`](crate::Error::NoUuid) if the server gives collections no UUID. Otherwise,
+    /// one of the names belongs to a view, or the server does not answer or denies permission.
     pub async fn open(
         entries: &Entries,
         import: &SplitImport,
@@ -37,8 +37,8 @@ impl Staging {
         open::open(entries, import, blueprint, settings).await
     }
 
-    /// Stores every document of `batch` with the write concern of the settings; returns how many
-    /// that are.
+    /// Stores every document of `batch` with the write concern of the settings, and returns their
+    /// number.
     ///
     /// # Errors
     /// [`Error::DifferentDocument`](crate::Error::DifferentDocument) and
@@ -46,48 +46,49 @@ impl Staging {
     /// stored, [`Error::ZeroTimestamp`](crate::Error::ZeroTimestamp) for one that the server would
     /// change, [`Error::Replaced`](crate::Error::Replaced) if staging is gone,
     /// [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown) if the server does not come back
-    /// within the retries.
+    /// before the retries end.
     pub async fn insert(&self, batch: &InsertBatch) -> Result<u64> {
         insert::insert(self, batch).await
     }
 
-    /// Builds the indexes of `blueprint` but the TTL indexes: they would do so
-    /// here. It takes as long as it takes.
+    /// Builds the indexes of `blueprint`, except for TTL indexes, which would start to remove
+    /// documents here. Never times out.
     ///
     /// # Errors
-    /// [`Error::IndexRefused`](crate::Error::IndexRefused) if the documents violate one, or the
-    /// server does not take it; [`Error::Replaced`](crate::Error::Replaced) if staging is gone; a
-    /// server that goes away.
+    /// [`Error::IndexRefused`](crate::Error::IndexRefused) if the documents violate an index or the
+    /// server does not accept it; [`Error::Replaced`](crate::Error::Replaced) if staging is gone;
+    /// otherwise, the server goes away.
     pub async fn build_indexes(&self, blueprint: &Blueprint) -> Result<()> {
         indexes::build_indexes(self, blueprint).await
     }
 
-    /// Builds the TTL indexes, when staging is at `target`.
+    /// Builds the TTL indexes once staging is at `target`.
     ///
     /// # Errors
-    /// [`Error::Replaced`](crate::Error::Replaced) if it is not there; as
+    /// [`Error::Replaced`](crate::Error::Replaced) if it is not there; otherwise as for
     /// [`Staging::build_indexes`].
     pub async fn build_expiring_at(&self, target: &str, blueprint: &Blueprint) -> Result<()> {
         indexes::build_expiring_at(self, target, blueprint).await
     }
 
-    /// How many documents at most are old enough to expire within this time by an index of `blueprint`. The
-    /// server reads all documents for it, as it does to build the index.
+    /// The maximum number of documents that become old enough within this time to expire by an
+    /// index of `blueprint`. The server reads all documents for this, as it does to build the
+    /// index.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn expiring_within(&self, blueprint: &Blueprint, time: Duration) -> Result<Expiring> {
         expiring_within(&self.collection, blueprint, time).await
     }
 
-    /// Renames staging to `target`; that it has this name already is success. Returns the name
-    /// under which the old collection is kept, if there was one to be kept.
+    /// Renames staging to `target`; succeeds if it already has this name. Returns the name under
+    /// which the old collection is kept, if there was one to keep.
     ///
     /// # Errors
-    /// [`Error::TargetExists`](crate::Error::TargetExists) where it must not be replaced,
-    /// [`Error::SwapLost`](crate::Error::SwapLost) if someone else renamed or dropped one of the
-    /// two, [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown) if the server does not come
-    /// back within the retries or does not confirm the write concern.
+    /// [`Error::TargetExists`](crate::Error::TargetExists) if it must not be replaced,
+    /// [`Error::SwapLost`](crate::Error::SwapLost) if someone else renamed or dropped either
+    /// collection, [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown) if the server does not
+    /// come back before the retries end or does not confirm the write concern.
     pub async fn swap_into(
         &self,
         target: &str,

@@ -1,5 +1,5 @@
-//! Values out of their columns: what the column says goes without saying, and what the code says
-//! is different is checked against it.
+//! Reads values from their columns. A value is what the column says by default; deviations in the
+//! code are checked against the column.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Walk<'_> {
-    /// Visits a field, an element or an entry of this name, which ends with a zero byte.
+    /// Visits a field, element or entry; `name` ends with a zero byte.
     pub(super) fn value(
         &mut self,
         item: &Item,
@@ -114,7 +114,7 @@ impl Walk<'_> {
         Some(())
     }
 
-    /// A number of another type than its column's, or bytes that are another text.
+    /// A number of a different type than its column's, or bytes that another codec reads.
     fn of_type(
         &mut self,
         bson_type: BsonType,
@@ -159,7 +159,7 @@ impl Walk<'_> {
         Some(())
     }
 
-    /// What the column means by no value.
+    /// Writes what a missing value means in this column.
     fn valueless(&mut self, item: &Item, gap: Gap, name: &[u8]) -> Option<()> {
         match gap {
             Gap::Absent => Some(()),
@@ -216,8 +216,8 @@ impl Walk<'_> {
         close(start, &mut self.document)
     }
 
-    /// Writes the leading elements of an array of plain numbers, whose layout is known in advance:
-    /// how many.
+    /// Writes the leading elements of an array of plain numbers, whose layout is known in advance,
+    /// and returns how many it wrote.
     fn numbers(&mut self, item: &Item, elements: &Values, range: Range<usize>) -> Option<usize> {
         let count = range.len().min(number_runs::MAX_ELEMENTS);
         let range = range.start..range.start + count;

@@ -1,8 +1,8 @@
 //! Column values under construction.
 //!
-//! Each builder knows its own length; a value is put at a row, and rows skipped before it become
-//! null only then. So an absent field costs nothing, and a row that turns out not to fit is undone
-//! by cutting every builder back.
+//! Each builder knows its own length. A value is put at a row, and only then do the rows skipped
+//! before it become null. So an absent field costs nothing, and a row that turns out not to fit is
+//! undone by truncating every builder.
 
 mod nested;
 mod scalar;
@@ -26,11 +26,11 @@ use crate::{
 pub(crate) enum Builder {
     Double(Values<f64>),
     Int64(Values<i64>),
-    /// And the type of the column's array.
+    /// With the type of the column's array.
     Decimal(Values<i128>, ArrowDataType),
     Bool(Values<bool>),
     Bytes(BytesBuilder),
-    /// Of a field that never has a value.
+    /// A field that never has a value.
     Null,
     List(ListBuilder),
     Map(MapBuilder),
@@ -60,7 +60,7 @@ impl Builder {
         }
     }
 
-    /// Forgets the values from row `len` on.
+    /// Drops the values from row `len` on.
     pub(crate) fn truncate(&mut self, len: usize) {
         match self {
             Self::Double(values) => values.truncate(len),
@@ -75,7 +75,7 @@ impl Builder {
         }
     }
 
-    /// The scalar columns in this one.
+    /// The number of scalar columns in this one.
     fn leaves(&self) -> usize {
         match self {
             Self::List(list) => list.leaves(),
@@ -85,8 +85,8 @@ impl Builder {
         }
     }
 
-    /// What the elements of lists take beyond their own values, in bytes: the columns of documents
-    /// in lists grow with each element, even if it is null.
+    /// Bytes that the elements of lists take up beyond their own values: the columns of documents
+    /// in lists grow with each element, even a null one.
     fn list_bytes(&self) -> usize {
         match self {
             Self::List(list) => list.list_bytes(),
@@ -96,7 +96,7 @@ impl Builder {
         }
     }
 
-    /// The values as an array of `rows`.
+    /// The values as an array of `rows` rows.
     pub(crate) fn into_array(
         self,
         rows: usize,

@@ -1,12 +1,12 @@
-//! The next element of a document, and why one cannot be appended.
+//! The next element of a document, and why a document cannot be appended.
 
 use crate::raw::{BsonType, MalformedBson, TRUNCATED};
 
-/// An element and what follows it.
+/// An element and the bytes after it.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<'a> {
     pub(super) bytes: &'a [u8],
-    /// Of its name, with the zero byte.
+    /// Length of the name, including the zero byte.
     pub(super) name_len: usize,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Ahead<'a> {
         Ok((*value, rest))
     }
 
-    /// The value of this type, and what follows it.
+    /// The value, read as this type, and the bytes after it.
     pub(super) fn split(self, bson_type: BsonType) -> Result<(&'a [u8], &'a [u8]), MalformedBson> {
         let value = self.value();
         Ok(value.split_at(bson_type.value_len(value)?))
@@ -35,7 +35,7 @@ impl<'a> Ahead<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Malformed(MalformedBson),
-    /// Its fields come in another order than was expected: look at them first.
+    /// The fields come in an unexpected order: scan them all first.
     OtherOrder,
 }
 

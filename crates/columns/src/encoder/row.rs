@@ -1,4 +1,4 @@
-//! What the row under construction says beside its columns, and in which order its fields are
+//! What the row under construction says besides its columns, and the order in which its fields are
 //! expected.
 
 use std::{
@@ -14,20 +14,20 @@ use crate::{
     raw::{self, BsonType, MalformedBson, cstring},
 };
 
-/// Of names in a map, which are no fields of a level.
+/// Marks names in a map, which are not fields of any level.
 pub(super) const NO_LEVEL: usize = usize::MAX;
-/// Rows of which all fields are looked at first, after one of an order that was not expected.
+/// How many rows have all their fields scanned first after one in an unexpected order.
 const CAREFUL_ROWS: u32 = 16;
 
-/// The row under construction, and what was learned from those before it.
+/// The row under construction, and what earlier rows have taught.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) codes: CodeWriter,
-    /// The elements that no column holds, one after the other.
+    /// The elements that no column holds, concatenated.
     pub(super) leftovers: Vec<u8>,
     /// Column and type of values that did not fit.
     pub(super) misfits: Vec<(usize, BsonType)>,
-    /// Level of elements without a column, and where they stand among the leftovers.
+    /// Level of each element without a column, and its offset in the leftovers.
     pub(super) strangers: Vec<(usize, usize)>,
     careful_rows: u32,
     levels: Vec<LevelState>,
@@ -37,20 +37,20 @@ pub(super) struct Row {
     learned_bytes: usize,
 }
 
-/// The keys of a map so far, by their hashes: should two keys share one, the second is left over.
+/// The keys of a map so far, by hash. If two keys share a hash, the second becomes a leftover.
 type Keys = HashSet<u64>;
 
-/// What was seen of a level.
+/// What has been seen of a level.
 #[derive(Debug, Default)]
 struct LevelState {
-    /// The last document in which each slot was noted, zero for none.
+    /// The last document in which each slot was noted; zero for none.
     noted: Vec<u64>,
     last_order: usize,
-    /// The order that followed each order.
+    /// The order that last followed each order.
     following: Vec<usize>,
 }
 
-/// Where a row was, to go back to.
+/// A position in a row to return to.
 pub(super) struct RowMark {
     codes: Mark,
     leftovers: usize,
@@ -59,7 +59,7 @@ pub(super) struct RowMark {
 }
 
 impl Row {
-    /// Forgets the last row.
+    /// Drops the last row.
     pub(super) fn clear(&mut self) {
         self.codes.clear();
         self.leftovers.clear();
@@ -67,13 +67,13 @@ impl Row {
         self.strangers.clear();
     }
 
-    /// Begins a row.
+    /// Starts a row.
     pub(super) fn begin(&mut self) {
         self.clear();
         self.careful_rows = self.careful_rows.saturating_sub(1);
     }
 
-    /// Looks at all fields first, in this row and some that follow. False if that is so already.
+    /// Scans all fields first, in this row and the next few. False if that was already the case.
     pub(super) fn be_careful(&mut self) -> bool {
         self.clear();
         std::mem::replace(&mut self.careful_rows, CAREFUL_ROWS) == 0
@@ -95,8 +95,8 @@ impl Row {
         self.strangers.truncate(mark.strangers);
     }
 
-    /// The number of a look at a document of this level, by which its slots are told from those of
-    /// others.
+    /// Numbers this pass over a document of the level, which tells its slots from those of other
+    /// passes.
     pub(super) fn begin_document(&mut self, level: usize, slots: usize) -> u64 {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, LevelState::default);
@@ -115,12 +115,12 @@ impl Row {
         self.levels[level].noted[slot] == document
     }
 
-    /// The orders that were learned.
+    /// The learned orders.
     pub(super) fn into_learned(self) -> Vec<LearnedOrder> {
         self.learned
     }
 
-    /// Whether a name may be a key of the map: it is text, and not there yet.
+    /// Whether a name can be a key of the map: it is text and not taken yet.
     pub(super) fn is_new_key(&mut self, keys: &mut Option<Keys>, name: &[u8]) -> bool {
         if std::str::from_utf8(name).is_err() {
             return false;
@@ -136,7 +136,8 @@ impl Row {
         self.keys.push(keys);
     }
 
-    /// Leaves the first element of `bytes` over, which has no column; gives back what follows it.
+    /// Makes the first element of `bytes`, which has no column, a leftover and returns what follows
+    /// it.
     pub(super) fn insert<'a>(
         &mut self,
         level: usize,
@@ -164,8 +165,8 @@ impl Row {
         Ok(rest)
     }
 
-    /// The order in which the fields of a document are to be expected, which its code says if it
-    /// is not the first; one of its own where none of the level's fits. The document has begun.
+    /// The order in which to expect the fields of a document, recorded in its code unless it is the
+    /// first; an order of its own if none of the level's fits. Call it after `begin_document`.
     pub(super) fn order_of(
         &mut self,
         level: &mut Level,
@@ -203,8 +204,8 @@ impl Row {
         Ok((order, None))
     }
 
-    /// Adds an order to the level in which the fields found come as they did, and others after
-    /// those that they follow in the first order.
+    /// Adds an order to the level: the fields found in the order they came, and every other field
+    /// after the one it follows in the first order.
     fn learn(&mut self, level: &mut Level, found: &[usize]) -> Option<usize> {
         let mut slots = found.to_vec();
         slots.dedup();
@@ -212,7 +213,7 @@ impl Row {
         let (mut is_found, mut leading, mut followers) =
             (vec![false; count], Vec::new(), vec![Vec::new(); count]);
         for slot in &slots {
-            // The MAP twice, with others between.
+            // The MAP occurs twice, with other fields in between.
             if std::mem::replace(&mut is_found[*slot], true) {
                 return None;
             }
@@ -241,7 +242,7 @@ impl Row {
     }
 }
 
-/// Whether the fields found come in this order, those of the MAP one after the other.
+/// Whether the fields found come in this order, with those of the MAP next to each other.
 fn fits(order: &Order, found: &[usize], rest: Option<usize>) -> bool {
     let ranks = found.iter().map(|slot| order.rank(*slot));
     let mut last = None;

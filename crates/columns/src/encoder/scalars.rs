@@ -1,4 +1,4 @@
-//! Scalars into their columns. One is put only if it comes back the same.
+//! Puts scalars into their columns, but only those that decode to the same bytes.
 
 use super::{
     builder::{Builder, BytesBuilder, Values},
@@ -21,17 +21,17 @@ pub(super) const INT32: u8 = BsonType::Int32.code();
 pub(super) const INT64: u8 = BsonType::Int64.code();
 const DECIMAL: u8 = BsonType::Decimal128.code();
 
-/// A value that is in its column, or that the code says.
+/// A value that is in its column or fully described by the code.
 pub(super) struct Put<'a> {
-    /// What follows it.
+    /// The bytes after the value.
     pub(super) rest: &'a [u8],
     pub(super) said: Said,
 }
 
-/// What the code has to say of a value.
+/// What the code must say about a value.
 #[derive(Clone, Copy)]
 pub(super) enum Said {
-    /// It is as its column says.
+    /// Nothing: it matches its column.
     Nothing,
     /// Its type.
     Type,
@@ -50,7 +50,7 @@ impl<'a> Put<'a> {
     }
 }
 
-/// Puts a scalar at row `at` of its column; none if the column does not hold it.
+/// Puts a scalar at row `at` of its column; `None` if the column cannot hold it.
 #[inline]
 pub(super) fn put<'a>(
     value: &mut Value,
@@ -159,7 +159,7 @@ fn int64<'a>(
     }))
 }
 
-/// The bits of a number without regard to its sign.
+/// The bits of a number regardless of its sign.
 pub(super) fn magnitude_of(value: i64) -> u64 {
     (value ^ (value >> 63)).cast_unsigned()
 }
@@ -200,7 +200,7 @@ fn bytes<'a>(
     Ok(is_put.then(|| Put::of_type(rest, of_type == codec)))
 }
 
-/// An empty document or array, where there is never more.
+/// An empty document or array, in a column where no other occurs.
 fn empty(gap: Gap, ahead: Ahead<'_>) -> Option<Put<'_>> {
     let default = match ahead.code() {
         DOCUMENT => Gap::Document,

@@ -1,5 +1,5 @@
-//! Values into their columns: documents, arrays, and documents whose names are data. What does not
-//! come back the same from its column is left over.
+//! Puts values into their columns: documents, arrays, and documents whose names are data. A value
+//! that would not decode to the same bytes becomes a leftover.
 
 use super::{
     builder::{Builder, ListBuilder, MapBuilder},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Row {
-    /// Appends the value of a field, an element or an entry; gives back what follows it.
+    /// Appends the value of a field, element or entry, and returns the bytes after it.
     pub(super) fn value<'a>(
         &mut self,
         item: &mut Item,
@@ -60,7 +60,8 @@ impl Row {
         }
     }
 
-    /// Says what has no value, or leaves over what its column does not hold.
+    /// Records a value that its column has no value for: its type in the code, or the element as a
+    /// leftover.
     fn without_column<'a>(
         &mut self,
         column: usize,
@@ -79,7 +80,7 @@ impl Row {
         Ok(self.leave(ahead.bytes, bson_type, ahead.name_len)?)
     }
 
-    /// Appends an array; false, and nothing is, if its keys are not the numbers from 0.
+    /// Appends an array. Returns false, with nothing appended, if its keys do not count up from 0.
     fn array(
         &mut self,
         item: &mut Item,
@@ -139,7 +140,7 @@ impl Row {
         Ok(())
     }
 
-    /// Appends a field to the MAP of those without a column.
+    /// Appends a field to the MAP of fields without a column.
     pub(super) fn entry<'a>(
         &mut self,
         item: &mut Item,
@@ -163,8 +164,8 @@ impl Row {
     }
 }
 
-/// Copies the leading elements of an array of plain numbers, whose layout is known in advance: how
-/// many, and the elements that are left for the walk one by one.
+/// Copies the leading elements of an array of plain numbers, whose layout is known in advance.
+/// Returns how many it copied, and the remaining elements for the walk to take one by one.
 fn copy_numbers<'a>(
     value: &mut Value,
     elements: &mut Builder,

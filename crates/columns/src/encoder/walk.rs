@@ -1,8 +1,8 @@
-//! Walking a document in lockstep with its columns.
+//! Walks a document in lockstep with its columns.
 //!
-//! The bytes before each value are compared with the name that is expected next and the value is
-//! appended to its column: no lookup, no allocation, no document in between. Whatever differs is
-//! said in the row's code; what no column takes is left over.
+//! The bytes before each value are compared with the name expected next, and the value is appended
+//! to its column: no lookup, no allocation, no intermediate document. The row's code records
+//! whatever differs; what no column can hold becomes a leftover.
 
 use super::{
     builder::{Builder, StructBuilder},
@@ -78,7 +78,7 @@ impl Row {
                             bytes = self.entry(item, map, ahead)?;
                             continue;
                         }
-                        // A name twice, or without a column.
+                        // A duplicate name, or one without a column.
                         _ => {
                             bytes = self.insert(*number, bytes)?;
                             continue;
@@ -112,7 +112,7 @@ impl Row {
         Ok(())
     }
 
-    /// Passes fields that the document does not have.
+    /// Skips fields that the document does not have.
     fn skip(&mut self, slots: &[Slot], skipped: &[usize], rest: Option<usize>) {
         let fields = || skipped.iter().filter(|slot| Some(**slot) != rest);
         let (mut visits, mut first, mut last) = (0, None, 0);
@@ -133,8 +133,8 @@ impl Row {
         }
     }
 
-    /// The fields of a document whose body is `bytes`, in their order, those that are not expected
-    /// left out, those of the MAP as its slot.
+    /// The fields of a document whose body is `bytes`, in order: without unexpected fields, and
+    /// with those of the MAP as its slot.
     pub(super) fn slots_of(&mut self, level: &Level, mut bytes: &[u8]) -> Result<Vec<usize>, Stop> {
         let document = self.begin_document(level.number, level.slots.len());
         let mut keys = None;
@@ -162,7 +162,7 @@ impl Row {
     }
 }
 
-/// Whether a name comes next, without the cost of a call where it is short, as most are.
+/// Whether `bytes` start with `name`, without the cost of a call if it is short, as most names are.
 #[inline]
 fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
     let Some(bytes) = bytes.get(..name.len()) else {

@@ -1,4 +1,4 @@
-//! Which of the sampled fields get a column, and of which type.
+//! Chooses which of the sampled fields get a column, and of which type.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,26 +9,27 @@ use crate::{
     path,
 };
 
-/// More distinct names than this, none of them in almost all documents, are data.
+/// More distinct names than this are data, unless one of them is in almost all documents.
 const MAX_STRUCT_NAMES: usize = 64;
-/// More names than this that are numbers are data as soon as documents differ in them, be most of
-/// them in all documents: the prices of a deep book, or of a calm market.
+/// More numeric names than this are data as soon as documents differ in them, even if most names
+/// are in all documents: the prices of a deep book, or of a calm market.
 const MAX_NUMBER_NAMES: usize = 16;
-/// Rarer fields of the top level than one in so many documents go to a map, if they are many.
+/// A top-level field in fewer than one in this many documents is rare; many rare fields share a
+/// map.
 const RARE: u64 = 10;
-/// So many rare fields of the top level each have a column.
+/// Up to this many rare top-level fields get a column each.
 const MAX_RARE_COLUMNS: usize = 256;
-/// What the path of a map's value adds; a longer one than that of its key.
+/// What a map adds to the path of its values; longer than what it adds to that of its keys.
 const MAP_PATH: usize = "key_value.value.".len();
 
-/// What is said of documents, by their paths: whether their names are data.
+/// User settings for the documents at some paths: whether their names are data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Natures {
     pub(super) maps: HashSet<String>,
     pub(super) structs: HashSet<String>,
 }
 
-/// What the columns still to come may take, and what they are told to be.
+/// The room left for further columns, and the user's settings for them.
 pub(super) struct Chooser {
     pub(super) columns: usize,
     pub(super) path_bytes: usize,
@@ -36,7 +37,7 @@ pub(super) struct Chooser {
 }
 
 impl Chooser {
-    /// The columns of the top level; rare fields may go to one MAP, the last column.
+    /// The top-level columns. Rare fields may share one MAP, which is then the last column.
     pub(super) fn top_level(&mut self, mut stats: FieldStats) -> Fields {
         let documents = stats.even_documents;
         let is_rare = |stats: &ValueStats| stats.even * RARE < documents;
@@ -58,7 +59,7 @@ impl Chooser {
         Fields::new(list).unwrap_or_default()
     }
 
-    /// The column of a field that is a document; none if there is no room for it.
+    /// The column of a field that is a document; `None` if there is no room for it.
     fn document(&mut self, stats: FieldStats, path: &str, prefix: usize) -> Option<ColumnType> {
         let is_map = match (
             self.natures.maps.contains(path),
@@ -89,7 +90,7 @@ impl Chooser {
     }
 
     fn fields(&mut self, stats: FieldStats, path: &str, prefix: usize) -> Vec<Column> {
-        // Of names that differ in case alone the most frequent one has the column.
+        // Among names that differ only in case, the most frequent one gets the column.
         let mut most = HashMap::new();
         for (name, stats) in &stats.list {
             let most: &mut (u64, &str) = most.entry(fold(name)).or_default();
@@ -120,8 +121,8 @@ impl Chooser {
         list
     }
 
-    /// The type of a column for these values; none if there is no room for it. `prefix` counts the
-    /// bytes of the path in the file.
+    /// The type of a column for these values; `None` if there is no room for it. `prefix` is the
+    /// length in bytes of the path in the file.
     fn column_type(&mut self, stats: ValueStats, path: &str, prefix: usize) -> Option<ColumnType> {
         let count_of = |kind: &(Kind, u64)| match kind.0 {
             Kind::Number => stats.numbers.count(),
@@ -159,7 +160,7 @@ impl Chooser {
         Some(leaf)
     }
 
-    /// Takes the room of a leaf column whose path has so many bytes.
+    /// Reserves a leaf column whose path is this many bytes long.
     fn leaf(&mut self, path: usize) -> Option<()> {
         let columns = self.columns.checked_sub(1)?;
         let path_bytes = self.path_bytes.checked_sub(path)?;
@@ -168,7 +169,7 @@ impl Chooser {
     }
 }
 
-/// Whether the names are data: many of them, or numbers, and not the same in each document.
+/// Whether the names are data: many names, or numbers, that differ between documents.
 fn has_data_names(stats: &FieldStats) -> bool {
     let documents = stats.even_documents;
     let most = stats.list.iter().map(|(_, values)| values.even).max();
@@ -180,7 +181,7 @@ fn has_data_names(stats: &FieldStats) -> bool {
                 .all(|c| c.is_ascii_digit() || "._,-+eE".contains(c))
     };
     let distinct = stats.list.len();
-    // By how much there are more names than a document has.
+    // Whether there are more distinct names than names per document, by at least this percentage.
     let exceed = |percent: u64| {
         let distinct = distinct as u64;
         distinct * documents * 100 > stats.even_names * (100 + percent)

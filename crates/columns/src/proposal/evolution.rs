@@ -1,4 +1,4 @@
-//! The columns of an earlier run, changed no more than what was observed asks for.
+//! Changes an earlier run's columns no more than the observed documents require.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use crate::{
     path,
 };
 
-/// New fields come last, integers may become doubles; defaults are those of today, as no reader
-/// sees them.
+/// New fields come last and integers may become doubles. Defaults are today's, as readers never see
+/// them.
 pub(super) fn evolve(
     earlier: &Columns,
     proposed: &Columns,
@@ -23,7 +23,7 @@ pub(super) fn evolve(
         let list = evolution.fields(earlier.root(), proposed, "");
         Fields::new(list).and_then(Columns::new)
     };
-    // More than fits: then nothing new is a column.
+    // If that is more than fits, no new columns are added.
     let evolved = evolve(Some(proposed.root())).or_else(|_| evolve(None));
     evolved.unwrap_or_else(|_| earlier.clone())
 }
@@ -98,13 +98,13 @@ impl Evolution<'_> {
                 today.clone()
             }
             (Int64 | DriverInt64, _) if self.counts.can_widen(path) => DriverDouble,
-            // Today's sample has doubles already, and no integer that is none.
+            // Today's sample already has doubles, and every integer has an exact double.
             (Int64 | DriverInt64, Some(today @ (Double | DriverDouble)))
                 if !self.counts.beyond_double.contains(path) =>
             {
                 today.clone()
             }
-            // What goes without saying is as it is today.
+            // The default types are today's.
             (Int64 | DriverInt64, Some(today @ (Int64 | DriverInt64)))
             | (Double | DriverDouble, Some(today @ (Double | DriverDouble)))
             | (ColumnType::Raw(_), Some(today @ ColumnType::Raw(_))) => today.clone(),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn new_fields_come_last_and_integers_become_doubles_where_doubles_were_met() {
+    fn new_fields_come_last_and_integer_columns_widen_to_doubles_if_needed() {
         let first = doc! { "_id": 1, "qty": 1, "big": 1_i64, "legs": [{ "px": 1 }], "note": bson::Bson::Null };
         let columns = proposal(std::slice::from_ref(&first)).finish();
         let night = [
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nature_stays_unless_it_is_overruled() {
+    fn a_struct_column_stays_unless_the_user_makes_it_a_map() {
         let book = |n: i32| doc! { "bids": { (n.to_string()): 1.5, ((n + 1).to_string()): 2.5 } };
         let books: Vec<_> = (0..50).map(book).collect();
         let earlier = proposal(&[doc! { "bids": { "best": 1.5 } }]).finish();

@@ -1,4 +1,4 @@
-//! The numbers and decimals of a field: which of the types of numbers they have, and which scale.
+//! The numbers and decimals of a field: which number types they have, and which scale.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::{
     raw::{BsonType, Element},
 };
 
-/// Values by what a driver would write.
+/// Counts of values by how a driver would write them.
 #[derive(Debug, Default)]
 pub(super) struct NumberStats {
     fractions: u64,
     /// Doubles that a driver would write as int32.
     whole_doubles: u64,
     int32s: u64,
-    /// 64-bit integers that a driver would write as int32, and others.
+    /// 64-bit integers: those that a driver would write as int32, and the others.
     small_int64s: u64,
     large_int64s: u64,
-    /// Whether some 64-bit integer is not exactly a double.
+    /// Whether some 64-bit integer has no exact double.
     has_inexact: bool,
 }
 
@@ -65,7 +65,7 @@ impl NumberStats {
         self.int32s + self.small_int64s + self.large_int64s
     }
 
-    /// How many fit the column best suited to them.
+    /// How many values fit the best column type.
     pub(super) fn count(&self) -> u64 {
         if self.has_inexact {
             self.doubles().max(self.integers())
@@ -95,9 +95,10 @@ impl NumberStats {
     }
 }
 
-/// Most powers of ten among the decimals of a column of numbers: more are no scale.
+/// Maximum number of distinct powers of ten in a decimal column; with more there is no common
+/// scale.
 const MAX_EXPONENTS: usize = 8;
-/// More decimals than one in so many that are no numbers of a scale make the column one of text.
+/// If more than one in this many decimals is not a number of fixed scale, the column becomes text.
 const UNFIT: u64 = 10;
 
 /// The decimals of a field.
@@ -105,7 +106,7 @@ const UNFIT: u64 = 10;
 pub(super) struct DecimalStats {
     count: u64,
     unfit: u64,
-    /// The most digits of a coefficient for each power of ten.
+    /// For each power of ten, the maximum number of digits in a coefficient.
     digits: BTreeMap<i32, u32>,
 }
 
@@ -133,7 +134,7 @@ impl DecimalStats {
         }
     }
 
-    /// Numbers of the smallest scale that all of them have, or text where there is none.
+    /// Numbers of the smallest scale that holds all of them, or text if there is none.
     pub(super) fn column_type(&self) -> ColumnType {
         self.scale()
             .map_or(ColumnType::DecimalText, ColumnType::Decimal)

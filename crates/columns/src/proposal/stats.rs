@@ -1,4 +1,4 @@
-//! What was observed of sampled documents: their fields, and the values of each.
+//! What the sampled documents contained: their fields, and the values of each.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use crate::{
     raw::{BsonType, Element, Elements, MalformedBson},
 };
 
-/// The fields of documents, in the order in which they come.
+/// The fields of documents, in the order they come in.
 #[derive(Debug, Default)]
 pub(super) struct FieldStats {
     pub(super) list: Vec<(String, ValueStats)>,
     positions: HashMap<String, usize>,
-    /// Positions in the list: a name that is new comes before the known one that follows it.
+    /// Positions in the list: a new name goes before the known name that follows it.
     order: Vec<usize>,
-    /// Whether there were more names than could be taken note of.
+    /// Whether there were more names than could be recorded.
     pub(super) has_more: bool,
-    /// Documents, and those of an even sample with all their names.
+    /// All documents, then those of an even sample and the number of their names.
     pub(super) documents: u64,
     pub(super) even_documents: u64,
     pub(super) even_names: u64,
@@ -65,7 +65,7 @@ impl FieldStats {
         position
     }
 
-    /// Puts new names that wait for a known one before it; or lets a name wait that is new itself.
+    /// Inserts the waiting new names before a known one; a new name starts waiting.
     fn arrange(&mut self, new: &mut Vec<usize>, position: usize, is_known: bool) {
         if !is_known {
             new.push(position);
@@ -92,7 +92,7 @@ impl FieldStats {
         self.order.append(&mut new);
     }
 
-    /// The fields whose values are chosen, and the others.
+    /// Splits the fields by whether their values are chosen.
     pub(super) fn partition(self, is_chosen: impl Fn(&ValueStats) -> bool) -> (Self, Self) {
         let of_same_documents = || Self {
             documents: self.documents,
@@ -113,7 +113,7 @@ impl FieldStats {
         (chosen, others)
     }
 
-    /// The values of all fields together.
+    /// The values of all fields combined.
     pub(super) fn into_values(self) -> ValueStats {
         let mut all = ValueStats::default();
         for (_, stats) in self.list {
@@ -132,13 +132,13 @@ impl FieldStats {
 /// What was observed of a field.
 #[derive(Debug, Default)]
 pub(super) struct ValueStats {
-    /// Documents that have the field, and those of an even sample.
+    /// Documents that have the field, and how many of them are from an even sample.
     seen: u64,
     pub(super) even: u64,
     nulls: u64,
     empty_arrays: u64,
     empty_documents: u64,
-    /// How often each kind was seen, in the order in which they were first seen.
+    /// How often each kind was seen, ordered by when it was first seen.
     pub(super) kinds: Vec<(Kind, u64)>,
     pub(super) numbers: NumberStats,
     pub(super) decimals: DecimalStats,
@@ -146,7 +146,7 @@ pub(super) struct ValueStats {
     pub(super) elements: Option<Box<ValueStats>>,
 }
 
-/// The kinds of value that exclude each other in a column.
+/// The kinds of values that exclude each other in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Number,
@@ -162,7 +162,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// None for what has no value.
+    /// `None` for types that have no value.
     fn of(element: &Element<'_>) -> Option<Self> {
         Some(match element.bson_type {
             BsonType::Double | BsonType::Int32 | BsonType::Int64 => Self::Number,
@@ -179,7 +179,7 @@ impl Kind {
         })
     }
 
-    /// Whether both can stand in one column.
+    /// Whether both fit in the same column.
     pub(super) fn is_alike(self, other: Self) -> bool {
         self == other || matches!((self, other), (Self::Raw(_), Self::Raw(_)))
     }
@@ -251,7 +251,7 @@ impl ValueStats {
         }
     }
 
-    /// What it means that there is no value, in most of so many documents.
+    /// What a missing value means in most of the `documents`.
     pub(super) fn gap(&self, documents: u64) -> Gap {
         let absent = documents.saturating_sub(self.seen);
         let candidates = [

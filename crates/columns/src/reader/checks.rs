@@ -1,8 +1,8 @@
-//! What is checked of a file before the Parquet library decodes it.
+//! Checks a file before the Parquet library decodes it.
 //!
-//! Sizes that a file claims are turned into allocations by the library, so a small file could ask
-//! for any amount of memory; here they are held against the file's own size and against what the
-//! encoder writes at most.
+//! The library allocates whatever sizes a file claims, so a small file could ask for any amount of
+//! memory. The checks compare the claims with the file's own size and with the most that the
+//! encoder writes.
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
@@ -21,23 +21,24 @@ use crate::{
 
 const MAGIC: &[u8] = b"PAR1";
 
-/// Each level of lists makes two of groups.
+/// Each level of lists produces two levels of groups.
 const MAX_SCHEMA_DEPTH: usize = 2 * MAX_NESTING + 2;
 
-/// Each element takes at least a byte of some leaf's path, but for the root and our own columns.
+/// Each element takes at least one byte of some leaf's path, except for the root and our own
+/// columns.
 const MAX_SCHEMA_ELEMENTS: usize = MAX_PATH_BYTES + 3;
 
-/// Text of decimals takes almost three times the bytes of its BSON.
+/// Decimals as text take almost three times as many bytes as in BSON.
 const MAX_UNCOMPRESSED_BYTES: u64 = 3 * 2 * MAX_ROW_GROUP_BYTES as u64;
 
-/// Most values of a row group, nulls included, in all columns together. The smallest value takes
-/// four bytes of BSON, in an array, and a null counts as many bytes as a number.
+/// Maximum number of values in a row group, across all columns and including nulls. The smallest
+/// value is four bytes of BSON, in an array, and a null counts as many bytes as a number.
 const MAX_VALUES: usize = 2 * MAX_ROW_GROUP_BYTES / 4 + 2 * MAX_ROW_GROUP_BYTES / size_of::<u64>();
 
-/// Most bytes of a column chunk, and so of a page.
+/// Maximum bytes of a column chunk, and so of a page.
 pub(super) const MAX_CHUNK_BYTES: usize = MAX_UNCOMPRESSED_BYTES as usize;
 
-/// Reads the footer; also where the data before it ends.
+/// Reads the footer; also returns where the data before it ends.
 pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), ReadError> {
     let len = source.seek(SeekFrom::End(0))?;
     let ends_at = |tail: u64| {
@@ -67,10 +68,10 @@ pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), R
     Ok((footer, data_end))
 }
 
-/// Checks what the footer claims of row groups and column chunks.
+/// Checks what the footer claims about row groups and column chunks.
 pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), ReadError> {
-    // After the magic number. Chunks stand in order and share no bytes, so that a small file cannot
-    // hold many row groups.
+    // Starts after the magic number. Chunks must come in order and share no bytes, so that a small
+    // file cannot hold many row groups.
     let mut free = MAGIC.len() as u64;
     let mut rows = 0_usize;
     for row_group in &metadata.row_groups {
@@ -111,7 +112,7 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
     }
 }
 
-/// Where a column chunk is in the file.
+/// The position of a column chunk in the file.
 pub(super) fn chunk_range(chunk: &ColumnChunkMetadata) -> Result<Range<u64>, ReadError> {
     let start = chunk
         .dictionary_page_offset()
@@ -125,8 +126,8 @@ pub(super) fn chunk_range(chunk: &ColumnChunkMetadata) -> Result<Range<u64>, Rea
         ))
 }
 
-/// Checks that the pages of a chunk fill it, claim no more than the footer does, and have their CRC
-/// where the writer took one: Spark does.
+/// Checks that the pages of a chunk fill it, claim no more than the footer does, and match their
+/// CRC if the writer added one, as Spark does.
 pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), ReadError> {
     let (mut rest, mut values, mut uncompressed) = (bytes, 0_usize, 0_usize);
     while !rest.is_empty() {

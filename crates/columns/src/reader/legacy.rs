@@ -1,11 +1,12 @@
-//! Reading what Spark wrote for the legacy export.
+//! Reads what Spark wrote for the legacy export.
 //!
-//! Such a file has columns and nothing that says what the documents were, so they come back as
-//! Spark's own connector would write them: each column a field, `_id` first, a null where there is
-//! none, numbers and times by the column's type. An `_id` of 24 hexadecimal digits was an ObjectId,
-//! as the legacy scripts made it text. Whatever Spark does not write for documents is refused by name.
+//! Such a file has columns but nothing that says what the documents were like, so they are rebuilt
+//! as Spark's own connector would write them: each column becomes a field, `_id` first, nulls stay
+//! nulls, and the column types decide the types of numbers and times. An `_id` of 24 hexadecimal
+//! digits was an ObjectId, because the legacy scripts turned ObjectIds into text. Anything Spark
+//! does not write for documents is rejected, with the column's name.
 //!
-//! Nothing but the CRCs of its pages, where it has them, protects the bytes of such a file.
+//! The only protection of such a file's bytes are the CRCs of its pages, if it has them.
 
 mod schema;
 mod values;
@@ -23,15 +24,15 @@ use crate::{
     footer::VERSION_KEY,
 };
 
-/// The field that the server asks for, and keeps first.
+/// The field that the server requires and keeps first.
 const ID: &str = "_id";
 
-/// What becomes of an `_id` of 24 hexadecimal digits.
+/// What to do with an `_id` of 24 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyIds {
-    /// The ObjectId that it was.
+    /// Turn it back into an ObjectId.
     ObjectId,
-    /// The string that it is.
+    /// Leave it a string.
     String,
 }
 
@@ -40,9 +41,9 @@ pub enum LegacyIds {
 pub struct LegacyReader<R> {
     source: R,
     metadata: FileMetadata,
-    /// In the file's order.
+    /// In file order.
     columns: Vec<Column>,
-    /// Which of them is `_id`.
+    /// The index of `_id` in `columns`.
     id: usize,
     ids: LegacyIds,
 }
@@ -51,7 +52,7 @@ impl<R: Read + Seek> LegacyReader<R> {
     /// Reads and checks the footer.
     ///
     /// # Errors
-    /// The source fails, or does not hold a whole Parquet file with columns that Spark writes for
+    /// The source fails, or is not a complete Parquet file whose columns Spark writes for
     /// documents.
     pub fn open(mut source: R, ids: LegacyIds) -> Result<Self, ReadError> {
         let metadata = read_footer(&mut source)?;
@@ -83,11 +84,11 @@ impl<R: Read + Seek> LegacyReader<R> {
         self.metadata.row_groups.len()
     }
 
-    /// The documents of a row group, from 0. The row group's columns are in memory while the
-    /// iterator lives; after an error it ends.
+    /// The documents of a row group, counted from 0. The row group's columns stay in memory while
+    /// the iterator lives. The iterator ends after an error.
     ///
     /// # Errors
-    /// The source fails, or the row group is damaged or is not there.
+    /// The source fails, or the row group is damaged or does not exist.
     pub fn read_row_group(
         &mut self,
         index: usize,
@@ -124,7 +125,7 @@ impl<R: Read + Seek> LegacyReader<R> {
     }
 }
 
-/// A column of a row group, with its values.
+/// A column of a row group with its values.
 #[derive(Debug)]
 struct Field {
     name: String,

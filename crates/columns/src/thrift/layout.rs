@@ -1,4 +1,4 @@
-//! Parquet's Thrift structures, from parquet.thrift. All that the library knows must be here.
+//! Parquet's Thrift structures, from parquet.thrift. Everything the library knows must be here.
 
 /// What a field holds, in the compact protocol.
 #[derive(Clone, Copy)]
@@ -9,16 +9,16 @@ pub(super) enum Kind {
     I32,
     I64,
     Binary,
-    /// The elements, and the fewest bytes that one with all its required fields takes.
+    /// The kind of the elements, and the minimum bytes of an element with all its required fields.
     List(&'static Kind, u64),
     Struct(Fields),
-    /// One of these alone: another would be a meaning that nobody knows.
+    /// Exactly one of these fields: any other would mean something unknown.
     Union(Fields),
-    /// What must not be there.
+    /// A field that must not be present.
     Refused,
 }
 
-/// The number and the kind of each field of a structure.
+/// The number and kind of each field in a structure.
 pub(super) type Fields = &'static [(i64, Kind)];
 
 use Kind::{Binary, Bool, Byte, I16, I32, I64, List, Refused, Struct, Union};
@@ -151,7 +151,7 @@ const DATA_PAGE_2: Fields = &[
 ];
 
 impl Kind {
-    /// Whether a field or the elements of a list are of this kind.
+    /// Whether this type code, of a field or of a list's elements, matches the kind.
     pub(super) fn has_code(self, code: u8) -> bool {
         match self {
             Bool => matches!(code, 1 | 2),

@@ -1,8 +1,8 @@
-//! Which BSON types stood in which columns in version 1.
+//! Which BSON types each column of version 1 could hold.
 
 use crate::{codec::BytesCodec, columns::ColumnType, raw::BsonType};
 
-/// A pair of BSON type and column type that fit.
+/// A matching pair of BSON type and column type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     Double,

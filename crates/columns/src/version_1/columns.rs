@@ -1,4 +1,4 @@
-//! The columns of version 1 as their JSON says them.
+//! The columns of version 1, read from their JSON.
 
 use polars_arrow::datatypes::ArrowDataType;
 use serde::{Deserialize, de};
@@ -9,7 +9,7 @@ use crate::{
     raw::BsonType,
 };
 
-/// The column that named a row's shape; null where the whole document was kept.
+/// The column with a row's shape; null if the whole document was kept.
 const SHAPE_COLUMN: &str = "_lob_shape";
 pub(crate) const OWN_COLUMNS: [(&str, ArrowDataType); 2] = [
     (SHAPE_COLUMN, ArrowDataType::Int32),
@@ -39,8 +39,10 @@ enum ColumnType {
     Struct(Vec<Column>),
 }
 
+/// Reads the columns from their JSON.
+///
 /// # Errors
-/// No JSON of columns, or columns that are refused.
+/// The JSON does not describe columns, or the columns are rejected.
 pub(super) fn read(json: &str) -> Result<Columns, serde_json::Error> {
     let columns: Vec<Column> = serde_json::from_str(json)?;
     let is_own_name = |name: &str| [SHAPE_COLUMN, BSON_COLUMN].contains(&&*fold(name));
@@ -49,7 +51,7 @@ pub(super) fn read(json: &str) -> Result<Columns, serde_json::Error> {
         .map_err(de::Error::custom)
 }
 
-/// The recursion is as deep as `serde_json` lets JSON be.
+/// Recurses as deep as `serde_json` allows.
 fn fields(columns: Vec<Column>) -> Result<Fields, columns::InvalidColumns> {
     let column = |column: Column| {
         Ok(columns::Column {
@@ -62,7 +64,7 @@ fn fields(columns: Vec<Column>) -> Result<Fields, columns::InvalidColumns> {
 }
 
 impl ColumnType {
-    /// The type that has the same column in a file. Shapes say which BSON type a value is of.
+    /// The current type with the same column in a file. Shapes tell the BSON type of each value.
     fn today(self) -> Result<columns::ColumnType, columns::InvalidColumns> {
         use columns::ColumnType as Today;
         Ok(match self {

@@ -1,8 +1,8 @@
-//! Rows of version 1 back into documents, byte for byte.
+//! Turns version 1 rows back into documents, byte for byte.
 //!
-//! A document is written along its shape, field by field: the bytes before a value stand in the
-//! shape, the value in its column. The columns are untrusted: a value that is missing or not of its
-//! kind is an error.
+//! A document is written along its shape, field by field: the shape gives the bytes before each
+//! value, the column gives the value. The columns are untrusted: a value that is missing or of the
+//! wrong kind is an error.
 
 use std::{ops::Range, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
     values::{Values, number, typed},
 };
 
-/// The documents of a row group.
+/// Decodes the documents of a row group.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     columns: Vec<Values>,
@@ -36,8 +36,8 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// `arrays` are the file's columns, our own two at the end; none if they are not of the columns'
-    /// types or not of `rows` rows.
+    /// `arrays` are the file's columns, with our own two last. `None` if their types do not match
+    /// the columns or any of them does not have `rows` rows.
     pub(crate) fn new(
         arrays: &[Box<dyn Array>],
         rows: usize,
@@ -57,7 +57,7 @@ impl Decoder {
         })
     }
 
-    /// The document of a row; none if the row is not what its shape says.
+    /// The document of a row; `None` if the row does not match its shape.
     pub(crate) fn document(&mut self, row: usize) -> Option<Vec<u8>> {
         match (number(&self.shape_ids, row), self.documents.get(row)) {
             (Some(shape), None) => {
@@ -132,7 +132,7 @@ fn write_list(
         document.extend_from_slice(key.bytes());
         document.push(0);
         write_value(element, Some(elements), index, document)?;
-        // One element is as large as a document at most; all of them must be no larger.
+        // Each element is at most as large as a document; all of them together have the same limit.
         if document.len() > MAX_DOCUMENT_BYTES {
             return None;
         }
@@ -141,8 +141,8 @@ fn write_list(
     close(start, document)
 }
 
-/// Writes the leading elements of an array of plain numbers, whose layout is known in advance: how
-/// many.
+/// Writes the leading elements of an array of plain numbers, whose layout is known in advance, and
+/// returns how many it wrote.
 fn write_numbers(
     code: u8,
     element: &BoundValue,

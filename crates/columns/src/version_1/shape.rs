@@ -1,9 +1,9 @@
-//! Shapes: what a document of version 1 is without its values.
+//! Shapes: what is left of a version 1 document without its values.
 //!
-//! A shape is the ordered list of names and types, nulls included, recursively. It says nothing of
-//! the length of an array, whose elements share one shape. A shape is stored by name in the footer;
-//! bound to the columns it tells the decoder, field by field, which bytes to write and where the
-//! value is.
+//! A shape is the ordered list of names and types, including nulls, recursively. It does not give
+//! the length of an array, whose elements all share one shape. Shapes are stored by name in the
+//! footer; bound to the columns, a shape tells the decoder, field by field, which bytes to write
+//! and where to find the value.
 
 use std::{collections::HashSet, fmt};
 
@@ -29,8 +29,8 @@ pub(super) struct Shape {
 #[derive(Debug, Deserialize)]
 struct FieldShape(String, ValueShape);
 
-/// Written as `"double"`, `{"document": […]}` or `{"array": shape}`; the elements of an array that
-/// is empty all the way have none.
+/// Written as `"double"`, `{"document": […]}` or `{"array": shape}`. An array that is empty in
+/// every document has no element shape.
 #[derive(Debug)]
 enum ValueShape {
     Scalar(BsonType),
@@ -38,8 +38,8 @@ enum ValueShape {
     Array { array: Option<Box<ValueShape>> },
 }
 
-/// By hand, as what serde derives would keep a copy of each level in memory to try it as the next
-/// variant; `serde_json` bounds the depth.
+/// Written by hand because serde's derived code would keep a copy of each level in memory to try it
+/// as the next variant. `serde_json` bounds the depth.
 impl<'de> Deserialize<'de> for ValueShape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueShapeVisitor)
@@ -77,8 +77,8 @@ impl<'de> Visitor<'de> for ValueShapeVisitor {
 }
 
 impl Shape {
-    /// Binds the shape to the columns; none if a value of it has no column that takes it, if a name
-    /// stands twice in one document, or if it is no shape of a document at all.
+    /// Binds the shape to the columns. `None` if one of its values has no column that can hold it,
+    /// if a name occurs twice in a document, or if it is not the shape of a document at all.
     pub(super) fn bind(&self, columns: &Fields) -> Option<Vec<BoundField>> {
         bind_fields(&self.fields, Some(columns), 0)
     }
@@ -89,12 +89,12 @@ impl Shape {
 pub(super) struct BoundField {
     /// The bytes before the value: type, name, zero.
     pub(super) header: Box<[u8]>,
-    /// The position of its column among those of its document; none if there is no value to keep.
+    /// The column's position among those of its document; `None` if there is no value to store.
     pub(super) column: Option<usize>,
     pub(super) value: BoundValue,
 }
 
-/// What follows the header, and how it stands in the column.
+/// What follows the header, and how its column stores it.
 #[derive(Clone, Debug)]
 pub(super) enum BoundValue {
     /// Nothing follows.
@@ -106,7 +106,7 @@ pub(super) enum BoundValue {
     List(u8, Box<BoundValue>),
 }
 
-/// The value, and whether it needs its column.
+/// The value, and whether it needs a column.
 type Binding = (BoundValue, bool);
 
 fn bind_fields(
@@ -179,7 +179,7 @@ fn bind_value(
         ) => {
             match bind_value(element, Some(element_type), depth + 1)? {
                 (value, true) => (BoundValue::List(type_code(element), Box::new(value)), true),
-                // Without a column of the elements nothing would say how many there are.
+                // Without a column for the elements, nothing would tell how many there are.
                 (_, false) => return None,
             }
         }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_its_columns_hold_is_bound() {
+    fn a_shape_that_fits_its_columns_is_bound() {
         assert!(is_bound(
             r#"[["a","int32"],["l",{"array":"bool"}],["b","null"],["c",{"document":[]}]]"#
         ));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_shape_or_nested_without_end_is_refused() {
+    fn rejects_a_malformed_or_endlessly_nested_shape() {
         let deep = r#"{"array":"#.repeat(100_000);
         for value in [
             "1",
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_would_write_something_else_than_it_says_is_not_bound() {
+    fn a_shape_that_does_not_fit_its_columns_is_not_bound() {
         for shape in [
             r#"[["a","double"]]"#,
             r#"[["b","int32"]]"#,

@@ -1,5 +1,5 @@
-//! Damaged and hostile files: an error, or other documents that the digest tells apart, never a
-//! panic and never memory without bound.
+//! Damaged and hostile files cause an error or yield other documents, which the digest reveals.
+//! They never cause a panic or unbounded memory use.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::support::{Doc, propose, write};
 
-/// A file of several row groups with columns of all kinds and a residual row.
+/// A file of several row groups, with columns of all kinds and a residual row.
 fn file(compression: Compression) -> Vec<u8> {
     let row = |n: i32| {
         let numbers = (0..4).map(|i| (0x01, f64::from(i * n).sin().to_le_bytes().to_vec()));
@@ -36,7 +36,7 @@ fn file(compression: Compression) -> Vec<u8> {
     write(&propose(&documents), &documents, 8, compression)
 }
 
-/// Reads as far as it goes.
+/// Reads as far as possible.
 fn read(file: &[u8]) -> Result<usize, ReadError> {
     let mut reader = Reader::open(Cursor::new(file))?;
     let mut documents = 0;
@@ -65,7 +65,7 @@ fn a_flipped_bit_anywhere_never_panics() {
 }
 
 #[test]
-fn a_file_cut_short_anywhere_is_an_error() {
+fn a_truncated_file_is_an_error_wherever_it_is_cut() {
     let whole = file(Compression::Auto);
     for len in 0..whole.len() {
         assert!(read(&whole[..len]).is_err(), "cut to {len} bytes");
@@ -90,14 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_with_a_parquet_frame_never_panic(footer in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn a_parquet_frame_around_arbitrary_bytes_never_panics(footer in prop::collection::vec(any::<u8>(), 0..200)) {
         let len = u32::try_from(footer.len()).unwrap().to_le_bytes();
         let file = [b"PAR1", &footer[..], &len, b"PAR1"].concat();
         prop_assert!(read(&file).is_err());
     }
 }
 
-/// A footer whose schema claims to be a million levels deep would overflow the library's stack.
+/// A schema that claims to be a million levels deep would overflow the library's stack.
 #[test]
 fn a_schema_of_a_million_levels_is_an_error() {
     let level = [0x48, 1, b'a', 0x15, 2, 0];
@@ -112,7 +112,7 @@ fn a_schema_of_a_million_levels_is_an_error() {
 }
 
 #[test]
-fn a_parquet_file_of_someone_else_is_an_error_that_says_so() {
+fn a_foreign_parquet_file_gets_an_error_that_says_so() {
     let file = write(
         &Columns::default(),
         &[Doc::new().bytes()],
@@ -136,13 +136,14 @@ fn a_parquet_file_of_someone_else_is_an_error_that_says_so() {
     );
 }
 
-/// Hundreds of thousands of row groups on one small chunk would be many documents.
+/// Hundreds of thousands of row groups sharing one small chunk would yield many documents.
 #[test]
 fn row_groups_that_share_a_column_chunk_are_an_error() {
     let documents = vec![Doc::new().bytes(); 3];
     let whole = write(&Columns::default(), &documents, 1, Compression::None);
     assert_eq!(read(&whole).unwrap(), 3);
-    // Each begins with its list of two columns and the offset of the first; the third is made the second again.
+    // Each row group starts with its list of two columns and the offset of the first. Overwrite the
+    // third with the second.
     let list = [0x19, 0x2c, 0x26];
     let starts = (0..whole.len()).filter(|at| whole[*at..].starts_with(&list));
     let [_, second, third] = starts.collect::<Vec<_>>()[..] else {

@@ -1,5 +1,5 @@
-//! What Spark wrote, as documents: files made with PySpark by `tests/fixtures/legacy-files/make.py`,
-//! and a small run as the legacy export leaves it.
+//! Turns Spark's files into documents: files made with PySpark by
+//! `tests/fixtures/legacy-files/make.py`, and a small run as the legacy export leaves it.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ fn date(text: &str) -> DateTime {
     DateTime::parse_rfc3339_str(text).unwrap()
 }
 
-/// The rows of the script, as Spark's connector would write them: `_id` first, nulls as nulls.
+/// The rows of `make.py` as Spark's connector would write them: `_id` first, nulls as nulls.
 fn expected() -> Vec<Document> {
     let id = |text: &str| ObjectId::parse_str(text).unwrap();
     vec![
@@ -104,7 +104,7 @@ fn expected_of_others() -> Vec<Document> {
 }
 
 #[test]
-fn what_spark_wrote_is_what_its_connector_would_insert() {
+fn a_legacy_file_reads_back_as_spark_would_insert_it() {
     for name in [
         "types",
         "types-legacy-format",
@@ -121,7 +121,7 @@ fn what_spark_wrote_is_what_its_connector_would_insert() {
 }
 
 #[test]
-fn pages_of_version_2_are_read() {
+fn version_2_pages_are_read() {
     for name in ["pyarrow-v2", "pyarrow-v2-plain", "duckdb-v2"] {
         let found = documents(&format!("{name}.parquet"), LegacyIds::ObjectId);
         assert_eq!(found, expected_of_others(), "{name}");
@@ -129,7 +129,7 @@ fn pages_of_version_2_are_read() {
 }
 
 #[test]
-fn parts_and_row_groups_without_rows_are_sound() {
+fn files_and_row_groups_without_rows_are_valid() {
     for name in ["pyarrow-empty", "duckdb-empty"] {
         let found = documents(&format!("{name}.parquet"), LegacyIds::ObjectId);
         assert_eq!(found, [], "{name}");
@@ -139,7 +139,7 @@ fn parts_and_row_groups_without_rows_are_sound() {
 }
 
 #[test]
-fn ids_stay_text_where_that_is_asked_for() {
+fn ids_stay_text_on_request() {
     let found = documents("types.parquet", LegacyIds::String);
     let ids: Vec<_> = found
         .iter()
@@ -150,7 +150,7 @@ fn ids_stay_text_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_no_document_becomes_is_refused_by_the_name_of_its_column() {
+fn an_unsupported_legacy_column_is_refused_by_name() {
     for (name, column, problem) in [
         ("between-milliseconds", "when", "between two milliseconds"),
         ("map", "settings", "is a map"),
@@ -168,7 +168,7 @@ fn what_no_document_becomes_is_refused_by_the_name_of_its_column() {
 }
 
 #[test]
-fn a_file_of_lob_export_is_no_file_of_the_original() {
+fn the_legacy_reader_rejects_a_file_that_lob_export_wrote() {
     let documents = vec![Doc::new().int32("_id", 1).bytes()];
     let ours = write(
         &propose(&documents),
@@ -181,9 +181,9 @@ fn a_file_of_lob_export_is_no_file_of_the_original() {
     assert!(lob_columns::Reader::open(Cursor::new(sample())).is_err());
 }
 
-/// The pages have CRCs, so whatever is flipped in one is found; the footer has none.
+/// The pages have CRCs, so any flipped bit in them is detected; the footer has none.
 #[test]
-fn a_flipped_bit_in_a_page_of_spark_is_an_error_and_one_in_the_footer_never_a_panic() {
+fn a_flipped_bit_in_a_spark_file_is_caught_in_pages_and_never_panics() {
     let whole = sample();
     let documents = read(&whole, LegacyIds::ObjectId).unwrap();
     let footer_len = u32::from_le_bytes(whole[whole.len() - 8..][..4].try_into().unwrap());
@@ -192,14 +192,14 @@ fn a_flipped_bit_in_a_page_of_spark_is_an_error_and_one_in_the_footer_never_a_pa
         let mut damaged = whole.clone();
         damaged[position] ^= 1 << (position % 8);
         if let Ok(found) = read(&damaged, LegacyIds::ObjectId) {
-            // Some of what a page's header says is of no use to a reader.
+            // Readers ignore some parts of a page's header.
             assert!(found == documents || position >= footer, "byte {position}");
         }
     }
 }
 
 #[test]
-fn a_file_of_spark_that_is_cut_short_anywhere_is_an_error() {
+fn a_truncated_spark_file_is_an_error_wherever_it_is_cut() {
     let whole = sample();
     for len in 0..whole.len() {
         assert!(
@@ -213,7 +213,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn overwritten_bytes_of_a_file_of_spark_never_panic(
+    fn overwritten_bytes_in_a_spark_file_never_panic(
         at in any::<prop::sample::Index>(),
         bytes in prop::collection::vec(any::<u8>(), 1..64),
         name in prop::sample::select(vec!["", "types.parquet", "types-v2.parquet", "duckdb-v2.parquet"]),

@@ -1,4 +1,4 @@
-//! Whole files in memory, written and read back.
+//! Writes whole files in memory and reads them back.
 
 #[cfg(test)]
 mod damage;

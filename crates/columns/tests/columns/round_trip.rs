@@ -1,4 +1,4 @@
-//! The promise of the crate: documents come back byte for byte and in order, whatever they are.
+//! The crate's promise: any documents come back byte for byte and in order.
 
 use crate::support::{Doc, documents, propose, read, write, write_counting};
 use lob_columns::{Columns, Compression, Encoder, ParquetWriter, Reader};
@@ -38,7 +38,7 @@ fn column_list(columns: &Columns) -> Vec<String> {
 }
 
 #[test]
-fn every_type_has_its_column_and_comes_back() {
+fn every_bson_type_round_trips_through_a_column() {
     let code_scope = [
         &20_i32.to_le_bytes()[..],
         b"\x03\0\0\0\x66\x28\0",
@@ -55,7 +55,7 @@ fn every_type_has_its_column_and_comes_back() {
         .double("double", 1.5)
         .raw(0x02, "string", b"\x06\0\0\0h\xc3\xa9llo\0"[..4].as_ref())
         .bytes();
-    // A string cut short is refused; the test documents are built with whole ones.
+    // A truncated string is rejected; the test documents use complete ones.
     assert!(Encoder::new(&Columns::default()).push(&document).is_err());
 
     let document = Doc::new()
@@ -125,7 +125,7 @@ fn every_type_has_its_column_and_comes_back() {
 }
 
 #[test]
-fn absent_and_null_and_order_are_told_apart() {
+fn absent_fields_nulls_and_field_order_survive_the_round_trip() {
     let documents = [
         Doc::new().int32("a", 1).int32("b", 2),
         Doc::new().int32("b", 2).int32("a", 1),
@@ -153,7 +153,7 @@ fn special_numbers_keep_their_bits() {
 }
 
 #[test]
-fn mixed_numbers_are_doubles_as_long_as_that_is_exact() {
+fn mixed_numbers_become_doubles_while_that_is_exact() {
     let mut documents = vec![
         Doc::new().double("x", 0.5).bytes(),
         Doc::new().int32("x", -7).bytes(),
@@ -167,7 +167,7 @@ fn mixed_numbers_are_doubles_as_long_as_that_is_exact() {
 }
 
 #[test]
-fn dates_outside_of_the_years_1_to_9999_are_residual() {
+fn dates_outside_the_years_1_to_9999_are_residual() {
     let (first, last) = (-62_135_596_800_000, 253_402_300_799_999);
     let dates = [0, -1, first, last, first - 1, last + 1, i64::MAX, i64::MIN];
     let documents = dates.map(|date| Doc::new().raw(0x09, "d", &date.to_le_bytes()).bytes());
@@ -175,7 +175,7 @@ fn dates_outside_of_the_years_1_to_9999_are_residual() {
 }
 
 #[test]
-fn odd_names_are_columns_and_names_that_readers_confuse_are_residual() {
+fn odd_names_get_columns_and_names_that_readers_confuse_are_residual() {
     let columns = assert_round_trip(
         &[Doc::new()
             .int32("", 1)
@@ -201,7 +201,7 @@ fn odd_names_are_columns_and_names_that_readers_confuse_are_residual() {
         5,
     );
     assert_eq!(column_list(&columns), ["role int64"]);
-    // One slip of the hand does not take the column.
+    // A single typo does not take over the column.
     let slip = Doc::new().int32("Role", 1).bytes();
     let right = || Doc::new().int32("role", 1).bytes();
     let columns = assert_round_trip(&[slip, right(), right()], 1);
@@ -209,7 +209,7 @@ fn odd_names_are_columns_and_names_that_readers_confuse_are_residual() {
 }
 
 #[test]
-fn what_a_column_cannot_give_back_is_left_over() {
+fn a_value_that_its_column_cannot_restore_becomes_a_leftover() {
     let int = |value: i32| (0x10, value.to_le_bytes().to_vec());
     let documents = [
         Doc::new().raw(0x04, "a", &Doc::array([int(1), int(2)])),
@@ -224,7 +224,7 @@ fn what_a_column_cannot_give_back_is_left_over() {
 }
 
 #[test]
-fn arrays_that_mix_numbers_and_nulls_are_columns() {
+fn arrays_that_mix_numbers_and_nulls_get_columns() {
     let (int, double) = (
         |value: i32| (0x10, value.to_le_bytes().to_vec()),
         |value: f64| (0x01, value.to_le_bytes().to_vec()),
@@ -256,7 +256,7 @@ fn arrays_that_mix_numbers_and_nulls_are_columns() {
 }
 
 #[test]
-fn one_element_that_does_not_fit_is_all_that_is_left_over() {
+fn only_the_array_element_that_does_not_fit_becomes_a_leftover() {
     let string = |text: &str| (0x02, [&[2, 0, 0, 0], text.as_bytes(), &[0]].concat());
     let double = |value: f64| (0x01, value.to_le_bytes().to_vec());
     let mut documents: Vec<_> = (0..9)
@@ -282,7 +282,7 @@ fn one_element_that_does_not_fit_is_all_that_is_left_over() {
 }
 
 #[test]
-fn decimals_of_a_few_scales_are_numbers_and_keep_their_zeros() {
+fn decimals_of_a_few_scales_become_numbers_and_keep_their_zeros() {
     let decimal = |text: &str| {
         let decimal: bson::Decimal128 = text.parse().unwrap();
         Doc::new().raw(0x13, "d", &decimal.bytes()).bytes()
@@ -308,7 +308,7 @@ fn decimals_of_a_few_scales_are_numbers_and_keep_their_zeros() {
 }
 
 #[test]
-fn documents_whose_names_are_data_are_maps() {
+fn documents_whose_names_are_data_become_maps() {
     let book = |n: u32| {
         let side = (0..10).fold(Doc::new(), |side, level| {
             side.double(&format!("{}_5", n * 7 + level), f64::from(level) + 0.5)
@@ -341,8 +341,8 @@ fn documents_whose_names_are_data_are_maps() {
 }
 
 #[test]
-fn the_prices_of_a_calm_market_are_a_map_and_names_in_each_document_are_none() {
-    // The middle moves so little that some prices are in all books.
+fn prices_of_a_calm_market_become_a_map_and_recurring_names_a_struct() {
+    // The middle moves so little that some prices are in every book.
     let book = |n: u32| {
         let middle = 100 + n % 10;
         let bids = (0..12).fold(Doc::new(), |side, level| {
@@ -369,7 +369,7 @@ fn the_prices_of_a_calm_market_are_a_map_and_names_in_each_document_are_none() {
 }
 
 #[test]
-fn the_rare_fields_of_a_sparse_top_level_are_one_map() {
+fn rare_fields_of_a_sparse_top_level_share_one_map() {
     let sparse = |n: usize| {
         let document = Doc::new().int32("_id", n as i32).int32("first", 1);
         let document = (0..5).fold(document, |document, k| {
@@ -396,7 +396,7 @@ fn the_rare_fields_of_a_sparse_top_level_are_one_map() {
 }
 
 #[test]
-fn any_order_of_fields_comes_back_without_a_residual_row() {
+fn any_field_order_comes_back_without_residual_rows() {
     let names: Vec<_> = (0..40).map(|n| format!("f{n}")).collect();
     let rotated = |by: usize| {
         let names = names[by % 40..].iter().chain(&names[..by % 40]);
@@ -422,7 +422,7 @@ fn any_order_of_fields_comes_back_without_a_residual_row() {
 }
 
 #[test]
-fn the_most_frequent_type_has_the_column_and_the_others_are_residual() {
+fn the_most_frequent_type_gets_the_column_and_others_are_residual() {
     let mut documents = vec![Doc::new().string("x", "first").bytes()];
     documents.extend((0..3).map(|x| Doc::new().int32("x", x).bytes()));
     documents.push(
@@ -434,7 +434,7 @@ fn the_most_frequent_type_has_the_column_and_the_others_are_residual() {
 }
 
 #[test]
-fn lists_of_documents_and_of_lists_are_columns() {
+fn lists_of_documents_and_of_lists_get_columns() {
     let item = |x: i32, tags: &[i32]| {
         let tags = Doc::array(tags.iter().map(|tag| (0x10, tag.to_le_bytes().to_vec())));
         (
@@ -484,7 +484,7 @@ fn fields_without_values_need_no_column() {
 }
 
 #[test]
-fn a_file_without_documents_and_one_without_fitting_documents_are_whole() {
+fn files_without_documents_or_without_fitting_documents_are_complete() {
     assert_eq!(
         read(&write(&Columns::default(), &[], 10, Compression::Auto)),
         [[0; 0]; 0]
@@ -498,7 +498,7 @@ fn a_file_without_documents_and_one_without_fitting_documents_are_whole() {
 }
 
 #[test]
-fn ten_thousand_fields_are_ten_thousand_columns() {
+fn ten_thousand_fields_get_ten_thousand_columns() {
     let wide = (0..10_000).fold(Doc::new(), |document, n| {
         document.int32(&format!("f{n}"), n)
     });
@@ -518,7 +518,7 @@ fn a_document_of_16_mib_comes_back() {
     assert_round_trip(&[document.clone(), residual, document], 1);
 }
 
-/// Parquet pages are of about a megabyte.
+/// Parquet pages hold about a megabyte.
 #[test]
 fn columns_of_many_pages_come_back() {
     let text = |n: usize| format!("{n} ").repeat(n % 97);
@@ -553,7 +553,8 @@ fn columns_of_many_pages_come_back() {
     }
 }
 
-/// Each of a hundred thousand empty elements would take the width of all columns of the others.
+/// Each of the hundred thousand empty elements would take up the width of all columns of the
+/// others.
 #[test]
 fn lists_that_would_fill_the_memory_with_nulls_are_residual() {
     let wide = (0..1000).fold(Doc::new(), |document, n| {
@@ -616,7 +617,7 @@ fn data_files_of_one_split_have_the_same_schema_and_digests_add_up() {
 }
 
 #[test]
-fn bytes_that_are_no_document_are_refused_and_leave_the_encoder_whole() {
+fn a_malformed_document_is_refused_and_leaves_the_encoder_intact() {
     let good = Doc::new().int32("x", 1).bytes();
     let columns = propose(std::slice::from_ref(&good));
     let mut encoder = Encoder::new(&columns);

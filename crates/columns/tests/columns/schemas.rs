@@ -1,11 +1,11 @@
-//! Collections as people have them, made up: nulls, gaps, mixed numbers, fields in other orders,
-//! names that are data, duplicate and broken names, old and far dates, at every depth.
+//! Made-up collections like those people have: nulls, gaps, mixed numbers, fields in varying order,
+//! names that are data, duplicate and broken names, old and distant dates, at every depth.
 
 use lob_columns::{ColumnsProposal, Compression};
 
 use crate::support::{Doc, propose, read, write_counting};
 
-/// Numbers without any pattern, the same in every run (SplitMix64).
+/// Patternless numbers, the same in every run (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -52,7 +52,8 @@ enum Kind {
 struct Field {
     name: String,
     kind: Kind,
-    /// One in so many documents has a null, or no such field; zero for none.
+    /// One in this many documents has a null (`nulls`) or lacks the field (`gaps`); zero means none
+    /// does.
     nulls: usize,
     gaps: usize,
 }
@@ -100,7 +101,7 @@ fn fields(random: &mut Random, depth: usize) -> Vec<Field> {
     names.into_iter().map(&mut field).collect()
 }
 
-/// What documents have that columns do not hold, if anything.
+/// Whether documents have anything that columns cannot hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Oddities {
     None,
@@ -244,7 +245,7 @@ impl Maker {
     }
 }
 
-/// A collection of documents of one made-up schema.
+/// A collection of documents that share a made-up schema.
 fn collection(seed: u64, count: usize, oddities: Oddities) -> Vec<Vec<u8>> {
     let mut random = Random(seed);
     let fields = fields(&mut random, 0);
@@ -281,10 +282,10 @@ fn ordinary_data_has_no_residual_row() {
     }
 }
 
-/// A name that is new to a run is a column of the next, and integers become doubles where doubles
-/// were met.
+/// A name that is new to a run gets a column in the next one, and integer columns widen to doubles
+/// if doubles turned up.
 #[test]
-fn columns_of_an_earlier_run_take_todays_documents() {
+fn an_earlier_runs_columns_accept_todays_documents() {
     for seed in 2000..2100 {
         let (yesterday, today) = (
             collection(seed, 60, Oddities::Some),

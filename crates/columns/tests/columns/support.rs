@@ -1,11 +1,11 @@
-//! Documents built byte by byte, and whole files in memory.
+//! Builds documents byte by byte, and whole files in memory.
 
 use std::io::Cursor;
 
 use lob_columns::{Columns, ColumnsProposal, Compression, Encoder, ParquetWriter, Reader};
 use proptest::prelude::*;
 
-/// A document under construction, with nothing checked.
+/// A document under construction, without any checks.
 #[derive(Clone, Default)]
 pub(crate) struct Doc(Vec<u8>);
 
@@ -82,7 +82,7 @@ pub(crate) fn write(
     write_counting(columns, documents, group_rows, compression).0
 }
 
-/// The file, and its residual rows.
+/// The file and its number of residual rows.
 pub(crate) fn write_counting(
     columns: &Columns,
     documents: &[Vec<u8>],
@@ -113,7 +113,7 @@ pub(crate) fn read(file: &[u8]) -> Vec<Vec<u8>> {
     documents
 }
 
-/// Its type code and its bytes.
+/// A type code and the bytes of a value.
 type Value = (u8, Vec<u8>);
 
 /// A value of any type.
@@ -221,7 +221,7 @@ fn document(fields: Vec<(Vec<u8>, Value)>) -> Vec<u8> {
     fields.into_iter().fold(Doc::new(), add).bytes()
 }
 
-/// Documents of a few kinds, each kind many times with parts of it missing or in another order.
+/// Documents of a few kinds, each repeated with parts missing or in a different order.
 pub(crate) fn documents() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let kind = prop::collection::vec((name(), value()), 0..6);
     let kinds = prop::collection::vec(kind, 1..4);

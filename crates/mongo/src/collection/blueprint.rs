@@ -1,7 +1,7 @@
-//! What a collection is built from: the definition in a manifest, which nobody trusts.
+//! What a collection is built from: the definition in a manifest, which is untrusted.
 //!
-//! Only fields that are known end in a command, so that nothing else can be asked of the server.
-//! The others are left out and told: versions of MongoDB come and go with fields of their own.
+//! Only known fields become part of a command, so the server cannot be asked for anything else. The
+//! others are left out and reported: MongoDB versions come and go with fields of their own.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
@@ -9,7 +9,7 @@ use super::definition::Definition;
 use crate::error::{Error, Result, invalid};
 use crate::extended_json::read;
 
-/// The fields of an index that are passed on.
+/// The index fields that are passed on.
 const INDEX_FIELDS: [&str; 18] = [
     "v",
     "key",
@@ -30,10 +30,10 @@ const INDEX_FIELDS: [&str; 18] = [
     "max",
     "wildcardProjection",
 ];
-/// The fields of an index that are left out and not told, since they say nothing of it: the
-/// collection, how it was built, and that the collection is in the order of its `_id`s.
+/// The index fields that are dropped without a report, because they say nothing about the index:
+/// the collection, how the index was built, and that the collection is ordered by `_id`.
 const SILENT_FIELDS: [&str; 3] = ["ns", "background", "clustered"];
-/// The options of a collection that are passed on.
+/// The collection options that are passed on.
 const OPTIONS: [&str; 4] = [
     "collation",
     "validator",
@@ -41,16 +41,16 @@ const OPTIONS: [&str; 4] = [
     "validationAction",
 ];
 
-/// A collection to be created, and its indexes beside that on `_id`.
+/// A collection to create, and its indexes besides the one on `_id`.
 #[derive(Debug, Clone, Default)]
 pub struct Blueprint {
-    /// The options with which it is created.
+    /// The options to create it with.
     pub(crate) options: Document,
-    /// Indexes to be built before it is used.
+    /// Indexes to build before the collection is used.
     pub(crate) indexes: Vec<Document>,
-    /// Indexes that remove documents after a time, to be built when it is in its place.
+    /// TTL indexes, to build once the collection is in place.
     pub(crate) expiring: Vec<Document>,
-    /// Options, and fields of indexes, that are not rebuilt.
+    /// Options and index fields that are not rebuilt.
     left_out: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Blueprint {
     /// Reads a definition.
     ///
     /// # Errors
-    /// [`Error::InvalidDefinition`] for what is no index or no options.
+    /// [`Error::InvalidDefinition`] if an index or the options are malformed.
     pub fn read(definition: &Definition) -> Result<Self> {
         let mut blueprint = Self::default();
         if let Some(text) = &definition.options {
@@ -89,35 +89,36 @@ impl Blueprint {
         self.indexes.len()
     }
 
-    /// How many indexes are built when it is in its place.
+    /// How many TTL indexes are built once the collection is in place.
     pub fn expiring(&self) -> usize {
         self.expiring.len()
     }
 
-    /// The names of those indexes.
+    /// The names of the TTL indexes.
     pub fn expiring_names(&self) -> impl Iterator<Item = &str> {
         self.expiring
             .iter()
             .filter_map(|index| index.get_str("name").ok())
     }
 
-    /// Builds no TTL index.
+    /// Skips the TTL indexes.
     pub fn leave_out_expiring(&mut self) {
         self.expiring.clear();
     }
 
-    /// The options that the collection had and does not get, and such fields of its indexes, by name.
+    /// The names of the options and index fields that the original collection had and this one does
+    /// not get.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
 
-    /// The options as they stand in a command.
+    /// The options in the form a command takes them.
     pub(crate) fn raw_options(&self) -> Result<RawDocumentBuf> {
         RawDocumentBuf::try_from(&self.options).map_err(invalid)
     }
 
-    /// True if inserts must say that they bypass the validator: the documents were there before it
-    /// here, as they may have been where they come from.
+    /// Whether inserts must bypass the validator: the documents existed before it did here, as may
+    /// have been the case at their source.
     pub(crate) fn has_validator(&self) -> bool {
         self.options.contains_key("validator")
     }
@@ -129,7 +130,7 @@ fn parse(text: &str) -> Result<Document> {
     })
 }
 
-/// The index to be built; that on `_id` is there already.
+/// The index to build; `None` for the one on `_id`, which always exists.
 fn index(
     listed: Document,
     is_collated: bool,
@@ -159,7 +160,8 @@ fn index(
     if key.len() == 1 && key.get("_id").is_some_and(is_number) {
         return Ok(None);
     }
-    // Without a collation of its own it would get that of the collection, which it did not have.
+    // Without a collation of its own the index would inherit the collection's, which it did not
+    // have.
     if is_collated && !index.contains_key("collation") {
         index.insert("collation", doc! { "locale": "simple" });
     }
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_keep_the_order_of_their_fields_and_expire_last() {
+    fn indexes_keep_their_field_order_and_ttl_indexes_are_set_apart() {
         let id = r#"{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}"#;
         let two =
             r#"{"ns":"a.b","key":{"z":{"$numberInt":"1"},"a":{"$numberInt":"-1"}},"name":"two"}"#;
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_a_collated_collection_keeps_its_own_order() {
+    fn an_index_keeps_its_own_collation_in_a_collated_collection() {
         let options = Some(r#"{"collation":{"locale":"de"}}"#);
         let plain = r#"{"key":{"a":1},"name":"plain"}"#;
         let own = r#"{"key":{"b":1},"name":"own","collation":{"locale":"fr"}}"#;
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_indexes_that_are_not_known_are_left_out_and_named() {
+    fn unknown_index_fields_are_left_out_and_named() {
         let id = r#"{"key":{"_id":1},"name":"_id_","ns":"a.b","clustered":true,"w":1}"#;
         let old = r#"{"key":{"a":1},"name":"old","background":true,"safe":true,"dropDups":true}"#;
         let new = r#"{"key":{"b":1},"name":"new","storageEngine":{},"prepareUnique":true}"#;
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_index_is_refused() {
+    fn rejects_a_malformed_index_definition() {
         for index in [
             r#"{"key":{"a":1}}"#,
             r#"{"key":5,"name":"a"}"#,

@@ -1,4 +1,4 @@
-//! Short queries: what they return is kept in memory, up to a limit.
+//! Short queries whose results are kept in memory, up to a limit.
 
 use bson::RawDocumentBuf;
 use lob_core::settings::ByteSize;
@@ -7,10 +7,10 @@ use super::identity::Collection;
 use crate::error::{Error, Result};
 use crate::server::{Command, Database, documents};
 
-/// Any size will do where a query is about one `_id`.
+/// For queries about a single `_id`, any limit will do.
 pub(super) const ONE_ID: ByteSize = ByteSize::b(1);
 
-/// The documents of a cursor until they have `limit` bytes together.
+/// Reads documents from a cursor until they add up to `limit` bytes.
 pub(super) async fn collect(
     collection: &Collection,
     name: &'static str,
@@ -28,7 +28,7 @@ pub(super) async fn collect(
     documents.map_err(|e| collection.or_replaced(e))
 }
 
-/// The same, once, and of whatever collection has the name.
+/// The same in a single attempt, on whatever collection has the name.
 pub(super) async fn collect_once(
     database: &Database,
     command: &Command,
@@ -51,7 +51,7 @@ pub(super) async fn collect_once(
     Ok(collected)
 }
 
-/// What a query returned that this crate can do without, or `None` and a warning where the server
+/// The result of a query that this crate can do without; `None` with a warning if the server
 /// refuses it.
 pub(super) fn unless_refused<T>(
     collection: &Collection,

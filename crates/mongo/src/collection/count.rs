@@ -1,4 +1,4 @@
-//! How many documents a collection has: exactly, by the server's own books, or any at all.
+//! How many documents a collection has: exactly, by the server's metadata, or whether any.
 
 use bson::{Document, RawDocumentBuf, rawdoc};
 
@@ -7,7 +7,7 @@ use super::identity::Collection;
 use crate::error::Result;
 use crate::server::{Command, number};
 
-/// By the server's own books, which a crash makes wrong.
+/// By the server's metadata, which is wrong after a crash.
 pub(super) async fn estimated(collection: &Collection) -> Result<u64> {
     let (command, body) = count(collection, rawdoc! { "count": collection.name() });
     let database = &collection.database;
@@ -22,14 +22,14 @@ pub(super) async fn exact(collection: &Collection) -> Result<u64> {
     to_its_end(collection, exact).await
 }
 
-/// Of those that `query` selects. It takes as long as it takes.
+/// The number of documents that `query` selects. Never times out.
 pub(super) async fn of(collection: &Collection, query: RawDocumentBuf) -> Result<u64> {
     let body = rawdoc! { "count": collection.name(), "query": query };
     to_its_end(collection, body).await
 }
 
-/// True if the primary has no document under this name, whatever collection has it by now. Takes
-/// one step, however many documents there are.
+/// Whether the primary has no documents under this name, whichever collection has it by now. Takes
+/// a single step, however many documents there are.
 pub(crate) async fn is_empty(collection: &Collection) -> Result<bool> {
     let database = collection.database.on_primary();
     let body = rawdoc! {
@@ -44,7 +44,7 @@ pub(crate) async fn is_empty(collection: &Collection) -> Result<bool> {
     Ok(found.is_empty())
 }
 
-/// To give up would count all of them again.
+/// Counts without a timeout: giving up would mean counting all of them again.
 async fn to_its_end(collection: &Collection, body: RawDocumentBuf) -> Result<u64> {
     let (command, body) = count(collection, body);
     let database = &collection.database;

@@ -1,4 +1,4 @@
-//! What a collection has beside its documents: indexes and options, as text for a manifest.
+//! What a collection has besides its documents: indexes and options, as text for a manifest.
 
 use bson::{Document, rawdoc};
 use lob_core::manifest::MAX_DEFINITION_BYTES;
@@ -8,17 +8,17 @@ use crate::error::{Result, code, invalid};
 use crate::extended_json::text;
 use crate::server::{Command, documents};
 
-/// Indexes and options of a collection, in canonical extended JSON.
+/// Indexes and options of a collection, in canonical Extended JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Definition {
-    /// Each index as the server lists it, that on `_id` included.
+    /// Each index as listed by the server, including the one on `_id`.
     pub indexes: Vec<String>,
-    /// The options, where there are any.
+    /// The options, if there are any.
     pub options: Option<String>,
 }
 
 impl Definition {
-    /// What `collection` has now.
+    /// The current definition of `collection`.
     pub(super) async fn of(collection: &Collection) -> Result<Self> {
         let command = Command::new("listIndexes", collection.namespace());
         let listed = collection
@@ -32,7 +32,8 @@ impl Definition {
             }
             listed => listed?,
         };
-        // Asked last, and by name and UUID, so that both are known to be this collection's.
+        // Asked last, by name and compared by UUID, so that both are known to belong to this
+        // collection.
         let found = collection
             .database
             .list_collections(rawdoc! { "name": collection.name() });

@@ -1,7 +1,7 @@
-//! How many restored documents a server would remove as soon as it has its old indexes again.
+//! How many restored documents a server would remove once it has its old indexes again.
 //!
-//! A TTL index does not ask whether they were just restored from a backup of
-//! last year: an hour later the collection is empty.
+//! A TTL index does not care that documents were just restored from last year's backup: an hour
+//! later the collection is empty.
 
 use std::time::Duration;
 
@@ -17,11 +17,12 @@ use crate::error::{Result, invalid};
 pub struct Expiring {
     /// How many there are.
     pub documents: u64,
-    /// Whether there may be fewer: an index takes in only those that its filter lets through.
+    /// Whether there may be fewer: a partial index covers only the documents that match its filter.
     pub is_most: bool,
 }
 
-/// How many documents at most are old enough to expire within this time by an index of `blueprint`.
+/// The maximum number of documents that become old enough within this time to expire by an index of
+/// `blueprint`.
 pub(crate) async fn expiring_within(
     collection: &Collection,
     blueprint: &Blueprint,
@@ -46,14 +47,14 @@ pub(crate) async fn expiring_within(
     })
 }
 
-/// The documents that expire by `index` until then, in milliseconds of the epoch. A filter of the
-/// index is no part of it: what a manifest says is never a query.
+/// The query for documents that `index` expires by then, in milliseconds since the epoch. It
+/// ignores a filter of the index: nothing in a manifest ever becomes a query.
 fn old_enough(index: &Document, until: i64) -> Result<Option<RawDocumentBuf>> {
     let field = index
         .get_document("key")
         .ok()
         .and_then(|key| key.keys().next());
-    // The server takes no index of such a name.
+    // The server does not accept an index with such a name.
     let Some(field) = field.filter(|field| !field.starts_with('$')) else {
         return Ok(None);
     };
@@ -65,7 +66,7 @@ fn old_enough(index: &Document, until: i64) -> Result<Option<RawDocumentBuf>> {
     Ok(Some(query))
 }
 
-/// What is no number expires at once, or the server refuses it.
+/// With a value that is not a number documents expire at once, unless the server refuses it.
 fn seconds(value: &Bson) -> i64 {
     match value {
         Bson::Int32(seconds) => i64::from(*seconds),
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_age_of_one_field_is_asked_for() {
+    fn the_expiry_query_asks_only_for_the_age_of_one_field() {
         let query = |index: Document| {
             let query = old_enough(&index, 5_000_000).unwrap();
             query.map(|query| Document::try_from(query).unwrap())

@@ -1,7 +1,7 @@
-//! One collection, known by its UUID as well as its name.
+//! A collection, identified by its UUID as well as its name.
 //!
-//! A name can be dropped and used again at any moment; the UUID is what tells that a scan, an
-//! insert, a drop or a swap still means the same collection.
+//! A name can be dropped and reused at any moment; the UUID tells whether a scan, an insert, a drop
+//! or a swap still refers to the same collection.
 
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result, code, invalid};
 use crate::server::{Command, Database, documents};
 
-/// Longest name of a collection with that of its database, from MongoDB 4.4 on.
+/// Maximum length of a collection name including its database, from MongoDB 4.4 on.
 pub const MAX_NAMESPACE_BYTES: usize = 255;
 
 /// An ordinary collection as it was found by name.
@@ -23,34 +23,35 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// The name, without the database's.
+    /// The name, without the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Database and collection.
+    /// Database and collection name.
     pub fn namespace(&self) -> String {
         self.database.namespace(&self.name)
     }
 
-    /// The UUID, where the server gives collections one.
+    /// The UUID, if the server assigns one to collections.
     pub fn uuid(&self) -> Option<Uuid> {
         self.uuid
     }
 
-    /// True if strings of this collection are ordered by a collation, so that the order of its
-    /// `_id` values is not that of their bytes, and a scan that is interrupted cannot be resumed.
+    /// Whether a collation orders the strings of this collection. Then the order of `_id` values is
+    /// not that of their bytes, and an interrupted scan cannot be resumed.
     pub fn is_collated(&self) -> bool {
         self.collated
     }
 
-    /// True if `_id`s are read from their index alone, without the documents: a clustered collection
-    /// has no such index, and one with a collation does not hold its strings.
+    /// Whether `_id`s can be read from their index alone, without the documents. A clustered
+    /// collection has no such index, and with a collation the index does not hold the strings
+    /// themselves.
     pub(crate) fn has_ids_in_index(&self) -> bool {
         !self.collated && !self.clustered
     }
 
-    /// Fails if the name stands for another collection now, or for none.
+    /// Fails if the name now belongs to another collection, or to none.
     ///
     /// # Errors
     /// [`Error::Replaced`].
@@ -61,14 +62,14 @@ impl Collection {
         }
     }
 
-    /// The error of a name that stands for another collection now, or for none.
+    /// The error for a name that now belongs to another collection, or to none.
     pub(crate) fn replaced(&self) -> Error {
         Error::Replaced {
             namespace: self.namespace(),
         }
     }
 
-    /// Says that the collection is gone where that is what the server means.
+    /// Turns the server's UUID mismatch error into [`Error::Replaced`].
     pub(crate) fn or_replaced(&self, error: Error) -> Error {
         match error.code() {
             Some(code::COLLECTION_UUID_MISMATCH) => self.replaced(),
@@ -76,19 +77,19 @@ impl Collection {
         }
     }
 
-    /// True if the collection of this name is this one; its own name may be another by now.
+    /// Whether the collection with this name is this one; its own name may have changed by now.
     pub(crate) async fn has_name(&self, name: &str) -> Result<bool> {
         let found = self.database.collection(name).await?;
         Ok(found.is_some_and(|found| found.uuid.is_some() && found.uuid == self.uuid))
     }
 
-    /// Drops exactly this collection; if it is gone already, or its name stands for another, that
-    /// is success as well.
+    /// Drops exactly this collection. Also succeeds if it is already gone or its name belongs to
+    /// another.
     ///
     /// # Errors
-    /// A server that does not answer, or does not allow it.
+    /// The server does not answer, or denies permission.
     pub(crate) async fn drop(&self, write_concern: &RawDocumentBuf) -> Result<()> {
-        // A server that takes no UUID would drop whatever has the name.
+        // A server that takes no UUID would drop whichever collection has the name.
         let can_be_named = self.uuid.is_none() || self.database.server.takes_collection_uuid;
         if !can_be_named && !self.has_name(&self.name).await? {
             return Ok(());
@@ -109,14 +110,14 @@ impl Collection {
         }
     }
 
-    /// The name that it gets when it is to be kept and another takes its own.
+    /// The name it gets if it is kept while another collection takes its name.
     pub fn kept_name(&self) -> String {
         let uuid = self.uuid().unwrap_or_default().simple().to_string();
         previous_name(self.name(), &uuid[..8])
     }
 }
 
-/// The name under which the collection before the import is kept; `id` has 8 digits of its UUID.
+/// The name under which an import keeps the previous collection; `id` is 8 digits of its UUID.
 pub fn previous_name(target: &str, id: &str) -> String {
     format!("{target}__lob_previous_{id}")
 }
@@ -146,7 +147,7 @@ impl Listed {
         })
     }
 
-    /// The collection, if it is one that keeps documents as they were inserted.
+    /// The collection, if it is of a kind that keeps documents as they were inserted.
     pub(crate) fn into_collection(self, database: &Database) -> Result<Collection> {
         let namespace = database.namespace(&self.name);
         match self.kind.as_str() {
@@ -164,10 +165,10 @@ impl Listed {
 }
 
 impl Database {
-    /// The collection of this name as it is now, or `None`.
+    /// The collection that currently has this name, or `None`.
     ///
     /// # Errors
-    /// A view or a time-series collection of this name, or a server that does not answer.
+    /// The name belongs to a view or a time-series collection, or the server does not answer.
     pub async fn collection(&self, name: &str) -> Result<Option<Collection>> {
         let listed = self.list_collections(rawdoc! { "name": name }).await?;
         listed

@@ -1,4 +1,4 @@
-//! Builds indexes: all of a call, or none.
+//! Builds indexes: all of those in a call, or none.
 
 use bson::{Bson, Document, RawDocumentBuf, rawdoc};
 
@@ -6,14 +6,14 @@ use super::identity::Collection;
 use crate::error::{Error, Result, invalid};
 use crate::server::Command;
 
-/// Where the server built indexes: it creates what it does not find.
+/// Where the server built the indexes: it creates a collection that it does not find.
 pub(crate) enum Built {
     Here,
     InNewCollection,
 }
 
-/// One that is there already is success, and so is one that another process builds: the server
-/// waits for it.
+/// An index that already exists counts as success, and so does one that another process is
+/// building: the server waits for it.
 pub(crate) async fn build(
     collection: &Collection,
     indexes: &[Document],

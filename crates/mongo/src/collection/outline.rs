@@ -1,10 +1,9 @@
-//! `_id`s at even distances through a collection: what its sample is read at and its ranges are cut
-//! at.
+//! `_id`s at even distances through a collection, where it is sampled and cut into ranges.
 //!
-//! The same collection has the same ones wherever they can be had in bounded time, so that exports
-//! of it can be compared: up to some millions of documents the index on `_id` is walked; above that
-//! ObjectIds and numbers are looked for at even distances between the smallest and the largest.
-//! Only for the rest does the server choose at random.
+//! The same collection gets the same `_id`s whenever they can be found in bounded time, so that its
+//! exports can be compared: up to a few million documents the index on `_id` is walked; above that,
+//! ObjectIds and numbers are looked up at even distances between the smallest and the largest. Only
+//! for everything else does the server choose at random.
 
 mod divisible;
 mod interpolate;
@@ -26,18 +25,18 @@ use super::size::CollectionSize;
 use crate::error::{Error, Result};
 use crate::id::DocumentId;
 
-/// Even documents at most: on a large collection each costs the server a step into the index.
+/// Maximum number of even documents: on a large collection each costs the server an index lookup.
 pub(super) const MOST_EVEN: u32 = 100_000;
-/// So many places are looked for at least, so that one gap between the `_id`s does not decide.
+/// Minimum number of places to look up, so that a single gap between the `_id`s is not decisive.
 const LEAST_PLACES: u64 = 256;
 
-/// How documents or bounds were chosen over the whole of a collection.
+/// How documents or bounds were chosen across a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// By their places in the index on `_id`.
+    /// By their positions in the index on `_id`.
     IndexWalk,
-    /// By even distances between the smallest and the largest `_id`.
+    /// At even distances between the smallest and the largest `_id`.
     Interpolated,
     /// By the server, at random.
     Random,
@@ -48,10 +47,10 @@ pub enum Choice {
 /// Where a collection can be sampled and cut.
 #[derive(Debug, Clone)]
 pub struct Outline {
-    /// In order, each once; they cut the collection into about equal parts.
+    /// Sorted and distinct; they cut the collection into roughly equal parts.
     ids: Vec<DocumentId>,
     pub(super) choice: Choice,
-    /// Into how many ranges it should be cut.
+    /// How many ranges to cut it into.
     ranges: u64,
     is_divisible: bool,
 }
@@ -96,14 +95,14 @@ impl Outline {
         Ok(outline)
     }
 
-    /// Whether a part of the collection can be read alone. Without that, a scan that was
-    /// interrupted cannot be resumed either.
+    /// Whether part of the collection can be read on its own. If not, an interrupted scan cannot be
+    /// resumed either.
     pub fn is_divisible(&self) -> bool {
         self.is_divisible
     }
 
-    /// Ranges that hold every document, without gaps and in order. It is one range where the
-    /// collection is not [divisible](Self::is_divisible), or nothing is known of where to cut it.
+    /// Ranges that hold every document, in order and without gaps. A single range if the collection
+    /// is not [divisible](Self::is_divisible) or there is no information on where to cut it.
     pub fn ranges(&self) -> Vec<IdRange> {
         IdRange::between(self.evenly(self.ranges - 1))
     }
@@ -117,9 +116,8 @@ impl Outline {
         }
     }
 
-    /// Compares the ranges that there can be with those that are wanted; there are never more than
-    /// documents. A number of ranges is that number or an error, a size of theirs is no more than a
-    /// wish.
+    /// Compares the possible number of ranges with the wanted one; there are never more ranges than
+    /// documents. A requested number of ranges is met or an error; a requested size is only a wish.
     fn check_ranges(&self, wanted: RangeSize, documents: u64, namespace: String) -> Result<()> {
         let possible = if self.is_divisible {
             self.ids.len() as u64 + 1
@@ -143,7 +141,7 @@ impl Outline {
         }
     }
 
-    /// So many of the `_id`s, evenly chosen, or all where there are not as many.
+    /// This many of the `_id`s, evenly chosen, or all if there are fewer.
     pub(super) fn evenly(&self, count: u64) -> Vec<DocumentId> {
         let (gaps, parts) = (self.ids.len() as u64 + 1, count + 1);
         if gaps <= parts {
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_one_word_in_a_plan() {
+    fn a_choice_is_a_single_word_in_a_plan() {
         let word = serde_json::to_string(&Choice::IndexWalk).unwrap();
         assert_eq!(word, "\"index-walk\"");
         assert_eq!(

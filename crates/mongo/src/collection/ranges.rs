@@ -1,8 +1,8 @@
 //! Ranges of `_id` that can be scanned and resumed on their own.
 //!
-//! Where the cuts are decides about speed alone: whatever is chosen, the ranges leave no gap, the
-//! first and the last are unbounded, and bounds of an index know no types, so that no document is
-//! outside of them.
+//! Where the cuts are only affects speed: whatever is chosen, the ranges leave no gap, the first
+//! and the last are unbounded, and index bounds apply across types, so no document is outside of
+//! them.
 
 use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::size::CollectionSize;
 use crate::id::DocumentId;
 
-/// More ranges of one collection than this cost more than they bring.
+/// More ranges per collection than this cost more than they gain.
 pub const MAX_RANGES: u32 = 10_000;
 
-/// A half-open interval of `_id`: from `from` up to, but without, `to`. Where an end is absent the
-/// range is unbounded.
+/// A half-open interval of `_id`: from `from` up to but excluding `to`. Without an end, the range
+/// is unbounded on that side.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IdRange {
-    /// The first `_id` that may be in it.
+    /// The first `_id` that may be in the range.
     pub from: Option<DocumentId>,
-    /// The first `_id` after it.
+    /// The first `_id` after the range.
     pub to: Option<DocumentId>,
 }
 
@@ -42,7 +42,7 @@ impl IdRange {
 /// How finely to cut; never into more than [`MAX_RANGES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RangeSize {
-    /// Into exactly so many ranges, or one for each document where there are fewer.
+    /// Into exactly this many ranges, or one per document if there are fewer.
     Count(u32),
     /// Into ranges of about this many bytes of documents.
     Bytes(ByteSize),

@@ -1,4 +1,4 @@
-//! Some documents of a collection, by which its columns are planned and its scan is sized.
+//! A sample of a collection, which its columns are planned and its scan is sized by.
 
 use std::cmp::Ordering;
 
@@ -13,13 +13,13 @@ use crate::error::Result;
 use crate::id::{DocumentId, id_of, one_of};
 use crate::id_order::compare;
 
-/// As many are read to learn how large documents are.
+/// How many documents are read to learn how large they are.
 const FEW: u32 = 16;
-/// Bytes of documents in one reply, about, as the first few have it.
+/// Approximate bytes of documents per reply, judging by the first few.
 const REPLY: ByteSize = ByteSize::mib(1);
-/// Documents in one reply at most.
+/// Maximum number of documents per reply.
 const MOST_IN_REPLY: u64 = 256;
-/// Such questions that are under way at once.
+/// Maximum number of concurrent queries.
 const AT_ONCE: usize = 4;
 
 /// How many documents to look at.
@@ -27,25 +27,25 @@ const AT_ONCE: usize = 4;
 pub struct SampleSize {
     /// From the start of the collection.
     pub first: u32,
-    /// From all over it; never more than 100,000.
+    /// From all over the collection; never more than 100,000.
     pub even: u32,
-    /// No more of each kind once they have this size together.
+    /// Stop adding documents of either kind once they reach this total size.
     pub limit: ByteSize,
 }
 
-/// Documents of a collection, each kind in `_id` order. The even ones may repeat the first.
+/// Documents of a collection, each kind in `_id` order. The even ones may repeat some of the first.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// The first documents.
     pub first: Vec<RawDocumentBuf>,
     /// Documents at even distances.
     pub even: Vec<RawDocumentBuf>,
-    /// How the even ones were chosen.
+    /// How the even documents were chosen.
     pub choice: Choice,
 }
 
 impl Sample {
-    /// The first documents and some all over the collection, where its outline says.
+    /// The first documents, and some from all over the collection at the places in its outline.
     pub(super) async fn of(
         collection: &Collection,
         size: SampleSize,
@@ -76,7 +76,7 @@ impl Sample {
         self.first.iter().chain(&self.even)
     }
 
-    /// The mean size of the documents, zero if there are none.
+    /// The mean size of the documents; zero if there are none.
     pub fn mean_document_size(&self) -> ByteSize {
         let count = self.documents().count() as u64;
         ByteSize::b(total(self.documents()) / count.max(1))
@@ -109,8 +109,8 @@ async fn first(collection: &Collection, size: SampleSize) -> Result<Vec<RawDocum
     read(size.first, in_reply(&few)).await
 }
 
-/// The documents of these `_id`s. They are read from coarse to fine, so that what is read until
-/// the limit is spread evenly as well.
+/// The documents with these `_id`s. They are read from coarse to fine, so that whatever is read
+/// before the limit is spread evenly as well.
 async fn read_even(
     collection: &Collection,
     ids: &[DocumentId],
@@ -141,7 +141,7 @@ async fn read_even(
     Ok(documents)
 }
 
-/// How many documents to ask for at once, by the size of these.
+/// How many documents to ask for at once, going by the size of these.
 fn in_reply(documents: &[RawDocumentBuf]) -> u32 {
     let mean = total(documents) / documents.len().max(1) as u64;
     (REPLY.as_u64() / mean.max(1)).clamp(1, MOST_IN_REPLY) as u32
@@ -152,7 +152,7 @@ fn by_id(a: &RawDocumentBuf, b: &RawDocumentBuf) -> Ordering {
     order.ok().flatten().unwrap_or(Ordering::Equal)
 }
 
-/// The numbers below `count`, in such an order that those up to any point lie evenly among all.
+/// The numbers below `count`, ordered so that those up to any point are spread evenly among all.
 fn coarse_to_fine(count: usize) -> Vec<usize> {
     let bits = count.next_power_of_two().trailing_zeros();
     let all = 0..1_usize << bits;
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_part_of_an_order_from_coarse_to_fine_is_spread_evenly() {
+    fn any_prefix_of_a_coarse_to_fine_order_is_spread_evenly() {
         assert_eq!(coarse_to_fine(8), [0, 4, 2, 6, 1, 5, 3, 7]);
         for count in [0, 1, 2, 3, 100, 1000] {
             let order = coarse_to_fine(count);

@@ -1,4 +1,5 @@
-//! How large a collection is by the server's own books: for planning and progress, never as a proof.
+//! How large a collection is according to the server's metadata: for planning and progress, never
+//! as proof.
 
 use bson::{Document, rawdoc};
 use lob_core::settings::ByteSize;
@@ -7,21 +8,21 @@ use super::identity::Collection;
 use crate::error::Result;
 use crate::server::{Command, number};
 
-/// What the server believes of a collection. It is wrong after a crash, and while others write.
+/// What the server believes about a collection. Wrong after a crash and during concurrent writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CollectionSize {
-    /// How many documents there are.
+    /// The number of documents.
     pub documents: u64,
-    /// What they take together as BSON, uncompressed.
+    /// Their total size as uncompressed BSON.
     pub bytes: ByteSize,
-    /// What they take on the disk with their indexes, where the server tells it.
+    /// Their size on disk including indexes, if the server reports it.
     pub stored: Option<ByteSize>,
-    /// True if the documents lie on several servers by some key.
+    /// Whether the documents are distributed over several servers by a shard key.
     pub is_sharded: bool,
 }
 
 impl CollectionSize {
-    /// Asks for the size of a collection; one that does not exist has none.
+    /// Asks for the size of a collection; a collection that does not exist has size zero.
     pub(crate) async fn of(collection: &Collection) -> Result<Self> {
         let command = Command::new("collStats", collection.namespace());
         let body = rawdoc! { "collStats": collection.name() };
@@ -39,7 +40,7 @@ impl CollectionSize {
         })
     }
 
-    /// The mean size of the documents, zero if there are none.
+    /// The mean size of the documents; zero if there are none.
     pub fn mean_document_size(self) -> ByteSize {
         ByteSize::b(self.bytes.as_u64() / self.documents.max(1))
     }

@@ -1,8 +1,8 @@
-//! A moment of the server's history that several scans can read at.
+//! A point in the server's history at which several scans can read.
 //!
-//! Each scan names the moment in its own commands (`readConcern`), which is all that a snapshot
-//! session of the driver does as well: so scans at one moment need not share a session, nor a
-//! process.
+//! Each scan names the time in its own commands (`readConcern`), which is all that a snapshot
+//! session of the driver does as well. So scans at the same time need not share a session, or even
+//! a process.
 
 use bson::rawdoc;
 
@@ -10,7 +10,7 @@ use super::identity::Collection;
 use crate::error::{Cause, Error, Result};
 use crate::server::{ClusterTime, Command};
 
-/// A time at which every collection can be read from now on, which most members have come to.
+/// A time that most members have reached and at which every collection can be read from now on.
 pub(super) async fn snapshot_time(collection: &Collection) -> Result<ClusterTime> {
     let server = &collection.database.server;
     let none = |source| Error::NoSnapshots {
@@ -23,7 +23,7 @@ pub(super) async fn snapshot_time(collection: &Collection) -> Result<ClusterTime
         "batchSize": 0,
         "singleBatch": true,
     };
-    // The moment that most members have come to may be an old one.
+    // The time that most members have reached may be an old one.
     server.read_concern.pin_snapshot(&mut body);
     let reply = server
         .retry(|| collection.database.run(&command, body.clone()))

@@ -1,4 +1,4 @@
-//! Which collections of a database are splits, by name.
+//! Which collections of a database are splits, going by their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,8 +11,8 @@ use super::identity::{Collection, Listed};
 use crate::error::{Error, Result};
 use crate::server::Database;
 
-/// A collection name with `{N}` in the place of the split's number, `split_{N}_input` by default.
-/// Name and number are an inverse pair: `split_01_input` is no split.
+/// A collection name with `{N}` in place of the split's number, `split_{N}_input` by default. Name
+/// and number are an inverse pair: `split_01_input` is not a split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CollectionPattern {
@@ -26,7 +26,7 @@ impl CollectionPattern {
         format!("{}{split}{}", self.before, self.after)
     }
 
-    /// The split that a collection of this name holds, or `None`.
+    /// The split that a collection with this name holds, or `None`.
     pub fn split(&self, name: &str) -> Option<u32> {
         let digits = name.strip_prefix(&self.before)?.strip_suffix(&self.after)?;
         digits
@@ -35,7 +35,7 @@ impl CollectionPattern {
             .filter(|&split| self.name(split) == name)
     }
 
-    /// True for the name of no split that has digits where a split has its number.
+    /// Whether the name is not a split's, yet has digits where a split has its number.
     fn is_nearly(&self, name: &str) -> bool {
         let digits = name
             .strip_prefix(&self.before)
@@ -106,10 +106,10 @@ pub struct SplitCollection {
 }
 
 impl Database {
-    /// The splits of this database in the order of their numbers: those of `wanted`, or all.
+    /// The splits of this database, ordered by number: those in `wanted`, or all.
     ///
     /// # Errors
-    /// No split at all, a wanted one that is missing, or one of them a view or a time series.
+    /// There are no splits, a wanted one is missing, or one of them is a view or a time series.
     pub async fn splits(
         &self,
         pattern: &CollectionPattern,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_holds_the_number_exactly_once() {
+    fn a_collection_pattern_has_the_placeholder_exactly_once() {
         for text in ["split", "{N}{N}", "", "a$ {N}", "system.{N}"] {
             assert!(text.parse::<CollectionPattern>().is_err(), "{text}");
         }

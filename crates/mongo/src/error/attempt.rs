@@ -1,11 +1,11 @@
-//! What an error says of the attempt that failed: whether another one can succeed, what became of
-//! this one, and what it is counted as.
+//! What an error says about the failed attempt: whether a retry can succeed, what became of this
+//! attempt, and how it is counted.
 
 use super::Error;
 
 impl Error {
-    /// True if the same call can succeed a moment later: the server was not there, was becoming or
-    /// ceasing to be the primary, or had too much to do.
+    /// Whether the same call can succeed a moment later: the server was gone, was gaining or losing
+    /// the primary role, or was overloaded.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ConnectionLost { .. } => true,
@@ -16,7 +16,7 @@ impl Error {
         }
     }
 
-    /// True if a write that failed so may have taken effect, or may still do so.
+    /// Whether a write that failed like this may have taken effect, or still may.
     pub(crate) fn leaves_outcome_unknown(&self) -> bool {
         match self {
             Self::TimedOut { .. } | Self::ConnectionLost { .. } | Self::WriteConcern { .. } => true,
@@ -25,7 +25,7 @@ impl Error {
         }
     }
 
-    /// The command that failed for a reason that may pass.
+    /// The command that failed for a possibly transient reason.
     pub(crate) fn command(&self) -> Option<&'static str> {
         match self {
             Self::TimedOut { command, .. }
@@ -36,7 +36,7 @@ impl Error {
         }
     }
 
-    /// What a failed attempt is counted as.
+    /// The class under which a failed attempt is counted.
     pub(crate) fn class(&self) -> String {
         match self {
             Self::TimedOut { .. } => "timeout".to_owned(),
@@ -47,7 +47,7 @@ impl Error {
         }
     }
 
-    /// The server's code, where the server answered with an error.
+    /// The server's error code, if the server answered with an error.
     pub(crate) fn code(&self) -> Option<i32> {
         match self {
             Self::Refused { source, .. } => Some(source.code),

@@ -1,14 +1,14 @@
-//! The server's error codes that this crate acts upon.
+//! The server error codes that this crate acts on.
 
 use super::Refusal;
 
 pub(crate) const UNAUTHORIZED: i32 = 13;
-/// A batch of no or too many documents.
+/// A batch with no documents, or with too many.
 pub(crate) const INVALID_LENGTH: i32 = 16;
 pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
 pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
 pub(crate) const NAMESPACE_EXISTS: i32 = 48;
-/// The time that the command, or the server, gave it is over.
+/// The time limit set by the command or the server has passed.
 pub(crate) const MAX_TIME_EXPIRED: i32 = 50;
 pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
 const NO_SUCH_MEMBER: i32 = 133;
@@ -25,22 +25,21 @@ pub(crate) const OBJECT_TOO_LARGE: i32 = 10334;
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
 const NOT_PRIMARY_NO_SECONDARY_OK: i32 = 13435;
 const NOT_PRIMARY_OR_SECONDARY: i32 = 13436;
-/// `$sample` met the same document too often by chance.
+/// `$sample` happened to meet the same document too often.
 pub(crate) const SAMPLED_TWICE: i32 = 28799;
 /// `min` is not below `max`.
 pub(crate) const BOUNDS_IN_DISORDER: i32 = 51175;
 
-/// What a code means for the command that it answers.
+/// What a code means for the command it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// It passes by itself, and nothing was done: the server is not the primary, or takes no more
-    /// requests.
+    /// Transient, and nothing was done: the server is not the primary, or accepts no more requests.
     NotExecuted,
-    /// It passes by itself; whether something was done is unknown.
+    /// Transient; whether anything was done is unknown.
     Interrupted,
-    /// It passes when somebody has done what stands here.
+    /// Passes once somebody has followed this advice.
     Blocked(&'static str),
-    /// It never passes, as it stands here why, and what to do instead.
+    /// Never passes; this says why, or what to do instead.
     Never(&'static str),
 }
 
@@ -63,7 +62,7 @@ const READ_CONCERN: &str =
 const API_VERSION: &str = "take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri";
 const WANTS_TLS: &str = "the server asks for TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
 
-/// The codes that say more than that the server refuses. What is not here never passes.
+/// The codes that say more than that the server refuses. Any other code is permanent.
 const MEANINGS: [(i32, Meaning); 46] = [
     // The retryable codes of the driver specifications: a server that stops, starts or changes its
     // role, and the network between servers.
@@ -81,30 +80,30 @@ const MEANINGS: [(i32, Meaning); 46] = [
     (NOT_WRITABLE_PRIMARY, Meaning::NotExecuted),
     (NOT_PRIMARY_NO_SECONDARY_OK, Meaning::NotExecuted),
     (NOT_PRIMARY_OR_SECONDARY, Meaning::NotExecuted),
-    // A cursor that is lost: the query can be made again.
+    // A lost cursor: the query can be run again.
     (CURSOR_NOT_FOUND, Meaning::Interrupted),
     (CURSOR_KILLED, Meaning::Interrupted),
     // Other commands are in the way: a lock, a write, an operation on the same collection.
     (24, Meaning::Interrupted),
     (112, Meaning::Interrupted),
     (117, Meaning::Interrupted),
-    // A time that the server gives commands or write concerns by itself.
+    // Time limits that the server itself puts on commands or write concerns.
     (MAX_TIME_EXPIRED, Meaning::Interrupted),
     (64, Meaning::Interrupted),
     // No member of the wanted kind, or none that answers the server in time.
     (NO_SUCH_MEMBER, Meaning::NotExecuted),
     (202, Meaning::Interrupted),
     (384, Meaning::Interrupted),
-    // Too many requests: of MongoDB itself, and of Azure Cosmos DB.
+    // Too many requests, as reported by MongoDB itself and by Azure Cosmos DB.
     (RATE_LIMIT_EXCEEDED, Meaning::NotExecuted),
     (16500, Meaning::Interrupted),
-    // A full disk, of a server and of an Atlas cluster.
+    // A full disk, on a server and on an Atlas cluster.
     (14031, Meaning::Blocked(NO_ROOM)),
     (8000, Meaning::Blocked(ATLAS_LIMIT)),
-    // Memory for one query.
+    // Memory for a single query.
     (146, Meaning::Blocked(NO_MEMORY)),
     (292, Meaning::Blocked(NO_MEMORY)),
-    // An older server, or one that is compatible only in part.
+    // An older server, or one that is only partly compatible.
     (COMMAND_NOT_FOUND, Meaning::Never(TOO_OLD)),
     (115, Meaning::Never(TOO_OLD)),
     (238, Meaning::Never(TOO_OLD)),
@@ -115,7 +114,7 @@ const MEANINGS: [(i32, Meaning); 46] = [
     (73, Meaning::Never(BAD_NAME)),
     (121, Meaning::Never(VALIDATED)),
     (166, Meaning::Never(VIEW)),
-    // The options of the connection string.
+    // Options of the connection string.
     (79, Meaning::Never(NO_SUCH_CONCERN)),
     (100, Meaning::Never(TOO_FEW_MEMBERS)),
     (148, Meaning::Never(READ_CONCERN)),
@@ -134,12 +133,12 @@ impl Refusal {
         }
     }
 
-    /// True if the server may have stopped in the middle of the command.
+    /// Whether the server may have stopped in the middle of the command.
     pub(crate) fn interrupts(&self) -> bool {
         self.is_transient() && self.meaning() != Some(Meaning::NotExecuted)
     }
 
-    /// True if the server would take the same command a moment later.
+    /// Whether the server would accept the same command a moment later.
     pub(crate) fn is_transient(&self) -> bool {
         let passes = matches!(
             self.meaning(),
@@ -148,13 +147,13 @@ impl Refusal {
         self.may_be_repeated || passes
     }
 
-    /// True if the server would refuse the same command again, whatever is done about the server.
+    /// Whether the server would refuse the same command again, whatever is done about the server.
     pub(crate) fn is_lasting(&self) -> bool {
         let is_blocked = matches!(self.meaning(), Some(Meaning::Blocked(_)));
         !self.is_transient() && !is_blocked
     }
 
-    /// What to do about it, where the code tells.
+    /// What to do about it, if the code tells.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self.meaning()? {
             Meaning::Blocked(hint) | Meaning::Never(hint) => Some(hint),
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_says_whether_it_passes_and_whether_something_may_have_been_done() {
+    fn an_error_code_tells_if_it_is_transient_and_if_work_may_be_done() {
         for (code, is_transient, interrupts, is_lasting) in [
             (11600, true, true, false),
             (NOT_WRITABLE_PRIMARY, true, false, false),
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_of_the_server_makes_any_code_one_that_passes() {
+    fn a_retry_label_makes_any_error_code_transient() {
         let labelled = Refusal {
             may_be_repeated: true,
             ..answered(12345)

@@ -1,15 +1,16 @@
-//! What the driver reports, as one of our errors, without secrets and documents.
+//! Turns what the driver reports into one of our errors, without secrets or documents.
 
 use mongodb::error::ErrorKind;
 
 use super::refusal::may_be_repeated;
 use super::{Cause, Error, Refusal, code};
 
-/// What is done first with a connection string; an argument that is wrong later is not from there.
+/// The first commands on a new connection. An invalid argument in any later one does not come from
+/// the connection string.
 const CONNECTING: [&str; 2] = ["connect", "hello"];
 
 impl Error {
-    /// What the driver reports for `command`, as one of ours.
+    /// What the driver reports for `command`, as one of our errors.
     pub(crate) fn from_driver(
         error: &mongodb::error::Error,
         command: &'static str,

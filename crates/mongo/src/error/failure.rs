@@ -1,4 +1,4 @@
-//! What each error means for the person who called a tool: an exit status and a hint.
+//! What each error means for the person running a tool: an exit status and a hint.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,7 +29,7 @@ impl From<Error> for Failure {
 }
 
 impl Error {
-    /// The settings whose values are refused.
+    /// The settings whose values are rejected.
     fn settings(&self) -> &'static [&'static str] {
         match self {
             Self::InvalidUri { .. }
@@ -61,8 +61,8 @@ impl Error {
         }
     }
 
-    /// Whether the same command would fail again, since the cause is in the documents, in the
-    /// definition of the collection or in the command.
+    /// Whether the same command would fail again, because the cause lies in the documents, in the
+    /// collection's definition or in the command.
     fn is_lasting(&self) -> bool {
         match self {
             Self::IdNotFirst
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, where there is something to do.
+    /// What to do about it, if anything can be done.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UriFile { .. } => "--mongodb-uri-file or LOB_MONGODB_URI_FILE names a file that \
@@ -216,7 +216,7 @@ const READS: [&str; 8] = [
     "listIndexes",
 ];
 
-/// The privilege action that MongoDB asks for `command`.
+/// The privilege action that MongoDB requires for `command`.
 fn privilege(command: &str) -> &str {
     match command {
         "getMore" | "aggregate" | "count" => "find",
@@ -229,7 +229,7 @@ fn privilege(command: &str) -> &str {
     }
 }
 
-/// The chain of causes of an error without the error itself, whose text is the failure's message.
+/// The causes of an error without the error itself, whose text is the failure's message.
 #[derive(Debug)]
 struct CausesOf(Error);
 
@@ -253,7 +253,7 @@ mod tests {
     use crate::error::{Cause, Refusal};
 
     #[test]
-    fn a_server_that_runs_and_cannot_be_used_is_told_from_one_that_does_not_run() {
+    fn the_hint_distinguishes_an_unusable_server_from_one_that_is_down() {
         for (cause, told) in [
             ("invalid peer certificate: UnknownIssuer", "--ca-bundle"),
             ("tls handshake eof", "does not speak TLS"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_may_open_no_more_files_says_so_of_a_connection() {
+    fn a_lost_connection_mentions_the_limit_on_open_files() {
         let lost = Error::ConnectionLost {
             command: "hello",
             namespace: "admin".into(),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_encoding_is_spoken_of_only_where_it_lacks() {
+    fn percent_encoding_is_mentioned_only_if_it_is_missing() {
         let reason = "an `@`".into();
         let hint = |error: Error| error.hint().unwrap();
         assert!(!hint(Error::InvalidUri { reason }).contains("encode"));
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lacks_a_right_to_read_is_not_told_to_ask_for_one_to_write() {
+    fn a_missing_read_privilege_is_not_answered_with_a_write_role() {
         let hint = |command| {
             let namespace = "raw.a".into();
             Error::Unauthorized { command, namespace }.hint().unwrap()
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_tells_message_cause_and_hint_once_each() {
+    fn a_failure_gives_message_cause_and_hint_once_each() {
         let failure = Failure::from(Error::WriteConcern {
             command: "insert",
             namespace: "raw.a".into(),

@@ -1,12 +1,12 @@
-//! What the driver (3.9.1) says of a failure, without its internals: labels, debug forms of its own
-//! types, and words that are the same for every failure.
+//! What the driver (3.9.1) says about a failure, without its internals: labels, debug output of its
+//! own types, and phrases that are the same for every failure.
 
 use lob_core::text::redact;
 use mongodb::error::{ErrorKind, WriteFailure};
 
 use super::{Cause, Refusal};
 
-/// How texts of the driver begin, and what of it is worth saying.
+/// How the driver's texts begin, and what of that is worth repeating.
 const BEGINNINGS: [(&str, &str); 11] = [
     ("I/O error: ", ""),
     ("Command failed: ", ""),
@@ -27,7 +27,7 @@ const BEGINNINGS: [(&str, &str); 11] = [
     ("Server selection timeout: ", ""),
 ];
 
-/// What the driver saw of a server, and how people say it.
+/// The driver's names for server types, and how people say them.
 const ROLES: [(&str, &str); 8] = [
     ("RSPrimary", "is the primary"),
     ("RSSecondary", "is a secondary"),
@@ -40,7 +40,7 @@ const ROLES: [(&str, &str); 8] = [
 ];
 
 impl Cause {
-    /// What the driver says.
+    /// What the driver said.
     pub(crate) fn of_driver(kind: &ErrorKind) -> Self {
         match Refusal::of_driver(kind) {
             Some(refusal) => Self::new(refusal),
@@ -50,7 +50,7 @@ impl Cause {
 }
 
 impl Refusal {
-    /// What the server said, the first error where there are several.
+    /// What the server said; the first error if there are several.
     pub(super) fn of_driver(kind: &ErrorKind) -> Option<Self> {
         let (code, name, message) = match kind {
             ErrorKind::Command(error) => (error.code, Some(&error.code_name), &error.message),
@@ -84,7 +84,7 @@ fn plain(text: &str) -> String {
     if let Some((before, topology)) = text.split_once("Topology: { ") {
         return searched(before, topology);
     }
-    // An error inside of another one is written with all its parts.
+    // A nested error is written with all its parts.
     if let Some((before, nested)) = text.split_once("Kind: ") {
         let nested = nested.split(", labels: ").next().unwrap_or_default();
         let pool = before.strip_prefix("Connection pool for ");
@@ -101,7 +101,7 @@ fn plain(text: &str) -> String {
     answered(text).unwrap_or_else(|| text.to_owned())
 }
 
-/// What the server answered, as a [`Refusal`] says it.
+/// What the server answered, in the form of a [`Refusal`].
 fn answered(text: &str) -> Option<String> {
     let (code, rest) = text.strip_prefix("Error code ")?.split_once(" (")?;
     let (name, message) = rest.split_once("): ")?;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_driver_says_is_shown_without_its_internals() {
+    fn driver_messages_are_shown_without_internals() {
         let io = "I/O error: Connection refused (os error 111)";
         let nested = format!(
             "Kind: {io}, labels: {{\"RetryableError\", \"SystemOverloadedError\"}}, source: None, \

@@ -1,11 +1,11 @@
-//! Why a server that was named cannot be used, by what the driver saw: it may well be running.
+//! Why a named server cannot be used, going by what the driver saw: it may well be running.
 
 use lob_core::cli::MORE_OPEN_FILES;
 use lob_core::failure::Disagreement;
 
 use super::Cause;
 
-/// What the driver says (3.9.1), and what to do about it; the first that fits counts.
+/// What the driver (3.9.1) says, and what to do about it; the first match counts.
 const TOLD: [(&str, &str); 10] = [
     ("does not match actual name", NAME_THE_SET),
     ("is a member of the replica set", NAME_THE_SET),
@@ -41,19 +41,19 @@ const NAME_THE_SET: &str = "name the replica set as `rs.status()` does with repl
 const CLOSED: &str = "the server runs and closes connections: add tls=true to MONGODB_URI or \
     --mongodb-uri if it asks for TLS, take out all options that begin with tls if it has none";
 
-/// How the hosts of a connection string are followed by the proxy that it names.
+/// Separates the hosts of a connection string from the proxy that it names.
 pub(crate) const THROUGH: &str = " through the proxy ";
 
 const CHECK_PROXY: &str = "check that the proxy runs, that proxyHost and proxyPort in MONGODB_URI or \
     --mongodb-uri name it, and that it reaches the server";
 
 impl Cause {
-    /// What to do about it, where it tells more than that nobody answers.
+    /// What to do about it, if the cause says more than that nobody answers.
     pub(crate) fn unreachable_hint(&self, hosts: &str) -> Option<&'static str> {
         if let Some(disagreement) = Disagreement::told_by(&self.0) {
             return Some(disagreement.hint());
         }
-        // What the driver says of a connection through a proxy is said by the proxy, or of it.
+        // Whatever the driver says about a proxied connection comes from the proxy or is about it.
         if hosts.contains(THROUGH) {
             return Some(CHECK_PROXY);
         }
@@ -61,7 +61,7 @@ impl Cause {
         told.map(|(_, hint)| *hint)
     }
 
-    /// What to do about a limit of this machine that keeps connections from being made.
+    /// What to do about a limit of this machine that prevents connections.
     pub(crate) fn machine_hint(&self) -> Option<&'static str> {
         let is_of_files = self.0.contains("Too many open files");
         is_of_files.then_some(MORE_OPEN_FILES)

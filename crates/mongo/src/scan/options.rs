@@ -6,7 +6,7 @@ use crate::collection::IdRange;
 use crate::id::DocumentId;
 use crate::server::ClusterTime;
 
-/// As much as one reply should hold; MongoDB stops at 16 MiB by itself, other servers do not.
+/// Maximum size to ask for in one reply. MongoDB itself stops at 16 MiB, other servers do not.
 const REPLY: ByteSize = ByteSize::mib(4);
 
 /// What to scan. The default is the whole collection.
@@ -14,25 +14,26 @@ const REPLY: ByteSize = ByteSize::mib(4);
 pub struct ScanRange {
     /// The documents to return.
     pub range: IdRange,
-    /// The last `_id` that an earlier scan of the same range returned; this one goes on after it.
+    /// The last `_id` that an earlier scan of the same range returned; this scan continues after
+    /// it.
     pub after: Option<DocumentId>,
 }
 
 /// How to scan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions {
-    /// The time to read at; without it documents are returned as they are when their turn comes.
+    /// The time to read at. Without it, each document is returned as it is when its turn comes.
     pub at: Option<ClusterTime>,
-    /// How many bytes of documents may wait for the consumer or be held by it. One reply more is
-    /// on its way.
+    /// How many bytes of documents may wait for the consumer or be held by it. One more reply is in
+    /// flight.
     pub queue: ByteSize,
-    /// What a document takes on average, as
-    /// [`Sample::mean_document_size`](crate::Sample::mean_document_size) says.
+    /// The average size of a document, as given by
+    /// [`Sample::mean_document_size`](crate::Sample::mean_document_size).
     pub mean_document_size: ByteSize,
 }
 
 impl ScanOptions {
-    /// How many documents to ask for in one reply.
+    /// How many documents to request per reply.
     pub(super) fn batch_documents(self) -> u32 {
         let reply = REPLY.as_u64().min(self.queue.as_u64() / 2);
         let documents = reply / self.mean_document_size.as_u64().max(1);

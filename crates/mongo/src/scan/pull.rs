@@ -1,5 +1,5 @@
-//! The task behind a scan: pulls replies ahead of the consumer, and opens the cursor again at the
-//! last `_id` where it is lost (an election, an idle time-out).
+//! The task behind a scan: pulls replies ahead of the consumer, and reopens the cursor at the last
+//! `_id` if it is lost (an election, an idle timeout).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
 use crate::server::{ClusterTime, Command, documents};
 
-/// What the queue counts in, since a semaphore counts in 32 bits.
+/// The unit of the queue, because a semaphore's permits are limited to 32 bits.
 const QUEUE_UNIT: u64 = 1024;
 
 pub(super) struct Puller {
@@ -51,7 +51,8 @@ impl Puller {
         }
     }
 
-    /// Reads to the end, as long as each new cursor brings something new or the pauses last.
+    /// Reads to the end. Gives up once the retry pauses run out without any new cursor making
+    /// progress.
     pub(super) async fn pull(mut self) -> Result<()> {
         let mut pauses = self.collection.database.server.pauses();
         loop {
@@ -77,14 +78,14 @@ impl Puller {
         };
         let largest = rawdoc! { "_id": RawBson::MaxKey };
         let is_last_range = to.is_none();
-        // A bound that nothing can be above is refused.
+        // The server rejects a bound that nothing can be above.
         if *min.as_document() != *largest {
             self.pull_query(rawdoc! {}, Some(min), to).await?;
         }
         let last = self.sequence.last().map(DocumentId::as_document);
         if is_last_range && last != Some(&*largest) {
-            // A scan with `min` and without `max` ends before MaxKey, unless `_id` is no index but
-            // the order of the collection itself.
+            // A scan with `min` but without `max` ends before MaxKey, unless `_id` is not an index
+            // but the order of the collection itself.
             self.pull_query(largest, None, None).await?;
         }
         Ok(())
@@ -161,13 +162,13 @@ impl Puller {
     }
 }
 
-/// True if a new cursor may go on where the old one ended. Opening it tells whether the collection
-/// is still the same.
+/// Whether a new cursor may continue where the old one ended. Opening it tells whether the
+/// collection is still the same.
 fn is_lost_cursor(error: &Error) -> bool {
     error.is_transient() || error.code() == Some(code::QUERY_PLAN_KILLED)
 }
 
-/// What a scan at a time fails with when the server has forgotten that part of its history. To read
+/// The error of a scan at a point in time that the server no longer keeps in its history. Reading
 /// at another time would mix two states of the collection.
 fn expired(error: Error, namespace: String) -> Error {
     const EXPIRED: [i32; 2] = [code::SNAPSHOT_TOO_OLD, code::SNAPSHOT_UNAVAILABLE];

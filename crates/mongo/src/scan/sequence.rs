@@ -1,8 +1,8 @@
 //! Checks that documents come in `_id` order, across replies and across cursors.
 //!
-//! Order is what proves that no document came twice or was passed over when a cursor was opened
-//! again. Where it cannot be known (a collation, an exotic type of `_id`), a scan that was not
-//! interrupted is still whole; one that was interrupted does not go on.
+//! The order proves that no document was repeated or skipped when a cursor was reopened. If the
+//! order is unknown (a collation, an exotic type of `_id`), an uninterrupted scan is still
+//! complete, but an interrupted one cannot be resumed.
 
 use std::cmp::Ordering;
 
@@ -15,16 +15,16 @@ use crate::fields::Value;
 use crate::id::{DocumentId, id_of};
 use crate::id_order::compare;
 
-/// How far a scan of a range has come.
+/// How far the scan of a range has come.
 #[derive(Debug)]
 pub(crate) struct Sequence {
     namespace: String,
     is_collated: bool,
-    /// Several shards may hold documents of the same `_id`.
+    /// Several shards may hold documents with the same `_id`.
     is_of_cluster: bool,
     range: IdRange,
     last: Option<DocumentId>,
-    /// The next document is the first of a cursor that was opened at `last`.
+    /// The next document is the first from a cursor that was reopened at `last`.
     is_reopened: bool,
 }
 
@@ -40,7 +40,7 @@ impl Sequence {
         }
     }
 
-    /// Says whether the collection may lie on several shards.
+    /// Sets whether the collection may be sharded.
     pub(crate) fn of_cluster(mut self, is_of_cluster: bool) -> Self {
         self.is_of_cluster = is_of_cluster;
         self
@@ -51,8 +51,8 @@ impl Sequence {
         self.last.as_ref()
     }
 
-    /// Says that the next document comes from a new cursor, opened at the last `_id` if there is
-    /// one.
+    /// Announces that the next document comes from a new cursor, opened at the last `_id` if there
+    /// is one.
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.is_reopened = self.last.is_some();
         if self.is_collated && self.is_reopened {
@@ -66,8 +66,8 @@ impl Sequence {
         }
     }
 
-    /// Checks the documents of one reply; returns how many of them, at its start, an earlier cursor
-    /// has returned already.
+    /// Checks the documents of one reply. Returns how many at its start an earlier cursor already
+    /// returned.
     pub(crate) fn advance<'a>(
         &mut self,
         documents: impl Iterator<Item = Result<&'a RawDocument>>,
@@ -102,7 +102,7 @@ impl Sequence {
         Ok(seen)
     }
 
-    /// True if `id` is `previous` again, as it has to be at the start of a cursor opened there.
+    /// Whether `id` repeats `previous`, as is required at the start of a cursor reopened there.
     fn is_seen(&self, previous: Value<'_>, id: Value<'_>) -> Result<bool> {
         let order = compare(previous, id);
         let is_equal = order == Some(Ordering::Equal) || previous == id;
@@ -119,7 +119,7 @@ impl Sequence {
             Some(Ordering::Less) => Ok(false),
             Some(Ordering::Equal) if self.is_reopened => Ok(true),
             None if previous == id && self.is_reopened => Ok(true),
-            // There is no telling, or the server starts elsewhere because it ignores `min`.
+            // The order is unknown, or the server starts elsewhere because it ignores `min`.
             _ if self.is_reopened => Err(self.cannot_resume()),
             None if previous != id => Ok(false),
             _ => Err(Error::OutOfOrder {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_ids_of_several_shards_are_told_from_a_server_that_repeats_itself() {
+    fn equal_ids_on_several_shards_differ_from_a_server_that_repeats_itself() {
         let named = |mut sequence: Sequence, ids: [Bson; 2]| {
             advance(&mut sequence, [Bson::Int32(1)]).unwrap();
             let error = advance(&mut sequence, ids).unwrap_err();
@@ -190,7 +190,7 @@ mod tests {
         assert!(!named(sequence(), [2.into(), 2.into()]));
         let collated = Sequence::new("a".into(), true, ScanRange::default());
         assert!(named(collated.of_cluster(true), ["b".into(), "b".into()]));
-        // The first of a cursor that was opened again is expected, a second one is not.
+        // The first one after reopening a cursor is expected, a second one is not.
         let mut reopened = of_cluster();
         advance(&mut reopened, [7]).unwrap();
         reopened.begin().unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_must_go_up_within_and_across_replies() {
+    fn documents_must_ascend_within_and_across_replies() {
         let mut up = sequence();
         assert_eq!(advance(&mut up, [1, 2, 9]).unwrap(), 0);
         assert_eq!(advance(&mut up, [10]).unwrap(), 0);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reopened_cursor_returns_the_last_document_once_more_or_not_at_all() {
+    fn a_reopened_cursor_may_repeat_the_last_document_once() {
         for (again, seen) in [(vec![7, 8], 1), (vec![8, 9], 0), (vec![7], 1)] {
             let mut sequence = sequence();
             advance(&mut sequence, [5, 7]).unwrap();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_starts_again_at_the_beginning_is_found_out() {
+    fn a_server_that_restarts_from_the_beginning_is_caught() {
         let mut sequence = sequence();
         advance(&mut sequence, [5, 7]).unwrap();
         sequence.begin().unwrap();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collation_has_an_order_of_its_own_and_is_not_resumed() {
+    fn a_collated_collection_is_read_in_its_own_order_and_not_resumed() {
         let mut sequence = Sequence::new("raw.split_1_input".into(), true, ScanRange::default());
         sequence.begin().unwrap();
         assert_eq!(advance(&mut sequence, ["b", "A", "c"]).unwrap(), 0);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_order_is_taken_as_it_comes_and_resumed_at_the_very_same_id() {
+    fn ids_of_unknown_order_are_resumed_only_at_the_same_id() {
         let decimal = |text: &str| Bson::Decimal128(text.parse().unwrap());
         let mut sequence = sequence();
         let first = [decimal("1"), decimal("2")];
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_outside_of_the_range_is_an_error() {
+    fn a_document_outside_the_range_is_an_error() {
         let id = |id: i32| DocumentId::of(&bson::rawdoc! { "_id": id }).unwrap();
         let range = IdRange {
             from: Some(id(5)),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_goes_on_after_what_an_earlier_one_returned() {
+    fn a_scan_continues_after_the_last_id_of_an_earlier_one() {
         let after = Some(DocumentId::of(&bson::rawdoc! { "_id": 7_i64 }).unwrap());
         for (ids, seen) in [(vec![7, 8], 1), (vec![8, 9], 0)] {
             let part = ScanRange {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collation_has_no_ranges() {
+    fn a_collated_collection_has_no_ranges() {
         let range = IdRange {
             from: None,
             to: Some(DocumentId::of(&bson::rawdoc! { "_id": 1 }).unwrap()),

@@ -1,16 +1,16 @@
-//! A moment of a replica set's history, by which reads of several processes agree.
+//! A point in a replica set's history on which reads by several processes agree.
 
 use std::fmt;
 
 use bson::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A cluster time of MongoDB; later ones are greater.
+/// A cluster time of MongoDB; later times compare greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClusterTime {
     /// Seconds since 1970.
     pub seconds: u32,
-    /// Counts the operations of that second.
+    /// A counter of the operations within that second.
     pub increment: u32,
 }
 
@@ -32,7 +32,7 @@ impl From<ClusterTime> for Timestamp {
     }
 }
 
-/// As MongoDB's shell writes it.
+/// Written as in MongoDB's shell.
 impl fmt::Display for ClusterTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Timestamp({}, {})", self.seconds, self.increment)

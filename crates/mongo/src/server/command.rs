@@ -1,17 +1,17 @@
-//! What a command is called in errors, and what became of one that writes.
+//! How errors refer to a command, and the outcome of a command that writes.
 
 use bson::{Document, RawDocumentBuf};
 use lob_core::metrics::Moved;
 
 use crate::error::{Error, Refusal, Result};
 
-/// What a command is called in errors: its body is given where it is sent.
+/// How errors refer to a command; the body is passed separately when it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
     pub(crate) name: &'static str,
-    /// Database and collection that it acts on.
+    /// The database and collection it acts on.
     pub(crate) namespace: String,
-    /// Documents that it writes.
+    /// How many documents it writes.
     documents: u64,
 }
 
@@ -24,7 +24,7 @@ impl Command {
         }
     }
 
-    /// A command that writes so many documents.
+    /// A command that writes this many documents.
     pub(crate) fn writing(self, documents: usize) -> Self {
         Self {
             documents: documents as u64,
@@ -32,7 +32,7 @@ impl Command {
         }
     }
 
-    /// What sending it moves.
+    /// What sending it transfers.
     pub(super) fn moved(&self, body: &RawDocumentBuf) -> Moved {
         Moved {
             documents: self.documents,
@@ -49,7 +49,7 @@ impl Command {
         }
     }
 
-    /// Fails if the command took effect on fewer members than the write concern asks for.
+    /// Fails if the command took effect on fewer members than the write concern requires.
     pub(crate) fn check_write_concern(&self, reply: &Document) -> Result<()> {
         let Ok(error) = reply.get_document("writeConcernError") else {
             return Ok(());
@@ -61,7 +61,7 @@ impl Command {
         })
     }
 
-    /// `failure` after a write was sent that may have taken effect.
+    /// Wraps `failure`, which followed a write that may have taken effect.
     pub(crate) fn outcome_unknown(&self, failure: Error) -> Error {
         Error::OutcomeUnknown {
             command: self.name,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unsatisfied_write_concern_is_no_success() {
+    fn an_unsatisfied_write_concern_is_an_error() {
         let command = Command::new("insert", "raw.a".into());
         assert!(command.check_write_concern(&doc! { "n": 1 }).is_ok());
         for (code, is_transient) in [(64, true), (100, false), (91, true), (11602, true)] {

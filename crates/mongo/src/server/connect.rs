@@ -1,4 +1,4 @@
-//! Reaches a server, proves the credentials and learns what it can do.
+//! Reaches a server, verifies the credentials and learns what it can do.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,29 +21,29 @@ use super::settings::MongoSettings;
 use super::tls;
 use crate::error::{Cause, Error, Result, code};
 
-/// The wire version of MongoDB 6.0, the first that takes `collectionUUID`.
+/// The wire version of MongoDB 6.0, the first that accepts `collectionUUID`.
 const WIRE_VERSION_6_0: u64 = 17;
 
-/// How long the first reply may take once a server is found. The driver has no time-out of its own
-/// for a connection that is open and says nothing.
+/// How long the first reply may take once a server is found. The driver has no timeout of its own
+/// for a connection that is open but silent.
 const FIRST_REPLY: Duration = Duration::from_secs(10);
 
 /// What a connection to MongoDB takes from the settings of S3.
 #[derive(Debug, Clone, Default)]
 pub struct Shared<'a> {
-    /// Authorities to trust over TLS beside the system's, unless the connection string names others.
+    /// Authorities to trust in addition to the system's, unless the connection string names others.
     pub ca_bundle: Option<&'a Path>,
-    /// What MONGODB-AWS proves itself by, unless the connection string holds keys.
+    /// Credentials for MONGODB-AWS, unless the connection string holds some.
     pub aws_credentials: Option<AwsCredentials>,
 }
 
 impl Server {
-    /// Reaches the server, proves the credentials and learns what it can do. Returns soon after the
-    /// server selection time-out, also where nothing answers.
+    /// Reaches the server, verifies the credentials and learns what it can do. Returns soon after
+    /// the server selection timeout even if nothing answers.
     ///
     /// # Errors
-    /// A connection string or a CA bundle that cannot be used, no server, a member of a replica set
-    /// that is not its primary ([`Error::NotPrimary`]), or credentials that it refuses.
+    /// The connection string or the CA bundle is unusable, there is no server, it is a replica set
+    /// member other than the primary ([`Error::NotPrimary`]), or it rejects the credentials.
     pub async fn connect(settings: &MongoSettings, shared: Shared<'_>) -> Result<Self> {
         let mut target = resolve(settings).await?;
         if let Some(credential) = &mut target.options.credential
@@ -100,11 +100,12 @@ impl Server {
         Ok(server)
     }
 
-    /// The same server, once a member was found that `readPreference` asks for. Returns soon after the
-    /// server selection time-out: what is asked for in vain now would be waited for as an outage is.
+    /// The same server, after finding a member that matches `readPreference`. Returns soon after
+    /// the server selection timeout: a preference that no member meets now would later be waited
+    /// for like an outage.
     ///
     /// # Errors
-    /// A replica set without such a member.
+    /// The replica set has no such member.
     pub async fn with_readable_member(self) -> Result<Self> {
         let Some(from) = self.client.selection_criteria().cloned() else {
             return Ok(self);
@@ -116,13 +117,13 @@ impl Server {
             Err(error) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
                 Err(Error::from_driver(&error, "hello", hosts, hosts))
             }
-            // Whether it answers is asked by those that read.
+            // Whether it answers is for the readers to find out.
             _ => Ok(self),
         }
     }
 
-    /// What the primary, or the only server, says of itself. Authenticates on the way, since the
-    /// driver does so on each connection that a command uses.
+    /// What the primary, or the only server, reports about itself. Also authenticates, because the
+    /// driver does so on every connection that a command uses.
     async fn hello(&self) -> Result<Document> {
         let admin = self.database("admin");
         let hello = Command::new("hello", "admin".to_owned());
@@ -135,7 +136,7 @@ impl Server {
     }
 }
 
-/// True unless this is another member of a replica set, which a direct connection can lead to.
+/// False for another member of a replica set, which a direct connection can lead to.
 fn is_primary(hello: &Document) -> bool {
     let is = |field| hello.get_bool(field).unwrap_or(false);
     is("isWritablePrimary") || is("ismaster")

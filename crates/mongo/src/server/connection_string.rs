@@ -1,9 +1,9 @@
-//! Reads the connection string without ever letting a part of its password out.
+//! Reads the connection string without ever revealing a part of its password.
 //!
-//! The driver's parser (3.9.1) quotes the password in an error when it holds an unescaped `?`, and
-//! panics with its tail in the message when a `%` stands before a wide character. So the user name
-//! and password are checked here first, and the driver sees only those that it parses well. What
-//! could be secret is remembered for redaction before anything else is done with it.
+//! The driver's parser (3.9.1) quotes the password in an error if it contains an unescaped `?`, and
+//! panics with the password's tail in the message if a `%` comes before a wide character. So the
+//! user name and password are checked here first, and the driver only sees those that it parses
+//! safely. Anything that could be secret is registered for redaction before it is used.
 
 use lob_core::text::bare;
 use lob_core::text::{MASK, remember_encoded};
@@ -12,7 +12,7 @@ use mongodb::options::ConnectionString;
 use super::uri_options::{SECRET_OPTIONS, is_known, sift};
 use crate::error::{Cause, Error, Result};
 
-/// The connection string as the driver reads it, and what is to be said of it.
+/// The connection string as read by the driver, and the warnings about it.
 pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
     let parts = check(uri)?;
     let sifted = sift(parts.options).map_err(|reason| Error::InvalidUri { reason })?;
@@ -29,8 +29,8 @@ pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
     }
 }
 
-/// The connection string as it may be shown: scheme, hosts and database, without user name,
-/// password and options. All of it is masked where it is not clear which part is which.
+/// The connection string in a form that may be shown: scheme, hosts and database, without user
+/// name, password and options. Masked entirely if it is unclear which part is which.
 pub(super) fn without_secrets(uri: &str) -> String {
     let shown = check(uri).map(|Parts { scheme, server, .. }| {
         let hosts = server.split_once('@').map_or(server, |(_, hosts)| hosts);
@@ -39,7 +39,7 @@ pub(super) fn without_secrets(uri: &str) -> String {
     shown.unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// A connection string, cut where its parts meet.
+/// A connection string, split into its parts.
 struct Parts<'a> {
     scheme: &'a str,
     /// User name, password, hosts and database.
@@ -47,7 +47,8 @@ struct Parts<'a> {
     options: &'a str,
 }
 
-/// Refuses what the driver's parser would quote or panic on, and remembers what is secret.
+/// Rejects whatever the driver's parser would quote or panic on, and registers secrets for
+/// redaction.
 fn check(uri: &str) -> Result<Parts<'_>> {
     let checked = cut(uri).and_then(|parts| check_user_info(&parts).map(|()| parts));
     match &checked {
@@ -70,7 +71,7 @@ fn cut(uri: &str) -> Result<Parts<'_>> {
         let reason = "there is white space in it, such as a line break; a space is written %20";
         return Err(invalid(reason));
     }
-    // One in the user name or password is told as what it is.
+    // A `#` in the user name or password gets an error of its own.
     if rest
         .rsplit('@')
         .next()
@@ -95,7 +96,7 @@ fn check_user_info(parts: &Parts<'_>) -> Result<()> {
     } = parts;
     let authority = server.split('/').next().unwrap_or_default();
     let is_option = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| is_known(name));
-    // An `@` among options is part of one, unless a password with a `?` looks like options.
+    // An `@` among the options is part of one, unless a password with a `?` looks like options.
     let cuts_password = options.contains('@') && !options.split('&').all(is_option);
     if cuts_password
         || server[authority.len()..].contains('@')
@@ -121,7 +122,7 @@ fn check_user_info(parts: &Parts<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Remembers the password, and the options that are secret.
+/// Registers the password and the secret options for redaction.
 fn remember_secrets(parts: &Parts<'_>) {
     if let Some((user_info, _)) = parts.server.split_once('@')
         && let Some((_, password)) = user_info.split_once(':')
@@ -132,7 +133,7 @@ fn remember_secrets(parts: &Parts<'_>) {
     for (name, value) in options.filter_map(|option| option.split_once('=')) {
         if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
             remember_encoded(value);
-            // The driver quotes one property of a list.
+            // The driver quotes single properties of a list.
             let properties = value
                 .split(',')
                 .filter_map(|property| property.split_once(':'));
@@ -141,7 +142,7 @@ fn remember_secrets(parts: &Parts<'_>) {
     }
 }
 
-/// Remembers all that could be a password or a piece of one, since it is not clear where one ends.
+/// Registers everything that could be a password or a piece of one, because its end is unclear.
 fn remember_pieces(uri: &str) {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     if let Some((user_info, _)) = rest.rsplit_once('@')

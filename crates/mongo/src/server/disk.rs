@@ -1,4 +1,4 @@
-//! How much room a server has on its disk: for a warning, never as a proof.
+//! How much disk space a server has left: for a warning, never as proof.
 
 use bson::rawdoc;
 use lob_core::settings::ByteSize;
@@ -9,10 +9,10 @@ use super::reply::number;
 use crate::error::{Error, Result};
 
 impl Database {
-    /// What is free on the disk that holds the server's data; `None` where it does not tell.
+    /// The free space on the disk with the server's data; `None` if the server does not report it.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn free_disk(&self) -> Result<Option<ByteSize>> {
         let command = Command::new("dbStats", self.name().to_owned());
         let asking = || self.run(&command, rawdoc! { "dbStats": 1 });

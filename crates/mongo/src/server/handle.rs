@@ -11,41 +11,40 @@ use mongodb::Client;
 use super::cluster_time::ClusterTime;
 use super::read_concern::ReadConcern;
 
-/// A MongoDB server, replica set or cluster that answered. Cloning shares the connections.
+/// A MongoDB server, replica set or cluster that answered. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct Server {
     pub(crate) client: Client,
     pub(crate) operation_timeout: Duration,
     pub(crate) retry_timeout: Duration,
     pub(crate) takes_collection_uuid: bool,
-    /// True if it is a mongos: collections may lie on several shards.
+    /// Whether it is a mongos: collections may be sharded.
     pub(crate) is_mongos: bool,
     pub(crate) read_concern: ReadConcern,
-    /// True to read what was written last, whatever the connection string says.
+    /// Whether to read what was written last, whatever the connection string says.
     pub(crate) reads_primary: bool,
     pub(crate) commands: Commands,
-    /// The bound on what is read from it, or written to it.
+    /// The limit on what is read from the server or written to it.
     pub(crate) bandwidth: Option<Bandwidth>,
     pub(super) hosts: Arc<str>,
 }
 
 impl Server {
-    /// The same server, whose commands from now on are counted by `commands`.
+    /// The same server, with its commands counted by `commands` from now on.
     #[must_use]
     pub fn counted_by(mut self, commands: &Commands) -> Self {
         self.commands = commands.clone();
         self
     }
 
-    /// The same server, of which documents are from now on read, and to which commands are sent, no
-    /// faster than this.
+    /// The same server, with documents read and commands sent no faster than this from now on.
     #[must_use]
     pub fn paced_by(mut self, bandwidth: Option<Bandwidth>) -> Self {
         self.bandwidth = bandwidth;
         self
     }
 
-    /// Waits until so many more bytes may be moved.
+    /// Waits until this many more bytes may be transferred.
     pub(crate) async fn wait_for(&self, bytes: u64) {
         if let Some(bandwidth) = &self.bandwidth {
             bandwidth.wait(bytes).await;
@@ -57,7 +56,7 @@ impl Server {
         &self.hosts
     }
 
-    /// The database of this name; it need not exist.
+    /// The database with this name, which need not exist.
     pub fn database(&self, name: &str) -> Database {
         Database {
             server: self.clone(),
@@ -66,7 +65,7 @@ impl Server {
     }
 }
 
-/// One database of a server. Cloning is cheap.
+/// One database of a server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
     pub(crate) server: Server,
@@ -79,13 +78,13 @@ impl Database {
         &self.name
     }
 
-    /// The time that what is read here is not before: that of the primary when it was reached.
-    /// `None` for a server that has no time, since it is no replica set.
+    /// Reads here are no older than this: the primary's time when it was reached. `None` for a
+    /// server without a time, because it is not a replica set.
     pub fn newest(&self) -> Option<ClusterTime> {
         self.server.read_concern.after
     }
 
-    /// The same database, whose reads are not before the time that another process knew as the
+    /// The same database, with reads no older than the time that another process knew as the
     /// [newest](Self::newest), instead of its own.
     #[must_use]
     pub fn after(mut self, newest: ClusterTime) -> Self {
@@ -108,8 +107,8 @@ impl Database {
         self.server.client.database(&self.name)
     }
 
-    /// Adds `collectionUUID` to a command where the server takes it, so that it acts on exactly
-    /// that collection or fails.
+    /// Adds `collectionUUID` to a command if the server accepts it, so that the command acts on
+    /// exactly that collection or fails.
     pub(crate) fn pin(&self, command: &mut RawDocumentBuf, uuid: Option<uuid::Uuid>) {
         if let Some(uuid) = uuid.filter(|_| self.server.takes_collection_uuid) {
             let binary = bson::Binary {

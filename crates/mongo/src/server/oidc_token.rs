@@ -1,21 +1,21 @@
-//! The file that holds the token of MONGODB-OIDC in Kubernetes: it must be there.
+//! The file with the MONGODB-OIDC token in Kubernetes, which must exist.
 //!
-//! The driver (3.9.1) says of one that cannot be read that a connection was lost.
+//! If it cannot be read, the driver (3.9.1) reports a lost connection.
 
 use std::env;
 use std::fs::File;
 
 use crate::error::{Error, Result};
 
-/// Variables that name the file, as the driver looks for it, the first one set.
+/// Variables that name the file, in the order in which the driver looks at them.
 const VARIABLES: [&str; 2] = ["AZURE_FEDERATED_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-/// Where Kubernetes puts it.
+/// Where Kubernetes puts the file.
 const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// Looks whether the file can be read.
+/// Checks that the file can be read.
 ///
 /// # Errors
-/// It cannot.
+/// The file cannot be read.
 pub(crate) fn check() -> Result<()> {
     let mut named = VARIABLES.iter().filter_map(|name| env::var(name).ok());
     let path = named.next().unwrap_or_else(|| DEFAULT.to_owned());

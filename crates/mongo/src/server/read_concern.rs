@@ -1,8 +1,8 @@
-//! How current and how durable a read must be: every read says so itself.
+//! How current and how durable a read must be. Every read states it explicitly.
 //!
-//! A secondary that is asked for no more answers with what it has, however far it lags behind. So
-//! the cluster time of the primary goes with every read, and a member that has not come to it waits
-//! until it has. A server that is no replica set has no such time, and nothing to lag behind.
+//! Without that, a secondary answers with whatever it has, however far it lags behind. So every
+//! read carries the primary's cluster time, and a member that has not reached it waits until it
+//! has. A server that is not a replica set has no such time, and nothing to lag behind.
 
 use bson::raw::cstr;
 use bson::{RawDocumentBuf, Timestamp, rawdoc};
@@ -11,17 +11,17 @@ use mongodb::options::ReadConcernLevel;
 use super::cluster_time::ClusterTime;
 use crate::error::{Error, Result};
 
-/// Whether what is read may be rolled back when a primary is lost.
+/// Whether data that was read may be rolled back if a primary is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// It may: it is what the member has.
+    /// It may be rolled back: it is what this member has.
     Local,
-    /// It may not: most members have it.
+    /// It cannot be rolled back: most members have it.
     Majority,
 }
 
 impl Durability {
-    /// What `readConcernLevel` of a connection string asks for.
+    /// The level that a connection string's `readConcernLevel` asks for.
     pub(crate) fn read(level: &ReadConcernLevel) -> Result<Self> {
         match level {
             ReadConcernLevel::Local => Ok(Self::Local),
@@ -38,17 +38,17 @@ impl Durability {
     }
 }
 
-/// What a read asks of the member that answers it.
+/// What a read requires of the member that answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ReadConcern {
-    /// Absent where nobody asks for it and the server is no replica set.
+    /// Absent if nobody asks for one and the server is not a replica set.
     pub(crate) durability: Option<Durability>,
-    /// The reply is of this time or a later one; absent where the server has no time.
+    /// The reply is as of this time or later; absent if the server has no time.
     pub(crate) after: Option<ClusterTime>,
 }
 
 impl ReadConcern {
-    /// Adds it to a read command.
+    /// Adds the read concern to a read command.
     pub(crate) fn pin(self, body: &mut RawDocumentBuf) {
         let mut concern = rawdoc! {};
         if let Some(durability) = self.durability {
@@ -60,7 +60,7 @@ impl ReadConcern {
         }
     }
 
-    /// Makes a read command choose a moment that is not before this time.
+    /// Makes a read command choose a time no earlier than `after`.
     pub(crate) fn pin_snapshot(self, body: &mut RawDocumentBuf) {
         let mut concern = rawdoc! { "level": "snapshot" };
         self.append_time(&mut concern);
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_concern_asks_for_what_is_known_and_no_more() {
+    fn a_read_concern_asks_only_for_what_is_known() {
         let time = ClusterTime {
             seconds: 7,
             increment: 2,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn only_levels_that_return_all_that_was_written_can_be_asked_for() {
+    fn only_read_concern_levels_that_see_all_writes_are_accepted() {
         let read = |level: ReadConcernLevel| Durability::read(&level);
         assert_eq!(read(ReadConcernLevel::Local).unwrap(), Durability::Local);
         assert_eq!(

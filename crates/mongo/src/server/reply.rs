@@ -1,11 +1,11 @@
-//! What replies hold: the documents of a cursor, and numbers of any type.
+//! Reads replies: the documents of a cursor, and numbers of any type.
 
 use bson::{Bson, Document, RawDocument};
 use mongodb::raw_batch_cursor::RawBatch;
 
 use crate::error::{Cause, Result, invalid};
 
-/// The documents of a cursor's reply, uncopied.
+/// The documents of a cursor's reply, not copied.
 pub(crate) fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<&RawDocument>>> {
     let documents = reply
         .doc_slices()
@@ -18,7 +18,7 @@ pub(crate) fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<
     }))
 }
 
-/// A count in a reply, whichever numeric type the server chose.
+/// A count in a reply, whichever numeric type the server used.
 pub(crate) fn number(reply: &Document, field: &str) -> Option<u64> {
     match reply.get(field)? {
         Bson::Int32(n) => u64::try_from(*n).ok(),

@@ -1,4 +1,4 @@
-//! What the driver connects with: the connection string, and the settings that it leaves open.
+//! What the driver connects with: the connection string, plus the settings that it leaves open.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::settings::MongoSettings;
 use crate::error::unreachable::THROUGH;
 use crate::error::{Cause, Error, Result};
 
-/// Where a SOCKS5 proxy listens unless it is said otherwise.
+/// The default port of a SOCKS5 proxy.
 const SOCKS5_PORT: u16 = 1080;
 
-/// A connection string that was checked, and the hosts that it names, for messages.
+/// A checked connection string, and the hosts that it names, for messages.
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) options: ClientOptions,
@@ -23,7 +23,7 @@ pub(super) struct Resolved {
     pub(super) hosts: String,
 }
 
-/// Checks and parses the connection string; a `mongodb+srv` name is looked up.
+/// Checks and parses the connection string. Looks up a `mongodb+srv` name.
 pub(super) async fn resolve(settings: &MongoSettings) -> Result<Resolved> {
     let (mut parsed, warnings) = parse(settings.uri()?.expose())?;
     for warning in warnings {
@@ -55,7 +55,7 @@ pub(super) async fn resolve(settings: &MongoSettings) -> Result<Resolved> {
     parsed
         .max_pool_size
         .get_or_insert(settings.mongodb_pool_size.get());
-    // This crate repeats commands itself.
+    // This crate retries commands itself.
     parsed.max_adaptive_retries = Some(0);
     parsed
         .app_name
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_malformed_password_is_refused_without_a_piece_of_it() {
+    async fn a_malformed_password_is_refused_without_quoting_it() {
         for (uri, piece) in [
             ("mongodb://user:pass%e€WIDETAIL@localhost/", "WIDETAIL"),
             ("mongodb://user:MARKED?word@localhost/", "MARKED"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_option_in_the_connection_string_wins_over_a_setting() {
+    async fn a_connection_string_option_overrides_a_setting() {
         let uri = "mongodb://a:1,b:2/?serverSelectionTimeoutMS=7";
         let settings = MongoSettings {
             mongodb_uri: Secret::new(uri),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_name_of_the_application_is_that_of_the_connection_string() {
+    async fn the_connection_string_sets_the_application_name() {
         for (uri, name) in [
             ("mongodb://a:1/?appName=nightly", "nightly"),
             ("mongodb://a:1/", "lob-tools"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_a_connection_string_is_named_as_such() {
+    async fn the_error_says_if_a_text_is_not_a_connection_string() {
         assert!(
             reason("localhost:27017")
                 .await

@@ -1,9 +1,9 @@
-//! How long to try again when a server is away, busy or overloaded.
+//! How long to retry when a server is down, busy or overloaded.
 //!
-//! The driver retries no command that it is given raw (it would when a server is overloaded, which
-//! the connection's options forbid), so every command of this crate that may be repeated goes
-//! through here. What ends the attempts is a time, as with S3: with any number of them that ends in
-//! reasonable time when nobody answers, an outage of minutes would lose every open file.
+//! The driver never retries a raw command (it would if a server is overloaded, but the connection
+//! options forbid that), so every repeatable command of this crate goes through here. Retries are
+//! limited by time, as with S3: any number of attempts that ends in reasonable time when nobody
+//! answers would lose every open file in an outage of a few minutes.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use lob_core::metrics::Commands;
 use super::handle::Server;
 use crate::error::{Error, Result};
 
-/// The pauses between attempts: doubling from a tenth of a second to eight seconds, each stretched
-/// at random so that several workers do not come back at once.
+/// The pauses between attempts: they double from a tenth of a second to eight seconds, with random
+/// jitter so that workers do not all return at once.
 #[derive(Debug)]
 pub(crate) struct Pauses {
     growing: ExponentialBackoff,
     /// From the first failure to the last attempt.
     patience: Duration,
     first_failure: Option<Instant>,
-    /// Counts what is repeated.
+    /// Counts the retries.
     commands: Commands,
 }
 
@@ -41,7 +41,7 @@ impl Pauses {
         }
     }
 
-    /// Waits until the next attempt, and says why. Gives the error back when the patience is over.
+    /// Waits for the next attempt and logs why. Returns the error once the patience is exhausted.
     pub(crate) async fn wait(&mut self, error: Error) -> Result<()> {
         let Some(pause) = self.after_failure_at(Instant::now()) else {
             return Err(error);
@@ -57,8 +57,8 @@ impl Pauses {
         Ok(())
     }
 
-    /// How long to wait after an attempt that failed at this moment. The last attempt is made when
-    /// the patience ends.
+    /// How long to wait after an attempt that failed at `now`. The last attempt is made when the
+    /// patience ends.
     fn after_failure_at(&mut self, now: Instant) -> Option<Duration> {
         let waited = now.duration_since(*self.first_failure.get_or_insert(now));
         let left = self.patience.checked_sub(waited);
@@ -68,13 +68,13 @@ impl Pauses {
 }
 
 impl Server {
-    /// The pauses of one thing that is tried again until the retry time-out.
+    /// The pauses of one operation that is retried until the retry timeout.
     pub(crate) fn pauses(&self) -> Pauses {
         Pauses::new(self.retry_timeout, self.commands.clone())
     }
 
-    /// Runs `attempt` until it succeeds, fails for a reason that will not go away, or the retry
-    /// time-out is over. Only for what may be done twice.
+    /// Runs `attempt` until it succeeds, fails for a permanent reason, or the retry timeout
+    /// expires. Only for operations that may safely run twice.
     pub(crate) async fn retry<T, F, Fut>(&self, mut attempt: F) -> Result<T>
     where
         F: FnMut() -> Fut,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_end_by_the_time_since_the_first_failure() {
+    fn the_time_since_the_first_failure_ends_the_retries() {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let mut pauses = Pauses::new(minutes(20), Commands::default());
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Sends one raw command, bounded in time, counts it, and turns what goes wrong into an [`Error`].
+//! Sends one raw command, bounded in time, counts it, and turns failures into an [`Error`].
 
 use std::time::Instant;
 
@@ -14,11 +14,11 @@ use super::handle::Database;
 use super::read_concern;
 use crate::error::{Error, Result, code};
 
-/// How many replies without a document may follow each other: a server need not fill each reply,
-/// but one that never comes to an end must not keep a run for ever.
+/// Maximum number of consecutive replies without a document: a server need not fill every reply,
+/// but one that never ends must not stall a run forever.
 const EMPTY_REPLIES: u32 = 1000;
-/// How many collections, indexes or entries to ask for in one further reply; the first has as many
-/// as fit.
+/// How many collections, indexes or entries to request per further reply; the first reply holds as
+/// many as fit.
 pub(crate) const LISTED: u32 = 1000;
 
 impl Database {
@@ -34,8 +34,8 @@ impl Database {
         reply
     }
 
-    /// Sends a command once that may take hours: one that builds indexes or counts documents. It is
-    /// given no time: to give up would end what it does.
+    /// Sends a command once that may take hours, such as building indexes or counting documents. It
+    /// has no timeout: giving up would end its work.
     pub(crate) async fn run_to_its_end(
         &self,
         command: &Command,
@@ -48,9 +48,9 @@ impl Database {
         reply
     }
 
-    /// Reads documents, from where the connection string says (`readPreference`) and as current as
-    /// this database's reads are. `batch_documents` bounds each further reply; the command's own
-    /// `batchSize` bounds the first.
+    /// Reads documents from where the connection string says (`readPreference`), and as current as
+    /// this database's reads must be. `batch_documents` limits each further reply; the command's
+    /// own `batchSize` limits the first.
     pub(crate) async fn read(
         &self,
         command: &Command,
@@ -62,7 +62,7 @@ impl Database {
             .await
     }
 
-    /// The same, as everything was at `time`.
+    /// The same, with everything as it was at `time`.
     pub(crate) async fn read_at(
         &self,
         time: ClusterTime,
@@ -75,7 +75,7 @@ impl Database {
             .await
     }
 
-    /// Lists collections or indexes, as the primary knows them.
+    /// Lists collections or indexes as known to the primary.
     pub(crate) async fn list(
         &self,
         command: &Command,
@@ -111,8 +111,8 @@ impl Database {
         cursor
     }
 
-    /// The next reply with documents of a cursor that `command` opened, or `None` at its end. The
-    /// first one came when it was opened, and is counted here.
+    /// The next reply with documents from a cursor that `command` opened, or `None` at its end. The
+    /// first reply arrived when the cursor was opened, but is counted here.
     pub(crate) async fn next_reply(
         &self,
         command: &Command,
@@ -140,7 +140,7 @@ impl Database {
         Err(command.invalid_reply("its cursor goes on and on without a document"))
     }
 
-    /// Waits for a reply, at most for the operation time-out.
+    /// Waits for a reply, but no longer than the operation timeout.
     async fn bounded<T>(
         &self,
         command: &Command,
@@ -161,10 +161,10 @@ impl Database {
         Error::from_driver(error, command.name, &command.namespace, self.server.hosts())
     }
 
-    /// Counts an attempt, however it ended.
+    /// Counts an attempt, whatever its outcome.
     fn count(&self, command: &Command, begin: Instant, done: Result<Moved, &Error>) {
         let commands = &self.server.commands;
-        // It is provoked on purpose alone: no insert of documents is of a wrong number.
+        // This error is only ever provoked on purpose: no insert has a wrong number of documents.
         let is_expected = |error: &Error| error.code() == Some(code::INVALID_LENGTH);
         if done.as_ref().is_err_and(|error| is_expected(error)) {
             return commands.expected(command.name, begin.elapsed());

@@ -1,4 +1,4 @@
-//! How to reach MongoDB: the settings that all tools share, and the flags that set them.
+//! How to reach MongoDB: the settings shared by all tools, and the flags that set them.
 //!
 //! Settings file, environment and flags share one namespace, so the fields of [`MongoArgs`] and
 //! [`MongoSettings`] have the same names.
@@ -17,35 +17,35 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::connection_string::without_secrets;
 use crate::error::{Error, Result};
 
-/// MongoDB's own default. It holds no secret, so it survives being serialised.
+/// MongoDB's own default. It contains no secret, so serialization keeps it.
 const DEFAULT_URI: &str = "mongodb://localhost:27017/";
 
-/// A file that is larger holds something else.
+/// A larger file holds something else.
 const MAX_URI_BYTES: u64 = 64 << 10;
 
-/// The resolved settings of a MongoDB connection. Serialised, the connection string has neither
-/// user name, password nor options.
+/// The resolved settings of a MongoDB connection. When serialized, the connection string has no
+/// user name, password or options.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MongoSettings {
-    /// The connection string. An option in it that says the same as a setting here wins.
+    /// The connection string. An option in it overrides the corresponding setting here.
     #[serde(serialize_with = "shown")]
     pub mongodb_uri: Secret,
-    /// A file that holds the connection string instead.
+    /// A file to read the connection string from instead.
     pub mongodb_uri_file: Option<PathBuf>,
-    /// How long opening one connection may take.
+    /// How long opening a connection may take.
     #[serde(with = "humantime_serde")]
     pub mongodb_connect_timeout: Duration,
-    /// How long to look for a usable server, for instance while a replica set elects a primary.
+    /// How long to look for a usable server, for example while a replica set elects a primary.
     #[serde(with = "humantime_serde")]
     pub mongodb_server_selection_timeout: Duration,
-    /// How long one command may take from sending it to its whole reply.
+    /// How long a command may take, from sending it to its complete reply.
     #[serde(with = "humantime_serde")]
     pub mongodb_operation_timeout: Duration,
-    /// How long what fails for reasons that pass is tried again, such as a server that is away.
+    /// How long to retry transient failures, such as a server that is down.
     #[serde(with = "humantime_serde")]
     pub mongodb_retry_timeout: Duration,
-    /// How many connections to one server are open at most.
+    /// Maximum number of open connections per server.
     pub mongodb_pool_size: NonZeroU32,
 }
 
@@ -64,17 +64,17 @@ impl Default for MongoSettings {
 }
 
 impl MongoSettings {
-    /// Leaves out the default of the connection string where a file gives another.
+    /// Hides the default connection string if a file provides another.
     pub fn show_file_alone(&self, origins: &mut Vec<SettingOrigin>) {
         if self.mongodb_uri_file.is_some() {
             origins.retain(|shown| shown.key != "mongodb_uri" || shown.origin != "default");
         }
     }
 
-    /// The connection string, out of its file where there is one.
+    /// The connection string, read from its file if there is one.
     ///
     /// # Errors
-    /// A file that cannot be read or is too large to be one, and a connection string beside it.
+    /// The file cannot be read or is too large, or a connection string is set as well.
     pub(crate) fn uri(&self) -> Result<Secret> {
         let Some(path) = &self.mongodb_uri_file else {
             return Ok(self.mongodb_uri.clone());
@@ -134,7 +134,7 @@ pub struct MongoArgs {
 }
 
 impl MongoArgs {
-    /// True if a password was typed, where other users of the machine can read it.
+    /// Whether a password was typed, where other users of the machine can read it.
     pub fn has_password(&self) -> bool {
         self.mongodb_uri.as_ref().is_some_and(|uri| {
             let user_info = uri
@@ -148,7 +148,7 @@ impl MongoArgs {
     }
 }
 
-/// What is left out is masked, so that nobody takes the rest for the whole.
+/// Marks omitted parts with a mask, so that nobody takes the rest for the whole.
 fn shown<S: Serializer>(uri: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     let shown = without_secrets(uri.expose());
     if shown == uri.expose() || shown == MASK {
@@ -158,7 +158,7 @@ fn shown<S: Serializer>(uri: &Secret, serializer: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-/// The settings are made from the serialised flags, so here the secret must survive.
+/// The settings are built from the serialized flags, so the secret must survive here.
 fn exposed<S: Serializer>(uri: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     uri.as_ref().map(Secret::expose).serialize(serializer)
 }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_survive_being_serialised() {
+    fn the_default_settings_survive_serialization() {
         let defaults = serde_json::to_value(MongoSettings::default()).unwrap();
         let settings: MongoSettings = serde_json::from_value(defaults).unwrap();
         assert_eq!(settings.mongodb_uri.expose(), DEFAULT_URI);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_string_comes_out_of_its_file_and_out_of_nothing_else() {
+    fn the_connection_string_comes_from_its_file_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("uri");
         let settings = |uri: &str| MongoSettings {

@@ -1,7 +1,8 @@
-//! Whom the driver trusts, and who it says it is: read and proved before it connects.
+//! Which authorities the driver trusts, and which certificate it presents: read and checked before
+//! it connects.
 //!
-//! The driver (3.9.1) has a list of authorities of its own, takes another one by path alone, and
-//! leaves out in silence what is damaged in it. It reads the files once, when a client is made.
+//! The driver (3.9.1) has its own list of authorities, accepts another one only by path, and
+//! silently skips damaged parts of it. It reads the files once, when a client is created.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -14,18 +15,18 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{Error, Result};
 
-/// Checks the files that `options` name. Where they name no authorities, those of the system and of
-/// the CA bundle are trusted; the driver finds them in the file that is returned, which must be
-/// open until a client is made.
+/// Checks the files that `options` name. If they name no authorities, those of the system and of
+/// the CA bundle are trusted; the driver finds them in the returned file, which must stay open
+/// until a client is created.
 ///
 /// # Errors
-/// Files that are not what they should be, and no memory for such a file.
+/// A file is invalid, or there is no memory for the returned file.
 pub(crate) fn prepare(
     options: &mut TlsOptions,
     ca_bundle: Option<&Path>,
 ) -> Result<Option<OwnedFd>> {
     if let Some(path) = &options.cert_key_file_path {
-        // The driver decrypts a key itself.
+        // The driver decrypts the key itself.
         let checked = match options.tls_certificate_key_file_password {
             None => check_identity(path),
             Some(_) => read(path).map(drop),
@@ -46,7 +47,7 @@ fn unusable(setting: &'static str) -> impl Fn(TrustError) -> Error {
     move |source| Error::Certificates { setting, source }
 }
 
-/// A file without a name: containers often have no folder that can be written to.
+/// A file without a name, because containers often have no writable folder.
 fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create("authorities", MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;

@@ -1,51 +1,51 @@
-//! The options of a connection string, sifted before the driver's parser sees them.
+//! Sifts the options of a connection string before the driver's parser sees them.
 //!
-//! MongoDB's specification of connection strings has an option that is unknown, or has a value that
-//! makes no sense, left out with a warning; the driver (3.9.1) refuses the whole string, and quotes
-//! of it what may be secret. What protects is never left out: it is refused. No value is ever
-//! quoted here.
+//! MongoDB's specification of connection strings says to ignore, with a warning, any option that is
+//! unknown or has a nonsensical value. The driver (3.9.1) rejects the whole string instead, and
+//! quotes parts of it that may be secret. Options that provide protection are never ignored: if
+//! they are wrong, the string is rejected. No value is ever quoted here.
 
 use std::num::NonZeroU16;
 
 use lob_core::text::{decoded, nearest};
 
-/// The options that are left, and what became of the others.
+/// The remaining options, and what became of the others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sifted {
-    /// What the driver gets, joined by `&`.
+    /// The options the driver gets, joined by `&`.
     pub(crate) options: String,
-    /// One sentence for each that it does not get.
+    /// One sentence for each option that the driver does not get.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What values an option has, and what becomes of one that has another.
+/// The valid values of an option, and what happens to an invalid one.
 #[derive(Clone, Copy)]
 enum Rule {
-    /// The driver judges.
+    /// The driver decides.
     Any,
-    /// At most so many bytes, else it is left out.
+    /// At most this many bytes; otherwise left out.
     Short(usize),
-    /// The driver judges; without a value the string is refused.
+    /// The driver decides; without a value, the string is rejected.
     Required,
-    /// One of these words, else the string is refused.
+    /// One of these words; otherwise the string is rejected.
     Mechanism(&'static [&'static str]),
-    /// The number of a port, else the string is refused.
+    /// A port number; otherwise the string is rejected.
     Port,
-    /// `true` or `false`, else it is left out.
+    /// `true` or `false`; otherwise left out.
     Flag,
-    /// `true` or `false`, else the string is refused.
+    /// `true` or `false`; otherwise the string is rejected.
     Protection,
-    /// A whole number from the first to the second, else it is left out.
+    /// A whole number in this inclusive range; otherwise left out.
     Number(i64, i64),
-    /// One of these words in any case, else it is left out.
+    /// One of these words in any case; otherwise left out.
     Word(&'static [&'static str]),
-    /// A list of these words, of which others are left out.
+    /// A list of these words; any others are left out.
     Words(&'static [&'static str]),
-    /// A list of pairs with a colon, else it is left out.
+    /// A list of pairs with a colon; otherwise left out.
     Pairs,
-    /// A list of pairs with a colon, else the string is refused.
+    /// A list of pairs with a colon; otherwise the string is rejected.
     Properties,
-    /// It is left out, for this reason; the value that holds anyway needs no word.
+    /// Left out for the reason given second, but silently if the value, given first, holds anyway.
     Unused(&'static str, &'static str),
 }
 
@@ -57,9 +57,9 @@ const WAITING: Rule = Rule::Unused("", "an import has --write-concern-timeout fo
 
 const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout is used instead");
 
-/// All options that the specification or the driver knows, in lower case.
+/// Every option known to the specification or the driver, in lower case.
 const OPTIONS: [(&str, Rule); 56] = [
-    // A server refuses a connection with a longer one.
+    // A server refuses a connection with a longer name.
     ("appname", Rule::Short(128)),
     ("authmechanism", Rule::Mechanism(&MECHANISMS)),
     ("authmechanismproperties", Rule::Properties),
@@ -69,7 +69,7 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("directconnection", Rule::Flag),
     ("enableoverloadretargeting", Rule::Flag),
     ("fsync", DEPRECATED),
-    // The driver refuses less.
+    // The driver rejects smaller values.
     ("heartbeatfrequencyms", Rule::Number(500, i64::MAX)),
     ("j", DEPRECATED),
     ("journal", Rule::Unused("true", WRITES)),
@@ -78,7 +78,7 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("maxadaptiveretries", Rule::Number(0, u32::MAX as i64)),
     ("maxconnecting", Rule::Number(1, u32::MAX as i64)),
     ("maxidletimems", MILLISECONDS),
-    // Zero is no limit in the specification, and refused by the driver.
+    // Zero means no limit in the specification, but the driver rejects it.
     ("maxpoolsize", Rule::Number(1, u32::MAX as i64)),
     ("maxstalenessseconds", Rule::Number(-1, i64::MAX)),
     ("minpoolsize", Rule::Number(0, u32::MAX as i64)),
@@ -97,14 +97,14 @@ const OPTIONS: [(&str, Rule); 56] = [
         "servermonitoringmode",
         Rule::Word(&["auto", "poll", "stream"]),
     ),
-    // With zero no server would be found.
+    // With zero, no server would ever be found.
     ("serverselectiontimeoutms", Rule::Number(1, i64::MAX)),
     (
         "serverselectiontryonce",
         Rule::Unused("false", "servers are looked for until the time is up"),
     ),
     ("slaveok", DEPRECATED),
-    // The driver refuses to be made with it.
+    // The driver cannot be created with it.
     ("sockettimeoutms", PATIENCE),
     ("srvmaxhosts", Rule::Number(0, u32::MAX as i64)),
     ("srvservicename", Rule::Any),
@@ -145,11 +145,11 @@ const MECHANISMS: [&str; 6] = [
     OIDC,
 ];
 
-/// Where a token of OIDC comes from; the driver needs a feature for the others.
+/// Where an OIDC token comes from; the driver needs a feature for the others.
 const OIDC_ENVIRONMENT: &str = "k8s";
 const OTHER_ENVIRONMENTS: [&str; 3] = ["azure", "gcp", "test"];
 
-/// Options of a connection string whose value is secret.
+/// Options of a connection string whose values are secret.
 pub(crate) const SECRET_OPTIONS: [&str; 3] = [
     "authmechanismproperties",
     "tlscertificatekeyfilepassword",
@@ -164,15 +164,15 @@ const READ_PREFERENCES: [&str; 5] = [
     "nearest",
 ];
 
-/// What says nothing of a primary; the driver refuses it there.
+/// Options that do not apply to a primary; the driver rejects them there.
 const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", "maxstalenessseconds"];
 
 const OF_PROXY: [&str; 3] = ["proxyport", "proxyusername", "proxypassword"];
 
-/// The value of `maxStalenessSeconds` that asks for nothing.
+/// The value of `maxStalenessSeconds` that sets no limit.
 const NO_STALENESS: &str = "-1";
 
-/// Two of these contradict each other, whatever their values.
+/// Any two of these conflict, whatever their values.
 const RELAXING: [&str; 4] = [
     "tlsinsecure",
     "tlsallowinvalidcertificates",
@@ -180,7 +180,7 @@ const RELAXING: [&str; 4] = [
     "tlsdisableocspendpointcheck",
 ];
 
-/// Whether an option of this name exists.
+/// Whether an option with this name exists.
 pub(crate) fn is_known(name: &str) -> bool {
     rule(&name.to_ascii_lowercase()).is_some()
 }
@@ -190,10 +190,10 @@ fn rule(key: &str) -> Option<Rule> {
     known.map(|(_, rule)| *rule)
 }
 
-/// Sifts what stands behind the `?` of a connection string.
+/// Sifts the part of a connection string after the `?`.
 ///
 /// # Errors
-/// Why it has to be refused, as half a sentence without any value.
+/// Why the string must be rejected, as a clause that contains no value.
 pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     let mut sifted = Sifted::default();
     let mut given: Vec<(String, &str)> = Vec::new();
@@ -211,7 +211,7 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         let (name, value) = pair.split_once('=').ok_or("an option has no `=`")?;
         let key = name.to_ascii_lowercase();
         let Some(rule) = rule(&key) else {
-            // A `&` ends a secret: what stands behind it may be the rest.
+            // An `&` ends a secret, so what follows may be the rest of it.
             match secret {
                 Some(secret) => sifted.warnings.push(format!(
                     "an option after `{secret}` of the MongoDB URI is left out: it is unknown; a `&` \
@@ -276,7 +276,7 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     Ok(sifted)
 }
 
-/// Refuses what MONGODB-OIDC gets a token from, unless it is built in.
+/// Rejects MONGODB-OIDC with a token source that is not built in.
 fn check_oidc(given: &[(String, &str)]) -> Result<(), String> {
     let value = |name: &str| given.iter().find(|(key, _)| key == name);
     if value("authmechanism").is_none_or(|(_, mechanism)| *mechanism != OIDC) {
@@ -291,7 +291,7 @@ fn check_oidc(given: &[(String, &str)]) -> Result<(), String> {
     if environment == Some(OIDC_ENVIRONMENT) {
         return Ok(());
     }
-    // Another word may be anything.
+    // Any other word could be anything, so it is not quoted.
     let named = OTHER_ENVIRONMENTS
         .iter()
         .find(|name| environment == Some(**name));
@@ -319,24 +319,24 @@ impl Sifted {
     }
 }
 
-/// Whether an option protects what is sent: a mistyped one must not be left out.
+/// Whether an option protects what is sent: a mistyped one must not be ignored.
 fn protects(option: &str) -> bool {
     ["tls", "ssl", "auth"]
         .iter()
         .any(|prefix| option.starts_with(prefix))
 }
 
-/// What becomes of an option.
+/// What happens to an option.
 enum Verdict {
     Taken(String),
-    /// It says what holds anyway.
+    /// It states what holds anyway.
     Held,
     LeftOut(&'static str),
     Refused(&'static str),
 }
 
 impl Rule {
-    /// Whether it has a value that makes no sense refused instead of left out.
+    /// Whether a nonsensical value gets the string rejected instead of being left out.
     fn refuses(self) -> bool {
         matches!(
             self,
@@ -383,7 +383,7 @@ impl Rule {
                 .parse::<i64>()
                 .is_ok_and(|number| (least..=most).contains(&number)),
             Self::Word(known) => known.contains(&value.to_ascii_lowercase().as_str()),
-            // An empty list stands for any server.
+            // An empty list matches any server.
             Self::Pairs => value.is_empty() || is_pairs,
         };
         match fits {

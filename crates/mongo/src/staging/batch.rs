@@ -1,4 +1,4 @@
-//! Gathers documents into batches that fit into one insert command each.
+//! Groups documents into batches that each fit into one insert command.
 
 use bson::{RawArrayBuf, RawDocument};
 
@@ -8,16 +8,16 @@ use crate::fields::fields;
 use crate::id::DocumentId;
 
 /// The largest document that MongoDB stores (`maxBsonObjectSize`). A command may be 16 KiB larger,
-/// so one such document always fits.
+/// so a single document of this size always fits.
 const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 
 /// MongoDB's `maxWriteBatchSize`.
 const MOST_DOCUMENTS: u32 = 100_000;
 
-/// What an array needs around each element: its type, at most six digits and their end.
+/// What an array adds to each element: its type, at most six digits and their terminator.
 const ELEMENT_OVERHEAD: usize = 8;
 
-/// How much one batch may hold, within what MongoDB takes.
+/// How much a batch may hold, within MongoDB's limits.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
     bytes: usize,
@@ -25,10 +25,10 @@ pub struct BatchLimits {
 }
 
 impl BatchLimits {
-    /// The limits of `settings`.
+    /// The limits in `settings`.
     ///
     /// # Errors
-    /// [`Error::InvalidBatchLimits`] above 16 MiB or 100,000 documents, or at zero.
+    /// [`Error::InvalidBatchLimits`] if they are zero, or above 16 MiB or 100,000 documents.
     pub fn new(settings: &WriteSettings) -> Result<Self> {
         let (size, documents) = (settings.insert_batch_size, settings.insert_batch_documents);
         let bytes = usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
@@ -53,17 +53,17 @@ pub struct InsertBatch {
 }
 
 impl InsertBatch {
-    /// How many documents it holds.
+    /// The number of documents.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// True if it holds none, which no batch of a [`BatchBuilder`] is.
+    /// Whether it is empty, which no batch from a [`BatchBuilder`] is.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// How many bytes its documents take in the command.
+    /// How many bytes the documents take up in the command.
     pub fn size(&self) -> usize {
         self.documents.as_bytes().len()
     }
@@ -82,8 +82,8 @@ impl InsertBatch {
         })
     }
 
-    /// Fails if a server that overwrites zero Timestamps would change a document: it does so in
-    /// the first level only, and not in `_id`.
+    /// Fails if a server that overwrites zero Timestamps would change a document: it does so only
+    /// at the top level, and not in `_id`.
     pub(crate) fn check_zero_timestamps(&self) -> Result<()> {
         for document in self.documents() {
             let document = document?;
@@ -99,7 +99,7 @@ impl InsertBatch {
     }
 }
 
-/// Fills one batch after the other.
+/// Fills one batch after another.
 #[derive(Debug)]
 pub struct BatchBuilder {
     limits: BatchLimits,
@@ -115,11 +115,12 @@ impl BatchBuilder {
         }
     }
 
-    /// Adds a document; returns the batch before it if that has no room for it.
+    /// Adds a document. If it does not fit into the current batch, returns that batch and starts a
+    /// new one.
     ///
     /// # Errors
-    /// A document that the server would refuse for its size, or whose first field is not `_id`:
-    /// the server would move or add it, and the document would not be the same any more.
+    /// The server would refuse the document for its size, or its first field is not `_id`: the
+    /// server would then move or add the field, and the document would no longer be the same.
     pub fn push(&mut self, document: &RawDocument) -> Result<Option<InsertBatch>> {
         let bytes = document.as_bytes();
         if bytes.get(5..9) != Some(b"_id\0") {
@@ -139,7 +140,7 @@ impl BatchBuilder {
         Ok(full)
     }
 
-    /// What is left over, or `None`.
+    /// The remaining documents, or `None`.
     pub fn finish(mut self) -> Option<InsertBatch> {
         self.take()
     }
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_exactly_the_servers_limit_is_taken_and_a_larger_one_is_not() {
+    fn a_document_of_exactly_the_server_limit_fits_and_a_larger_one_does_not() {
         let of_size = |size: usize| {
             let empty = rawdoc! { "_id": 1, "s": "" }.as_bytes().len();
             rawdoc! { "_id": 1, "s": "x".repeat(size - empty) }
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_no_server_takes_are_refused() {
+    fn rejects_batch_limits_that_no_server_accepts() {
         for (bytes, documents) in [(0, 1), (1, 0), ((16 << 20) + 1, 1), (1, 100_001)] {
             let settings = WriteSettings {
                 insert_batch_size: ByteSize::b(bytes),

@@ -1,9 +1,10 @@
-//! What an import has done so far, kept in a collection beside the data: a process that dies
-//! leaves enough for the next one to go on.
+//! What an import has done so far, kept in a collection next to the data: enough for the next
+//! process to resume after one dies.
 //!
-//! One entry says that a collection is the staging of an import, one for each data file that all
-//! its documents are acknowledged. All name staging by its UUID, so the entries of another staging
-//! of the same name say nothing, and a target that has this UUID is a swap that took place.
+//! One entry says that a collection is the staging of an import; one entry per data file says that
+//! all its documents are acknowledged. All of them identify staging by its UUID, so entries for
+//! another staging with the same name have no effect, and a target with this UUID means that the
+//! swap took place.
 
 use std::collections::BTreeSet;
 
@@ -23,20 +24,20 @@ const NAME: &str = "__lob_progress";
 /// One split of a run, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitImport {
-    /// The hash of the run's manifest, and what else the documents depend on.
+    /// The hash of the run's manifest, and whatever else the documents depend on.
     pub manifest: String,
-    /// The collection to be replaced.
+    /// The collection to replace.
     pub target: String,
-    /// The collection to be filled.
+    /// The collection to fill.
     pub staging: String,
 }
 
-/// What has the name of a target.
+/// What has the target's name.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// Nothing.
     Missing,
-    /// What was staging of the same import: the swap took place.
+    /// The former staging of the same import: the swap took place.
     InPlace,
     /// A collection that the swap would replace.
     Other(Collection),
@@ -49,11 +50,11 @@ pub struct FinishedFile {
     pub key: String,
     /// How many documents were acknowledged.
     pub documents: u64,
-    /// Their digest.
+    /// The digest of those documents.
     pub digest: Digest,
 }
 
-/// The entries in one database. They are written with the write concern of the documents.
+/// The entries in one database, written with the same write concern as the documents.
 #[derive(Debug, Clone)]
 pub struct Entries {
     pub(crate) database: Database,
@@ -72,7 +73,7 @@ impl Entries {
     /// What has the name of the target of `import`.
     ///
     /// # Errors
-    /// A view of that name; a server that does not answer.
+    /// The name belongs to a view, or the server does not answer.
     pub async fn target(&self, import: &SplitImport) -> Result<Target> {
         let Some(target) = self.database.collection(&import.target).await? else {
             return Ok(Target::Missing);
@@ -86,10 +87,10 @@ impl Entries {
         })
     }
 
-    /// Notes that all documents of a data file are acknowledged.
+    /// Records that all documents of a data file are acknowledged.
     ///
     /// # Errors
-    /// A server that does not answer or does not allow it.
+    /// The server does not answer or denies permission.
     pub async fn add_file(&self, staging: &Staging, file: &FinishedFile) -> Result<()> {
         let staging = staging.uuid().unwrap_or_default().to_string();
         self.add(rawdoc! {
@@ -102,12 +103,12 @@ impl Entries {
         .await
     }
 
-    /// Removes all entries of these stagings. It is one command that removes what says that they
-    /// were staging, so that it is said of all or none. Their collection stays: another import may
-    /// be about to write to it, and what it writes before a drop would be lost.
+    /// Removes all entries of these stagings. A single command removes the entries that identify
+    /// them as staging, so it affects all of them or none. The collection of entries stays: another
+    /// import may be about to write to it, and whatever it writes before a drop would be lost.
     ///
     /// # Errors
-    /// A server that does not answer or does not allow it.
+    /// The server does not answer or denies permission.
     pub async fn forget(&self, stagings: &[Uuid]) -> Result<()> {
         if stagings.is_empty() {
             return Ok(());
@@ -122,7 +123,7 @@ impl Entries {
         Ok(())
     }
 
-    /// Notes that a collection is the staging of `import`.
+    /// Records that a collection is the staging of `import`.
     pub(crate) async fn add_staging(&self, staging: Uuid, import: &SplitImport) -> Result<()> {
         self.add(rawdoc! {
             "_id": staging.to_string(),
@@ -132,7 +133,7 @@ impl Entries {
         .await
     }
 
-    /// The UUIDs of the collections that are, or were, the staging of `import`.
+    /// The UUIDs of the collections that are or were the staging of `import`.
     pub(crate) async fn stagings(&self, import: &SplitImport) -> Result<BTreeSet<Uuid>> {
         let filter = rawdoc! {
             "manifest": import.manifest.as_str(),
@@ -142,7 +143,7 @@ impl Entries {
         Ok(self.find(filter, read).await?.into_iter().collect())
     }
 
-    /// The data files that are in a staging.
+    /// The data files that are in a staging collection.
     pub(crate) async fn files(&self, staging: Uuid) -> Result<Vec<FinishedFile>> {
         let read = |entry: &RawDocument| {
             Some(FinishedFile {
@@ -155,8 +156,8 @@ impl Entries {
         self.find(filter, read).await
     }
 
-    /// What `read` makes of the entries that `filter` selects; what is no entry of ours counts as
-    /// none.
+    /// What `read` makes of the entries that `filter` selects. Anything that is not an entry of
+    /// ours is skipped.
     async fn find<T>(
         &self,
         filter: RawDocumentBuf,
@@ -178,7 +179,7 @@ impl Entries {
         database.server.retry(once).await
     }
 
-    /// An entry that is there already was written by an attempt whose reply was lost, or by
+    /// If the entry already exists, it was written by an attempt whose reply was lost, or by
     /// another process of the same import.
     async fn add(&self, entry: RawDocumentBuf) -> Result<()> {
         let body = rawdoc! {

@@ -1,8 +1,8 @@
 //! The collection that an import fills before it takes the target's place.
 //!
-//! It is created explicitly and known by its UUID from then on, so nothing that arrives late (an
-//! insert whose reply was lost, for instance) can bring it back to life after it was dropped, or
-//! hit another collection of the same name.
+//! It is created explicitly and identified by its UUID from then on, so nothing that arrives late
+//! (such as an insert whose reply was lost) can recreate it after it was dropped, or hit another
+//! collection with the same name.
 
 use bson::RawDocumentBuf;
 use lob_core::settings::ByteSize;
@@ -17,9 +17,9 @@ use crate::scan::Scan;
 pub struct Staging {
     pub(crate) collection: Collection,
     pub(crate) write_concern: RawDocumentBuf,
-    /// True if the server can be told to leave zero Timestamps alone.
+    /// Whether the server can be told to leave zero Timestamps alone.
     pub(crate) keeps_zero_timestamps: bool,
-    /// True if the documents need not pass the collection's validator.
+    /// Whether the documents bypass the collection's validator.
     pub(crate) bypasses_validation: bool,
 }
 
@@ -34,18 +34,18 @@ impl Staging {
         self.collection.uuid()
     }
 
-    /// How many documents the server counts in it, exactly, which takes as long as it takes.
+    /// The exact number of documents as counted by the server. Never times out.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn count(&self) -> Result<u64> {
         self.collection.exact_count().await
     }
 
-    /// How many documents there are by the server's own books, which a crash makes wrong.
+    /// The number of documents according to the server's metadata, which is wrong after a crash.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn estimated_count(&self) -> Result<u64> {
         self.collection.estimated_count().await
     }
@@ -53,29 +53,29 @@ impl Staging {
     /// Starts to read it back: see [`Collection::read_back`].
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn scan(&self, queue: ByteSize) -> Result<Scan> {
         self.collection.read_back(queue).await
     }
 
-    /// True if it has taken the place of `target`.
+    /// Whether it has taken the place of `target`.
     ///
     /// # Errors
-    /// A server that does not answer.
+    /// The server does not answer.
     pub async fn is_at(&self, target: &str) -> Result<bool> {
         Ok(self.at(target).await?.is_some())
     }
 
-    /// The collection under the name of `target`, if it has taken that place.
+    /// The collection under the name `target`, if staging has taken that place.
     pub(crate) async fn at(&self, target: &str) -> Result<Option<Collection>> {
         let found = self.collection.database.collection(target).await?;
         Ok(found.filter(|found| found.uuid().is_some() && found.uuid() == self.uuid()))
     }
 
-    /// Drops it; after a swap this leaves the target alone.
+    /// Drops it. After a swap this leaves the target alone.
     ///
     /// # Errors
-    /// A server that does not answer or does not allow it.
+    /// The server does not answer or denies permission.
     pub async fn drop(&self) -> Result<()> {
         self.collection.drop(&self.write_concern).await
     }

@@ -4,13 +4,13 @@ use super::handle::Staging;
 use crate::collection::{Blueprint, Built, build, is_empty};
 use crate::error::{Error, Result};
 
-/// Builds all but the TTL indexes.
+/// Builds all indexes except the TTL indexes.
 pub(super) async fn build_indexes(staging: &Staging, blueprint: &Blueprint) -> Result<()> {
     let (collection, write_concern) = (&staging.collection, &staging.write_concern);
     match build(collection, &blueprint.indexes, write_concern).await? {
         Built::Here => Ok(()),
         Built::InNewCollection => {
-            // An import that finds it empty would take it for a staging of its own making.
+            // An import that finds it empty would take it for a staging collection of its own.
             let stray = collection.database.collection(staging.name()).await?;
             if let Some(stray) = stray
                 && is_empty(&stray).await?
@@ -22,7 +22,7 @@ pub(super) async fn build_indexes(staging: &Staging, blueprint: &Blueprint) -> R
     }
 }
 
-/// Builds the TTL indexes, when staging is at `target`.
+/// Builds the TTL indexes once staging is at `target`.
 pub(super) async fn build_expiring_at(
     staging: &Staging,
     target: &str,

@@ -1,8 +1,8 @@
-//! Inserts one batch and comes back only when it is certain that every document is stored.
+//! Inserts one batch, and returns only once every document is certainly stored.
 //!
-//! A batch is one raw command, whose documents are the very bytes of the batch. When its reply is
-//! lost, the batch's `_id`s are read back, and what is not stored is sent again. A document that
-//! is there already counts as stored if, and only if, it has the same bytes.
+//! A batch is one raw command whose documents are exactly the bytes of the batch. If its reply is
+//! lost, the batch's `_id`s are read back, and whatever is not stored is sent again. A document
+//! that already exists counts as stored if, and only if, it has the same bytes.
 
 mod read_back;
 mod reply;
@@ -16,7 +16,7 @@ use super::handle::Staging;
 use crate::error::{Error, Result, code};
 use crate::server::Command;
 
-/// Sends `batch` until all of it is stored, or the retries are over.
+/// Sends `batch` until all of it is stored or the retries end.
 pub(super) async fn insert(staging: &Staging, batch: &InsertBatch) -> Result<u64> {
     if !staging.keeps_zero_timestamps {
         batch.check_zero_timestamps()?;
@@ -33,7 +33,7 @@ pub(super) async fn insert(staging: &Staging, batch: &InsertBatch) -> Result<u64
         let failure = match attempt {
             Ok(()) => return Ok(batch.len() as u64),
             Err(e) if e.is_transient() => e,
-            // A reply that says `duplicate` of too many documents.
+            // A reply that reports `duplicate` for too many documents.
             Err(e) if e.code() == Some(code::OBJECT_TOO_LARGE) && !is_repeated => e,
             Err(e) => return Err(e),
         };
@@ -47,8 +47,8 @@ pub(super) async fn insert(staging: &Staging, batch: &InsertBatch) -> Result<u64
     }
 }
 
-/// Sends what is not stored yet, or the last document once more if all are: the server refuses it
-/// as a duplicate, but answers only when the write concern holds for what was written before.
+/// Sends what is not stored yet, or the last document again if all are: the server refuses it as a
+/// duplicate, but answers only once the write concern holds for what was written before.
 async fn send_unstored(staging: &Staging, batch: &InsertBatch) -> Result<()> {
     let all = batch.documents().collect::<Result<Vec<_>>>()?;
     let stored = read_back(staging, &all).await?;
@@ -111,7 +111,7 @@ async fn send(staging: &Staging, batch: &InsertBatch) -> Result<()> {
             .filter(|d| !stored.contains(d.as_bytes()))
             .count();
         if refused > 0 {
-            // Nothing is stored under their `_id`s: they violate another unique index.
+            // Nothing is stored under their `_id`s, so they violate another unique index.
             return Err(Error::DocumentsRefused {
                 namespace,
                 refused,

@@ -9,12 +9,12 @@ use crate::collection::{Blueprint, Collection, is_empty};
 use crate::error::{Error, Result, code, invalid};
 use crate::server::{Command, Database};
 
-/// What an import finds where its staging should be.
+/// What an import finds in place of its staging.
 #[derive(Debug)]
 pub enum Opened {
-    /// Staging, and the data files that an earlier process, or another one, has put into it.
+    /// Staging, and the data files that an earlier or concurrent process has put into it.
     Staging(Staging, Vec<FinishedFile>),
-    /// What was staging of this import is at the target: the swap took place.
+    /// The former staging of this import is at the target: the swap took place.
     InPlace(Staging),
 }
 
@@ -32,7 +32,7 @@ pub(super) async fn open(
         Some(found) => is_empty(found).await?,
         None => true,
     };
-    // Asked after that: who fills staging has said before that it is.
+    // Asked after that, because whoever fills staging records it as such beforehand.
     let recorded = entries.stagings(import).await?;
     let is_recorded = |found: &Collection| found.uuid().is_some_and(|u| recorded.contains(&u));
     let staging = |collection, keeps_zero_timestamps| Staging {
@@ -64,7 +64,7 @@ pub(super) async fn open(
     if !is_recorded(&collection) {
         entries.add_staging(uuid, import).await?;
     }
-    // What is neither staging nor at the target was dropped by somebody.
+    // Those that are neither staging nor at the target were dropped by someone.
     let gone: Vec<_> = recorded.into_iter().filter(|old| *old != uuid).collect();
     entries.forget(&gone).await?;
     let keeps_zero_timestamps = knows_zero_timestamps(&collection).await?;
@@ -93,8 +93,8 @@ async fn create(
         })
         .await;
     match created {
-        // After our own lost reply, or because of another import of the same manifest: it writes
-        // the very same documents.
+        // It exists because our own reply was lost, or because of another import of the same
+        // manifest, which writes the very same documents.
         Err(e) if e.code() == Some(code::NAMESPACE_EXISTS) => {}
         created => created?,
     }
@@ -104,8 +104,8 @@ async fn create(
     })
 }
 
-/// Asks by an insert of no documents: MongoDB refuses their number, but only after it has read the
-/// command's fields. Any other answer means that the server may not know
+/// Finds out with an insert of no documents: MongoDB refuses their number, but only after reading
+/// the command's fields. Any other answer means that the server may not know
 /// `bypassEmptyTsReplacement`.
 async fn knows_zero_timestamps(collection: &Collection) -> Result<bool> {
     let mut body = rawdoc! {

@@ -1,9 +1,9 @@
-//! Puts staging in the target's place by one `renameCollection`: at every instant the target is
-//! the old collection or the new one. Only where the old one is to be kept are there two, with a
-//! gap between them.
+//! Puts staging in the target's place with a single `renameCollection`: at every instant the target
+//! is either the old collection or the new one. Only if the old one is to be kept are there two
+//! renames, with a gap in between.
 //!
-//! A rename keeps the collection's UUID. So when the reply is lost, the UUID at the new name tells
-//! whether it took place.
+//! A rename keeps the collection's UUID. So if the reply is lost, the UUID at the new name tells
+//! whether the rename took place.
 
 use bson::{RawDocumentBuf, rawdoc};
 
@@ -12,14 +12,14 @@ use crate::collection::Collection;
 use crate::error::{Error, Result, code};
 use crate::server::Command;
 
-/// What to do with a collection that has the target's name already.
+/// What to do with an existing collection that has the target's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExistingTarget {
-    /// It is replaced.
+    /// Replace it.
     Replace,
-    /// It stays, and the swap fails.
+    /// Leave it alone and fail the swap.
     Refuse,
-    /// It is renamed first, so that for a moment there is no collection of the target's name.
+    /// Rename it first, so that for a moment no collection has the target's name.
     Keep,
 }
 
@@ -30,7 +30,7 @@ enum Place {
     Elsewhere,
 }
 
-/// Renames staging to `target`, and what has that name before it where that is to be kept.
+/// Renames staging to `target`, after moving away a collection with that name if it is to be kept.
 pub(super) async fn swap_into(
     staging: &Staging,
     target: &str,
@@ -51,7 +51,7 @@ pub(super) async fn swap_into(
     Ok(kept)
 }
 
-/// Renames what has the target's name to one that its UUID makes its own.
+/// Renames the collection with the target's name to a name derived from its UUID.
 async fn move_away(staging: &Staging, target: &str) -> Result<Option<String>> {
     let database = &staging.collection.database;
     let old = database.collection(target).await?;
@@ -60,13 +60,13 @@ async fn move_away(staging: &Staging, target: &str) -> Result<Option<String>> {
     };
     let name = old.kept_name();
     match rename(&old, &name, false, &staging.write_concern).await {
-        // Another process of the same import moved it, and has put staging there since.
+        // Another process of the same import moved it, and has since put staging there.
         Err(Error::SwapLost { .. }) if staging.is_at(target).await? => Ok(None),
         moved => moved.map(|()| Some(name)),
     }
 }
 
-/// Gives exactly this collection another name.
+/// Renames exactly this collection.
 async fn rename(
     collection: &Collection,
     to: &str,
@@ -83,7 +83,7 @@ async fn rename(
     database.pin(&mut body, collection.uuid());
     let command = Command::new("renameCollection", database.namespace(to));
     let admin = database.server.database("admin");
-    // A server that takes no UUID would rename whatever has the name.
+    // A server that takes no UUID would rename whichever collection has the name.
     match place(collection, to).await? {
         Place::OldName => {}
         Place::NewName => return Ok(()),
@@ -137,7 +137,7 @@ fn lost(collection: &Collection, to: &str) -> Error {
     }
 }
 
-/// True for the refusals that an earlier attempt of the same rename can be the reason of.
+/// Whether an earlier attempt at the same rename can be the reason for this refusal.
 fn is_about_names(error: &Error) -> bool {
     matches!(
         error.code(),

@@ -1,4 +1,4 @@
-//! How documents are written: batch sizes and what a server must promise before a write counts.
+//! How documents are written: batch sizes, and what a server must promise before a write counts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use lob_core::settings::ByteSize;
 use lob_core::settings::{duration, whole};
 use serde::{Deserialize, Serialize};
 
-/// The resolved settings of writing to MongoDB.
+/// The resolved settings for writing to MongoDB.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WriteSettings {
-    /// Who must have a write in its journal before it counts.
+    /// Who must have a write in their journal before it counts.
     pub write_concern: WriteConcern,
     /// How long to wait for them.
     #[serde(with = "humantime_serde")]
     pub write_concern_timeout: Duration,
-    /// How many bytes one insert command holds at most; a single larger document goes alone.
+    /// Maximum bytes of one insert command; a single larger document is sent alone.
     pub insert_batch_size: ByteSize,
-    /// How many documents one insert command holds at most.
+    /// Maximum number of documents in one insert command.
     pub insert_batch_documents: u32,
 }
 
@@ -36,8 +36,8 @@ impl Default for WriteSettings {
 }
 
 impl WriteSettings {
-    /// The `writeConcern` of a command: always explicit, always with the journal, so that an
-    /// acknowledged document survives a crash of the server.
+    /// The `writeConcern` of a command: always explicit and always with the journal, so that an
+    /// acknowledged document survives a server crash.
     pub(crate) fn write_concern_document(&self) -> RawDocumentBuf {
         let timeout = i64::try_from(self.write_concern_timeout.as_millis()).unwrap_or(i64::MAX);
         match self.write_concern {
@@ -71,12 +71,12 @@ pub struct WriteArgs {
     pub insert_batch_documents: Option<u32>,
 }
 
-/// How many members of a replica set must have a write in their journal before it counts. An
-/// unacknowledged write (`w: 0`) cannot be expressed.
+/// How many members of a replica set must have a write in their journal before it counts.
+/// Unacknowledged writes (`w: 0`) cannot be expressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum WriteConcern {
-    /// So many that no election can undo the write.
+    /// Enough that no election can undo the write.
     Majority,
     /// This many, at least one.
     Members(u32),

@@ -1,5 +1,5 @@
-//! A server that is down, keys that are wrong: named, with a hint, in bounded time, without a
-//! secret.
+//! A server that is down or credentials that are wrong are reported by name, with a hint, in
+//! bounded time, and without secrets.
 
 use std::error::Error as _;
 use std::net::TcpListener;
@@ -37,7 +37,7 @@ async fn a_server_that_is_down_is_named_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_refused_password_is_an_authentication_error_that_does_not_show_it() {
+async fn a_wrong_password_is_an_authentication_error_without_the_password() {
     let testkit = MongoServer::start(MongoOptions {
         require_auth: true,
         ..<_>::default()
@@ -94,7 +94,7 @@ async fn a_missing_privilege_is_named() {
 }
 
 #[tokio::test]
-async fn a_count_is_waited_for_beyond_the_operation_time_out() {
+async fn a_count_may_outlast_the_operation_timeout() {
     let hold = |_: Moment, command: &Command| match command.name.as_str() {
         "count" => Verdict::Hold,
         _ => Verdict::Pass,
@@ -119,7 +119,7 @@ async fn a_count_is_waited_for_beyond_the_operation_time_out() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up_after_the_operation_time_out() {
+async fn a_server_that_never_answers_runs_into_the_operation_timeout() {
     let hold = |_: Moment, command: &Command| match command.name.as_str() {
         "count" => Verdict::Hold,
         _ => Verdict::Pass,
@@ -162,7 +162,7 @@ const ENCRYPTED: &str = concat!(
 );
 
 #[tokio::test]
-async fn an_encrypted_client_key_is_opened_by_its_password_alone() {
+async fn an_encrypted_client_key_is_opened_only_by_its_password() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = closed.local_addr().unwrap();
     for (password, status) in [

@@ -1,4 +1,4 @@
-//! Indexes and options of a collection are told exactly, the order of fields included.
+//! A collection's indexes and options are reported exactly, including the order of fields.
 
 use bson::doc;
 use lob_mongo::{Definition, Error};
@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, numbered};
 const NAME: &str = "split_0_input";
 
 #[tokio::test]
-async fn indexes_and_options_are_told_in_the_order_of_their_fields() {
+async fn indexes_and_options_are_reported_with_their_field_order() {
     let fixture = Fixture::new().await;
     let options = doc! { "create": NAME, "validator": { "z": { "$exists": true }, "a": 1 } };
     fixture.driver.run_command(options).await.unwrap();

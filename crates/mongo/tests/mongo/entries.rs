@@ -1,4 +1,4 @@
-//! What an import has done is known to the next process, and to that of the same import alone.
+//! The next process learns what an import has done, but only if it runs the same import.
 
 use lob_core::checksum::Digest;
 use lob_mongo::FinishedFile;
@@ -19,7 +19,7 @@ fn file(key: &str) -> FinishedFile {
 }
 
 #[tokio::test]
-async fn a_staging_is_taken_up_with_the_data_files_that_are_in_it() {
+async fn staging_is_resumed_with_the_data_files_it_already_holds() {
     let fixture = Fixture::new().await;
     let import = import_of("manifest");
     let (staging, finished) = fixture.staging_of(&import).await;
@@ -40,7 +40,7 @@ async fn a_staging_is_taken_up_with_the_data_files_that_are_in_it() {
 }
 
 #[tokio::test]
-async fn entries_of_another_staging_say_nothing() {
+async fn entries_of_another_staging_are_ignored() {
     let fixture = Fixture::new().await;
     let import = import_of("manifest");
     let old = fixture.staging().await;
@@ -50,27 +50,27 @@ async fn entries_of_another_staging_say_nothing() {
     let (new, finished) = fixture.staging_of(&import).await;
     assert_ne!(new.uuid(), old.uuid());
     assert_eq!(finished, []);
-    // Those of the one that is gone are removed on the way.
+    // Those of the staging that is gone are removed on the way.
     entries.forget(&[new.uuid().unwrap()]).await.unwrap();
     assert_eq!(fixture.contents(ENTRIES).await, []);
     fixture.close().await;
 }
 
 #[tokio::test]
-async fn the_collection_of_entries_outlives_the_last_of_them() {
+async fn the_collection_of_entries_outlives_the_last_entry() {
     let fixture = Fixture::new().await;
     let staging = fixture.staging().await;
     let before = fixture.find(ENTRIES).await.uuid();
     let entries = fixture.entries();
     entries.forget(&[staging.uuid().unwrap()]).await.unwrap();
     assert_eq!(fixture.contents(ENTRIES).await, []);
-    // Who is about to write to it finds the same one.
+    // Whoever is about to write to it finds the same collection.
     assert_eq!(fixture.find(ENTRIES).await.uuid(), before);
     fixture.close().await;
 }
 
 #[tokio::test]
-async fn a_collection_of_stagings_name_that_no_entry_names_is_dropped_unless_it_is_empty() {
+async fn an_unrecorded_collection_named_like_staging_is_dropped_unless_empty() {
     let fixture = Fixture::new().await;
     let stranger = fixture.collection(STAGING, &numbered(3)).await;
     let staging = fixture.staging().await;
@@ -82,7 +82,7 @@ async fn a_collection_of_stagings_name_that_no_entry_names_is_dropped_unless_it_
 }
 
 #[tokio::test]
-async fn a_lost_reply_of_an_entry_is_settled() {
+async fn a_lost_reply_to_a_write_of_an_entry_is_settled() {
     for name in ["insert", "delete", "find"] {
         for moment in [Moment::Arrived, Moment::Executed] {
             let fixture = Fixture::with_gate(disconnect(name, moment, 1)).await;

@@ -1,4 +1,4 @@
-//! A database of its own for each test, and documents that are hard to keep.
+//! A separate database for each test, and documents that are hard to preserve.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,20 +18,20 @@ use lob_mongo::{
 use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, MongoVersion, Verdict};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// A server and a database that nothing else uses.
+/// A server, and a database that nothing else uses.
 pub(crate) struct Fixture {
     pub(crate) database: Database,
     pub(crate) driver: mongodb::Database,
-    /// What the server is.
+    /// The version and features of the server.
     pub(crate) version: MongoVersion,
-    /// Absent when the tests run on a server that is named from outside.
+    /// Absent when the tests run on an external server.
     testkit: Option<MongoServer>,
-    /// Of the real server, so that who disturbs it is alone.
+    /// A turn on the real server; a test that disturbs it holds all of them.
     _turn: Option<SemaphorePermit<'static>>,
 }
 
-/// As many tests as may use the real server at once; one that disturbs it takes all turns. A test
-/// that took two at a time would wait for itself.
+/// How many tests may use the real server at once; one that disturbs it takes all turns. A test
+/// that took two turns at a time would deadlock.
 const TURNS: u32 = 1000;
 static REAL_SERVER: Semaphore = Semaphore::const_new(TURNS as usize);
 
@@ -49,7 +49,7 @@ impl Fixture {
         }
     }
 
-    /// Alone on a real server, and as patient as the tools are; `None` where no server is named.
+    /// Alone on a real server, and as patient as the tools; `None` if no server is named.
     pub(crate) async fn alone() -> Option<Self> {
         let uri = real_server()?;
         let turn = REAL_SERVER.acquire_many(TURNS).await.unwrap();
@@ -59,7 +59,7 @@ impl Fixture {
         })
     }
 
-    /// On the testkit's server, with what it is told to do.
+    /// On the testkit's server, with these options.
     pub(crate) async fn with(options: MongoOptions) -> Self {
         let testkit = MongoServer::start(options).unwrap();
         Self::on(&settings(&testkit.uri()), Some(testkit)).await
@@ -102,7 +102,7 @@ impl Fixture {
         }
     }
 
-    /// Stores documents through the driver, and returns the collection.
+    /// Stores documents through the driver and returns the collection.
     pub(crate) async fn collection(&self, name: &str, documents: &[RawDocumentBuf]) -> Collection {
         self.driver.create_collection(name).await.unwrap();
         if !documents.is_empty() {
@@ -115,8 +115,8 @@ impl Fixture {
         self.find(name).await
     }
 
-    /// Creates a collection that is kept in the order of its `_id`s, or an ordinary one where the
-    /// server has none: it must say so.
+    /// Creates a clustered collection, or an ordinary one if the server has none; the server's
+    /// version must agree.
     pub(crate) async fn create_clustered(&self, name: &str) {
         let index = doc! { "key": { "_id": 1 }, "unique": true };
         let create = doc! { "create": name, "clusteredIndex": index };
@@ -131,7 +131,7 @@ impl Fixture {
         self.database.collection(name).await.unwrap().unwrap()
     }
 
-    /// What a collection holds, by a scan.
+    /// The contents of a collection, read by a scan.
     pub(crate) async fn contents(&self, name: &str) -> Vec<RawDocumentBuf> {
         read(&self.find(name).await).await.unwrap()
     }
@@ -145,7 +145,7 @@ impl Fixture {
         self.testkit.as_ref().unwrap()
     }
 
-    /// Lets a real server fail a fifth of the commands of these names on a collection: with
+    /// Makes a real server fail a fifth of the commands with these names on a collection: with
     /// `errorCode`, or by `closeConnection`.
     pub(crate) async fn fail(
         &self,
@@ -171,12 +171,12 @@ impl Fixture {
 /// A real server that fails commands.
 pub(crate) struct FailPoint {
     admin: mongodb::Database,
-    /// How often it has failed any before.
+    /// How many commands it had failed before.
     before: i32,
 }
 
 impl FailPoint {
-    /// Ends it, and says how often it happened.
+    /// Ends the failures and returns how many there were.
     pub(crate) async fn end(self) -> i32 {
         fail_command(&self.admin, doc! { "mode": "off" }).await - self.before
     }
@@ -200,7 +200,7 @@ fn patient_settings(uri: &str) -> MongoSettings {
     }
 }
 
-/// Settings that give up soon.
+/// Settings that give up quickly.
 pub(crate) fn settings(uri: &str) -> MongoSettings {
     MongoSettings {
         mongodb_uri: Secret::new(uri),
@@ -273,12 +273,12 @@ pub(crate) fn batch<'a>(documents: impl IntoIterator<Item = &'a RawDocumentBuf>)
     builder.finish().unwrap()
 }
 
-/// Disconnects the first `times` commands of this name at this moment.
+/// Disconnects the first `times` commands with this name at this moment.
 pub(crate) fn disconnect(name: &'static str, moment: Moment, times: usize) -> impl Gate {
     first(name, moment, times, Verdict::Disconnect)
 }
 
-/// Gives the first `times` commands of this name this verdict at this moment.
+/// Gives the first `times` commands with this name this verdict at this moment.
 pub(crate) fn first(
     name: &'static str,
     moment: Moment,
@@ -296,7 +296,7 @@ pub(crate) fn first(
     }
 }
 
-/// Documents whose `_id`s are of every type that can be one, in MongoDB's order.
+/// Documents with an `_id` of every possible type, in MongoDB's order.
 pub(crate) fn every_id() -> Vec<RawDocumentBuf> {
     let uuid = Binary {
         subtype: BinarySubtype::Uuid,
@@ -334,7 +334,7 @@ pub(crate) fn every_id() -> Vec<RawDocumentBuf> {
         .collect()
 }
 
-/// Documents that encoders like to change: values and forms that MongoDB keeps all the same.
+/// Documents that encoders tend to change: values and forms that MongoDB preserves nevertheless.
 pub(crate) fn hard_to_keep() -> Vec<RawDocumentBuf> {
     let zero = Timestamp {
         time: 0,
@@ -369,7 +369,7 @@ pub(crate) fn hard_to_keep() -> Vec<RawDocumentBuf> {
     documents
 }
 
-/// The document with some of its bytes replaced by as many others.
+/// The document with some bytes replaced by the same number of others.
 fn patched(document: &RawDocument, from: &[u8], to: &[u8]) -> RawDocumentBuf {
     let mut bytes = document.as_bytes().to_vec();
     let at = bytes

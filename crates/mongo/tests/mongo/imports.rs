@@ -1,4 +1,4 @@
-//! The collections and the entries of an import in these tests.
+//! The collections and entries of an import in these tests.
 
 use lob_mongo::{Blueprint, Entries, FinishedFile, Opened, SplitImport, Staging, WriteSettings};
 
@@ -35,7 +35,7 @@ impl Fixture {
         Staging::open(&self.entries(), import, blueprint, &settings).await
     }
 
-    /// The staging of an import, and what is in it.
+    /// The staging of an import, and the data files in it.
     pub(crate) async fn staging_of(&self, import: &SplitImport) -> (Staging, Vec<FinishedFile>) {
         match self.open(import).await.unwrap() {
             Opened::Staging(staging, finished) => (staging, finished),
@@ -43,7 +43,7 @@ impl Fixture {
         }
     }
 
-    /// The staging of one and the same import.
+    /// The staging of always the same import.
     pub(crate) async fn staging(&self) -> Staging {
         self.staging_of(&import_of("manifest")).await.0
     }

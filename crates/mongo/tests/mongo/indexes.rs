@@ -1,4 +1,4 @@
-//! What a collection had beside its documents is there again after an import, or the import fails.
+//! Whatever a collection had besides its documents is back after an import, or the import fails.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn source(fixture: &Fixture, options: Document, indexes: Vec<Document>) ->
     fixture.find(SOURCE).await.definition().await.unwrap()
 }
 
-/// A staging of 20 documents that is built from a definition.
+/// A staging collection with 20 documents, built from a blueprint.
 async fn filled(fixture: &Fixture, blueprint: &Blueprint) -> Staging {
     let opened = fixture.open_as(&import_of("manifest"), blueprint).await;
     let Opened::Staging(staging, _) = opened.unwrap() else {
@@ -31,7 +31,7 @@ async fn filled(fixture: &Fixture, blueprint: &Blueprint) -> Staging {
 }
 
 #[tokio::test]
-async fn indexes_are_as_they_were_and_documents_expire_when_they_are_in_their_place() {
+async fn indexes_are_restored_and_ttl_indexes_only_after_the_swap() {
     let fixture = Fixture::new().await;
     let indexes = vec![
         doc! { "key": { "z": 1, "a": -1_i64, "m": 1.0 }, "name": "three" },
@@ -42,7 +42,7 @@ async fn indexes_are_as_they_were_and_documents_expire_when_they_are_in_their_pl
     let blueprint = Blueprint::read(&definition).unwrap();
     assert_eq!((blueprint.indexes(), blueprint.expiring()), (2, 1));
     let staging = filled(&fixture, &blueprint).await;
-    // Again, as after a lost reply or by another process.
+    // Twice, as after a lost reply or by another process.
     for _ in 0..2 {
         staging.build_indexes(&blueprint).await.unwrap();
     }
@@ -60,7 +60,7 @@ async fn indexes_are_as_they_were_and_documents_expire_when_they_are_in_their_pl
 }
 
 #[tokio::test]
-async fn a_unique_index_that_documents_violate_is_refused_and_staging_stays() {
+async fn a_violated_unique_index_is_refused_and_staging_stays() {
     let fixture = Fixture::new().await;
     let indexes = vec![
         doc! { "key": { "a": 1 }, "name": "good" },
@@ -77,7 +77,7 @@ async fn a_unique_index_that_documents_violate_is_refused_and_staging_stays() {
 }
 
 #[tokio::test]
-async fn a_validator_is_set_and_refuses_no_document_that_was_there() {
+async fn a_validator_is_restored_without_refusing_existing_documents() {
     let fixture = Fixture::new().await;
     let options = doc! {
         "validator": { "z": { "$exists": true }, "a": 1 },
@@ -102,7 +102,7 @@ async fn a_validator_is_set_and_refuses_no_document_that_was_there() {
 }
 
 #[tokio::test]
-async fn documents_that_are_old_enough_to_expire_are_counted() {
+async fn documents_old_enough_to_expire_are_counted() {
     let fixture = Fixture::new().await;
     let ago = |seconds: i64| {
         let millis = DateTime::now().timestamp_millis() - seconds * 1000;

@@ -1,4 +1,4 @@
-//! An insert comes back only when every document is stored, as it is, exactly once.
+//! An insert returns only once every document is stored, unchanged and exactly once.
 
 use bson::{RawDocumentBuf, doc};
 use lob_core::failure::ExitStatus;
@@ -25,7 +25,7 @@ async fn documents_are_stored_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_keep_is_refused_and_not_stored() {
+async fn a_document_that_the_server_would_not_preserve_is_refused() {
     let fixture = Fixture::new().await;
     for (number, document) in hard_to_keep().iter().enumerate() {
         let (staging, _) = fixture.staging_of(&import_of(&number.to_string())).await;
@@ -80,7 +80,7 @@ async fn a_hundred_thousand_documents_fit_into_one_command() {
 #[tokio::test]
 async fn a_lost_reply_is_settled_whether_or_not_the_insert_took_effect() {
     for moment in [Moment::Arrived, Moment::Executed] {
-        // The first insert is the one that asks what the server knows.
+        // The very first insert asks what the server knows.
         let fixture = Fixture::with_gate(second_insert(moment, Verdict::Disconnect)).await;
         let documents = numbered(50);
         let staging = fixture.staging().await;
@@ -90,7 +90,7 @@ async fn a_lost_reply_is_settled_whether_or_not_the_insert_took_effect() {
 }
 
 #[tokio::test]
-async fn a_server_that_changes_its_role_is_asked_again() {
+async fn an_insert_is_retried_if_the_server_changes_its_role() {
     for code in [91, 189, 10107, 11600, 11602] {
         let gate = second_insert(Moment::Executed, Verdict::Answer { code });
         let fixture = Fixture::with_gate(gate).await;
@@ -108,14 +108,14 @@ async fn a_server_that_changes_its_role_is_asked_again() {
     }
 }
 
-/// Whether documents are inserted into staging.
+/// Whether the command inserts documents into staging.
 fn is_insert(command: &Command) -> bool {
     command.name == "insert"
         && command.documents > 0
         && command.collection.as_deref() == Some(STAGING)
 }
 
-/// The verdict for the first insert that has documents.
+/// Gives this verdict to the first insert that has documents.
 fn second_insert(moment: Moment, verdict: Verdict) -> impl Fn(Moment, &Command) -> Verdict {
     let once = std::sync::atomic::AtomicBool::new(true);
     move |at, command| {
@@ -150,7 +150,7 @@ async fn an_insert_that_is_never_answered_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_is_unknown() {
+async fn an_insert_without_a_primary_fails_and_an_interrupted_one_is_unknown() {
     for (code, status) in [
         (10107, ExitStatus::Failed),
         (13435, ExitStatus::Failed),
@@ -173,7 +173,7 @@ async fn an_insert_that_no_primary_takes_has_failed_and_one_that_is_interrupted_
 }
 
 #[tokio::test]
-async fn a_stored_document_that_differs_is_an_error_and_an_equal_one_is_not() {
+async fn a_different_stored_document_is_an_error_and_an_equal_one_is_not() {
     let fixture = Fixture::new().await;
     let staging = fixture.staging().await;
     let mut documents = numbered(10);
@@ -218,7 +218,7 @@ async fn a_document_that_the_server_refuses_fails_the_batch() {
 }
 
 #[tokio::test]
-async fn a_late_insert_does_not_bring_a_dropped_staging_back_to_life() {
+async fn a_late_insert_does_not_revive_a_dropped_staging() {
     let fixture = Fixture::new().await;
     let old = fixture.staging().await;
     old.drop().await.unwrap();
@@ -229,7 +229,7 @@ async fn a_late_insert_does_not_bring_a_dropped_staging_back_to_life() {
         let found = fixture.database.collection(STAGING).await.unwrap();
         assert!(found.is_none());
     } else {
-        // The server makes a new collection of the name, which nobody takes for staging.
+        // The server creates a new collection with the name, which nobody takes for staging.
         assert_eq!(late().await.unwrap(), 1);
     }
 
@@ -264,8 +264,9 @@ async fn a_lost_reply_of_create_and_drop_is_settled() {
 }
 
 #[tokio::test]
-async fn a_server_that_may_overwrite_zero_timestamps_gets_none() {
-    // An unknown field, and a refusal that says nothing of fields, in answer to the insert that asks.
+async fn no_zero_timestamp_goes_to_a_server_that_may_overwrite_it() {
+    // The insert that asks is answered with an unknown field, and with a refusal that says nothing
+    // about fields.
     for code in [40415, 20] {
         let gate = move |at: Moment, command: &Command| {
             let asks = command.name == "insert" && command.documents == 0;
@@ -288,7 +289,7 @@ async fn a_server_that_may_overwrite_zero_timestamps_gets_none() {
 }
 
 #[tokio::test]
-async fn every_write_says_how_durable_it_must_be_and_which_collection_it_means() {
+async fn every_write_states_its_durability_and_its_collection() {
     let fixture = Fixture::with(MongoOptions::default()).await;
     let staging = fixture.staging().await;
     staging.insert(&batch(&numbered(2))).await.unwrap();

@@ -1,4 +1,4 @@
-//! A real server that interrupts inserts: every document is there once, or the insert has failed.
+//! A real server interrupts inserts: every document is stored exactly once, or the insert fails.
 
 use bson::{Document, RawDocumentBuf, doc};
 use futures::StreamExt as _;
@@ -7,7 +7,7 @@ use lob_mongo::{Error, Staging};
 use crate::fixture::{Fixture, batch, numbered};
 use crate::imports::STAGING;
 
-/// Inserts all documents in small batches, some at once.
+/// Inserts all documents in small batches, some of them concurrently.
 async fn insert_all(staging: &Staging, documents: &[RawDocumentBuf]) -> lob_mongo::Result<u64> {
     let batches: Vec<_> = documents.chunks(25).map(batch).collect();
     let mut inserting = futures::stream::iter(&batches)
@@ -20,8 +20,8 @@ async fn insert_all(staging: &Staging, documents: &[RawDocumentBuf]) -> lob_mong
     Ok(sum)
 }
 
-/// Inserts while a real server does this to a fifth of the commands, as often as it takes for one
-/// to fail.
+/// Inserts while a real server does this to a fifth of the commands, repeating until one of them
+/// fails.
 async fn under(fixture: &Fixture, commands: &[&str], fault: Document) {
     let documents = numbered(500);
     for _ in 0..50 {
@@ -41,7 +41,7 @@ async fn under(fixture: &Fixture, commands: &[&str], fault: Document) {
 }
 
 #[tokio::test]
-async fn every_document_is_there_once_after_errors_and_closed_connections_of_a_real_server() {
+async fn inserts_survive_errors_and_closed_connections_of_a_real_server() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -64,7 +64,7 @@ async fn every_document_is_there_once_after_errors_and_closed_connections_of_a_r
 }
 
 #[tokio::test]
-async fn a_write_concern_that_a_real_server_does_not_confirm_is_no_success() {
+async fn an_unconfirmed_write_concern_on_a_real_server_is_an_error() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -87,7 +87,7 @@ async fn a_write_concern_that_a_real_server_does_not_confirm_is_no_success() {
 }
 
 #[tokio::test]
-async fn every_document_is_there_once_after_a_primary_stepped_down_between_inserts() {
+async fn inserts_survive_a_primary_that_steps_down() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -96,7 +96,7 @@ async fn every_document_is_there_once_after_a_primary_stepped_down_between_inser
     let admin = fixture.driver.client().database("admin");
     let step_down = doc! { "replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 0, "force": true };
     let stepping = async {
-        // Not before the first batches are there.
+        // Not before the first batches are stored.
         while staging.count().await.unwrap() == 0 {}
         admin.run_command(step_down).await.unwrap();
     };

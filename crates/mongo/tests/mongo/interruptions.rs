@@ -1,5 +1,5 @@
-//! A real server that interrupts scans. What it can be made to do shows on the testkit's server in
-//! `scan.rs`; here it is shown that a real one does nothing else.
+//! A real server interrupts scans. `scan.rs` shows on the testkit's server what it can be made to
+//! do; this shows that a real one does nothing else.
 
 use bson::doc;
 use lob_mongo::ScanOptions;
@@ -7,7 +7,7 @@ use lob_mongo::ScanOptions;
 use crate::fixture::{Fixture, numbered, read, read_with, small_replies};
 
 #[tokio::test]
-async fn errors_and_closed_connections_of_a_real_server_are_survived() {
+async fn scans_survive_errors_and_closed_connections_of_a_real_server() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -22,7 +22,7 @@ async fn errors_and_closed_connections_of_a_real_server_are_survived() {
     ] {
         for command in ["find", "getMore"] {
             let mut failures = 0;
-            // They come at random: as many scans as it takes.
+            // The failures are random, so run as many scans as it takes.
             for _ in 0..50 {
                 let point = fixture
                     .fail(collection.name(), &[command], fault.clone())

@@ -1,5 +1,5 @@
-//! What a scan promises while others write: a document that exists throughout comes exactly once,
-//! in one version that it had, and any other at most once.
+//! What a scan promises during concurrent writes: a document that exists throughout comes exactly
+//! once, in a version that it had, and any other at most once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, raw, small_replies};
 const IDS: i32 = 600;
 const COLLECTION: &str = "split_1_input";
 
-/// What becomes of a document while it is scanned, by its `_id`.
+/// What happens to a document during the scan, by its `_id`.
 #[derive(Clone, Copy, PartialEq)]
 enum Life {
     Stays,
@@ -26,14 +26,14 @@ fn life(id: i32) -> Life {
     [Life::Stays, Life::Changes, Life::Ends, Life::Begins][id as usize % 4]
 }
 
-/// The document in one of its versions; they differ in size.
+/// A document in one of its versions, which differ in size.
 fn document(id: i32, version: i32) -> RawDocumentBuf {
     raw(doc! { "_id": id, "version": version, "text": "x".repeat(60 + version as usize % 50) })
 }
 
-/// The command of the next writer; `step` is its version.
+/// The next write command; `step` becomes the version.
 fn write(step: i32) -> Option<Document> {
-    // Every `_id` in turn, far from the one before.
+    // Every `_id` in turn, far from the previous one.
     let id = step * 37 % IDS;
     let new = Document::try_from(document(id, step)).unwrap();
     Some(match life(id) {
@@ -50,7 +50,7 @@ fn write(step: i32) -> Option<Document> {
 }
 
 #[tokio::test]
-async fn what_exists_throughout_comes_once_and_anything_else_at_most_once() {
+async fn a_document_comes_once_if_it_exists_throughout_else_at_most_once() {
     let faults = Arc::new(RandomFaults::new(1, 0.1).on(&["getMore"]));
     let gate = Some(Arc::clone(&faults) as _);
     let real = Fixture::alone().await;
@@ -82,7 +82,7 @@ async fn what_exists_throughout_comes_once_and_anything_else_at_most_once() {
     let scan = |range| collection.scan(ScanRange { range, after: None }, small_replies());
     let mut scans: Vec<_> = ranges.into_iter().map(scan).collect();
     let (mut found, mut step) = (BTreeMap::<i32, Vec<i32>>::new(), 0);
-    // In turn: the next documents of a range, and some writes anywhere.
+    // In turn: the next documents of a range, then some writes anywhere.
     while !scans.is_empty() {
         let mut left = Vec::new();
         for mut scan in scans {

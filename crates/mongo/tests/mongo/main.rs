@@ -1,6 +1,6 @@
-//! What this crate promises, on the testkit's server by default and on the server named by
-//! `LOB_E2E_MONGODB_URI` where that is set. Faults are shown on the testkit's server, and those that
-//! a real server can be made to have also there.
+//! What this crate promises, tested on the testkit's server by default, or on the server named by
+//! `LOB_E2E_MONGODB_URI`. Faults are tested on the testkit's server, and also on a real one if it
+//! can be made to have them.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,5 +1,5 @@
-//! A sample and ranges are the same for the same collection, spread evenly over it, and cost the
-//! server no more than they may.
+//! The same collection always has the same sample and ranges. They are spread evenly over it, and
+//! cost the server no more than they may.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use lob_testkit::mongo::{Command, Gate, Moment, MongoOptions, MongoServer, Verdi
 use crate::fixture::{Fixture, first, numbered, raw, read_with, small_replies};
 
 const NAME: &str = "split_1_input";
-/// More than are walked.
+/// More documents than are walked.
 const MANY: Option<u32> = Some(3_000_000);
 const SIZE: SampleSize = SampleSize {
     first: 40,
@@ -26,12 +26,12 @@ const SIZE: SampleSize = SampleSize {
     limit: ByteSize::mib(16),
 };
 
-/// What a plan knows of a collection.
+/// What a plan knows about a collection.
 async fn planned(collection: &Collection, ranges: u32) -> (Sample, Vec<IdRange>, Choice) {
     planned_by(collection, RangeSize::Count(ranges)).await
 }
 
-/// The same, where it need not be possible to cut the collection.
+/// The same, for a collection that may be impossible to cut.
 async fn planned_if_possible(collection: &Collection) -> (Sample, Vec<IdRange>, Choice) {
     planned_by(collection, RangeSize::Bytes(ByteSize::kib(4))).await
 }
@@ -62,7 +62,7 @@ fn with_ids(ids: impl IntoIterator<Item = Bson>) -> Vec<RawDocumentBuf> {
     documents.collect()
 }
 
-/// An ObjectId of this second.
+/// An ObjectId generated in this second.
 fn object_id(second: u32, counter: u32) -> Bson {
     let mut bytes = [9; 12];
     bytes[..4].copy_from_slice(&second.to_be_bytes());
@@ -70,7 +70,7 @@ fn object_id(second: u32, counter: u32) -> Bson {
     ObjectId::from_bytes(bytes).into()
 }
 
-/// On a server that believes in more documents than are walked.
+/// A collection on a server that believes it has more documents than are walked.
 async fn too_many(
     documents: Vec<RawDocumentBuf>,
     gate: Option<Arc<dyn Gate>>,
@@ -88,7 +88,7 @@ async fn too_many(
     (fixture, collection)
 }
 
-/// The `$sample`s that a server was asked for: how many documents, in how much time.
+/// The `$sample`s that a server was asked for: number of documents, and time limit.
 fn asked_at_random(commands: &[Command]) -> Vec<(i64, i64)> {
     let asked = commands
         .iter()
@@ -127,7 +127,7 @@ async fn a_sample_holds_the_first_documents_and_even_ones() {
 }
 
 #[tokio::test]
-async fn a_sample_that_is_cut_short_by_its_limit_is_still_even() {
+async fn a_sample_cut_short_by_its_limit_is_still_even() {
     let fixture = Fixture::new().await;
     let big = "x".repeat(300_000);
     let documents: Vec<_> = (0..200)
@@ -194,7 +194,7 @@ async fn the_same_collection_has_the_same_sample_and_the_same_ranges() {
 }
 
 #[tokio::test]
-async fn a_collection_too_large_to_walk_has_the_same_sample_and_ranges_too() {
+async fn a_collection_too_large_to_walk_also_has_a_stable_sample_and_ranges() {
     let mixed = (0..3000).map(|i| match i % 3 {
         0 => Bson::from(i),
         1 => Bson::from(i64::from(i)),
@@ -224,7 +224,7 @@ async fn a_collection_too_large_to_walk_has_the_same_sample_and_ranges_too() {
         assert_eq!((again.0.even, again.1), (sample.even, ranges));
 
         assert_eq!(asked_at_random(&commands), []);
-        // Each question is about one `_id` or about documents of a sample.
+        // Each query is for a single `_id` or for documents of a sample.
         let mut finds = commands.iter().filter(|command| command.name == "find");
         assert!(finds.all(|find| find.documents <= 64));
     }
@@ -232,7 +232,8 @@ async fn a_collection_too_large_to_walk_has_the_same_sample_and_ranges_too() {
 
 #[tokio::test]
 async fn gaps_between_object_ids_do_not_make_ranges_uneven() {
-    // In each of 40 days some of the hours have documents, and within a second they are close.
+    // On each of 40 days some of the hours have documents, and within a second they are close
+    // together.
     let second = |i: u32| i / 250 * 86_400 + 30_000 + i % 250 * 40;
     let documents = with_ids((0..10_000).map(|i| object_id(second(i), i)));
     let (fixture, collection) = too_many(documents, None).await;
@@ -275,7 +276,7 @@ async fn a_clustered_collection_is_cut_without_reading_it() {
     }
     let collection = fixture.find(NAME).await;
     let (sample, ranges, choice) = planned(&collection, 5).await;
-    // An ordinary one of this size has an index that can be walked.
+    // An ordinary collection of this size has an index that can be walked.
     let expected = match fixture.version.has_clustered_collections() {
         true => Choice::Interpolated,
         false => Choice::IndexWalk,
@@ -287,9 +288,9 @@ async fn a_clustered_collection_is_cut_without_reading_it() {
 }
 
 #[tokio::test]
-async fn the_server_never_chooses_a_twentieth_at_random_and_has_a_time() {
-    // Documents as large as these were all read and sorted for a sample. A collation keeps its
-    // strings out of the index, and knows no distances.
+async fn a_random_choice_stays_below_a_twentieth_and_has_a_time_limit() {
+    // For a sample, documents this large would all be read and sorted. A collation keeps its
+    // strings out of the index and has no distances.
     let fixture = Fixture::new().await;
     let collation = doc! { "create": NAME, "collation": { "locale": "de" } };
     fixture.driver.run_command(collation).await.unwrap();
@@ -348,7 +349,7 @@ async fn a_plan_of_small_documents_takes_few_requests() {
 }
 
 #[tokio::test]
-async fn a_random_choice_that_meets_a_document_too_often_is_made_again() {
+async fn a_random_choice_that_meets_a_document_too_often_is_retried() {
     let again = first(
         "aggregate",
         Moment::Arrived,
@@ -381,7 +382,7 @@ async fn a_random_choice_that_fails_leaves_the_first_documents_and_one_range() {
 }
 
 #[tokio::test]
-async fn a_random_choice_that_gets_no_reply_is_not_asked_for_again() {
+async fn a_random_choice_without_a_reply_is_not_retried() {
     let held = first("aggregate", Moment::Arrived, 9, Verdict::Hold);
     let server = MongoServer::start(MongoOptions {
         believed_documents: MANY,
@@ -409,7 +410,7 @@ async fn a_random_choice_that_gets_no_reply_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn ids_that_have_no_known_order_are_not_chosen() {
+async fn ids_without_a_known_order_are_not_chosen() {
     let fixture = Fixture::new().await;
     let decimals = (0..300).map(|i| i.to_string().parse::<Decimal128>().unwrap());
     let documents = with_ids(decimals.map(Bson::from));
@@ -422,7 +423,7 @@ async fn ids_that_have_no_known_order_are_not_chosen() {
 }
 
 #[tokio::test]
-async fn what_the_server_believes_does_not_decide_how_many_ranges_there_are() {
+async fn a_wrong_estimate_does_not_decide_the_number_of_ranges() {
     let fixture = Fixture::with(MongoOptions {
         believed_documents: Some(0),
         ..<_>::default()
@@ -435,7 +436,7 @@ async fn what_the_server_believes_does_not_decide_how_many_ranges_there_are() {
 }
 
 #[tokio::test]
-async fn a_walk_that_is_interrupted_begins_again() {
+async fn an_interrupted_index_walk_starts_over() {
     let lost = first("getMore", Moment::Arrived, 2, Verdict::Answer { code: 43 });
     let fixture = Fixture::with_gate(lost).await;
     let documents = with_ids((0..25_000).map(Bson::from));
@@ -449,10 +450,10 @@ async fn a_walk_that_is_interrupted_begins_again() {
 }
 
 #[tokio::test]
-async fn a_collection_that_changes_while_it_is_walked_is_cut_all_the_same() {
+async fn a_collection_that_changes_during_the_walk_is_still_cut_evenly() {
     const IDS: i32 = 33_000;
     let fixture = Fixture::new().await;
-    // Others come and go between them.
+    // Other documents come and go between them.
     let (stay, go): (Vec<_>, Vec<_>) = (0..IDS).partition(|id| id % 3 != 0);
     let documents: Vec<_> = stay.iter().map(|id| raw(doc! { "_id": id })).collect();
     let collection = fixture.collection(NAME, &documents).await;

@@ -1,4 +1,4 @@
-//! What passes by itself is waited for: by its code, or by the label that the server gives it.
+//! Transient failures are waited out, recognized by their code or by the server's label.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,18 @@ use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 use crate::fixture::{Fixture, batch, disconnect, first, numbered, read, settings};
 
 const NAME: &str = "split_1_input";
-/// Locks and writes in the way, times that are over, members that do not answer, too many requests.
+/// Conflicting locks and writes, expired time limits, members that do not answer, too many
+/// requests.
 const PASSING: [i32; 10] = [24, 50, 64, 112, 117, 133, 202, 384, 462, 16500];
 const LABELS: [&str; 3] = [
     "RetryableError",
     "RetryableWriteError",
     "SystemOverloadedError",
 ];
-/// A code that says nothing of whether it passes.
+/// A code that does not tell whether the failure is transient.
 const UNKNOWN: i32 = 8000;
 
-/// A scan and an insert, each of whose kinds of commands is answered so once.
+/// Runs a scan and an insert; each kind of command in them gets this answer once.
 async fn survives(verdict: Verdict) -> lob_mongo::Result<()> {
     let answered = Mutex::new(HashSet::new());
     let gate = move |moment: Moment, command: &Command| {
@@ -55,14 +56,14 @@ async fn survives(verdict: Verdict) -> lob_mongo::Result<()> {
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_waited_for() {
+async fn transient_failures_are_waited_out() {
     for code in PASSING {
         survives(Verdict::Answer { code }).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_label_of_the_server_says_that_a_command_may_be_sent_again() {
+async fn a_command_is_retried_if_the_server_labels_its_error_as_retryable() {
     for label in LABELS {
         let code = UNKNOWN;
         survives(Verdict::Labelled { code, label }).await.unwrap();
@@ -79,9 +80,9 @@ async fn a_label_of_the_server_says_that_a_command_may_be_sent_again() {
     assert!(matches!(other, Err(Error::Refused { .. })), "{other:?}");
 }
 
-/// For how long, the unit tests of the pauses hold.
+/// The unit tests of the pauses cover how long.
 #[tokio::test]
-async fn the_tools_wait_for_mongodb_as_long_as_for_s3() {
+async fn the_tools_wait_as_long_for_mongodb_as_for_s3() {
     let settings = lob_mongo::MongoSettings::default();
     assert_eq!(settings.mongodb_retry_timeout.as_secs(), 20 * 60);
     let fixture = Fixture::patient(MongoOptions {
@@ -94,7 +95,7 @@ async fn the_tools_wait_for_mongodb_as_long_as_for_s3() {
 }
 
 #[tokio::test]
-async fn a_drop_that_is_not_confirmed_in_time_is_repeated() {
+async fn a_drop_that_is_not_confirmed_in_time_is_retried() {
     let late = first("drop", Moment::Executed, 1, Verdict::Answer { code: 64 });
     let fixture = Fixture::with_gate(late).await;
     fixture.staging().await.drop().await.unwrap();
@@ -133,12 +134,12 @@ async fn every_command_is_counted_with_its_retries_documents_and_bytes() {
     assert!(find.requests > 3, "{find:?}");
     let bytes: usize = documents.iter().map(|d| d.as_bytes().len()).sum();
     assert!(find.bytes_received > bytes as u64, "{find:?}");
-    // Whether the collection is there, and still the same in the end.
+    // Whether the collection exists, and whether it is still the same at the end.
     assert_eq!(counted["listCollections"].documents, 2);
 }
 
 #[tokio::test]
-async fn no_more_is_read_or_inserted_in_a_second_than_is_allowed() {
+async fn the_bandwidth_limit_holds_for_scans_and_inserts() {
     let mut fixture = Fixture::with(MongoOptions::default()).await;
     let documents: Vec<_> = (0..60)
         .map(|i| bson::rawdoc! { "_id": i, "text": "x".repeat(5000) })

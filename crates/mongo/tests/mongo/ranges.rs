@@ -8,7 +8,7 @@ use lob_testkit::mongo::MongoOptions;
 
 use crate::fixture::{Fixture, numbered, raw, read_part, read_with, small_replies};
 
-/// The ranges alone.
+/// Only the ranges.
 async fn cut(collection: &Collection, wanted: RangeSize) -> Vec<IdRange> {
     collection.outline(0, wanted).await.unwrap().ranges()
 }
@@ -57,7 +57,7 @@ async fn ranges_leave_no_gap_and_hold_every_document_once() {
 }
 
 #[tokio::test]
-async fn a_large_collection_is_cut_evenly() {
+async fn a_large_collection_is_cut_into_even_ranges() {
     const DOCUMENTS: usize = 60_000;
     let fixture = Fixture::new().await;
     let documents: Vec<_> = (0..DOCUMENTS as i32)
@@ -82,7 +82,7 @@ async fn a_large_collection_is_cut_evenly() {
 }
 
 #[tokio::test]
-async fn mixed_ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_from() {
+async fn ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_from() {
     let fixture = Fixture::new().await;
     let samples = one_of_each_id_type();
     let documents: Vec<_> = samples.into_iter().map(|sample| sample.document).collect();
@@ -103,7 +103,7 @@ async fn mixed_ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_fro
             assert_eq!(rest, whole[i + 1..], "after {last:?}");
         }
     }
-    // Any type can bound a range.
+    // An `_id` of any type can bound a range.
     for bound in documents.iter().skip(1) {
         let bound = Some(DocumentId::of(bound).unwrap());
         let before = IdRange {
@@ -120,7 +120,7 @@ async fn mixed_ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_fro
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_bounds_and_a_collation_give_one_range() {
+async fn a_collation_or_a_server_that_ignores_bounds_gives_one_range() {
     let fixture = Fixture::with(MongoOptions {
         ignore_bounds: true,
         ..<_>::default()
@@ -156,9 +156,9 @@ async fn a_server_that_ignores_bounds_and_a_collation_give_one_range() {
 }
 
 #[tokio::test]
-async fn a_number_of_ranges_is_that_number_or_refused() {
+async fn a_requested_number_of_ranges_is_met_or_refused() {
     let fixture = Fixture::new().await;
-    // Decimals have no place that is known among the others: they cannot be cut at.
+    // Decimals have no known position among the others, so they cannot be cut at.
     let decimal = |i: i32| format!("{i}.5").parse::<bson::Decimal128>().unwrap();
     let decimals = (0..50).map(|i| raw(bson::doc! { "_id": decimal(i) }));
     let documents: Vec<_> = numbered(5).into_iter().chain(decimals).collect();
@@ -178,7 +178,7 @@ async fn a_number_of_ranges_is_that_number_or_refused() {
 }
 
 #[tokio::test]
-async fn an_empty_collection_is_one_range_and_divisible() {
+async fn an_empty_collection_is_a_single_range_and_divisible() {
     let fixture = Fixture::new().await;
     let collection = fixture.collection("split_1_input", &[]).await;
     let ranges = cut(&collection, RangeSize::Count(4)).await;

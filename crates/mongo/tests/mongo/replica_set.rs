@@ -1,4 +1,4 @@
-//! What is read is never older than the plan, whichever member answers, and says how durable it
+//! Reads are never older than the plan, whichever member answers, and always state how durable they
 //! must be.
 
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tokio::sync::Notify;
 use crate::fixture::{numbered, read, settings};
 
 const NAME: &str = "split_1_input";
-/// Commands that read documents or count them.
+/// Commands that read or count documents.
 const READS: [&str; 3] = ["find", "aggregate", "count"];
 
-/// A server that is part of `deployment`, with the first documents of a collection.
+/// A server in this `deployment`, with the first documents of a collection.
 async fn start(deployment: Deployment, gate: Option<Arc<dyn Gate>>) -> MongoServer {
     let server = MongoServer::start(MongoOptions {
         deployment,
@@ -31,7 +31,7 @@ async fn start(deployment: Deployment, gate: Option<Arc<dyn Gate>>) -> MongoServ
     server
 }
 
-/// Inserts documents by the primary alone.
+/// Inserts documents on the primary only.
 async fn write(server: &MongoServer, ids: std::ops::Range<i32>) {
     let client = Client::with_uri_str(server.uri()).await.unwrap();
     let documents = numbered(ids.end).split_off(ids.start as usize);
@@ -57,7 +57,7 @@ fn from_secondary(server: &MongoServer) -> String {
     format!("{}&readPreference=secondary", server.uri())
 }
 
-/// The read concerns of what was read from the `from`th command on.
+/// The read concerns of all reads from the `from`th command on.
 fn concerns(server: &MongoServer, from: usize) -> Vec<Option<bson::Document>> {
     let commands = server.commands().into_iter().skip(from);
     let reads = commands.filter(|command| READS.contains(&command.name.as_str()));
@@ -93,7 +93,7 @@ async fn a_secondary_that_lags_behind_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_secondary_that_does_not_catch_up_is_an_error_and_no_short_collection() {
+async fn a_secondary_that_does_not_catch_up_is_an_error() {
     let server = start(Deployment::TwoMembers, None).await;
     server.hold_replication();
     write(&server, 1000..2000).await;
@@ -111,7 +111,7 @@ async fn a_secondary_that_does_not_catch_up_is_an_error_and_no_short_collection(
 }
 
 #[tokio::test]
-async fn every_read_is_of_the_plans_time_or_a_later_one_in_every_process() {
+async fn no_read_in_any_process_is_older_than_the_plan() {
     let server = start(Deployment::TwoMembers, None).await;
     let planner = connect(&from_secondary(&server)).await;
     let planned = planner.newest().unwrap();
@@ -141,7 +141,7 @@ async fn every_read_is_of_the_plans_time_or_a_later_one_in_every_process() {
 }
 
 #[tokio::test]
-async fn the_level_of_the_connection_string_is_that_of_every_read() {
+async fn every_read_has_the_read_concern_level_of_the_connection_string() {
     let server = start(Deployment::OneMember, None).await;
     let uri = format!("{}&readConcernLevel=majority", server.uri());
     let database = connect(&uri).await;
@@ -154,7 +154,7 @@ async fn the_level_of_the_connection_string_is_that_of_every_read() {
 }
 
 #[tokio::test]
-async fn a_level_that_may_leave_documents_out_is_refused() {
+async fn a_read_concern_level_that_may_miss_documents_is_refused() {
     let server = start(Deployment::OneMember, None).await;
     for level in ["available", "linearizable", "snapshot", "locale"] {
         let uri = format!("{}&readConcernLevel={level}", server.uri());
@@ -169,7 +169,7 @@ async fn a_level_that_may_leave_documents_out_is_refused() {
 }
 
 #[tokio::test]
-async fn a_standalone_is_read_without_a_time_or_a_level() {
+async fn a_standalone_is_read_without_a_time_or_a_read_concern_level() {
     let server = start(Deployment::Standalone, None).await;
     let database = connect(&server.uri()).await;
     assert_eq!(database.newest(), None);
@@ -180,7 +180,7 @@ async fn a_standalone_is_read_without_a_time_or_a_level() {
 }
 
 #[tokio::test]
-async fn a_direct_connection_to_a_secondary_is_refused_by_the_name_of_its_set() {
+async fn a_direct_connection_to_a_secondary_is_refused_naming_its_set() {
     let server = start(Deployment::TwoMembers, None).await;
     let secondary = server.secondary().unwrap();
     let direct = format!("mongodb://{secondary}/?directConnection=true");
@@ -192,7 +192,7 @@ async fn a_direct_connection_to_a_secondary_is_refused_by_the_name_of_its_set() 
         format!("MongoDB at {secondary} is not the primary of the replica set `lob`")
     );
     assert!(error.hint().unwrap().contains("directConnection"));
-    // The primary, and the secondary as a member of its set.
+    // The primary directly, and the secondary as a member of its set.
     let direct = server
         .uri()
         .replace("replicaSet=lob", "directConnection=true");
@@ -201,9 +201,9 @@ async fn a_direct_connection_to_a_secondary_is_refused_by_the_name_of_its_set() 
     }
 }
 
-/// The double has no snapshots: it tells what it is asked for.
+/// The test server has no snapshots, but shows what it was asked for.
 #[tokio::test]
-async fn a_snapshot_is_not_before_the_time_of_the_plan() {
+async fn a_snapshot_is_no_older_than_the_plan() {
     let server = start(Deployment::OneMember, None).await;
     let database = connect(&server.uri()).await;
     let collection = database.collection(NAME).await.unwrap().unwrap();
@@ -214,9 +214,9 @@ async fn a_snapshot_is_not_before_the_time_of_the_plan() {
     assert_eq!(concerns(&server, before), [Some(expected)]);
 }
 
-/// A time that the server has not come to, as after it was restored from a backup.
+/// A time that the server has not reached, as after a restore from a backup.
 #[tokio::test]
-async fn a_plan_of_the_future_is_refused_and_not_waited_for() {
+async fn a_plan_from_the_future_is_refused_and_not_waited_for() {
     let server = start(Deployment::OneMember, None).await;
     let future = ClusterTime {
         seconds: u32::MAX,

@@ -11,7 +11,7 @@ use crate::fixture::{
 };
 
 #[tokio::test]
-async fn every_type_of_id_comes_once_in_order_and_unchanged() {
+async fn an_id_of_every_type_comes_once_in_order_and_unchanged() {
     let fixture = Fixture::new().await;
     let documents = every_id();
     let shuffled: Vec<_> = documents.iter().rev().cloned().collect();
@@ -35,7 +35,7 @@ async fn an_empty_collection_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_lost_cursor_is_opened_again_without_losing_or_repeating_a_document() {
+async fn a_lost_cursor_is_reopened_without_losing_or_repeating_a_document() {
     for verdict in [
         Verdict::Disconnect,
         Verdict::Answer { code: 43 },
@@ -58,7 +58,7 @@ async fn a_lost_cursor_is_opened_again_without_losing_or_repeating_a_document() 
 }
 
 #[tokio::test]
-async fn every_type_of_id_can_be_gone_on_from() {
+async fn a_scan_resumes_after_an_id_of_any_type() {
     let count = AtomicUsize::new(0);
     let gate = move |at: Moment, command: &Command| {
         let hit = at == Moment::Arrived && command.name == "getMore";
@@ -85,7 +85,7 @@ fn decimal_id(i: i32) -> bson::Decimal128 {
 }
 
 #[tokio::test]
-async fn a_clustered_collection_is_read_as_any_other() {
+async fn a_clustered_collection_is_read_like_any_other() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -108,7 +108,7 @@ async fn a_clustered_collection_is_read_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
+async fn a_scan_of_a_server_that_ignores_bounds_is_not_resumed() {
     let documents = numbered(100);
     let options = || MongoOptions {
         ignore_bounds: true,
@@ -127,7 +127,7 @@ async fn a_server_that_ignores_bounds_is_scanned_once_but_not_resumed() {
 }
 
 #[tokio::test]
-async fn a_collection_that_is_dropped_or_replaced_meanwhile_is_an_error_and_not_an_end() {
+async fn a_collection_dropped_or_replaced_during_the_scan_is_an_error() {
     let bound = |id: i32| DocumentId::of(&bson::rawdoc! { "_id": id }).ok();
     let part = IdRange {
         from: bound(10),
@@ -175,7 +175,7 @@ async fn a_collection_that_is_dropped_or_replaced_meanwhile_is_an_error_and_not_
 }
 
 #[tokio::test]
-async fn a_collection_that_is_replaced_before_the_scan_is_an_error() {
+async fn a_collection_replaced_before_the_scan_is_an_error() {
     let fixture = Fixture::new().await;
     let collection = fixture.collection("split_1_input", &numbered(1)).await;
     fixture
@@ -193,7 +193,7 @@ async fn a_collection_that_is_replaced_before_the_scan_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_away_ends_the_scan_with_an_error() {
+async fn a_scan_fails_if_the_server_stays_down() {
     let fixture = Fixture::with_gate(|_: Moment, command: &Command| {
         let reopened = command.arguments.get("min").unwrap().is_some();
         if command.name == "getMore" || reopened {
@@ -209,7 +209,7 @@ async fn a_server_that_stays_away_ends_the_scan_with_an_error() {
 }
 
 #[tokio::test]
-async fn scans_under_random_faults_are_whole() {
+async fn scans_under_random_faults_are_complete() {
     let mut disturbed = 0;
     for seed in 0..2 {
         let faults = Arc::new(RandomFaults::new(seed, 0.1).on(&["find", "getMore"]));
@@ -227,7 +227,7 @@ async fn scans_under_random_faults_are_whole() {
 }
 
 #[tokio::test]
-async fn replies_are_asked_for_by_the_size_of_documents() {
+async fn the_size_of_replies_follows_the_size_of_documents() {
     let fixture = Fixture::with(MongoOptions {
         uncapped_replies: true,
         ..<_>::default()
@@ -249,7 +249,7 @@ async fn replies_are_asked_for_by_the_size_of_documents() {
 }
 
 #[tokio::test]
-async fn documents_that_are_hard_to_keep_are_read_as_they_are() {
+async fn documents_that_are_hard_to_preserve_are_read_unchanged() {
     let fixture = Fixture::with(MongoOptions::default()).await;
     let documents = hard_to_keep();
     let name = fixture.database.name().to_owned();

@@ -1,4 +1,4 @@
-//! Scans at a moment of the past return the documents as they were, or say that they cannot.
+//! Scans at a point in the past return the documents as they were, or report that they cannot.
 
 use bson::{RawDocumentBuf, doc};
 use lob_mongo::{ClusterTime, Error, RangeSize, ScanOptions, ScanRange};
@@ -14,7 +14,7 @@ fn at(time: ClusterTime) -> ScanOptions {
 }
 
 #[tokio::test]
-async fn every_range_is_read_as_it_was_at_the_time_of_the_snapshot() {
+async fn every_range_is_read_as_of_the_snapshot() {
     let Some(fixture) = Fixture::alone().await else {
         return;
     };
@@ -48,7 +48,7 @@ async fn every_range_is_read_as_it_was_at_the_time_of_the_snapshot() {
         .await
         .unwrap();
 
-    // A cursor that is lost is opened again at the same time.
+    // A lost cursor is reopened at the same time.
     let lost = fixture
         .fail(
             "split_1_input",
@@ -68,7 +68,7 @@ async fn every_range_is_read_as_it_was_at_the_time_of_the_snapshot() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_the_server_has_forgotten_is_an_error_at_once() {
+async fn an_expired_snapshot_is_an_immediate_error() {
     let collection;
     let fixture;
     match Fixture::alone().await {
@@ -108,7 +108,7 @@ async fn a_server_without_snapshots_says_so() {
 }
 
 #[test]
-fn a_snapshot_time_is_written_and_read_back() {
+fn a_snapshot_time_reads_back_as_written() {
     let time = ClusterTime {
         seconds: 1_795_276_523,
         increment: 1018,

@@ -8,7 +8,7 @@ use lob_mongo::{CollectionPattern, Error};
 use crate::fixture::Fixture;
 
 #[tokio::test]
-async fn splits_are_found_by_number_and_in_its_order() {
+async fn splits_are_found_and_ordered_by_number() {
     let fixture = Fixture::new().await;
     for name in ["split_10_input", "split_2_input", "split_02_input", "other"] {
         fixture.collection(name, &[]).await;
@@ -52,7 +52,7 @@ async fn splits_are_found_by_number_and_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_view_and_a_time_series_are_refused_unless_they_are_not_wanted() {
+async fn a_view_or_a_time_series_is_refused_only_if_it_is_selected() {
     let fixture = Fixture::new().await;
     fixture.collection("split_1_input", &[]).await;
     let create = doc! { "create": "split_2_input", "viewOn": "split_1_input", "pipeline": [] };
@@ -81,7 +81,7 @@ async fn a_view_and_a_time_series_are_refused_unless_they_are_not_wanted() {
 }
 
 #[tokio::test]
-async fn a_collation_is_noticed() {
+async fn a_collation_is_detected() {
     let fixture = Fixture::new().await;
     let create = doc! { "create": "split_1_input", "collation": { "locale": "en" } };
     fixture.driver.run_command(create).await.unwrap();

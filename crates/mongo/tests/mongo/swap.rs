@@ -1,4 +1,4 @@
-//! A swap replaces the target whole, or leaves it alone.
+//! A swap replaces the target as a whole, or leaves it alone.
 
 use lob_core::failure::ExitStatus;
 use lob_mongo::{Error, ExistingTarget, Opened, Staging};
@@ -29,7 +29,7 @@ async fn assert_swapped(fixture: &Fixture, staging: &Staging) {
 }
 
 #[tokio::test]
-async fn a_swap_puts_staging_in_the_place_of_the_target() {
+async fn a_swap_puts_staging_in_the_targets_place() {
     for existing in [ExistingTarget::Replace, ExistingTarget::Refuse] {
         let fixture = Fixture::new().await;
         if existing == ExistingTarget::Replace {
@@ -96,7 +96,7 @@ async fn a_swap_that_is_never_answered_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn another_collection_of_stagings_name_is_never_swapped_in() {
+async fn another_collection_named_like_staging_is_never_swapped_in() {
     let fixture = Fixture::new().await;
     fixture.collection(TARGET, &numbered(3)).await;
     let staging = filled(&fixture).await;
@@ -117,12 +117,12 @@ async fn another_collection_of_stagings_name_is_never_swapped_in() {
 }
 
 #[tokio::test]
-async fn a_swap_that_took_place_renames_nothing_else() {
+async fn a_completed_swap_renames_nothing_else() {
     let fixture = Fixture::with(MongoOptions::default()).await;
     let staging = filled(&fixture).await;
     let replace = ExistingTarget::Replace;
     staging.swap_into(TARGET, replace).await.unwrap();
-    // A server that takes no UUID would rename this one, so it is not asked.
+    // A server that takes no UUID would rename this one, so no rename is sent.
     let next = fixture.collection(STAGING, &numbered(1)).await;
     staging.swap_into(TARGET, replace).await.unwrap();
     let commands = fixture.testkit().commands().into_iter();
@@ -133,7 +133,7 @@ async fn a_swap_that_took_place_renames_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_kept_gets_another_name() {
+async fn a_kept_target_gets_another_name() {
     for moment in [Moment::Arrived, Moment::Executed] {
         for lost in 1..=2 {
             let gate = disconnect("renameCollection", moment, lost);
@@ -160,7 +160,7 @@ async fn a_target_that_is_kept_gets_another_name() {
 }
 
 #[tokio::test]
-async fn a_swap_that_took_place_is_known_until_its_entries_are_removed() {
+async fn a_completed_swap_is_known_until_its_entries_are_removed() {
     let fixture = Fixture::new().await;
     let import = import_of("manifest");
     let staging = filled(&fixture).await;

@@ -1,4 +1,4 @@
-//! Lists, maps and documents, whose values stand in builders of their own.
+//! Builders of lists, maps and documents, whose values are in builders of their own.
 
 use polars_arrow::{
     array::{Array, ListArray, StructArray},
@@ -14,13 +14,13 @@ use crate::{
     schema::{View, arrow_type, map_entry_type},
 };
 
-/// Lists; their elements stand one after another in a builder of their own.
+/// Lists; their elements follow one another in a builder of their own.
 #[derive(Debug)]
 pub(crate) struct ListBuilder {
     elements: Box<Builder>,
-    /// Of one element, if all its columns are null.
+    /// The width of one element whose columns are all null.
     width_bytes: usize,
-    /// Starts with 0, so one more than there are lists.
+    /// Starts with 0, so there is one more entry than there are lists.
     ends_as_offsets: Vec<i64>,
     gaps: Gaps,
 }
@@ -37,7 +37,8 @@ impl ListBuilder {
         }
     }
 
-    /// The elements so far, and how many the finished lists have: where the next list begins.
+    /// The elements builder, and how many elements the finished lists have: the next list starts
+    /// there.
     pub(crate) fn elements(&mut self) -> (&mut Builder, usize) {
         let count = self.element_count();
         (&mut self.elements, count)
@@ -81,7 +82,7 @@ impl ListBuilder {
         self.array_of(rows, column_type, values)
     }
 
-    /// The lists as an array of `rows`, over `values`.
+    /// The lists as an array of `rows` rows over `values`.
     fn array_of(
         mut self,
         rows: usize,
@@ -113,7 +114,7 @@ impl ListBuilder {
         }
     }
 
-    /// Cuts elements of an unfinished list as well.
+    /// Also drops the elements of an unfinished list.
     pub(super) fn truncate(&mut self, len: usize) {
         if self.len() > len {
             self.ends_as_offsets.truncate(len + 1);
@@ -123,7 +124,7 @@ impl ListBuilder {
     }
 }
 
-/// Maps: lists of values, and as many keys.
+/// Maps: lists of values, with one key per value.
 #[derive(Debug)]
 pub(crate) struct MapBuilder {
     keys: BytesBuilder,
@@ -138,7 +139,7 @@ impl MapBuilder {
         }
     }
 
-    /// Appends the key of an entry of the map under construction: where its value goes.
+    /// Appends the key of an entry to the map under construction and returns where its value goes.
     pub(crate) fn put_key(&mut self, key: &[u8]) -> (&mut Builder, usize) {
         let at = self.keys.len();
         self.keys.put_bytes(at, key);
@@ -207,13 +208,13 @@ impl StructBuilder {
         }
     }
 
-    /// Makes row `at` a document, of which no field has a value yet.
+    /// Makes row `at` a document whose fields have no values yet.
     pub(crate) fn open(&mut self, at: usize) {
         self.pad(at);
         self.len = at + 1;
     }
 
-    /// The values of the field at this position.
+    /// The builder of the field at this position.
     pub(crate) fn child(&mut self, position: usize) -> &mut Builder {
         &mut self.children[position]
     }

@@ -1,4 +1,4 @@
-//! Values of scalar columns, and which rows have none.
+//! Builders of scalar columns, and which of their rows are null.
 
 use std::ops::Range;
 
@@ -49,7 +49,7 @@ impl Gaps {
     }
 }
 
-/// Values of one width.
+/// Fixed-width values.
 #[derive(Debug, Default)]
 pub(crate) struct Values<T> {
     values: Vec<T>,
@@ -64,7 +64,7 @@ impl<T: Copy + Default> Values<T> {
         self.values.push(value);
     }
 
-    /// To append many at once from row `at` on.
+    /// The vector to append many values to at once, from row `at` on.
     pub(crate) fn starting_at(&mut self, at: usize) -> &mut Vec<T> {
         self.skip_to(at);
         &mut self.values
@@ -108,7 +108,7 @@ impl Values<bool> {
     }
 }
 
-/// Values of text or bytes.
+/// Text or binary values.
 #[derive(Debug, Default)]
 pub(crate) struct BytesBuilder {
     bytes: Vec<u8>,
@@ -134,7 +134,7 @@ impl BytesBuilder {
         self.ends.push(offset(self.bytes.len()));
     }
 
-    /// Puts a BSON document of these elements.
+    /// Puts a BSON document made of these elements.
     pub(crate) fn put_document(&mut self, at: usize, elements: &[u8]) {
         let len = i32::try_from(elements.len() + 5).unwrap_or(i32::MAX);
         self.skip_to(at, self.bytes.len());
@@ -148,7 +148,7 @@ impl BytesBuilder {
         self.ends.len()
     }
 
-    /// The values so far, empty for rows that have none.
+    /// The values so far; empty for null rows.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
@@ -190,7 +190,7 @@ impl BytesBuilder {
     }
 }
 
-/// An offset as Arrow has it; memory cannot hold more than fits.
+/// An offset as Arrow stores it; a position in memory always fits.
 pub(super) fn offset(position: usize) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

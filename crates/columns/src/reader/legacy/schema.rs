@@ -1,7 +1,7 @@
-//! Which columns Spark writes for documents, out of all that a Parquet schema can say.
+//! The subset of Parquet schemas that Spark writes for documents.
 //!
-//! What is not on this list is refused with the column's name: a type that nobody has thought of
-//! must not become some other type in silence.
+//! Everything else is rejected, with the column's name: a type nobody has thought of must not
+//! silently become some other type.
 
 use std::collections::HashSet;
 
@@ -19,10 +19,10 @@ use polars_parquet::{
 
 use crate::error::ReadError;
 
-/// Most digits of a Decimal128.
+/// Maximum number of digits in a Decimal128.
 const DECIMAL_DIGITS: usize = 34;
 
-/// A column, or a field of one, or the elements of one.
+/// A column, a field of one, or the elements of one.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
     Double,
     String,
     Binary,
-    /// A day and nanoseconds in it, as Spark writes its microseconds.
+    /// A day and the nanoseconds within it, which is how Spark writes its microseconds.
     Int96,
     /// UTC microseconds.
     Micros,
@@ -54,7 +54,7 @@ pub(super) enum Kind {
     Struct(Vec<Column>),
 }
 
-/// The columns of a file, in its order.
+/// The columns of a file, in file order.
 pub(super) fn columns(fields: &[ParquetType]) -> Result<Vec<Column>, ReadError> {
     let column = |field: &ParquetType| {
         Column::of(field).map_err(|problem| ReadError::Column {
@@ -76,8 +76,8 @@ fn are_distinct(columns: &[Column]) -> bool {
 }
 
 impl Column {
-    /// The recursion is as deep as the schema, which is bounded. The error ends the sentence that
-    /// the column's name begins.
+    /// Recurses as deep as the schema, which is bounded. The error completes a sentence that starts
+    /// with the column's name.
     fn of(parquet_type: &ParquetType) -> Result<Self, String> {
         let FieldInfo {
             name, repetition, ..
@@ -116,7 +116,7 @@ impl Column {
         })
     }
 
-    /// As the Parquet library is asked for it.
+    /// The field to request from the Parquet library.
     pub(super) fn field(&self) -> Field {
         let dtype = match &self.kind {
             Kind::Bool => ArrowDataType::Boolean,
@@ -125,7 +125,8 @@ impl Column {
             Kind::Float => ArrowDataType::Float32,
             Kind::Double => ArrowDataType::Float64,
             Kind::String | Kind::Binary => ArrowDataType::BinaryView,
-            // In nanoseconds the library has no time after 2262, in milliseconds it rounds.
+            // As nanoseconds the library cannot represent times after 2262; as milliseconds it
+            // rounds.
             Kind::Int96 => ArrowDataType::Timestamp(TimeUnit::Microsecond, None),
             Kind::Decimal { precision, scale } => ArrowDataType::Decimal(*precision, *scale),
             Kind::List(element) => ArrowDataType::LargeList(Box::new(element.field())),
@@ -135,8 +136,8 @@ impl Column {
     }
 }
 
-/// The element of a list of three levels: `list.element`, or `bag.array_element` and `bag.array` as
-/// Hive and older Sparks call them.
+/// The element of a three-level list: `list.element`, or `bag.array_element` and `bag.array`, as
+/// Hive and older Spark versions name it.
 fn element(fields: &[ParquetType]) -> Result<&ParquetType, String> {
     match fields {
         [

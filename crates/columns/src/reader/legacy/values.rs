@@ -1,4 +1,4 @@
-//! Columns as the Parquet library has read them, and their values as BSON.
+//! Columns as read by the Parquet library, and their values as BSON.
 
 use bson::Decimal128;
 use polars_arrow::{
@@ -15,17 +15,17 @@ use crate::{
     values::typed,
 };
 
-/// Hexadecimal digits of an ObjectId.
+/// Hexadecimal digits in an ObjectId.
 const OBJECT_ID_DIGITS: usize = 24;
 
-/// A value that has no place in a document.
+/// A value that a document cannot hold.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) &'static str);
 
 impl Refused {
     const TOO_LARGE: Self = Self("makes a document that is too large");
 
-    /// One value is as large as a row group at most; all of a document must be no larger.
+    /// A single value is at most as large as a row group; the whole document has the tighter limit.
     fn if_too_large(document: &[u8]) -> Result<(), Self> {
         if document.len() > MAX_DOCUMENT_BYTES {
             return Err(Self::TOO_LARGE);
@@ -34,7 +34,7 @@ impl Refused {
     }
 }
 
-/// A column with its values, of which some may be null.
+/// A column with its values, some of which may be null.
 #[derive(Debug)]
 pub(super) struct Filled {
     validity: Option<Bitmap>,
@@ -49,19 +49,19 @@ enum Values {
     Float(PrimitiveArray<f32>),
     Double(PrimitiveArray<f64>),
     String(BinaryViewArray),
-    /// Text that was an ObjectId where it has the form of one.
+    /// Text that was an ObjectId if it looks like one.
     ObjectIds(BinaryViewArray),
     Binary(BinaryViewArray),
-    /// Ticks, and how many of them are a millisecond.
+    /// Ticks, and the number of ticks per millisecond.
     Time(PrimitiveArray<i64>, i64),
-    /// Unscaled, and the scale.
+    /// Unscaled values, and the scale.
     Decimal(PrimitiveArray<i128>, usize),
     List(OffsetsBuffer<i64>, Box<Filled>),
     Struct(Vec<(String, Filled)>),
 }
 
 impl Filled {
-    /// None if the array is not of the column's kind.
+    /// `None` if the array does not match the column's kind.
     pub(super) fn new(array: &dyn Array, kind: &Kind) -> Option<Self> {
         let values = match kind {
             Kind::Bool => Values::Bool(typed(array)?),
@@ -93,14 +93,14 @@ impl Filled {
         Some(Self { validity, values })
     }
 
-    /// Makes text ObjectIds again.
+    /// Treats text as former ObjectIds.
     pub(super) fn were_object_ids(&mut self) {
         if let Values::String(texts) = &self.values {
             self.values = Values::ObjectIds(texts.clone());
         }
     }
 
-    /// Appends the element of this name with the value of a row.
+    /// Appends an element with this name and the value in a row.
     pub(super) fn write(
         &self,
         name: &[u8],
@@ -123,7 +123,7 @@ impl Filled {
 }
 
 impl Values {
-    /// Appends a value that is not null, and says of which type it is.
+    /// Appends a value that is not null and returns its type.
     fn write(&self, row: usize, document: &mut Vec<u8>) -> Result<BsonType, Refused> {
         const GONE: Refused = Refused("does not have its rows");
         match self {

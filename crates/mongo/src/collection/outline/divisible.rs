@@ -1,4 +1,4 @@
-//! Whether a part of a collection can be read alone.
+//! Whether part of a collection can be read on its own.
 
 use std::cmp::Ordering;
 
@@ -9,8 +9,7 @@ use crate::collection::identity::Collection;
 use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
 
-/// Says in a warning what stands in the way where it is not so. A scan that is interrupted cannot be
-/// resumed then either.
+/// Warns about the obstacle if it cannot. An interrupted scan cannot be resumed then either.
 pub(super) async fn is_divisible(collection: &Collection) -> Result<bool> {
     let obstacle = obstacle(collection).await?;
     if let Some(obstacle) = obstacle {
@@ -30,8 +29,7 @@ async fn obstacle(collection: &Collection) -> Result<Option<&'static str>> {
     })
 }
 
-/// Asks for what is below the smallest `_id`: a server that returns anything else has ignored the
-/// bound.
+/// Asks for what is below the smallest `_id`: a server that returns anything has ignored the bound.
 async fn honours_bounds(collection: &Collection) -> Result<bool> {
     let mut first = rawdoc! {
         "find": collection.name(),
@@ -48,7 +46,7 @@ async fn honours_bounds(collection: &Collection) -> Result<bool> {
     let smallest = DocumentId::of(smallest)?;
     first.append(bson::raw::cstr!("max"), smallest.as_document().to_owned());
     match collect(collection, "find", first, 1, ONE_ID).await {
-        // Another document may have come meanwhile.
+        // Another document may have arrived in the meantime.
         Ok(found) => found.first().map_or(Ok(true), |found| {
             Ok(DocumentId::of(found)?.compare(&smallest) == Some(Ordering::Less))
         }),

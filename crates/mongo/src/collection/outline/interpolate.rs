@@ -1,10 +1,10 @@
-//! `_id`s at even distances between the smallest and the largest, each found by one step into the
-//! index, however many documents there are.
+//! `_id`s at even distances between the smallest and the largest, each found by one index lookup,
+//! however many documents there are.
 //!
-//! Even distances are even numbers of documents as far as `_id`s were given out steadily. Where
-//! none were, as at night, several places lead to one `_id`: such a gap is measured and left out,
-//! and the places are laid again over the rest. What the index alone cannot tell is that `_id`s
-//! were given out faster at one time than at another.
+//! Even distances mean even numbers of documents as long as `_id`s were assigned at a steady rate.
+//! Where none were assigned, such as at night, several places lead to the same `_id`: such a gap is
+//! measured and excluded, and the places are spread anew over the rest. What the index alone cannot
+//! tell is that `_id`s were assigned faster at some times than at others.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,33 +20,33 @@ use crate::collection::identity::Collection;
 use crate::error::Result;
 use crate::id::DocumentId;
 
-/// How often places are laid at most.
+/// Maximum number of times that places are spread.
 const ROUNDS: usize = 4;
-/// Once so many of sixteen places have led to an `_id` of their own, they are even enough.
+/// Places are even enough once this many in sixteen lead to an `_id` of their own.
 const SETTLED: usize = 15;
-/// Questions that are under way at once.
+/// Maximum number of concurrent queries.
 const AT_ONCE: usize = 8;
 
-/// Which way to go from a bound, or from the end of the index.
+/// Which way to search from a bound, or from the end of the index.
 #[derive(Debug, Clone, Copy)]
 enum Direction {
-    /// To the first `_id` that is not below it.
+    /// To the first `_id` that is not below the bound.
     Up,
-    /// To the last `_id` that is below it.
+    /// To the last `_id` that is below the bound.
     Down,
 }
 
 /// The `_id`s that places led to.
 #[derive(Debug, Default)]
 struct Found {
-    /// By their own places.
+    /// Keyed by their own places.
     ids: BTreeMap<u128, DocumentId>,
-    /// Of those that several places led to: the first such place, and their own.
+    /// For `_id`s that several places led to: the first such place, mapped to the `_id`'s own.
     gaps: BTreeMap<u128, u128>,
 }
 
-/// About `places` `_id`s at even distances, and no fewer than `needed` if there are as many to be
-/// found; `None` if the `_id`s are of a kind, or of several, that have no distances.
+/// About `places` `_id`s at even distances, and at least `needed` if that many can be found. `None`
+/// if the `_id`s are of a kind without distances, or of several kinds.
 pub(super) async fn interpolate(
     collection: &Collection,
     places: u64,
@@ -104,7 +104,7 @@ async fn find_from(collection: &Collection, scale: Scale, places: &[u128]) -> Re
     Ok(found)
 }
 
-/// What is empty around each place of `gaps`, up to the `_id` that it led to.
+/// The empty ranges around each place in `gaps`, up to the `_id` it led to.
 async fn measure(
     collection: &Collection,
     scale: Scale,
@@ -116,7 +116,7 @@ async fn measure(
                 let bound = scale.id(place)?;
                 nearest(collection, Direction::Down, Some(&bound)).await?
             }
-            // A clustered collection is not read backwards from a bound.
+            // A clustered collection cannot be read backwards from a bound.
             false => None,
         };
         let below = below.and_then(|id| scale.place(&id));
@@ -126,7 +126,7 @@ async fn measure(
     empty.try_collect().await
 }
 
-/// The `_id` that is nearest to the bound, if it is one that can be used.
+/// The `_id` nearest to the bound, if it is usable.
 async fn nearest(
     collection: &Collection,
     direction: Direction,

@@ -1,5 +1,5 @@
-//! ObjectIds and numbers as places on a line of whole numbers, and the parts of that line on which
-//! any are.
+//! Maps ObjectIds and numbers to places on a line of whole numbers, and tracks the parts of that
+//! line that have any.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::error::{Result, invalid};
 use crate::id::DocumentId;
 use crate::id_order::{Number, number};
 
-/// Places between the smallest and the largest double: as many as its digits can tell apart.
+/// Places between the smallest and the largest double: as many as its digits can distinguish.
 const DOUBLE_PLACES: f64 = 4_503_599_627_370_496.0;
 /// The place of the integer zero.
 const ZERO: i128 = 1 << 64;
@@ -19,17 +19,17 @@ const ZERO: i128 = 1 << 64;
 /// What the places stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Scale {
-    /// The twelve bytes as one number: first seconds, then what tells their makers apart.
+    /// The twelve bytes as one number: first the seconds, then what distinguishes the generators.
     ObjectIds,
-    /// One place each.
+    /// One place per integer.
     Integers,
-    /// Numbers of which some are no integers.
+    /// Numbers that are not all integers.
     Doubles { smallest: f64, largest: f64 },
 }
 
 impl Scale {
-    /// The scale of all `_id`s from the smallest to the largest, if they are of one kind that has
-    /// one.
+    /// The scale of all `_id`s from the smallest to the largest, if they are of one kind and that
+    /// kind has a scale.
     pub(super) fn between(smallest: &DocumentId, largest: &DocumentId) -> Option<Self> {
         let (smallest, largest) = (smallest.value().ok()?, largest.value().ok()?);
         if smallest.kind == ElementType::ObjectId && largest.kind == ElementType::ObjectId {
@@ -45,7 +45,7 @@ impl Scale {
         }
     }
 
-    /// The place of an `_id`, or the one before it; `None` if it is of another kind.
+    /// The place of an `_id`, or the one just below it; `None` if the `_id` is of another kind.
     pub(super) fn place(self, id: &DocumentId) -> Option<u128> {
         let value = id.value().ok()?;
         match self {
@@ -63,14 +63,14 @@ impl Scale {
                 }
             },
             Self::Doubles { smallest, largest } => {
-                // Halved, since the difference of the extremes may be infinite.
+                // Halved, because the difference of the extremes may be infinite.
                 let above = as_double(number(value)?) / 2.0 - smallest / 2.0;
                 Some((above / (largest / 2.0 - smallest / 2.0) * DOUBLE_PLACES) as u128)
             }
         }
     }
 
-    /// The `_id` at a place; a document need not have it.
+    /// The `_id` at a place; no document needs to have it.
     pub(super) fn id(self, place: u128) -> Result<DocumentId> {
         let id: RawBson = match self {
             Self::ObjectIds => {
@@ -97,7 +97,7 @@ fn as_double(number: Number) -> f64 {
     }
 }
 
-/// The places where `_id`s may be, in order, without those that are known to be empty.
+/// The places where `_id`s may be, in order, without those known to be empty.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spans(Vec<Range<u128>>);
 
@@ -106,7 +106,7 @@ impl Spans {
         Self(vec![places])
     }
 
-    /// So many places, each once, that cut what is not empty into parts of one size.
+    /// Up to `count` distinct places that cut the nonempty spans into parts of equal size.
     pub(super) fn places(&self, count: u64) -> Vec<u128> {
         let total: u128 = self.0.iter().map(|span| span.end - span.start).sum();
         let mut spans = self.0.iter();
@@ -130,7 +130,7 @@ impl Spans {
         places
     }
 
-    /// Takes out places that are known to be empty.
+    /// Removes places that are known to be empty.
     pub(super) fn cut(&mut self, empty: &Range<u128>) {
         if empty.is_empty() {
             return;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn places_between_ids_go_up_and_stay_between_them() {
+    fn places_between_two_ids_ascend_and_stay_between_them() {
         for (smallest, largest) in [
             (object_id(0), object_id(255)),
             (object_id(7), object_id(8)),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_the_place_that_it_was_made_for() {
+    fn an_id_made_for_a_place_has_that_place() {
         for (scale, place) in [
             (Scale::ObjectIds, (1 << 95) + 5),
             (Scale::Integers, (1 << 64) - 12),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_even_over_what_is_not_empty() {
+    fn places_are_spread_evenly_over_nonempty_spans() {
         let mut spans = Spans::new(0..1000);
         assert_eq!(spans.places(3), [250, 500, 750]);
         spans.cut(&(10..910));
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(spans, Spans(vec![0..5, 920..930, 940..1000]));
         let places = [920, 925].into_iter().chain((940..1000).step_by(5));
         assert_eq!(spans.places(14), places.collect::<Vec<_>>());
-        // Fewer places than are asked for.
+        // Fewer places than requested.
         assert_eq!(Spans::new(7..9).places(5), [7, 8]);
         assert!(Spans::new(7..7).places(5).is_empty());
     }

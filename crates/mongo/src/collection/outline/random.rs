@@ -1,5 +1,5 @@
-//! `_id`s that the server chooses (`$sample`), kept from doing more than that: from a twentieth of
-//! the documents on, and where there are fewer than a hundred, MongoDB reads and sorts them all.
+//! `_id`s that the server chooses (`$sample`), within limits that keep it cheap: for a twentieth of
+//! the documents or more, and for fewer than a hundred documents, MongoDB reads and sorts them all.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
 use crate::server::Command;
 
-/// The documents to one chosen, at least.
+/// At least this many documents for each one chosen.
 const SHARE: u64 = 20;
 /// With fewer documents, none is chosen.
 const LEAST_DOCUMENTS: u64 = 100;
-/// `_id`s to choose each bound from: ranges then differ by about a tenth.
+/// `_id`s to choose each bound from: ranges then differ in size by about a tenth.
 const PER_RANGE: u64 = 100;
-/// Each costs the server a read at random.
+/// Each costs the server a random read.
 const MOST_CHOSEN: u64 = 10_000;
-/// But so many to each bound, lest the largest range be many times the mean.
+/// But at least this many per bound, or the largest range would be many times the mean.
 const LEAST_PER_RANGE: u64 = 10;
-/// After this the server gives up.
+/// The server gives up after this time.
 const TIME: Duration = Duration::from_secs(30);
-/// How often to ask where the server meets the same document too often.
+/// How often to ask when the server keeps meeting the same document.
 const MOST_ATTEMPTS: u32 = 3;
-/// `_id`s in one reply.
+/// `_id`s per reply.
 const BATCH_IDS: u32 = 1000;
-/// What they may take.
+/// Maximum size of all the `_id`s.
 const IDS_LIMIT: ByteSize = ByteSize::mib(64);
 
-/// Ranges whose number is ours to choose are no more than can be cut evenly.
+/// If the number of ranges is ours to choose, no more than can be cut evenly.
 pub(super) fn most_even_ranges(ranges: u64, wanted: RangeSize) -> u64 {
     match wanted {
         RangeSize::Count(_) => ranges,
@@ -41,7 +41,7 @@ pub(super) fn most_even_ranges(ranges: u64, wanted: RangeSize) -> u64 {
     }
 }
 
-/// How many places to ask for, to cut so many ranges and to read `even` documents.
+/// How many places to ask for to cut this many ranges and read `even` documents.
 pub(super) fn places(ranges: u64, even: u64) -> u64 {
     let bounds = ranges - 1;
     let places = (bounds * PER_RANGE)
@@ -50,8 +50,7 @@ pub(super) fn places(ranges: u64, even: u64) -> u64 {
     places.max(even)
 }
 
-/// `_id`s chosen at random; `None` where the server cannot do that within bounds, which is said
-/// in a warning.
+/// `_id`s chosen at random; `None` with a warning if the server cannot do that within bounds.
 pub(super) async fn random_ids(
     collection: &Collection,
     places: u64,
@@ -101,7 +100,7 @@ pub(super) async fn random_ids(
     Ok(Some(in_order(ids)))
 }
 
-/// True if to ask again would take as long, or has been of no use.
+/// Whether asking again would take just as long, or has already proved useless.
 fn is_vain(error: &Error) -> bool {
     let vain = [code::MAX_TIME_EXPIRED, code::SAMPLED_TWICE];
     matches!(error, Error::TimedOut { .. }) || error.code().is_some_and(|code| vain.contains(&code))
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_bound_is_chosen_from_ten_at_least() {
+    fn each_bound_is_chosen_from_at_least_ten_ids() {
         let asked = |ranges: u64, even, wanted| {
             let ranges = most_even_ranges(ranges, wanted);
             (places(ranges, even), ranges)

@@ -1,4 +1,4 @@
-//! Which `_id`s are of use to cut and sample at, and their order.
+//! Which `_id`s are suitable for cutting and sampling, and their order.
 
 use std::cmp::Ordering;
 
@@ -8,19 +8,21 @@ use crate::fields::Value;
 use crate::id::DocumentId;
 use crate::id_order::compare;
 
-/// Nothing is below the one or above the other, and the third is deprecated and cannot be asked for.
+/// Nothing sorts below the first or above the second, and the third is deprecated and cannot be
+/// queried.
 const UNUSABLE: [ElementType; 3] = [
     ElementType::MinKey,
     ElementType::MaxKey,
     ElementType::Undefined,
 ];
 
-/// True if the collection can be sampled and cut at this `_id`: its place among the others is known.
+/// Whether the collection can be sampled and cut at this `_id`: its position among the others is
+/// known.
 pub(super) fn is_usable(id: Value<'_>) -> bool {
     compare(id, id) == Some(Ordering::Equal) && !UNUSABLE.contains(&id.kind)
 }
 
-/// The `_id`s in order, each once.
+/// The `_id`s sorted and without duplicates.
 pub(super) fn in_order(mut ids: Vec<DocumentId>) -> Vec<DocumentId> {
     ids.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
     ids.dedup_by(|a, b| a.compare(b) == Some(Ordering::Equal));
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_are_in_order_and_none_is_doubtful() {
+    fn bounds_are_sorted_and_usable() {
         let decimal = "2.5".parse::<Decimal128>().unwrap();
         let ids: [Bson; 12] = [
             Bson::MaxKey,

@@ -1,5 +1,5 @@
-//! The `_id`s of a collection from its index, thinned out while they pass, so that memory does not
-//! grow with their number.
+//! Reads the `_id`s of a collection from its index and thins them out on the way, so that memory
+//! does not grow with their number.
 
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
 use lob_core::settings::ByteSize;
@@ -11,27 +11,28 @@ use crate::error::Result;
 use crate::id::{DocumentId, id_of};
 use crate::server::{Command, documents};
 
-/// Up to as many documents all `_id`s are read: 60 MB of ObjectIds, which take some seconds and are
-/// little beside the documents.
+/// Up to this many documents, all `_id`s are read: 60 MB of ObjectIds, which take a few seconds and
+/// are little compared with the documents.
 const MOST_WALKED: u64 = 2_000_000;
-/// Where `_id`s are not had from an index alone, the documents are read for them: so many bytes.
+/// If the index alone does not provide the `_id`s, the documents must be read for them: up to this
+/// many bytes.
 const MOST_READ: ByteSize = ByteSize::mib(64);
-/// `_id`s in one reply: few replies for a server that is far away.
+/// `_id`s per reply: few replies, in case the server is far away.
 const BATCH_IDS: u32 = 50_000;
-/// At least as many are kept where there are as many, and twice as many at most.
+/// At least this many are kept if there are as many, and at most twice as many.
 const KEPT: usize = 1 << 16;
-/// Unless they take more than this.
+/// Unless they take more bytes than this.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
-/// True if walking all `_id`s is cheap.
+/// Whether walking all `_id`s is cheap.
 pub(super) fn is_walkable(collection: &Collection, size: CollectionSize) -> bool {
-    // Of a sharded collection the documents are read for their shard keys.
+    // On a sharded collection the documents are read for their shard keys.
     let has_ids_in_index = collection.has_ids_in_index() && !size.is_sharded;
     size.documents <= MOST_WALKED && (has_ids_in_index || size.bytes <= MOST_READ)
 }
 
-/// `_id`s that cut the collection into equal parts; `None` if it has many more documents than
-/// the server believes.
+/// `_id`s that cut the collection into equal parts; `None` if it has many more documents than the
+/// server believes.
 pub(super) async fn walk(collection: &Collection) -> Result<Option<Vec<DocumentId>>> {
     let mut body = rawdoc! {
         "find": collection.name(),
@@ -70,7 +71,7 @@ async fn walk_once(
     Ok(Some(thinned))
 }
 
-/// Every so many-th of the `_id`s that have passed.
+/// Every `every`-th of the `_id`s that have passed.
 struct Thinned {
     kept: Vec<DocumentId>,
     bytes: usize,
@@ -115,7 +116,7 @@ impl Thinned {
         self.every *= 2;
     }
 
-    /// All but the first, below which nothing is.
+    /// All but the first, as there is nothing below it.
     fn into_bounds(mut self) -> Vec<DocumentId> {
         self.kept.drain(..self.kept.len().min(1));
         self.kept
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn two_million_ids_are_kept_as_few_and_evenly() {
+    fn two_million_ids_are_thinned_out_evenly() {
         for count in [0, 1, 2, 1000, 131_072, 131_073, 2_000_000] {
             let thinned = thinned((0..count).map(|i| rawdoc! { "_id": i }));
             let (every, kept) = (thinned.every as i32, thinned.kept.len());
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn large_ids_are_kept_within_their_bytes() {
+    fn large_ids_are_thinned_out_to_the_byte_limit() {
         let long = "x".repeat(10_000);
         let thinned = thinned((0..20_000).map(|i| rawdoc! { "_id": format!("{i:06}{long}") }));
         assert!((1000..4000).contains(&thinned.kept.len()));

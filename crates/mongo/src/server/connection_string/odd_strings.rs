@@ -1,11 +1,11 @@
-//! Connection strings as people paste them: what is in the way is named, and no secret is.
+//! Connection strings as people paste them: the problem is named, but no secret is.
 
 use lob_core::failure::ExitStatus;
 
 use super::*;
 
 #[test]
-fn an_option_that_is_left_out_is_named_and_no_value_is() {
+fn an_ignored_option_is_named_without_its_value() {
     let uri = "mongodb://db.test/?colour=VALUE&connectTimeoutMS=VALUE&wtimeout=VALUE&w=VALUE";
     let (_, warnings) = parse(uri).unwrap();
     assert_eq!(
@@ -21,7 +21,7 @@ fn an_option_that_is_left_out_is_named_and_no_value_is() {
 }
 
 #[test]
-fn what_may_be_the_rest_of_a_secret_is_not_named() {
+fn a_possible_remainder_of_a_secret_is_not_named() {
     let secret = "proxyHost=p&proxyUsername=u&proxyPassword=abc&C4nary=1&C5nary=2&appName=a&b=1";
     let (_, warnings) = parse(&format!("mongodb://db.test/?{secret}")).unwrap();
     let told = "an option after `proxyPassword` of the MongoDB URI is left out: it is unknown; a `&` \
@@ -43,7 +43,7 @@ fn a_fragment_is_refused_by_name() {
 }
 
 #[test]
-fn an_environment_of_oidc_that_is_not_built_in_is_refused_by_name() {
+fn an_unsupported_oidc_environment_is_refused_by_name() {
     let oidc = "mongodb://db.test/?authMechanism=MONGODB-OIDC";
     for (properties, told) in [
         (
@@ -65,7 +65,7 @@ fn an_environment_of_oidc_that_is_not_built_in_is_refused_by_name() {
 }
 
 #[test]
-fn white_space_and_quotes_around_a_connection_string_are_no_part_of_it() {
+fn whitespace_and_quotes_around_a_connection_string_are_ignored() {
     let uri = "mongodb://db.test/?appName=shop";
     for text in [
         format!(" \t{uri}\n"),
@@ -78,7 +78,7 @@ fn white_space_and_quotes_around_a_connection_string_are_no_part_of_it() {
 }
 
 #[test]
-fn white_space_in_a_connection_string_is_refused_wherever_it_stands() {
+fn whitespace_anywhere_in_a_connection_string_is_refused() {
     for uri in [
         "mongodb://ann:p\nw@db.test/",
         "mongodb://ann:p w@db.test/",

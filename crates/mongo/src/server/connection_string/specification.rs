@@ -1,5 +1,5 @@
-//! The rules of MongoDB's specifications of connection strings (connection-string, uri-options and
-//! auth, November 2026), each by a case of our own.
+//! The rules of MongoDB's specifications for connection strings (connection-string, uri-options and
+//! auth, November 2026), each with a case of our own.
 
 mod differences;
 mod fate;
@@ -16,7 +16,7 @@ async fn fate(uri: &str) -> Fate {
     let Ok((parsed, warnings)) = parse(uri) else {
         return Refused;
     };
-    // A name would be looked up.
+    // A DNS name would be looked up.
     if !matches!(parsed.host_info, HostInfo::DnsRecord(_)) {
         let options = ClientOptions::parse(parsed).await;
         if !options.is_ok_and(|options| Client::with_options(options).is_ok()) {
@@ -29,7 +29,7 @@ async fn fate(uri: &str) -> Fate {
     }
 }
 
-/// A rule, its cases, and what the specification makes of them.
+/// What the specification says about a case, the rule, and its cases.
 const RULES: [(Fate, &str, &[&str]); 30] = [
     // invalid-uris
     (
@@ -305,7 +305,7 @@ const RULES: [(Fate, &str, &[&str]); 30] = [
     ),
 ];
 
-/// More of what is taken; a list has one line for each specification that it stands in.
+/// More valid cases; a list has one line for each specification that mentions it.
 const TAKEN: [&str; 8] = [
     "mongodb://db.test/?readPreference=secondary&readPreferenceTags=dc:a,rack:2&readPreferenceTags=",
     "mongodb://db.test/?readPreference=nearest&maxStalenessSeconds=-1",
@@ -318,7 +318,7 @@ const TAKEN: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn a_connection_string_is_taken_warned_of_or_refused_as_the_specification_says() {
+async fn connection_strings_are_handled_as_specified() {
     let cases = RULES
         .iter()
         .flat_map(|(wanted, rule, uris)| uris.iter().map(move |uri| (*wanted, *uri, *rule)));

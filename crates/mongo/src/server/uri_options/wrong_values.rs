@@ -1,5 +1,5 @@
-//! Every option with values that it cannot have: each is told by its name, and nothing else is
-//! blamed for it.
+//! Tries every option with invalid values: each failure names the option, and nothing else gets the
+//! blame.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use lob_testkit::mongo::{MongoOptions, MongoServer};
 use super::*;
 use crate::{MongoSettings, Server, Shared};
 
-/// None of them is a value of an option that has not any text.
+/// None of these is valid for an option, unless it takes arbitrary text.
 const WRONG: [&str; 8] = [
     "",
     "WRONG",
@@ -24,7 +24,7 @@ const WRONG: [&str; 8] = [
     "a:b,c",
 ];
 
-/// What becomes of `name=value` on a server that runs; nothing where all is as it should be.
+/// What is wrong with the handling of `name=value` on a running server; `None` if nothing is.
 async fn fault(server: &str, name: &str, value: &str) -> Option<String> {
     let fault = |what: String| Some(format!("{name}={value}: {what}"));
     let uri = format!("{server}?{name}={value}");
@@ -68,12 +68,11 @@ async fn fault(server: &str, name: &str, value: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_wrong_value_of_any_option_is_warned_of_or_refused_by_its_name_and_nothing_else_is_blamed()
- {
+async fn a_wrong_value_of_any_option_is_reported_by_the_name_of_the_option() {
     let server = MongoServer::start(MongoOptions::default()).unwrap();
     let uri = server.uri();
     let uri = uri.split_once('?').map_or(uri.as_str(), |(uri, _)| uri);
-    // What the server does not have is no value of its own.
+    // These ask for something the server does not support.
     let unfit = [
         ("loadbalanced", "true"),
         ("tls", "true"),

@@ -9,10 +9,10 @@ use crate::id::{DocumentId, id_of, one_of};
 use crate::server::{Command, documents as reply_documents};
 use crate::staging::handle::Staging;
 
-/// As much as one reply should hold.
+/// Maximum size to ask for in one reply.
 const REPLY_BYTES: usize = 4 * 1024 * 1024;
 
-/// The bytes of those of `documents` that are stored.
+/// The bytes of those `documents` that are stored.
 ///
 /// # Errors
 /// [`Error::DifferentDocument`] if another document has the `_id` of one of them.

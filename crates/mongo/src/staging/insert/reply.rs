@@ -1,4 +1,4 @@
-//! What a server's reply to an insert says of single documents.
+//! What a server's reply to an insert says about single documents.
 
 use std::collections::HashSet;
 
@@ -10,9 +10,9 @@ use crate::server::{Command, number};
 /// What the server said about single documents of a batch.
 #[derive(Debug, Default)]
 pub(super) struct WriteErrors {
-    /// Positions in the batch of all documents that were refused.
+    /// Positions in the batch of all refused documents.
     pub(super) refused: HashSet<usize>,
-    /// Positions of the documents that were refused as duplicates.
+    /// Positions of the documents refused as duplicates.
     pub(super) duplicates: HashSet<usize>,
     /// The first error of each kind.
     pub(super) duplicate: Option<Refusal>,
@@ -21,7 +21,7 @@ pub(super) struct WriteErrors {
 }
 
 impl WriteErrors {
-    /// Reads the reply to an insert of so many documents; each is either counted or refused.
+    /// Reads the reply to an insert of this many documents; each must be either counted or refused.
     pub(super) fn read(command: &Command, reply: &Document, documents: usize) -> Result<Self> {
         let invalid =
             |field: &str| command.invalid_reply(&format!("`{field}` is missing or wrong"));
@@ -48,7 +48,7 @@ impl WriteErrors {
                 errors.other.get_or_insert(refusal);
             }
         }
-        // Some servers count refused documents as well.
+        // Some servers also count refused documents.
         let inserted = number(reply, "n").ok_or_else(|| invalid("n"))?;
         if inserted.saturating_add(errors.refused.len() as u64) < documents as u64 {
             return Err(invalid("n"));

@@ -1,8 +1,8 @@
-//! What becomes of a connection string otherwise than the specifications say, and why.
+//! Where a connection string is treated differently from the specifications, and why.
 
 use super::fate::Fate::{self, Refused, Warned};
 
-/// Where we do otherwise than the specification: what becomes of it here, and why.
+/// Where we differ from the specification: the outcome here, the case, and the reason.
 pub(super) const DIFFERENCES: [(Fate, &str, &str); 12] = [
     (
         Warned,

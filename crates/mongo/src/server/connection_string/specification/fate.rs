@@ -1,6 +1,6 @@
-//! What becomes of a connection string.
+//! The outcome for a connection string.
 
-/// What becomes of a connection string.
+/// The outcome for a connection string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Taken,
