@@ -1,8 +1,7 @@
-//! Servers on which a share of all requests goes wrong while the tools run, and none of those that
-//! the test makes itself.
+//! Servers on which a share of all requests fails while the tools run, but none of the test's own.
 //!
-//! The doubles are asked at each request. Before a real S3 server stands a proxy that breaks
-//! connections, and a real MongoDB has a fail point, which is set off again and again.
+//! The doubles decide about each request. A real S3 server is put behind a proxy that breaks
+//! connections; on a real MongoDB, a fail point is set off again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,24 +17,24 @@ use tokio::task::JoinSet;
 
 use crate::servers::{Gates, Servers};
 
-/// What the tools call themselves to MongoDB.
+/// The tools' app name in their MongoDB connections.
 const APP_NAME: &str = "lob-tools";
-/// How long a real MongoDB waits for the commands of one fault before it is told another one.
+/// How long a real MongoDB waits for a command to hit one fault before the next fault is set.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The faults of one test's servers. At first there are none.
+/// The faults of one test's servers, off at first.
 pub struct Faults {
     seed: u64,
     share: f64,
     place: Place,
 }
 
-/// How many requests went wrong.
+/// How many requests failed.
 #[derive(Debug)]
 pub struct FaultCounts {
-    /// Of the S3 server.
+    /// On the S3 server.
     pub s3: u64,
-    /// Of the MongoDB server.
+    /// On the MongoDB server.
     pub mongo: u64,
 }
 
@@ -71,8 +70,8 @@ impl mongo::Gate for OfDoubles {
 }
 
 impl Servers {
-    /// The real servers that the environment names, else the doubles, and their faults: `share` (0
-    /// to 1) of all requests of S3, and of all `find`, `getMore` and `insert` of MongoDB.
+    /// Starts the real servers named in the environment, or the doubles, with faults for a `share`
+    /// (0 to 1) of all S3 requests and of all `find`, `getMore` and `insert` commands of MongoDB.
     pub async fn with_faults(seed: u64, share: f64) -> (Self, Faults) {
         let of_doubles = Arc::new(OfDoubles {
             is_on: AtomicBool::new(false),
@@ -84,7 +83,7 @@ impl Servers {
             mongo: Some(Arc::clone(&of_doubles) as _),
         })
         .await;
-        // After an error of a server that changes its role, a client waits for this.
+        // A client waits this long after an error from a server that is changing roles.
         servers.mongodb_uri += "&heartbeatFrequencyMS=500";
         let place = if servers.doubles.is_some() {
             Place::Doubles(of_doubles)
@@ -99,7 +98,7 @@ impl Servers {
 }
 
 impl Faults {
-    /// Requests go wrong from now on.
+    /// Lets requests fail from now on.
     pub async fn begin(&mut self) {
         match &mut self.place {
             Place::Doubles(doubles) => doubles.is_on.store(true, Ordering::Relaxed),
@@ -110,7 +109,7 @@ impl Faults {
         }
     }
 
-    /// Everything goes well from now on.
+    /// Stops the faults; returns how many there were.
     pub async fn end(&mut self) -> FaultCounts {
         match &mut self.place {
             Place::Doubles(doubles) => {
@@ -128,10 +127,10 @@ impl Faults {
     }
 }
 
-/// MongoDB's own way to fail, of which a server has one for all.
+/// MongoDB's built-in fault injection; there is one per server.
 struct FailPoint {
     admin: mongodb::Database,
-    /// How often it had failed before it began.
+    /// How often it had already fired before this test.
     before: u64,
     task: JoinSet<()>,
 }
@@ -149,7 +148,8 @@ impl FailPoint {
         self.before = set(&self.admin, doc! { "mode": "off" }).await;
         let (admin, mut count) = (self.admin.clone(), self.before);
         let mut random = StdRng::seed_from_u64(seed);
-        // Commands are skipped, since on new connections MongoDB's chance is always the same.
+        // Skip a random number of commands instead of using MongoDB's own probability: on new
+        // connections that always gives the same result.
         let most = (4.0 / share) as i32;
         self.task.spawn(async move {
             loop {
@@ -161,7 +161,7 @@ impl FailPoint {
                     "timesEntered": i64::try_from(count).unwrap() + 1,
                     "maxTimeMS": PATIENCE.as_millis() as i64,
                 };
-                // An error says that it has not failed yet.
+                // An error means that the fault has not fired yet.
                 let _ = admin.run_command(failed).await.is_ok();
             }
         });
@@ -173,7 +173,7 @@ impl FailPoint {
     }
 }
 
-/// Sets the fail point; returns how often it has failed since the server started.
+/// Sets the fail point; returns how often it has fired since the server started.
 async fn set(admin: &mongodb::Database, how: Document) -> u64 {
     let mut command = doc! { "configureFailPoint": "failCommand" };
     command.extend(how);
@@ -187,7 +187,7 @@ fn any_fault(random: &mut StdRng) -> Document {
             doc! { "closeConnection": true },
             &["find", "getMore", "insert"][..],
         ),
-        // The server shuts down, is interrupted by an election, is no primary any more.
+        // The server is shutting down, was interrupted by an election, or is no longer the primary.
         code @ 3..7 => {
             let code = [91, 11602, 10107, 189][code - 3];
             (
@@ -195,9 +195,9 @@ fn any_fault(random: &mut StdRng) -> Document {
                 &["find", "getMore", "insert"][..],
             )
         }
-        // The cursor is not there any more.
+        // The cursor no longer exists.
         7 => (doc! { "errorCode": 43 }, &["getMore"][..]),
-        // Executed, and nobody knows whether it will last.
+        // Executed, but it is unknown whether the write will survive.
         _ => {
             let error = doc! { "code": 91, "errmsg": "shutting down" };
             (doc! { "writeConcernError": error }, &["insert"][..])

@@ -1,6 +1,6 @@
-//! `kill -9` of a tool at random moments, and the same command again.
+//! Kills a tool with `kill -9` at random moments and runs the same command again.
 //!
-//! `LOB_KILLS` says how many, and `LOB_KILL_SEED` repeats the moments of an earlier run.
+//! `LOB_KILLS` sets the number of kills, and `LOB_KILL_SEED` repeats the moments of an earlier run.
 
 use std::env;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,14 +10,14 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::servers::Servers;
 
-/// A number in the environment.
+/// A number from the environment.
 pub fn setting(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
     Some(value.parse().unwrap())
 }
 
-/// The moments of as many kills as are asked for, each in the course of work that takes `whole`;
-/// prints the seed that repeats them.
+/// The moments of the requested number of kills, each within a run that takes `whole`. Prints the
+/// seed that repeats them.
 #[allow(clippy::print_stdout, reason = "a failure is repeated by its seed")]
 pub fn moments(whole: Duration) -> Vec<Duration> {
     let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
@@ -29,14 +29,14 @@ pub fn moments(whole: Duration) -> Vec<Duration> {
     (0..kills).map(moment).collect()
 }
 
-/// Runs a tool to its end, and says how long that takes.
+/// Runs a tool to completion; returns how long it took.
 pub async fn undisturbed(servers: &Servers, tool: &str, arguments: &[&str]) -> Duration {
     let begin = Instant::now();
     servers.run(tool, arguments).await.with_status(0);
     begin.elapsed()
 }
 
-/// Starts a tool and kills it after some time; it may be done by then.
+/// Starts a tool and kills it after a while; it may have finished by then.
 pub async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
     let mut child = servers.spawn(tool, arguments);
     tokio::time::sleep(moment).await;
@@ -44,7 +44,7 @@ pub async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Dur
     child.wait().await.unwrap();
 }
 
-/// The command that was killed does what it should when it is given again.
+/// Runs the killed command again, which must now succeed.
 pub async fn repeat(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
     let ended = servers.run(tool, arguments).await;
     let (status, stderr) = (ended.status, ended.stderr);

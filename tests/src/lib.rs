@@ -1,7 +1,7 @@
 //! What the cross-tool tests share: servers to test against, the three binaries, and Python.
 //!
 //! Every test runs on the testkit's servers, or on the real ones that the environment names
-//! (`cargo xtask e2e` sets it), so that nothing is only true of the double.
+//! (`cargo xtask e2e` sets it), so nothing holds for the doubles only.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,9 +1,9 @@
-//! Python with pymongo, pyarrow, DuckDB, polars and PySpark: readers that are not ours to trust.
+//! Python with pymongo, pyarrow, DuckDB, polars and PySpark: independent readers of our files.
 
 use std::process::Command;
 
-/// Runs a script with arguments, if `LOB_E2E_PYTHON` names an interpreter that has the packages
-/// (`cargo xtask e2e` sets it up); returns what it printed.
+/// Runs a script and returns what it printed. Does nothing unless `LOB_E2E_PYTHON` names an
+/// interpreter with the packages installed (`cargo xtask e2e` sets it up).
 pub fn run(script: &str, arguments: &[&str]) -> Option<String> {
     let python = std::env::var_os("LOB_E2E_PYTHON")?;
     let output = Command::new(python)
@@ -17,8 +17,8 @@ pub fn run(script: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Runs a script that needs Spark, if `LOB_E2E_SPARK` says that it is there: `cargo xtask e2e` sets
-/// it where it finds Java, and says aloud where it does not.
+/// Runs a script that needs Spark, if `LOB_E2E_SPARK` says that it is available. `cargo xtask e2e`
+/// sets the variable if it finds Java, and prints a message if not.
 pub fn run_with_spark(script: &str, arguments: &[&str]) -> Option<String> {
     std::env::var_os("LOB_E2E_SPARK")?;
     run(script, arguments)

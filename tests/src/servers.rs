@@ -1,4 +1,4 @@
-//! An S3 server and a MongoDB server, with a bucket and a database that belong to one test alone.
+//! An S3 server and a MongoDB server, with a bucket and a database private to one test.
 
 use std::env;
 use std::sync::Arc;
@@ -22,23 +22,23 @@ pub struct Servers {
     pub access_key: String,
     /// Its secret key.
     pub secret_key: String,
-    /// The test's own bucket, empty.
+    /// The test's private bucket, empty at first.
     pub bucket: String,
     /// The connection string of the MongoDB server.
     pub mongodb_uri: String,
-    /// The test's own database, empty.
+    /// The test's private database, empty at first.
     pub database: String,
-    /// A client of the S3 server, for what the test does itself.
+    /// An S3 client for the test itself.
     pub s3: aws_sdk_s3::Client,
-    /// A client of the MongoDB server, for what the test does itself.
+    /// A MongoDB client for the test itself.
     pub mongo: MongoClient,
-    /// What the MongoDB server is.
+    /// The version of the MongoDB server.
     pub version: MongoVersion,
-    /// The doubles, where the servers are not real ones.
+    /// The doubles, unless the servers are real.
     pub doubles: Option<Doubles>,
 }
 
-/// The testkit's servers, whose insides a test may look at.
+/// The testkit's servers, whose state a test may inspect.
 pub struct Doubles {
     /// The S3 server.
     pub s3: S3Server,
@@ -46,16 +46,16 @@ pub struct Doubles {
     pub mongo: MongoServer,
 }
 
-/// Decides about every request of the doubles.
+/// The gates that decide about every request to the doubles.
 #[derive(Clone, Default)]
 pub struct Gates {
-    /// Of the S3 server.
+    /// For the S3 server.
     pub s3: Option<Arc<dyn s3::Gate>>,
-    /// Of the MongoDB server.
+    /// For the MongoDB server.
     pub mongo: Option<Arc<dyn mongo::Gate>>,
 }
 
-/// A name that no other test uses, on a server that may outlive many runs.
+/// A name no other test uses, even on a server that outlives many runs.
 fn unique(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -70,12 +70,12 @@ async fn version(client: &MongoClient) -> MongoVersion {
 }
 
 impl Servers {
-    /// The real servers that the environment names, else the doubles.
+    /// Starts the real servers named in the environment, or the doubles.
     pub async fn start() -> Self {
         Self::start_with(Gates::default()).await
     }
 
-    /// The same; `gates` decide about the requests of the doubles.
+    /// Like [`Servers::start`]; `gates` decide about requests to the doubles.
     pub async fn start_with(gates: Gates) -> Self {
         let name = |suffix: &str| env::var(format!("LOB_E2E_{suffix}")).ok();
         let (Some(s3_endpoint), Some(mongodb_uri)) = (name("S3_ENDPOINT"), name("MONGODB_URI"))
@@ -87,7 +87,7 @@ impl Servers {
         Self::connect(s3_endpoint, keys, mongodb_uri, None).await
     }
 
-    /// The doubles, in any environment.
+    /// Starts the doubles, whatever the environment says.
     pub async fn doubles(gates: Gates) -> Self {
         let options = S3Options {
             gate: gates.s3,
@@ -147,7 +147,7 @@ impl Servers {
         }
     }
 
-    /// Inserts documents as they are, zero Timestamps included where the server keeps them.
+    /// Inserts documents unchanged, including zero timestamps if the server keeps them.
     pub async fn insert<D: AsRef<RawDocument>>(&self, collection: &str, documents: &[D]) {
         for batch in documents.chunks(500) {
             let mut raw = bson::RawArrayBuf::new();
@@ -165,13 +165,13 @@ impl Servers {
         }
     }
 
-    /// Those of the samples that the MongoDB server keeps as they are.
+    /// The samples that the MongoDB server stores unchanged.
     pub fn kept(&self, samples: Vec<Sample>) -> Vec<RawDocumentBuf> {
         let documents = samples.into_iter().map(|sample| sample.document);
         documents.filter(|d| self.version.keeps(d)).collect()
     }
 
-    /// All documents of a collection as they are stored, in `_id` order.
+    /// All documents of a collection as stored, in `_id` order.
     pub async fn documents(&self, database: &str, collection: &str) -> Vec<RawDocumentBuf> {
         let collection = self
             .mongo
@@ -192,7 +192,8 @@ impl Servers {
         documents
     }
 
-    /// The names of the collections of a database, sorted, but for that of an import's entries.
+    /// The names of a database's collections, sorted, without the one that holds an import's
+    /// entries.
     pub async fn collections(&self, database: &str) -> Vec<String> {
         let mut names = self
             .mongo
@@ -205,7 +206,7 @@ impl Servers {
         names
     }
 
-    /// The keys of the test's bucket, sorted.
+    /// The keys in the test's bucket, sorted.
     pub async fn keys(&self) -> Vec<String> {
         let listed = self
             .s3
@@ -234,7 +235,7 @@ impl Servers {
         object.body.collect().await.unwrap().to_vec()
     }
 
-    /// Writes an object over whatever is there: damage, or a lie.
+    /// Overwrites an object, to damage it or to forge it.
     pub async fn overwrite(&self, key: &str, bytes: Vec<u8>) {
         let body = ByteStream::from(bytes);
         self.s3
@@ -247,7 +248,7 @@ impl Servers {
             .unwrap();
     }
 
-    /// The manifest of a run below the default prefix of an export.
+    /// The manifest of a run under an export's default prefix.
     pub async fn manifest(&self, run: &str) -> serde_json::Value {
         let key = format!("processed-splits/{run}/manifest.json");
         serde_json::from_slice(&self.object(&key).await).unwrap()

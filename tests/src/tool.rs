@@ -7,10 +7,10 @@ use tokio::process::{Child, Command};
 
 use crate::servers::Servers;
 
-/// What a binary printed, and how it ended.
+/// What a binary printed, and how it exited.
 #[derive(Debug)]
 pub struct Ended {
-    /// The exit status; `None` if a signal ended it.
+    /// The exit status; `None` if a signal killed it.
     pub status: Option<i32>,
     /// All of stdout.
     pub stdout: String,
@@ -19,7 +19,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Panics with all that was printed, unless it ended with `status`.
+    /// Panics with everything that was printed, unless the exit status is `status`.
     #[track_caller]
     pub fn with_status(self, status: i32) -> Self {
         assert_eq!(
@@ -43,7 +43,7 @@ impl From<Output> for Ended {
     }
 }
 
-/// A binary beside the test binary: `cargo xtask test` and `cargo build --workspace` make it.
+/// A binary next to the test binary; `cargo xtask test` and `cargo build --workspace` build it.
 fn path(tool: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join(tool);
@@ -56,7 +56,7 @@ fn path(tool: &str) -> PathBuf {
 }
 
 impl Servers {
-    /// A binary with the servers of this test in its environment, and nothing else of ours.
+    /// A binary with this test's servers in its environment, and nothing else from ours.
     pub fn tool(&self, tool: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(path(tool));
         command
@@ -81,7 +81,7 @@ impl Servers {
         command
     }
 
-    /// Runs a binary to its end.
+    /// Runs a binary to completion.
     pub async fn run(&self, tool: &str, arguments: &[&str]) -> Ended {
         self.tool(tool, arguments).output().await.unwrap().into()
     }

@@ -1,6 +1,5 @@
-//! What the tools say of their settings: docs/CONFIGURATION.md has each of them with its flag, its
-//! variable and its default, and no other; a file may hold each of them and nothing else; and what
-//! `--show-settings` prints is such a file.
+//! The tools' settings. docs/CONFIGURATION.md lists exactly these, each with its flag, variable and
+//! default; a settings file may hold exactly these; and `--show-settings` prints such a file.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,10 +10,10 @@ use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/CONFIGURATION.md");
 
-/// A default that is the system's.
+/// A default that depends on the system.
 const NOT_SHOWN: [&str; 1] = ["spool_dir"];
 
-/// A row of a table of settings, each cell without spaces around it and without backticks.
+/// A row in a table of settings; cells have neither surrounding spaces nor backticks.
 struct Row {
     key: String,
     flag: String,
@@ -42,7 +41,7 @@ fn rows() -> Vec<Row> {
     rows.collect()
 }
 
-/// What a tool shows with nothing set: keys and values.
+/// The keys and values that a tool shows when nothing is set.
 async fn shown(servers: &Servers, tool: &str) -> Vec<(String, String)> {
     let mut command = servers.tool(tool, &["--show-settings", "--json"]);
     let output = command.env_clear().output().await.unwrap();
@@ -61,7 +60,7 @@ async fn shown(servers: &Servers, tool: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_configuration_has_every_setting_with_its_default_and_no_other() {
+async fn configuration_md_lists_exactly_the_settings_with_their_defaults() {
     let servers = Servers::start().await;
     let rows = rows();
     let mut known = BTreeSet::new();
@@ -88,7 +87,7 @@ async fn the_configuration_has_every_setting_with_its_default_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_as_json_are_numbers_lists_and_truths_where_they_are_such() {
+async fn json_settings_keep_numbers_lists_and_booleans() {
     let servers = Servers::start().await;
     let args = "--show-settings --json --include a* --include b* --metadata team=x --allow-partial";
     let args: Vec<_> = args.split(' ').collect();
@@ -109,7 +108,7 @@ async fn settings_as_json_are_numbers_lists_and_truths_where_they_are_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_string_out_of_a_file_leaves_none_to_show() {
+async fn a_connection_string_read_from_a_file_is_not_shown() {
     let servers = Servers::start().await;
     for tool in ["lob-export", "lob-import"] {
         for (args, is_shown) in [(&["--mongodb-uri-file", "uri"][..], false), (&[], true)] {
@@ -121,7 +120,7 @@ async fn a_connection_string_out_of_a_file_leaves_none_to_show() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_flag_is_a_setting_or_is_told_to_be_a_flag_alone() {
+async fn every_flag_is_a_setting_or_a_hint_says_to_type_it() {
     let servers = Servers::start().await;
     for reference in [
         include_str!("../../docs/reference/lob-upload.md"),
@@ -148,7 +147,7 @@ async fn every_flag_is_a_setting_or_is_told_to_be_a_flag_alone() {
     }
 }
 
-/// A settings file that `tool` is given, and what it shows then.
+/// What `tool` shows when given this settings file.
 async fn shown_with(servers: &Servers, tool: &str, file: &str, args: &[&str]) -> String {
     let named = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(named.path(), file).unwrap();
@@ -165,7 +164,7 @@ async fn shown_with(servers: &Servers, tool: &str, file: &str, args: &[&str]) ->
     String::from_utf8(stdout).unwrap()
 }
 
-/// The settings without where they came from.
+/// The settings without their origins.
 fn values(shown: &str) -> Vec<&str> {
     let lines = shown
         .lines()
@@ -174,7 +173,7 @@ fn values(shown: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_settings_are_shown_as_is_a_file_that_gives_the_same_settings() {
+async fn shown_settings_are_a_file_that_gives_the_same_settings() {
     let servers = Servers::start().await;
     for (tool, args) in [
         (
@@ -219,7 +218,7 @@ async fn a_file_may_hold_every_setting_of_every_tool() {
     for tool in ["upload", "export", "import"] {
         file += &format!("[{tool}]\n");
         for (key, _) in shown(&servers, &format!("lob-{tool}")).await {
-            // What it is does not matter to the others.
+            // Other tools ignore the value.
             file += &format!("{key} = ''\n");
         }
         let other = ["lob-upload", "lob-import"][usize::from(tool == "upload")];

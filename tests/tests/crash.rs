@@ -1,7 +1,7 @@
-//! What is left when a process, a connection or a person ends the work at any request.
+//! What is left behind when a process, a connection or a person ends the work at any request.
 //!
 //! Every fault is placed by counting requests, never by time: a gate in front of both servers picks
-//! one request and the moment before or after its execution.
+//! one request, and the moment before or after it is executed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -26,14 +26,15 @@ fn doubles(servers: &Servers) -> &Doubles {
     servers.doubles.as_ref().unwrap()
 }
 
-/// The names of the collections of the test's database, but for that of an import's entries.
+/// The names of the collections in the test's database, without the one that holds an import's
+/// entries.
 fn collections(servers: &Servers) -> Vec<String> {
     let found = doubles(servers).mongo.collections(&servers.database);
     let names = found.into_iter().map(|(name, _)| name);
     names.filter(|name| name != "__lob_progress").collect()
 }
 
-/// Fills a collection past all gates.
+/// Fills a collection, bypassing all gates.
 fn load(servers: &Servers, collection: &str, documents: &[RawDocumentBuf]) {
     let documents = documents.iter().cloned();
     let loaded = doubles(servers)
@@ -42,7 +43,7 @@ fn load(servers: &Servers, collection: &str, documents: &[RawDocumentBuf]) {
     loaded.unwrap();
 }
 
-/// Whether the run of this manifest exists.
+/// Whether the run with this manifest exists.
 fn has(servers: &Servers, manifest: &str) -> bool {
     doubles(servers)
         .s3

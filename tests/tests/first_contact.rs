@@ -1,5 +1,5 @@
-//! A server that accepts connections and never answers: told soon, by every tool, with a hint that
-//! is true.
+//! A server that accepts connections and never answers is reported quickly by every tool, with a
+//! hint that is true.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,13 +20,13 @@ async fn a_server_that_accepts_and_never_answers_is_reported_within_30_seconds()
     let export = ["--run-id", "run-1"];
     servers.run("lob-export", &export).await.with_status(0);
 
-    // The kernel accepts what nobody takes from it.
+    // The kernel accepts connections that no program takes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap();
     let s3 = ("AWS_ENDPOINT_URL", format!("http://{silent}"));
     let tls = ("AWS_ENDPOINT_URL", format!("https://{silent}"));
     let mongodb = ("MONGODB_URI", format!("mongodb://{silent}/"));
-    // Not looked at by the driver before it is used.
+    // The driver does not check this one before using it.
     let balanced = (
         "MONGODB_URI",
         format!("mongodb://{silent}/?loadBalanced=true"),

@@ -1,8 +1,8 @@
-//! `kill -9` of exports and imports at random moments, on real servers where the environment names
-//! some: the same command finishes the work, and every document is there once, byte for byte.
+//! Exports and imports killed with `kill -9` at random moments, on real servers if the environment
+//! names any: the same command finishes the work, and every document exists once, byte for byte.
 //!
-//! `LOB_KILLS` and `LOB_KILL_DOCUMENTS` (in each of two splits) make it as long and as large as one
-//! likes.
+//! `LOB_KILLS` and `LOB_KILL_DOCUMENTS` (per split, of which there are two) make the test as long
+//! and as large as needed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ use lob_tests::servers::Servers;
 const FEATURES: usize = 100;
 const SPLITS: usize = 2;
 
-/// Many data files, of some parts each where there are many documents.
+/// Many data files, each of several parts if there are many documents.
 const EXPORT: [&str; 10] = [
     "--ranges",
     "4",
@@ -38,7 +38,7 @@ const EXPORT: [&str; 10] = [
 ];
 const IMPORT: [&str; 4] = ["--insert-batch-documents", "50", "--progress", "none"];
 
-/// Fills the collections to export; returns what they hold.
+/// Fills the collections to export; returns their documents.
 async fn fill(servers: &Servers) -> Vec<Vec<RawDocumentBuf>> {
     let count = setting("LOB_KILL_DOCUMENTS").unwrap_or(800) as usize;
     let mut splits = Vec::new();
@@ -52,7 +52,7 @@ async fn fill(servers: &Servers) -> Vec<Vec<RawDocumentBuf>> {
     splits
 }
 
-/// The collections `{name}_{N}` hold these documents.
+/// Asserts that the collections `{name}_{N}` hold these documents.
 async fn assert_holds(servers: &Servers, name: &str, splits: &[Vec<RawDocumentBuf>]) {
     for (split, documents) in splits.iter().enumerate() {
         let name = format!("{name}_{split}");
@@ -61,7 +61,7 @@ async fn assert_holds(servers: &Servers, name: &str, splits: &[Vec<RawDocumentBu
     }
 }
 
-/// An import of the run brings back these documents.
+/// Asserts that an import of the run restores these documents.
 async fn assert_imports(servers: &Servers, run: &str, splits: &[Vec<RawDocumentBuf>]) {
     let pattern = format!("{run}_{{N}}");
     let import = ["--run-id", run, "--collection-pattern", &pattern];

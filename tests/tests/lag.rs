@@ -1,7 +1,7 @@
-//! A secondary of a real replica set that lags behind: an export from it waits or fails, and never
-//! leaves out what the primary had when the run was planned.
+//! An export from a lagging secondary of a real replica set waits or fails, and never misses what
+//! the primary had when the run was planned.
 //!
-//! It needs the replica set of `LOB_E2E_MONGODB_PAIR`; on the double `crates/mongo` holds the same.
+//! It needs the replica set in `LOB_E2E_MONGODB_PAIR`; `crates/mongo` tests the same on the double.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use bson::{Document, doc};
 use lob_tests::servers::{Gates, Servers};
 use mongodb::Client;
 
-/// Reaches the member alone that never becomes the primary.
+/// Connects directly to the member that never becomes the primary.
 async fn secondary(primary: &Client) -> (Client, String) {
     let hello = admin(primary, doc! { "hello": 1 }).await;
     let host = hello.get_array("passives").unwrap()[0].as_str().unwrap();
@@ -22,7 +22,7 @@ async fn admin(client: &Client, command: Document) -> Document {
     admin.run_command(command).await.unwrap()
 }
 
-/// Inserts documents that `members` of the set have when this returns.
+/// Inserts documents, and returns once `members` members of the set have them.
 async fn insert(servers: &Servers, ids: std::ops::Range<i32>, members: i32) {
     let documents: Vec<_> = ids.map(|id| doc! { "_id": id }).collect();
     let concern = doc! { "w": members };
@@ -33,7 +33,7 @@ async fn insert(servers: &Servers, ids: std::ops::Range<i32>, members: i32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_from_a_lagging_secondary_fails_and_is_whole_when_it_has_caught_up() {
+async fn an_export_from_a_lagging_secondary_fails_until_it_catches_up() {
     let Ok(uri) = std::env::var("LOB_E2E_MONGODB_PAIR") else {
         return;
     };

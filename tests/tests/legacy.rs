@@ -1,5 +1,5 @@
-//! Legacy runs import as they are: the sample was made with PySpark, and what
-//! PySpark reads of it stands beside it.
+//! Legacy runs import as they are: PySpark made the sample, and next to it is what PySpark reads
+//! from it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -37,7 +37,7 @@ fn objects() -> Vec<(String, PathBuf)> {
     files.map(key).collect()
 }
 
-/// Servers with the sample in the bucket.
+/// Starts servers with the sample in the bucket.
 async fn servers() -> Servers {
     with_sample(Servers::start().await).await
 }
@@ -58,7 +58,7 @@ fn data_file() -> (String, Vec<u8>) {
     (key, std::fs::read(path).unwrap())
 }
 
-/// The documents of a split by what PySpark reads, in the order of their ids.
+/// The documents of a split as PySpark reads them, in id order.
 fn expected(split: usize) -> Vec<RawDocumentBuf> {
     let read = std::fs::read(fixture().join("expected.json")).unwrap();
     let read: Value = serde_json::from_slice(&read).unwrap();
@@ -86,7 +86,7 @@ fn expected(split: usize) -> Vec<RawDocumentBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_of_the_original_comes_in_as_pyspark_reads_it() {
+async fn a_legacy_run_imports_as_pyspark_reads_it() {
     let servers = servers().await;
     let imported = servers.run("lob-import", &IMPORT).await.with_status(0);
     let aloud = "is a legacy run: nothing but counts";
@@ -100,7 +100,7 @@ async fn a_run_of_the_original_comes_in_as_pyspark_reads_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_without_rows_adds_nothing() {
+async fn a_legacy_file_without_rows_adds_nothing() {
     let servers = servers().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/legacy-files");
     for name in ["pyarrow-empty", "duckdb-empty"] {
@@ -115,7 +115,7 @@ async fn a_part_without_rows_adds_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_of_the_original_are_listed_and_may_be_the_latest() {
+async fn legacy_runs_are_listed_and_may_be_the_latest() {
     let servers = servers().await;
     let listed = servers.run("lob-import", &["--list"]).await.with_status(0);
     let line =
@@ -133,7 +133,7 @@ async fn runs_of_the_original_are_listed_and_may_be_the_latest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_of_the_original_stay_text_where_that_is_asked_for() {
+async fn legacy_ids_stay_text_on_request() {
     let servers = servers().await;
     let strings = [&IMPORT[..], &["--legacy-ids", "string", "--split", "0"]].concat();
     servers.run("lob-import", &strings).await.with_status(0);
@@ -146,7 +146,7 @@ async fn ids_of_the_original_stay_text_where_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_of_one_kind_are_not_taken_up_by_an_import_of_the_other() {
+async fn an_import_with_other_legacy_ids_does_not_resume_staging() {
     let refused = AtomicBool::new(false);
     let gate = move |at: Moment, command: &Command| match (at, command.name.as_str()) {
         // Not authorised.
@@ -172,7 +172,7 @@ async fn ids_of_one_kind_are_not_taken_up_by_an_import_of_the_other() {
     assert_eq!(servers.collections(&servers.database).await, ["back_0"]);
 }
 
-/// Imports over targets that must stay as they are.
+/// Runs an import that must leave its targets unchanged; returns what it printed.
 async fn refused(servers: &Servers, status: i32) -> String {
     let old = [bson::rawdoc! { "_id": 1, "old": true }];
     for target in TARGETS {
@@ -182,7 +182,7 @@ async fn refused(servers: &Servers, status: i32) -> String {
     for target in TARGETS {
         assert_eq!(servers.documents(&servers.database, target).await, old);
     }
-    // Splits that are as they should be may be in staging.
+    // Splits that are intact may remain in staging.
     let mut names = servers.collections(&servers.database).await;
     names.retain(|name| !name.contains("__lob_"));
     assert_eq!(names, TARGETS);
@@ -190,7 +190,7 @@ async fn refused(servers: &Servers, status: i32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_or_foreign_file_in_a_run_of_the_original_is_refused() {
+async fn a_damaged_or_foreign_file_in_a_legacy_run_is_refused() {
     let (key, whole) = data_file();
     let mut flipped = whole.clone();
     flipped[1000] ^= 4;
@@ -209,7 +209,7 @@ async fn a_damaged_or_foreign_file_in_a_run_of_the_original_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_of_the_original_has_its_counts_exactly_unless_a_tolerance_is_given() {
+async fn legacy_counts_must_match_exactly_unless_a_tolerance_is_given() {
     let servers = servers().await;
     let (key, _) = data_file();
     let delete = servers.s3.delete_object().bucket(&servers.bucket).key(&key);
@@ -226,7 +226,7 @@ async fn a_run_of_the_original_has_its_counts_exactly_unless_a_tolerance_is_give
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statistics_that_do_not_have_the_recorded_checksum_are_refused() {
+async fn legacy_statistics_that_do_not_match_their_checksum_are_refused() {
     let servers = servers().await;
     let mut objects = objects().into_iter();
     let is_manifest = |key: &str| key.contains("manifest.json/part-");

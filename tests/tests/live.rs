@@ -1,5 +1,5 @@
-//! Exports of collections that change meanwhile: what lives throughout is exported once, and a
-//! collection that is dropped or replaced is never taken for the planned one.
+//! Exports of collections that change meanwhile: a document present throughout is exported once,
+//! and a collection that is dropped or replaced is never mistaken for the planned one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,7 +16,7 @@ use lob_tests::servers::Servers;
 
 use crate::writers::{DOCUMENTS, Life, write};
 
-/// Many ranges, and as little read ahead as can be, so that the scan lasts as long as the export.
+/// Many ranges and as little read-ahead as possible, so that the scan takes as long as the export.
 const EXPORT: [&str; 10] = [
     "--run-id",
     "r1",
@@ -30,14 +30,14 @@ const EXPORT: [&str; 10] = [
     "50KiB",
 ];
 
-/// A document in one of its versions, which have different sizes.
+/// One version of a document; versions differ in size.
 fn document(id: i32, version: i32) -> RawDocumentBuf {
     let text = "x".repeat(100 + version as usize % 10 * 100);
     rawdoc! { "_id": id, "role": "train", "version": version, "text": text }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lives_throughout_an_export_is_in_it_once_and_everything_else_at_most_once() {
+async fn documents_present_throughout_an_export_appear_once_others_at_most_once() {
     let servers = Servers::start().await;
     let first = (0..DOCUMENTS).filter(|&id| Life::of(id) != Life::Comes);
     let documents: Vec<_> = first.map(|id| document(id, 0)).collect();
@@ -54,7 +54,7 @@ async fn what_lives_throughout_an_export_is_in_it_once_and_everything_else_at_mo
     let import = ["--run-id", "r1", "--collection-pattern", "back_{N}"];
     servers.run("lob-import", &import).await.with_status(0);
     let back = servers.documents(&servers.database, "back_0").await;
-    // A document that is there twice would be counted twice.
+    // A duplicate document would be counted twice.
     let split = &servers.manifest("r1").await["splits"][0];
     assert_eq!(split["num_documents"], back.len());
     let mut versions = BTreeMap::new();
@@ -68,7 +68,7 @@ async fn what_lives_throughout_an_export_is_in_it_once_and_everything_else_at_mo
     let lives = |id: &i32| matches!(Life::of(*id), Life::Stays | Life::Changes);
     let missing = (0..DOCUMENTS).filter(|id| lives(id) && !versions.contains_key(id));
     assert_eq!(missing.collect::<Vec<_>>(), [0; 0]);
-    // The writes came while the documents were read.
+    // Writes happened while the documents were being read.
     let changed = versions.values().filter(|&&version| version > 0).count();
     println!(
         "{} writes, {changed} documents changed before",

@@ -1,5 +1,4 @@
-//! docs/manifest.schema.json against what the tools write: real manifests are of its form, broken
-//! ones are not.
+//! docs/manifest.schema.json accepts the manifests that the tools write and rejects broken ones.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -60,7 +59,7 @@ async fn uploaded(servers: &Servers) -> Value {
     serde_json::from_slice(&manifest).unwrap()
 }
 
-/// The manifest of an export of made-up documents, of every BSON type, and of nothing.
+/// The manifest of an export of three splits: generated documents, every BSON type, and nothing.
 async fn exported(servers: &Servers, arguments: &[&str]) -> Value {
     let documents: Vec<_> = SplitDocuments::new(1, 8).take(100).collect();
     servers.insert("split_0_input", &documents).await;
@@ -75,18 +74,18 @@ async fn exported(servers: &Servers, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_manifest_of_an_upload_is_of_the_documented_form() {
+async fn an_upload_manifest_matches_the_schema() {
     assert_valid(&uploaded(&Servers::start().await).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_manifest_of_an_export_is_of_the_documented_form() {
+async fn an_export_manifest_matches_the_schema() {
     assert_valid(&exported(&Servers::start().await, &[]).await);
     let etags = ["--checksum", "etag", "--compression", "zstd:3"];
     assert_valid(&exported(&Servers::start().await, &etags).await);
 }
 
-/// Each of these changes makes a manifest that no tool writes.
+/// Each of these changes turns the manifest into one that no tool writes.
 #[track_caller]
 fn assert_each_breaks(manifest: &Value, changes: &[(&str, Value)]) {
     let schema = schema();
@@ -103,11 +102,11 @@ fn assert_each_breaks(manifest: &Value, changes: &[(&str, Value)]) {
     }
     let mut broken = manifest.clone();
     broken["unheard_of"] = json!(1);
-    assert!(!schema.is_valid(&broken), "with another field");
+    assert!(!schema.is_valid(&broken), "with an unknown field");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_manifest_of_an_upload_is_not_of_the_documented_form() {
+async fn a_broken_upload_manifest_fails_the_schema() {
     let manifest = uploaded(&Servers::start().await).await;
     let changes = [
         ("/run_id", json!("a/b")),
@@ -134,7 +133,7 @@ async fn a_broken_manifest_of_an_upload_is_not_of_the_documented_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_manifest_of_an_export_is_not_of_the_documented_form() {
+async fn a_broken_export_manifest_fails_the_schema() {
     let manifest = exported(&Servers::start().await, &[]).await;
     let changes = [
         ("/pipeline_stage", json!(13)),

@@ -1,4 +1,4 @@
-//! `--metrics-format emf` against what CloudWatch's specification says of the embedded metric format.
+//! Checks `--metrics-format emf` against CloudWatch's specification of the embedded metric format.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! What others read: DuckDB, pyarrow, polars and Spark open a split as one table, and pymongo
-//! compares the raw documents of source and target.
+//! Data as other readers see it: DuckDB, pyarrow, polars and Spark open a split as one table, and
+//! pymongo compares the raw documents of source and target.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 const EXPORT: [&str; 2] = ["--run-id", "r1"];
 const IMPORT: [&str; 4] = ["--run-id", "r1", "--collection-pattern", "back_{N}"];
 
-/// The documents of the generator, as many as asked for.
+/// The requested number of generated documents.
 fn split_documents(count: usize, features: usize) -> Vec<RawDocumentBuf> {
     SplitDocuments::new(7, features).take(count).collect()
 }
@@ -28,7 +28,7 @@ fn samples() -> Vec<RawDocumentBuf> {
     samples.map(|sample| sample.document).collect()
 }
 
-/// The data files of run `r1` in a folder of their own.
+/// Downloads the data files of run `r1` into a folder of their own.
 async fn download(servers: &Servers) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for key in servers
@@ -43,7 +43,7 @@ async fn download(servers: &Servers) -> tempfile::TempDir {
     folder
 }
 
-/// One script a reader: each opens the data files in the folder that it is given, and prints the
+/// One script per reader. Each opens the data files in the folder it is given, and prints its
 /// answers to the same questions as one JSON object.
 struct Scripts {
     duckdb: &'static str,
@@ -53,7 +53,7 @@ struct Scripts {
 }
 
 impl Scripts {
-    /// Panics unless every reader that is there finds these answers in the data files of run `r1`.
+    /// Panics unless every installed reader finds these answers in the data files of run `r1`.
     async fn all_find(&self, servers: &Servers, answers: &Value) {
         let folder = download(servers).await;
         let folder = folder.path().to_str().unwrap();
@@ -118,8 +118,8 @@ async fn duckdb_pyarrow_and_polars_read_a_split_as_one_table() {
     }
 }
 
-/// Every value that stands in an ordinary column, or in the MAP of those that are rare, is the value
-/// of the document; residual rows may leave columns empty.
+/// Compares every value in an ordinary column, or in the MAP of rare fields, with the document's
+/// value. Residual rows may leave columns empty.
 const VALUES: &str = "
 import sys, math, duckdb, pymongo, pyarrow.dataset
 from bson import ObjectId
@@ -189,7 +189,7 @@ print(len(raw(source)))
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pymongo_finds_the_raw_documents_of_source_and_target_equal() {
+async fn pymongo_finds_source_and_target_equal_byte_for_byte() {
     let servers = Servers::start().await;
     servers
         .insert("split_0_input", &split_documents(500, 20))

@@ -18,12 +18,12 @@ use lob_tests::servers::Servers;
 const EXPORT: [&str; 2] = ["--run-id", "r1"];
 const IMPORT: [&str; 4] = ["--run-id", "r1", "--collection-pattern", "back_{N}"];
 
-/// The documents of the generator, as many as asked for.
+/// The requested number of generated documents.
 fn split_documents(count: usize, features: usize) -> Vec<RawDocumentBuf> {
     SplitDocuments::new(7, features).take(count).collect()
 }
 
-/// Exports the database of the test as run `r1` and imports it as `back_{N}`.
+/// Exports the test's database as run `r1` and imports it as `back_{N}`.
 async fn out_and_back(servers: &Servers) {
     servers.run("lob-export", &EXPORT).await.with_status(0);
     servers.run("lob-import", &IMPORT).await.with_status(0);
@@ -45,7 +45,7 @@ async fn split_collections_come_back_byte_for_byte_and_no_data_file_is_read_back
             request.operation == Operation::GetObject && request.key.ends_with(".parquet")
         });
         assert_eq!(reads.count(), 0);
-        // Those that plan the export ask for some documents, or for `_id`s alone.
+        // The scans that plan the export ask for a few documents, or only for `_id`s.
         let scans = doubles.mongo.commands().into_iter().filter(|command| {
             let has = |name| command.arguments.get(name).unwrap().is_some();
             let by_id = has("filter") && {
@@ -54,7 +54,7 @@ async fn split_collections_come_back_byte_for_byte_and_no_data_file_is_read_back
             };
             command.name == "find" && !has("limit") && !has("projection") && !by_id
         });
-        assert_eq!(scans.count(), 2, "one scan a collection");
+        assert_eq!(scans.count(), 2, "one scan per collection");
     }
     servers.run("lob-import", &IMPORT).await.with_status(0);
     for split in 0..2 {
@@ -96,9 +96,9 @@ async fn every_bson_type_and_oddity_comes_back_byte_for_byte() {
     }
 }
 
-/// Each sample that not every version of MongoDB keeps, out of a source that keeps them all.
+/// Takes each sample that some version of MongoDB does not keep from a source that keeps them all.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_target_does_not_keep_as_it_is_is_refused_and_never_changed() {
+async fn a_document_that_the_target_would_change_is_refused() {
     let servers = Servers::start().await;
     let source = Servers::doubles(<_>::default()).await;
     let samples = bson_samples::samples().into_iter();
@@ -158,7 +158,7 @@ async fn many_data_files_and_row_groups_of_one_split_come_back_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_split_is_a_split_without_documents() {
+async fn an_empty_split_comes_back_empty() {
     let servers = Servers::start().await;
     servers
         .mongo

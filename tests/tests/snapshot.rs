@@ -1,6 +1,6 @@
-//! An export of a moment: documents that change after the plan are exported as they were.
+//! A snapshot export: documents that change after the plan are exported as they were.
 //!
-//! The double has no snapshots, and neither has MongoDB before 5.0: there such an export is refused.
+//! Neither the double nor MongoDB before 5.0 has snapshots; they must refuse such an export.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
-//! Many exports and imports while a twentieth of all requests goes wrong: every one completes, with
-//! the right documents.
+//! Many exports and imports while one in twenty requests fails: every one completes, with the right
+//! documents.
 //!
-//! `LOB_SOAK_RUNS=100` makes as many runs as it says.
+//! `LOB_SOAK_RUNS=100` sets the number of runs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,13 +15,13 @@ use lob_testkit::split_documents::SplitDocuments;
 use lob_tests::faults::FaultCounts;
 use lob_tests::servers::Servers;
 
-/// Runs that are under way at once.
+/// How many runs are in flight at once.
 const AT_ONCE: usize = 4;
 const ORDINARY_RUNS: u64 = 4;
-/// The part of all requests that goes wrong.
+/// The share of requests that fails.
 const SHARE: f64 = 0.05;
 
-/// Many data files of split 0, and one of two parts of split 1.
+/// Many data files for split 0, and one of two parts for split 1.
 const EXPORT: [&str; 18] = [
     "--run-id",
     "r1",
@@ -53,7 +53,7 @@ const IMPORT: [&str; 8] = [
     "1s",
 ];
 
-/// A real MongoDB has one fail point, so the runs on it follow each other.
+/// A real MongoDB has a single fail point, so runs on it are sequential.
 fn at_once() -> usize {
     match env::var_os("LOB_E2E_MONGODB_URI") {
         Some(_) => 1,
@@ -61,8 +61,7 @@ fn at_once() -> usize {
     }
 }
 
-/// Many small documents, a few that fill parts, and every oddity that the server
-/// keeps.
+/// Many small documents, a few that fill parts, and every oddity that the server keeps.
 fn splits(servers: &Servers) -> [Vec<RawDocumentBuf>; 3] {
     let large = |id: i32| {
         let bytes = vec![id as u8; 3 << 20];
@@ -76,7 +75,7 @@ fn splits(servers: &Servers) -> [Vec<RawDocumentBuf>; 3] {
     ]
 }
 
-/// Out and back under faults; returns how many there were.
+/// Exports and imports under faults; returns how many there were.
 async fn under_faults(seed: u64) -> FaultCounts {
     let (servers, mut faults) = Servers::with_faults(seed, SHARE).await;
     let splits = splits(&servers);

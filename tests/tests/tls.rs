@@ -1,5 +1,5 @@
-//! TLS to both servers: one setting names a private authority for both, the system's are trusted
-//! by both, and whoever cannot be trusted is named and gets nothing.
+//! TLS to both servers: one setting names a private authority for both, both trust the system's
+//! authorities, and a server that cannot be trusted is named and gets nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const RUN: [&str; 2] = ["--run-id", "r1"];
 
-/// The servers of a test, an authority, and a folder for what it signs.
+/// A test's servers, an authority, and a folder for what it signs.
 struct Bed {
     servers: Servers,
     authority: Authority,
@@ -39,7 +39,7 @@ impl Bed {
         path
     }
 
-    /// What a client needs to trust the authority.
+    /// The file a client needs to trust the authority.
     fn bundle(&self) -> PathBuf {
         self.write("ca.pem", self.authority.pem())
     }
@@ -56,7 +56,7 @@ impl Bed {
         TlsFront::start(upstream, &identity, clients).await.unwrap()
     }
 
-    /// Both tools over TLS to both servers, with one more variable in their environment.
+    /// Runs both tools over TLS to both servers, with one more environment variable.
     async fn out_and_back(&self, (variable, value): (&str, &Path)) {
         let s3 = self.before_s3(Flaw::None).await;
         let mongodb = self.before_mongodb(Flaw::None, None).await;
@@ -75,7 +75,7 @@ impl Bed {
         assert_eq!(self.servers.documents(database, "back_0").await, source);
     }
 
-    /// An export whose one variable says otherwise, with the bundle trusted.
+    /// Runs an export that trusts the bundle, with one variable overridden.
     async fn export(&self, variable: &str, value: &str) -> Ended {
         let mut command = self.servers.tool("lob-export", &RUN);
         command
@@ -84,14 +84,14 @@ impl Bed {
         command.output().await.unwrap().into()
     }
 
-    /// What the doubles were asked since the bed was made: requests and commands.
+    /// How many requests and commands the doubles have received since the bed was made.
     fn asked(&self) -> [usize; 2] {
         let doubles = self.servers.doubles.as_ref().unwrap();
         [doubles.s3.requests().len(), doubles.mongo.commands().len()]
     }
 }
 
-/// A connection string for one server, whatever it says of others.
+/// A connection string for one server only, even if it names others.
 fn uri(front: &TlsFront, options: &str) -> String {
     let address = front.address();
     format!(
@@ -100,13 +100,13 @@ fn uri(front: &TlsFront, options: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_ca_bundle_is_trusted_by_s3_and_mongodb() {
+async fn one_ca_bundle_is_trusted_for_s3_and_mongodb() {
     let bed = Bed::new(Servers::start().await).await;
     bed.out_and_back(("AWS_CA_BUNDLE", &bed.bundle())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_tools_work_through_a_tunnel_that_alone_knows_the_server() {
+async fn all_tools_reach_a_server_that_only_the_proxy_can_resolve() {
     let bed = Bed::new(Servers::start().await).await;
     let s3 = bed.before_s3(Flaw::None).await;
     let authority = format!("{UNRESOLVED}:9000");
@@ -156,13 +156,13 @@ async fn all_tools_work_through_a_tunnel_that_alone_knows_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_systems_authorities_are_trusted_by_s3_and_mongodb() {
+async fn system_authorities_are_trusted_for_s3_and_mongodb() {
     let bed = Bed::new(Servers::start().await).await;
     bed.out_and_back(("SSL_CERT_FILE", &bed.bundle())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_be_trusted_is_named_with_the_reason_and_gets_nothing() {
+async fn an_untrusted_server_is_named_with_the_reason_and_gets_nothing() {
     let bed = Bed::new(Servers::doubles(Gates::default()).await).await;
     let other = Bed {
         servers: Servers::doubles(Gates::default()).await,
@@ -212,7 +212,7 @@ async fn a_server_that_cannot_be_trusted_is_named_with_the_reason_and_gets_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_on_one_side_alone_is_told_from_a_server_that_is_down() {
+async fn tls_on_one_side_only_is_not_reported_as_a_server_that_is_down() {
     let bed = Bed::new(Servers::doubles(Gates::default()).await).await;
     let endpoint = bed.servers.s3_endpoint.replace("http://", "https://");
     let told = bed.export("AWS_ENDPOINT_URL", &endpoint).await;
@@ -234,7 +234,7 @@ async fn tls_on_one_side_alone_is_told_from_a_server_that_is_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_file_of_certificates_is_named_before_anything_is_sent() {
+async fn a_broken_certificate_file_is_named_before_anything_is_sent() {
     let bed = Bed::new(Servers::doubles(Gates::default()).await).await;
     let before = bed.asked();
     let good = bed.authority.pem();
@@ -292,7 +292,7 @@ async fn a_broken_file_of_certificates_is_named_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_certificate_opens_mongodb_and_a_wrong_one_is_named() {
+async fn mongodb_accepts_a_client_certificate_and_a_wrong_one_is_named() {
     let bed = Bed::new(Servers::doubles(Gates::default()).await).await;
     let clients = Authority::new().unwrap();
     let front = bed.before_mongodb(Flaw::None, Some(&clients)).await;

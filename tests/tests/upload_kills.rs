@@ -1,8 +1,8 @@
-//! `kill -9` of an upload at random moments, on a real server where the environment names one: the
-//! same command finishes the run, and sends nothing that the server already had.
+//! Uploads killed with `kill -9` at random moments, on a real server if the environment names one:
+//! the same command finishes the run, and sends nothing that the server already has.
 //!
-//! `LOB_KILLS` and `LOB_KILL_FILE_SIZE` (bytes) make it as long and as large as one likes: 20 kills
-//! of ten files of 100 MB take some minutes.
+//! `LOB_KILLS` and `LOB_KILL_FILE_SIZE` (bytes) make the test as long and as large as needed: 20
+//! kills of ten files of 100 MB take some minutes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 const FILES: u64 = 10;
 const PREFIX: &str = "lob-data";
-/// What differs between two runs of the same files, by its name anywhere in the manifest.
+/// Manifest fields, at any level, that differ between two runs over the same files.
 const OF_THE_RUN: [&str; 8] = [
     "run_id",
     "upload_timestamp",
@@ -51,12 +51,12 @@ async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
         let result = upload(&servers, &source, &run).await;
         let operations = &result["metrics"]["operations"];
         let sent = operations["UploadPart"]["bytes_sent"].as_u64().unwrap_or(0);
-        // The probe of the server sends the plan as a part.
+        // The server probe sends the plan as a part.
         let plan = servers
             .object(&format!("{PREFIX}/{run}/_progress/plan.json"))
             .await;
         let plan = plan.len() as u64;
-        // MinIO may refuse the parts that it lists, where their Complete has lost its client.
+        // MinIO may refuse parts that it lists, if their Complete lost its client.
         let refused = operations["CompleteMultipartUpload"]["errors"].as_object();
         let refused = refused.into_iter().flat_map(serde_json::Map::values);
         let refused: u64 = refused.filter_map(Value::as_u64).sum();
@@ -112,7 +112,7 @@ async fn upload(servers: &Servers, source: &Path, run: &str) -> Value {
     serde_json::from_str(&ended.with_status(0).stdout).unwrap()
 }
 
-/// The manifest of a run without what is the run's own.
+/// A run's manifest without the fields that are specific to the run.
 async fn manifest(servers: &Servers, run: &str) -> Value {
     let bytes = servers
         .object(&format!("{PREFIX}/{run}/manifest.json"))
@@ -120,8 +120,7 @@ async fn manifest(servers: &Servers, run: &str) -> Value {
     without(serde_json::from_slice(&bytes).unwrap(), &OF_THE_RUN)
 }
 
-/// Bytes of the files that the server has, in objects or in parts of the open upload that has the
-/// most of them.
+/// How many bytes of the files the server has, in objects or in the fullest open upload of each.
 async fn held(servers: &Servers, run: &str, files: &[(String, u64)]) -> u64 {
     let mut held = 0;
     for (name, size) in files {
@@ -135,7 +134,7 @@ async fn held(servers: &Servers, run: &str, files: &[(String, u64)]) -> u64 {
     held
 }
 
-/// Bytes of the parts of the key's open uploads; `None` where there is none.
+/// Bytes in the parts of the key's fullest open upload; `None` if there is no open upload.
 async fn open_parts(servers: &Servers, key: &str) -> Option<u64> {
     let (s3, bucket) = (&servers.s3, &servers.bucket);
     let open = s3.list_multipart_uploads().bucket(bucket).prefix(key);

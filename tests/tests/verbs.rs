@@ -1,4 +1,4 @@
-//! What the help of a tool and of each of its subcommands lists is what it takes, and nothing else.
+//! The help of each tool and subcommand lists exactly the flags that it takes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use lob_tests::servers::Servers;
 
-/// Flags that no tool has in front of a subcommand.
+/// Flags that no tool takes before a subcommand.
 const OF_ONE_SUBCOMMAND: [&str; 3] = ["--full", "--print-uri", "--yes"];
 
-/// Runs a tool at a time, as many as a small machine bears.
+/// How many tools run at once: as many as a small machine can take.
 const AT_ONCE: usize = 4;
 
 async fn help(servers: &Servers, tool: &str, verb: Option<&str>) -> String {
@@ -20,7 +20,7 @@ async fn help(servers: &Servers, tool: &str, verb: Option<&str>) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The long flags that a help lists, and the names of their values.
+/// The long flags that a help text lists, with the names of their values.
 fn flags(help: &str) -> BTreeMap<String, Option<String>> {
     let lines = help.lines().filter_map(|line| {
         let flag = line.strip_prefix("      ").or_else(|| {
@@ -36,7 +36,7 @@ fn flags(help: &str) -> BTreeMap<String, Option<String>> {
         .collect()
 }
 
-/// What is behind a command's name in its usage, as values that it takes.
+/// Values for the operands in a command's usage line.
 fn operands(help: &str) -> Vec<&'static str> {
     let usage = help.lines().find(|line| line.starts_with("Usage: "));
     let words = usage.unwrap().split(' ');
@@ -49,7 +49,7 @@ fn operands(help: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// A value that a flag takes.
+/// A valid value for a flag.
 fn value(flag: &str, name: &str) -> &'static str {
     match (flag, name) {
         ("--compression", _) => "snappy",
@@ -77,7 +77,7 @@ fn value(flag: &str, name: &str) -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_help_of_a_command_lists_the_flags_that_it_takes_and_no_other() {
+async fn every_commands_help_lists_exactly_the_flags_it_takes() {
     let servers = Servers::start().await;
     let mut cases = Vec::new();
     for (tool, verbs) in [

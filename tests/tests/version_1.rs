@@ -1,5 +1,5 @@
-//! Runs of format version 1 stay readable: the samples were written by its last binaries, and the
-//! documents that went in stand beside them.
+//! Runs of format version 1 stay readable: its last binaries wrote the samples, and the documents
+//! that went in are stored next to them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -35,7 +35,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     below.flatten().collect()
 }
 
-/// Servers with the runs of a sample in the bucket, each object with the write token of its run.
+/// Starts servers with a sample's runs in the bucket, each object with its run's write token.
 async fn servers(sample: &str) -> Servers {
     let servers = Servers::start().await;
     let root = fixture(sample);
@@ -62,7 +62,7 @@ async fn put(servers: &Servers, key: &str, bytes: Vec<u8>, token: &str) {
     put.body(ByteStream::from(bytes)).send().await.unwrap();
 }
 
-/// The documents of a split, in the order of their bytes.
+/// The documents of a split, sorted by their bytes.
 fn expected(split: u32) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(fixture(&format!("v1-run/split_{split}.bson"))).unwrap();
     let mut rest = &bytes[..];
@@ -76,7 +76,7 @@ fn expected(split: u32) -> Vec<Vec<u8>> {
     documents
 }
 
-/// The documents of a target, in the order of their bytes.
+/// The documents of a target, sorted by their bytes.
 async fn imported(servers: &Servers, split: u32) -> Vec<Vec<u8>> {
     let target = format!("back_{split}");
     let documents = servers.documents(&servers.database, &target).await;
@@ -91,7 +91,7 @@ async fn import(servers: &Servers, run: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_of_version_1_comes_in_byte_for_byte() {
+async fn a_version_1_run_imports_byte_for_byte() {
     let servers = servers("v1-run").await;
     import(&servers, RUN).await;
     for split in SPLITS {
@@ -103,7 +103,7 @@ async fn a_run_of_version_1_comes_in_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exports_of_version_1_are_verified() {
+async fn version_1_exports_can_be_verified() {
     let servers = servers("v1-run").await;
     for run in [RUN, "files", "lz4"] {
         let verify = ["verify", run, "--full"];
@@ -112,7 +112,7 @@ async fn exports_of_version_1_are_verified() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_data_files_and_row_groups_of_version_1_come_in() {
+async fn version_1_runs_with_many_data_files_and_row_groups_import() {
     let servers = servers("v1-run").await;
     import(&servers, "files").await;
     let same = imported(&servers, 2).await == expected(2);
@@ -120,7 +120,7 @@ async fn many_data_files_and_row_groups_of_version_1_come_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_compression_of_version_1_is_read() {
+async fn every_version_1_compression_can_be_read() {
     let servers = servers("v1-run").await;
     for run in ["lz4", "none", "snappy", "zstd"] {
         import(&servers, run).await;
@@ -130,7 +130,7 @@ async fn every_compression_of_version_1_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn indexes_and_options_of_a_run_of_version_1_come_back() {
+async fn indexes_and_options_of_a_version_1_run_are_restored() {
     let servers = servers("v1-run").await;
     import(&servers, RUN).await;
     let database = servers.mongo.database(&servers.database);
@@ -167,7 +167,7 @@ async fn indexes_and_options_of_a_run_of_version_1_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_version_1_began_is_no_run() {
+async fn an_unfinished_version_1_run_does_not_exist() {
     let servers = servers("v1-unfinished").await;
     let listed = servers.run("lob-import", &["--list"]).await.with_status(0);
     assert!(
@@ -185,7 +185,7 @@ async fn a_run_that_version_1_began_is_no_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_of_version_1_is_verified() {
+async fn version_1_uploads_can_be_verified() {
     let servers = servers("v1-upload").await;
     for run in ["partial", "whole"] {
         for full in [&[][..], &["--full"]] {
@@ -200,7 +200,7 @@ async fn an_upload_of_version_1_is_verified() {
     }
 }
 
-/// All objects of the bucket.
+/// All objects in the bucket.
 async fn bucket(servers: &Servers) -> Vec<(String, Vec<u8>)> {
     let mut objects = Vec::new();
     for key in servers.keys().await {
@@ -210,7 +210,7 @@ async fn bucket(servers: &Servers) -> Vec<(String, Vec<u8>)> {
     objects
 }
 
-/// Runs a tool on a run of version 1 and asserts that it is told to begin a new one.
+/// Asserts that a tool refuses a run of version 1 and says to begin a new one.
 async fn refused(servers: &Servers, tool: &str, arguments: &[&str]) {
     let refused = servers.run(tool, arguments).await.with_status(1);
     let stderr = &refused.stderr;
@@ -224,7 +224,7 @@ async fn refused(servers: &Servers, tool: &str, arguments: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_version_1_began_is_not_gone_on_with() {
+async fn an_unfinished_version_1_export_is_not_resumed() {
     let servers = servers("v1-unfinished").await;
     let before = bucket(&servers).await;
     for run in ["begun", "planned", "worked"] {
@@ -246,7 +246,7 @@ async fn an_export_that_version_1_began_is_not_gone_on_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_version_1_began_is_not_gone_on_with() {
+async fn an_unfinished_version_1_upload_is_not_resumed() {
     let servers = servers("v1-unfinished").await;
     let before = bucket(&servers).await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-"""A collection to one zstd Parquet file, by pymongo and pyarrow, a row group at a time."""
+"""Exports a collection to a zstd Parquet file with pymongo and pyarrow, row group by row group."""
 
 import sys
 from itertools import islice

@@ -1,4 +1,4 @@
-"""A collection to one zstd Parquet file, by PyMongoArrow, a chunk in `_id` order at a time."""
+"""Exports a collection to one zstd Parquet file with PyMongoArrow, in chunks in `_id` order."""
 
 import sys
 
@@ -10,7 +10,7 @@ from pymongoarrow.api import Schema, find_arrow_all
 from pymongoarrow.types import ObjectIdType
 
 ROWS = 4000
-# Given, since inference would read the collection first.
+# Spelled out, because inferring it would mean reading the collection first.
 SCHEMA = Schema(
     {
         "_id": ObjectIdType(),

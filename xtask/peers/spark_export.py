@@ -1,4 +1,4 @@
-"""A collection to a folder of snappy Parquet files, by PySpark and MongoDB's connector."""
+"""Exports a collection to a folder of snappy Parquet files with PySpark and MongoDB's connector."""
 
 import sys
 

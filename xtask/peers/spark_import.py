@@ -1,4 +1,4 @@
-"""A folder of Parquet files into a collection, by PySpark and MongoDB's connector."""
+"""Imports a folder of Parquet files into a collection with PySpark and MongoDB's connector."""
 
 import sys
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a tool costs beside other people's clients that do the same.
+//! `cargo xtask bench`: the cost of a tool next to other people's clients that do the same job.
 
 mod client;
 mod columns;

@@ -1,4 +1,4 @@
-//! The three binaries, built and found.
+//! Builds and locates the three binaries.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,27 +9,26 @@ use xshell::{Shell, cmd};
 
 use crate::command;
 
-/// All of them.
 pub(crate) const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
 
-/// How they are built.
+/// The Cargo profile to build with.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
     Release,
 }
 
-/// The binaries of these tools by name, built.
+/// Builds the binaries of these tools; returns their paths by name.
 pub(crate) async fn build(
     sh: &Shell,
     profile: Profile,
     tools: &[&str],
 ) -> anyhow::Result<HashMap<String, PathBuf>> {
     let build = match profile {
-        // Every member, so that no dependency is built again with other features.
+        // Build every member, or dependencies would be rebuilt with other features.
         Profile::Dev => cmd!(sh, "cargo build --workspace --bins --locked"),
-        // By the names of binaries: with `-p`, dependencies would have other features than in what
-        // `cargo build --release` makes.
+        // Select binaries by name: with `-p`, dependencies would get other features than in
+        // `cargo build --release`.
         Profile::Release => {
             let binaries = tools.iter().flat_map(|tool| ["--bin", tool]);
             cmd!(sh, "cargo build --release --locked").args(binaries)

@@ -1,4 +1,4 @@
-//! What a CI machine does, and whoever wants to know beforehand what it will say.
+//! Everything CI runs, so that anyone can find out beforehand what it will say.
 
 use xshell::Shell;
 

@@ -1,4 +1,4 @@
-//! What is made of the code in `docs/reference`, so that it cannot differ from it: each tool's command
+//! Generates `docs/reference` from the code, so that the two cannot differ: each tool's command
 //! line, from clap, and the map of the files.
 
 mod file_map;

@@ -1,4 +1,4 @@
-//! Runs a command as a step of a task: shown first, and the task fails where the command does.
+//! Runs a command as a step of a task: prints it first, and fails the task if the command fails.
 
 use std::env;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 use xshell::Cmd;
 
-/// Shows the command with these environment variables, and runs it with them.
+/// Prints the command with these environment variables, and runs it with them.
 pub(crate) async fn run_with(
     environment: &[(&str, String)],
     command: Cmd<'_>,
@@ -20,12 +20,12 @@ pub(crate) async fn run_with(
     finish(command.envs(environment.iter().map(|(name, value)| (name, value)))).await
 }
 
-/// Shows the command and runs it.
+/// Prints the command and runs it.
 pub(crate) async fn run(command: Cmd<'_>) -> anyhow::Result<()> {
     run_with(&[], command).await
 }
 
-/// Runs the command without a word.
+/// Runs the command without printing anything.
 pub(crate) async fn finish(command: Cmd<'_>) -> anyhow::Result<()> {
     let shown = command.to_string();
     let status = killable(command).status().await;
@@ -34,7 +34,7 @@ pub(crate) async fn finish(command: Cmd<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the command prints on stdout; stderr is shown as it comes.
+/// Returns what the command prints on stdout; its stderr is passed through.
 pub(crate) async fn output(command: Cmd<'_>) -> anyhow::Result<String> {
     let shown = command.to_string();
     let output = killable(command).stderr(Stdio::inherit()).output().await;
@@ -47,7 +47,7 @@ pub(crate) async fn output(command: Cmd<'_>) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` does not print text"))
 }
 
-/// What the command prints on stderr.
+/// Returns what the command prints on stderr.
 pub(crate) async fn errors(command: Cmd<'_>) -> anyhow::Result<String> {
     let shown = command.to_string();
     let output = killable(command).output().await;
@@ -61,14 +61,14 @@ pub(crate) async fn errors(command: Cmd<'_>) -> anyhow::Result<String> {
     Ok(errors)
 }
 
-/// Starts the command; what it prints is shown as it comes.
+/// Starts the command and passes its output through.
 pub(crate) fn start(command: Cmd<'_>) -> anyhow::Result<Child> {
     let shown = command.to_string();
     let started = killable(command).spawn();
     started.with_context(|| format!("`{shown}` cannot be started"))
 }
 
-/// Whether the command can be started and succeeds; what it prints is lost.
+/// Whether the command can be started and succeeds; its output is discarded.
 pub(crate) async fn works(command: Cmd<'_>) -> bool {
     let mut command = killable(command);
     let status = command
@@ -79,10 +79,11 @@ pub(crate) async fn works(command: Cmd<'_>) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// A task that is dropped takes its command with it.
+/// Dropping a task kills its command.
 ///
-/// What cargo says about xtask is not for the command: build scripts such as ring's look at it and
-/// would build anew whenever cargo is started by xtask after a shell, or the other way round.
+/// The variables that cargo sets for xtask are not passed on: build scripts such as ring's look at
+/// them, and would rebuild whenever cargo is started from xtask after a shell, or the other way
+/// round.
 fn killable(command: Cmd<'_>) -> Command {
     let mut command = Command::from(std::process::Command::from(command));
     for (name, _) in env::vars_os() {

@@ -1,7 +1,7 @@
-//! The whole way of the data in one command: files to S3, split collections to S3 and back.
+//! The data's whole journey in one command: files to S3, split collections to S3 and back.
 //!
-//! The three real binaries work over TCP. What they did is looked at from outside, by the S3 SDK
-//! and the MongoDB driver, and compared byte for byte with what there was before.
+//! The three real binaries work over TCP. Their results are inspected from outside with the S3 SDK
+//! and the MongoDB driver, and compared byte for byte with the original data.
 
 mod bucket;
 mod collections;
@@ -22,7 +22,7 @@ use self::servers::Servers;
 use crate::binaries::{self, Profile};
 use crate::command;
 
-/// The tools look for files here, below the folder in which they are started.
+/// Where the tools look for files, below the folder they are started in.
 const SOURCE: &str = "lob_data";
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
@@ -31,7 +31,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
 
     section("Servers");
     let servers = Servers::open().await?;
-    // Settings and artifacts of whoever runs this stay out of it.
+    // Keep out settings and artifacts of whoever runs this.
     let folder = tempfile::tempdir()?;
     sh.change_dir(folder.path());
     let tools = Tools {
@@ -78,7 +78,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The three binaries and the variables under which they find the servers.
+/// The three binaries, and the environment in which they find the servers.
 struct Tools<'a> {
     sh: &'a Shell,
     binaries: HashMap<String, PathBuf>,

@@ -1,9 +1,9 @@
-//! The tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
+//! Runs the tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
 //!
-//! What says something about MongoDB runs once more on the oldest version that the tools are for.
-//! Servers named in the environment are used instead of our own, for instance a MongoDB of another
-//! version. Nothing is skipped in silence: what is missing fails, and without Java the last line
-//! says that nothing was read with Spark.
+//! Tests that depend on MongoDB also run on the oldest version that the tools support. Servers
+//! named in the environment are used instead of our own, for instance a MongoDB of another version.
+//! Nothing is silently skipped: anything missing is a failure, and without Java the last line says
+//! that nothing was read with Spark.
 
 mod slurm;
 mod slurm_cluster;
@@ -21,7 +21,7 @@ const S3_ENDPOINT: &str = "LOB_E2E_S3_ENDPOINT";
 const S3_ACCESS_KEY: &str = "LOB_E2E_S3_ACCESS_KEY";
 const S3_SECRET_KEY: &str = "LOB_E2E_S3_SECRET_KEY";
 const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
-/// Of a replica set whose secondary a test lets lag.
+/// The replica set whose secondary a test lets lag.
 const MONGODB_PAIR: &str = "LOB_E2E_MONGODB_PAIR";
 const PYTHON: &str = "LOB_E2E_PYTHON";
 const SPARK: &str = "LOB_E2E_SPARK";
@@ -52,7 +52,7 @@ pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// The tests.
+/// Runs all tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     setup::run(sh).await?;
     let python = Tools::new(sh).python();
@@ -62,7 +62,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         environment.push((SPARK, "1".to_owned()));
     }
 
-    // Bound to the end of the function: it stops there, however it is left.
+    // Bound for the whole function, so that MinIO stops however the function returns.
     let _minio = if env::var_os(S3_ENDPOINT).is_some() {
         None
     } else {
@@ -72,7 +72,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         environment.push((S3_SECRET_KEY, minio::SECRET_KEY.to_owned()));
         Some(minio)
     };
-    // Every member, so that no dependency is built again with other features.
+    // Build every member, or dependencies would be rebuilt with other features.
     command::run(cmd!(sh, "cargo build --workspace --bins --locked")).await?;
     all(sh, environment.clone()).await?;
     if env::var_os(MONGODB_URI).is_none() {
@@ -84,7 +84,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All suites.
+/// Runs all suites.
 async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result<()> {
     let _mongod = if env::var_os(MONGODB_URI).is_some() {
         None
@@ -98,7 +98,7 @@ async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result
     command::run_with(&environment, test(sh)).await
 }
 
-/// The suites about MongoDB, on another release of it.
+/// Runs the suites about MongoDB on another release of it.
 async fn about_mongodb(
     sh: &Shell,
     mut environment: Vec<(&str, String)>,

@@ -1,4 +1,4 @@
-//! Fills a split collection with made-up documents, without holding more than some batches of them.
+//! Fills a split collection with generated documents, holding only a few batches in memory.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use tokio::task::{JoinSet, spawn_blocking};
 pub(crate) const COLLECTION: &str = "split_0_input";
 /// Doubles in each document.
 const FEATURES: usize = 768;
-/// Documents of one insert command.
+/// Documents per insert command.
 const BATCH: usize = 500;
-/// Insert commands under way at once: two keep MongoDB on two cores busy.
+/// Concurrent insert commands: two keep MongoDB on two cores busy.
 const WRITERS: usize = 2;
 
-/// The documents, always the same, without an end.
+/// An endless stream of documents, always the same.
 pub(crate) fn documents() -> impl Iterator<Item = RawDocumentBuf> {
     SplitDocuments::new(1, FEATURES)
 }
 
-/// How many of them are so many bytes of BSON.
+/// How many documents make up this many bytes of BSON.
 pub(crate) fn documents_in(bytes: u64) -> u64 {
     let first = documents().next().map_or(1, |first| first.as_bytes().len());
     bytes / first as u64
@@ -35,9 +35,9 @@ pub(crate) fn documents_in(bytes: u64) -> u64 {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Filled {
     pub(crate) documents: u64,
-    /// Of BSON.
+    /// Size as BSON.
     pub(crate) bytes: u64,
-    /// What an export must find.
+    /// The digest that an export must compute.
     pub(crate) digest: Digest,
 }
 
@@ -49,7 +49,7 @@ impl Filled {
     }
 }
 
-/// Fills the collection of a database that does not exist with the first of them.
+/// Fills the collection with the first `count` documents; the database must not exist yet.
 pub(crate) async fn fill(client: &Client, database: &str, count: u64) -> anyhow::Result<Filled> {
     let database = client.database(database);
     let (batches, waiting) = mpsc::channel(WRITERS);
@@ -81,7 +81,7 @@ pub(crate) async fn fill(client: &Client, database: &str, count: u64) -> anyhow:
     Ok(filled)
 }
 
-/// Hands out batches until all are made or nobody takes them any more.
+/// Sends batches until all are made or nobody receives them any more.
 fn make(count: u64, batches: &mpsc::Sender<Vec<RawDocumentBuf>>) -> Filled {
     let mut filled = Filled::default();
     let mut documents = documents();
@@ -96,7 +96,7 @@ fn make(count: u64, batches: &mpsc::Sender<Vec<RawDocumentBuf>>) -> Filled {
     filled
 }
 
-/// Not journaled before the next: what is made up can be made up again.
+/// Does not wait for the journal: generated data can be generated again.
 async fn insert(database: &Database, batch: Vec<RawDocumentBuf>) -> anyhow::Result<()> {
     let count = batch.len();
     let mut documents = RawArrayBuf::new();

@@ -1,5 +1,5 @@
-//! What is checked without running the tools: format, lints, the rules of the code base,
-//! documentation, generated files.
+//! Checks that do not run the tools: format, lints, the rules of the code base, documentation,
+//! generated files.
 
 use xshell::{Shell, cmd};
 
@@ -12,7 +12,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         "cargo clippy --workspace --all-targets --locked -- -D warnings"
     );
     command::run(clippy).await?;
-    // A target that `cargo test` leaves out is not among all targets.
+    // `--all-targets` does not include a target that `cargo test` leaves out.
     let rules = cmd!(
         sh,
         "cargo clippy --locked -p lob-tests --test tidy -- -D warnings"

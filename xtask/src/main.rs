@@ -1,7 +1,7 @@
-//! `cargo xtask`: all that a developer or a CI machine runs, with nothing but Rust to begin with.
+//! `cargo xtask`: everything that a developer or a CI machine runs, starting from nothing but Rust.
 //!
-//! One subcommand, one file. Commands are shown before they run, so that each can be repeated by
-//! hand. Ctrl-C and SIGTERM drop what is under way, and with it servers and temporary data.
+//! One subcommand, one file. Commands are printed before they run, so that each can be repeated by
+//! hand. Ctrl-C and SIGTERM drop the running task, and with it servers and temporary data.
 
 #![allow(
     clippy::print_stdout,
@@ -78,7 +78,8 @@ enum Task {
 async fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = tokio::select! {
-        // First, so that a task that ends by a signal on purpose has ended well.
+        // Polled first, so that a task that ends itself with a signal on purpose counts as a
+        // success.
         biased;
         outcome = run(args.task) => outcome,
         status = signals::stop() => {
@@ -112,7 +113,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
     }
 }
 
-/// The root of the workspace, wherever the task was started.
+/// The workspace root, wherever the task was started.
 fn workspace() -> anyhow::Result<PathBuf> {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let root = xtask.and_then(|xtask| Some(xtask.parent()?.to_owned()));

@@ -1,6 +1,8 @@
-//! Peak memory of the three tools, with little and with much to do: what the README's table says.
+//! Peak memory of the three tools with little and with much to do: the figures in the README's
+//! table.
 //!
-//! Release binaries, MinIO and MongoDB, `/usr/bin/time -v`. The data is made up and goes away again.
+//! Uses release binaries, MinIO and MongoDB, and `/usr/bin/time -v`. The data is generated and
+//! removed afterwards.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use crate::mongod::{Mongod, Release};
 use crate::{command, fill, s3_client, setup};
 
 const BUCKET: &str = "memory";
-/// Input in MB, 10^6 bytes.
+/// Input sizes in MB (10^6 bytes).
 const SIZES: [u64; 2] = [200, 1000];
 const FILE_BYTES: u64 = 100_000_000;
 

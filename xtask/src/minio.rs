@@ -1,4 +1,4 @@
-//! A MinIO of our own: the real S3 server that the tests are held against.
+//! A private MinIO: the real S3 server that the tests run against.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
-/// Its one user; it listens on 127.0.0.1 alone.
+/// Its only user. The server listens on 127.0.0.1 only.
 pub(crate) const ACCESS_KEY: &str = "lob-access-key";
 pub(crate) const SECRET_KEY: &str = "lob-secret-key";
 
@@ -21,7 +21,7 @@ pub(crate) struct Minio {
 }
 
 impl Minio {
-    /// Starts an empty server; 0 takes a free port.
+    /// Starts an empty server; port 0 takes a free one.
     pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
         let data = tools.data("minio").context("no folder for MinIO's data")?;
@@ -44,12 +44,12 @@ impl Minio {
         format!("http://{}", self.address)
     }
 
-    /// Where its data is.
+    /// Its data folder.
     pub(crate) fn data(&self) -> &Path {
         self.process.data()
     }
 
-    /// S3 requests since the start, as the server counts them.
+    /// S3 requests since the start, as counted by the server.
     pub(crate) async fn requests(&self) -> anyhow::Result<u64> {
         let reply = get(&self.address, "/minio/metrics/v3/api/requests").await;
         let reply = reply.context("MinIO's counters cannot be read")?;

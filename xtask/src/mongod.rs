@@ -1,4 +1,4 @@
-//! A MongoDB of our own, as a replica set: snapshots, retryable writes and majority need it.
+//! A private MongoDB, set up as a replica set: snapshots, retryable writes and majority need one.
 
 mod release;
 
@@ -27,7 +27,7 @@ struct Member {
 }
 
 impl Mongod {
-    /// Starts an empty server and waits until it takes writes; 0 takes a free port.
+    /// Starts an empty server and waits until it accepts writes; port 0 takes a free one.
     pub(crate) async fn start(sh: &Shell, release: Release, port: u16) -> anyhow::Result<Self> {
         let mut primary = Member::start(sh, release, "mongod", port).await?;
         primary.initiate(&[&primary.address]).await?;
@@ -38,7 +38,7 @@ impl Mongod {
         })
     }
 
-    /// The same of 6.0 with a secondary, which never becomes the primary.
+    /// Starts a 6.0 primary with a secondary that never becomes the primary.
     pub(crate) async fn start_pair(sh: &Shell) -> anyhow::Result<Self> {
         let mut primary = Member::start(sh, Release::V6_0, "mongod-primary", 0).await?;
         let mut secondary = Member::start(sh, Release::V6_0, "mongod-secondary", 0).await?;
@@ -59,7 +59,7 @@ impl Mongod {
         format!("mongodb://{addresses}/?replicaSet=rs0")
     }
 
-    /// Where its data is.
+    /// Its data folder.
     pub(crate) fn data(&self) -> &Path {
         self.primary.process.data()
     }
@@ -71,7 +71,7 @@ impl Mongod {
 }
 
 impl Member {
-    /// Starts a server that is no member of any set yet.
+    /// Starts a server that does not belong to a replica set yet.
     async fn start(sh: &Shell, release: Release, name: &str, port: u16) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
         let data = tools.data(name).context("no folder for MongoDB's data")?;
@@ -101,7 +101,7 @@ impl Member {
         })
     }
 
-    /// Makes a set of these members, of which the first becomes the primary.
+    /// Creates a replica set of these members; the first becomes the primary.
     async fn initiate(&self, addresses: &[&String]) -> anyhow::Result<()> {
         let members = (0..).zip(addresses);
         let members = members.map(|(id, host)| {
@@ -113,7 +113,7 @@ impl Member {
         initiated.map(|_| ()).context("no replica set")
     }
 
-    /// Waits until it says that it is what the field is called.
+    /// Waits until its `hello` reply sets the field `role`.
     async fn wait_until(&mut self, role: &str) -> anyhow::Result<()> {
         let client = self.client.clone();
         let has_role = async || {

@@ -1,6 +1,7 @@
-//! Other people's clients that `bench` compares with: found, or installed by `setup --peers`.
+//! Other people's clients for `bench` to compare with: found, or installed by `setup --peers`.
 //!
-//! What `setup` installed comes first, since its versions are the same everywhere, then `PATH`.
+//! Those that `setup` installed take precedence over `PATH`, because their versions are the same
+//! everywhere.
 
 mod peer;
 mod python;
@@ -15,12 +16,12 @@ use crate::tools::Tools;
 
 pub(crate) use self::peer::Peer;
 
-/// What is known of a client before it is found.
+/// What is known about a client before it is found.
 struct Source {
     program: &'static str,
-    /// The argument by which it says its version and nothing else.
+    /// The argument that makes it print its version and nothing else.
     version_argument: &'static str,
-    /// The Go module and version that it is built from.
+    /// The Go module and version to build it from.
     module: Option<(&'static str, &'static str)>,
 }
 
@@ -35,19 +36,19 @@ const SOURCES: [Source; 6] = [
         version_argument: "--version",
         module: Some(("github.com/rclone/rclone", "v1.76.0")),
     },
-    // It publishes no versions for Go: this is a commit of its main branch.
+    // It publishes no versions for Go; this is a commit on its main branch.
     Source {
         program: "mc",
         version_argument: "--version",
         module: Some(("github.com/minio/mc", "v0.0.0-20250313080218-cf909e1063a9")),
     },
-    // It comes with the Python packages of `setup`.
+    // Installed by `setup` with its Python packages.
     Source {
         program: "aws",
         version_argument: "--version",
         module: None,
     },
-    // MongoDB's own downloads have both of them; they come by no package client.
+    // Both come with MongoDB's own downloads; no package client offers them.
     Source {
         program: "mongodump",
         version_argument: "--version",
@@ -86,7 +87,7 @@ pub(crate) async fn install(sh: &Shell) -> anyhow::Result<()> {
 }
 
 /// Builds it as a dependency of an empty module: `go install` of a version also asks for the list
-/// of all versions, which not every module proxy gives.
+/// of all versions, which not every module proxy serves.
 async fn build(sh: &Shell, module: (&str, &str), path: &Path) -> anyhow::Result<()> {
     let (module, version) = module;
     let folder = tempfile::tempdir()?;
@@ -97,7 +98,7 @@ async fn build(sh: &Shell, module: (&str, &str), path: &Path) -> anyhow::Result<
     command::run(cmd!(sh, "go -C {at} build -mod=mod -o {path} {module}")).await
 }
 
-/// Those of the clients that are there.
+/// The clients among `programs` that are installed and start.
 pub(crate) async fn find(sh: &Shell, programs: &[&str]) -> Vec<Peer> {
     let tools = Tools::new(sh);
     let folders = [tools.binaries(), tools.python_folder().join("bin")];
@@ -137,8 +138,8 @@ impl Source {
         works(cmd!(sh, "{path} {argument}")).await
     }
 
-    /// What Go has written into the binary; where that is nothing, what the client says of itself.
-    /// Clients that are built from their module do not know their own version.
+    /// The version that Go recorded in the binary or, failing that, what the client reports.
+    /// Clients built from their module do not know their own version.
     async fn version(&self, sh: &Shell, path: &Path) -> String {
         let built = match self.module {
             Some((module, _)) => built_version(sh, path, module).await,

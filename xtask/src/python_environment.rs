@@ -1,4 +1,4 @@
-//! Virtual environments of Python.
+//! Creates Python virtual environments.
 
 use std::path::Path;
 
@@ -7,16 +7,17 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::command::{self, works};
 
-/// A virtual environment with these packages.
+/// Creates a virtual environment with these packages.
 pub(crate) async fn create(sh: &Shell, folder: &Path, packages: &[&str]) -> anyhow::Result<()> {
     require_pip(sh).await?;
-    // Without pip, which some systems keep apart: theirs can install into the new environment.
+    // Without pip, which some systems package separately: the system's pip can install into the new
+    // environment.
     command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
     let python = folder.join("bin/python");
     command::run(pip_install(sh, &python).args(packages)).await
 }
 
-/// Installs into the environment of `python`.
+/// Installs into the environment that `python` belongs to.
 pub(crate) fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
     cmd!(
         sh,
@@ -25,7 +26,7 @@ pub(crate) fn pip_install<'a>(sh: &'a Shell, python: &Path) -> Cmd<'a> {
 }
 
 /// # Errors
-/// Python without pip.
+/// If Python has no pip.
 pub(crate) async fn require_pip(sh: &Shell) -> anyhow::Result<()> {
     if !works(cmd!(sh, "python3 -m pip --version")).await {
         bail!("Python 3 with pip is missing: MongoDB and the readers come through it");

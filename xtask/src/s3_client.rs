@@ -1,10 +1,10 @@
-//! An S3 client that looks at a bucket from outside, past everything that is to be checked.
+//! An S3 client that inspects a bucket from outside, independently of the code under test.
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Credentials, Region};
 
-/// The region of our own servers, which know none.
+/// The region to use with our own servers, which have none.
 pub(crate) const REGION: &str = "us-east-1";
 
 /// A client for one of our own servers.

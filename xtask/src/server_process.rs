@@ -1,6 +1,6 @@
-//! A server that runs as a process of its own with data that nobody keeps.
+//! A server that runs as a separate process, with throwaway data.
 //!
-//! However a task ends, the process is killed and waited for, and then its data is removed.
+//! However a task ends, the process is killed and reaped, and then its data is removed.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,25 +13,25 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use xshell::Cmd;
 
-/// How long a server may take until it answers.
+/// How long a server may take to become ready.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often it is asked meanwhile.
+/// How often readiness is polled.
 const POLL: Duration = Duration::from_millis(100);
-/// In which the kernel counts CPU time for programs, on every processor that MongoDB runs on.
+/// The unit in which the kernel reports CPU time to programs, on every processor MongoDB supports.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Lines of the log that are shown when it does not start.
+/// How many log lines to show if the server does not start.
 const LOG_LINES: usize = 10;
 
 pub(crate) struct ServerProcess {
     name: &'static str,
     child: Child,
     log: PathBuf,
-    /// Removed after [`Drop`] has ended the process: fields are dropped later.
+    /// Removed after [`Drop`] has ended the process, because fields are dropped later.
     data: TempDir,
 }
 
 impl ServerProcess {
-    /// Starts the server; what it prints goes to the file `log`.
+    /// Starts the server; its output goes to the file `log`.
     pub(crate) fn start(
         name: &'static str,
         command: Cmd<'_>,
@@ -57,7 +57,7 @@ impl ServerProcess {
         })
     }
 
-    /// Asks until the server is ready, but no longer than it lives or a minute.
+    /// Polls until the server is ready. Fails if the server exits first, or after a minute.
     pub(crate) async fn wait_until(&mut self, ready: impl AsyncFn() -> bool) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         while !ready().await {
@@ -76,7 +76,7 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Where its data is.
+    /// Its data folder.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
@@ -84,7 +84,7 @@ impl ServerProcess {
     /// CPU seconds since its start, as the kernel counts them for all its threads.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name of the program, in parentheses, may have spaces in it.
+        // The program name, in parentheses, may contain spaces.
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: Result<Vec<f64>, _> = ticks.map(str::parse).collect();
@@ -100,7 +100,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // Its data goes with it, so there is nothing to be closed in order.
+        // Its data is removed too, so a clean shutdown is pointless.
         let ended = self.child.kill().and_then(|()| self.child.wait());
         if let Err(error) = ended {
             eprintln!("warning: {} cannot be stopped: {error}", self.name);
@@ -108,7 +108,7 @@ impl Drop for ServerProcess {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nothing listens on.
 pub(crate) fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())

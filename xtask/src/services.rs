@@ -1,6 +1,6 @@
-//! An S3 and a MongoDB server in the foreground, to try the tools by hand.
+//! An S3 and a MongoDB server in the foreground, for trying the tools by hand.
 //!
-//! stdout is what a shell can evaluate: the variables under which the tools find the servers.
+//! stdout is for a shell to evaluate: the variables with which the tools find the servers.
 
 use anyhow::Context as _;
 use lob_testkit::mongo::{MongoOptions, MongoServer};
@@ -11,7 +11,7 @@ use crate::minio::{self, Minio};
 use crate::mongod::{Mongod, Release};
 use crate::{s3_client, setup, signals};
 
-/// The bucket that is there from the start.
+/// The bucket that exists from the start.
 const BUCKET: &str = "lob";
 
 #[derive(clap::Args)]
@@ -74,7 +74,7 @@ async fn real(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints how the servers are reached and waits for Ctrl-C.
+/// Prints how to reach the servers and waits for Ctrl-C.
 async fn serve(endpoint: &str, access_key: &str, secret_key: &str, uri: &str) {
     println!("export AWS_ENDPOINT_URL={endpoint}");
     println!("export AWS_ACCESS_KEY_ID={access_key}");

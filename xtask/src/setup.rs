@@ -1,6 +1,6 @@
 //! Installs what `e2e` needs, through the package clients of Go and Python.
 //!
-//! A tool that is there and starts is left alone, so this can be run any number of times.
+//! A tool that is installed and starts is left alone, so this can be run any number of times.
 
 mod mongodb;
 
@@ -15,9 +15,9 @@ use crate::tools::Tools;
 
 pub(crate) use self::mongodb::mongodb;
 
-/// MinIO publishes no versions for `go install`: this is a commit of its main branch.
+/// MinIO publishes no versions for `go install`; this is a commit on its main branch.
 const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
-/// Readers that are not ours to trust.
+/// The independent readers.
 const PYTHON_PACKAGES: [&str; 7] = [
     "pymongo==4.20.0",
     "pyarrow==26.0.1",
@@ -46,7 +46,7 @@ pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything but the peers.
+/// Installs everything except the peers.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let tools = Tools::new(sh);
     minio(sh, &tools).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// MinIO alone.
+/// Installs only MinIO.
 pub(crate) async fn minio(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     let minio = tools.minio();
     let starts = || works(cmd!(sh, "{minio} --version"));
@@ -94,7 +94,7 @@ async fn python(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// PySpark beside the other readers, where there is a Java for it.
+/// Installs PySpark next to the other readers, if there is a Java for it.
 async fn pyspark(sh: &Shell, tools: &Tools) -> anyhow::Result<()> {
     if !has_java(sh).await {
         eprintln!("Java is missing: nothing is read with Spark");

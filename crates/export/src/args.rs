@@ -1,4 +1,4 @@
-//! What was typed.
+//! The command-line syntax of `lob-export`.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;

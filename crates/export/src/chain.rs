@@ -1,4 +1,4 @@
-//! The records of one range, each of which goes on where the one before it ended.
+//! The records of one range, each continuing where the previous one ended.
 
 use lob_core::failure::Failure;
 use lob_core::run::OpenRun;
@@ -6,14 +6,14 @@ use lob_mongo::DocumentId;
 
 use crate::record::{Place, Record, StandingRecord};
 
-/// How far a range has come, by its records.
+/// How far a range has come, according to its records.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    /// Where the next record goes.
+    /// The place of the next record.
     pub(crate) next: Place,
-    /// The end of what is recorded; nothing is where it is absent.
+    /// The last id recorded; `None` if nothing is recorded yet.
     pub(crate) after: Option<DocumentId>,
-    /// Whether all of the range is recorded.
+    /// Whether the whole range is recorded.
     pub(crate) is_complete: bool,
 }
 
@@ -37,10 +37,10 @@ impl Chain {
             .take(self.next.sequence as usize)
     }
 
-    /// Reads the next record, if the chain goes on.
+    /// Reads the next record, if the chain continues.
     ///
     /// # Errors
-    /// A record that leaves a gap, exit status 3; the store's.
+    /// A record that leaves a gap (exit status 3), or a store error.
     pub(crate) async fn read_on(
         &mut self,
         run: &OpenRun,
@@ -55,10 +55,10 @@ impl Chain {
         Ok(Some(standing))
     }
 
-    /// Takes in the record that was read or written at the chain's end.
+    /// Appends a record that was read or written at the end of the chain.
     ///
     /// # Errors
-    /// A record that leaves a gap, exit status 3.
+    /// A record that leaves a gap (exit status 3).
     pub(crate) fn add(&mut self, record: &Record) -> Result<(), Failure> {
         let interval = &record.interval;
         if self.is_complete || record.place != self.next || interval.after != self.after {
@@ -67,7 +67,7 @@ impl Chain {
                 record.place.file_name()
             )));
         }
-        // A range that goes on has come further.
+        // A record that does not end its range must have made progress.
         if !interval.range_ends && interval.last.is_none() {
             return Err(Failure::integrity(format!(
                 "the record of `{}` covers nothing",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn records_follow_each_other_without_a_gap_until_the_range_ends() {
+    fn records_of_a_range_leave_no_gaps() {
         let mut chain = Chain::of(7, 1);
         chain.add(&record(0, None, Some(3), false)).unwrap();
         for gap in [

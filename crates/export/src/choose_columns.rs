@@ -1,4 +1,4 @@
-//! Today's columns or those of an earlier run, and what is said of the choice.
+//! Chooses between today's columns and those of an earlier run, and reports the choice.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use lob_mongo::Collection;
 
 use crate::earlier_columns::EarlierColumns;
 
-/// Characters of a type in a message.
+/// Longest type shown in a message, in characters.
 const MAX_TYPE_CHARS: usize = 100;
 
-/// The columns of an earlier run as far as they take today's documents, and in any case today's.
+/// The columns of an earlier run as far as they fit today's documents, and today's in any case.
 pub(crate) fn choose_columns(
     proposal: ColumnsProposal,
     earlier: Option<&EarlierColumns>,
@@ -69,7 +69,7 @@ pub(crate) fn choose_columns(
     columns
 }
 
-/// The beginning of a type: that of an order book may have thousands of fields.
+/// The start of a type: an order book's may have thousands of fields.
 fn short(kind: &str) -> String {
     match kind.char_indices().nth(MAX_TYPE_CHARS) {
         Some((end, _)) => format!("{}…", &kind[..end]),

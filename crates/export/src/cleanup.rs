@@ -1,5 +1,5 @@
-//! `lob-export cleanup RUN`: what a run left open in the bucket, where it takes space and costs
-//! money without being seen.
+//! `lob-export cleanup RUN`: lists and aborts the multipart uploads that a run left open in the
+//! bucket, where they take up space and cost money unseen.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
@@ -14,10 +14,10 @@ use crate::chain::Chain;
 use crate::plan::TOOL;
 use crate::settings::ExportSettings;
 
-/// Ranges that are asked for at once.
+/// How many ranges to look up at once.
 const RANGES_AT_ONCE: usize = 16;
 
-/// What every version of a plan says of its ranges.
+/// The part of a plan about ranges that every version has.
 #[derive(Deserialize)]
 struct PlannedRanges {
     splits: Vec<PlannedSplit>,
@@ -35,11 +35,10 @@ struct Leftover {
     upload: OpenUpload,
 }
 
-/// Lists the open multipart uploads of the run that no record names, and aborts them where `yes`
-/// says so.
+/// Lists the run's open multipart uploads that no record names, and aborts them if `yes` is set.
 ///
 /// # Errors
-/// A run without a plan; the store's.
+/// The run has no plan, or the store fails.
 pub(crate) async fn cleanup(
     id: RunId,
     yes: bool,
@@ -82,7 +81,7 @@ async fn leftovers(run: &OpenRun, plan: &PlannedRanges) -> anyhow::Result<Vec<Le
     Ok(found)
 }
 
-/// The keys of a range's uploads are those of its records, and the one that comes next.
+/// A range's uploads have the keys of its records, or the key that comes next.
 async fn of_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Result<Vec<Leftover>> {
     let mut chain = Chain::of(split_id, number);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The setting that says whose columns an export takes over.
+//! The setting that says whose columns an export reuses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,23 +7,23 @@ use lob_core::failure::Failure;
 use lob_core::settings::RunId;
 use serde::{Deserialize, Serialize};
 
-/// The run whose columns are taken over; its text form is `latest`, `none` or a run's name.
+/// The run whose columns are reused; written as `latest`, `none` or a run's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ColumnsFrom {
-    /// The last committed one of the same database and collection.
+    /// The last committed run of the same database and collection.
     Latest,
-    /// None: columns are chosen by today's sample alone.
+    /// No run: today's sample alone determines the columns.
     None,
-    /// This one, committed or not.
+    /// This run, committed or not.
     Run(RunId),
 }
 
 impl ColumnsFrom {
-    /// Refuses a name for a new run that would not name it here.
+    /// Refuses a name for a new run that would have another meaning in this setting.
     ///
     /// # Errors
-    /// One of the words of this setting.
+    /// The name is a word of this setting.
     pub(crate) fn check_name(run: &RunId) -> Result<(), Failure> {
         let name = run.to_string();
         if !matches!(name.parse(), Ok(Self::Latest | Self::None)) {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_named_or_one_of_two_words() {
+    fn columns_from_is_latest_none_or_a_run() {
         let parse = |text: &str| text.parse::<ColumnsFrom>();
         assert_eq!(parse("latest"), Ok(ColumnsFrom::Latest));
         assert_eq!(parse("none"), Ok(ColumnsFrom::None));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_has_no_word_of_columns_from_for_a_name() {
+    fn a_run_cannot_be_named_latest_or_none() {
         let check = |name: &str| ColumnsFrom::check_name(&name.parse().unwrap());
         for word in ["latest", "none"] {
             let refused = check(word).unwrap_err();

@@ -1,4 +1,4 @@
-//! The commit: proves that all of the plan was exported, by the records alone, and writes the
+//! The commit: proves from the records alone that the whole plan was exported, and writes the
 //! manifest.
 
 use std::collections::HashSet;
@@ -27,10 +27,10 @@ use crate::settings::{ChecksumKind, ExportSettings};
 use crate::shrink;
 use crate::work::collections;
 
-/// Ranges whose records are read at once.
+/// How many ranges' records to read at once.
 const RANGES_AT_ONCE: usize = 16;
 
-/// What records tell of the documents of a range, or of all ranges of a split so far.
+/// What the records say about the documents of a range, or of all ranges of a split so far.
 #[derive(Default)]
 struct Recorded {
     statistics: Statistics,
@@ -38,14 +38,14 @@ struct Recorded {
     digest: Digest,
     files: Vec<ExportedFile>,
     attested: Vec<Attested>,
-    /// Which data files there may be open uploads of.
+    /// Data files that may have open uploads.
     places: Vec<Place>,
-    /// Ranges that are not whole: a record is missing, or an object.
+    /// Ranges that are incomplete: a record or an object is missing.
     missing: Vec<u32>,
 }
 
 impl Recorded {
-    /// Adds the range that comes next.
+    /// Appends the next range.
     fn append(&mut self, mut next: Self) {
         self.statistics.append(next.statistics);
         self.column_counts.add(next.column_counts);
@@ -60,8 +60,8 @@ impl Recorded {
 /// Publishes the run.
 ///
 /// # Errors
-/// Ranges that are not complete; collections that are not the planned ones any more; objects that
-/// nobody recorded or that are not what was recorded; the servers'.
+/// Incomplete ranges; collections that are no longer the planned ones; objects that nobody recorded
+/// or that differ from their record; server errors.
 pub(crate) async fn commit(
     unfinished: &Unfinished,
     settings: &ExportSettings,
@@ -97,7 +97,7 @@ pub(crate) async fn commit(
     misfits::warn(&manifest, run.location.id());
     let read = |bytes: &[u8]| Published::read(bytes);
     match run.commit(proved, manifest, read).await? {
-        // From here on nothing can fail the run.
+        // From here on, nothing may fail the run.
         Committed::Now(bytes, manifest) => Ok(Exported {
             manifest_url: run.store.url(&run.location.manifest_key()),
             local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), &bytes),
@@ -109,8 +109,8 @@ pub(crate) async fn commit(
     }
 }
 
-/// The chains of records are whole, the collections are still the planned ones, the folders hold
-/// what is recorded and nothing else, and the server has every data file.
+/// Proves that the chains of records are complete, that the collections are still the planned ones,
+/// that the folders hold exactly what is recorded, and that the server has every data file.
 async fn prove(unfinished: &Unfinished, context: &Context) -> anyhow::Result<(Vec<Split>, Proved)> {
     let Unfinished {
         run,
@@ -137,7 +137,7 @@ async fn prove(unfinished: &Unfinished, context: &Context) -> anyhow::Result<(Ve
     Ok((exported, Proved::of(attested)))
 }
 
-/// The ranges are added up as they come: the names and roles of a range may take megabytes.
+/// Sums up the ranges as they come: the names and roles of one range may take megabytes.
 async fn recorded(run: &OpenRun, split: &SplitPlan) -> anyhow::Result<Recorded> {
     futures::stream::iter(0..split.range_count())
         .map(|number| recorded_range(run, split.split_id, number))
@@ -229,8 +229,8 @@ fn check_complete(
     Err(Failure::new(ExitStatus::Failed, message).with_hint(format!("`{work}` exports them")))
 }
 
-/// Aborts uploads that nobody needs, now that every data file is there: those of a process that was
-/// killed, or that another one overtook, or whose opening had no answer.
+/// Aborts uploads that nobody needs now that every data file exists: those of a process that was
+/// killed or overtaken, or whose creation got no reply.
 async fn abort_leftovers(run: &OpenRun, splits: &[Recorded]) {
     let places = splits.iter().flat_map(|split| &split.places);
     let names = places.copied().map(Place::file_name);
@@ -242,7 +242,7 @@ async fn abort_leftovers(run: &OpenRun, splits: &[Recorded]) {
     }
 }
 
-/// The split as the manifest tells it, added up from what was recorded.
+/// The split as the manifest describes it, summed up from the records.
 fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recorded) -> Split {
     let Recorded {
         statistics,
@@ -289,7 +289,7 @@ fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recor
     }
 }
 
-/// A stranger in a split's folder would be read as a part of the table.
+/// Readers would take a stray object in a split's folder for part of the table.
 async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
     let recorded: HashSet<String> = split
         .files

@@ -1,4 +1,4 @@
-//! A run that is committed already: checked object by object, and told as a success.
+//! Confirms a run that is already committed: checks it object by object and reports success.
 
 use std::path::PathBuf;
 
@@ -20,14 +20,14 @@ pub(crate) struct Exported {
     pub(crate) local_copy: Option<PathBuf>,
     /// Whether the run was committed by an earlier or another process.
     pub(crate) was_committed: bool,
-    /// What this process cost.
+    /// The metrics of this process.
     pub(crate) metrics: MetricsSnapshot,
 }
 
-/// Asks the server for every object of the manifest, and keeps the local copy again.
+/// Checks every object in the manifest with the server and writes the local copy again.
 ///
 /// # Errors
-/// An object that is not what the manifest says, exit status 3; the store's.
+/// An object that is not what the manifest says (exit status 3), or a store error.
 pub(crate) async fn confirm(
     run: &OpenRun,
     bytes: &Bytes,

@@ -1,8 +1,8 @@
 //! One data file: documents in, a multipart upload out, with nothing on disk in between.
 //!
-//! Row groups are encoded on other threads, a fixed number of them at once, and written in order.
-//! Where a file ends depends on its own bytes alone, never on timing: the same documents always
-//! make the same files.
+//! Row groups are encoded on other threads, a fixed number at a time, and written in order. Where a
+//! file ends depends only on its own bytes, never on timing: the same documents always produce the
+//! same files.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ use crate::part_sink::{PartSender, PartSink};
 use crate::settings::ByteSettings;
 use crate::statistics::StatisticsBuilder;
 
-/// Row groups that are encoded at once. A constant: when a row group is cut, the file's size is
-/// that of all but the last so many, whatever the machine. A further one waits as it is, because
-/// encoding takes as much memory again.
+/// How many row groups are encoded at once. This is a constant because, when a row group is cut,
+/// the file's size counts all but the last `ENCODERS` row groups, whatever the machine. Any further
+/// row group waits unencoded, because encoding it takes as much memory again.
 const ENCODERS: usize = 2;
 
-/// A data file that takes documents.
+/// A data file that accepts documents.
 pub(crate) struct DataFile {
     settings: ByteSettings,
     encoder: Encoder,
     digest: Digest,
     statistics: StatisticsBuilder,
-    /// Row groups under way, each with its number of documents.
+    /// Row groups being encoded, each with its number of documents.
     encoding: VecDeque<(usize, JoinHandle<Result<EncodedRowGroup, WriteError>>)>,
     writer: ParquetWriter<PartSink>,
     sender: PartSender,
 }
 
-/// A data file whose parts are all acknowledged, and which is not an object yet.
+/// A data file whose parts are all acknowledged but which is not an object yet.
 #[derive(Debug)]
 pub(crate) struct WrittenFile {
     pub(crate) residual_rows: u64,
@@ -72,7 +72,7 @@ impl DataFile {
         })
     }
 
-    /// Takes in one document.
+    /// Adds one document.
     pub(crate) fn push(&mut self, document: &RawDocument) -> anyhow::Result<()> {
         let bytes = document.as_bytes();
         self.encoder.push(bytes)?;
@@ -86,13 +86,13 @@ impl DataFile {
         self.encoder.pending_bytes() as u64 >= self.settings.row_group_size.0
     }
 
-    /// Whether the file has its size.
+    /// Whether the file has reached its size.
     pub(crate) fn is_full(&self) -> bool {
         self.writer.bytes_written() >= self.settings.file_size.0
             || self.writer.is_full(self.encoding.len())
     }
 
-    /// Starts to encode the pending documents, and sends on what is encoded by now.
+    /// Starts to encode the pending documents, and sends what has been encoded so far.
     pub(crate) async fn cut_row_group(&mut self) -> anyhow::Result<()> {
         while self.encoding.len() >= ENCODERS {
             self.write_next().await?;
@@ -105,7 +105,7 @@ impl DataFile {
         Ok(())
     }
 
-    /// Writes the oldest row group that is under way, and sends the parts that it fills.
+    /// Writes the oldest row group being encoded, and sends the parts that it fills.
     async fn write_next(&mut self) -> anyhow::Result<()> {
         if let Some((rows, encoding)) = self.encoding.pop_front() {
             self.writer.write(encoding.await??)?;
@@ -115,8 +115,8 @@ impl DataFile {
         Ok(())
     }
 
-    /// Waits until all documents are encoded and all whole parts acknowledged. Dropping the wait
-    /// leaves a file that can still be given up.
+    /// Waits until all documents are encoded and all full parts are acknowledged. If the wait is
+    /// dropped, the file can still be aborted.
     pub(crate) async fn write_out(&mut self) -> anyhow::Result<()> {
         if self.encoder.pending_rows() > 0 {
             self.cut_row_group().await?;
@@ -128,8 +128,8 @@ impl DataFile {
         Ok(())
     }
 
-    /// Ends a file that was written out: its footer and last part. If that fails or is interrupted,
-    /// the upload is aborted.
+    /// Finishes a file that was written out, with its footer and last part. If that fails or is
+    /// interrupted, the upload is aborted.
     pub(crate) async fn close(self, interrupt: &Interrupt) -> anyhow::Result<WrittenFile> {
         let Self {
             encoder,
@@ -156,7 +156,7 @@ impl DataFile {
         })
     }
 
-    /// Gives the file up.
+    /// Aborts the file's upload.
     pub(crate) async fn abort(self) {
         self.sender.abort().await;
     }

@@ -1,7 +1,7 @@
-//! The columns of an earlier run, which the next one takes over: readers then find all runs alike.
+//! The columns of an earlier run, reused by the next one so that readers find all runs alike.
 //!
-//! What an earlier run says is untrusted, and no reason to fail the night: what cannot be read is
-//! warned of and left out.
+//! Earlier runs are untrusted, and no reason to fail tonight's: whatever cannot be read is skipped
+//! with a warning.
 
 use std::io::Read;
 
@@ -17,10 +17,10 @@ use crate::columns_from::ColumnsFrom;
 use crate::history::History;
 use crate::plan::{ExportPlan, SplitPlan, TOOL};
 
-/// Manifests that are looked into for collections that the latest ones do not have.
+/// How many manifests to search for collections that the latest ones lack.
 const MAX_LOOKED_INTO: usize = 10;
 
-/// The columns of one collection in an earlier run, and what they could not take.
+/// The columns of one collection in an earlier run, and counts of what they could not hold.
 #[derive(Debug, Clone)]
 pub(crate) struct EarlierColumns {
     pub(crate) run: RunId,
@@ -29,22 +29,22 @@ pub(crate) struct EarlierColumns {
     pub(crate) counts: ColumnCounts,
 }
 
-/// What earlier runs say of the collections of a database.
+/// What earlier runs say about the collections of a database.
 #[derive(Debug, Default)]
 pub(crate) struct EarlierRuns(Vec<EarlierColumns>);
 
 impl EarlierRuns {
-    /// The columns of a collection, of the latest run that has it.
+    /// The columns of a collection in the latest run that has it.
     pub(crate) fn columns(&self, collection: &str) -> Option<&EarlierColumns> {
         self.0
             .iter()
             .find(|columns| columns.collection == collection)
     }
 
-    /// Looks for the columns of these collections.
+    /// Finds the columns of these collections.
     ///
     /// # Errors
-    /// A run that is named and cannot be read.
+    /// A run named in the setting cannot be read.
     pub(crate) async fn find(
         store: &Store,
         prefix: &Prefix,
@@ -117,7 +117,7 @@ async fn of_run(
     );
     let mut found = EarlierRuns::default();
     for split in manifest.splits {
-        // Version 1 has none.
+        // Version 1 has no columns.
         if let (Some(columns), Some(counts)) = (split.column_tree, split.column_counts) {
             found.0.push(EarlierColumns {
                 run: id.clone(),
@@ -130,7 +130,7 @@ async fn of_run(
     Ok(found)
 }
 
-/// A run that is not committed says in its records what was counted.
+/// An uncommitted run's records say what was counted.
 async fn of_unfinished(
     store: &Store,
     location: RunLocation,

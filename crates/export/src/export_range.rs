@@ -1,4 +1,4 @@
-//! One range from where its records end to its own end, no matter which process wrote them.
+//! Exports one range from where its records end to its own end, no matter which process wrote them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::range_writer::{RangeWriter, Written, claim, fill};
 use crate::record::{Claimed, Description, Record, StandingRecord};
 use crate::tally::Tally;
 
-/// How often in a row an upload of a range may get lost.
+/// How often in a row a range's upload may get lost.
 const MAX_RESTARTS: u32 = 3;
 
 impl Range<'_> {
@@ -49,13 +49,13 @@ impl Range<'_> {
                 }
                 tracing::warn!("a data file is restarted: {error:#}");
                 counted = chain.next.sequence;
-                // The last record may have no object yet.
+                // The last record may not have an object yet.
                 chain = Chain::of(self.split.split_id, self.number);
             }
         }
     }
 
-    /// Tells progress of documents that an earlier or another process recorded.
+    /// Reports documents recorded by an earlier or another process as progress.
     fn count(&self, record: &Record) {
         if let Some(description) = record.descriptions.last() {
             let documents = description.statistics.num_documents;
@@ -64,8 +64,8 @@ impl Range<'_> {
         }
     }
 
-    /// Writes on where the chain ends, until the range ends or a record of another process stands in
-    /// the way.
+    /// Continues where the chain ends, until the range ends or another process's record gets in the
+    /// way.
     async fn write_on(&self, chain: &mut Chain, tally: &mut Tally) -> anyhow::Result<()> {
         let scan = self.scan(self.bounds()?, chain.after.clone())?;
         let mut writer = RangeWriter::new(*self, scan);
@@ -86,7 +86,7 @@ impl Range<'_> {
         Ok(())
     }
 
-    /// Makes the object of a record that was found, if it is not there.
+    /// Creates the object of an existing record if it is missing.
     async fn complete_found(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
         match standing.identify(&self.export.run).await? {
             Some(_) => Ok(()),
@@ -94,8 +94,8 @@ impl Range<'_> {
         }
     }
 
-    /// Makes the object of a record that has none yet. Where its upload is lost, the same documents
-    /// are scanned again, and the record is replaced.
+    /// Creates the object of a record that has none yet. If its upload is lost, the same documents
+    /// are scanned again and the record is replaced.
     async fn complete(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
         let run = &self.export.run;
         let mut restarts = 0;
@@ -108,7 +108,7 @@ impl Range<'_> {
                 Err(error) if is_lost(error.kind) => error,
                 Err(error) => return Err(error.into()),
             };
-            // What another process may be completing just now ends here, one way or the other.
+            // This ends whatever another process may be completing right now, one way or the other.
             standing.record.abort(run).await?;
             if standing.identify(run).await?.is_some() {
                 return Ok(());
@@ -125,7 +125,8 @@ impl Range<'_> {
         }
     }
 
-    /// Puts the documents of a record into a data file again. Returns the record that stands then.
+    /// Writes the documents of a record to a data file again. Returns the record that is in place
+    /// afterwards.
     async fn scan_again(&self, standing: &StandingRecord) -> anyhow::Result<StandingRecord> {
         let run = &self.export.run;
         let place = standing.record.place;
@@ -161,7 +162,7 @@ impl Range<'_> {
         self.pour(self.scan(bounds, interval.after.clone())?, file)
             .await?;
         if let (false, Some(last)) = (interval.range_ends, &interval.last) {
-            // Bounds leave out their end. A document that has not changed has the very same `_id`.
+            // Bounds exclude their end. A document that has not changed has exactly the same `_id`.
             let bounds = IdRange {
                 from: Some(last.clone()),
                 to: whole.to,
@@ -179,7 +180,7 @@ impl Range<'_> {
         file.write_out().await
     }
 
-    /// Puts all documents of a scan into one data file.
+    /// Writes all documents of a scan to one data file.
     async fn pour(&self, mut scan: Scan, file: &mut DataFile) -> anyhow::Result<()> {
         while let Some(batch) = scan.next().await.map_err(scan_failure)? {
             let mut documents = batch.documents()?.peekable();
@@ -194,7 +195,7 @@ impl Range<'_> {
     }
 }
 
-/// Whether an upload that ended so cannot become the object any more.
+/// Whether an upload that failed like this can no longer become the object.
 fn is_lost(kind: StoreErrorKind) -> bool {
     matches!(
         kind,
@@ -207,7 +208,7 @@ fn is_lost(kind: StoreErrorKind) -> bool {
     )
 }
 
-/// Whether somebody else ended an upload while it was sent.
+/// Whether someone else ended an upload while it was being sent.
 fn is_lost_upload(error: &anyhow::Error) -> bool {
     let mut causes = error
         .chain()

@@ -1,7 +1,7 @@
-//! The names of all top-level fields of documents.
+//! Collects the names of all top-level fields of documents.
 //!
-//! Each name keeps the two that followed it last, so documents that lack a field now and then, or
-//! come in two orders, cost no look-up.
+//! Each name remembers the last two names that followed it, so documents that lack a field now and
+//! then, or come in two orders, need no hash lookup.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use lob_core::manifest::NameRoom;
 /// The names so far, as bytes: they need not be UTF-8.
 #[derive(Debug)]
 pub(crate) struct FieldNames {
-    /// The first one stands for the start of a document, and is no name.
+    /// The first entry stands for the start of a document and is not a name.
     list: Vec<Name>,
     positions: HashMap<Box<[u8]>, usize>,
     room: NameRoom,
@@ -22,7 +22,7 @@ struct Name {
     followers: [usize; 2],
 }
 
-/// Where a document starts, before its first name.
+/// The start of a document, before its first name.
 pub(crate) const START: usize = 0;
 
 impl Default for FieldNames {
@@ -40,7 +40,7 @@ impl Default for FieldNames {
 }
 
 impl FieldNames {
-    /// The position of the name that comes after the one at `last`; none if there is no more room.
+    /// The position of the name that follows the one at `last`; `None` if there is no more room.
     pub(crate) fn next(&mut self, last: usize, name: &[u8]) -> Option<usize> {
         let followers = self.list[last].followers;
         let is_name = |position: &usize| *self.list[*position].bytes == *name;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_kept_once_whatever_the_order() {
+    fn every_name_is_kept_once_in_any_order() {
         let mut names = FieldNames::default();
         for document in ["abcd", "acd", "dcba", "", "aab", "eb", "abcd"] {
             let mut last = START;

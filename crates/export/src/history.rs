@@ -1,8 +1,8 @@
-//! The committed runs of a database, the latest first, as far as the next plan asks for them: which
+//! The committed runs of a database, latest first, as far as the next plan needs them: which runs
 //! there are, and how many documents each collection had.
 //!
-//! What an earlier run says is untrusted, and no reason to fail the night: what cannot be read is
-//! warned of and left out.
+//! Earlier runs are untrusted, and no reason to fail tonight's: whatever cannot be read is skipped
+//! with a warning.
 
 use std::io::Read;
 
@@ -13,11 +13,11 @@ use lob_core::store::Store;
 use lob_mongo::CollectionPattern;
 use serde::{Deserialize, Serialize};
 
-/// The committed runs of one database, the latest first.
+/// The committed runs of one database, latest first.
 #[derive(Debug, Default)]
 pub(crate) struct History(Vec<(RunId, Head)>);
 
-/// What has to be known of a manifest to tell whether its run counts.
+/// The parts of a manifest that tell whether its run counts.
 #[derive(Debug, Deserialize)]
 struct Head {
     export_timestamp: jiff::Timestamp,
@@ -51,7 +51,7 @@ impl History {
             let head = head.inspect_err(|error| {
                 tracing::warn!(run = %id, "the run is left out of what earlier runs say: {error}");
             });
-            // Other tools' manifests stand here as well.
+            // Other tools' manifests are here too.
             let head = head.ok()?.ok()?;
             (head.database == database).then_some((id, head))
         });
@@ -62,12 +62,12 @@ impl History {
         Self(runs)
     }
 
-    /// The ids of the runs, the latest first.
+    /// The ids of the runs, latest first.
     pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = &RunId> {
         self.0.iter().map(|(id, _)| id)
     }
 
-    /// How many documents the last run that has `collection` has of it.
+    /// The number of documents of `collection` in the last run that has it.
     pub(crate) fn documents(&self, collection: &str) -> Option<DocumentsBefore> {
         self.0.iter().find_map(|(id, head)| {
             let split = head.splits.iter().find(|s| s.collection == collection)?;
@@ -78,7 +78,7 @@ impl History {
         })
     }
 
-    /// The collections of the last run that fit `pattern` and are none of `names`.
+    /// The collections of the last run that match `pattern` but are not among `names`.
     pub(crate) fn gone(&self, pattern: &CollectionPattern, names: &[&str]) -> Vec<Gone> {
         let is_one = |split: &&SplitHead| pattern.split(&split.collection).is_some();
         let mut runs = self.0.iter();
@@ -99,7 +99,7 @@ impl History {
     }
 }
 
-/// A collection that was in the last run and is not there any more.
+/// A collection that was in the last run and no longer exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Gone {
     pub(crate) collection: String,

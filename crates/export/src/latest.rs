@@ -1,6 +1,6 @@
-//! `lob-export latest`: the run that jobs should read now, and where its splits are.
+//! `lob-export latest`: names the run that jobs should read now, and where its splits are.
 //!
-//! A job that took the newest folder would read a run that is not committed, or is not the latest.
+//! A job that picks the newest folder may read a run that is not committed or not the latest.
 
 use std::io::Read;
 
@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::settings::ExportSettings;
 
-/// Finds the export with the latest time in its manifest. With `print_uri` the text is the addresses
-/// of its splits alone, one a line.
+/// Finds the export with the latest time in its manifest. With `print_uri`, the text is just the
+/// addresses of its splits, one per line.
 ///
 /// # Errors
-/// No run, or one that cannot be read and may be the latest; the store's.
+/// There is no run, a run that may be the latest cannot be read, or the store fails.
 pub(crate) async fn latest(
     print_uri: bool,
     settings: &ExportSettings,
@@ -66,7 +66,7 @@ pub(crate) async fn latest(
     Ok(Outcome::answer(lines, json))
 }
 
-/// The numbers of the splits, and how many documents each has.
+/// The numbers of the splits, each with its document count.
 fn splits(is_legacy: bool, manifest: &mut dyn Read) -> Result<Vec<(u32, u64)>, ManifestError> {
     Ok(if is_legacy {
         let splits = LegacyManifest::read(manifest)?.splits.into_iter();

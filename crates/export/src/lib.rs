@@ -1,6 +1,6 @@
-//! Exports MongoDB split collections to Parquet on S3, in one scan and with nothing read back.
+//! Exports MongoDB split collections to Parquet on S3 in one scan, reading nothing back.
 //!
-//! `pipeline` is the way of the data; the other files are its stations.
+//! `pipeline` shows how the data flows; the other files are its stages.
 
 mod args;
 mod chain;
@@ -43,17 +43,16 @@ use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
 
-/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
-/// the library and nothing a second time with the binary.
+/// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
+/// library's futures a second time.
 pub fn main() -> ExitCode {
     cli::main(run)
 }
 
-/// The command: resolves the settings and does what was asked for: exports what they name, unless a
-/// command says otherwise.
+/// Resolves the settings and runs the given command; without one, exports what they name.
 ///
 /// # Errors
-/// Settings that are wrong, servers that fail, collections that cannot be exported.
+/// Invalid settings, failing servers, or collections that cannot be exported.
 async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("export", &args.flags, &args.common);
     let mut resolved = resolve(&settings::defaults(), &sources)?;
@@ -68,7 +67,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         return Ok(Outcome::settings(&resolved));
     }
     let (done, left) = match args.command {
-        // Whatever has written says what it left.
+        // Anything that has written says what it left behind.
         None => (pipeline::export(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Work) => (pipeline::work(&resolved, context).await, GOES_ON),

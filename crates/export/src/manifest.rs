@@ -1,5 +1,5 @@
-//! The manifest of an export, with what stands in it for the columns of a split: written as they
-//! are, and read back as far as the summary needs them. What it cannot hold is known from the plan.
+//! The manifest of an export, with the types it uses for a split's columns: written in full, and
+//! read back only as far as the summary needs. What it cannot hold is known from the plan.
 
 use lob_columns::{ColumnCounts, Columns};
 use lob_core::failure::{ExitStatus, Failure};
@@ -11,19 +11,20 @@ use serde::de::IgnoredAny;
 
 use crate::plan::SplitPlan;
 
-/// As it is written.
+/// The manifest as written.
 pub(crate) type Manifest = ExportManifest<Columns, ColumnCounts>;
-/// A split of it.
+/// A split of the manifest as written.
 pub(crate) type Split = ExportedSplit<Columns, ColumnCounts>;
-/// As it is read back.
+/// The manifest as read back.
 pub(crate) type Published = PublishedExport<IgnoredAny, ColumnCounts>;
 
-/// Refuses splits that no manifest can hold, with data files of `file_size`. As many as it can hold
-/// also fit into its bytes, since a plan has a quarter of them at most.
+/// Refuses splits that no manifest can hold, given data files of `file_size`. As many data files as
+/// a manifest can hold also fit into its size in bytes, since a plan takes up at most a quarter of
+/// it.
 ///
 /// # Errors
-/// More data files than a manifest may have, by the server's estimate of documents and as if nothing
-/// could be compressed; an index or options that it may not have.
+/// More data files than a manifest may have, going by the server's estimate of documents and
+/// assuming nothing compresses; an index or options that it may not have.
 pub(crate) fn check_limits(splits: &[SplitPlan], file_size: ByteSize) -> Result<(), Failure> {
     let files_of = |split: &SplitPlan| {
         let documents = split.estimated_documents;
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manifest_cannot_hold_is_refused_in_the_plan() {
+    fn the_plan_refuses_what_a_manifest_cannot_hold() {
         let check = |split, file_size| check_limits(&[split], file_size);
         let told = |split, file_size| check(split, file_size).unwrap_err().to_string();
         check(split(10_000, 64), ByteSize::mib(256)).unwrap();

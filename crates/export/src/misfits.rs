@@ -1,6 +1,6 @@
-//! Values that no column holds: null for readers, though they are in the collection. They are told
-//! by column, type and number, and more of them than `--max-misfits` allows fail the run before it
-//! is published.
+//! Values that no column holds: readers see null, although the collection has them. They are
+//! reported by column, type and count, and more of them than `--max-misfits` allows fail the run
+//! before it is published.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use lob_core::text::counted;
 
 use crate::manifest::{Manifest, Split};
 
-/// Columns, and names without one, that are told one by one.
+/// How many columns, and names without one, are listed individually.
 const MAX_LINES: usize = 10;
 
-/// A run with more misfits than are allowed. It stays as it is, unpublished.
+/// A run with more misfits than allowed. It stays as it is, unpublished.
 #[derive(Debug, thiserror::Error)]
 #[error("more documents than --max-misfits allows have values that no column holds")]
 pub(crate) struct TooManyMisfits;
 
-/// Fails a run in which a split has more documents with misfits than are allowed.
+/// Fails a run in which a split has more documents with misfits than allowed.
 ///
 /// # Errors
-/// Such a split; the hint says how the command succeeds.
+/// A split exceeds the limit; the hint says how to make the command succeed.
 pub(crate) fn check(manifest: &Manifest, allowed: Percent) -> anyhow::Result<()> {
     let is_too_much = |split: &&Split| !allowed.allows(split.residual_rows, split.num_documents);
     let too_much: Vec<_> = manifest.splits.iter().filter(is_too_much).collect();
@@ -61,12 +61,12 @@ pub(crate) fn check(manifest: &Manifest, allowed: Percent) -> anyhow::Result<()>
     Err(anyhow::Error::from(failure).context(TooManyMisfits))
 }
 
-/// What gives a split columns that take what those of this run did not.
+/// What would give a split columns that hold what this run's could not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cure {
-    /// To take over the columns of this run: integers become doubles.
+    /// Reusing the columns of this run: integers become doubles.
     Widening,
-    /// To look at every document: the sample missed some fields.
+    /// Sampling every document: the sample missed some fields.
     Sample,
     Nothing,
 }
@@ -97,12 +97,12 @@ fn cure(split: &Split) -> Cure {
     cures.max().unwrap_or(Cure::Nothing)
 }
 
-/// Whether the name of a field begins as our own columns do.
+/// Whether the name of a field starts like our own columns.
 fn is_own(path: &str) -> bool {
     is_own_name(path.rsplit('.').next().unwrap_or(path))
 }
 
-/// What no column of a split holds, for people: the columns with the most such values first.
+/// Reports what no column of a split holds, as text: columns with the most such values first.
 pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) -> Vec<String> {
     if rows == 0 {
         return Vec::new();
@@ -120,7 +120,7 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
             .iter()
             .map(|(bson_type, count)| format!("{count} {bson_type}"))
             .collect();
-        // Lists and maps have any number of values in a document.
+        // Lists and maps may have any number of values per document.
         let is_one_each = !column.contains("[]") && !column.contains(".*");
         let of = if is_one_each {
             format!(" of {}", counted(documents, "value"))
@@ -153,7 +153,7 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
     lines
 }
 
-/// Why values do not fit a column of their own type, and what gives them one that they fit.
+/// Why values do not fit a column of their own type, and what would give them one that they fit.
 fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'static str {
     let only = |bson_type: &str| types.keys().eq([bson_type]);
     if is_widened {
@@ -171,7 +171,7 @@ fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'stat
     }
 }
 
-/// Names that have no column, by what can be done about it.
+/// Names without a column, grouped by what can be done about them.
 fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
     let mut names: Vec<_> = counts.without_column.iter().collect();
     names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -232,7 +232,7 @@ fn lines_of(split: &Split) -> Vec<String> {
     lines(split.residual_rows, split.num_documents, counts)
 }
 
-/// Warns of what no column holds.
+/// Warns about values that no column holds.
 pub(crate) fn warn(manifest: &Manifest, id: &RunId) {
     for split in &manifest.splits {
         for line in lines_of(split) {

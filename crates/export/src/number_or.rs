@@ -1,4 +1,4 @@
-//! Settings that are a number, or one word that stands for a choice of its own.
+//! Settings that are either a number or one word with a meaning of its own.
 
 use std::fmt;
 use std::num::{NonZeroU32, ParseIntError};
@@ -11,15 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "String", bound = "W: Word")]
 pub enum NumberOr<W> {
-    /// A number.
+    /// A number, at least 1.
     Number(NonZeroU32),
     /// The word.
     Word(W),
 }
 
-/// A word that stands for a choice.
+/// A word that can stand in place of a number.
 pub trait Word: Copy + Default {
-    /// The word.
+    /// How the word is written.
     const TEXT: &'static str;
 }
 
@@ -60,7 +60,7 @@ impl<W: Word> fmt::Display for NumberOr<W> {
     }
 }
 
-/// What a settings file may hold: a number, or a text.
+/// What a settings file may hold: a number or text.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a whole number or its word")]
 enum Written {
@@ -85,8 +85,8 @@ impl<W: Word> TryFrom<Written> for NumberOr<W> {
     }
 }
 
-/// A number that is not set by default: a variable of the environment gives it as a text, since no
-/// default says that it is a number.
+/// Deserializes a number without a default. Environment variables provide it as text, because no
+/// default shows that it is a number.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_or_its_word_reads_back() {
+    fn a_number_or_its_word_round_trips() {
         for text in ["1", "1000", "all"] {
             let value: NumberOr<All> = text.parse().unwrap();
             assert_eq!(value.to_string(), text);

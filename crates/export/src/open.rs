@@ -1,4 +1,4 @@
-//! How a run begins: with a new plan, or with one that is there already and is resumed.
+//! Opens a run: with a new plan, or by resuming one that already exists.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +17,12 @@ use crate::plan::{ExportPlan, TOOL};
 use crate::planner;
 use crate::settings::ExportSettings;
 
-/// A run, what it is to hold, and where that comes from.
+/// A run, what it is to hold, and where its data comes from.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// Documents may have to be exported.
+    /// There may be documents to export.
     Unfinished(Unfinished),
-    /// The run exists already.
+    /// The run already exists.
     Committed {
         run: OpenRun,
         plan: ExportPlan,
@@ -43,7 +43,7 @@ pub(crate) struct Unfinished {
 /// Opens the run that the settings name, or a new one.
 ///
 /// # Errors
-/// Collections that cannot be exported, a plan that is another one's, the servers'.
+/// Collections that cannot be exported, a plan that is not ours, or server errors.
 pub(crate) async fn open(
     settings: &Resolved<ExportSettings>,
     context: &Context,
@@ -83,7 +83,7 @@ pub(crate) async fn open(
                 is_resumed: false,
             }))
         }
-        // Another process began the same run just now: the two go on together.
+        // Another process has just started the same run: the two continue together.
         None => find(&store, settings, context)
             .await?
             .context("the run's plan was there and is gone"),
@@ -93,7 +93,7 @@ pub(crate) async fn open(
 /// Opens a run that has a plan.
 ///
 /// # Errors
-/// As [`open`]; a run without a plan.
+/// The errors of [`open`], and a run without a plan.
 pub(crate) async fn open_planned(
     settings: &Resolved<ExportSettings>,
     context: &Context,
@@ -117,7 +117,7 @@ pub(crate) async fn open_planned(
 }
 
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
-    // A plan would freeze what no worker can use.
+    // The plan would pin settings that no worker can use.
     PartBudget::new(&settings.parts)?;
     context.step("connecting to S3");
     let sending = Sending::new(&settings.parts, settings.objects.clone());
@@ -190,7 +190,7 @@ async fn find(
     })))
 }
 
-/// The commit lists the folders of the run: a missing right shows before there is anything in them.
+/// The commit lists the run's folders, so check the permission before anything is in them.
 async fn try_listing(run: &OpenRun, context: &Context) -> anyhow::Result<()> {
     let folder = run.key("");
     let listed = context.interrupt.or(run.store.list(&folder, Some(1))).await;
@@ -198,8 +198,8 @@ async fn try_listing(run: &OpenRun, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A run goes on as it was planned. What is not set follows the plan; what is set to something else
-/// is refused, since the person who set it expects it.
+/// Resumes a run as planned: settings that are not given follow the plan. A setting that is given
+/// and differs is refused, because whoever set it expects it to apply.
 fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> anyhow::Result<()> {
     let set: BTreeSet<&str> = settings
         .origins

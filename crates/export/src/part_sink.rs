@@ -1,4 +1,4 @@
-//! From the Parquet writer's bytes to the parts of an upload.
+//! Turns the Parquet writer's bytes into the parts of an upload.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ use lob_core::store::StoreError;
 use lob_core::transfer::{FileHashes, Hashing, PartBudget, PartBuffer, PartHasher};
 use lob_core::transfer::{FinishedParts, MultipartUpload};
 
-/// Where the Parquet writer writes to: buffers of one part each. Clones share them: one is the
-/// writer's, one the sender's.
+/// The Parquet writer's output: buffers of one part each. Clones share the buffers; the writer has
+/// one, the sender another.
 #[derive(Debug, Clone)]
 pub(crate) struct PartSink {
     budget: PartBudget,
@@ -27,7 +27,7 @@ impl PartSink {
         }
     }
 
-    /// The next whole part, if there is one.
+    /// The next full part, if there is one.
     fn take_part(&self) -> Option<PartBuffer> {
         let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         let is_whole =
@@ -38,14 +38,14 @@ impl PartSink {
             .then(|| filled.pop_front())?
     }
 
-    /// How many bytes wait to be sent.
+    /// How many bytes are waiting to be sent.
     fn waiting(&self) -> u64 {
         let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         let sizes = filled.iter_mut().map(|part| part.bytes_mut().len() as u64);
         sizes.sum()
     }
 
-    /// The bytes that are left when all whole parts are taken.
+    /// The bytes left once all full parts are taken.
     fn take_rest(&self) -> Option<PartBuffer> {
         self.filled
             .lock()
@@ -77,13 +77,13 @@ impl Write for PartSink {
     }
 }
 
-/// Hashes and sends what stands in a [`PartSink`], part by part.
+/// Hashes and sends the contents of a [`PartSink`], part by part.
 pub(crate) struct PartSender {
     sink: PartSink,
     budget: PartBudget,
     hasher: PartHasher,
     upload: MultipartUpload,
-    /// Documents in the bytes that wait to be sent.
+    /// Documents in the bytes waiting to be sent.
     documents: u64,
 }
 
@@ -109,12 +109,12 @@ impl PartSender {
         })
     }
 
-    /// So many more documents stand in the sink.
+    /// Adds documents that were written to the sink.
     pub(crate) fn add(&mut self, documents: u64) {
         self.documents += documents;
     }
 
-    /// Starts to send all whole parts.
+    /// Starts sending all full parts.
     pub(crate) async fn send_parts(&mut self) -> Result<(), StoreError> {
         while let Some(part) = self.sink.take_part() {
             self.send(part).await?;
@@ -127,8 +127,8 @@ impl PartSender {
         self.upload.acknowledged().await
     }
 
-    /// Sends what is left and waits until every part is acknowledged. If one is not, or an
-    /// interrupt comes first, the upload is aborted.
+    /// Sends what is left and waits until every part is acknowledged. If that fails or is
+    /// interrupted, the upload is aborted.
     pub(crate) async fn finish(
         mut self,
         interrupt: &Interrupt,
@@ -140,7 +140,7 @@ impl PartSender {
         Ok((self.hasher.finish(), self.upload.finish().await?))
     }
 
-    /// Gives the upload up.
+    /// Aborts the upload.
     pub(crate) async fn abort(self) {
         self.upload.abort().await;
     }
@@ -157,7 +157,8 @@ impl PartSender {
         let size = part.bytes_mut().len() as u64;
         let reserved = self.budget.reserve(size).await;
         let part = tokio::task::block_in_place(|| self.hasher.hash(part, reserved));
-        // A document is in columns all over its row group: each part has its share of them.
+        // A document's columns are spread over its row group, so each part counts a share of the
+        // documents.
         let all = u128::from(size + self.sink.waiting()).max(1);
         let share = u128::from(self.documents) * u128::from(size) / all;
         let share = u64::try_from(share).unwrap_or(self.documents);

@@ -1,6 +1,6 @@
-//! The way of the data: plan -> scan -> encode -> write -> commit.
+//! The export pipeline: plan -> scan -> encode -> write -> commit.
 //!
-//! One process goes all of it, or several share it: one plans, any number work, one commits.
+//! One process does all of it, or several share it: one plans, any number work, one commits.
 
 use lob_columns::{MalformedBson, WriteError};
 use lob_core::cli::{Context, NOTICE, Outcome};
@@ -38,7 +38,7 @@ pub(crate) async fn export(
     Ok(summary::of_export(&exported))
 }
 
-/// Plans alone: says what workers have to be told.
+/// Only plans, and says what to tell the workers.
 pub(crate) async fn plan(
     settings: &Resolved<ExportSettings>,
     context: &Context,
@@ -47,7 +47,7 @@ pub(crate) async fn plan(
     Ok(summary::of_plan(&opened, context))
 }
 
-/// Exports this worker's ranges of a run that is planned.
+/// Exports this worker's ranges of a planned run.
 pub(crate) async fn work(
     settings: &Resolved<ExportSettings>,
     context: &Context,
@@ -73,7 +73,7 @@ pub(crate) async fn work(
     Ok(summary::of_work(run, worker, tally, context))
 }
 
-/// Commits a run of which every range is exported.
+/// Commits a run whose ranges are all exported.
 pub(crate) async fn commit_alone(
     settings: &Resolved<ExportSettings>,
     context: &Context,
@@ -137,7 +137,7 @@ async fn export_ranges(
     work::work(export, worker, jobs).await
 }
 
-/// Says how to go on: what is recorded need not be exported again.
+/// Says how to continue: what is recorded need not be exported again.
 fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
     if error.is::<TooManyMisfits>() || error.is::<TooFewDocuments>() {
         return error;

@@ -1,5 +1,5 @@
 //! What an export will do: its splits, each with the columns of all its data files and the ranges
-//! that it is cut into.
+//! it is cut into.
 
 use std::collections::BTreeSet;
 
@@ -19,13 +19,13 @@ pub(crate) const TOOL: &str = "lob-export";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ExportPlan {
     pub(crate) settings: PlannedSettings,
-    /// The moment that all documents are of; each its own where it is absent.
+    /// The moment at which all documents are read; `None` if each is read at its own moment.
     pub(crate) snapshot: Option<ClusterTime>,
-    /// The primary's time when the run was planned: what any worker reads is not before it. Absent
-    /// where the server is no replica set.
+    /// The primary's time when the run was planned: no worker reads anything older. `None` if the
+    /// server is not a replica set.
     pub(crate) newest: Option<ClusterTime>,
     pub(crate) splits: Vec<SplitPlan>,
-    /// Collections of the last run that are not there any more, where all splits are meant.
+    /// Collections of the last run that no longer exist, if all splits are exported.
     #[serde(default)]
     pub(crate) gone: Vec<Gone>,
 }
@@ -35,35 +35,36 @@ pub(crate) struct ExportPlan {
 pub(crate) struct SplitPlan {
     pub(crate) split_id: u32,
     pub(crate) collection: String,
-    /// The collection's UUID, where the server gives it one.
+    /// The collection's UUID, if the server assigns one.
     pub(crate) uuid: Option<String>,
-    /// Documents, as the server estimates: for the progress alone.
+    /// The server's estimate of the document count; only used for progress.
     pub(crate) estimated_documents: u64,
-    /// Documents in the last run that has the collection, where there is one.
+    /// Documents in the last run that has the collection, if there is one.
     #[serde(default)]
     pub(crate) documents_before: Option<DocumentsBefore>,
     /// The mean size of the sampled documents.
     pub(crate) mean_document_size: ByteSize,
     /// The columns of every data file.
     pub(crate) columns: Columns,
-    /// Indexes and options of the collection, as the manifest has them.
+    /// Indexes and options of the collection, as in the manifest.
     pub(crate) indexes: Vec<String>,
     pub(crate) options: Option<String>,
-    /// Whether a part of it can be scanned alone.
+    /// Whether part of it can be scanned on its own.
     pub(crate) is_divisible: bool,
-    /// How documents all over the collection were chosen for the sample.
+    /// How documents from across the collection were chosen for the sample.
     pub(crate) sample_choice: Choice,
     /// How the bounds of the ranges were chosen.
     pub(crate) ranges_choice: Choice,
-    /// Gapless, from unbounded to unbounded.
+    /// Without gaps, from unbounded to unbounded.
     pub(crate) ranges: Vec<IdRange>,
 }
 
 impl ExportPlan {
-    /// A plan is read from a bucket, and a commit proves no more than that all of it was exported.
+    /// Checks a plan read from a bucket, because a commit only proves that all of the plan was
+    /// exported.
     ///
     /// # Errors
-    /// A split twice; ranges that are not gapless from unbounded to unbounded.
+    /// A split occurs twice, or its ranges do not reach from unbounded to unbounded without a gap.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let mut numbers = BTreeSet::new();
         let broken = self
@@ -89,7 +90,7 @@ impl SplitPlan {
             && self.ranges.windows(2).all(follows)
     }
 
-    /// The numbers of the ranges are those below this one.
+    /// The number of ranges; they are numbered from 0.
     pub(crate) fn range_count(&self) -> u32 {
         u32::try_from(self.ranges.len()).unwrap_or(u32::MAX)
     }

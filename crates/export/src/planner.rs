@@ -19,18 +19,18 @@ use crate::number_or::NumberOr;
 use crate::plan::{ExportPlan, SplitPlan};
 use crate::settings::PlannedSettings;
 
-/// Bytes of documents of each kind, the first and the even, by which columns are chosen.
+/// Limit on the bytes of sampled documents of each kind, first and even, used to choose columns.
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
-/// Documents of each kind by which only the size of documents is learned.
+/// How many documents of each kind to sample if only the document size is needed.
 const SIZE_SAMPLE: u32 = 100;
-/// Splits that are planned at once: a server that is far away answers them together, and each takes
-/// up to two samples of memory.
+/// How many splits to plan concurrently: a distant server answers them together, and each takes up
+/// to two samples of memory.
 const SPLITS_AT_ONCE: usize = 4;
-/// Documents that wait while all are read to choose the columns.
+/// Documents to buffer while the whole collection is read to choose the columns.
 const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
-/// Finds the splits, cuts them into ranges and chooses their columns, by those of the runs in
-/// `store` below `prefix`.
+/// Finds the splits, cuts them into ranges and chooses their columns, based on the runs in `store`
+/// below `prefix`.
 pub(crate) async fn plan(
     store: &Store,
     prefix: &Prefix,
@@ -84,7 +84,7 @@ pub(crate) async fn plan(
     })
 }
 
-/// A path may be right and its documents rare, so this is no error.
+/// The path may be right and its documents rare, so this is not an error.
 fn warn_of_paths_without_documents(settings: &PlannedSettings, splits: &[SplitPlan]) {
     let maps = settings.map.iter().map(|path| ("--map", path));
     let structs = settings.r#struct.iter().map(|path| ("--struct", path));
@@ -128,7 +128,7 @@ async fn plan_split(
     let (maps, structs) = (settings.map.clone(), settings.r#struct.clone());
     let mut proposal = ColumnsProposal::with_natures(maps, structs);
     for document in &sample.first {
-        // They are much alike, and say nothing of how frequent a field is.
+        // These are much alike, so they do not tell how frequent a field is.
         let observed = if sample.even.is_empty() {
             proposal.observe(document.as_bytes())
         } else {

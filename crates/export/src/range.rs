@@ -17,20 +17,20 @@ use crate::plan::SplitPlan;
 use crate::record::Place;
 use crate::settings::ByteSettings;
 
-/// What all ranges of a run share on their way.
+/// What all ranges of a run share.
 pub(crate) struct Export {
     pub(crate) run: OpenRun,
     pub(crate) splits: Vec<(SplitPlan, Collection)>,
     pub(crate) settings: ByteSettings,
     pub(crate) snapshot: Option<ClusterTime>,
-    /// Memory of parts, shared by all ranges.
+    /// Memory for parts, shared by all ranges.
     pub(crate) budget: PartBudget,
-    /// Documents that wait, of each range.
+    /// Documents to buffer per range.
     pub(crate) read_ahead: ByteSize,
     pub(crate) context: Context,
 }
 
-/// A range of a split, and what its export needs.
+/// A range of a split and what its export needs.
 #[derive(Clone, Copy)]
 pub(crate) struct Range<'a> {
     pub(crate) export: &'a Export,
@@ -39,14 +39,14 @@ pub(crate) struct Range<'a> {
     pub(crate) number: u32,
 }
 
-/// A run that stopped here stays as it is.
+/// A run that can no longer be completed and stays as it is.
 #[derive(Debug, thiserror::Error)]
 #[error("the run cannot be resumed")]
 pub(crate) struct NotResumable;
 
 impl Range<'_> {
-    /// Opens the upload of a data file. Not to be interrupted: an upload whose id nobody knows could
-    /// not be aborted.
+    /// Opens the upload of a data file. Must not be interrupted: an upload whose id nobody knows
+    /// could not be aborted.
     pub(crate) async fn open_file(
         &self,
         place: Place,
@@ -85,7 +85,7 @@ impl Range<'_> {
     }
 }
 
-/// What keeps a scan from being whole, and perhaps the run from ever being complete.
+/// Turns a scan error into a failure, marking those after which the run can never be completed.
 pub(crate) fn scan_failure(error: Error) -> anyhow::Error {
     let is_final = matches!(error, Error::SnapshotGone { .. } | Error::Replaced { .. });
     let failure = anyhow::Error::from(Failure::from(error));

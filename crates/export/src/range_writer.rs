@@ -1,4 +1,5 @@
-//! The documents of a scan in `_id` order into data files, each recorded before it is completed.
+//! Writes the documents of a scan to data files in `_id` order, recording each file before it is
+//! completed.
 
 use bson::RawDocument;
 use lob_core::failure::{ExitStatus, Failure};
@@ -8,17 +9,17 @@ use crate::data_file::{DataFile, WrittenFile};
 use crate::range::{Range, scan_failure};
 use crate::record::{Claimed, Description, Interval, Place, Record, StandingRecord};
 
-/// Writes what a scan brings, one data file after the other.
+/// Writes the output of a scan, one data file after the other.
 pub(crate) struct RangeWriter<'a> {
     range: Range<'a>,
     scan: Scan,
-    /// The documents read last, and how many of them are taken.
+    /// The batch read last, and how many of its documents are already written.
     batch: Option<(DocumentBatch, usize)>,
 }
 
-/// What became of the documents that came next.
+/// What became of the next documents.
 pub(crate) enum Written {
-    /// They are recorded, and their data file is still to be completed.
+    /// They are recorded; their data file still has to be completed.
     Recorded(Box<StandingRecord>),
     /// Another process has recorded them.
     Overtaken,
@@ -26,9 +27,9 @@ pub(crate) enum Written {
 
 /// Where a data file ends.
 struct End {
-    /// The `_id` of its last document; absent where it has none.
+    /// The `_id` of its last document; `None` if it has none.
     last: Option<DocumentId>,
-    /// Whether the range ends there, too.
+    /// Whether the range ends there too.
     range_ends: bool,
 }
 
@@ -41,8 +42,8 @@ impl<'a> RangeWriter<'a> {
         }
     }
 
-    /// Writes and records the next data file, of the documents after `after`. What fails or is
-    /// interrupted before it is written out is given up.
+    /// Writes and records the next data file, with the documents after `after`. If that fails or is
+    /// interrupted before the file is written out, its upload is aborted.
     pub(crate) async fn write_file(
         &mut self,
         place: Place,
@@ -81,7 +82,7 @@ impl<'a> RangeWriter<'a> {
         })
     }
 
-    /// Fills and writes out one data file, opened with its first document.
+    /// Fills and writes out one data file, which is opened on its first document.
     async fn fill_file(
         &mut self,
         place: Place,
@@ -114,7 +115,8 @@ impl<'a> RangeWriter<'a> {
                     Some(file) => file,
                     None => open.insert(range.open_file(place, progress).await?),
                 };
-                // Encoding is work, not waiting: other tasks of this thread move over meanwhile.
+                // Encoding is CPU work, not waiting: this thread's other tasks move elsewhere
+                // meanwhile.
                 let (count, id) = tokio::task::block_in_place(|| fill(file, &mut documents))?;
                 (*taken, last) = (*taken + count, id);
                 if !file.has_row_group() {
@@ -133,8 +135,9 @@ impl<'a> RangeWriter<'a> {
     }
 }
 
-/// Record, then complete: puts the record of a written file. If it does not stand, the file's upload
-/// is aborted; not if nobody knows, since a record that may be there must find its upload.
+/// Record, then complete: puts the record of a written file. If another record stands, the file's
+/// upload is aborted. If the outcome is unknown, it is kept, since a record that may exist needs
+/// its upload.
 pub(crate) async fn claim(
     range: &Range<'_>,
     record: Record,
@@ -150,7 +153,8 @@ pub(crate) async fn claim(
     claimed
 }
 
-/// Pushes documents until they end or fill a row group: how many, and the `_id` of the last.
+/// Pushes documents until they end or fill a row group; returns how many, and the `_id` of the
+/// last.
 pub(crate) fn fill<'d>(
     file: &mut DataFile,
     documents: &mut impl Iterator<Item = lob_mongo::Result<&'d RawDocument>>,

@@ -1,5 +1,5 @@
-//! The record of a data file: written when all its parts are acknowledged, and before they become
-//! an object. So an object that no record describes cannot exist.
+//! The record of a data file, written once all its parts are acknowledged and before they become an
+//! object. An object without a record therefore cannot exist.
 
 use bytes::Bytes;
 use lob_columns::ColumnCounts;
@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_file::WrittenFile;
 
-/// The version of the record's form, and the oldest that is read, for a cleanup.
+/// The current version of the record format, and the oldest that cleanup can read.
 const FORMAT_VERSION: u32 = 2;
 const OLDEST_VERSION: u32 = 1;
-/// Largest record that is written and read: 10,000 parts and field names of every document take a
-/// few MiB, and the `_id`s at both ends twice their bytes.
+/// Largest record that is written and read: 10,000 parts and the field names of every document take
+/// a few MiB, and the `_id`s at both ends twice their bytes.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
-/// Which data file of which range of which split: what names it and its record.
+/// Identifies a data file by split, range and sequence number; names the file and its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) split_id: u32,
@@ -33,18 +33,18 @@ pub(crate) struct Place {
     pub(crate) sequence: u32,
 }
 
-/// The documents of a range that one record covers: from where the record before it ended.
+/// The documents of a range covered by one record, starting where the previous record ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Interval {
-    /// The documents after this `_id`; from the range's own bound where it is absent.
+    /// The documents start after this `_id`; `None` for the range's own bound.
     pub(crate) after: Option<DocumentId>,
-    /// The last document's `_id`; absent where there are no documents.
+    /// The last document's `_id`; `None` if there are no documents.
     pub(crate) last: Option<DocumentId>,
     /// Whether the range ends here.
     pub(crate) range_ends: bool,
 }
 
-/// What one record says: which documents, and in which data file.
+/// One record: which documents, and in which data file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     format_version: u32,
@@ -52,12 +52,12 @@ pub(crate) struct Record {
     pub(crate) place: Place,
     #[serde(flatten)]
     pub(crate) interval: Interval,
-    /// What the data file is, the newest description first; none where a range ended with nothing
-    /// left. There is more than one where an upload was lost, and the documents were scanned again.
+    /// Describes the data file, newest description first; empty if a range ended with nothing left.
+    /// There are several if an upload was lost and the documents were scanned again.
     pub(crate) descriptions: Vec<Description>,
 }
 
-/// What a data file holds, and the upload that makes it.
+/// What a data file holds, and the upload that creates it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) statistics: Statistics,
@@ -79,12 +79,12 @@ pub(crate) struct StandingRecord {
     pub(crate) etag: String,
 }
 
-/// Who wrote the record that stands.
+/// Who wrote the record that is in place.
 #[derive(Debug)]
 pub(crate) enum Claimed {
     /// This process.
     Ours(StandingRecord),
-    /// Another process of the run: its record counts.
+    /// Another process of the run, whose record counts.
     Others,
 }
 
@@ -114,7 +114,7 @@ impl Place {
         )
     }
 
-    /// What a data file of this name is, where one of ours has such a name.
+    /// Parses the name of a data file; `None` if it is not one of ours.
     pub(crate) fn of_file(name: &str) -> Option<Self> {
         let (folder, file) = name.split_once('/')?;
         let split_id = folder.strip_prefix("split_")?.strip_suffix(".parquet")?;
@@ -163,11 +163,11 @@ impl Description {
 }
 
 impl StandingRecord {
-    /// Asks the server whether the data file is an object, and which of the descriptions is its.
-    /// Where another process has replaced the record meanwhile, the one that stands now counts.
+    /// Checks with the server whether the data file exists as an object, and which description fits
+    /// it. If another process has replaced the record meanwhile, the new one counts.
     ///
     /// # Errors
-    /// [`StoreErrorKind::AlreadyExists`] where the object is something else; the store's.
+    /// [`StoreErrorKind::AlreadyExists`] if the object is something else, or another store error.
     pub(crate) async fn identify(&mut self, run: &OpenRun) -> anyhow::Result<Option<Attested>> {
         loop {
             let another = match run.identify(&self.record.claim()).await {
@@ -193,14 +193,15 @@ impl Record {
         }
     }
 
-    /// The same documents in another data file; what was said before may still prove true.
+    /// The same documents in another data file; the earlier descriptions may still turn out to be
+    /// true.
     pub(crate) fn described_again(&self, description: Description) -> Self {
         let mut again = self.clone();
         again.descriptions.insert(0, description);
         again
     }
 
-    /// Whether one of the descriptions is what the manifest says of the data file.
+    /// Whether one of the descriptions matches the manifest's entry for the data file.
     pub(crate) fn describes(&self, file: &ExportedFile) -> bool {
         let (rows, residual_rows) = (file.rows, file.residual_rows);
         let of_object = &file.file;
@@ -214,7 +215,7 @@ impl Record {
         })
     }
 
-    /// What the data file of this record may be.
+    /// The possible contents of this record's data file.
     pub(crate) fn claim(&self) -> Claim {
         let candidates = self.descriptions.iter().map(Description::contents);
         Claim {
@@ -223,7 +224,7 @@ impl Record {
         }
     }
 
-    /// The upload that makes the data file, ready to be completed.
+    /// The upload that creates the data file, ready to be completed.
     pub(crate) fn upload(&self, run: &OpenRun) -> Option<(FinishedParts, Contents)> {
         let description = self.descriptions.first()?;
         let upload = FinishedParts::recorded(
@@ -235,7 +236,7 @@ impl Record {
         Some((upload, description.contents()))
     }
 
-    /// Gives up the upload that was to make the data file.
+    /// Aborts the upload that was to create the data file.
     pub(crate) async fn abort(&self, run: &OpenRun) -> Result<(), StoreError> {
         match self.descriptions.first() {
             Some(description) => {
@@ -251,7 +252,7 @@ impl Record {
     /// The record of this place, if there is one.
     ///
     /// # Errors
-    /// One that this version cannot read, exit status 3; the store's.
+    /// A record that this version cannot read (exit status 3), or a store error.
     pub(crate) async fn read(
         run: &OpenRun,
         place: Place,
@@ -275,10 +276,10 @@ impl Record {
         Ok(Some(StandingRecord { record, etag }))
     }
 
-    /// The record as it is written.
+    /// The serialized record.
     ///
     /// # Errors
-    /// One that is too large to be read back.
+    /// The record is too large to be read back.
     fn to_json(&self) -> anyhow::Result<Bytes> {
         let bytes = Bytes::from(serde_json::to_vec_pretty(self)?);
         let size = bytes.len() as u64;
@@ -293,9 +294,9 @@ impl Record {
         Ok(bytes)
     }
 
-    /// Writes the record where there must be none, or over `seen`. If another process was faster,
-    /// its record stands. Where this fails nobody may know whether the record is there: then its
-    /// upload must not be aborted.
+    /// Writes the record if there is none, or over `seen`. If another process was faster, its
+    /// record stands. If this fails, it may be unknown whether the record exists; its upload must
+    /// not be aborted then.
     pub(crate) async fn put(
         self,
         run: &OpenRun,
@@ -307,7 +308,7 @@ impl Record {
             None => run.store.put_new(&key, bytes).await,
             Some(seen) => run.store.put_over(&key, bytes, &seen.etag).await,
         };
-        // A size alone does not tell our record from another's.
+        // Size alone does not tell our record from another's.
         let is_proved = run.store.endpoint().proof_of_put() != Verified::SizeOnly;
         match put {
             Ok(object) if is_proved => {
@@ -329,7 +330,7 @@ impl Record {
         })
     }
 
-    /// Reads what stands there: our own upload's id is our own lost reply.
+    /// Reads the record in place: if it has our own upload id, only the reply was lost.
     async fn whose(&self, run: &OpenRun) -> anyhow::Result<Claimed> {
         let upload = |record: &Self| record.descriptions.first().map(|d| d.upload_id.clone());
         match Self::read(run, self.place).await? {
@@ -352,7 +353,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_of_a_data_file_is_known_by_its_name() {
+    fn a_data_files_name_tells_its_place() {
         for place in [
             Place::first(0, 0),
             Place::first(12, 99_999).next(),
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_nobody_could_read_is_not_written() {
+    fn a_record_too_large_to_read_back_is_not_written() {
         let id = |bytes: usize| DocumentId::of(&rawdoc! { "_id": "x".repeat(bytes) }).ok();
         let json = |after, last| {
             let interval = Interval {
@@ -387,7 +388,7 @@ mod tests {
             };
             Record::new(Place::first(0, 0), interval, None).to_json()
         };
-        // The largest documents of MongoDB have 16 MiB.
+        // The largest MongoDB documents have 16 MiB.
         assert!(json(None, id(16 << 20)).is_ok());
         let error = json(id(16 << 20), id(16 << 20)).unwrap_err();
         assert!(error.to_string().contains("split_0.parquet"), "{error}");

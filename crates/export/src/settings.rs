@@ -1,4 +1,4 @@
-//! Everything that shapes an export, resolved.
+//! The resolved settings of an export.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub(crate) struct ExportSettings {
     pub(crate) collection_pattern: CollectionPattern,
     /// Splits to export.
     pub(crate) split: SplitSelection,
-    /// Name of the run; the time gives one where it is absent.
+    /// Name of the run; generated from the time if absent.
     pub(crate) run_id: Option<RunId>,
     /// Compression of Parquet pages.
     pub(crate) compression: Compression,
@@ -40,29 +40,30 @@ pub(crate) struct ExportSettings {
     pub(crate) row_group_size: ByteSize,
     /// Ranges of each split.
     pub(crate) ranges: NumberOr<Auto>,
-    /// Bytes of documents of one range, where their number is not set.
+    /// Size of the documents in one range, if the number of ranges is not set.
     pub(crate) range_size: ByteSize,
-    /// Whether all documents are read as they are at one moment.
+    /// Whether all documents are read as of one moment.
     pub(crate) snapshot: bool,
-    /// Documents that wait to be encoded, of each range.
+    /// Documents to buffer for encoding, per range.
     pub(crate) read_ahead: ByteSize,
-    /// Documents from the start, and as many all over the split, by which columns are chosen.
+    /// How many documents from the start, and as many again from across the split, to choose
+    /// columns by.
     pub(crate) columns_sample: NumberOr<All>,
-    /// The run whose columns are taken over.
+    /// The run whose columns are reused.
     pub(crate) columns_from: ColumnsFrom,
     /// Paths of documents whose names are data, and of those whose names are not.
     pub(crate) map: Vec<String>,
     pub(crate) r#struct: Vec<String>,
-    /// How many documents may have values that no column holds; any number where it is absent.
+    /// Share of documents that may have values no column holds; `None` for no limit.
     pub(crate) max_misfits: Option<Percent>,
     /// The share of its documents that a split may have lost since the last run.
     pub(crate) max_shrink: Percent,
-    /// Ranges that this process exports at once; one for every two cores where it is absent.
+    /// Ranges that this process exports at once; one for every two cores if absent.
     #[serde(deserialize_with = "number_or::optional")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Which share of the run this process takes; all of it where it is absent.
+    /// Which share of the run this process takes; all of it if absent.
     pub(crate) worker: Option<Worker>,
-    /// How many workers there are, where an array job does not say so.
+    /// How many workers there are, if the array job does not say so.
     #[serde(deserialize_with = "number_or::optional")]
     pub(crate) workers: Option<NonZeroU32>,
     /// What the manifest's `checksum` is made of.
@@ -93,7 +94,7 @@ pub enum ChecksumKind {
     Etag,
 }
 
-/// The defaults.
+/// The default settings.
 pub(crate) fn defaults() -> ExportSettings {
     ExportSettings {
         database: "raw".to_owned(),
@@ -120,7 +121,7 @@ pub(crate) fn defaults() -> ExportSettings {
         manifest_dir: PathBuf::from("artifacts/s3_exports"),
         mongo: MongoSettings::default(),
         parts: PartSettings {
-            // Row groups take memory beside the parts; four parts under way fill a fast link.
+            // Row groups take memory besides the parts; four parts in flight fill a fast link.
             buffer_size: ByteSize::mib(32),
             ..PartSettings::defaults()
         },
@@ -138,7 +139,7 @@ pub(crate) struct ByteSettings {
     pub(crate) part_size: ByteSize,
 }
 
-/// The settings that decide what a run holds: they are frozen in its plan.
+/// The settings that decide what a run holds; its plan pins them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlannedSettings {
     pub(crate) database: String,
@@ -159,11 +160,11 @@ pub(crate) struct PlannedSettings {
 }
 
 impl ExportSettings {
-    /// The settings that a plan freezes.
+    /// The settings that a plan pins.
     ///
     /// # Errors
-    /// Sizes that readers or memory could not take, more ranges than there can be, documents that
-    /// are to be both MAP and STRUCT, and what S3 cannot take about objects.
+    /// Sizes beyond what readers or memory can take, more ranges than possible, documents that
+    /// would be both MAP and STRUCT, and object settings that S3 does not accept.
     pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
         let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
@@ -174,7 +175,7 @@ impl ExportSettings {
             .about(&["row_group_size"]));
         }
         let largest_file = self.parts.part_size.0.saturating_mul(MAX_PARTS);
-        // A file ends when it has its size; what is being encoded by then still belongs to it.
+        // A file ends once it reaches its size; row groups still being encoded belong to it too.
         let overrun = self.row_group_size.0.saturating_mul(4);
         if self.file_size.0.saturating_add(overrun) > largest_file {
             return Err(Failure::usage(format!(
@@ -228,7 +229,7 @@ impl ExportSettings {
 }
 
 impl PlannedSettings {
-    /// The names of the settings that a plan freezes.
+    /// The names of the settings that a plan pins.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         let mut open = vec![serde_json::json!(self)];
@@ -241,10 +242,10 @@ impl PlannedSettings {
         names
     }
 
-    /// The first setting in which `other` differs, of those that `counts` names.
+    /// The first setting that differs in `other`, considering only those that `counts` accepts.
     ///
     /// # Errors
-    /// Settings that are not JSON, which no settings are.
+    /// Settings that cannot be serialized as JSON, which never happens.
     pub(crate) fn difference(
         &self,
         other: &Self,

@@ -1,6 +1,5 @@
-//! A split that has far fewer documents than in the last run, or none of its collection, is not
-//! published: an import of the latest run would put it in the place of a good collection, or miss
-//! one.
+//! Refuses to publish a split with far fewer documents than in the last run, or a missing
+//! collection: an import of the latest run would replace a good collection with it, or miss one.
 
 use lob_core::run::Shrunk;
 use lob_core::settings::Percent;
@@ -8,15 +7,15 @@ use lob_core::settings::Percent;
 use crate::manifest::Manifest;
 use crate::plan::ExportPlan;
 
-/// A run in which a split lost more documents than are allowed. It stays as it is, unpublished.
+/// A run in which a split lost more documents than allowed. It stays as it is, unpublished.
 #[derive(Debug, thiserror::Error)]
 #[error("splits have far fewer documents than in the last run")]
 pub(crate) struct TooFewDocuments;
 
-/// Compares every split with the last run that has its collection, as the plan recorded it.
+/// Compares every split with the last run that has its collection, as recorded in the plan.
 ///
 /// # Errors
-/// A split that lost more documents than are allowed; the hint says how the command succeeds.
+/// A split lost more documents than allowed; the hint says how to make the command succeed.
 pub(crate) fn check(
     plan: &ExportPlan,
     manifest: &Manifest,

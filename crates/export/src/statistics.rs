@@ -7,11 +7,11 @@ use lob_core::manifest::{NameRoom, Role, Statistics};
 
 use crate::field_names::{FieldNames, START};
 
-/// Gathers the statistics of documents in the order of their `_id`s.
+/// Gathers the statistics of documents in `_id` order.
 #[derive(Debug, Default)]
 pub(crate) struct StatisticsBuilder {
     statistics: Statistics,
-    /// How many documents have which role, as its type and its bytes.
+    /// Documents per role; a role is its type followed by its bytes.
     roles: HashMap<Box<[u8]>, u64>,
     role_room: NameRoom,
     last_role: Vec<u8>,
@@ -19,7 +19,7 @@ pub(crate) struct StatisticsBuilder {
 }
 
 impl StatisticsBuilder {
-    /// Takes in the next document.
+    /// Adds the next document.
     pub(crate) fn add(&mut self, document: &[u8]) -> Result<(), MalformedBson> {
         let is_first = self.statistics.num_documents == 0;
         self.last_role.clear();
@@ -55,7 +55,7 @@ impl StatisticsBuilder {
         Ok(())
     }
 
-    /// The statistics of all documents taken in.
+    /// The statistics of all documents added.
     pub(crate) fn finish(self) -> Statistics {
         let mut statistics = self.statistics;
         statistics.schema_fields = self.names.texts().collect();
@@ -68,7 +68,7 @@ impl StatisticsBuilder {
     }
 }
 
-/// The bytes of a role that tell it from others of its type.
+/// The bytes that distinguish a role from others of its type.
 fn counted<'a>(element: &Element<'a>) -> &'a [u8] {
     match element.bson_type {
         BsonType::Bool
@@ -80,8 +80,8 @@ fn counted<'a>(element: &Element<'a>) -> &'a [u8] {
     }
 }
 
-/// The role of this type and these bytes. The last field of that name counts, as in Python's
-/// dictionary.
+/// The role with this type and these bytes. If a document has several `role` fields, the last one
+/// counts, as in a Python dictionary.
 fn role_of(code: u8, value: &[u8]) -> Role {
     let Ok(bson_type) = BsonType::of(code) else {
         return Role::Null;
@@ -101,7 +101,7 @@ fn role_of(code: u8, value: &[u8]) -> Role {
         BsonType::Double => value
             .try_into()
             .map_or_else(|_| other(), |v| Role::Double(u64::from_le_bytes(v))),
-        // Four bytes of length in front, a zero byte behind.
+        // Preceded by a four-byte length and followed by a zero byte.
         BsonType::String => match value.get(4..value.len().saturating_sub(1)) {
             Some(text) => Role::String(String::from_utf8_lossy(text).into_owned()),
             None => other(),
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_fields_and_the_first_feature_length_are_counted() {
+    fn statistics_have_roles_fields_and_the_first_feature_length() {
         let mut builder = StatisticsBuilder::default();
         for document in [
             rawdoc! { "_id": 1, "role": "train", "features": [1.0, 2.0] },
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_and_names_beyond_all_bounds_are_counted_and_no_more() {
+    fn roles_and_names_beyond_the_limit_are_only_counted() {
         let mut builder = StatisticsBuilder::default();
         for number in 0..10_100 {
             let name = bson::raw::CString::try_from(format!("name{number}")).unwrap();

@@ -1,4 +1,4 @@
-//! What an export prints when it is done.
+//! The output of a finished export.
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
@@ -12,7 +12,7 @@ use crate::open::Opened;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
-/// A committed export, for people and for machines.
+/// The summary of a committed export, as text and as JSON.
 pub(crate) fn of_export(exported: &Exported) -> Outcome {
     let manifest = &exported.manifest;
     let files = manifest.splits.iter().flat_map(|split| &split.files);
@@ -66,7 +66,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
     Outcome::new(lines, json)
 }
 
-/// A plan: what workers have to be told.
+/// The summary of a plan: what to tell the workers.
 pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
     let (run, plan, is_committed) = match opened {
         Opened::Unfinished(unfinished) => (&unfinished.run, &unfinished.plan, false),
@@ -111,11 +111,11 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
             "ranges": split.range_count(),
         })).collect::<Vec<_>>(),
     });
-    // A caller without the run's id cannot go on.
+    // A caller that misses the run's id cannot continue, so a failure to print this is an error.
     Outcome::answer(lines, json)
 }
 
-/// What one worker did.
+/// The summary of one worker.
 pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Context) -> Outcome {
     let (id, metrics) = (run.location.id(), context.metrics.snapshot());
     let mut lines = vec![format!(

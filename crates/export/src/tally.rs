@@ -1,6 +1,6 @@
-//! What one process has exported.
+//! Counts what one process has exported.
 
-/// What one process has exported.
+/// Counts of what one process has exported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) ranges: u64,

@@ -1,6 +1,7 @@
-//! `lob-export verify RUN`: is everything that the manifest promises still there, and still the same?
+//! `lob-export verify RUN`: checks that everything the manifest promises is still there and
+//! unchanged.
 //!
-//! Beside the data files these are their records, by which a run is proved to be whole.
+//! This covers the data files and their records, which prove that a run is complete.
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
@@ -12,12 +13,12 @@ use serde_json::json;
 use crate::record::{Place, Record};
 use crate::settings::ExportSettings;
 
-/// Asks the server for every data file of the run, and reads its record; with `full` downloads and
-/// hashes each data file as well.
+/// Checks every data file of the run with the server and reads its record; with `full`, also
+/// downloads and hashes each data file.
 ///
 /// # Errors
-/// A run that does not exist, or is none of ours; data files and records that are not what the
-/// manifest says, exit status 3.
+/// A run that does not exist or is not ours; data files and records that are not what the manifest
+/// says (exit status 3).
 pub(crate) async fn verify(
     id: RunId,
     full: bool,
@@ -44,7 +45,7 @@ pub(crate) async fn verify(
     Ok(Outcome::answer(lines, json))
 }
 
-/// Says how the record of a data file is not what the manifest says, if it is not.
+/// Returns how the record of a data file differs from the manifest, if it does.
 async fn difference(run: &OpenRun, file: &ExportedFile) -> anyhow::Result<Option<String>> {
     let key = &file.file.key;
     let Some(place) = Place::of_file(key) else {

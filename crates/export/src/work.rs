@@ -1,4 +1,4 @@
-//! The ranges of a run, several at once.
+//! Exports the ranges of a run, several at once.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::worker::Worker;
 /// The collections of the plan's splits.
 ///
 /// # Errors
-/// One that is not there any more, or is another one by now; a server that does not answer.
+/// A collection that is gone or has been replaced, or a server that does not answer.
 pub(crate) async fn collections(
     database: &Database,
     plan: &ExportPlan,
@@ -33,14 +33,14 @@ pub(crate) async fn collections(
     Ok(collections)
 }
 
-/// How many ranges to export at once where nobody says: each keeps about two cores busy.
+/// How many ranges to export at once by default: each keeps about two cores busy.
 pub(crate) fn default_jobs() -> NonZeroUsize {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Exports the ranges that are this worker's. The first that fails stops the others, and this
-/// returns when each of them has let go of what it had open.
+/// Exports this worker's ranges. The first failure stops the others; returns once each of them has
+/// released what it had open.
 pub(crate) async fn work(
     mut export: Export,
     worker: Worker,
@@ -83,7 +83,7 @@ pub(crate) async fn work(
     Ok(tally)
 }
 
-/// All ranges of all splits, as positions of splits and numbers of ranges.
+/// All ranges of all splits, as split positions and range numbers.
 fn positions(splits: &[(SplitPlan, Collection)]) -> impl Iterator<Item = (usize, u32)> {
     let numbered = splits.iter().enumerate();
     numbered.flat_map(|(position, (split, _))| {
@@ -91,7 +91,7 @@ fn positions(splits: &[(SplitPlan, Collection)]) -> impl Iterator<Item = (usize,
     })
 }
 
-/// About how many documents these ranges have.
+/// A rough count of the documents in these ranges.
 fn documents(splits: &[(SplitPlan, Collection)], ranges: &[(usize, u32)]) -> u64 {
     let of_range = |&(split, _): &(usize, u32)| {
         let (split, _) = splits.get(split)?;

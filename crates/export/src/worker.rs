@@ -8,7 +8,7 @@ use std::str::FromStr;
 use lob_core::failure::Failure;
 use serde::{Deserialize, Serialize};
 
-/// One of several processes that share a run; its text form is `K/N`, and K counts from 0.
+/// One of several processes that share a run, written as `K/N`, with K counting from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Worker {
@@ -16,8 +16,8 @@ pub struct Worker {
     count: NonZeroU32,
 }
 
-/// Array jobs that count from 0: what says the number, and what says how many there are. Kubernetes
-/// does not say that: `--workers` does.
+/// Array jobs that count from 0: the variable with the number, and the one with the total.
+/// Kubernetes has no variable for the total: use `--workers`.
 const ARRAYS: [(&str, Option<&str>); 2] = [
     (
         "AWS_BATCH_JOB_ARRAY_INDEX",
@@ -25,7 +25,7 @@ const ARRAYS: [(&str, Option<&str>); 2] = [
     ),
     ("JOB_COMPLETION_INDEX", None),
 ];
-/// What says the number of a task of Slurm, which counts as it was told to.
+/// The variable with the number of a Slurm task, which counts as configured.
 const SLURM_TASK: &str = "SLURM_ARRAY_TASK_ID";
 
 /// The tasks of a Slurm array, such as `0-30:10` or `3,7`, as far as a task knows them.
@@ -37,7 +37,8 @@ struct SlurmArray {
 }
 
 impl SlurmArray {
-    /// The place of a task among all, unless they are at odd distances: then there is no telling.
+    /// The position of a task among all tasks; `None` if they are unevenly spaced, since the
+    /// position is unknown then.
     fn place(&self, task: u32) -> Option<u32> {
         let (width, gaps) = (self.last.checked_sub(self.first)?, self.count.get() - 1);
         let step = self.step.max(1);
@@ -54,18 +55,18 @@ impl SlurmArray {
 }
 
 impl Worker {
-    /// The one process that does it all.
+    /// The single process that does everything.
     pub(crate) const ALONE: Self = Self {
         number: 0,
         count: NonZeroU32::MIN,
     };
 
-    /// Whether the item at this position is this worker's.
+    /// Whether the item at this position belongs to this worker.
     pub(crate) fn takes(self, position: usize) -> bool {
         position % self.count.get() as usize == self.number as usize
     }
 
-    /// The worker of this number, which the variable `name` led to.
+    /// The worker with this number, which came from the variable `name`.
     fn numbered(name: &str, number: Option<u32>, count: NonZeroU32) -> Result<Self, Failure> {
         match number.filter(|&number| number < count.get()) {
             Some(number) => Ok(Self { number, count }),
@@ -79,11 +80,11 @@ impl Worker {
         }
     }
 
-    /// The worker that an array job makes of this process, if it is part of one.
+    /// The worker that an array job assigns to this process, if it is part of one.
     ///
     /// # Errors
-    /// Variables that contradict each other, or that do not say how many workers there are; several
-    /// workers and no array job.
+    /// Variables that contradict each other or do not say how many workers there are, or several
+    /// workers without an array job.
     pub(crate) fn of_array(
         environment: &BTreeMap<String, String>,
         workers: Option<NonZeroU32>,
@@ -97,8 +98,8 @@ impl Worker {
         };
         if let Some(task) = read(SLURM_TASK)? {
             let count = read("SLURM_ARRAY_TASK_COUNT")?.and_then(NonZeroU32::new);
-            // A part of an array that is submitted again does its own shares, where it is known
-            // how many there are; else all that is left.
+            // A resubmitted part of an array does its own shares if the number of workers is known,
+            // and everything left if not.
             if let Some(workers) = workers.filter(|workers| Some(*workers) != count) {
                 return Self::numbered(SLURM_TASK, Some(task), workers).map(Some);
             }
@@ -129,7 +130,7 @@ impl Worker {
         }
         match workers {
             None => Ok(None),
-            // To take all of the run would be to do what the others do as well.
+            // Taking the whole run would duplicate what the others do.
             Some(count) => Err(Failure::usage(format!(
                 "nothing says which of {count} workers this is"
             ))
@@ -139,7 +140,7 @@ impl Worker {
     }
 }
 
-/// Says that there is no telling how many workers there are.
+/// The error for an unknown number of workers.
 fn uncounted(name: &str) -> Failure {
     let message = format!("`{name}` does not say how many workers there are");
     Failure::usage(message).with_hint("say it with --workers")
@@ -203,8 +204,7 @@ mod tests {
         }
     }
 
-    /// What the task `id` of a Slurm array is told: how many there are, from where to where, in
-    /// which steps.
+    /// What the task `id` of a Slurm array is told: count, first, last and step.
     fn slurm(id: u32, [count, min, max, step]: [u32; 4], workers: Option<u32>) -> Option<String> {
         let texts = [id, count, min, max, step].map(|number| number.to_string());
         let names = ["ID", "COUNT", "MIN", "MAX", "STEP"].map(|n| format!("SLURM_ARRAY_TASK_{n}"));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn array_jobs_say_which_worker_a_process_is() {
+    fn an_array_job_assigns_the_worker() {
         let slurm = |id| {
             [
                 ("SLURM_ARRAY_TASK_ID", id),
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn the_tasks_of_a_stepped_array_share_a_run_without_a_gap() {
+    fn the_tasks_of_a_stepped_array_share_a_run_without_gaps() {
         for (ids, array) in [
             (vec![0, 10, 20, 30], [4, 0, 30, 10]),
             (vec![1, 5, 9], [3, 1, 9, 4]),
-            // As if the last number were that of the range, not of a task.
+            // As if the last number were the end of the range rather than a task.
             (vec![1, 5, 9], [3, 1, 11, 4]),
             (vec![3, 7], [2, 3, 7, 1]),
             (vec![7], [1, 7, 7, 1]),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_of_which_nobody_knows_the_place_is_refused_unless_it_has_its_own_number() {
+    fn a_task_at_an_unknown_position_is_refused_unless_it_is_numbered() {
         let odd = [3, 0, 5, 1];
         for id in [0, 1, 5] {
             assert_eq!(slurm(id, odd, None), None);

@@ -1,4 +1,4 @@
-//! What was typed.
+//! The command-line syntax of `lob-import`.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
-//! Proves that staging holds the documents of a split, and no other.
+//! Proves that staging holds exactly the documents of a split.
 //!
-//! What was decoded has the digests of the manifest, and every document was acknowledged: what is
-//! left is to ask the server what it has.
+//! The decoded documents match the manifest's digests, and every insert was acknowledged: what is
+//! left is to ask the server what it holds.
 
 use lob_core::failure::Failure;
 use lob_core::progress::{Hidden, Progress};
@@ -12,13 +12,13 @@ use crate::documents::Documents;
 use crate::settings::{Check, ImportSettings};
 use crate::splits::Split;
 
-/// Documents that wait while a collection is read back.
+/// Documents to buffer while a collection is read back.
 pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
-/// Compares what was decoded with the manifest, and staging with what was decoded.
+/// Compares the decoded documents with the manifest, and staging with the decoded documents.
 ///
 /// # Errors
-/// A difference, exit status 3; a server that fails.
+/// A difference (exit status 3), or a server error.
 pub(crate) async fn check(
     split: &Split,
     decoded: Documents,
@@ -62,7 +62,8 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// The server's own books may be wrong: where they are not as expected, only a count tells.
+/// Counts the documents in staging. The server's own estimate may be wrong: unless it is as
+/// expected, only a real count tells.
 async fn count(expected: u64, staging: &Staging, how: Check) -> lob_mongo::Result<u64> {
     if how == Check::Estimated && staging.estimated_count().await? == expected {
         return Ok(expected);
@@ -70,7 +71,7 @@ async fn count(expected: u64, staging: &Staging, how: Check) -> lob_mongo::Resul
     staging.count().await
 }
 
-/// What a collection holds, every document read back.
+/// Reads every document of a collection back, and counts and digests them.
 pub(crate) async fn read_back(
     mut scan: Scan,
     progress: &dyn Progress,

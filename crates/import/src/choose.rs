@@ -1,4 +1,5 @@
-//! How every command that works on one run begins: the run is chosen, and both servers are reached.
+//! The common start of every command that works on one run: chooses the run and connects to both
+//! servers.
 
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
@@ -9,17 +10,17 @@ use lob_mongo::{Database, Server, Shared};
 use crate::runs::{self, ChosenRun};
 use crate::settings::ImportSettings;
 
-/// A run, where it is, and where it goes.
+/// A run, where it is stored, and where it goes.
 pub(crate) struct Chosen {
     pub(crate) store: Store,
     pub(crate) run: ChosenRun,
     pub(crate) database: Database,
 }
 
-/// Chooses the run `id`, or the latest, and reaches the servers.
+/// Chooses run `id`, or the latest, and connects to the servers.
 ///
 /// # Errors
-/// No run; a run that is not what it should be; the servers'.
+/// There is no such run, the run is not what it should be, or a server fails.
 pub(crate) async fn choose(
     settings: &ImportSettings,
     id: Option<&RunId>,

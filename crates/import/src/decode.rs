@@ -1,4 +1,4 @@
-//! A data file on disk into batches of documents, counted and with their digest.
+//! Decodes a data file on disk into batches of documents, counting and digesting them.
 
 use bson::RawDocument;
 use lob_columns::{LegacyIds, LegacyReader, ReadError, Reader};
@@ -10,12 +10,12 @@ use tokio::sync::mpsc::Sender;
 use crate::documents::Documents;
 use crate::fetch::FetchedFile;
 
-/// Decodes a whole data file, hands its documents on and says what they were. This blocks: it is
-/// for a thread of its own. Where nobody takes the batches any more it stops early, and the taker
+/// Decodes a whole data file, hands its documents on and returns their count and digest. This
+/// blocks, so it needs a thread of its own. If the receiver is gone it stops early; the receiver
 /// knows why.
 ///
 /// # Errors
-/// A file that cannot be decoded, or whose documents are not those that the manifest says.
+/// A file that cannot be decoded, or whose documents do not match the manifest.
 pub(crate) fn decode(
     fetched: FetchedFile,
     key: &str,
@@ -66,14 +66,14 @@ pub(crate) fn decode(
 fn unreadable(key: &str, error: ReadError) -> Failure {
     let message = format!("`{key}` cannot be decoded");
     let failure = match error {
-        // Of the copy on disk.
+        // Reading the copy on disk failed.
         ReadError::Io(_) => Failure::new(ExitStatus::Failed, message),
         _ => Failure::integrity(message),
     };
     failure.caused_by(error)
 }
 
-/// Takes documents and hands them on in batches.
+/// Collects documents and hands them on in batches.
 struct Taker<'a> {
     key: &'a str,
     batches: &'a Sender<InsertBatch>,
@@ -82,7 +82,7 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Takes the documents of all row groups; none if nobody takes the batches any more.
+    /// Takes the documents of all row groups; `None` if the receiver is gone.
     fn take_all<D>(
         mut self,
         row_groups: usize,

@@ -1,8 +1,8 @@
-//! How many documents there are, and their digest.
+//! A document count with its digest.
 
 use lob_core::checksum::Digest;
 
-/// Documents, without regard to their order.
+/// Documents, regardless of order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Documents {
     pub(crate) count: u64,

@@ -1,6 +1,7 @@
-//! `lob-import --dry-run`: what an import would do, without a trace in the database.
+//! `lob-import --dry-run`: reports what an import would do, without leaving a trace in the
+//! database.
 //!
-//! It refuses what the import would refuse before it writes anything.
+//! It refuses whatever the import would refuse before writing anything.
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
@@ -12,10 +13,10 @@ use crate::choose::{Chosen, choose};
 use crate::settings::ImportSettings;
 use crate::targets::{self, Existing, PlannedSplit};
 
-/// Lists the run, its splits, and what has the names of their targets.
+/// Lists the run, its splits, and the collections that exist under the names of their targets.
 ///
 /// # Errors
-/// What an import is refused for; servers that fail.
+/// Anything that an import is refused for, or a server error.
 pub(crate) async fn dry_run(
     settings: &ImportSettings,
     latest: bool,
@@ -64,7 +65,7 @@ pub(crate) async fn dry_run(
     Ok(Outcome::answer(lines, json))
 }
 
-/// The name that a collection would get which is to be kept.
+/// The new name of an existing collection that is to be kept.
 fn kept_as(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Option<String> {
     match &split.existing {
         Existing::Other { collection, .. }
@@ -93,7 +94,7 @@ fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
     }
 }
 
-/// What is known of documents that would expire: only the import, which has them, can count them.
+/// What is known about documents that would expire: only the import has them and can count them.
 fn of_expiring(split: &PlannedSplit<'_>) -> Option<String> {
     let names: Vec<_> = split.blueprint.expiring_names().collect();
     let names = (!names.is_empty()).then(|| names.join("`, `"))?;

@@ -1,9 +1,9 @@
-//! A data file from S3 to a temporary file on disk, proved to be the one of the manifest.
+//! Downloads a data file from S3 to a temporary file and proves that it is the one in the manifest.
 //!
-//! A flipped bit in a Parquet file mostly decodes into wrong values without any error, so nothing
-//! is decoded before size and SHA-256 are the manifest's: a [`VerifiedFile`] cannot be had without.
-//! Bytes that were damaged on their way are fetched again, so that they do not end hours of work.
-//! A legacy run has no hashes, and its files are told apart by their type.
+//! A flipped bit in a Parquet file usually decodes to wrong values without any error, so nothing is
+//! decoded until size and SHA-256 match the manifest: a [`VerifiedFile`] exists only then. Bytes
+//! damaged in transit are fetched again, so that they do not end hours of work. A legacy run has no
+//! hashes; its files have a variant of their own.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -21,37 +21,37 @@ use crate::splits::{DataFile, Recorded};
 /// A data file on disk, without a name.
 #[derive(Debug)]
 pub(crate) enum FetchedFile {
-    /// Its bytes are those of the manifest.
+    /// Its bytes are those in the manifest.
     Verified(VerifiedFile),
-    /// It belongs to a legacy run: its size is that of the object.
+    /// It belongs to a legacy run; only its size was checked.
     Legacy(File),
 }
 
-/// A file whose bytes are those of the manifest, and what the manifest says of its documents.
+/// A file whose bytes match the manifest, and what the manifest says about its documents.
 #[derive(Debug)]
 pub(crate) struct VerifiedFile(File, Documents);
 
 impl VerifiedFile {
-    /// The bytes, from their start, and what their documents must be.
+    /// The bytes, from their start, and the documents they must contain.
     pub(crate) fn into_parts(self) -> (File, Documents) {
         (self.0, self.1)
     }
 }
 
-/// Refuses a folder in which no data file can be kept.
+/// Refuses a folder that cannot hold data files.
 ///
 /// # Errors
-/// Such a folder, by its name.
+/// The folder, by name.
 pub(crate) fn check_folder(spool_dir: &Path) -> Result<(), Failure> {
     let made = tempfile::tempfile_in(spool_dir);
     made.map(drop).map_err(|error| unusable(spool_dir, error))
 }
 
-/// Downloads one data file, and proves it where there is a hash: so often that another hash cannot be
-/// the way's doing.
+/// Downloads one data file and, if there is a hash, verifies it, retrying often enough that a wrong
+/// hash cannot be caused by the network.
 ///
 /// # Errors
-/// A data file that is not what the manifest says, exit status 3; a store or a folder that fails.
+/// A data file that is not what the manifest says (exit status 3), or a store or folder error.
 pub(crate) async fn fetch(
     store: &Store,
     run: &RunLocation,
@@ -80,7 +80,7 @@ pub(crate) async fn fetch(
     }
 }
 
-/// A data file as it comes, from its start, and the SHA-256 of its bytes.
+/// Downloads a data file as it is; returns it, rewound, with the SHA-256 of its bytes.
 async fn download(
     store: &Store,
     key: &str,

@@ -1,7 +1,8 @@
-//! Legacy runs: what can be known of them before they are imported.
+//! Legacy runs: what can be known about them before they are imported.
 //!
-//! Such a manifest names no data files and knows no hash, so here, and only here, folders are
-//! listed; the addresses in it are never followed. What protects the import is said aloud.
+//! A legacy manifest names no data files and has no hashes, so here, and only here, folders are
+//! listed; the addresses in the manifest are never followed. The log says what little protects such
+//! an import.
 
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, LegacySplit, RecordedChecksum, split_folder};
@@ -11,13 +12,14 @@ use lob_mongo::Definition;
 
 use crate::splits::{DataFile, Split};
 
-/// The names of the data files that Spark writes begin with this.
+/// The names of data files written by Spark start with this.
 const PART: &str = "part-";
 
-/// The splits of a legacy run, with the data files that are there.
+/// The splits of a legacy run, with the data files that exist.
 ///
 /// # Errors
-/// A recorded checksum that is not that of the statistics beside it, exit status 3; the store's.
+/// A recorded checksum that does not match the statistics next to it (exit status 3), or a store
+/// error.
 pub(crate) async fn splits(
     store: &Store,
     run: &RunLocation,
@@ -74,7 +76,7 @@ async fn data_files(
         .await?;
     let file = |(key, size_bytes): (String, u64)| {
         let key = key.strip_prefix(&start)?.to_owned();
-        // Not what lies in a folder of such a name.
+        // Skip anything inside a folder with such a name.
         let is_file = key.strip_prefix(&folder)?.find('/').is_none();
         let recorded = None;
         is_file.then_some(DataFile {

@@ -1,6 +1,6 @@
 //! Imports the Parquet files of an export into MongoDB, every document byte for byte.
 //!
-//! `pipeline` is the way of the data; the other files are its stations.
+//! `pipeline` shows how the data flows; the other files are its stages.
 
 mod args;
 mod check;
@@ -34,16 +34,16 @@ use crate::settings::ImportSettings;
 
 pub use args::{Args, Command, VerifyArgs};
 
-/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
-/// the library and nothing a second time with the binary.
+/// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
+/// library's futures a second time.
 pub fn main() -> ExitCode {
     cli::main(run)
 }
 
-/// The command: resolves the settings, imports, and says what was done.
+/// Resolves the settings, imports or runs the given command, and reports what was done.
 ///
 /// # Errors
-/// Settings that are wrong, servers that fail, a run that is not what its manifest says.
+/// Invalid settings, failing servers, or a run that is not what its manifest says.
 async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = Sources {
         borrowed: &[("LOB_EXPORT_PREFIX", "prefix")],
@@ -60,7 +60,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    // Whatever has written says what it left.
+    // Anything that has written says what it left behind.
     let done = command(&args, &resolved.settings, context).await;
     done.map_err(|error| leaving(error, NOTHING_WRITTEN))
 }
@@ -83,7 +83,7 @@ async fn command(
         };
         return context.interrupt.or(listed).await;
     }
-    // A hint names the run: adding that to the command works as well.
+    // Hints name the run: appending that to the original command must work too.
     let latest = args.latest && args.flags.run_id.is_none();
     if args.dry_run {
         return dry_run::dry_run(settings, latest, context).await;

@@ -1,4 +1,4 @@
-//! Data files into a staging collection: fetch -> decode -> insert -> note.
+//! Loads data files into a staging collection: fetch -> decode -> insert -> note.
 //!
 //! While one data file is decoded and inserted, the next one is fetched.
 
@@ -18,10 +18,10 @@ use crate::fetch::{FetchedFile, fetch};
 use crate::settings::ImportSettings;
 use crate::splits::DataFile;
 
-/// Batches that wait for an insert worker.
+/// Batches waiting for an insert worker.
 const WAITING_BATCHES: usize = 2;
 
-/// What it takes to fill a staging collection.
+/// Everything needed to fill a staging collection.
 pub(crate) struct Loader<'a> {
     pub(crate) store: &'a Store,
     pub(crate) run: &'a RunLocation,
@@ -32,10 +32,10 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Fills `staging` with the documents of these data files, and says what they were.
+    /// Fills `staging` with the documents of these data files; returns their count and digest.
     ///
     /// # Errors
-    /// Anything that is not what the manifest says, exit status 3; servers that fail.
+    /// Anything that does not match the manifest (exit status 3), or a server error.
     pub(crate) async fn load(
         &self,
         staging: &Staging,
@@ -54,7 +54,7 @@ impl Loader<'_> {
                     None => anyhow::Ok(None),
                 }
             };
-            // Both to their ends, so that no insert is under way when staging is dropped.
+            // Run both to completion, so that no insert is in flight when staging is dropped.
             let (following, inserted) =
                 tokio::join!(following, self.insert(file, fetched, staging));
             let (documents, acknowledged) = inserted?;
@@ -94,7 +94,7 @@ impl Loader<'_> {
     }
 
     /// Decodes one data file on a thread of its own and inserts its documents as they come. All
-    /// inserts have ended when this returns.
+    /// inserts have finished when this returns.
     async fn insert(
         &self,
         file: &DataFile,
@@ -128,7 +128,7 @@ impl Loader<'_> {
         }
         drop(inserting);
         drop(batches);
-        // A failed insert stops the decoder early, and without an error.
+        // A failed insert stops the decoder early, without an error.
         let documents = decoder.await??;
         Ok((documents, inserted?))
     }

@@ -1,4 +1,4 @@
-//! The binary `lob-import`: everything is in the library.
+//! Entry point; everything else is in the library.
 
 use std::process::ExitCode;
 

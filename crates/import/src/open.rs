@@ -1,5 +1,5 @@
-//! How far each split is before anything is fetched: in its place, in staging with some of its data
-//! files, or not there at all.
+//! Finds out how far each split is before anything is fetched: in its place, in staging with some
+//! of its data files, or not there at all.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::settings::ImportSettings;
 use crate::splits::{DataFile, Split};
 use crate::targets::{Existing, PlannedSplit};
 
-/// A split, its target, and what is there of it.
+/// A split, its target, and what has been imported of it.
 #[derive(Debug)]
 pub(crate) struct OpenSplit<'a> {
     pub(crate) split: &'a Split,
     pub(crate) target: String,
     pub(crate) blueprint: Blueprint,
     pub(crate) staging: Staging,
-    /// Whether staging is at the target, put there by an earlier process or by another one.
+    /// Whether staging is already at the target, put there by an earlier process or another one.
     pub(crate) is_in_place: bool,
-    /// The data files that are still to be fetched.
+    /// The data files still to be fetched.
     pub(crate) left: Vec<&'a DataFile>,
-    /// What staging holds of the others.
+    /// What staging holds of the other data files.
     pub(crate) staged: Documents,
 }
 
-/// Opens the staging of every split.
+/// Opens the staging collection of every split.
 pub(crate) async fn open<'a>(
     entries: &Entries,
     settings: &ImportSettings,
@@ -65,7 +65,7 @@ pub(crate) async fn open<'a>(
     Ok(opened)
 }
 
-/// Says what becomes of a target that exists.
+/// Logs what happens to an existing target.
 fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
     let namespace = existing.namespace();
     if settings.existing_target() == ExistingTarget::Keep {
@@ -75,8 +75,8 @@ fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
     }
 }
 
-/// The data files without an entry; adds up those with one. An entry that says something else than
-/// the manifest, or that cannot be read, says nothing.
+/// Returns the data files without an entry, and sums up those with one. An entry that is unreadable
+/// or contradicts the manifest is ignored.
 fn left<'a>(
     split: &'a Split,
     finished: Vec<FinishedFile>,
@@ -103,7 +103,7 @@ fn left<'a>(
     left
 }
 
-/// Says aloud what is not done again.
+/// Logs what is not done again.
 fn tell(opened: &[OpenSplit<'_>]) {
     for split in opened {
         let (target, files) = (&split.target, split.split.files.len());

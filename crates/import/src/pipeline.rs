@@ -1,4 +1,5 @@
-//! The way of the data: choose the run -> look -> fetch -> decode -> insert -> check -> index -> swap.
+//! The import pipeline: choose the run -> look -> fetch -> decode -> insert -> check -> index ->
+//! swap.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::room;
 use crate::settings::ImportSettings;
 use crate::targets;
 
-/// Documents that expire in this time are warned of.
+/// Warn about documents that expire within this time.
 const WATCHED: Duration = Duration::from_secs(60 * 60);
 
 /// A finished import.
@@ -43,13 +44,13 @@ pub(crate) struct ImportedSplit {
     pub(crate) target: String,
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
-    /// Unknown where an earlier process put a legacy split into its place.
+    /// `None` if an earlier process put a legacy split in its place.
     pub(crate) digest: Option<Digest>,
-    /// The name under which the collection before it is kept.
+    /// The new name of the previous collection, if it was kept.
     pub(crate) previous: Option<String>,
-    /// Data files, of all, that an earlier process had put there.
+    /// How many of all data files an earlier process had loaded.
     pub(crate) kept_files: usize,
-    /// Whether an earlier process had put it into its place.
+    /// Whether an earlier process had already put it in its place.
     pub(crate) was_in_place: bool,
 }
 
@@ -141,7 +142,7 @@ async fn stage_and_swap(
         }
     }
     loader.context.progress.end();
-    // The last moment at which an interrupt leaves every target as it was.
+    // The last point at which an interrupt leaves every target as it was.
     interrupt.check()?;
     loader.context.step("putting the splits in their places");
 
@@ -170,8 +171,8 @@ async fn stage_and_swap(
     Ok(imported)
 }
 
-/// Fills the staging of a split, proves it and builds its indexes, unless the split is in its
-/// place, or another process puts it there meanwhile.
+/// Fills the staging of a split, proves it and builds its indexes, unless the split is in its place
+/// or another process puts it there meanwhile.
 async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Result<()> {
     if opened.is_in_place {
         return Ok(());
@@ -214,7 +215,8 @@ async fn build_indexes(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Res
     Ok(built.map_err(Failure::from)?)
 }
 
-/// Warns, while the target is still there, of documents that would not stay long in its place.
+/// Warns, while the target still exists, about documents that would soon expire from its
+/// replacement.
 async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     let (staging, blueprint) = (&opened.staging, &opened.blueprint);
     let expiring = staging.expiring_within(blueprint, WATCHED).await;
@@ -269,7 +271,7 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
     })
 }
 
-/// Gives up the splits whose data files are not there.
+/// Discards the splits whose data files are missing.
 async fn refuse(
     loader: &Loader<'_>,
     opened: &[OpenSplit<'_>],
@@ -289,8 +291,8 @@ async fn refuse(
     with_others(failure.into(), run, others)
 }
 
-/// Nothing stays of a split that is not what it should be: it would be resumed. What there is
-/// of the others stays.
+/// Discards everything staged for a split that is not what it should be, since it would be resumed
+/// otherwise. The other splits keep what they have.
 async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
     // In this order: staging without entries is dropped by any process that finds it.
     if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
@@ -302,13 +304,13 @@ async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
     }
 }
 
-/// By these the entries are known.
+/// The UUIDs that identify the entries.
 fn uuids(opened: &[OpenSplit<'_>]) -> Vec<Uuid> {
     let uuids = opened.iter().filter_map(|split| split.staging.uuid());
     uuids.collect()
 }
 
-/// Says how to go on, unless nothing was kept.
+/// Says how to continue, unless nothing was kept.
 fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
     match ExitStatus::of(&error) {
         ExitStatus::Integrity => error,
@@ -319,7 +321,7 @@ fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
     }
 }
 
-/// Says how to go on with the other splits, if there are any.
+/// Says how to continue with the other splits, if there are any.
 fn with_others(error: anyhow::Error, run: &RunId, others: BTreeSet<u32>) -> anyhow::Error {
     if others.is_empty() {
         return error;

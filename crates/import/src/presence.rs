@@ -1,7 +1,7 @@
-//! Are the data files there, before the first document is inserted?
+//! Checks that the data files exist before the first document is inserted.
 //!
-//! One that is gone would be missed when its turn comes, which may be after hours. HEAD tells the
-//! size of an object and nothing of its bytes: those are proved when they are fetched.
+//! Otherwise a missing one would only be noticed when its turn comes, perhaps after hours. HEAD
+//! tells the size of an object but nothing about its bytes: those are proved when they are fetched.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::run::RunLocation;
@@ -10,23 +10,22 @@ use lob_core::store::{Store, StoreError};
 use crate::open::OpenSplit;
 use crate::splits::DataFile;
 
-/// Objects that are asked for at once.
+/// How many objects to look up at once.
 const OBJECTS_AT_ONCE: usize = 16;
 
-/// A data file that is not there as the manifest says.
+/// A data file that is missing or differs from the manifest.
 #[derive(Debug)]
 pub(crate) struct Missing {
     /// The position of its split.
     pub(crate) position: usize,
-    /// What is wrong with it, for a person.
+    /// What is wrong with it, as text.
     pub(crate) message: String,
 }
 
-/// Asks for every data file that is still to be fetched. Those of a legacy run were listed a moment
-/// ago.
+/// Looks up every data file still to be fetched. Those of a legacy run have only just been listed.
 ///
 /// # Errors
-/// The store's.
+/// A store error.
 pub(crate) async fn missing(
     store: &Store,
     run: &RunLocation,

@@ -1,7 +1,8 @@
-//! Is there room for what an import will write, before the first document is inserted?
+//! Checks that there is room for what an import will write before the first document is inserted.
 //!
-//! A disk that is full after hours stops the server for everybody. What documents will take is only
-//! reckoned, by those that they replace or else by the data files, so this warns and never refuses.
+//! A disk that fills up after hours stops the server for everyone. What the documents will take is
+//! only an estimate, based on the documents they replace or else on the data files, so this warns
+//! and never refuses.
 
 use std::future::ready;
 use std::path::Path;
@@ -15,18 +16,18 @@ use rustix::fs::statvfs;
 use crate::open::OpenSplit;
 use crate::settings::{self, ImportSettings};
 
-/// What MongoDB takes for a byte of a data file of numbers that are all different: 1.7 was measured.
-/// Others take more, up to 13 times as much.
+/// Bytes that MongoDB takes per byte of a data file holding numbers that all differ: 1.7 was
+/// measured. Other data takes more, up to 13 times as much.
 const STORED_FOR_A_BYTE: u64 = 2;
-/// Targets that are asked for at once.
+/// How many targets to look up at once.
 const TARGETS_AT_ONCE: usize = 16;
-/// Data files that are in the spool's folder at once: one is inserted while the next is fetched.
+/// Data files in the spool folder at once: one is inserted while the next is fetched.
 const SPOOLED_AT_ONCE: usize = 2;
 
-/// Warns where MongoDB's disk, or the folder for data files, has less room than the splits will take.
+/// Warns if MongoDB's disk or the folder for data files has less room than the splits will take.
 ///
 /// # Errors
-/// A server that does not answer.
+/// A server does not answer.
 pub(crate) async fn look(
     database: &Database,
     settings: &ImportSettings,
@@ -59,8 +60,8 @@ pub(crate) async fn look(
     Ok(())
 }
 
-/// What the documents that are still to be inserted will take: as much as those of the target, or
-/// a multiple of their data files where nobody knows what those take.
+/// Estimates what the documents still to be inserted will take: as much as those of the target, or
+/// a multiple of their data files if that is unknown.
 async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result<u64> {
     let left: u64 = split.left.iter().map(|file| file.size_bytes).sum();
     let existing = match left {
@@ -80,8 +81,8 @@ async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result
     Ok(left.saturating_mul(STORED_FOR_A_BYTE))
 }
 
-/// Looks at the folder to which data files of `spooled` bytes are fetched. One that cannot be looked
-/// at is reported when it is written to.
+/// Checks the folder that data files of `spooled` bytes are fetched to. A folder that cannot be
+/// checked is reported when it is written to.
 fn look_at_spool(folder: &Path, spooled: u64) {
     let Ok(found) = statvfs(folder) else {
         return;
@@ -96,7 +97,7 @@ fn look_at_spool(folder: &Path, spooled: u64) {
              --spool-dir names another folder"
         );
     }
-    // Who names such a folder wants it.
+    // Someone who names such a folder wants it.
     if is_in_memory(folder) && folder == settings::defaults().spool_dir {
         let size = ByteSize(bytes(found.f_blocks));
         tracing::warn!(
@@ -106,7 +107,7 @@ fn look_at_spool(folder: &Path, spooled: u64) {
     }
 }
 
-/// Whether the pages of files in this folder count as memory.
+/// Whether files in this folder occupy memory.
 #[cfg(target_os = "linux")]
 fn is_in_memory(folder: &Path) -> bool {
     const TMPFS: i64 = 0x0102_1994;

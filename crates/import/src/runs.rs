@@ -14,17 +14,17 @@ use lob_core::store::{Store, StoreErrorKind};
 use crate::legacy;
 use crate::splits::Split;
 
-/// A run that is to be imported, and where its data files are.
+/// A run to import, and where its data files are.
 #[derive(Debug)]
 pub(crate) struct ChosenRun {
     pub(crate) location: RunLocation,
     pub(crate) splits: Vec<Split>,
-    /// The hash of the manifest's bytes: what an import is an import of.
+    /// The hash of the manifest's bytes, which identifies what is imported.
     pub(crate) manifest_hash: Sha256,
 }
 
 impl ChosenRun {
-    /// The splits of the manifest that are asked for.
+    /// The requested splits of the manifest.
     pub(crate) fn select(&self, selection: &SplitSelection) -> anyhow::Result<Vec<&Split>> {
         let all = &self.splits;
         let Some(wanted) = selection.numbers() else {
@@ -47,7 +47,7 @@ impl ChosenRun {
     }
 }
 
-/// A manifest by who wrote it.
+/// A manifest, by who wrote it.
 enum Manifest {
     Ours(PublishedExport),
     Legacy(LegacyManifest),
@@ -74,7 +74,7 @@ fn read(
     }
 }
 
-/// Bytes that are hashed as they are read.
+/// Hashes bytes as they are read.
 struct Hashing<'a> {
     source: &'a mut dyn Read,
     hasher: Sha256Hasher,
@@ -99,7 +99,7 @@ impl Read for Hashing<'_> {
     }
 }
 
-/// The run `id`, or the one with the latest time in its manifest.
+/// Run `id`, or the one with the latest time in its manifest.
 pub(crate) async fn choose(
     store: &Store,
     folder: Prefix,

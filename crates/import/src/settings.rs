@@ -1,4 +1,4 @@
-//! Everything that shapes an import, resolved.
+//! The resolved settings of an import.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// The settings of an import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ImportSettings {
-    /// Run to import, unless the latest is asked for.
+    /// Run to import, unless the latest is requested.
     pub(crate) run_id: Option<RunId>,
     /// Splits to import.
     pub(crate) split: SplitSelection,
@@ -25,26 +25,26 @@ pub(crate) struct ImportSettings {
     pub(crate) database: String,
     /// Names of the target collections.
     pub(crate) collection_pattern: CollectionPattern,
-    /// Fail where a target exists.
+    /// Fail if a target exists.
     pub(crate) no_replace: bool,
-    /// Keep a target that exists under another name.
+    /// Keep an existing target under another name.
     pub(crate) keep_previous: bool,
     /// The share of its documents that a target may lose.
     pub(crate) max_shrink: Percent,
-    /// Leave the indexes of the run out.
+    /// Skip the run's indexes.
     pub(crate) no_indexes: bool,
-    /// Leave the TTL indexes out.
+    /// Skip the TTL indexes.
     pub(crate) no_ttl: bool,
-    /// How far the server is asked for what it has.
+    /// How thoroughly the server's documents are checked.
     pub(crate) check: Check,
-    /// What becomes of text that was an ObjectId in a legacy run.
+    /// What to make of text that was an ObjectId in a legacy run.
     pub(crate) legacy_ids: LegacyIds,
-    /// How far a legacy run may be from its own counts.
+    /// How far a legacy run may differ from its own counts.
     pub(crate) count_tolerance: CountTolerance,
-    /// Insert commands that are under way at once.
+    /// How many insert commands may be in flight.
     pub(crate) insert_workers: InsertWorkers,
-    /// Bytes that are downloaded, or moved to or from MongoDB per second, each for itself; without
-    /// it as many as will go.
+    /// Limit on the bytes per second downloaded, and separately on those moved to or from MongoDB;
+    /// `None` for no limit.
     pub(crate) max_bandwidth: Option<ByteSize>,
     /// Folder for data files while they are checked.
     pub(crate) spool_dir: PathBuf,
@@ -59,7 +59,7 @@ pub(crate) struct ImportSettings {
     pub(crate) s3: S3Settings,
 }
 
-/// How far the server is asked for what it has, before a target is replaced.
+/// How the server's documents are checked before a target is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
@@ -71,7 +71,7 @@ pub enum Check {
     Full,
 }
 
-/// What becomes of an `_id` of 24 hexadecimal digits in a legacy run.
+/// What to make of an `_id` of 24 hexadecimal digits in a legacy run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LegacyIds {
@@ -90,13 +90,13 @@ impl From<LegacyIds> for lob_columns::LegacyIds {
     }
 }
 
-/// How far a legacy run may be from its own counts: 0 to 100 percent.
+/// How far a legacy run may differ from its own counts: 0 to 100 percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct CountTolerance(u32);
 
 impl CountTolerance {
-    /// How many of these documents it is.
+    /// The tolerance as a number of these documents.
     pub(crate) fn of(self, documents: u64) -> u64 {
         let tolerated = u128::from(documents) * u128::from(self.0) / 100;
         u64::try_from(tolerated).unwrap_or(documents)
@@ -131,14 +131,14 @@ impl From<CountTolerance> for u32 {
     }
 }
 
-/// Databases of the server itself. What is in `local` is on one member, whatever the write concern.
+/// The server's own databases. `local` exists on only one member, whatever the write concern.
 const OF_THE_SERVER: [&str; 3] = ["admin", "config", "local"];
 
 impl ImportSettings {
-    /// Refuses a database in which no import has a place.
+    /// Refuses a database that must not be imported into.
     ///
     /// # Errors
-    /// One of the server itself.
+    /// The database is the server's own.
     pub(crate) fn check_database(&self) -> Result<(), Failure> {
         let database = self.database.as_str();
         if !OF_THE_SERVER.contains(&database) {
@@ -150,7 +150,7 @@ impl ImportSettings {
             .with_hint("choose another --database"))
     }
 
-    /// What becomes of a target that exists.
+    /// What happens to an existing target.
     pub(crate) fn existing_target(&self) -> ExistingTarget {
         match (self.no_replace, self.keep_previous) {
             (true, _) => ExistingTarget::Refuse,
@@ -160,7 +160,7 @@ impl ImportSettings {
     }
 }
 
-/// How many insert commands are under way at once: 1 to 64.
+/// How many insert commands may be in flight: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct InsertWorkers(u32);
@@ -199,7 +199,7 @@ impl From<InsertWorkers> for u32 {
     }
 }
 
-/// The defaults. The prefix is the exporter's.
+/// The default settings; the prefix is the exporter's.
 pub(crate) fn defaults() -> ImportSettings {
     ImportSettings {
         run_id: None,

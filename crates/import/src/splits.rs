@@ -12,9 +12,9 @@ use crate::settings::ImportSettings;
 #[derive(Debug, Clone)]
 pub(crate) struct Split {
     pub(crate) split_id: u32,
-    /// How many documents the manifest says there are.
+    /// The document count according to the manifest.
     pub(crate) num_documents: u64,
-    /// The digest of them all; a legacy run has none.
+    /// The digest of all documents; a legacy run has none.
     pub(crate) digest: Option<Digest>,
     /// What the collection was built from.
     pub(crate) definition: Definition,
@@ -27,11 +27,11 @@ pub(crate) struct DataFile {
     /// Its key, relative to the run's folder.
     pub(crate) key: String,
     pub(crate) size_bytes: u64,
-    /// What the manifest says of its bytes and documents; that of a legacy run says nothing.
+    /// What the manifest says about its bytes and documents; `None` for a legacy run.
     pub(crate) recorded: Option<Recorded>,
 }
 
-/// What a data file must be.
+/// What a data file must contain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recorded {
     pub(crate) sha256: Sha256,
@@ -39,12 +39,12 @@ pub(crate) struct Recorded {
 }
 
 impl DataFile {
-    /// Says that there is no such object.
+    /// Message for an object that does not exist.
     pub(crate) fn is_gone(&self, url: &str) -> String {
         format!("`{url}` is not there, the manifest says that it is")
     }
 
-    /// Says that the object has another size.
+    /// Message for an object of the wrong size.
     pub(crate) fn has_size(&self, url: &str, found: u64) -> String {
         let size = self.size_bytes;
         format!("`{url}` has {found} bytes, the manifest says {size}")
@@ -52,7 +52,7 @@ impl DataFile {
 }
 
 impl Split {
-    /// The split that our own manifest describes.
+    /// The split described by one of our own manifests.
     pub(crate) fn exported(split: PublishedSplit) -> Self {
         let file = |file: ExportedFile| DataFile {
             key: file.file.key,
@@ -77,7 +77,7 @@ impl Split {
         }
     }
 
-    /// By how many documents the split may differ. What has digests may not.
+    /// How many documents the split may differ by; with digests, none.
     pub(crate) fn tolerance(&self, settings: &ImportSettings) -> u64 {
         match self.digest {
             Some(_) => 0,
@@ -85,7 +85,7 @@ impl Split {
         }
     }
 
-    /// Size of all data files.
+    /// Total size of the data files.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size_bytes).sum()
     }

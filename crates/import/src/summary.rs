@@ -1,4 +1,4 @@
-//! What an import prints when it is done, and the list of runs.
+//! The output of a finished import, and the list of runs.
 
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::pipeline::Imported;
 
-/// The summary for people and for machines.
+/// The summary, as text and as JSON.
 pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome {
     let documents: u64 = imported.splits.iter().map(|split| split.documents).sum();
     let bytes: u64 = imported.splits.iter().map(|split| split.bytes).sum();
@@ -64,7 +64,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
     Outcome::new(lines, json)
 }
 
-/// The list of the runs below `url`, the latest last.
+/// The list of the runs below `url`, latest last.
 pub(crate) fn runs(url: &str, listed: &[(RunId, Listed<ExportSummary>)]) -> Outcome {
     let mut lines = Vec::new();
     if listed.is_empty() {

@@ -1,4 +1,4 @@
-//! What has the names of the targets, and whether it may be replaced: looked at before anything is
+//! Finds what exists under the targets' names and whether it may be replaced, before anything is
 //! written.
 
 use lob_core::checksum::Sha256;
@@ -13,10 +13,10 @@ use lob_mongo::{
 use crate::settings::{ImportSettings, LegacyIds};
 use crate::splits::Split;
 
-/// Hexadecimal digits of the manifest's hash in the name of a staging collection.
+/// How many hex digits of the manifest's hash go into the name of a staging collection.
 const STAGING_DIGITS: usize = 8;
 
-/// A split, and where it goes.
+/// A split and where it goes.
 #[derive(Debug)]
 pub(crate) struct PlannedSplit<'a> {
     pub(crate) split: &'a Split,
@@ -25,22 +25,23 @@ pub(crate) struct PlannedSplit<'a> {
     pub(crate) existing: Existing,
 }
 
-/// What has the target's name.
+/// What exists under the target's name.
 #[derive(Debug)]
 pub(crate) enum Existing {
-    /// Nothing.
+    /// No collection.
     Nothing,
-    /// The split, put there by another import of this run, which did not end or goes on.
+    /// The split itself, put there by another import of this run that did not finish or is still
+    /// running.
     ThisSplit,
-    /// A collection of so many documents, which will be replaced or renamed.
+    /// A collection with this many documents, which will be replaced or renamed.
     Other {
         collection: Collection,
         documents: u64,
     },
 }
 
-/// Looks at every target. One that exists is refused where it must stay, is sharded, or would lose
-/// too many of its documents.
+/// Looks at every target. An existing target is refused if it must stay, is sharded, or would lose
+/// too many documents.
 pub(crate) async fn look<'a>(
     entries: &Entries,
     settings: &ImportSettings,
@@ -73,7 +74,7 @@ pub(crate) async fn look<'a>(
     Ok(planned)
 }
 
-/// What the collection is built from.
+/// What to build the collection from.
 fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Error> {
     let indexes = if settings.no_indexes {
         Vec::new()
@@ -95,8 +96,8 @@ fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Erro
     Ok(blueprint)
 }
 
-/// The staging collection has the name of the manifest's hash: it is of this import alone. What it
-/// was filled with under another kind of ids is not resumed, or it would hold both.
+/// Names the staging collection by the manifest's hash, so it belongs to this import only. Staging
+/// filled with another kind of ids is not resumed, or it would hold both kinds.
 fn split_import(
     target: String,
     manifest_hash: &Sha256,
@@ -115,7 +116,7 @@ fn split_import(
     }
 }
 
-/// Refuses a target beside which staging, or the collection that is kept, could not have its name.
+/// Refuses a target whose name leaves no room for the name of staging or of the kept collection.
 fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Failure> {
     let mut names = vec![import.staging.clone()];
     if settings.keep_previous {
@@ -139,7 +140,7 @@ fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Fa
     }
 }
 
-/// What has the target's name, unless it must stay or is sharded. The swap looks once more.
+/// What exists under the target's name, unless it must stay or is sharded. The swap checks again.
 async fn look_at_target(
     entries: &Entries,
     settings: &ImportSettings,
@@ -165,8 +166,8 @@ async fn look_at_target(
     }
 }
 
-/// Compares a target with the documents that are to take its place, and says how many it has. The
-/// server's own books may be wrong: what they refuse is counted.
+/// Compares a target with the documents that are to replace it, and returns how many it has. The
+/// server's estimate may be wrong, so a refusal is confirmed by an exact count.
 async fn compare(shrunk: &mut Shrunk, existing: &Collection, now: u64) -> Result<u64, Failure> {
     let mut before = existing.estimated_count().await?;
     if shrunk.is_too_much(before, now) {

@@ -1,7 +1,7 @@
-//! `lob-import verify RUN`: do the target collections still hold what the manifest says?
+//! `lob-import verify RUN`: checks that the target collections still hold what the manifest says.
 //!
-//! Every document is read, and their digest is compared. A legacy run has no digest: there
-//! the documents are counted.
+//! Every document is read and the digests are compared. A legacy run has no digest, so its
+//! documents are only counted.
 
 use lob_core::checksum::Digest;
 use lob_core::cli::{Context, Outcome};
@@ -19,20 +19,20 @@ use crate::runs::ChosenRun;
 use crate::settings::ImportSettings;
 use crate::splits::Split;
 
-/// A target collection that is as the manifest says.
+/// A target collection that matches the manifest.
 struct VerifiedSplit {
     split_id: u32,
     target: String,
     documents: u64,
-    /// Of all documents as they were read; none where they were counted alone.
+    /// The digest of all documents read; `None` if they were only counted.
     digest: Option<Digest>,
 }
 
-/// Compares every target collection with its split of the run `id`.
+/// Compares every target collection with its split of run `id`.
 ///
 /// # Errors
-/// A run that does not exist; collections that are not what the manifest says, exit status 3; the
-/// servers'.
+/// A run that does not exist; collections that are not what the manifest says (exit status 3);
+/// server errors.
 pub(crate) async fn verify(
     id: &RunId,
     settings: &ImportSettings,
@@ -75,7 +75,7 @@ async fn verify_splits(
     Err(Failure::integrity(message).with_details(differing).into())
 }
 
-/// The collection, or how it is not what the manifest says.
+/// The verified collection, or how it differs from the manifest.
 async fn verify_split(
     split: &Split,
     target: String,

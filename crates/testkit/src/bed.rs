@@ -1,4 +1,4 @@
-//! An S3 server, a working directory, and the binary of a tool between them.
+//! The setup of a command-line test: an S3 server, a working directory and a tool's binary.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,9 +14,9 @@ use crate::command_line::{Finished, finish};
 use crate::mongo::AwsUser;
 use crate::s3::{Moment, Request, S3Options, S3Server, Trap};
 
-/// The bucket of every bed.
+/// The bucket that every bed creates.
 pub const BUCKET: &str = "lob-test";
-/// The run that a bed's tool works on unless a test names another.
+/// The run that a bed's tool works on unless the test names another.
 const RUN: [&str; 4] = ["--run-id", "run-1", "--log-level", "error"];
 
 /// The user whose keys the processes of a bed find in their environment.
@@ -29,11 +29,11 @@ pub fn aws_user() -> AwsUser {
     }
 }
 
-/// What the tests of each tool start from.
+/// The fixture that each tool's tests start from.
 pub struct Bed {
-    /// The server, with [`BUCKET`] in it.
+    /// The server, with [`BUCKET`] already created.
     pub s3: S3Server,
-    /// Set it to hold a request; not on a bed with another gate.
+    /// Holds a request once it is set. Has no effect if the options brought a gate of their own.
     pub trap: Trap,
     program: &'static str,
     variables: Vec<(&'static str, String)>,
@@ -41,10 +41,11 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// A bed for the binary at the path `program`, on a server of these options.
+    /// Creates a bed for the binary at the path `program`, with an S3 server started from
+    /// `options`.
     ///
     /// # Panics
-    /// Where the server does not start.
+    /// If the server does not start.
     pub async fn new(program: &'static str, mut options: S3Options) -> Self {
         let trap = Trap::default();
         options.buckets = vec![BUCKET.to_owned()];
@@ -58,14 +59,14 @@ impl Bed {
         }
     }
 
-    /// Adds a variable to the environment of every process.
+    /// Adds a variable to the environment of every process the bed starts.
     #[must_use]
     pub fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
         self
     }
 
-    /// A path in the working directory.
+    /// Resolves a name in the working directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -73,17 +74,17 @@ impl Bed {
     /// Writes a file into the working directory.
     ///
     /// # Panics
-    /// Where it cannot.
+    /// If the file cannot be written.
     pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// The binary in the working directory, with nothing of this process's environment.
+    /// The binary, to be run in the working directory with a clean environment.
     pub fn command(&self, args: &[&str]) -> Command {
         self.at_home(Command::new(self.program), args)
     }
 
-    /// The same, started by a script of the shell, whose `$0` it is.
+    /// Like [`Bed::command`], but started by a shell script, in which the binary is `$0`.
     pub fn through_shell(&self, script: &str, args: &[&str]) -> Command {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script, self.program]);
@@ -114,15 +115,16 @@ impl Bed {
     /// Runs the binary with exactly these arguments.
     ///
     /// # Panics
-    /// Where it does not start, or says a secret.
+    /// If it does not start, or prints a secret.
     pub async fn run(&self, args: &[&str]) -> Finished {
         finish(self.command(args).spawn().unwrap()).await
     }
 
-    /// Runs the binary, which is told by these arguments alone where the servers are.
+    /// Runs the binary with no settings for the servers in its environment: `args` alone say where
+    /// they are.
     ///
     /// # Panics
-    /// Where it does not start, or says a secret.
+    /// If it does not start, or prints a secret.
     pub async fn run_typed(&self, args: &[impl AsRef<str>]) -> Finished {
         let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
         let mut command = self.command(&args);
@@ -132,19 +134,19 @@ impl Bed {
         finish(command.spawn().unwrap()).await
     }
 
-    /// Starts the binary for the run `run-1`, and logs what went wrong alone.
+    /// Starts the binary for the run `run-1`, logging errors only.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// If it does not start.
     pub fn start(&self, args: &[&str]) -> Child {
         self.command(&[&RUN, args].concat()).spawn().unwrap()
     }
 
-    /// Starts the binary as [`Bed::start`] does and kills it at the first request that is `chosen`;
-    /// `None` if it ends before that.
+    /// Starts the binary like [`Bed::start`] and kills it at the first request that `chosen`
+    /// accepts. Returns `None` if it finishes before that.
     ///
     /// # Panics
-    /// Where it does not start, or says a secret.
+    /// If it does not start, or prints a secret.
     pub async fn kill_at(
         &self,
         args: &[&str],

@@ -1,7 +1,7 @@
 //! One document for every oddity that BSON allows and a real MongoDB 6.0 stores unchanged.
 //!
-//! Whatever carries documents must bring each of them back byte for byte. They are written as bytes
-//! because BSON libraries refuse or silently correct many of them.
+//! Anything that carries documents must return each of them byte for byte. They are written as raw
+//! bytes because BSON libraries refuse or silently correct many of them.
 
 mod element_values;
 mod structure;
@@ -13,10 +13,10 @@ use bson::spec::ElementType as Kind;
 use self::element_values::{Write, binary_value, code_with_scope, decimal, pointer_value};
 use crate::document_writer::{DocumentWriter, string_value};
 
-/// A document and what is special about it.
+/// A document and the oddity it stands for.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// For messages of failing tests; unique.
+    /// Names the sample in the messages of failing tests; unique.
     pub name: &'static str,
     /// Begins with an int32 `_id`, unique among the samples.
     pub document: RawDocumentBuf,
@@ -99,7 +99,7 @@ mod tests {
     use crate::mongo::{MongoOptions, MongoServer};
 
     #[test]
-    fn every_type_of_element_is_among_the_samples() {
+    fn the_samples_cover_every_element_type() {
         let kinds: HashSet<u8> = samples()
             .iter()
             .flat_map(|sample| {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_ids_are_unique_and_the_order_is_that_of_the_ids() {
+    fn sample_names_and_ids_are_unique_and_ids_ascend() {
         let server = MongoServer::start(MongoOptions::default()).unwrap();
         for (collection, samples) in [("all", samples()), ("ids", one_of_each_id_type())] {
             let names: HashSet<_> = samples.iter().map(|sample| sample.name).collect();

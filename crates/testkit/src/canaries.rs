@@ -1,18 +1,19 @@
-//! Secrets that processes under test are given, and the one look at whatever they say.
+//! Secrets given to processes under test, and the check that none of them is ever printed.
 
 use std::process::Output;
 
 /// The secret key of the S3 server.
 pub const SECRET_KEY: &str = "testkit-secret-key";
-/// A session token, which is signed into each request and asked for by no server of the testkit.
+/// A session token. It is signed into each request; no testkit server asks for it.
 pub const SESSION_TOKEN: &str = "canary-session-token";
-/// The password in connection strings and addresses, all of it or its beginning.
+/// The password used in connection strings and URLs, in full or as a prefix.
 pub const PASSWORD: &str = "opensesame";
 
-/// What a process said, which holds no secret and no control character but the end of a line.
+/// Returns the output unchanged, once it is known to hold no secret and no control character except
+/// newlines.
 ///
 /// # Panics
-/// Where it does.
+/// If it holds one of these.
 #[track_caller]
 pub fn assert_clean(output: Output) -> Output {
     for said in [&output.stdout, &output.stderr] {
@@ -21,7 +22,7 @@ pub fn assert_clean(output: Output) -> Output {
             let canary = [SECRET_KEY, SESSION_TOKEN, PASSWORD]
                 .iter()
                 .find(|canary| line.contains(**canary));
-            assert_eq!(canary, None, "it is in {line:?}");
+            assert_eq!(canary, None, "found in {line:?}");
             assert!(!line.contains(char::is_control), "{line:?}");
         }
     }
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "\\r")]
-    fn a_carriage_return_is_no_end_of_a_line() {
+    fn a_carriage_return_is_not_a_line_ending() {
         assert_clean(said("", "a\rb\n"));
     }
 }

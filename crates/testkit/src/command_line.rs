@@ -1,6 +1,7 @@
-//! What a process of a command-line tool said and how it ended, and a look at both.
+//! What a command-line process printed and how it exited, with checks for both.
 //!
-//! Every process of the tools' tests ends in [`finish`], so that none of them says a secret unseen.
+//! Every process in the tools' tests goes through [`finish`], so a leaked secret never goes
+//! unnoticed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,7 +15,7 @@ use crate::canaries;
 #[doc(hidden)]
 pub use insta;
 
-/// What a snapshot shows in place of what differs from run to run: a pattern, and its replacement.
+/// Patterns for output that differs from run to run, and what a snapshot shows instead.
 pub const FILTERS: [(&str, &str); 15] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\b\d{8}_\d{6}\b", "[RUN]"),
@@ -33,10 +34,10 @@ pub const FILTERS: [(&str, &str); 15] = [
     (r"__lob_[0-9a-f]{8}", "__lob_[HASH]"),
 ];
 
-/// What a process left behind.
+/// The outcome of a finished process.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// All of stdout.
     pub stdout: String,
@@ -45,17 +46,17 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Itself, where the process ended with `code`.
+    /// Returns itself if the process exited with `code`.
     ///
     /// # Panics
-    /// Where it did not, with all that the process said.
+    /// If it did not, with everything the process printed.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "{}", self.shown());
         self
     }
 
-    /// Status and output as a snapshot shows them.
+    /// Status and output in the form that snapshots use.
     pub fn shown(&self) -> String {
         let Self {
             status,
@@ -66,10 +67,10 @@ impl Finished {
     }
 }
 
-/// Waits for the end of a process.
+/// Waits for a process to exit.
 ///
 /// # Panics
-/// Where it says a secret, or what is not text.
+/// If it printed a secret, or anything that is not UTF-8.
 pub async fn finish(child: Child) -> Finished {
     let output = canaries::assert_clean(child.wait_with_output().await.unwrap());
     Finished {
@@ -79,16 +80,16 @@ pub async fn finish(child: Child) -> Finished {
     }
 }
 
-/// An address that nothing listens at.
+/// An address that nothing listens on.
 ///
 /// # Panics
-/// Where this machine has no free port.
+/// If this machine has no free port.
 pub fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
-/// Compares what a process said with a snapshot, without what differs from run to run.
+/// Compares a process's output with a snapshot, filtering out what differs from run to run.
 #[macro_export]
 macro_rules! assert_shown {
     ($finished:expr, @$snapshot:literal) => {

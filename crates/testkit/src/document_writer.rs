@@ -1,11 +1,11 @@
 //! Writes BSON documents byte by byte.
 //!
-//! It exists because test documents must hold what no BSON library will write: duplicate names,
-//! deprecated types, invalid UTF-8, and values copied verbatim from other documents.
+//! Test documents need things that no BSON library will write: duplicate names, deprecated types,
+//! invalid UTF-8, and values copied verbatim from other documents.
 
 use bson::spec::ElementType;
 
-/// A document under construction; elements keep the order in which they are written.
+/// A document under construction. Elements keep the order in which they are written.
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentWriter(Vec<u8>);
 
@@ -25,7 +25,7 @@ impl DocumentWriter {
         self.0.len()
     }
 
-    /// One element of any type; `value` is what follows the name, whether it is valid or not.
+    /// Appends an element of any type. `value` is whatever follows the name, valid or not.
     pub(crate) fn element(
         &mut self,
         kind: ElementType,
@@ -55,7 +55,7 @@ impl DocumentWriter {
         self.element(ElementType::Boolean, name, &[u8::from(value)])
     }
 
-    /// Milliseconds since 1970 in UTC.
+    /// Appends a date, in milliseconds since 1970 UTC.
     pub(crate) fn date(&mut self, name: impl AsRef<[u8]>, milliseconds: i64) -> &mut Self {
         self.element(ElementType::DateTime, name, &milliseconds.to_le_bytes())
     }
@@ -88,7 +88,7 @@ impl DocumentWriter {
         self.element(ElementType::Binary, name, &value)
     }
 
-    /// The finished document; leaves an empty one in the writer.
+    /// Returns the finished document and leaves an empty one in the writer.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         let mut document = std::mem::replace(&mut self.0, vec![0; 4]);
         document.push(0);

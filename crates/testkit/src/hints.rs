@@ -1,13 +1,13 @@
-//! The commands that hints name, as a person would type them: a hint that does not help when it is
-//! followed is false.
+//! Follows the commands that hints suggest, just as a person would type them: a hint that does not
+//! help is a bug.
 
 use std::process::Command;
 
-/// What a person types who follows the hint that says `fragment`, after a command of these `args`
-/// said `stderr`. `other` is the name for a hint that asks for another run.
+/// What a person would type to follow the hint containing `fragment`, after a command with these
+/// `args` printed `stderr`. `other` is the run id to use if the hint asks for another run.
 ///
 /// # Panics
-/// Where no hint says that, or the hint names no command.
+/// If there is no such hint, or it names no command.
 #[track_caller]
 pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<String> {
     let hints = stderr
@@ -36,10 +36,10 @@ pub fn follow(args: &[&str], stderr: &str, other: &str, fragment: &str) -> Vec<S
     command
 }
 
-/// What a shell makes of a command.
+/// Splits a command into words the way a shell does.
 ///
 /// # Panics
-/// Where there is no shell.
+/// If there is no shell.
 pub fn words(command: &str) -> Vec<String> {
     let script = format!("printf '%s\\n' {command}");
     let shell = Command::new("sh").args(["-c", &script]).output();
@@ -48,7 +48,7 @@ pub fn words(command: &str) -> Vec<String> {
     printed.lines().map(str::to_owned).collect()
 }
 
-/// Replaces the value of an option, or adds it.
+/// Replaces an option's value, or adds the option.
 fn set(command: &mut Vec<String>, option: &str, value: &str) {
     match command.iter().position(|arg| arg == option) {
         Some(place) => command[place + 1] = value.to_owned(),

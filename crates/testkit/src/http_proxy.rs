@@ -1,7 +1,7 @@
-//! An HTTP proxy as companies have them: the only one that can resolve some names.
+//! A corporate-style HTTP proxy: the only host that can resolve some names.
 //!
-//! It takes requests in absolute form and `CONNECT`, one a connection, and logs what it was asked
-//! for. A name that it does not know is 502, a request without the password that it wants 407.
+//! It accepts requests in absolute form and `CONNECT`, one per connection, and logs each request.
+//! It answers 502 for a name it does not know, and 407 for a request without the password it wants.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,32 +13,32 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// No head of a request is longer.
+/// The longest request head it reads.
 const MAX_HEAD: usize = 64 << 10;
 
-/// A running proxy. It stops, and all its connections with it, when this is dropped.
+/// A running proxy. Dropping it closes the port and all its connections.
 pub struct HttpProxy {
     address: SocketAddr,
     names: Arc<Names>,
     task: JoinHandle<()>,
 }
 
-/// What every connection shares.
+/// State shared by all connections.
 struct Names {
-    /// The only authority (`host:port`) that it knows, and where that is.
+    /// The only authority (`host:port`) it knows, and the address it resolves to.
     known: (String, String),
-    /// `user:password`, where it wants one.
+    /// `user:password`, if it asks for one.
     login: Option<String>,
     seen: Mutex<Vec<String>>,
 }
 
 impl HttpProxy {
-    /// Starts a proxy that resolves `authority` (`host:port`) to `upstream` (`http://host:port`)
-    /// and nothing else, for whoever has the `login` (`user:password`).
+    /// Starts a proxy that resolves only `authority` (`host:port`), to `upstream`
+    /// (`http://host:port`). If `login` (`user:password`) is given, clients must present it.
     ///
     /// # Errors
     ///
-    /// When no port can be bound.
+    /// If no port can be bound.
     pub async fn start(authority: &str, upstream: &str, login: Option<&str>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -55,7 +55,7 @@ impl HttpProxy {
         })
     }
 
-    /// Host and port to give to clients.
+    /// Host and port for clients to use.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -81,7 +81,7 @@ async fn accept(listener: TcpListener, names: Arc<Names>) {
             accepted = listener.accept() => {
                 if let Ok((client, _)) = accepted {
                     let names = Arc::clone(&names);
-                    // A connection that breaks concerns its two ends.
+                    // A broken connection concerns only its two ends.
                     connections.spawn(async move { names.serve(client).await.is_ok() });
                 }
             }
@@ -144,7 +144,7 @@ impl Names {
     }
 }
 
-/// The head with the empty line that ends it, and what came after it.
+/// Reads up to the empty line that ends the head; returns the head and any bytes read past it.
 async fn read_head(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut read = Vec::new();
     while read.len() < MAX_HEAD {

@@ -1,6 +1,6 @@
-//! What the tests and the demo of lob-tools run against: never shipped.
+//! The servers, fixtures and helpers that lob-tools' tests and demo run on. Never shipped.
 //!
-//! Real bytes over real sockets, and no dependency on anything but Rust.
+//! They move real bytes over real sockets, and depend on nothing outside Rust.
 
 pub mod bed;
 pub mod bson_samples;

@@ -1,8 +1,8 @@
-//! What the manifests of two runs over the same data have in common.
+//! Compares manifests of two runs over the same data.
 
 use serde_json::Value;
 
-/// The manifest without these fields, wherever they stand in it.
+/// The manifest with these fields removed at every level.
 #[must_use]
 pub fn without(mut manifest: Value, fields: &[&str]) -> Value {
     remove(&mut manifest, fields);

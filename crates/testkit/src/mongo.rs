@@ -1,9 +1,9 @@
-//! A MongoDB server over TCP that keeps every document byte for byte, in memory.
+//! An in-memory MongoDB server over TCP that keeps every document byte for byte.
 //!
-//! It exists so that a demo and the tests need nothing but Rust, and to show faults that a real
-//! server cannot be made to show. It speaks what the tools use and refuses everything else, so a
-//! test that passes here means something; `tests/mongo_contract` holds it and a real MongoDB to
-//! the same promises.
+//! It lets the demo and the tests run on nothing but Rust, and produces faults that a real server
+//! cannot be made to produce. It speaks only what the tools use and refuses everything else, so a
+//! test that passes here means something; `tests/mongo_contract` holds it and a real MongoDB to the
+//! same promises.
 
 mod aggregate;
 mod arguments;
@@ -60,7 +60,7 @@ use self::replica_set::{Addresses, Member};
 
 /// A running server on a port of 127.0.0.1.
 ///
-/// It stops when dropped: every connection is closed and the port refuses new ones.
+/// Dropping it closes every connection and the port.
 pub struct MongoServer {
     shared: Arc<Shared>,
     /// Dropping the sender ends the thread.
@@ -70,29 +70,29 @@ pub struct MongoServer {
 /// Why [`MongoServer::load`] refused a document.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Not a document down to the last byte.
+    /// The bytes are not one complete document.
     #[error("document {index} to load is malformed")]
     Malformed {
-        /// Position among the documents given.
+        /// Index among the documents given.
         index: usize,
     },
-    /// There is no `_id`.
+    /// It has no `_id`.
     #[error("document {index} to load has no _id")]
     NoId {
-        /// Position among the documents given.
+        /// Index among the documents given.
         index: usize,
     },
-    /// The name is a view's or a time-series collection's.
+    /// The name belongs to a view or a time-series collection.
     #[error("`{0}` is not a plain collection")]
     NotACollection(String),
 }
 
 impl MongoServer {
-    /// Starts an empty server on threads of its own, so it can be used with and without a runtime.
+    /// Starts an empty server on its own threads, so it works with and without a runtime.
     ///
     /// # Errors
     ///
-    /// No port or no threads to be had.
+    /// If there is no free port or no thread to be had.
     pub fn start(options: MongoOptions) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -141,27 +141,27 @@ impl MongoServer {
         }
     }
 
-    /// Where it is, or its primary.
+    /// The address of the server, or of its primary.
     pub fn address(&self) -> SocketAddr {
         self.shared.addresses.primary
     }
 
-    /// Where the secondary is, of a server with [two members](Deployment::TwoMembers).
+    /// The address of the secondary, if the server has [two members](Deployment::TwoMembers).
     pub fn secondary(&self) -> Option<SocketAddr> {
         self.shared.addresses.secondary
     }
 
-    /// What is written from now on does not come to the secondary.
+    /// Stops replication: the secondary does not see later writes.
     pub fn hold_replication(&self) {
         self.shared.hold_replication();
     }
 
-    /// The secondary has what the primary has, from now on.
+    /// Resumes replication: the secondary catches up at once and stays up to date.
     pub fn resume_replication(&self) {
         self.shared.resume_replication();
     }
 
-    /// All commands that have arrived, handshakes left out, in the order of arrival.
+    /// All commands received so far except handshakes, in order of arrival.
     pub fn commands(&self) -> Vec<Command> {
         self.shared.log().clone()
     }
@@ -181,7 +181,7 @@ impl MongoServer {
         }
     }
 
-    /// The names and UUIDs of a database's collections, sorted by name; views are left out.
+    /// Names and UUIDs of a database's collections, sorted by name, without views.
     pub fn collections(&self, database: &str) -> Vec<(String, Uuid)> {
         let server = self.shared.server();
         let entries = server.catalog.databases.get(database).into_iter().flatten();
@@ -192,8 +192,9 @@ impl MongoServer {
         collections.collect()
     }
 
-    /// Spreads a collection over two shards, of which the second has these documents: their `_id`s
-    /// are those of documents of the first. `collStats` tells it, and a scan returns both.
+    /// Spreads a collection over two shards and puts these documents on the second one. Their
+    /// `_id`s already exist on the first. `collStats` reports the sharding, and a scan returns both
+    /// copies.
     ///
     /// # Errors
     ///
@@ -209,12 +210,12 @@ impl MongoServer {
         })
     }
 
-    /// Stores documents verbatim, bypassing everything that an insert checks or changes; creates the
-    /// collection if need be, and replaces documents of the same `_id`.
+    /// Stores documents verbatim, bypassing every check and change an insert would make. Creates
+    /// the collection if needed, and replaces documents with the same `_id`.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]; the documents before the refused one are stored.
+    /// See [`LoadError`]. Documents before the refused one are stored.
     pub fn load(
         &self,
         database: &str,
@@ -226,7 +227,7 @@ impl MongoServer {
         })
     }
 
-    /// Stores documents in a part of a collection, which is created if need be.
+    /// Stores documents on one shard of a collection, which is created if needed.
     fn store(
         &self,
         database: &str,
@@ -253,7 +254,7 @@ impl Drop for MongoServer {
     fn drop(&mut self) {
         if let Some((keep, thread)) = self.running.take() {
             drop(keep);
-            // A thread that panicked has stopped as well.
+            // A thread that panicked has stopped too.
             let _ = thread.join();
         }
     }
@@ -265,7 +266,7 @@ async fn accept(listener: TcpListener, member: Member, shared: &Arc<Shared>) {
     }
 }
 
-/// Never ends where there is no secondary.
+/// Never returns if there is no secondary.
 async fn accept_any(secondary: Option<TcpListener>, shared: &Arc<Shared>) {
     match secondary {
         Some(listener) => accept(listener, Member::Secondary, shared).await,

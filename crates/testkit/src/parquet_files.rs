@@ -1,8 +1,8 @@
 //! Parquet files like an exchange feed's: order-book updates, seeded, of any size.
 //!
-//! Row groups are made and written one at a time, so a file of any size costs the memory of one.
-//! Pages are plain and not compressed: nothing that is tested looks inside them, and files of a
-//! wanted size are made fastest so.
+//! Row groups are generated and written one at a time, so memory use stays at one row group for a
+//! file of any size. Pages are plain and uncompressed: no test looks inside them, and this is the
+//! fastest way to produce files of a given size.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -19,20 +19,20 @@ use polars_parquet::write::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Rows of a full row group.
+/// Rows in a full row group.
 const GROUP_ROWS: usize = 8192;
-/// 2024-01-01T00:00:00Z, the time of the first update, in nanoseconds.
+/// The time of the first update, 2024-01-01T00:00:00Z, in nanoseconds.
 const START: i64 = 1_704_067_200_000_000_000;
 /// The smallest difference between two prices.
 const TICK: f64 = 0.01;
 const SYMBOLS: [&str; 4] = ["BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"];
 
-/// How large a file is to be.
+/// The size of the file to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedSize {
-    /// Exactly so many rows; 0 is a file without row groups.
+    /// Exactly this many rows; 0 gives a file without row groups.
     Rows(u64),
-    /// At least so many bytes of values, the rest of the file not counted (some hundredths of a
+    /// At least this many bytes of values, not counting the rest of the file (a few percent of a
     /// large file, most of a tiny one).
     Bytes(u64),
 }
@@ -48,27 +48,27 @@ pub struct ParquetFeed {
     pub seed: u64,
     /// How large the file is to be.
     pub size: FeedSize,
-    /// Price levels of each side of the book.
+    /// Price levels on each side of the book.
     pub levels: usize,
 }
 
-/// What has been written.
+/// The file that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedFile {
-    /// Rows of the file.
+    /// Number of rows.
     pub rows: u64,
-    /// Columns of its schema.
+    /// Number of columns in its schema.
     pub columns: usize,
-    /// Bytes of the file.
+    /// File size in bytes.
     pub bytes: u64,
 }
 
 impl ParquetFeed {
-    /// Writes the file, over one that is there.
+    /// Writes the file, replacing any existing one.
     ///
     /// # Errors
     ///
-    /// When the file cannot be created or written.
+    /// If the file cannot be created or written.
     pub fn write(&self, path: &Path) -> io::Result<FeedFile> {
         let schema = Arc::new(self.schema());
         let parquet_schema = to_parquet_schema(&schema).map_err(io::Error::other)?;
@@ -153,7 +153,7 @@ struct Book {
     randomness: StdRng,
     time: i64,
     sequence: i64,
-    /// Middle price of each symbol, in ticks.
+    /// Mid price of each symbol, in ticks.
     middles: [i64; SYMBOLS.len()],
 }
 
@@ -235,7 +235,7 @@ mod tests {
     };
 
     #[test]
-    fn a_feed_reads_as_parquet_with_the_rows_and_columns_that_were_asked_for() {
+    fn a_feed_is_parquet_with_the_requested_rows_and_columns() {
         let (file, bytes) = written(FEED);
         assert_eq!(
             (file.rows, file.columns, file.bytes),
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn equal_feeds_write_equal_bytes_and_other_seeds_other_bytes() {
+    fn equal_feeds_write_equal_bytes_and_other_seeds_do_not() {
         let (_, bytes) = written(FEED);
         assert!(written(FEED).1 == bytes);
         assert!(written(ParquetFeed { seed: 8, ..FEED }).1 != bytes);
     }
 
     #[test]
-    fn a_feed_is_as_large_as_asked_for() {
+    fn a_feed_has_the_requested_size() {
         for wanted in [100_000, 10_000_000] {
             let (file, bytes) = written(ParquetFeed {
                 size: FeedSize::Bytes(wanted),

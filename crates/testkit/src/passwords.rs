@@ -1,15 +1,15 @@
-//! What the tools that read a connection string must never say: the password in it.
+//! Checks that tools never print the password in a connection string.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::bed::Bed;
 use crate::command_line::{finish, nowhere};
 
-/// Runs with these arguments and this connection string, and looks for the password and for the
-/// secret key in what is said. Everything that can be logged is logged.
+/// Runs with these arguments and this connection string at the most verbose log level, and checks
+/// that neither the password nor the secret key is printed.
 ///
 /// # Panics
-/// Where one of them is said, or the status is another.
+/// If one of them is printed, or the exit status differs.
 pub async fn assert_unsaid(bed: &Bed, uri: &str, args: &[&str], status: i32) {
     let common = [
         "--run-id",
@@ -30,16 +30,16 @@ pub async fn assert_unsaid(bed: &Bed, uri: &str, args: &[&str], status: i32) {
     }
 }
 
-/// No connection string is said, whatever is wrong with it, by a tool beside the MongoDB server of
-/// the address `uri`.
+/// Checks that no connection string is printed, however malformed, by a tool that works with the
+/// MongoDB server at `uri`.
 ///
 /// # Panics
-/// Where one is.
+/// If one is.
 pub async fn assert_connection_strings_unsaid(bed: &Bed, uri: &str) {
     let host = host(uri);
     let nowhere = nowhere();
     for (uri, status) in [
-        // The server of the testkit knows no log-in.
+        // The testkit's server does not support logging in.
         (format!("mongodb://user:opensesame-9@{host}/"), 1),
         (format!("mongodb://user:opensesame-9@{nowhere}/"), 1),
         (format!("mongodb://user:opense?same-9@{host}/"), 2),
@@ -61,19 +61,20 @@ pub async fn assert_connection_strings_unsaid(bed: &Bed, uri: &str) {
     }
 }
 
-/// A password is not said that the server of the address `uri` refuses.
+/// Checks that a password that the MongoDB server at `uri` rejects is not printed.
 ///
 /// # Panics
-/// Where it is.
+/// If it is.
 pub async fn assert_wrong_password_unsaid(bed: &Bed, uri: &str) {
     let uri = format!("mongodb://user:opensesame-9@{}/", host(uri));
     assert_unsaid(bed, &uri, &[], 1).await;
 }
 
-/// A password that was typed is not said, beside the connection string `uri` of the environment.
+/// Checks that a password on the command line is not printed when the environment holds the
+/// connection string `uri`.
 ///
 /// # Panics
-/// Where it is.
+/// If it is.
 pub async fn assert_typed_unsaid(bed: &Bed, uri: &str) {
     let typed = [
         "--mongodb-uri",
@@ -86,10 +87,10 @@ pub async fn assert_typed_unsaid(bed: &Bed, uri: &str) {
     assert_unsaid(bed, uri, &twice, 2).await;
 }
 
-/// Who types a password is told who else can read it.
+/// Checks that a password on the command line gets a warning that others can read it.
 ///
 /// # Panics
-/// Where nothing is told.
+/// If there is no warning.
 pub async fn assert_typed_is_told_to_be_seen(bed: &Bed) {
     let args = [
         "--mongodb-uri",
@@ -101,11 +102,11 @@ pub async fn assert_typed_is_told_to_be_seen(bed: &Bed) {
     assert!(stderr.ends_with(warning), "{stderr}");
 }
 
-/// A password is not said that stands in a settings file which is broken, in or above the tool's
-/// `section`.
+/// Checks that a password in a broken settings file is not printed, whether it is inside the tool's
+/// `section` or above it.
 ///
 /// # Panics
-/// Where it is.
+/// If it is.
 pub async fn assert_unsaid_in_broken_file(bed: &Bed, section: &str) {
     for text in [
         "mongodb_uri = 'mongodb://user:opensesame-9@h/\n",

@@ -1,7 +1,8 @@
-//! A TCP proxy that breaks the network between a client and any server, while bytes flow.
+//! A TCP proxy that breaks the network between a client and any server while bytes flow.
 //!
-//! It knows nothing of the protocol, so it stands before a testkit server and a real one alike.
-//! S3's signature covers the Host header, which names the proxy on both sides and so stays right.
+//! It knows nothing about the protocol, so it works in front of a testkit server and a real one
+//! alike. S3's signature covers the Host header; it names the proxy on both sides and so stays
+//! valid.
 
 mod breaks;
 mod link;
@@ -19,12 +20,12 @@ use self::breaks::Breaks;
 use self::link::{Link, Mode, Rate, State, Uplink, lock, until};
 use self::pump::{Exchange, pump_down, pump_up};
 
-/// What the kernel takes from a client while the proxy reads nothing.
+/// How much the kernel accepts from a client while the proxy is not reading.
 const RECEIVE_BUFFER: u32 = 16 << 10;
-/// Connections that the kernel may keep until they are accepted.
+/// Connections the kernel may queue until they are accepted.
 const BACKLOG: u32 = 128;
 
-/// A running proxy. It stops, and all its connections with it, when this is dropped.
+/// A running proxy. Dropping it closes the port and all its connections.
 pub struct Proxy {
     address: SocketAddr,
     state: watch::Sender<State>,
@@ -35,11 +36,11 @@ pub struct Proxy {
 
 impl Proxy {
     /// Starts a proxy to `upstream` (`http://host:port` or `host:port`) on the current tokio
-    /// runtime; it passes everything.
+    /// runtime. It passes everything at first.
     ///
     /// # Errors
     ///
-    /// When no port can be bound.
+    /// If no port can be bound.
     pub fn start(upstream: &str) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
@@ -68,18 +69,18 @@ impl Proxy {
         })
     }
 
-    /// The URL to give to clients.
+    /// The URL for clients to use.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// From now on everything passes, held bytes and connections first.
+    /// Passes everything from now on, starting with bytes and connections held so far.
     pub fn pass(&self) {
         self.state.send_modify(|state| state.mode = Mode::Pass);
     }
 
-    /// Resets all connections, and each new one as soon as it is made.
+    /// Resets all connections, and every new one as soon as it is made.
     pub fn refuse(&self) {
         self.state.send_modify(|state| {
             state.mode = Mode::Refuse;
@@ -87,35 +88,36 @@ impl Proxy {
         });
     }
 
-    /// A network that swallows everything: connections stay and say nothing, new ones are not
-    /// accepted, and beyond what the kernel's small buffers take nothing is acknowledged.
+    /// Acts like a network that swallows everything: connections stay open but silent, new ones are
+    /// not accepted, and nothing is acknowledged beyond what the kernel's small buffers take.
     pub fn drop_all(&self) {
         self.state.send_modify(|state| state.mode = Mode::Drop);
     }
 
-    /// Limits what clients send, all connections together, in bytes a second; `None` lifts it.
+    /// Limits what clients send, over all connections, in bytes per second; `None` lifts the limit.
     pub fn limit_uplink(&self, bytes_per_second: Option<u64>) {
         lock(&self.uplink).rate.limit(bytes_per_second);
     }
 
-    /// Limits what clients receive, all connections together, in bytes a second; `None` lifts it.
+    /// Limits what clients receive, over all connections, in bytes per second; `None` lifts the
+    /// limit.
     pub fn limit_downlink(&self, bytes_per_second: Option<u64>) {
         lock(&self.downlink).limit(bytes_per_second);
     }
 
-    /// Flips the lowest bit of one byte of the next request that begins, whichever connection it
-    /// comes on. `offset` counts from the first byte of its head.
+    /// Flips the lowest bit of one byte of the next request to begin, on whichever connection.
+    /// `offset` counts from the first byte of the request's head.
     pub fn flip_bit(&self, offset: u64) {
         lock(&self.uplink).flip_at = Some(offset);
     }
 
-    /// From now on breaks a share (0 to 1) of all requests by resetting their connections, some
-    /// before the server has them and some before the client has the reply.
+    /// Breaks a share (0 to 1) of all requests from now on by resetting their connections: some
+    /// before the server gets the request, some before the client gets the reply.
     pub fn break_requests(&self, seed: u64, share: f64) {
         lock(&self.uplink).breaks = Some(Breaks::new(seed, share));
     }
 
-    /// Breaks no more requests; returns how many it has broken.
+    /// Stops breaking requests; returns how many were broken.
     pub fn mend(&self) -> u64 {
         let breaks = lock(&self.uplink).breaks.take();
         breaks.map_or(0, |breaks| breaks.count())
@@ -157,7 +159,7 @@ async fn connection(mut client: TcpStream, link: Link) {
         ended = pass_through(&mut client, &link) => ended,
     };
     if ended.is_err() {
-        // Closing a socket that does not linger resets the connection.
+        // Closing a socket with zero linger resets the connection.
         let _ = client.set_zero_linger();
     }
 }

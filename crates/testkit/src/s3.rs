@@ -1,10 +1,10 @@
-//! A strict S3 server over TCP, in memory, for tests and the demo.
+//! A strict in-memory S3 server over TCP, for tests and the demo.
 //!
-//! It does less than S3 and forgives nothing: signatures, payload hashes, checksums of parts and of
-//! whole objects, conditions, part sizes and their order are all checked, with AWS's error codes,
-//! so that a tool that passes here passes on the real thing. What it does not do it refuses. It
-//! logs every request, lets a test decide the fate of each one ([`Gate`]), and shows and
-//! tampers with what is stored.
+//! It does less than S3 but is never lenient: signatures, payload hashes, checksums of parts and
+//! whole objects, conditions, part sizes and part order are all checked, with AWS's error codes, so
+//! that a tool that passes here passes on the real thing. It refuses what it does not implement. It
+//! logs every request, lets a test decide the fate of each one ([`Gate`]), and can show and tamper
+//! with what is stored.
 
 mod access;
 mod attributes;
@@ -52,21 +52,21 @@ use self::storage::{Bucket, Object, Storage};
 pub struct S3Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// The one access key that the server knows.
+    /// The only access key that the server accepts.
     pub access_key: String,
     /// Its secret key.
     pub secret_key: String,
     /// Buckets that exist from the start.
     pub buckets: Vec<String>,
-    /// Decides what becomes of each request; without one they all pass.
+    /// Decides what happens to each request; without a gate, all pass.
     pub gate: Option<Arc<dyn Gate>>,
-    /// Account id of the owner of all buckets, which `x-amz-expected-bucket-owner` must name.
+    /// Account id of the owner of all buckets; `x-amz-expected-bucket-owner` must name it.
     pub owner: String,
-    /// Where buckets are hosts below this domain (`host:port`); without one they are in paths.
+    /// Serves buckets as hosts below this domain (`host:port`); without one, buckets are in paths.
     pub domain: Option<String>,
-    /// Where the buckets are; without it every region is right.
+    /// The region of all buckets; without one, any region is accepted.
     pub region: Option<HomeRegion>,
-    /// What the server lacks that S3 has; nothing by default.
+    /// Features of S3 that the server lacks; none by default.
     pub weaknesses: Weaknesses,
 }
 
@@ -86,33 +86,33 @@ impl Default for S3Options {
     }
 }
 
-/// A stored object, as a test looks at it.
+/// A stored object, as a test sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// The whole content.
     pub bytes: Bytes,
     /// ETag without quotes.
     pub etag: String,
-    /// User metadata, names in lower case without `x-amz-meta-`.
+    /// User metadata; names in lower case without `x-amz-meta-`.
     pub metadata: BTreeMap<String, String>,
-    /// CRC64NVME in base64, as HEAD shows it; `None` where the object was stored with another
+    /// CRC64NVME in base64, as HEAD reports it; `None` if the object was stored with another
     /// checksum, or the server keeps none.
     pub crc64nvme: Option<String>,
     /// Storage class; `None` for `STANDARD`.
     pub storage_class: Option<String>,
-    /// `AES256` or `aws:kms`, where the client asked for it.
+    /// `AES256` or `aws:kms`, if the client asked for it.
     pub server_side_encryption: Option<String>,
     /// The KMS key that the client named.
     pub kms_key_id: Option<String>,
 }
 
-/// The CRC64NVME of these bytes as S3 writes it, in base64.
+/// The CRC64NVME of some bytes in base64, as S3 writes it.
 #[must_use]
 pub fn crc64nvme(bytes: &[u8]) -> String {
     Checksum::of(Algorithm::Crc64Nvme, &[bytes]).value
 }
 
-/// A running server. It stops, and all its connections with it, when this is dropped.
+/// A running server. Dropping it closes the port and all its connections.
 pub struct S3Server {
     address: SocketAddr,
     access_key: String,
@@ -127,7 +127,7 @@ impl S3Server {
     ///
     /// # Errors
     ///
-    /// When the port cannot be bound.
+    /// If the port cannot be bound.
     pub async fn start(options: S3Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
@@ -169,31 +169,31 @@ impl S3Server {
         })
     }
 
-    /// The URL to give to clients, which must use path-style addressing unless there is a domain.
+    /// The URL for clients to use. They must use path-style addressing unless there is a domain.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The access key that the server knows.
+    /// The access key that the server accepts.
     #[must_use]
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// The secret key that belongs to it.
+    /// The matching secret key.
     #[must_use]
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }
 
-    /// Every request so far, in the order in which their heads arrived.
+    /// Every request so far, in the order their heads arrived.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.log).clone()
     }
 
-    /// The keys of a bucket in order; none where the bucket does not exist.
+    /// The keys of a bucket in order; empty if the bucket does not exist.
     #[must_use]
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let storage = self.storage();
@@ -213,7 +213,7 @@ impl S3Server {
             .unwrap_or_default()
     }
 
-    /// A stored object, past all requests.
+    /// A stored object, read without a request.
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         let storage = self.storage();
@@ -237,8 +237,8 @@ impl S3Server {
         })
     }
 
-    /// Puts an object past all requests, with the ETag and CRC64NVME that its bytes have. The
-    /// metadata of an object that was there stays. A bucket that does not exist is created.
+    /// Stores an object without a request, with the ETag and CRC64NVME of its bytes. Metadata of an
+    /// existing object is kept. The bucket is created if it does not exist.
     pub fn put_raw(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
         let content = vec![bytes.into()];
         let checksum = Checksum::of(Algorithm::Crc64Nvme, &content);
@@ -255,15 +255,15 @@ impl S3Server {
         bucket.objects.insert(key.to_owned(), object);
     }
 
-    /// Removes an object past all requests; says whether it was there.
+    /// Removes an object without a request; returns whether it existed.
     pub fn remove(&self, bucket: &str, key: &str) -> bool {
         let mut storage = self.storage();
         let bucket = storage.buckets.get_mut(bucket);
         bucket.is_some_and(|bucket| bucket.objects.remove(key).is_some())
     }
 
-    /// Flips one bit (the lowest is bit 0 of byte 0) of a stored object and leaves its ETag and
-    /// checksum as they were, as a disk does. Says whether the object has such a bit.
+    /// Flips one bit of a stored object (bit 0 is the lowest of byte 0) without updating its ETag
+    /// and checksum, as a failing disk would. Returns whether the object has such a bit.
     pub fn corrupt(&self, bucket: &str, key: &str, bit: usize) -> bool {
         let mut storage = self.storage();
         let object = storage

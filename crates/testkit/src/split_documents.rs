@@ -1,19 +1,19 @@
-//! Documents like those of the split collections, any number of them, the same for the same seed.
+//! Documents like those in split collections: as many as needed, and the same for the same seed.
 //!
-//! Written as raw bytes: a collection of 10 GB cannot be made from decoded documents.
+//! They are written as raw bytes: a 10 GB collection cannot be built from decoded documents.
 
 use bson::RawDocumentBuf;
 
 use crate::document_writer::DocumentWriter;
 
-/// The roles that a document may have, with how many in a hundred have them.
+/// The roles a document may have, with their percentages.
 const ROLES: [(&str, u32); 4] = [
     ("train", 70),
     ("train_warmup", 5),
     ("validation", 15),
     ("test", 10),
 ];
-/// 2024-01-01T00:00:00Z, the time of the first document, in milliseconds.
+/// The time of the first document, 2024-01-01T00:00:00Z, in milliseconds.
 const START: i64 = 1_704_067_200_000;
 
 /// An endless iterator over split documents in ascending `_id` order; take as many as needed.
@@ -27,11 +27,11 @@ pub struct SplitDocuments {
     next: u32,
 }
 
-/// The bytes of a `features` array; all but the values is the same in every document.
+/// The bytes of a `features` array; only the values differ between documents.
 #[derive(Debug)]
 struct Features {
     array: Vec<u8>,
-    /// Where each value begins.
+    /// Offset of each value.
     values: Vec<usize>,
 }
 
@@ -53,7 +53,7 @@ impl Iterator for SplitDocuments {
     fn next(&mut self) -> Option<Self::Item> {
         let number = self.next;
         self.next = number.checked_add(1)?;
-        // A sample every second; the order of ids is the order of time.
+        // One document per second; ids are in time order.
         let time = START + i64::from(number) * 1000;
         let mut id = [0; 12];
         id[..4].copy_from_slice(&((time / 1000) as u32).to_be_bytes());
@@ -78,8 +78,8 @@ impl Iterator for SplitDocuments {
     }
 }
 
-/// SplitMix64: the same numbers with every version of every library, and fast enough to fill
-/// gigabytes in a build without optimisation.
+/// SplitMix64: yields the same numbers with every version of every library, and is fast enough to
+/// fill gigabytes in an unoptimised build.
 #[derive(Debug)]
 struct Randomness(u64);
 
@@ -104,7 +104,8 @@ impl Features {
         }
     }
 
-    /// Every bit but the exponent's upper ones is random: values between 2^-8 and 2^8, of any sign.
+    /// Randomises every bit except the exponent's upper ones: values between 2^-8 and 2^8, of
+    /// either sign.
     fn fill(&mut self, randomness: &mut Randomness) {
         for at in &self.values {
             let bits = randomness.next();
@@ -132,7 +133,7 @@ fn fold_type(role: &str) -> &'static str {
     }
 }
 
-/// `YYYY-MM-DDTHH:MM:SSZ` for milliseconds since 1970.
+/// Formats milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
 fn text(milliseconds: i64) -> String {
     bson::DateTime::from_millis(milliseconds)
         .try_to_rfc3339_string()
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
         let some = |seed| SplitDocuments::new(seed, 8).take(20).collect::<Vec<_>>();
         assert_eq!(some(1), some(1));
         assert_ne!(some(1), some(2));

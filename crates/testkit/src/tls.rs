@@ -1,8 +1,8 @@
-//! TLS before any server: certificates made on the fly, and a listener that ends TLS and passes the
-//! bytes on.
+//! TLS in front of any server: certificates made on the fly, and a listener that terminates TLS and
+//! forwards the bytes.
 //!
-//! It knows nothing of the protocol, so it stands before a testkit server and a real one alike. A
-//! client that does not agree to its certificate sends the server not one byte.
+//! It knows nothing about the protocol, so it works in front of a testkit server and a real one
+//! alike. If a client rejects its certificate, not one byte reaches the server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,20 +21,20 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-/// A name that no resolver knows, and every sound certificate holds: a proxy may know it.
+/// A name that no resolver knows, though a proxy may. Every sound certificate includes it.
 pub const UNRESOLVED: &str = "s3.nowhere.invalid";
 
-/// Who signs certificates, and is trusted by whoever is told to.
+/// A certificate authority. Clients trust it only if told to.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate for one who is called 127.0.0.1 and localhost, or nearly so.
+/// What is wrong with a certificate for 127.0.0.1 and localhost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// As it should be.
+    /// Nothing: it is sound.
     None,
-    /// It is another host's.
+    /// It was issued for another host.
     OtherHost,
-    /// It was valid until 2020.
+    /// It expired in 2020.
     Expired,
 }
 
@@ -45,15 +45,15 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one, which nobody knows yet.
+    /// Creates an authority that nobody trusts yet.
     ///
     /// # Errors
     ///
-    /// When the system has no random numbers.
+    /// If the system has no random numbers.
     pub fn new() -> io::Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Clients find an authority by its name.
+        // Clients look up an authority by its name.
         let name = format!("authority {}", Uuid::new_v4());
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().map_err(io::Error::other)?;
@@ -61,7 +61,7 @@ impl Authority {
         issuer.map(Self).map_err(io::Error::other)
     }
 
-    /// Its own certificate, for whoever is to trust it.
+    /// The authority's own certificate, for clients that are to trust it.
     #[must_use]
     pub fn pem(&self) -> String {
         self.0.pem()
@@ -71,7 +71,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// As [`Authority::new`].
+    /// Like [`Authority::new`].
     pub fn sign(&self, flaw: Flaw) -> io::Result<Identity> {
         let names: &[&str] = match flaw {
             Flaw::OtherHost => &["other.example"],
@@ -94,26 +94,27 @@ impl Authority {
 }
 
 impl Identity {
-    /// Certificate and key, as a client keeps them in one file.
+    /// Certificate and key in one file, as a client keeps them.
     #[must_use]
     pub fn pem(&self) -> String {
         self.certificate.pem() + &self.key.serialize_pem()
     }
 }
 
-/// A running listener. It stops, and all its connections with it, when this is dropped.
+/// A running listener. Dropping it closes the port and all its connections.
 pub struct TlsFront {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl TlsFront {
-    /// Listens before `upstream` (`http://host:port` or `host:port`) on the current tokio runtime,
-    /// as `identity`. Clients must show a certificate that `clients` signed, where that is given.
+    /// Listens in front of `upstream` (`http://host:port` or `host:port`) on the current tokio
+    /// runtime, presenting `identity`. If `clients` is given, clients must present a certificate
+    /// that it signed.
     ///
     /// # Errors
     ///
-    /// When no port can be bound, or the identity is unusable.
+    /// If no port can be bound, or the identity is unusable.
     pub async fn start(
         upstream: &str,
         identity: &Identity,
@@ -146,11 +147,11 @@ impl TlsFront {
         Self::listen(move |client| end_tls(client, acceptor.clone(), Arc::clone(&upstream))).await
     }
 
-    /// A server that knows TLS 1.0 and nothing newer.
+    /// A server that supports TLS 1.0 and nothing newer.
     ///
     /// # Errors
     ///
-    /// When no port can be bound.
+    /// If no port can be bound.
     pub async fn tls_1_0() -> io::Result<Self> {
         Self::listen(choose_tls_1_0).await
     }
@@ -175,13 +176,13 @@ impl TlsFront {
         Ok(Self { address, task })
     }
 
-    /// Host and port to give to clients.
+    /// Host and port for clients to use.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL to give to clients of S3.
+    /// The URL for S3 clients to use.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("https://{}", self.address)
@@ -203,7 +204,7 @@ async fn end_tls(client: TcpStream, acceptor: TlsAcceptor, upstream: Arc<str>) -
     Ok(())
 }
 
-/// Answers whatever is offered as RFC 2246 has it.
+/// Answers any offer with TLS 1.0, following RFC 2246.
 async fn choose_tls_1_0(mut client: TcpStream) -> io::Result<()> {
     const VERSION: [u8; 2] = [3, 1];
     const RANDOM: [u8; 32] = [7; 32];
@@ -213,11 +214,11 @@ async fn choose_tls_1_0(mut client: TcpStream) -> io::Result<()> {
     client.read_exact(&mut hello).await?;
     let length = u16::from_be_bytes([hello[3], hello[4]]);
     client.read_exact(&mut vec![0; length.into()]).await?;
-    // A handshake record with a server's hello of 38 bytes.
+    // A handshake record with a 38-byte server hello.
     let heads = [&[22], &VERSION[..], &[0, 42, 2, 0, 0, 38]].concat();
     let answer = [&heads, &VERSION[..], &RANDOM, &CHOICE].concat();
     client.write_all(&answer).await?;
-    // What the client says to that.
+    // Drain whatever the client answers.
     client.read_to_end(&mut Vec::new()).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! What only the testkit's MongoDB server can do: faults, deviations, and telling what it was asked.
+//! What only the testkit's MongoDB server can do: inject faults, deviate, and report what it was
+//! asked.
 //!
-//! What it has in common with a real server is held by the contract suite of `lob-tests`.
+//! Behaviour that it shares with a real server is covered by the contract suite in `lob-tests`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -41,11 +42,11 @@ fn start(gate: impl Gate) -> MongoServer {
 fn code(error: &Error) -> i32 {
     match &*error.kind {
         ErrorKind::Command(command) => command.code,
-        other => panic!("no refusal by the server: {other:?}"),
+        other => panic!("not refused by the server: {other:?}"),
     }
 }
 
-/// A gate that acts on the n-th occurrence (from 0) of a command at a moment.
+/// A gate that acts on the n-th occurrence (from 0) of a command at a given moment.
 fn nth(n: u32, name: &'static str, at: Moment, verdict: Verdict) -> impl Gate {
     let seen = AtomicU32::new(0);
     move |moment: Moment, command: &Command| {
@@ -81,7 +82,7 @@ async fn a_write_whose_reply_was_lost_is_retried_and_executed_once() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_gate_replaces_the_reply_before_or_after_execution() {
+async fn a_gate_can_replace_the_reply_before_or_after_execution() {
     for (moment, stored) in [(Moment::Arrived, None), (Moment::Executed, Some(1))] {
         let server = start(nth(0, "insert", moment, Verdict::Answer { code: 13 }));
         let refused = collection(&server)
@@ -97,7 +98,7 @@ async fn an_answer_of_the_gate_replaces_the_reply_before_or_after_execution() {
 }
 
 #[tokio::test]
-async fn a_held_command_is_never_executed_and_holds_nobody_else() {
+async fn a_held_command_is_never_executed_and_does_not_block_others() {
     let held = Arc::new(Notify::new());
     let signal = Arc::clone(&held);
     let server = start(move |moment: Moment, command: &Command| {
@@ -122,7 +123,7 @@ async fn a_held_command_is_never_executed_and_holds_nobody_else() {
 }
 
 #[tokio::test]
-async fn every_command_is_logged_with_what_it_asked_and_got() {
+async fn every_command_is_logged_with_its_arguments_and_result() {
     let server = MongoServer::start(MongoOptions::default()).unwrap();
     let collection = collection(&server).await;
     let documents: Vec<_> = (0..5).map(|id| rawdoc! { "_id": id }).collect();
@@ -174,7 +175,7 @@ async fn every_command_is_logged_with_what_it_asked_and_got() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_apart_from_missing_ones() {
+async fn wrong_and_missing_credentials_fail_differently() {
     let options = MongoOptions {
         require_auth: true,
         ..MongoOptions::default()
@@ -199,7 +200,7 @@ async fn wrong_keys_are_told_apart_from_missing_ones() {
 }
 
 #[tokio::test]
-async fn the_deviations_are_those_that_were_switched_on() {
+async fn the_server_deviates_only_where_told_to() {
     let text = "x".repeat(6 << 20);
     for deviates in [false, true] {
         let options = MongoOptions {
@@ -229,7 +230,7 @@ async fn the_deviations_are_those_that_were_switched_on() {
     }
 }
 
-/// A message of one body, with a checksum if `flags` say so.
+/// A message with one body section, and a checksum if `flags` ask for one.
 fn message(id: i32, opcode: i32, flags: i32, body: RawDocumentBuf) -> Vec<u8> {
     let checksum: &[u8] = if flags & CHECKSUM_PRESENT != 0 {
         &[0xee; 4]
@@ -296,7 +297,7 @@ fn a_stopped_server_refuses_connections() {
     assert!(connect().is_err());
 }
 
-/// What a gate does to the first 2,000 commands of a run.
+/// The verdicts of a gate on the first 2,000 commands of a run.
 async fn faults_of(seed: u64, share: f64, name: &str) -> (Vec<Verdict>, FaultCounts) {
     let faults = RandomFaults::new(seed, share).on(&["getMore", "delete"]);
     let mut verdicts = Vec::new();
@@ -321,7 +322,7 @@ async fn faults_of(seed: u64, share: f64, name: &str) -> (Vec<Verdict>, FaultCou
 }
 
 #[tokio::test]
-async fn random_faults_are_a_share_of_the_chosen_commands_and_the_same_for_a_seed() {
+async fn random_faults_hit_a_share_of_the_chosen_commands_and_repeat_by_seed() {
     let (first, counts) = faults_of(7, 0.2, "getMore").await;
     assert_eq!(faults_of(7, 0.2, "getMore").await, (first.clone(), counts));
     assert_ne!(faults_of(8, 0.2, "getMore").await.0, first);

@@ -1,4 +1,4 @@
-//! The proxy passes bytes as they are, and breaks them off, holds, slows and damages them as told.
+//! The proxy passes bytes unchanged, and breaks, holds, slows and damages them on request.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// A server that sends back what it gets, and a proxy before it.
+/// A server that echoes what it gets, behind a proxy.
 async fn echo() -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -24,7 +24,7 @@ async fn echo() -> Proxy {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
                 let (mut from, mut to) = stream.split();
-                // The proxy may reset it at any time.
+                // The proxy may reset the connection at any time.
                 let _ = tokio::io::copy(&mut from, &mut to).await;
                 let _ = to.shutdown().await;
             });
@@ -48,7 +48,7 @@ async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn everything_passes_and_ends_as_it_was_ended() {
+async fn bytes_and_the_end_of_the_stream_pass_unchanged() {
     let proxy = echo().await;
     let mut stream = connect(&proxy).await;
     let sent: Vec<u8> = (0..200_000).map(|i| (i % 251) as u8).collect();
@@ -67,7 +67,7 @@ async fn everything_passes_and_ends_as_it_was_ended() {
 }
 
 #[tokio::test]
-async fn refusing_resets_old_and_new_connections_until_it_passes_again() {
+async fn refusing_resets_all_connections_until_the_proxy_passes_again() {
     let proxy = echo().await;
     let mut old = connect(&proxy).await;
     assert_eq!(exchange(&mut old, b"one").await.unwrap(), b"one");
@@ -83,7 +83,7 @@ async fn refusing_resets_old_and_new_connections_until_it_passes_again() {
 }
 
 #[tokio::test]
-async fn connections_end_even_if_refusing_lasted_no_time() {
+async fn even_a_momentary_refusal_resets_connections() {
     let proxy = echo().await;
     let mut old = connect(&proxy).await;
     exchange(&mut old, b"one").await.unwrap();
@@ -94,7 +94,7 @@ async fn connections_end_even_if_refusing_lasted_no_time() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_not_taken_and_flows_when_it_passes_again() {
+async fn bytes_are_held_while_dropping_and_delivered_once_the_proxy_passes() {
     let proxy = echo().await;
     let mut old = connect(&proxy).await;
     exchange(&mut old, b"one").await.unwrap();
@@ -105,7 +105,7 @@ async fn what_is_dropped_is_not_taken_and_flows_when_it_passes_again() {
         stream.write_all(b"held").await.unwrap();
         timeout(patience, stream.read_u8()).await.unwrap_err();
     }
-    // More than the kernels' buffers hold is never taken.
+    // More than fits into the kernel's buffers is never accepted.
     let many = vec![0; 32 << 20];
     timeout(patience, connect(&proxy).await.write_all(&many))
         .await
@@ -119,7 +119,7 @@ async fn what_is_dropped_is_not_taken_and_flows_when_it_passes_again() {
 }
 
 #[tokio::test]
-async fn the_uplink_is_as_slow_as_it_is_told_for_all_connections_together() {
+async fn the_uplink_limit_covers_all_connections_together() {
     let proxy = echo().await;
     proxy.limit_uplink(Some(200_000));
     let began = Instant::now();
@@ -134,7 +134,7 @@ async fn the_uplink_is_as_slow_as_it_is_told_for_all_connections_together() {
 }
 
 #[tokio::test]
-async fn the_downlink_is_as_slow_as_it_is_told() {
+async fn the_downlink_keeps_to_its_limit() {
     let proxy = echo().await;
     proxy.limit_downlink(Some(200_000));
     let began = Instant::now();
@@ -147,7 +147,7 @@ async fn the_downlink_is_as_slow_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
+async fn exactly_one_bit_of_the_next_request_is_flipped() {
     let proxy = echo().await;
     let mut stream = connect(&proxy).await;
     assert_eq!(exchange(&mut stream, b"first").await.unwrap(), b"first");
@@ -155,13 +155,13 @@ async fn one_bit_of_the_next_request_is_flipped_and_no_other() {
     let sent = vec![0; 40_000];
     let mut damaged = sent.clone();
     damaged[20_000] = 1;
-    // The echo answers while the request is still under way, and the proxy must not be misled.
+    // The echo answers while the request is still being sent; this must not confuse the proxy.
     assert!(exchange(&mut stream, &sent).await.unwrap() == damaged);
     assert!(exchange(&mut stream, &sent).await.unwrap() == sent);
 }
 
 #[tokio::test]
-async fn a_broken_request_never_arrives_or_loses_its_reply_and_a_mended_network_breaks_none() {
+async fn requests_or_their_replies_get_lost_until_the_network_is_mended() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     proxy.break_requests(1, 1.0);
@@ -188,7 +188,7 @@ async fn a_broken_request_never_arrives_or_loses_its_reply_and_a_mended_network_
 }
 
 #[tokio::test]
-async fn signed_requests_pass_and_damaged_ones_are_refused_by_the_server() {
+async fn signed_requests_pass_and_the_server_refuses_damaged_ones() {
     let options = S3Options {
         buckets: vec!["lob-data".to_owned()],
         ..S3Options::default()

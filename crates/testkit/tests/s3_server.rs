@@ -1,8 +1,8 @@
-//! What the S3 server offers to tests beyond S3: the log, the gate, looking and tampering, and
-//! being weaker than S3.
+//! What the S3 server offers tests beyond S3: the log, the gate, inspecting and tampering with
+//! objects, and being weaker than S3.
 //!
-//! How it answers as S3 is the contract suite's (`tests/tests/s3_contract`), which runs against
-//! a real server too.
+//! How it behaves as an S3 server is covered by the contract suite (`tests/tests/s3_contract`),
+//! which also runs against a real server.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -67,7 +67,7 @@ async fn put(client: &Client, key: &str, bytes: &'static [u8]) -> Result<(), Opt
 }
 
 #[tokio::test]
-async fn every_request_is_logged_with_what_it_asked_and_how_it_went() {
+async fn every_request_is_logged_with_its_arguments_and_outcome() {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "a b/ü.parquet", b"hello").await.unwrap();
     assert_eq!(
@@ -124,7 +124,7 @@ async fn every_request_is_logged_with_what_it_asked_and_how_it_went() {
 }
 
 #[tokio::test]
-async fn operations_are_told_apart_with_their_upload_and_part() {
+async fn each_operation_is_recognised_with_its_upload_and_part() {
     let (server, client) = start(S3Options::default()).await;
     let create = client
         .create_multipart_upload()
@@ -220,7 +220,7 @@ async fn operations_are_told_apart_with_their_upload_and_part() {
 }
 
 #[tokio::test]
-async fn a_test_sees_the_stored_object_and_can_put_and_remove_one_past_all_requests() {
+async fn a_test_can_read_put_and_remove_objects_without_a_request() {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "k", b"hello").await.unwrap();
     let stored = server.object(BUCKET, "k").unwrap();
@@ -242,7 +242,7 @@ async fn a_test_sees_the_stored_object_and_can_put_and_remove_one_past_all_reque
 }
 
 #[tokio::test]
-async fn a_corrupted_object_differs_in_one_bit_and_its_head_does_not_tell() {
+async fn corrupting_an_object_flips_one_bit_and_leaves_its_head_unchanged() {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "k", b"hello").await.unwrap();
     let before = server.object(BUCKET, "k").unwrap();
@@ -321,7 +321,7 @@ fn hold_first(arrived: &UnboundedSender<String>, moment: Moment, request: &Reque
 }
 
 #[tokio::test]
-async fn a_dropped_server_answers_no_more() {
+async fn a_dropped_server_stops_answering() {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "k", b"hello").await.unwrap();
     drop(server);

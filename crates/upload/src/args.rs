@@ -1,4 +1,4 @@
-//! What can be typed after `lob-upload`, and nothing of what it means.
+//! The command-line syntax of `lob-upload`; what the options mean is decided elsewhere.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_of_an_upload_is_read() {
+    fn every_upload_option_is_parsed() {
         let args = parse(
             "--include a* --include d/** --exclude {b,c}* --hash md5 --allow-partial --dry-run \
              --storage-class STANDARD_IA --sse aws:kms --sse-kms-key-id key-1 \
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_s3_stand_on_either_side_of_a_subcommand() {
+    fn s3_options_work_before_and_after_the_subcommand() {
         for line in [
             "--bucket b --json verify run-1 --full",
             "verify --bucket b run-1 --full --json",

@@ -1,5 +1,5 @@
-//! `lob-upload cleanup RUN`: what a run left open in the bucket, where it takes space and costs
-//! money without being seen.
+//! `lob-upload cleanup RUN`: lists and aborts the multipart uploads that a run left open in the
+//! bucket, where they take up space and cost money unseen.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
@@ -11,14 +11,14 @@ use lob_core::text::{MIB, counted};
 use crate::plan::{TOOL, UploadWork};
 use crate::settings::Settings;
 
-/// Keys that are asked for at once.
+/// How many keys to look up at once.
 const KEYS_AT_ONCE: usize = 16;
 
-/// An open upload, and what the server has of it.
+/// An open upload and the parts the server has for it.
 struct Leftover {
     key: String,
     upload: OpenUpload,
-    /// Absent where the server cannot list parts: it has them all the same.
+    /// `None` if the server cannot list parts; it has them all the same.
     parts: Option<Vec<ListedPart>>,
 }
 
@@ -29,10 +29,10 @@ impl Leftover {
     }
 }
 
-/// Lists the open multipart uploads of the plan's keys, and aborts them where `yes` says so.
+/// Lists the open multipart uploads for the plan's keys and aborts them if `yes` is set.
 ///
 /// # Errors
-/// A run without a plan; the store's.
+/// The run has no plan, or the store fails.
 pub(crate) async fn cleanup(
     id: RunId,
     yes: bool,
@@ -70,7 +70,7 @@ async fn leftovers(run: &OpenRun, names: &[String]) -> Result<Vec<Leftover>, Sto
                 let parts = match run.store.list_parts(&key, &upload.id).await {
                     Ok(parts) => Some(parts),
                     Err(error) if error.kind == StoreErrorKind::Unsupported => None,
-                    // It was completed or aborted just now.
+                    // It has just been completed or aborted.
                     Err(error) if error.kind == StoreErrorKind::NoSuchUpload => continue,
                     Err(error) => return Err(error),
                 };

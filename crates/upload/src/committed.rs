@@ -1,4 +1,4 @@
-//! A committed upload, for the commands that work on one.
+//! Loads a committed upload for the commands that work on one.
 
 use lob_core::cli::Context;
 use lob_core::manifest::PublishedUpload;
@@ -8,13 +8,13 @@ use lob_core::text::counted;
 
 use crate::settings::Settings;
 
-/// An upload and its manifest.
+/// A committed upload and its manifest.
 pub(crate) type CommittedRun = run::CommittedRun<PublishedUpload>;
 
-/// Connects, and reads the manifest of the run `id`.
+/// Connects and reads the manifest of run `id`.
 ///
 /// # Errors
-/// As [`run::CommittedRun::find`].
+/// Same as [`run::CommittedRun::find`].
 pub(crate) async fn find(
     id: RunId,
     settings: &Settings,
@@ -25,7 +25,7 @@ pub(crate) async fn find(
     CommittedRun::find(id, s3, max_bandwidth, &context.metrics, &context.interrupt).await
 }
 
-/// The line of a summary that tells of files without which the run was published, if there are.
+/// The summary line for files the run was published without; `None` if it has them all.
 pub(crate) fn failed_line(manifest: &PublishedUpload) -> Option<String> {
     match manifest.num_failed {
         0 => None,

@@ -1,4 +1,4 @@
-//! A run that is committed already: checked object by object, and told as a success.
+//! Confirms a run that is already committed: checks it object by object and reports success.
 
 use bytes::Bytes;
 use lob_core::cli::Context;
@@ -11,10 +11,10 @@ use crate::send::Kept;
 use crate::settings::Settings;
 use crate::summary::Uploaded;
 
-/// Asks the server for every object of the manifest, and keeps the local copy again.
+/// Checks every object in the manifest with the server and writes the local copy again.
 ///
 /// # Errors
-/// An object that is not what the manifest says, exit status 3; the store's.
+/// An object that is not what the manifest says (exit status 3), or a store error.
 pub(crate) async fn confirm(
     run: OpenRun,
     bytes: &Bytes,

@@ -1,4 +1,4 @@
-//! What an upload would do, without a request and without a trace.
+//! Reports what an upload would do, without sending a request or leaving a trace.
 
 use lob_core::cli::Outcome;
 use lob_core::failure::Failure;
@@ -10,30 +10,30 @@ use crate::manifest;
 use crate::settings::Settings;
 use crate::source::SourceFile;
 
-/// Requests of a run beside those of its files: whether bucket and run are there, the plan with the
-/// probe of what the server can do, the manifest.
+/// Requests per run besides those for its files: checking the bucket and the run, writing the plan
+/// and probing what the server can do, writing the manifest.
 const REQUESTS_OF_A_RUN: u64 = 6;
-/// The probe of uploads in parts, where there will be one.
+/// Requests to probe multipart uploads, if there will be any.
 const REQUESTS_OF_A_MULTIPART_PROBE: u64 = 7;
-/// HEAD before the commit.
+/// The HEAD before the commit.
 const REQUESTS_OF_A_PROOF: u64 = 1;
-/// Create and Complete.
+/// `CreateMultipartUpload` and `CompleteMultipartUpload`.
 const REQUESTS_AROUND_PARTS: u64 = 2;
 
-/// What is sent of one file.
+/// What it takes to send one file.
 #[derive(Debug, Serialize)]
 struct PlannedFile<'a> {
     relative_path: &'a str,
     size_bytes: u64,
-    /// One for a file that goes in one request.
+    /// 1 for a file sent in a single request.
     parts: u64,
     requests: u64,
 }
 
-/// The plan for people and for machines.
+/// The dry run's result, as text and as JSON.
 ///
 /// # Errors
-/// No bucket, a prefix that is none, or too many files: the upload would fail as well.
+/// No bucket, an invalid prefix, or too many files: the upload would fail as well.
 pub(crate) fn outcome(
     settings: &Settings,
     budget: &PartBudget,

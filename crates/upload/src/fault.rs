@@ -1,17 +1,17 @@
-//! Which failures are a file's own fault: it changed, is gone, or is no Parquet. A run may be
-//! published without such a file where that is allowed. Whatever else happens to a file, such as too
-//! many open files, a disk that cannot be read or a refusal by S3, says nothing of the file, and
-//! publishing without it would lose a sound one.
+//! Decides which failures are the file's own fault: it changed, is gone, or is not Parquet. If
+//! partial runs are allowed, a run may be published without such a file. Any other failure, such as
+//! too many open files, an unreadable disk or a refusal by S3, says nothing about the file, and
+//! publishing without it would lose a good one.
 
 use crate::footer::FooterError;
 use crate::freeze::FreezeError;
 
-/// No file of the run is left.
+/// None of the run's files is left.
 #[derive(Debug, thiserror::Error)]
 #[error("every file failed")]
 pub(crate) struct EveryFileFailed;
 
-/// Whether the failure would be the same the next time, no matter who reads the file.
+/// Whether the failure would happen again no matter who reads the file.
 pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
     failure.chain().any(|cause| {
         let freeze = cause.downcast_ref::<FreezeError>();
@@ -30,7 +30,7 @@ mod tests {
 
     use super::*;
 
-    /// By their numbers in Linux: EIO, EACCES, EMFILE, ENOSPC and ESTALE.
+    /// Linux error numbers: EIO, EACCES, EMFILE, ENOSPC and ESTALE.
     const OF_THE_MACHINE: [i32; 5] = [5, 13, 24, 28, 116];
 
     fn is_fault(error: impl std::error::Error + Send + Sync + 'static) -> bool {
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_machine_lacks_is_no_fault_of_a_file() {
+    fn machine_errors_are_not_blamed_on_a_file() {
         for code in OF_THE_MACHINE {
             let error = || io::Error::from_raw_os_error(code);
             assert!(!is_fault(error()), "{code}");

@@ -1,8 +1,8 @@
-//! What a Parquet file says of itself at its end: how many rows, and the names of its columns.
+//! Reads the row count and the column names from the footer of a Parquet file.
 //!
-//! Of a file with an encrypted footer it says neither. The file may be damaged or no Parquet at all. Only the front of the footer is decoded, field by
-//! field, so its size costs no memory and its nesting no stack; a type of column that is newer than
-//! this tool does not matter.
+//! An encrypted footer gives neither. The file may be damaged or not Parquet at all. Only the front
+//! of the footer is decoded, field by field, so a large footer costs no memory and a deeply nested
+//! one no stack; column types newer than this tool do not matter.
 
 use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -11,11 +11,11 @@ use std::sync::Arc;
 use polars_parquet_format::thrift::Error as ThriftError;
 use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TInputProtocol, TType};
 
-/// The four bytes at both ends.
+/// The magic bytes at both ends.
 const MAGIC: [u8; 4] = *b"PAR1";
-/// The same where the footer is encrypted.
+/// The magic bytes if the footer is encrypted.
 const ENCRYPTED_MAGIC: [u8; 4] = *b"PARE";
-/// Magic, footer length and magic: the least that a file can have.
+/// Magic, footer length and magic: no Parquet file is smaller.
 const SMALLEST: u64 = 12;
 /// Footer length and magic.
 const TAIL: u64 = 8;
@@ -25,26 +25,26 @@ const NUM_ROWS: i16 = 3;
 /// `SchemaElement.name` and `SchemaElement.num_children`.
 const NAME: i16 = 4;
 const NUM_CHILDREN: i16 = 5;
-/// The Thrift reader charges each list entry 8 bytes and each string its size; an entry of a schema
-/// has 4 bytes at least.
+/// The Thrift reader charges each list entry 8 bytes and each string its size; a schema entry takes
+/// at least 4 bytes.
 const CHARGE_PER_BYTE: usize = 4;
 
-/// What the footer says of the file.
+/// What the footer says about the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
-    /// Rows of all row groups; absent where the footer is encrypted.
+    /// Rows in all row groups; `None` if the footer is encrypted.
     pub(crate) rows: Option<u64>,
-    /// The names of the top-level columns, in the order of the schema; none where the footer is
-    /// encrypted.
+    /// Names of the top-level columns in schema order; empty if the footer is encrypted.
     pub(crate) columns: Arc<[String]>,
 }
 
-/// The schemas so far: files of one schema share its names, even a hundred thousand.
+/// The schemas seen so far: files with the same schema share its names, even a hundred thousand of
+/// them.
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(HashSet<Arc<[String]>>);
 
 impl Schemas {
-    /// The same footer, with names that are shared.
+    /// Returns the same footer with shared names.
     pub(crate) fn share(&mut self, footer: Footer) -> Footer {
         let known = self.0.get(&footer.columns).cloned();
         let columns = known.unwrap_or_else(|| {
@@ -55,7 +55,7 @@ impl Schemas {
     }
 }
 
-/// Why a file is not taken for Parquet.
+/// Why a file is not accepted as Parquet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FooterError {
     #[error("it cannot be read")]
@@ -77,7 +77,7 @@ pub(crate) enum FooterError {
 }
 
 impl FooterError {
-    /// Whether this says something of the file, and nothing of the machine.
+    /// Whether the problem is the file, not the machine.
     pub(crate) fn is_of_the_file(&self) -> bool {
         match self {
             Self::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
@@ -86,7 +86,7 @@ impl FooterError {
     }
 }
 
-/// Keeps what failed: the Thrift reader tells a disk that cannot be read like bytes that are wrong.
+/// Remembers the I/O error: the Thrift reader reports an unreadable disk just like invalid bytes.
 struct Watched<R> {
     inner: R,
     failure: Option<io::Error>,
@@ -105,7 +105,7 @@ impl<R: Read> Read for Watched<R> {
 }
 
 impl Footer {
-    /// Reads the two ends of the file, and no data.
+    /// Reads both ends of the file, but no data.
     pub(crate) fn read(file: impl Read + Seek) -> Result<Self, FooterError> {
         let mut file = BufReader::new(file);
         let size = file.seek(SeekFrom::End(0))?;
@@ -170,11 +170,11 @@ impl Footer {
     }
 }
 
-/// The schema is a tree, written as a list in depth-first order that begins with its root.
+/// Reads the schema, a tree written as a list in depth-first order, starting with its root.
 fn top_level_names(thrift: &mut impl TInputProtocol) -> Result<Vec<String>, FooterError> {
     let list = thrift.read_list_begin()?;
     let mut names = Vec::new();
-    // How many children are still to come on each level.
+    // Children still to come on each level.
     let mut open: Vec<u32> = Vec::new();
     for position in 0..list.size {
         let (name, children) = schema_element(thrift)?;
@@ -196,7 +196,7 @@ fn top_level_names(thrift: &mut impl TInputProtocol) -> Result<Vec<String>, Foot
     }
 }
 
-/// The name of a schema element and the number of its children.
+/// The name of a schema element and its number of children.
 fn schema_element(thrift: &mut impl TInputProtocol) -> Result<(String, u32), FooterError> {
     let (mut name, mut children) = (None, 0);
     thrift.read_struct_begin()?;
@@ -248,7 +248,7 @@ mod tests {
         Footer::read(Cursor::new(bytes))
     }
 
-    /// A file whose footer holds this schema, as names with their numbers of children.
+    /// A file whose footer holds this schema, given as names and numbers of children.
     fn with_schema(elements: &[(&str, i32)]) -> Vec<u8> {
         let mut footer = Vec::new();
         let mut thrift = TCompactOutputProtocol::new(&mut footer);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_footer_says_neither_rows_nor_columns_and_has_to_be_whole() {
+    fn an_encrypted_footer_gives_no_rows_or_columns_but_must_be_complete() {
         let file = |head: &[u8], length: u32, tail: &[u8]| {
             read(&[head, b"secret", &length.to_le_bytes(), tail].concat())
         };
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_no_tree_is_refused_however_deep() {
+    fn a_schema_that_is_not_a_tree_is_refused_at_any_depth() {
         let no_trees: [&[(&str, i32)]; 4] = [
             &[],
             &[("root", 2), ("a", 0)],
@@ -324,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_off_anywhere_is_refused() {
+    fn a_file_truncated_anywhere_is_refused() {
         let bytes = feed();
         for size in 0..bytes.len() {
             assert!(read(&bytes[..size]).is_err(), "{size}");
         }
     }
 
-    /// A disk that cannot read its byte number `bad`.
+    /// A disk that cannot read byte number `bad`.
     struct BadDisk {
         file: Cursor<Vec<u8>>,
         bad: u64,
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_footer_on_a_disk_that_fails_is_no_fault_of_the_file() {
+    fn a_footer_on_a_failing_disk_is_not_blamed_on_the_file() {
         let mut schema = vec![("a", 0); 20_000];
         schema[0] = ("root", 19_999);
         let bytes = with_schema(&schema);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_of_the_footer_panics() {
+    fn a_flipped_bit_in_the_footer_never_panics() {
         let bytes = feed();
         let length = u32::from_le_bytes(bytes[bytes.len() - 8..][..4].try_into().unwrap());
         for position in bytes.len() - 8 - length as usize..bytes.len() {
@@ -386,7 +386,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_footer_panics(footer in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn an_arbitrary_footer_never_panics(footer in proptest::collection::vec(any::<u8>(), 0..200)) {
             let length = (footer.len() as u32).to_le_bytes();
             let _ = read(&[&MAGIC, footer.as_slice(), &length, &MAGIC].concat());
         }

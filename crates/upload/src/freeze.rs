@@ -1,8 +1,8 @@
-//! Proof that a file did not change between the plan and its last read.
+//! Proves that a file did not change between the plan and its last read.
 //!
-//! The file system's own marks are compared on the open descriptor. Times of files move in ticks of
-//! the kernel's clock, so a file that was changed within the current tick could change again and
-//! look the same: reading waits until that tick is over.
+//! We compare file system metadata on the open descriptor. File timestamps advance in ticks of the
+//! kernel's clock, so a file changed within the current tick could change again and look the same:
+//! reading waits until that tick is over.
 
 use std::fs::File;
 use std::io;
@@ -13,22 +13,22 @@ use std::time::{Duration, SystemTime};
 const TICK: Duration = Duration::from_millis(20);
 const NANOSECONDS: i128 = 1_000_000_000;
 
-/// What the file system says of a file; any change of its bytes changes this.
+/// What the file system says about a file; any change to its bytes changes this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     device: u64,
     inode: u64,
     /// Size in bytes.
     pub(crate) size: u64,
-    /// Time of the last change of its bytes, in nanoseconds since 1970.
+    /// Time of the last change to its bytes, in nanoseconds since 1970.
     pub(crate) modified: i128,
-    /// Time of the last change of its bytes or attributes, in nanoseconds since 1970. No program
+    /// Time of the last change to its bytes or attributes, in nanoseconds since 1970. No program
     /// can set it.
     changed: i128,
 }
 
 impl Fingerprint {
-    /// Asks for the open file, whatever stands at its path by now.
+    /// Fingerprints the open file, whatever its path points to by now.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let time = |seconds: i64, nanoseconds: i64| {
@@ -58,7 +58,7 @@ impl Fingerprint {
     }
 }
 
-/// Why a file cannot be read as one state.
+/// Why a file cannot be read as one consistent state.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FreezeError {
     #[error("it cannot be read")]
@@ -74,7 +74,7 @@ pub(crate) enum FreezeError {
 }
 
 impl FreezeError {
-    /// Why a file that was found cannot be opened.
+    /// Classifies the error when a file that was found cannot be opened.
     pub(crate) fn opening(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Gone(error),
@@ -82,13 +82,13 @@ impl FreezeError {
         }
     }
 
-    /// Whether this says something of the file, and nothing of the machine.
+    /// Whether the problem is the file, not the machine.
     pub(crate) fn is_of_the_file(&self) -> bool {
         !matches!(self, Self::Io(_))
     }
 }
 
-/// A file in the time of its reading.
+/// A file while it is being read.
 #[derive(Debug)]
 pub(crate) struct Freeze {
     before: Fingerprint,
@@ -97,7 +97,7 @@ pub(crate) struct Freeze {
 }
 
 impl Freeze {
-    /// Call before the first read. Blocks for a moment if the file has only just been changed.
+    /// Call before the first read. Blocks briefly if the file has only just changed.
     pub(crate) fn begin(file: &File, planned: &Fingerprint) -> Result<Self, FreezeError> {
         let mut begin = now();
         while (0..=nanoseconds(TICK)).contains(&(begin - planned.changed)) {
@@ -117,7 +117,7 @@ impl Freeze {
     }
 
     fn judge(&self, after: &Fingerprint, end: i128) -> Result<(), FreezeError> {
-        // The clock of a file server may run ahead: then equal marks prove nothing.
+        // A file server's clock may run ahead; equal timestamps then prove nothing.
         let in_reading = (self.begin..=end).contains(&after.changed);
         let unproved = in_reading.then_some("its change time is inside the time of reading");
         match self.before.difference(after).or(unproved) {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_time_inside_the_time_of_reading_proves_nothing() {
+    fn a_change_time_during_the_read_proves_nothing() {
         let before = Fingerprint {
             changed: 250,
             ..AT_REST
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_changed_just_now_is_given_time_to_show_the_next_change() {
+    fn a_freshly_changed_file_gets_time_to_show_its_next_change() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"old").unwrap();
         let planned = Fingerprint::of(file.as_file()).unwrap();
         let freeze = Freeze::begin(file.as_file(), &planned).unwrap();
         freeze.end(file.as_file()).unwrap();
-        // As many bytes, and the old modification time: only the change time tells.
+        // Same size and the old modification time: only the change time gives it away.
         let modified = file.as_file().metadata().unwrap().modified().unwrap();
         std::os::unix::fs::FileExt::write_all_at(file.as_file(), b"new", 0).unwrap();
         file.as_file().set_modified(modified).unwrap();

@@ -1,6 +1,6 @@
-//! `lob-upload latest`: the run that jobs should read now, and where its files are.
+//! `lob-upload latest`: names the run that jobs should read now, and where its files are.
 //!
-//! A job that took the newest folder would read a run that is not committed, or is not the latest.
+//! A job that picks the newest folder may read a run that is not committed or not the latest.
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::run::{FOR_JOBS, RunLocation, UploadSummary, latest_run};
@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::committed::{CommittedRun, failed_line};
 use crate::settings::Settings;
 
-/// Finds the upload with the latest time in its manifest. With `print_uri` the text is the addresses
-/// of its files alone, one a line.
+/// Finds the upload with the latest time in its manifest. With `print_uri`, the text is just the
+/// addresses of its files, one per line.
 ///
 /// # Errors
-/// No run, or one that cannot be read and may be the latest; the store's.
+/// There is no run, a run that may be the latest cannot be read, or the store fails.
 pub(crate) async fn latest(
     print_uri: bool,
     settings: &Settings,

@@ -1,6 +1,6 @@
 //! Uploads a directory of Parquet files to S3: plan, read once, send, commit.
 //!
-//! The way of the data is in `pipeline`; what each step promises is in the file of its name.
+//! `pipeline` shows how the data flows; each step's file says what the step promises.
 
 mod args;
 mod cleanup;
@@ -36,17 +36,17 @@ use lob_core::settings::resolve;
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
 pub use settings::{HashKind, Settings};
 
-/// The whole of the binary's `main`. It is here, and not generic, so that all code is compiled with
-/// the library and nothing a second time with the binary.
+/// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
+/// library's futures a second time.
 pub fn main() -> ExitCode {
     cli::main(run)
 }
 
-/// Resolves the settings and does what was asked for: uploads what they name, unless a command says
-/// otherwise.
+/// Resolves the settings and runs the given command; without one, uploads the files that the
+/// settings name.
 ///
 /// # Errors
-/// Whatever keeps the run from being committed; then there is no manifest.
+/// Anything that keeps the run from being committed; there is no manifest then.
 async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("upload", &args, &args.common);
     let mut resolved = resolve(&Settings::default(), &sources)?;
@@ -77,7 +77,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
             let looking = pipeline::dry_run(settings, context);
             (looking.await, NOTHING_WRITTEN)
         }
-        // Whatever has written says what it left.
+        // Anything that has written says what it left behind.
         None => {
             let uploading = pipeline::upload(settings, context);
             (uploading.await, NOTHING_WRITTEN)

@@ -1,4 +1,5 @@
-//! The manifest of an upload: the legacy fields and ours, and whether they will fit.
+//! Builds an upload's manifest, with the legacy fields and ours, and checks in advance that it
+//! fits.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::send::Sent;
 use crate::settings::Settings;
 use crate::source::SourceFile;
 
-/// The entry of a file that is in S3.
+/// The manifest entry for a file that is in S3.
 pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> UploadedFile {
     let (path, hashes) = (&source.relative_path, &sent.hashes);
     UploadedFile {
@@ -35,7 +36,7 @@ pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> 
     }
 }
 
-/// The manifest of a run whose files were all sent, or that may lack those that failed.
+/// The manifest of a run that sent all its files, or that may omit those that failed.
 pub(crate) fn manifest(
     run: &OpenRun,
     settings: &Settings,
@@ -63,12 +64,12 @@ pub(crate) fn manifest(
     }
 }
 
-/// Bytes of an entry that are known only when the file is sent: hashes, ETag, version, times.
+/// Bytes of an entry that are known only once the file is sent: hashes, ETag, version, times.
 const BYTES_WHEN_SENT: u64 = 400;
-/// Bytes beside the entries.
+/// Bytes besides the entries.
 const BYTES_OF_A_RUN: u64 = 16 << 10;
 
-/// About how many bytes the manifest of these files will have, and not less.
+/// Estimates the manifest's size in bytes for these files, erring on the high side.
 ///
 /// # Errors
 /// More files or bytes than a manifest may have: nobody could read the run.
@@ -86,7 +87,7 @@ pub(crate) fn check_size(folder: &str, files: &[SourceFile]) -> Result<u64, Fail
             "schema_fields": &*file.footer.columns,
         });
         let mut counter = Counter(0);
-        // Nothing here fails to be JSON, and a counter takes everything.
+        // This always serializes to JSON, and the counter never fails.
         let _ = serde_json::to_writer(&mut counter, &entry);
         counter.0 + BYTES_WHEN_SENT
     };
@@ -109,7 +110,7 @@ fn check_limits(files: usize, size: u64) -> Result<(), Failure> {
         .with_hint("upload them in several runs: --include selects files"))
 }
 
-/// Counts what is written.
+/// Counts the bytes written to it.
 struct Counter(u64);
 
 impl io::Write for Counter {
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_a_manifest_may_have_is_refused() {
+    fn a_manifest_over_its_limits_is_refused() {
         assert!(check_limits(MAX_FILES, MAX_MANIFEST_BYTES).is_ok());
         assert!(check_limits(MAX_FILES + 1, 1).is_err());
         let refused = check_limits(1, MAX_MANIFEST_BYTES + 1).unwrap_err();

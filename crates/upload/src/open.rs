@@ -1,4 +1,4 @@
-//! How a run begins: with a new plan, or one that an earlier process wrote and that is resumed.
+//! Opens a run: with a new plan, or by resuming one that an earlier process wrote.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::plan::{self, Examined, TOOL, UploadWork};
 use crate::settings::Settings;
 use crate::source::{self, SourceError};
 
-/// A run and what has to be done for it.
+/// A run and the work left to do for it.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// Files have to be sent.
+    /// There are files to send.
     Unfinished {
         run: OpenRun,
         examined: Examined,
@@ -29,14 +29,14 @@ pub(crate) enum Opened {
         /// Whether an earlier process may have sent some of them.
         resumed: bool,
     },
-    /// The run exists already.
+    /// The run already exists.
     Committed(FoundRun<UploadWork>),
 }
 
-/// Connects, and opens the run that the settings name, or a new one.
+/// Connects and opens the run that the settings name, or a new one.
 ///
 /// # Errors
-/// Files that cannot be uploaded, a plan that is another one's, the store's.
+/// Files that cannot be uploaded, a plan that is not ours, or a store error.
 pub(crate) async fn open(
     settings: &Settings,
     budget: &PartBudget,
@@ -44,8 +44,8 @@ pub(crate) async fn open(
 ) -> anyhow::Result<Opened> {
     let prefix = settings.s3.runs_folder()?;
     settings.s3.bucket()?;
-    // Whatever is wrong with the files is said before S3 is asked. Only a run that has a plan already
-    // may need none of them, or others than are there now.
+    // Report any problem with the files before asking S3. Only a run that already has a plan may
+    // need none of them, or others than are there now.
     let examined = match settings.run_id {
         None => Some(find_and_examine(settings, budget, context).await?),
         Some(_) => None,
@@ -85,7 +85,7 @@ pub(crate) async fn open(
             resumed: false,
         }),
         (None, Some(id)) => {
-            // Another process began the same run just now: the two go on together.
+            // Another process has just started the same run: the two continue together.
             let location = RunLocation::new(prefix, id.clone());
             let finding = FoundRun::find(&store, location, TOOL);
             let found = context.interrupt.or(finding).await?;
@@ -120,7 +120,7 @@ async fn resume(
     };
     let there = match find(&everything, context).await {
         Ok(there) => there,
-        // What was left out when the run was begun may be what cannot be listed.
+        // What cannot be listed may be what was left out when the run started.
         Err(_) => find(settings, context).await?,
     };
     context.step(format!("looking at {} files", there.len()));
@@ -137,8 +137,8 @@ async fn resume(
     })
 }
 
-/// Refuses files that a committed run does not have: a person who asks for them to be uploaded must not
-/// be told that they are. Files that are gone do not matter: they are in S3.
+/// Refuses files that a committed run does not hold: someone who wants them uploaded must not be
+/// told that they were. Missing files do not matter: they are in S3.
 async fn check_same_files(
     work: &UploadWork,
     files: anyhow::Result<Vec<(String, PathBuf)>>,
@@ -172,7 +172,7 @@ async fn check_same_files(
     Ok(())
 }
 
-/// The files that the settings select. Blocks elsewhere.
+/// Finds the files that the settings select, on a thread that may block.
 async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let settings = settings.clone();
     let folder = settings.source_dir.display();
@@ -184,10 +184,10 @@ async fn find(settings: &Settings, context: &Context) -> anyhow::Result<Vec<(Str
     .await
 }
 
-/// Finds the files, and looks at the state and the footer of each.
+/// Finds the files and reads the state and the footer of each.
 ///
 /// # Errors
-/// Files that cannot be uploaded, none that can, or too many for one run.
+/// Files that cannot be uploaded, no file that can, or too many for one run.
 pub(crate) async fn find_and_examine(
     settings: &Settings,
     budget: &PartBudget,
@@ -204,7 +204,7 @@ pub(crate) async fn find_and_examine(
     Ok(examined)
 }
 
-/// Does work that blocks elsewhere.
+/// Runs blocking work on a thread of its own.
 pub(crate) async fn blocking<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! The way of the data: plan, read once and send, commit.
+//! The upload pipeline: plan, read once and send, commit.
 
 use anyhow::Context as _;
 use lob_core::cli::{Context, NOTICE, Outcome};
@@ -42,7 +42,7 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
     Ok(summary::outcome(&uploaded))
 }
 
-/// Says what [`upload`] would do.
+/// Reports what [`upload`] would do.
 pub(crate) async fn dry_run(settings: &Settings, context: &Context) -> anyhow::Result<Outcome> {
     let budget = settings.budget()?;
     settings.objects.check()?;
@@ -94,7 +94,7 @@ async fn send_and_commit(
     let manifest = manifest::manifest(&run, settings, files, failed, metrics);
     let read = |bytes: &[u8]| PublishedUpload::read(bytes);
     match run.commit(proved, manifest, read).await? {
-        // From here on nothing can fail the run.
+        // From here on, nothing may fail the run.
         Committed::Now(bytes, manifest) => Ok(Uploaded {
             local_copy: keep_local_copy(&settings.manifest_dir, id, &bytes),
             run,
@@ -109,7 +109,7 @@ async fn send_and_commit(
 }
 
 /// Aborts uploads of the run's keys that nobody needs: those of a process that was killed, or whose
-/// opening had no answer.
+/// creation got no reply.
 async fn abort_leftovers(
     run: &OpenRun,
     work: &UploadWork,
@@ -134,7 +134,7 @@ async fn abort_leftovers(
     Ok(())
 }
 
-/// Files that came while others were sent: reported, and not part of the run.
+/// Files that appeared while others were being sent: reported, but not part of the run.
 async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
     let files = work.files.iter().map(|file| file.relative_path.clone());
     let failed = work.failed.iter().map(|file| file.relative_path.clone());
@@ -162,7 +162,7 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
     appeared
 }
 
-/// Says how to go on: what was sent so far is worth keeping, unless its file is another one by now.
+/// Says how to continue: what was sent so far is worth keeping, unless its file has changed.
 fn with_way_on(error: anyhow::Error, run: &str, context: &Context) -> anyhow::Error {
     let way_on = if is_of_the_file(&error) {
         "take a new --run-id for files that have changed".to_owned()

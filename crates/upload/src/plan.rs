@@ -1,4 +1,4 @@
-//! What a run will do, decided before anything is sent: every file with its state and its footer.
+//! Decides what a run will do before anything is sent: every file with its state and its footer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::source::{self, SourceFile};
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-upload";
 
-/// Files that are looked at at once: over a network each look is a wait.
+/// How many files to look at concurrently: over a network, each look is a wait.
 const LOOKS_AT_ONCE: usize = 16;
 
 /// The tool's part of the plan in the bucket.
@@ -32,11 +32,11 @@ pub(crate) struct UploadWork {
     pub(crate) source_directory: String,
     pub(crate) settings: ByteSettings,
     pub(crate) files: Vec<PlannedFile>,
-    /// Files that could not be uploaded from the beginning; empty without `--allow-partial`.
+    /// Files that could not be uploaded from the start; empty without `--allow-partial`.
     pub(crate) failed: Vec<FailedFile>,
 }
 
-/// The settings that decide about the objects.
+/// The settings that determine the objects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ByteSettings {
     part_size_bytes: u64,
@@ -45,7 +45,7 @@ pub(crate) struct ByteSettings {
     objects: ObjectSettings,
 }
 
-/// A file as the plan has it.
+/// A file as recorded in the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlannedFile {
     pub(crate) relative_path: String,
@@ -55,7 +55,7 @@ pub(crate) struct PlannedFile {
     pub(crate) row_count: u64,
 }
 
-/// Files that were looked at: those that can be uploaded, and those that cannot.
+/// The files that were looked at: those that can be uploaded and those that cannot.
 #[derive(Debug, Default)]
 pub(crate) struct Examined {
     pub(crate) files: Vec<SourceFile>,
@@ -72,7 +72,7 @@ impl ByteSettings {
         }
     }
 
-    /// Each setting by its key, as text.
+    /// Each setting as text, with its key.
     fn told(&self) -> [(&'static str, String); 7] {
         let size = |bytes| ByteSize::b(bytes).to_string();
         let text = |value| match value {
@@ -109,7 +109,7 @@ impl UploadWork {
         }
     }
 
-    /// The files of the plan that are sent in parts.
+    /// The planned files that are sent in parts.
     pub(crate) fn in_parts(&self) -> impl Iterator<Item = &PlannedFile> {
         let threshold = self.settings.multipart_threshold_bytes;
         self.files
@@ -117,19 +117,19 @@ impl UploadWork {
             .filter(move |file| file.size_bytes > threshold)
     }
 
-    /// Whether a file of the plan is sent in parts.
+    /// Whether any planned file is sent in parts.
     pub(crate) fn has_multipart(&self) -> bool {
         self.in_parts().next().is_some()
     }
 
-    /// The objects that multipart uploads are opened for: the files sent in parts, and the plan, on
-    /// which the endpoint is probed.
+    /// The objects that may have open multipart uploads: the files sent in parts, and the plan,
+    /// which is used to probe the endpoint.
     pub(crate) fn uploads(&self) -> Vec<String> {
         let files = self.in_parts().map(|file| file.relative_path.clone());
         files.chain([PLAN_NAME.to_owned()]).collect()
     }
 
-    /// Refuses settings that would make other objects than the plan's.
+    /// Refuses settings that would produce objects other than the planned ones.
     ///
     /// # Errors
     /// The setting that differs.
@@ -160,13 +160,14 @@ impl UploadWork {
 }
 
 impl PlannedFile {
-    /// Whether the file is still what was planned.
+    /// Whether the file is still as planned.
     pub(crate) fn is(&self, now: &Fingerprint) -> bool {
         self.size_bytes == now.size && self.modified_nanoseconds == now.modified
     }
 }
 
-/// Looks at several files at once, on threads that may block, and gives what it finds in their order.
+/// Looks at several files at once, on threads that may block, and yields the results in input
+/// order.
 pub(crate) fn looks<F: Send + 'static, T: Send + 'static>(
     files: impl IntoIterator<Item = F>,
     look: fn(&F) -> anyhow::Result<T>,
@@ -181,10 +182,10 @@ pub(crate) fn looks<F: Send + 'static, T: Send + 'static>(
     stream::iter(files).map(look_at).buffered(LOOKS_AT_ONCE)
 }
 
-/// Looks at the state and the footer of each file.
+/// Reads the state and the footer of each file.
 ///
 /// # Errors
-/// The first file that cannot be uploaded, unless that is allowed.
+/// The first file that cannot be uploaded, unless partial runs are allowed.
 pub(crate) async fn examine(
     found: impl IntoIterator<Item = (String, PathBuf)>,
     settings: &Settings,
@@ -223,10 +224,10 @@ pub(crate) async fn examine(
     Ok(examined)
 }
 
-/// The state of a file, if it is there and is one. Blocks.
+/// The state of a file, or `None` if it is gone or not a regular file. Blocks.
 ///
 /// # Errors
-/// A file that cannot be opened, which says nothing of its state.
+/// The file cannot be opened, which says nothing about its state.
 pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<Option<Fingerprint>> {
     let now = source::open(path).and_then(|file| Ok(Fingerprint::of(&file)?));
     match now {
@@ -238,7 +239,7 @@ pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<Option<Fingerprint>> {
     }
 }
 
-/// Blocks.
+/// Reads one file's state and footer. Blocks.
 fn examine_one(path: &Path) -> anyhow::Result<(Fingerprint, Footer)> {
     let named = || format!("`{}` cannot be uploaded", path.display());
     let file = source::open(path).with_context(named)?;
@@ -265,12 +266,12 @@ fn check_parts(
     .about(&["buffer_size"]))
 }
 
-/// The files of a plan that is resumed, as they are now, whatever is selected by now; selected files
-/// that came since are only reported.
+/// Examines the files of a resumed plan as they are now, whatever the settings select now; selected
+/// files that appeared since are only reported.
 ///
 /// # Errors
-/// A file that is gone or has changed, unless that is allowed: what was sent of it is another
-/// file's.
+/// A file that is gone or has changed, unless partial runs are allowed: what was sent of it belongs
+/// to a different file.
 pub(crate) async fn examine_again(
     work: &UploadWork,
     there: Vec<(String, PathBuf)>,
@@ -278,7 +279,7 @@ pub(crate) async fn examine_again(
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
     let mut there: BTreeMap<_, _> = there.into_iter().collect();
-    // One that was not found, because the settings leave it out, may be there all the same.
+    // A file that was not found because the settings exclude it may still be there.
     let path_of = |name: &String| {
         let found = there.remove(name);
         found.unwrap_or_else(|| settings.source_dir.join(name))
@@ -329,10 +330,10 @@ mod tests {
 
     use super::*;
 
-    /// Looks that have begun.
+    /// Looks that have started.
     static BEGUN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
-    /// Waits until so many looks have begun as may be under way, and says how many have.
+    /// Waits until the maximum number of looks have started, and returns how many have.
     fn look(file: &usize) -> anyhow::Result<usize> {
         let (begun, changed) = &BEGUN;
         let mut begun = begun.lock().unwrap();
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_are_looked_at_several_at_once_and_come_in_their_order() {
+    async fn files_are_examined_concurrently_and_returned_in_order() {
         let looked: Vec<_> = looks(0..100, look).try_collect().await.unwrap();
         assert!(looked.iter().map(|(file, _)| *file).eq(0..100));
         for (file, begun) in looked {

@@ -1,6 +1,6 @@
-//! Reads a file once, part by part, and hashes each part where it lies.
+//! Reads a file once, part by part, and hashes each part in place.
 //!
-//! The buffer that is hashed is the buffer that is sent. Memory is reserved before it is filled.
+//! The buffer that is hashed is the one that is sent. Memory is reserved before it is filled.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,7 +11,7 @@ use lob_core::transfer::{FileHashes, HashedPart, Hashing, PartBudget, PartHasher
 use crate::freeze::{Freeze, FreezeError};
 use crate::source::{self, SourceFile};
 
-/// A file that is being read, in one state from beginning to end.
+/// A file being read in one consistent state from start to end.
 #[derive(Debug)]
 pub(crate) struct Reader {
     file: File,
@@ -21,7 +21,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Opens a planned file, if it is still what was planned.
+    /// Opens a planned file if it is still as planned.
     pub(crate) async fn open(source: &SourceFile, hashing: Hashing) -> anyhow::Result<Self> {
         let (path, fingerprint) = (source.path.clone(), source.fingerprint);
         blocking(move || {
@@ -37,13 +37,12 @@ impl Reader {
         .await
     }
 
-    /// Bytes that are not read yet.
+    /// Bytes not read yet.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
-    /// Reads and hashes the next part of `size` bytes, or what is left, when there is memory for
-    /// it.
+    /// Reads and hashes the next `size` bytes, or what is left, once there is memory for them.
     pub(crate) async fn part(
         mut self,
         size: u64,
@@ -64,7 +63,7 @@ impl Reader {
         .await
     }
 
-    /// The hashes of what was read, if the file is still in the state in which reading began.
+    /// The hashes of what was read, if the file is still in the state it had when reading started.
     pub(crate) async fn finish(self) -> anyhow::Result<FileHashes> {
         blocking(move || {
             self.freeze.end(&self.file)?;

@@ -1,8 +1,8 @@
-//! `lob-upload restore RUN DIR`: the files of a run back on disk.
+//! `lob-upload restore RUN DIR`: brings the files of a run back to disk.
 //!
-//! A file gets its name when every byte of it was written and hashed, and never takes the place of
-//! another: whatever stands in the folder with other content is refused before anything is written,
-//! and files that are there already are proved by their hash instead of being fetched again.
+//! A file gets its name only once every byte of it has been written and hashed, and never replaces
+//! another: anything in the folder with different content is refused before anything is written,
+//! and files that are already there are verified by their hash instead of being fetched again.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -23,16 +23,16 @@ use crate::scratch::Scratch;
 use crate::settings::Settings;
 use crate::source;
 
-/// Files that are fetched at once.
+/// How many files to fetch concurrently.
 const FILES_AT_ONCE: usize = 4;
-/// Bytes of a file on disk that are hashed at once.
+/// How many bytes of a file on disk to hash at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Brings all files of the run into `directory`.
+/// Restores all files of the run to `directory`.
 ///
 /// # Errors
-/// A run that does not exist; a folder that holds other content under a file's name, or cannot be
-/// written; objects that are not what the manifest says, exit status 3.
+/// A run that does not exist; a folder that holds other content under a file's name or cannot be
+/// written; objects that are not what the manifest says (exit status 3).
 pub(crate) async fn restore(
     id: RunId,
     directory: PathBuf,
@@ -68,7 +68,7 @@ pub(crate) async fn restore(
 /// The files that are not in `directory` yet. Blocks.
 ///
 /// # Errors
-/// Names under which something else stands.
+/// Names that are taken by something else.
 fn missing(
     directory: &Path,
     files: Vec<DataFile>,
@@ -107,18 +107,18 @@ fn missing(
         .into())
 }
 
-/// What stands where a file of the run is to be.
+/// What is at the path of a file to restore.
 enum Found {
     /// Nothing, and the file can be written there.
     Nothing,
-    /// The file.
+    /// The file itself.
     File,
-    /// Something else, there or above it.
+    /// Something else, there or in place of a parent folder.
     Other,
 }
 
-/// A link that leads to the file is as good as the file; one that leads nowhere, or out of the folder
-/// `real` where the file would be written, stands in its place.
+/// A link to the file is as good as the file; a dangling link, or one that would take the write
+/// outside the folder `real`, counts as something else.
 fn look(path: &Path, file: &DataFile, real: &Path) -> io::Result<Found> {
     match fs::symlink_metadata(path) {
         Err(error) if is_absence(&error) && has_place(path, real) => return Ok(Found::Nothing),
@@ -143,7 +143,7 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// Whether what stands nearest above `path` is a folder inside `real`.
+/// Whether the nearest existing ancestor of `path` is a folder inside `real`.
 fn has_place(path: &Path, real: &Path) -> bool {
     let mut above = path.ancestors().skip(1);
     let nearest = above.find(|above| above.symlink_metadata().is_ok());
@@ -162,8 +162,8 @@ fn hash(path: &Path) -> io::Result<Sha256> {
     }
 }
 
-/// Downloads a file and gives it its name when it is proved. Says how its object is not what the
-/// manifest says, if it is not.
+/// Downloads a file and, once it is verified, gives it its name. If the object is not what the
+/// manifest says, returns the difference.
 async fn fetch(
     committed: &CommittedRun,
     file: &DataFile,
@@ -191,7 +191,7 @@ async fn fetch(
         unfinished.as_file().sync_all()?;
         fs::create_dir_all(path.parent().unwrap_or(directory))?;
         match unfinished.persist_noclobber(&path) {
-            // By another of its names, where the folder has links.
+            // Already restored under another of its names, if the folder has links.
             Err(error)
                 if error.error.kind() == io::ErrorKind::AlreadyExists
                     && hash(&path)? == file.sha256 =>

@@ -1,5 +1,5 @@
-//! What an earlier process of the run has left of a file: an object that has to be proved, or an
-//! open upload whose parts are worth keeping.
+//! What an earlier process of the run left of a file: an object to prove, or an open upload whose
+//! parts are worth keeping.
 
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::store::Verified;
@@ -13,11 +13,11 @@ use crate::send::{Kept, Sender, Sent};
 use crate::source::SourceFile;
 
 impl Sender<'_> {
-    /// Reads the file to prove that the object `there` is its; `None` where the endpoint keeps
-    /// nothing that could prove it, so that it has to be sent again.
+    /// Reads the file to prove that the object `there` holds its bytes; `None` if the endpoint
+    /// keeps nothing that could prove it, so the file has to be sent again.
     ///
     /// # Errors
-    /// An object that is not the file's.
+    /// The object does not hold the file's bytes.
     pub(crate) async fn prove(
         &self,
         file: &SourceFile,
@@ -89,17 +89,17 @@ impl Sender<'_> {
             }));
         }
         match proof {
-            // Not every server makes the ETag of a multipart object as S3 does.
+            // Not every server computes the ETag of a multipart object as S3 does.
             Verified::PartMd5 if in_parts => Ok(None),
             _ => Err(conflict().into()),
         }
     }
 
-    /// Opens an upload, or resumes the one of which the server has the most parts. Others of the
+    /// Opens an upload, or resumes the one with the most parts on the server. Other uploads of the
     /// same key are aborted.
     ///
     /// # Errors
-    /// The store's.
+    /// A store error.
     pub(crate) async fn open_upload(
         &self,
         key: &str,
@@ -130,7 +130,7 @@ impl Sender<'_> {
                 tracing::info!(key, upload = id, parts = count, "an open upload is resumed");
                 Ok(MultipartUpload::resume(store, key, upload.id, parts))
             }
-            // Not to be interrupted: an upload whose id nobody knows could not be aborted.
+            // Must not be interrupted: an upload whose id nobody knows could not be aborted.
             None => Ok(MultipartUpload::create(store, key).await?),
         }
     }
@@ -149,7 +149,7 @@ impl Sender<'_> {
         }
     }
 
-    /// The parts of an upload that is still there; none where the server cannot tell.
+    /// The parts of an upload, or `None` if it is gone; empty if the server cannot list parts.
     async fn listed_parts(
         &self,
         key: &str,

@@ -1,5 +1,5 @@
-//! Where files stand while they are not whole: a folder beside them, which one process has at a
-//! time, and which goes when it ends. What a killed process left in it is removed by the next.
+//! The folder for unfinished files, next to the finished ones. One process owns it at a time and
+//! removes it when it ends. Whatever a killed process left in it, the next one removes.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use lob_core::failure::{ExitStatus, Failure};
 use tempfile::NamedTempFile;
 
-/// Its name in the folder of the files.
+/// The name of the scratch folder.
 const NAME: &str = ".lob-restore";
 /// The file in it that its owner keeps locked.
 const LOCK: &str = "lock";
 
-/// The folder of unfinished files in `directory`.
+/// The folder for unfinished files in `directory`.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -22,10 +22,10 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes `directory` where there is none, and takes its scratch folder.
+    /// Creates `directory` if needed and claims its scratch folder.
     ///
     /// # Errors
-    /// Another process has it; a folder that cannot be written.
+    /// Another process owns it, or the folder cannot be written.
     pub(crate) fn claim(directory: &Path) -> Result<Self, Failure> {
         let path = directory.join(NAME);
         let failed = |message: &str| {
@@ -48,12 +48,12 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Whether a file of this name would stand among the unfinished ones.
+    /// Whether a file of this name would end up in the scratch folder.
     pub(crate) fn is_in(name: &str) -> bool {
         name.split('/').next() == Some(NAME)
     }
 
-    /// A new file without a lasting name. Everyone who may read the folder may read it.
+    /// Creates a file without a lasting name. Everyone who may read the folder may read it.
     pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
         tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))

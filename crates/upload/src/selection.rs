@@ -1,35 +1,35 @@
-//! Which of the files that are there are meant: globs that include and globs that exclude.
+//! Selects files by globs that include and globs that exclude.
 //!
-//! A pattern that could never match is refused: an exclusion that leaves out nothing would send
-//! what should stay.
+//! A pattern that can never match is refused: an exclusion that excludes nothing would send what
+//! should stay behind.
 
 use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use lob_core::failure::Failure;
 
-/// The end of a pattern that means whole folders.
+/// The end of a pattern that matches whole folders.
 const EVERYTHING_BELOW: &str = "/**";
 
 /// A choice of files by their paths below the source directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    /// Empty where all are included.
+    /// Empty if all files are included.
     include: GlobSet,
     exclude: GlobSet,
-    /// Folders of which nothing is taken.
+    /// Folders that are skipped entirely.
     excluded_folders: GlobSet,
 }
 
 impl Selection {
-    /// A selection by patterns.
+    /// Builds a selection from patterns.
     ///
     /// # Errors
-    /// A text that is no pattern, or one that matches no path below any directory.
+    /// Text that is not a pattern, or a pattern that matches no path below any directory.
     pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Self, Failure> {
         let folders = exclude.iter().filter_map(|pattern| {
             let folder = pattern.strip_suffix(EVERYTHING_BELOW)?;
-            // Only the folder itself, wherever the pattern has no other slash.
+            // Only the folder itself, unless the pattern has another slash.
             Some((pattern.as_str(), folder.to_owned()))
         });
         Ok(Self {
@@ -39,20 +39,20 @@ impl Selection {
         })
     }
 
-    /// Whether the file is meant; its path is relative to the source directory.
+    /// Whether the file is selected; its path is relative to the source directory.
     pub(crate) fn takes(&self, file: &Path) -> bool {
         let included = self.include.is_empty() || self.include.is_match(file);
         included && !self.exclude.is_match(file)
     }
 
-    /// Whether nothing in the folder is meant, as with `--exclude 'lost+found/**'`.
+    /// Whether nothing in the folder is selected, as with `--exclude 'lost+found/**'`.
     pub(crate) fn leaves_out(&self, folder: &Path) -> bool {
         let mut ancestors = folder.ancestors();
         ancestors.any(|folder| self.excluded_folders.is_match(folder))
     }
 }
 
-/// A pattern and what it means for whole paths: without a slash, a name in any folder.
+/// A pattern and its glob for whole paths: without a slash, it matches a name in any folder.
 fn anchored(pattern: &String) -> (&str, String) {
     let glob = if pattern.contains('/') {
         pattern.clone()
@@ -97,7 +97,7 @@ mod tests {
         Selection::new(&owned(include), &owned(exclude))
     }
 
-    /// The files of a fixed tree that are taken.
+    /// The files of a fixed tree that are selected.
     fn taken(include: &[&str], exclude: &[&str]) -> Vec<&'static str> {
         let tree = ["a.parquet", "b.parquet", "d/a.parquet", "d/e/a.parquet"];
         let selection = selection(include, exclude).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_taken_if_an_include_and_no_exclude_matches() {
+    fn a_file_is_selected_if_an_include_and_no_exclude_matches() {
         let all = ["a.parquet", "b.parquet", "d/a.parquet", "d/e/a.parquet"];
         assert_eq!(taken(&[], &[]), all);
         assert_eq!(taken(&["a*", "b*"], &[]), all);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_with_a_slash_means_the_whole_path_and_only_two_stars_cross_one() {
+    fn a_pattern_with_a_slash_matches_the_whole_path() {
         assert_eq!(taken(&["d/*"], &[]), ["d/a.parquet"]);
         assert_eq!(taken(&["d/**"], &[]), ["d/a.parquet", "d/e/a.parquet"]);
         assert_eq!(taken(&["?/a.parquet"], &[]), ["d/a.parquet"]);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_left_out_where_everything_below_them_is() {
+    fn a_folder_is_skipped_if_everything_below_it_is_excluded() {
         let selection = selection(&[], &["lost+found/**", "**/tmp/**", "d/*"]).unwrap();
         for folder in ["lost+found", "lost+found/x", "tmp", "a/tmp"] {
             assert!(selection.leaves_out(Path::new(folder)), "{folder}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_or_matches_nothing_is_wrong_usage() {
+    fn an_invalid_or_unmatchable_pattern_is_a_usage_error() {
         for pattern in [
             "[", "{a", "a**b/[]", "", "/a", "a/", "a//b", "./a", "../a", "a/../b",
         ] {

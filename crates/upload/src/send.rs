@@ -1,5 +1,5 @@
-//! Sends one file: small ones in one request, larger ones in parts. What is there already is
-//! proved and kept, so that a run that was stopped goes on where it was.
+//! Sends one file: a small one in a single request, a larger one in parts. Anything already in S3
+//! is proved and kept, so a stopped run resumes where it left off.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use lob_core::transfer::{KeptParts, MultipartUpload};
 use crate::read::Reader;
 use crate::source::SourceFile;
 
-/// How often a file is restarted because another process of the same run had a hand in it.
+/// How often to restart a file that another process of the same run interfered with.
 const MAX_RESTARTS: u32 = 5;
 
-/// What all files of a run share on their way.
+/// What all files of a run share while they are sent.
 #[derive(Debug)]
 pub(crate) struct Sender<'a> {
     pub(crate) run: &'a OpenRun,
     /// Whether an earlier process may have sent something.
     pub(crate) resumed: bool,
-    /// Memory, shared by all files that are sent at once.
+    /// Memory shared by all files in flight.
     pub(crate) budget: &'a PartBudget,
     pub(crate) hashing: Hashing,
-    /// Largest file that is sent in one request, in bytes.
+    /// Largest file sent in a single request, in bytes.
     pub(crate) multipart_threshold: u64,
-    /// Stops every file.
+    /// Stops all files.
     pub(crate) stop: &'a Interrupt,
     pub(crate) progress: &'a Arc<dyn Progress>,
 }
@@ -41,14 +41,14 @@ pub(crate) struct Sent {
     pub(crate) kept: Kept,
 }
 
-/// What was there already, and what it took to prove it.
+/// What was already in S3 and did not have to be sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     /// Whole files.
     pub(crate) files: u64,
-    /// Parts of files that were not whole.
+    /// Parts of incomplete files.
     pub(crate) parts: u64,
-    /// Bytes of both: read again, and not sent.
+    /// Bytes of both: read again, but not sent.
     pub(crate) bytes: u64,
 }
 
@@ -71,7 +71,7 @@ impl From<KeptParts> for Kept {
 }
 
 impl Sender<'_> {
-    /// Reads the file once and sends what is not there yet.
+    /// Reads the file once and sends whatever is not in S3 yet.
     pub(crate) async fn send(&self, file: &SourceFile) -> anyhow::Result<Sent> {
         let mut may_be_there = self.resumed;
         for _ in 0..MAX_RESTARTS {
@@ -161,7 +161,7 @@ impl Sender<'_> {
             Ok(hashes) => {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
-                // S3 may work at it for minutes. A resumed run looks what became of it.
+                // S3 may take minutes for this. A resumed run checks how it ended.
                 let completing = parts.complete_on(hashes.contents(), condition);
                 let object = self.stop.or(completing).await.map_err(unusable)?;
                 Ok(Sent {
@@ -198,9 +198,9 @@ impl Sender<'_> {
     }
 }
 
-/// An upload that an earlier process opened, and that cannot become the object. MinIO leaves such
-/// ones when a client dies while it completes an upload: it is still listed, without its parts, and
-/// has lost its kind of checksum, so that no Complete will ever match.
+/// An upload that an earlier process opened and that cannot become the object. MinIO leaves such an
+/// upload behind if a client dies while completing it: it is still listed, but without its parts,
+/// and it has lost its checksum type, so no Complete will ever match.
 #[derive(Debug, thiserror::Error)]
 #[error("the upload that was resumed cannot be used")]
 struct UnusableUpload;
@@ -215,7 +215,7 @@ fn restarts(error: &anyhow::Error) -> bool {
         )
 }
 
-/// Whether the file may still succeed as it is, so that what was sent of it is worth keeping.
+/// Whether the file may still succeed as it is, so what was sent of it is worth keeping.
 fn is_resumable(error: &anyhow::Error) -> bool {
     ExitStatus::of(error).is_interrupt() || store_error(error).is_some_and(StoreErrorKind::may_pass)
 }

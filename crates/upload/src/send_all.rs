@@ -1,4 +1,5 @@
-//! All files of a run, several at once, the largest first: so that the last one to end is short.
+//! Sends all files of a run, several at once and largest first, so that the last one to finish is
+//! short.
 
 use std::cmp::Reverse;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use crate::send::{Kept, Sender};
 use crate::settings::{HashKind, Settings};
 use crate::source::SourceFile;
 
-/// What became of the files of a run, each kind in the order of their paths.
+/// What became of a run's files, sorted by path.
 #[derive(Debug)]
 pub(crate) struct SentFiles {
     pub(crate) files: Vec<UploadedFile>,
@@ -27,9 +28,8 @@ pub(crate) struct SentFiles {
     pub(crate) kept: Kept,
 }
 
-/// Sends all files. The first that fails stops the others, unless its file is at
-/// fault and that is allowed, and this
-/// returns when each of them has let go of what it had open.
+/// Sends all files. The first failure stops the others, unless the file itself is at fault and
+/// partial runs are allowed. Returns once every file has released what it had open.
 pub(crate) async fn send_all(
     run: &OpenRun,
     examined: Examined,

@@ -1,4 +1,4 @@
-//! Everything that decides about an upload, resolved.
+//! The resolved settings of an upload.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;
 
-/// Stands for an id that the time will give.
+/// Stands in for an id generated from the time.
 const GENERATED_ID: &str = "YYYYMMDD_HHMMSS";
 
 /// The settings of `lob-upload`.
@@ -24,19 +24,19 @@ const GENERATED_ID: &str = "YYYYMMDD_HHMMSS";
 pub struct Settings {
     /// The directory whose Parquet files are uploaded.
     pub source_dir: PathBuf,
-    /// Patterns of which a file must match one, where there are any.
+    /// If there are any, a file must match one of these patterns.
     pub include: Vec<String>,
-    /// Patterns of which a file must match none.
+    /// A file must match none of these patterns.
     pub exclude: Vec<String>,
-    /// The run's id; without one the time gives it.
+    /// The run's id; generated from the time if absent.
     pub run_id: Option<RunId>,
-    /// Largest file that is sent in one request.
+    /// Largest file sent in a single request.
     pub multipart_threshold: ByteSize,
-    /// Files that are sent at once.
+    /// How many files are sent at once.
     pub jobs: NonZeroUsize,
-    /// The directory of the manifests' local copies.
+    /// The directory for local copies of manifests.
     pub manifest_dir: PathBuf,
-    /// What the manifest's `checksum` is.
+    /// Which hash the manifest's `checksum` holds.
     pub hash: HashKind,
     /// Publish the run without the files that fail.
     pub allow_partial: bool,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub objects: ObjectSettings,
 }
 
-/// Hashes that the manifest's `checksum` can be.
+/// Hashes that the manifest's `checksum` can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum HashKind {
@@ -81,7 +81,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The memory that parts and files sent in one request share.
+    /// The memory budget shared by parts and by files sent in a single request.
     pub(crate) fn budget(&self) -> Result<PartBudget, Failure> {
         let (threshold, buffer_size) = (self.multipart_threshold, self.parts.buffer_size);
         if threshold > buffer_size {
@@ -93,13 +93,13 @@ impl Settings {
         PartBudget::new(&self.parts)
     }
 
-    /// The files that are meant.
+    /// The files to upload.
     pub(crate) fn selection(&self) -> Result<Selection, Failure> {
         Selection::new(&self.include, &self.exclude)
     }
 
-    /// What the keys of the run begin with. A generated id is not known before the plan is written;
-    /// what stands for it here is as long.
+    /// The prefix of the run's keys. A generated id is not known before the plan is written; the
+    /// placeholder has the same length.
     pub(crate) fn run_folder(&self) -> Result<String, Failure> {
         let prefix = self.s3.runs_folder()?;
         Ok(match self.run_id.clone() {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_of_a_run_is_known_but_for_its_time() {
+    fn the_folder_of_a_run_is_known_except_for_its_time() {
         let mut settings = Settings::default();
         let generated = RunId::at(jiff::Timestamp::UNIX_EPOCH).to_string();
         assert_eq!(GENERATED_ID.len(), generated.len());

@@ -1,8 +1,8 @@
-//! Which files are uploaded: every regular `*.parquet` file below the source directory that is
-//! selected, sorted.
+//! Finds the files to upload: every selected regular `*.parquet` file below the source directory,
+//! sorted.
 //!
-//! Whatever would make two readers see different files, or a file leave the directory that was
-//! named, is an error that names the path; nothing is left out in silence.
+//! Anything that would make two readers see different files, or let a file lie outside the named
+//! directory, is an error that names the path; nothing is skipped silently.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -25,30 +25,30 @@ use crate::scratch::Scratch;
 use crate::selection::Selection;
 
 const SUFFIX: &[u8] = b".parquet";
-/// Ends of names, in any case, that are Parquet elsewhere.
+/// File extensions, in any case, that others use for Parquet.
 const OTHER_SPELLINGS: [&str; 3] = ["parquet", "parq", "pq"];
-/// Files of other spellings that are told by name.
+/// How many files with other spellings a warning names.
 const MAX_TOLD: usize = 10;
-/// Longest name that a manifest may hold, in bytes.
+/// Longest name allowed in a manifest, in bytes.
 const MAX_NAME: usize = 900;
-/// Longest key of S3, in bytes.
+/// Longest S3 key, in bytes.
 const MAX_KEY: usize = 1024;
 
-/// A file to be uploaded, as it was when the plan was made.
+/// A file to upload, as it was when the plan was made.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {
-    /// The path below the source directory, with `/`.
+    /// The path below the source directory, separated by `/`.
     pub(crate) relative_path: String,
-    /// Where it is.
+    /// The path to open.
     pub(crate) path: PathBuf,
-    /// What the file system said of it.
+    /// What the file system said about it.
     pub(crate) fingerprint: Fingerprint,
     /// What its footer says.
     pub(crate) footer: Footer,
 }
 
-/// Why a directory cannot be uploaded. Paths that were found are shown without control characters:
-/// nobody has checked them yet.
+/// Why a directory cannot be uploaded. Paths are shown without control characters, as nobody has
+/// checked them yet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     #[error("source directory `{}` cannot be read", .0.display())]
@@ -87,7 +87,7 @@ pub(crate) enum SourceError {
 }
 
 impl SourceError {
-    /// Whether there is nothing to be uploaded, and nothing else wrong.
+    /// Whether the only problem is that there is nothing to upload.
     pub(crate) fn is_nothing_there(&self) -> bool {
         match self {
             Self::Root(_, error) => error.kind() == io::ErrorKind::NotFound,
@@ -97,8 +97,8 @@ impl SourceError {
     }
 }
 
-/// Finds the selected files below `root`: relative names and paths, in the order of the names.
-/// Their keys will begin with `run_folder`.
+/// Finds the selected files below `root`: relative names and paths, sorted by name. Their keys will
+/// start with `run_folder`.
 pub(crate) fn find(
     root: &Path,
     selection: &Selection,
@@ -122,8 +122,8 @@ pub(crate) fn find(
     Ok(files)
 }
 
-/// The selected files that are there and were not `planned`, in order. What keeps the directory from
-/// being read keeps no run from its commit: the caller warns.
+/// The selected files that exist but were not `planned`, in order. An unreadable directory does not
+/// keep a run from being committed: the caller only warns.
 pub(crate) fn appeared<'a>(
     root: &Path,
     selection: &Selection,
@@ -137,8 +137,8 @@ pub(crate) fn appeared<'a>(
     Ok(names.into_iter().collect())
 }
 
-/// Opens a regular file. What was put in its place since it was found, such as a pipe, is refused
-/// and not waited for.
+/// Opens a regular file. Anything that replaced it since it was found, such as a pipe, is refused
+/// rather than waited for.
 pub(crate) fn open(path: &Path) -> Result<File, FreezeError> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options()
@@ -158,9 +158,9 @@ pub(crate) fn open(path: &Path) -> Result<File, FreezeError> {
 struct Listing {
     /// The selected files: relative names and paths.
     files: Vec<(String, PathBuf)>,
-    /// Files that could have been selected.
+    /// How many files could have been selected.
     seen: usize,
-    /// Files that would be selected if their names were spelt otherwise.
+    /// Files that would be selected if their names were spelled differently.
     misspelled: Vec<PathBuf>,
 }
 
@@ -215,7 +215,7 @@ fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
     Ok(listing)
 }
 
-/// What cannot be read is an error only where it is, or may hold, a selected file.
+/// An unreadable path is an error only if it is, or may hold, a selected file.
 fn check_unread(
     path: PathBuf,
     error: walkdir::Error,
@@ -266,7 +266,7 @@ fn is_misspelled(path: &Path) -> bool {
     })
 }
 
-/// They may be meant, and then nobody would miss them before the day on which they are needed.
+/// They may have been meant, and nobody would miss them until the day they are needed.
 fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
     if misspelled.is_empty() {
         return;
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn regular_files_are_found_in_the_order_of_their_keys() {
+    fn regular_files_are_found_in_key_order() {
         let folder = with(&[
             "b.parquet",
             "a/z.parquet",
@@ -381,7 +381,7 @@ mod tests {
         ]);
         let expected = ["a.parquet", "a/z.parquet", "b.parquet"];
         assert_eq!(names(folder.path()).unwrap(), expected);
-        // However the directory is named, no name leads out of the run.
+        // However the directory is written, no name leads out of the run.
         assert_eq!(names(&folder.path().join("a/../.")).unwrap(), expected);
         let missing = names(&folder.path().join("missing"));
         assert!(matches!(missing, Err(SourceError::Root(..))));
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn selected_files_alone_are_found() {
+    fn only_selected_files_are_found() {
         let folder = with(&["a.parquet", "d/b.parquet", "_progress/c.parquet", "d/d.txt"]);
         let selection = excluding("_progress/**");
         let expected = ["a.parquet", "d/b.parquet"];
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_inside_the_directory_only() {
+    fn links_are_followed_only_inside_the_directory() {
         let (folder, other) = (with(&["a/x.parquet"]), with(&["y.parquet"]));
         let link = |target: &Path, name: &str| symlink(target, folder.path().join(name)).unwrap();
         link(Path::new("a/x.parquet"), "inside.parquet");
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_or_in_a_circle_are_refused_where_a_file_is_meant() {
+    fn dangling_and_circular_links_are_refused_if_they_may_hide_a_selected_file() {
         let folder = with(&["a/x.parquet"]);
         let link = |target: &str, name: &str| symlink(target, folder.path().join(name)).unwrap();
         link("missing", "a/nothing");
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused() {
+    fn anything_but_a_regular_file_is_refused() {
         let socket = with(&["a.parquet"]);
         let _socket = UnixListener::bind(socket.path().join("s.parquet")).unwrap();
         let fifo = with(&["a.parquet"]);
@@ -482,13 +482,13 @@ mod tests {
             let without = found(folder.path(), &excluding("s*")).unwrap();
             assert_eq!(without, ["a.parquet"]);
         }
-        // Making a device takes privileges; opening one takes none.
+        // Creating a device needs privileges; opening one does not.
         let device = open(Path::new("/dev/null")).unwrap_err();
         assert_eq!(device.to_string(), "it is not a regular file any more");
     }
 
     #[test]
-    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+    fn a_pipe_that_replaced_a_file_does_not_block() {
         let folder = with(&["a.parquet"]);
         let path = folder.path().join("a.parquet");
         assert!(open(&path).is_ok());
@@ -500,9 +500,9 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_read_is_named_unless_it_is_left_out() {
+    fn an_unreadable_directory_is_named_unless_it_is_excluded() {
         let (folder, other) = (with(&["a.parquet"]), with(&[]));
-        // Nobody can read a path above 4,096 bytes, whatever his permissions.
+        // Nobody can read a path longer than 4,096 bytes, whatever their permissions.
         let deep = vec!["x".repeat(200); 15].join("/");
         for root in [&folder, &other] {
             fs::create_dir_all(root.path().join(&deep)).unwrap();
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_safe_everywhere_are_refused() {
+    fn names_that_are_unsafe_anywhere_are_refused() {
         assert_eq!(
             refused(&with(&["a\nb.parquet"])),
             "the name `a\\nb.parquet` holds a control character"
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_or_unicode_form_only_are_refused() {
+    fn names_that_differ_only_in_case_or_unicode_form_are_refused() {
         for (a, b) in [
             ("a.parquet", "A.parquet"),
             ("stra\u{df}e.parquet", "STRASSE.parquet"),
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn selected_files_that_appear_after_the_plan_are_told() {
+    fn selected_files_that_appear_after_the_plan_are_reported() {
         let folder = with(&[
             "b.parquet",
             "a.parquet",

@@ -1,4 +1,4 @@
-//! What a committed upload prints.
+//! The output of a committed upload.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use lob_core::text::{MIB, counted};
 
 use crate::send::Kept;
 
-/// A committed upload.
+/// A committed upload and how it went.
 #[derive(Debug)]
 pub(crate) struct Uploaded {
     pub(crate) run: OpenRun,
     pub(crate) manifest: PublishedUpload,
     pub(crate) local_copy: Option<PathBuf>,
-    /// What an earlier process had sent.
+    /// What an earlier process had already sent.
     pub(crate) kept: Kept,
-    /// Files that came while the run was under way, and are not part of it.
+    /// Files that appeared during the run and are not part of it.
     pub(crate) appeared: Vec<String>,
     /// Whether the run was committed by an earlier or another process.
     pub(crate) was_committed: bool,
     pub(crate) metrics: MetricsSnapshot,
 }
 
-/// The summary, for people and for machines.
+/// The summary, as text and as JSON.
 pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     let Uploaded {
         run,

@@ -1,4 +1,5 @@
-//! `lob-upload verify RUN`: is everything that the manifest promises still there, and still the same?
+//! `lob-upload verify RUN`: checks that everything the manifest promises is still there and
+//! unchanged.
 
 use lob_core::cli::{Context, Outcome};
 use lob_core::settings::RunId;
@@ -7,10 +8,10 @@ use serde_json::json;
 use crate::committed::{failed_line, find};
 use crate::settings::Settings;
 
-/// Asks the server for every object of the run; with `full` downloads and hashes each as well.
+/// Checks every object of the run with the server; with `full`, also downloads and hashes each one.
 ///
 /// # Errors
-/// A run that does not exist; objects that are not what the manifest says, exit status 3.
+/// A run that does not exist, or objects that are not what the manifest says (exit status 3).
 pub(crate) async fn verify(
     id: RunId,
     full: bool,

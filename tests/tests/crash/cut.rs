@@ -1,4 +1,4 @@
-//! A gate in front of both servers that cuts the work at one request.
+//! A gate in front of both servers that cuts the work off at one request.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,22 +10,22 @@ use lob_tests::servers::{Gates, Servers};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Processes that run at once.
+/// How many processes run at once.
 const PROCESSES: usize = 3;
 
-/// The moment of a request.
+/// The moment within a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum At {
-    /// It has arrived whole, and nothing has been done.
+    /// It has arrived in full, and nothing has been done yet.
     Arrived,
-    /// It is done, and the reply is not sent.
+    /// It has been executed, but the reply has not been sent.
     Executed,
 }
 
 /// What happens at the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The request is held for ever, so that the process can be killed.
+    /// The request is held forever, so that the process can be killed.
     Hold,
     /// The connection is closed without a reply.
     Disconnect,
@@ -33,17 +33,17 @@ pub(crate) enum Fate {
 
 type Watch = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// Counts the requests of both servers as they pass one moment, and cuts at one of them.
+/// Counts the requests of both servers at one moment, and cuts one of them off.
 pub(crate) struct Cut {
     position: usize,
     at: At,
     fate: Fate,
     count: AtomicUsize,
-    /// Whether the process to be disturbed is still there: what runs after it is left alone.
+    /// Whether the process under test is still running; whatever runs after it is left alone.
     armed: AtomicBool,
-    /// Is told the request at the cut, such as `PutObject lob-data/r1/manifest.json`.
+    /// Receives the request at the cut, such as `PutObject lob-data/r1/manifest.json`.
     reached: UnboundedSender<String>,
-    /// Looks at the servers from outside whenever a request arrives or is done.
+    /// Inspects the servers from outside at every moment of every request.
     watch: OnceLock<Watch>,
     broken_promises: Mutex<Vec<String>>,
 }
@@ -68,7 +68,7 @@ impl Cut {
         (Arc::new(cut), reaches)
     }
 
-    /// The gates of both servers.
+    /// The gates for both servers.
     pub(crate) fn gates(self: &Arc<Self>) -> Gates {
         let (s3, mongo) = (Arc::clone(self), Arc::clone(self));
         let s3 = move |moment: s3::Moment, request: &Request| {
@@ -76,7 +76,7 @@ impl Cut {
                 s3::Moment::Arrived => At::Arrived,
                 s3::Moment::Executed => At::Executed,
             };
-            // The test's own bucket.
+            // The test itself creates its bucket.
             if request.operation == Operation::CreateBucket {
                 return s3::Verdict::Pass;
             }
@@ -103,12 +103,11 @@ impl Cut {
         }
     }
 
-    /// Has `watch` look at the servers at every request from now on.
+    /// Runs `watch` at every request from now on.
     pub(crate) fn watch(&self, watch: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         assert!(self.watch.set(Box::new(watch)).is_ok());
     }
 
-    /// The moment at which the work is cut.
     pub(crate) fn at(&self) -> At {
         self.at
     }
@@ -118,7 +117,7 @@ impl Cut {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Panics with what the watch found.
+    /// Panics if the watch found a broken promise.
     pub(crate) fn assert_promises_kept(&self) {
         let broken = self.broken_promises.lock().unwrap();
         assert!(broken.is_empty(), "{broken:?}");
@@ -131,15 +130,15 @@ impl Cut {
         let counts = at == self.at && self.armed.load(Ordering::Relaxed);
         let is_here = counts && self.count.fetch_add(1, Ordering::Relaxed) == self.position;
         is_here.then(|| {
-            // A test that has ended asks no more.
+            // A test that has ended no longer listens.
             let _ = self.reached.send(request());
             self.fate
         })
     }
 }
 
-/// Kills the process at the cut. `None` if it was done before: requests that run at once may be
-/// one more or less from run to run.
+/// Kills the process at the cut. Returns `None` if it finished first: concurrent requests make the
+/// total vary by one from run to run.
 pub(crate) async fn killed(
     mut child: Child,
     cut: &Cut,
@@ -160,7 +159,7 @@ pub(crate) async fn killed(
     held
 }
 
-/// Runs `case` undisturbed to learn how many requests there are, then with a cut at each of them.
+/// Runs `case` undisturbed to count the requests, then once with a cut at each of them.
 pub(crate) async fn at_every_request<C, F>(moments: &[At], fate: Fate, case: C)
 where
     C: Fn(Arc<Cut>, UnboundedReceiver<String>, Servers) -> F,

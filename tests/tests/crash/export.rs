@@ -1,5 +1,5 @@
-//! Exports: killed at any request, a run is whole or does not exist, no data file stands there
-//! without a record, and the same command completes it; a reply that is lost changes nothing.
+//! Exports: killed at any request, a run is whole or does not exist, no data file lacks a record,
+//! and the same command completes the run; a lost reply changes nothing.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::cut::{At, Fate, at_every_request, killed};
 use crate::{doubles, has, load};
 
-/// Makes several ranges and data files of split 0 and one of two parts of split 1.
+/// Produces several ranges and data files for split 0, and one data file of two parts for split 1.
 const SIZES: [&str; 12] = [
     "--ranges",
     "2",
@@ -29,7 +29,7 @@ const SIZES: [&str; 12] = [
     "none",
 ];
 
-/// Many small documents, and a few that fill parts.
+/// Many small documents, and a few large enough to fill parts.
 pub(crate) static SPLITS: LazyLock<[Vec<RawDocumentBuf>; 2]> = LazyLock::new(|| {
     let large = |id| {
         let bytes = vec![id as u8; 3 << 20];
@@ -42,19 +42,19 @@ pub(crate) static SPLITS: LazyLock<[Vec<RawDocumentBuf>; 2]> = LazyLock::new(|| 
     ]
 });
 
-/// Fills the collections that an export finds.
+/// Fills the collections to export.
 pub(crate) fn load_splits(servers: &Servers) {
     for (split, documents) in SPLITS.iter().enumerate() {
         load(servers, &format!("split_{split}_input"), documents);
     }
 }
 
-/// The arguments of an export as run `run`.
+/// The arguments of an export with this run id.
 pub(crate) fn arguments(run: &str) -> Vec<&str> {
     [&["--run-id", run][..], &SIZES].concat()
 }
 
-/// Names, relative to the run's folder, and bytes of a run's data files.
+/// A run's data files: names relative to the run's folder, and bytes.
 pub(crate) fn data_files(servers: &Servers, run: &str) -> Vec<(String, Bytes)> {
     let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
     let keys = s3.keys(&servers.bucket).into_iter();
@@ -79,9 +79,9 @@ fn data_file(record: &Value) -> String {
     format!("split_{split}.parquet/part-{range:05}-{sequence:05}.parquet")
 }
 
-/// Every data file is described by a record: size and CRC64NVME.
+/// Checks that a record gives the size and CRC64NVME of every data file.
 fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
-    // Files first: what is recorded meanwhile does no harm.
+    // List the files first: a record added in the meantime does no harm.
     let files = data_files(servers, run);
     let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
     let keys = s3.keys(&servers.bucket);
@@ -102,7 +102,7 @@ fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The files of an export that nothing disturbed. The same documents always make the same files.
+/// The files of an undisturbed export; the same documents always give the same files.
 async fn undisturbed() -> Vec<(String, Bytes)> {
     let servers = Servers::doubles(<_>::default()).await;
     load_splits(&servers);
@@ -166,7 +166,7 @@ async fn an_export_killed_at_any_request_is_whole_or_does_not_exist() {
                 assert!(!published, "{held}");
                 check_records(servers, "r1").unwrap();
             }
-            // Done, or killed when the manifest was written: all that it names is there.
+            // Finished, or killed while the manifest was being written: everything it names exists.
             _ => assert_whole(servers, "r1", files),
         }
         servers

@@ -1,5 +1,5 @@
 //! Imports: at every request a target is the old collection or the new one, and a rerun after a
-//! kill ends with the new one; a reply that is lost changes nothing.
+//! kill ends with the new one; a lost reply changes nothing.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::cut::{At, Fate, at_every_request, killed};
 use crate::export::{SPLITS, arguments, data_files, load_splits};
 use crate::{collections, doubles, load};
 
-/// Several inserts for each data file.
+/// Small batches, so that each data file takes several inserts.
 const IMPORT: [&str; 4] = ["--run-id", "r1", "--insert-batch-documents", "40"];
 const TARGETS: [&str; 2] = ["split_0_input", "split_1_input"];
 const MANIFEST: &str = "processed-splits/r1/manifest.json";
 
-/// A committed export, to be put on any server.
+/// A committed export that can be put on any server.
 pub(crate) struct Exported(Vec<(String, Bytes)>);
 
 impl Exported {
@@ -37,7 +37,7 @@ impl Exported {
         Self(objects)
     }
 
-    /// Puts the export on the S3 server, and old collections in the targets' places.
+    /// Puts the export on the S3 server, and old collections in place of the targets.
     pub(crate) fn put(&self, servers: &Servers) {
         for (key, bytes) in &self.0 {
             doubles(servers)
@@ -49,7 +49,7 @@ impl Exported {
         }
     }
 
-    /// The name of the staging collection of split 0.
+    /// The name of split 0's staging collection.
     fn staging(&self) -> String {
         let manifest = self.0.iter().find(|(key, _)| key == MANIFEST);
         let hash = Sha256::of(&manifest.unwrap().1).to_string();
@@ -61,7 +61,7 @@ fn old() -> RawDocumentBuf {
     rawdoc! { "_id": 1, "old": true }
 }
 
-/// Whether each target is the new collection; an error if one of them is neither.
+/// Whether each target is the new collection; an error if one is neither the old nor the new.
 fn swapped(servers: &Servers) -> Result<Vec<bool>, String> {
     let state = |(target, new): (&str, &Vec<RawDocumentBuf>)| {
         let found = doubles(servers).mongo.documents(&servers.database, target);
@@ -78,19 +78,19 @@ fn swapped(servers: &Servers) -> Result<Vec<bool>, String> {
     TARGETS.into_iter().zip(SPLITS.iter()).map(state).collect()
 }
 
-/// The targets are as they were.
+/// Asserts that the targets are unchanged.
 pub(crate) fn assert_untouched(servers: &Servers) {
     assert_eq!(swapped(servers), Ok(vec![false, false]));
 }
 
-/// The targets are the new ones, and nothing else is there.
+/// Asserts that the targets are the new collections, and that there are no others.
 pub(crate) fn assert_imported(servers: &Servers) {
     assert_eq!(swapped(servers), Ok(vec![true, true]));
     assert_eq!(collections(servers), TARGETS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_every_request_a_target_is_the_old_collection_or_the_new_one() {
+async fn a_target_is_the_old_or_the_new_collection_at_every_request() {
     let exported = &Exported::new().await;
     let moments = [At::Arrived, At::Executed];
     at_every_request(&moments, Fate::Hold, async |cut, mut reaches, servers| {
@@ -119,7 +119,7 @@ async fn an_import_that_loses_any_one_reply_is_whole() {
         Fate::Disconnect,
         async |_, mut reaches, servers| {
             exported.put(&servers);
-            // What an earlier import left is dropped first.
+            // An import first drops what an earlier one left behind.
             load(&servers, &exported.staging(), &[old()]);
             let ended = servers.run("lob-import", &IMPORT).await;
             let lost = reaches.try_recv();

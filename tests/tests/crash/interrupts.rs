@@ -1,4 +1,4 @@
-//! Ctrl-C: nothing is published, and what can be gone on with is kept.
+//! Ctrl-C: nothing is published, and whatever can be resumed is kept.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +14,7 @@ use crate::export::{arguments, load_splits};
 use crate::import::{Exported, assert_imported, assert_untouched};
 use crate::{doubles, has};
 
-/// Sends a signal as a terminal does.
+/// Sends SIGINT, as a terminal does.
 async fn interrupt(child: &Child) {
     let pid = child.id().unwrap().to_string();
     let kill = tokio::process::Command::new("kill")
@@ -55,7 +55,7 @@ async fn an_interrupted_export_publishes_nothing_and_aborts_its_upload() {
     assert_eq!(doubles(&servers).s3.open_uploads(&servers.bucket), []);
 }
 
-/// Holds the first command of a name until its connection is to be closed.
+/// Holds the first command with a given name until its connection is to be closed.
 #[derive(Default)]
 struct First {
     command: &'static str,
@@ -80,7 +80,7 @@ impl mongo::Gate for First {
     }
 }
 
-/// Interrupts an import at its first command of this name; the next one ends with the targets new.
+/// Interrupts an import at its first command with this name; the next import must succeed.
 async fn interrupted_import(command: &'static str) {
     let gate = Arc::new(First {
         command,
@@ -104,11 +104,11 @@ async fn interrupted_import(command: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_interrupted_while_it_inserts_can_be_taken_up() {
+async fn an_import_interrupted_while_inserting_can_be_resumed() {
     interrupted_import("insert").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_interrupted_while_staging_is_created_can_be_taken_up() {
+async fn an_import_interrupted_while_creating_staging_can_be_resumed() {
     interrupted_import("create").await;
 }

@@ -1,4 +1,4 @@
-//! A server that asks for patience is given it, and every such answer is counted.
+//! Requests to slow down are obeyed, and every one is counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::export::{arguments, load_splits};
 
-/// Answers the first two requests of each operation with 503; data files are read apart from what
-/// surrounds them.
+/// Answers the first two requests of each operation with 503. Reads of data files count separately
+/// from other reads.
 fn slow_down_twice() -> Gates {
     let asked = Mutex::new(BTreeMap::<(Operation, bool), u32>::new());
     let gate = move |moment: Moment, request: &Request| {
@@ -36,7 +36,8 @@ fn slow_down_twice() -> Gates {
     }
 }
 
-/// Two throttled requests and two retries of each of these operations, and of no others.
+/// Asserts two throttled requests and two retries for each of these operations, and none for
+/// others.
 fn assert_counted(stdout: &str, operations: &[&str]) {
     let result: Value = serde_json::from_str(stdout).unwrap();
     let metrics = result["metrics"]["operations"].as_object().unwrap();
@@ -52,7 +53,7 @@ fn assert_counted(stdout: &str, operations: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_to_slow_down_for_each_operation_are_obeyed_and_counted() {
+async fn requests_to_slow_down_are_obeyed_and_counted_for_each_operation() {
     let servers = Servers::doubles(slow_down_twice()).await;
     load_splits(&servers);
     let export = [&arguments("r1")[..], &["--json"]].concat();
@@ -72,7 +73,7 @@ async fn two_requests_to_slow_down_for_each_operation_are_obeyed_and_counted() {
     ];
     assert_counted(&exported.stdout, &operations);
 
-    // The gate has had its way with these operations; reading data files is new to it.
+    // The gate is done with these operations; only reading data files is new to it.
     let import = ["--latest", "--collection-pattern", "back_{N}", "--json"];
     let imported = servers.run("lob-import", &import).await.with_status(0);
     let result: Value = serde_json::from_str(&imported.stdout).unwrap();

@@ -8,7 +8,7 @@ use lob_tests::servers::Servers;
 use crate::cut::{At, Fate, at_every_request, killed};
 use crate::{doubles, has};
 
-/// Two files of one request each and one of two parts.
+/// Two files of one request each, and one of two parts.
 const FILES: [(&str, FeedSize); 3] = [
     ("2025/big.parquet", FeedSize::Bytes(6 << 20)),
     ("2025/small.parquet", FeedSize::Rows(100)),
@@ -59,7 +59,7 @@ async fn an_upload_killed_at_any_request_is_whole_or_does_not_exist() {
                 let published = cut.at() == At::Executed && held == format!("PutObject {manifest}");
                 assert!(!published, "{held}");
             }
-            // Done, or killed when the manifest was written: all that it names is there.
+            // Finished, or killed while the manifest was being written: everything it names exists.
             _ => assert_whole(&servers, "r1", files),
         }
         servers

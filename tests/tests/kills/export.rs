@@ -1,4 +1,4 @@
-//! An export that was killed and started again is the export that nothing disturbed.
+//! An export that was killed and started again equals one that nothing disturbed.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{EXPORT, assert_imports, fill};
 
-/// What differs between two runs of the same documents, by its name anywhere in the manifest.
+/// Manifest fields, at any level, that differ between two runs over the same documents.
 const OF_THE_RUN: [&str; 9] = [
     "run_id",
     "export_timestamp",
@@ -25,7 +25,7 @@ const OF_THE_RUN: [&str; 9] = [
 const RECORDS: &str = "_progress/split_";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_killed_at_random_moments_and_repeated_is_the_undisturbed_one() {
+async fn an_export_killed_at_random_moments_and_rerun_equals_an_undisturbed_one() {
     let servers = Servers::start().await;
     let splits = fill(&servers).await;
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
@@ -39,8 +39,8 @@ async fn an_export_killed_at_random_moments_and_repeated_is_the_undisturbed_one(
         resumed += u64::from(had.iter().any(|(key, _)| key.ends_with(".parquet")));
         repeat(&servers, "lob-export", &arguments(&run), moment).await;
         let has = objects(&servers, &run).await;
-        // MinIO can lose the upload of a client that dies while it completes it: then, and only
-        // then, the record is replaced.
+        // MinIO can lose an upload if the client dies while completing it; then, and only then, the
+        // record is replaced.
         let gone = had.difference(&has).map(|(name, _)| name);
         let gone: Vec<_> = gone.filter(|name| !name.starts_with(RECORDS)).collect();
         assert_eq!(gone, [""; 0], "{run}, {moment:?}");
@@ -55,13 +55,13 @@ pub(crate) fn arguments(run: &str) -> Vec<&str> {
     [&["--run-id", run][..], &EXPORT].concat()
 }
 
-/// The manifest of a run without what is the run's own.
+/// A run's manifest without the fields that are specific to the run.
 pub(crate) async fn manifest(servers: &Servers, run: &str) -> Value {
     without(servers.manifest(run).await, &OF_THE_RUN)
 }
 
-/// The run's folder holds the manifest, the data files that it names and what is said to be of the
-/// run's progress; nothing was left open.
+/// Asserts that the run's folder holds exactly the manifest, the data files it names and the
+/// progress files, and that no upload was left open.
 pub(crate) async fn assert_is_whole(servers: &Servers, run: &str) {
     let manifest = servers.manifest(run).await;
     let splits = manifest["splits"].as_array().unwrap().iter();
@@ -81,7 +81,7 @@ pub(crate) async fn assert_is_whole(servers: &Servers, run: &str) {
     assert_eq!(keys.find(|key| key.starts_with(&folder)), None);
 }
 
-/// The names of the objects in the run's folder, and when and as what they were written.
+/// The names of the objects in the run's folder, each with its modification time and ETag.
 async fn objects(servers: &Servers, run: &str) -> BTreeSet<(String, String)> {
     let folder = format!("processed-splits/{run}/");
     let list = servers.s3.list_objects_v2().bucket(&servers.bucket);

@@ -1,5 +1,5 @@
-//! At every moment of an import that is killed and started again, a target is the old collection or
-//! the new one.
+//! At every moment of an import that is killed and rerun, a target is the old collection or the new
+//! one.
 
 use bson::{RawDocumentBuf, rawdoc};
 use lob_tests::kills::{kill, moments, repeat, undisturbed};
@@ -9,7 +9,7 @@ use crate::watch::{Target, Watch};
 use crate::{EXPORT, IMPORT, SPLITS, assert_holds, fill};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_killed_at_random_moments_leaves_the_old_collection_or_the_new_one() {
+async fn an_import_killed_at_random_moments_leaves_the_old_or_new_collection() {
     let servers = Servers::start().await;
     let splits = fill(&servers).await;
     let export = [&["--run-id", "r1"][..], &EXPORT].concat();
@@ -53,7 +53,7 @@ fn old(id: i32) -> RawDocumentBuf {
     rawdoc! { "_id": id, "old": true }
 }
 
-/// Puts old collections where the targets will be.
+/// Puts old collections in place of the targets.
 async fn put_in_place(servers: &Servers, name: &str, old: &[RawDocumentBuf]) {
     for split in 0..SPLITS {
         servers.insert(&format!("{name}_{split}"), old).await;

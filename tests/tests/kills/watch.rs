@@ -1,4 +1,4 @@
-//! Somebody who looks at the targets of an import all the while, from outside.
+//! An outside observer that keeps looking at the targets of an import.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use mongodb::Database;
 use mongodb::error::{Error, ErrorKind};
 use tokio::task::JoinHandle;
 
-/// What the server answers to a query whose collection is replaced while it reads.
+/// The server's error for a query whose collection is replaced while it reads.
 const QUERY_PLAN_KILLED: i32 = 175;
 
-/// A collection that is going to be replaced.
+/// A collection that will be replaced.
 pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) old: Vec<RawDocumentBuf>,
@@ -25,14 +25,14 @@ enum State {
     New,
 }
 
-/// Looks at the targets until it is told to end.
+/// Looks at the targets until told to stop.
 pub(crate) struct Watch {
     is_over: Arc<AtomicBool>,
     task: JoinHandle<u64>,
 }
 
 impl Watch {
-    /// Starts to look; the old collections are there.
+    /// Starts looking; the old collections must exist already.
     pub(crate) async fn start(servers: &Servers, targets: Vec<Target>) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let database = servers.mongo.database(&servers.database);
@@ -55,7 +55,7 @@ impl Watch {
         Self { is_over, task }
     }
 
-    /// Ends it, and panics with what it saw if that was neither the old nor the new.
+    /// Stops looking. Panics if anything seen was neither the old nor the new collection.
     pub(crate) async fn end(self) {
         self.is_over.store(true, Ordering::Relaxed);
         let looks = self.task.await.unwrap();
@@ -64,8 +64,8 @@ impl Watch {
 }
 
 impl Target {
-    /// Which collection stands there, by its UUID, its number of documents and its first document.
-    /// Once it is the new one, it never is the old one again.
+    /// Which collection exists under the name, judged by UUID, document count and first document.
+    /// Once it is the new one, it must never be the old one again.
     async fn look(&self, database: &Database, old_uuid: &Bson, before: State) -> State {
         let uuid = uuid(database, &self.name).await;
         let uuid = uuid.unwrap_or_else(|| panic!("`{}` is missing", self.name));
@@ -127,7 +127,7 @@ async fn uuid(database: &Database, name: &str) -> Option<Bson> {
     info.get("uuid").cloned()
 }
 
-/// A query that ends since its collection is gone is no answer.
+/// A query that ends because its collection is gone says nothing.
 fn is_broken_off<T>(answer: &Result<T, Error>) -> bool {
     let error = answer.as_ref().err().map(|error| &*error.kind);
     matches!(error, Some(ErrorKind::Command(error)) if error.code == QUERY_PLAN_KILLED)

@@ -1,5 +1,4 @@
-//! Workers that share a run, one of them too many and one of them killed, export what one process
-//! exports.
+//! Workers that share a run, one too many and one killed, export what a single process exports.
 
 use lob_tests::kills::{moments, undisturbed};
 use lob_tests::servers::Servers;
@@ -9,7 +8,7 @@ use crate::export::{arguments, assert_is_whole, manifest};
 use crate::{assert_imports, fill};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_process_does() {
+async fn colliding_and_killed_workers_export_what_one_process_does() {
     let servers = Servers::start().await;
     let splits = fill(&servers).await;
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
@@ -19,7 +18,7 @@ async fn workers_that_get_in_each_others_way_and_are_killed_export_what_one_proc
         let run = format!("shared-{number}");
         let plan = [&arguments(&run)[..], &["plan"]].concat();
         servers.run("lob-export", &plan).await.with_status(0);
-        // The third was given the number of the first.
+        // The third gets the same number as the first.
         let work = ["0/2", "1/2", "0/2"].map(|worker| {
             let work = ["work", "--worker", worker];
             [&arguments(&run)[..], &work].concat()

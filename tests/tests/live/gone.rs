@@ -1,4 +1,4 @@
-//! A collection that is dropped or replaced while it is exported: the export fails and publishes
+//! If a collection is dropped or replaced while it is exported, the export fails and publishes
 //! nothing, and so does the same command afterwards.
 
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::{EXPORT, document};
 
 const PLAN: &str = "processed-splits/r1/_progress/plan.json";
 const MANIFEST: &str = "processed-splits/r1/manifest.json";
-/// Bytes a second while the collection is still there: too few for any data file.
+/// Bytes per second while the collection still exists: too few to finish any data file.
 const SLOW: u64 = 20_000;
 
-/// An export that has begun and cannot come far before `change` is done.
+/// Makes `change` while an export runs that cannot get far before the change is done.
 async fn changed_meanwhile(servers: &mut Servers, change: impl AsyncFnOnce(&Servers)) {
     let documents: Vec<_> = (0..4000).map(|id| document(id, 9)).collect();
     servers.insert("split_0_input", &documents).await;
@@ -37,7 +37,7 @@ async fn changed_meanwhile(servers: &mut Servers, change: impl AsyncFnOnce(&Serv
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collection_that_is_dropped_during_an_export_fails_it_and_nothing_is_published() {
+async fn dropping_a_collection_during_an_export_fails_it_and_publishes_nothing() {
     let mut servers = Servers::start().await;
     changed_meanwhile(&mut servers, async |servers| {
         let database = servers.mongo.database(&servers.database);
@@ -48,7 +48,7 @@ async fn a_collection_that_is_dropped_during_an_export_fails_it_and_nothing_is_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collection_that_an_import_replaces_during_an_export_fails_it() {
+async fn an_import_that_replaces_a_collection_during_its_export_fails_the_export() {
     let mut servers = Servers::start().await;
     let others: Vec<_> = (0..50).map(|id| document(-1 - id, 1)).collect();
     servers.insert("split_0_input", &others).await;

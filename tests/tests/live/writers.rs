@@ -1,4 +1,4 @@
-//! Somebody who inserts, updates and deletes documents all the while.
+//! A writer that keeps inserting, updating and deleting documents.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +14,14 @@ use crate::document;
 
 pub(crate) const DOCUMENTS: i32 = 4000;
 
-/// What becomes of a document, by its `_id`.
+/// What happens to a document, depending on its `_id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Stays,
     Changes,
-    /// It is there at first, is deleted, inserted again, and so on.
+    /// Exists at first, is deleted, inserted again, and so on.
     Goes,
-    /// It is not there at first.
+    /// Does not exist at first.
     Comes,
 }
 
@@ -31,16 +31,16 @@ impl Life {
     }
 }
 
-/// The last version of each document that was written, and how many writes there were.
+/// The last version written of each document, and the number of writes.
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) versions: BTreeMap<i32, i32>,
     pub(crate) writes: u64,
 }
 
-/// Writes to `collection` until it is over.
+/// Writes to `collection` until `is_over` is set.
 pub(crate) async fn write(servers: &Servers, collection: &str, is_over: &AtomicBool) -> Written {
-    // As fast as can be: nobody asks whether these writes last.
+    // As fast as possible: these writes need not survive a failover.
     let options = CollectionOptions::builder().write_concern(WriteConcern::nodes(1));
     let database = servers.mongo.database(&servers.database);
     let collection: Collection<RawDocumentBuf> =

@@ -1,4 +1,4 @@
-//! Collections: created, renamed, listed, measured and dropped.
+//! Creating, renaming, listing, measuring and dropping collections.
 
 use bson::{Bson, doc, rawdoc};
 
@@ -10,7 +10,7 @@ async fn a_command_with_another_collections_uuid_does_nothing() {
     subject.insert("c", &numbered(2)).await;
     let own = subject.uuid("c").await;
     if !subject.version.takes_collection_uuid() {
-        // `drop` alone passes over it in silence: the tools never say it to such a server.
+        // Only `drop` silently ignores it: the tools never send it to such a server.
         for (unknown, mut command) in [
             (9, doc! { "find": "c" }),
             (40415, doc! { "insert": "c", "documents": [{ "_id": 7 }] }),
@@ -166,7 +166,7 @@ async fn collections_are_created_listed_and_dropped() {
 }
 
 #[tokio::test]
-async fn statistics_tell_the_mean_size_of_documents() {
+async fn statistics_report_the_mean_document_size() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(4)).await;
     let statistics = subject.run(rawdoc! { "collStats": "c" }).await;
@@ -180,7 +180,7 @@ async fn statistics_tell_the_mean_size_of_documents() {
 }
 
 #[tokio::test]
-async fn a_database_tells_how_full_the_disk_of_the_server_is() {
+async fn database_statistics_report_how_full_the_disk_is() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(1)).await;
     let statistics = subject.run(rawdoc! { "dbStats": 1 }).await;

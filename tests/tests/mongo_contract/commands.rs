@@ -8,7 +8,7 @@ use lob_testkit::split_documents::SplitDocuments;
 use crate::subject::{Subject, numbered, raw};
 
 #[tokio::test]
-async fn the_server_is_the_primary_of_a_replica_set_and_tells_its_version_and_limits() {
+async fn hello_reports_a_replica_set_primary_its_version_and_limits() {
     let subject = Subject::new().await;
     let hello = subject.run(rawdoc! { "hello": 1 }).await;
     assert!(hello.get_bool("isWritablePrimary").unwrap());
@@ -44,7 +44,7 @@ async fn unknown_commands_and_options_are_refused() {
 }
 
 #[tokio::test]
-async fn a_time_for_a_command_is_a_number_of_milliseconds() {
+async fn max_time_ms_must_be_a_whole_number_in_range() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(4)).await;
     for (command, name) in [

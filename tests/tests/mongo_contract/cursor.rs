@@ -1,11 +1,11 @@
-//! Cursors, their batches and their end.
+//! Cursors, their batches and how they end.
 
 use bson::{Bson, doc, rawdoc};
 
 use crate::subject::{Subject, batch, cursor_id, first_batch, numbered};
 
 #[tokio::test]
-async fn batches_are_as_large_as_asked_for_and_the_last_closes_the_cursor() {
+async fn batches_have_the_requested_size_and_the_last_closes_the_cursor() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(5)).await;
     let first = subject
@@ -20,7 +20,7 @@ async fn batches_are_as_large_as_asked_for_and_the_last_closes_the_cursor() {
     let second = more(1).await;
     assert_eq!(batch(&second, "nextBatch"), [doc! { "_id": 2 }]);
     assert_eq!(cursor_id(&second), id);
-    // Exactly what is left: the server does not know yet that this is the end.
+    // Exactly what is left, so the server does not know yet that this is the end.
     let third = more(2).await;
     assert_eq!(batch(&third, "nextBatch").len(), 2);
     assert_eq!(cursor_id(&third), id);
@@ -37,7 +37,7 @@ async fn batches_are_as_large_as_asked_for_and_the_last_closes_the_cursor() {
 }
 
 #[tokio::test]
-async fn a_limit_closes_the_cursor_and_a_batch_size_of_none_leaves_it_open() {
+async fn a_limit_closes_the_cursor_and_a_batch_size_of_zero_leaves_it_open() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(200)).await;
     let limited = subject

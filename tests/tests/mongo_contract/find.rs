@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, Timestamp, doc, rawdoc};
 use crate::subject::{Subject, first_batch, numbered, raw};
 
 #[tokio::test]
-async fn a_read_can_ask_for_a_time_that_the_server_has_come_to_and_for_no_later_one() {
+async fn a_read_can_ask_for_a_time_the_server_has_reached_but_no_later_one() {
     let subject = Subject::new().await;
     let inserted = subject.insert("c", &numbered(3)).await;
     let hello = subject.run(rawdoc! { "hello": 1 }).await;
@@ -43,7 +43,7 @@ async fn a_read_can_ask_for_a_time_that_the_server_has_come_to_and_for_no_later_
 }
 
 #[tokio::test]
-async fn a_missing_collection_is_empty_and_is_not_an_error() {
+async fn a_missing_collection_is_empty_and_not_an_error() {
     let subject = Subject::new().await;
     let find = doc! { "find": "c", "hint": { "_id": 1 }, "min": { "_id": 1 } };
     assert_eq!(subject.ids(find).await, []);
@@ -58,7 +58,7 @@ async fn a_missing_collection_is_empty_and_is_not_an_error() {
 }
 
 #[tokio::test]
-async fn queries_by_id_give_the_documents_asked_for() {
+async fn queries_by_id_find_the_requested_documents() {
     let subject = Subject::new().await;
     let documents: Vec<_> = (0..6)
         .map(|id| doc! { "_id": id, "owner": id % 2 })
@@ -93,7 +93,7 @@ async fn queries_by_id_give_the_documents_asked_for() {
 }
 
 #[tokio::test]
-async fn dates_are_counted_by_their_age_and_nothing_else_is() {
+async fn only_dates_up_to_the_bound_are_counted() {
     let subject = Subject::new().await;
     let date = DateTime::from_millis;
     let documents = [
@@ -125,7 +125,7 @@ async fn dates_are_counted_by_their_age_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn a_sample_holds_different_documents_of_the_collection() {
+async fn a_sample_holds_distinct_documents_of_the_collection() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(300)).await;
     let sample = |size: i64| {

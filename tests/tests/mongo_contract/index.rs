@@ -5,7 +5,7 @@ use bson::{Document, doc, rawdoc};
 use crate::subject::{Subject, first_batch, numbered, raw};
 
 #[tokio::test]
-async fn a_unique_index_is_refused_by_data_that_violate_it() {
+async fn a_unique_index_is_refused_if_the_data_violate_it() {
     let subject = Subject::new().await;
     subject
         .insert(

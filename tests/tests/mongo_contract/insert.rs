@@ -26,7 +26,7 @@ async fn an_insert_moves_the_id_to_the_front_and_adds_a_missing_one() {
 }
 
 #[tokio::test]
-async fn a_zero_timestamp_at_the_top_becomes_the_time_unless_that_is_bypassed() {
+async fn a_top_level_zero_timestamp_becomes_the_current_time_unless_bypassed() {
     let subject = Subject::new().await;
     let zero = Timestamp {
         time: 0,
@@ -36,7 +36,7 @@ async fn a_zero_timestamp_at_the_top_becomes_the_time_unless_that_is_bypassed() 
     subject
         .insert("replaced", std::slice::from_ref(&document))
         .await;
-    // So the tools ask whether the server knows it.
+    // This is how the tools find out whether the server knows it.
     let asked = subject.refusal(rawdoc! {
         "insert": "kept", "documents": [], "bypassEmptyTsReplacement": true,
     });
@@ -65,7 +65,7 @@ async fn a_zero_timestamp_at_the_top_becomes_the_time_unless_that_is_bypassed() 
 }
 
 #[tokio::test]
-async fn documents_that_cannot_be_kept_are_refused_one_by_one() {
+async fn documents_that_cannot_be_stored_are_refused_individually() {
     let subject = Subject::new().await;
     let refused = [
         doc! { "_id": [1] },
@@ -81,7 +81,7 @@ async fn documents_that_cannot_be_kept_are_refused_one_by_one() {
     let dollar = [doc! { "_id": 1, "$a": 1 }];
     let errors = subject.write_errors("dollar", &dollar).await;
     assert_eq!(errors, subject.since_5_0(vec![], vec![(0, 2)]));
-    // 180 levels are the most: the document itself, 178 or 179 in between, and the innermost.
+    // 180 levels are the maximum: the document itself, 178 or 179 in between, and the innermost.
     let deep = |between: i32| {
         let nested = (0..between).fold(doc! { "x": 1 }, |inner, _| doc! { "n": inner });
         doc! { "_id": between, "n": nested }
@@ -196,7 +196,7 @@ async fn a_validator_does_not_stop_inserts_that_bypass_it() {
 }
 
 #[tokio::test]
-async fn a_write_concern_beyond_the_set_is_reported_after_the_write() {
+async fn an_unsatisfiable_write_concern_is_reported_after_the_write() {
     let subject = Subject::new().await;
     let command = |w: Bson| {
         raw(&doc! {
@@ -212,7 +212,7 @@ async fn a_write_concern_beyond_the_set_is_reported_after_the_write() {
                 .contains_key("writeConcernError")
         );
     }
-    // The driver's raw commands hand the error of the concern on in the reply.
+    // The driver's raw commands pass the write concern error on in the reply.
     let reply = subject.run(command(5.into())).await;
     let error = reply.get_document("writeConcernError").unwrap();
     assert_eq!(error.get_i32("code").unwrap(), 100);

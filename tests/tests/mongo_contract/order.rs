@@ -6,9 +6,9 @@ use bson::{Bson, Document, Timestamp, doc};
 
 use crate::subject::{Subject, first_batch, numbered, raw, write_errors};
 
-/// In documents, so that types which an `_id` itself must not have take part.
+/// Uses embedded documents, so that types not allowed as `_id` itself are included.
 #[tokio::test]
-async fn ids_of_all_types_are_in_one_order() {
+async fn ids_of_all_types_share_one_order() {
     let decimal = |text: &str| Bson::from(text.parse::<bson::Decimal128>().unwrap());
     let regex = |pattern: &'static CStr, options: &'static CStr| {
         Bson::from(bson::Regex {
@@ -94,7 +94,7 @@ async fn ids_of_all_types_are_in_one_order() {
         .map(|value| doc! { "_id": { "v": value } })
         .collect();
     let subject = Subject::new().await;
-    // Neither in order nor in reverse.
+    // Neither in ascending nor in descending order.
     let (even, odd): (Vec<_>, Vec<_>) = ascending.iter().enumerate().partition(|(n, _)| n % 2 == 0);
     let shuffled: Vec<_> = odd
         .into_iter()
@@ -151,7 +151,7 @@ async fn min_is_inclusive_and_max_exclusive_and_both_reach_across_types() {
 }
 
 #[tokio::test]
-async fn the_largest_id_below_a_bound_is_found_from_above() {
+async fn a_descending_scan_finds_the_largest_id_below_a_bound() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(4)).await;
     let last = |bounds: Document| {
@@ -194,7 +194,7 @@ async fn a_scan_with_min_does_not_find_the_id_max_key() {
 }
 
 #[tokio::test]
-async fn nothing_is_below_the_smallest_id_and_ids_can_be_read_alone() {
+async fn nothing_is_below_the_smallest_id_and_a_read_can_return_ids_only() {
     let subject = Subject::new().await;
     let id = ObjectId::from_bytes([1; 12]);
     let documents = [doc! { "_id": "a", "x": 1 }, doc! { "_id": id, "x": 1 }];
@@ -216,7 +216,7 @@ async fn nothing_is_below_the_smallest_id_and_ids_can_be_read_alone() {
 }
 
 #[tokio::test]
-async fn bounds_that_make_no_sense_are_refused() {
+async fn invalid_bounds_are_refused() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(2)).await;
     let hint = doc! { "_id": 1 };

@@ -1,4 +1,4 @@
-//! Documents that are replaced and deleted.
+//! Replacing and deleting documents.
 
 use bson::{Document, doc};
 
@@ -33,7 +33,7 @@ async fn documents_are_deleted_by_equality() {
 }
 
 #[tokio::test]
-async fn a_document_is_replaced_by_another_of_its_id() {
+async fn a_document_is_replaced_by_another_with_the_same_id() {
     let subject = Subject::new().await;
     subject.insert("c", &numbered(3)).await;
     let update = |query: Document, replacement: Document| {

@@ -1,4 +1,4 @@
-//! A server and a database of the test's own, and how replies are read.
+//! A server with a database private to the test, and helpers for reading replies.
 
 use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +11,7 @@ use lob_testkit::mongo::{MongoOptions, MongoServer, MongoVersion};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Client, Database};
 
-/// A server and a database of the test's own.
+/// A server with a database private to the test.
 pub(crate) struct Subject {
     pub(crate) client: Client,
     pub(crate) database: Database,
@@ -46,12 +46,12 @@ impl Subject {
         self.database.run_raw_command(command).await.unwrap()
     }
 
-    /// The code with which the command is refused.
+    /// The error code that the command fails with.
     pub(crate) async fn refusal(&self, command: RawDocumentBuf) -> i32 {
         code(&self.database.run_raw_command(command).await.unwrap_err())
     }
 
-    /// `since` where the server is of 5.0 or newer, else `before`.
+    /// `since` if the server is version 5.0 or later, otherwise `before`.
     pub(crate) fn since_5_0<T>(&self, since: T, before: T) -> T {
         if self.version.has_time_series() {
             since
@@ -129,7 +129,7 @@ pub(crate) fn raw(document: &Document) -> RawDocumentBuf {
 pub(crate) fn code(error: &Error) -> i32 {
     match &*error.kind {
         ErrorKind::Command(command) => command.code,
-        other => panic!("no refusal by the server: {other:?}"),
+        other => panic!("not refused by the server: {other:?}"),
     }
 }
 

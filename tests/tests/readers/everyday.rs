@@ -1,6 +1,6 @@
 //! What collections really hold: nulls and gaps, order books by price, decimals of two scales,
-//! arrays that mix numbers, fields that are always null, old and far dates. Each reader opens it
-//! with its default options and finds the same.
+//! arrays that mix numbers, fields that are always null, old and far-off dates. Each reader opens
+//! it with its default options and finds the same.
 
 use bson::raw::{CString, cstr};
 use bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
@@ -39,7 +39,7 @@ fn document(number: i32) -> RawDocumentBuf {
     document
 }
 
-/// One number, or text, for each question.
+/// One number or string per question.
 fn answers() -> Value {
     let numbers = || 0..DOCUMENTS;
     let at_one_price: i32 = numbers()
@@ -116,7 +116,7 @@ print(json.dumps({key: value if isinstance(value, str) else float(value) for key
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everyday_data_is_one_table_for_every_reader_and_nothing_is_left_over() {
+async fn everyday_data_is_one_table_for_every_reader_without_residual_rows() {
     let servers = Servers::start().await;
     let documents: Vec<_> = (0..DOCUMENTS).map(document).collect();
     servers.insert("split_0_input", &documents).await;

@@ -1,5 +1,5 @@
-//! A collection as users have them: fields that are rare, of several types, absent, null or nested,
-//! in many data files, read as one table by each reader with its default options.
+//! An irregular collection as found in practice: fields that are rare, of several types, absent,
+//! null or nested, in many data files, read as one table by each reader with its default options.
 
 use bson::raw::cstr;
 use bson::{DateTime, RawDocumentBuf, oid::ObjectId, rawdoc};
@@ -12,7 +12,7 @@ const DOCUMENTS: i32 = 3000;
 /// 2024-01-01T00:00:00Z.
 const START: i64 = 1_704_067_200_000;
 
-/// Every sum of these numbers is exact, in whatever order a reader adds them up.
+/// Sums of these numbers are exact in whatever order a reader adds them up.
 fn document(number: i32) -> RawDocumentBuf {
     let mut id = [9; 12];
     id[..4].copy_from_slice(&number.to_be_bytes());
@@ -20,13 +20,13 @@ fn document(number: i32) -> RawDocumentBuf {
     let role = if number % 4 == 0 { "train" } else { "test" };
     let when = DateTime::from_millis(START + i64::from(number));
     let mut document = rawdoc! { "_id": id, "role": role, "when": when };
-    // Mixed numbers, which are one column.
+    // Mixed numbers, which share a column.
     match number % 3 {
         0 => document.append(cstr!("price"), number),
         1 => document.append(cstr!("price"), f64::from(number) + 0.25),
         _ => document.append(cstr!("price"), i64::from(number)),
     }
-    // Two types, of which the column takes the frequent one.
+    // Two types; the column takes the more frequent one.
     if has_conflict(number) {
         document.append(cstr!("size"), "many");
     } else {
@@ -63,7 +63,7 @@ fn has_conflict(number: i32) -> bool {
     number % 10 == 9
 }
 
-/// What each script prints: one number for each question.
+/// What each script prints: one number per question.
 fn answers(residual: u64) -> Value {
     let numbers = || 0..i64::from(DOCUMENTS);
     let count = |holds: fn(i32) -> bool| (0..DOCUMENTS).filter(|n| holds(*n)).count();
@@ -141,7 +141,7 @@ row = spark.sql('''
 print(json.dumps({key: float(value) for key, value in row.items()}))
 ";
 
-/// Exports the collection in small data files, and compares what each reader finds in them.
+/// Exports the collection in small data files, and checks what each reader finds in them.
 async fn exported(servers: &Servers, sample: &[&str]) -> Value {
     let documents: Vec<_> = (0..DOCUMENTS).map(document).collect();
     servers.insert("split_0_input", &documents).await;
@@ -170,7 +170,7 @@ async fn exported(servers: &Servers, sample: &[&str]) -> Value {
 async fn an_irregular_collection_is_one_table_for_every_reader() {
     let servers = Servers::start().await;
     let split = exported(&servers, &["--columns-sample", "all"]).await;
-    // Those whose type is not their column's, and no others.
+    // Exactly those rows whose type does not fit the column.
     assert_eq!(split["residual_rows"], 300, "{split}");
     let scripts = Scripts {
         duckdb: DUCKDB,
@@ -182,11 +182,11 @@ async fn an_irregular_collection_is_one_table_for_every_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_a_sample_did_not_foresee_are_counted_and_named_in_the_summary() {
+async fn rows_the_sample_missed_are_counted_and_named_in_the_summary() {
     let servers = Servers::start().await;
     let split = exported(&servers, &[]).await;
     let residual = split["residual_rows"].as_u64().unwrap();
-    // The sample may have come by the rare ones.
+    // The sample may have included the rare ones.
     let rare = (0..DOCUMENTS).filter(|number| is_rare(*number) && !has_conflict(*number));
     assert!(
         (300..=300 + rare.count() as u64).contains(&residual),

@@ -1,4 +1,4 @@
-//! Indexes and options of a collection come back with its documents.
+//! Indexes and options of a collection are restored with its documents.
 
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
@@ -32,7 +32,7 @@ async fn indexes_and_validator_come_back_with_the_documents() {
     };
     database.run_command(create).await.unwrap();
     if let Some(doubles) = &servers.doubles {
-        // The double validates nothing, and says so unless it is told to pass.
+        // The double does not validate, and refuses inserts that do not ask to bypass validation.
         let documents = split_documents(300, 8);
         let loaded = doubles
             .mongo

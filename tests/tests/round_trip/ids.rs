@@ -1,5 +1,4 @@
-//! Collections whose `_id`s are of every type that there is, cut into ranges within and between the
-//! types.
+//! Collections with `_id`s of every type, cut into ranges within and between the types.
 
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
@@ -12,11 +11,11 @@ use lob_tests::servers::Servers;
 
 use super::IMPORT;
 
-/// Documents of each type of `_id` that has many values.
+/// How many documents there are for each type of `_id` that has many values.
 const OF_EACH_TYPE: i32 = 40;
 
-/// The `number`th `_id` of each type, all of them different for the server, for which numbers of
-/// all types are one.
+/// The `number`th `_id` of each type. The server sees all of them as different, even though it
+/// compares numbers across types.
 fn of_every_type(number: i32) -> Vec<Bson> {
     let (byte, long) = (number as u8, i64::from(number));
     let binary = |subtype, length: usize| {
@@ -57,7 +56,7 @@ async fn ids_of_every_type_come_back_byte_for_byte_over_many_ranges() {
     let mut documents: Vec<RawDocumentBuf> = ids
         .map(|id| serialize_to_raw_document_buf(&doc! { "_id": id, "role": "train" }).unwrap())
         .collect();
-    // One of each type, those without many values among them.
+    // One of each type, including those with few values.
     let samples = bson_samples::one_of_each_id_type().into_iter();
     let singular = samples.filter(|sample| {
         [
@@ -83,7 +82,7 @@ async fn ids_of_every_type_come_back_byte_for_byte_over_many_ranges() {
         servers.run("lob-import", &import).await.with_status(0);
         let back = servers.documents(&servers.database, "back_0").await;
         assert!(back == source, "{ranges} ranges");
-        // Each range with documents has its own data files.
+        // Each range that has documents has its own data files.
         let manifest = servers.manifest(&run).await;
         let files = manifest["splits"][0]["files"].as_array().unwrap();
         assert!(files.len() > 4, "{} files of {ranges} ranges", files.len());

@@ -1,4 +1,4 @@
-//! Damage and lies: an import that meets them ends with 3, and the target is as it was.
+//! Damage and lies: an import that meets them exits with 3 and leaves the target unchanged.
 
 use super::{EXPORT, IMPORT, split_documents};
 use lob_tests::servers::Servers;
@@ -18,7 +18,7 @@ async fn exported() -> Servers {
     servers
 }
 
-/// The import ends with 3, and nothing in the database has changed.
+/// Asserts that the import exits with 3 and that nothing in the database has changed.
 async fn refused(servers: &Servers, what: &str) {
     let ended = servers.run("lob-import", &IMPORT).await;
     assert_eq!(ended.status, Some(3), "{what}: {}", ended.stderr);
@@ -78,7 +78,7 @@ async fn a_manifest_that_lies_stops_the_import_before_the_target_is_touched() {
             .await;
         refused(&servers, place).await;
     }
-    // A count that is wrong in every place of the manifest only shows when documents are counted.
+    // A count that is wrong everywhere in the manifest shows only when documents are counted.
     let mut lying = manifest.clone();
     for place in [
         "/splits/0/files/0/rows",

@@ -1,4 +1,4 @@
-//! Who may ask, and what is another owner's.
+//! Who may ask, and buckets of other owners.
 
 use std::env;
 
@@ -7,7 +7,7 @@ use lob_testkit::s3::S3Options;
 use crate::server::{Server, body, client, outcome};
 
 #[tokio::test]
-async fn wrong_keys_are_told_apart() {
+async fn an_unknown_access_key_and_a_wrong_secret_fail_differently() {
     let server = Server::start().await;
     let (access_key, secret_key) = match &server.testkit {
         Some(testkit) => (
@@ -30,7 +30,7 @@ async fn wrong_keys_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_bucket_of_another_owner_is_left_alone() {
+async fn another_owners_bucket_is_left_alone() {
     let server = Server::start().await;
     let (client, bucket) = (&server.client, &server.bucket);
     let owner = S3Options::default().owner;

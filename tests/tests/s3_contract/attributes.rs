@@ -1,4 +1,4 @@
-//! What stays with an object beside its bytes.
+//! What is stored with an object besides its bytes.
 
 use aws_sdk_s3::types::ChecksumAlgorithm;
 
@@ -15,7 +15,7 @@ async fn metadata_and_keys_have_their_limits() {
     };
     assert_eq!(outcome(put("k", 2000).await), "ok");
     assert_eq!(outcome(put("k", 2100).await), "400 MetadataTooLarge");
-    // MinIO keeps objects as files, and so refuses a segment above 255 bytes earlier.
+    // MinIO stores objects as files, so it also refuses any segment longer than 255 bytes.
     let long = format!("{}/{}", "k/".repeat(450), "x".repeat(123));
     assert_eq!(outcome(put(&long[1..], 1).await), "ok");
     assert_eq!(

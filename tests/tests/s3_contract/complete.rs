@@ -6,7 +6,7 @@ use lob_testkit::s3::crc64nvme;
 use crate::server::{Server, WRONG_CRC, outcome};
 
 #[tokio::test]
-async fn a_refused_complete_leaves_the_upload_and_a_right_one_still_succeeds() {
+async fn a_refused_complete_leaves_the_upload_and_a_correct_one_still_succeeds() {
     let server = Server::start().await;
     let upload = server.create("k").await;
     let part = upload.part(1, b"hello").await;
@@ -104,7 +104,7 @@ async fn complete_does_not_replace_an_object_against_its_condition() {
 }
 
 #[tokio::test]
-async fn of_racing_uploads_exactly_one_completes() {
+async fn exactly_one_of_racing_uploads_completes() {
     let server = Server::start().await;
     let mut completing = Vec::new();
     for _ in 0..6 {

@@ -1,4 +1,4 @@
-//! Reads of an object and of what is none.
+//! Reads of objects, and of objects that do not exist.
 
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use lob_testkit::s3::crc64nvme;
@@ -56,7 +56,7 @@ async fn an_object_comes_back_with_its_bytes_metadata_and_checksum() {
 }
 
 #[tokio::test]
-async fn reads_answer_ranges_and_notice_another_object() {
+async fn reads_return_ranges_and_notice_a_replaced_object() {
     let server = Server::start().await;
     server.put("k", b"0123456789").await;
     let get = || server.client.get_object().bucket(&server.bucket).key("k");
@@ -88,7 +88,7 @@ async fn reads_answer_ranges_and_notice_another_object() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_named() {
+async fn errors_name_what_is_missing() {
     let server = Server::start().await;
     let client = &server.client;
     let (bucket, id) = (&server.bucket, "00000000-not-an-upload");

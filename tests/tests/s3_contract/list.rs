@@ -1,4 +1,4 @@
-//! What is there: objects, open uploads, and their parts.
+//! Listings of objects, of open uploads, and of their parts.
 
 use std::time::SystemTime;
 
@@ -143,7 +143,7 @@ async fn every_part_is_listed_with_size_etag_and_crc_in_pages_of_any_size() {
 }
 
 #[tokio::test]
-async fn a_key_as_prefix_finds_all_its_open_uploads_with_their_time() {
+async fn a_key_used_as_prefix_finds_all_its_open_uploads_with_their_times() {
     let server = Server::start().await;
     let mut ids = vec![
         server.create("run/k").await.id,
@@ -156,7 +156,7 @@ async fn a_key_as_prefix_finds_all_its_open_uploads_with_their_time() {
         .bucket(&server.bucket)
         .prefix("run/k");
     let reply = list.send().await.unwrap();
-    // MinIO takes the prefix for a whole key; S3 finds the longer key as well.
+    // MinIO treats the prefix as a whole key; S3 finds the longer key as well.
     assert_eq!(reply.uploads().len(), server.either(3, 2));
     let of_key = reply.uploads().iter().filter(|u| u.key() == Some("run/k"));
     let now = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();

@@ -1,9 +1,10 @@
-//! What lob-tools rely on in an S3 server, asked of the testkit's server and of a real one alike.
+//! The contract that lob-tools rely on in an S3 server, run against the testkit's server and a real
+//! one alike.
 //!
-//! A lax double would hide a bug. Each test makes a bucket of its own on the server that
+//! A lax double would hide a bug. Each test creates its own bucket on the server that
 //! `LOB_E2E_S3_ENDPOINT`, `LOB_E2E_S3_ACCESS_KEY` and `LOB_E2E_S3_SECRET_KEY` name (a MinIO), or on
-//! a testkit server where they are not set. The testkit answers as AWS documents; where MinIO is
-//! known to answer otherwise, both answers are written down side by side.
+//! a testkit server if they are not set. The testkit answers as AWS documents; where MinIO is known
+//! to differ, both answers are written side by side.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -11,7 +11,7 @@ async fn a_multipart_object_is_the_sum_of_its_parts() {
     let upload = server.create("k").await;
     let first: Vec<u8> = (0..PART).map(|i| (i % 251) as u8).collect();
     let second = b"and the rest";
-    // Out of order, as parts arrive.
+    // Out of order, as parts may arrive.
     let two = upload.part(2, second).await;
     let one = upload.part(1, &first).await;
     assert_eq!(upload.parts(1).await.unwrap(), [1, 2]);
@@ -63,7 +63,7 @@ async fn a_multipart_object_is_the_sum_of_its_parts() {
 }
 
 #[tokio::test]
-async fn an_upload_without_an_algorithm_refuses_a_checksum_of_the_whole() {
+async fn an_upload_without_an_algorithm_refuses_a_whole_object_checksum() {
     let server = Server::start().await;
     let create = server
         .client
@@ -110,7 +110,7 @@ async fn an_upload_without_an_algorithm_refuses_a_checksum_of_the_whole() {
 }
 
 #[tokio::test]
-async fn a_composite_checksum_is_of_the_parts_checksums_and_tells_their_number() {
+async fn a_composite_checksum_covers_the_part_checksums_and_counts_them() {
     let server = Server::start().await;
     for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Sha256] {
         let key = algorithm.as_str();

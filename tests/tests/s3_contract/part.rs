@@ -41,7 +41,7 @@ async fn a_part_must_carry_the_checksum_that_was_declared() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_sent_again_replaces_the_first() {
+async fn a_resent_part_replaces_the_first() {
     let server = Server::start().await;
     let upload = server.create("k").await;
     let old = upload.part(1, b"hello").await;
@@ -56,7 +56,7 @@ async fn a_part_that_is_sent_again_replaces_the_first() {
 }
 
 #[tokio::test]
-async fn a_part_is_held_against_the_hash_that_was_signed() {
+async fn a_part_must_match_its_signed_hash() {
     let server = Server::start().await;
     let upload = server.create("k").await;
     let part = |sent: &[u8]| {
@@ -67,7 +67,7 @@ async fn a_part_is_held_against_the_hash_that_was_signed() {
             .body(body(b"hello"))
             .customize()
     };
-    // The CRC is that of the forged body, so that only the hash can tell.
+    // The CRC is that of the forged body, so only the hash can reveal the forgery.
     let forged = part(b"hellO").interceptor(Forge).send().await;
     assert_eq!(outcome(forged), "400 XAmzContentSHA256Mismatch");
     assert_eq!(upload.parts(1000).await.unwrap(), [0; 0]);

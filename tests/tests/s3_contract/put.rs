@@ -1,4 +1,4 @@
-//! An object in one request: its checksum, its signature and its condition.
+//! Single-request writes: checksum, signature and condition.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
@@ -92,7 +92,7 @@ async fn a_body_that_was_not_signed_is_refused() {
 }
 
 #[tokio::test]
-async fn of_racing_writers_exactly_one_creates_the_object() {
+async fn exactly_one_of_racing_writers_creates_the_object() {
     let server = Server::start().await;
     let writers: Vec<_> = (0..12)
         .map(|writer| {
@@ -145,7 +145,7 @@ async fn chunked_transfer_leaves_no_trace_in_the_object() {
     let path = folder.path().join("feed");
     let bytes = vec![b'x'; 200_000];
     std::fs::write(&path, &bytes).unwrap();
-    // A body that is read from a file makes the SDK send signed chunks with a checksum behind.
+    // For a body read from a file, the SDK sends signed chunks followed by a checksum.
     let file = ByteStream::from_path(&path).await.unwrap();
     let put = server
         .computing()

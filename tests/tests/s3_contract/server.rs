@@ -1,4 +1,4 @@
-//! A server to ask, an empty bucket on it, and what the tests of all operations use.
+//! A server with an empty bucket, and what the tests of all operations share.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use lob_testkit::s3::{S3Options, S3Server, crc64nvme};
 
-/// The smallest part that need not be the last.
+/// The smallest size of any part except the last.
 pub(crate) const PART: usize = 5 << 20;
 
 pub(crate) const WRONG_CRC: &str = "AAAAAAAAAAA=";
@@ -26,11 +26,11 @@ pub(crate) const WRONG_CRC: &str = "AAAAAAAAAAA=";
 pub(crate) const SHA256_OF_HELLO: &str =
     "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-/// A server, an empty bucket on it, and a client.
+/// A server with an empty bucket, and a client.
 pub(crate) struct Server {
     pub(crate) client: Client,
     pub(crate) bucket: String,
-    /// `None` for the real server.
+    /// `None` if the server is real.
     pub(crate) testkit: Option<S3Server>,
     pub(crate) endpoint: String,
 }
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    /// What this server answers where the two are known to differ.
+    /// The answer expected from this server, where the two are known to differ.
     pub(crate) fn either<T>(&self, testkit: T, minio: T) -> T {
         if self.testkit.is_some() {
             testkit
@@ -155,7 +155,7 @@ pub(crate) struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Sends a part with its CRC and returns what Complete must say about it.
+    /// Sends a part with its CRC; returns the entry for it in Complete.
     pub(crate) async fn part(&self, number: i32, bytes: &[u8]) -> CompletedPart {
         let part = self
             .server
@@ -195,7 +195,7 @@ impl Upload<'_> {
             .multipart_upload(list)
     }
 
-    /// Numbers of the parts that the server has, asked in pages of `page`; or the error.
+    /// The numbers of the parts that the server has, listed in pages of `page`; or the error.
     pub(crate) async fn parts(&self, page: i32) -> Result<Vec<i32>, String> {
         let mut numbers = Vec::new();
         let mut marker = None;

@@ -1,34 +1,34 @@
-//! Imports between the files of a crate run one way: no file imports what, in the end, imports it.
+//! Imports between the files of a crate run one way: there are no import cycles.
 //!
-//! A name that a module hands on with `pub use` counts as its file's. Methods are not followed, so an
-//! `impl` may stand in several files.
+//! A name that a module re-exports with `pub use` counts as belonging to the file that defines it.
+//! Methods are not followed, so an `impl` may be spread over several files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::{SHIPPED, SourceFile, files, none};
 
-/// A path from the crate's root: of a module, or of an item in one.
+/// A path from the crate root, to a module or to an item in one.
 type Path = Vec<String>;
 
-/// The files of a crate by their modules.
+/// The files of a crate by module.
 #[derive(Default)]
 struct Modules {
     /// The tokens of the code, without comments and tests.
     code: BTreeMap<Path, Vec<String>>,
-    /// Where names come from that a module hands on.
+    /// Where the names that a module re-exports come from.
     handed_on: BTreeMap<(Path, String), Path>,
 }
 
-/// What a file takes from elsewhere.
+/// What a file imports.
 struct Import {
     path: Path,
-    /// What it is called here.
+    /// Its name in the importing file.
     name: String,
     is_handed_on: bool,
 }
 
 impl Modules {
-    /// Of files with their paths below `src`.
+    /// From files and their paths below `src`.
     fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut modules = Self::default();
         for (path, text) in files {
@@ -50,7 +50,8 @@ impl Modules {
         modules
     }
 
-    /// A path as `module` writes it, from the root; none of other crates and of its own items.
+    /// Resolves a path, as written in `module`, from the crate root; `None` for other crates and
+    /// for the module's own items.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Path> {
         let parents = path.iter().take_while(|part| *part == "super").count();
         let (base, rest) = match path.first()?.as_str() {
@@ -69,7 +70,7 @@ impl Modules {
         Some(base.iter().cloned().chain(rest).collect())
     }
 
-    /// The module whose file has the item at `path`.
+    /// The module whose file defines the item at `path`.
     fn owner(&self, path: &[String]) -> Path {
         let is_module = |len: &usize| self.code.contains_key(&path[..*len]);
         let len = (0..=path.len()).take_while(is_module).last().unwrap_or(0);
@@ -83,7 +84,7 @@ impl Modules {
         }
     }
 
-    /// From each module to those whose items it takes.
+    /// Maps each module to those it imports from.
     fn arrows(&self) -> BTreeMap<Path, BTreeSet<Path>> {
         let of = |(module, code): (&Path, &Vec<String>)| {
             let taken = imports(code)
@@ -99,7 +100,7 @@ impl Modules {
         self.code.iter().map(of).collect()
     }
 
-    /// The arrows between modules that import each other, one a line.
+    /// The imports between modules of a cycle, one per line.
     fn circles(&self) -> Vec<String> {
         let arrows = self.arrows();
         let from = |start: &Path| {
@@ -123,7 +124,7 @@ impl Modules {
     }
 }
 
-/// Words and signs; `::` is one.
+/// Words and signs; `::` is one sign.
 fn tokens(text: &str) -> Vec<String> {
     let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
     let code = lines.map(|line| line.split_once("//").map_or(line, |(code, _)| code));
@@ -142,7 +143,7 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// What a file takes by `use`, and by paths in the code.
+/// What a file imports with `use`, or names by path in its code.
 fn imports(code: &[String]) -> Vec<Import> {
     let (mut imports, mut at) = (Vec::new(), 0);
     while at < code.len() {
@@ -167,7 +168,7 @@ fn imports(code: &[String]) -> Vec<Import> {
     imports
 }
 
-/// Reads a tree of `use` from `at` to the sign that ends it.
+/// Reads a `use` tree from `at` to the sign that ends it.
 fn tree(
     code: &[String],
     at: &mut usize,
@@ -210,7 +211,7 @@ fn tree(
 }
 
 #[test]
-fn files_that_import_each_other_are_found_through_what_is_handed_on() {
+fn import_cycles_are_found_through_re_exports() {
     let circles = |files: &[(&str, &str)]| Modules::of(files.iter().copied()).circles();
     let root = ("lib.rs", "mod a;\nmod d;\n");
     let facade = (
@@ -235,7 +236,6 @@ fn files_that_import_each_other_are_found_through_what_is_handed_on() {
 fn no_files_import_each_other() {
     let files = files();
     let mut breaches = Vec::new();
-    // core still has circles.
     let crates = SHIPPED.iter().chain(&["testkit"]);
     let folders = crates.map(|name| format!("crates/{name}/src/"));
     for folder in folders.chain(["xtask/src/".to_owned()]) {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::files::{SHIPPED, TOOLS, files, none, root};
 
-/// The members that each member of the workspace ships with, directly or not, and their other
-/// direct dependencies.
+/// The workspace members that each member ships with, directly or not, and their other direct
+/// dependencies.
 fn shipped_dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap());
     cargo.current_dir(root()).args([
@@ -28,7 +28,7 @@ fn shipped_dependencies() -> BTreeMap<String, BTreeSet<String>> {
         let name = package["name"].as_str().unwrap().to_owned();
         all.insert(name, names.collect::<BTreeSet<_>>());
     }
-    // One round for each link of the longest possible chain.
+    // One pass per link of the longest possible chain.
     for _ in 0..all.len() {
         let direct = all.clone();
         for names in all.values_mut() {
@@ -68,7 +68,7 @@ fn the_upload_ships_without_mongodb_and_columns() {
 }
 
 #[test]
-fn what_is_for_tests_never_ships() {
+fn test_code_never_ships() {
     let all = shipped_dependencies();
     let breaches = SHIPPED.iter().filter(|name| {
         let dependencies = &all[&format!("lob-{name}")];
@@ -82,7 +82,7 @@ fn what_is_for_tests_never_ships() {
     );
 }
 
-/// The packages that a build of these members takes, each with its features.
+/// The packages in a build of these members, each with its features.
 fn features(selection: &[&str]) -> BTreeSet<String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap());
     cargo.current_dir(root());

@@ -1,4 +1,4 @@
-//! The files of the repository, and how a rule fails.
+//! The repository's files, and how a rule fails.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::process::Command;
 
 /// The crates whose code ships.
 pub(crate) const SHIPPED: [&str; 6] = ["core", "columns", "mongo", "upload", "export", "import"];
-/// Those of them that are tools.
+/// The shipped crates that are tools.
 pub(crate) const TOOLS: [&str; 3] = ["upload", "export", "import"];
 
 /// A file of the repository.
 pub(crate) struct SourceFile {
-    /// From the root, with `/`.
+    /// Relative to the root, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -27,7 +27,7 @@ impl SourceFile {
             .any(|part| part == "tests" || part == "tests.rs")
     }
 
-    /// Lines before the tests at its bottom.
+    /// The number of lines before the unit tests at the end.
     pub(crate) fn code_lines(&self) -> usize {
         let mut lines = self.text.lines();
         lines
@@ -56,7 +56,7 @@ pub(crate) fn files() -> Vec<SourceFile> {
     );
     let paths = String::from_utf8(listed.stdout).unwrap();
     let paths = paths.split_terminator('\0');
-    // A file may be gone and not yet committed as such, or hold no text.
+    // A file may be deleted but not yet committed, or may not be text.
     let read = |path: &str| fs::read_to_string(root().join(path)).ok();
     let files = paths.filter_map(|path| {
         let path = path.to_owned();
@@ -65,7 +65,7 @@ pub(crate) fn files() -> Vec<SourceFile> {
     files.collect()
 }
 
-/// Fails with one line for each breach.
+/// Fails with one line per breach, if there is any.
 pub(crate) fn none(rule: &str, breaches: impl IntoIterator<Item = String>) {
     let breaches: Vec<_> = breaches.into_iter().collect();
     assert!(breaches.is_empty(), "{rule}\n  {}", breaches.join("\n  "));

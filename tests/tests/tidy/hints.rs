@@ -1,4 +1,4 @@
-//! Each hint that names a command is followed, literally, by a test.
+//! Each hint that names a command is followed to the letter by a test.
 
 use crate::files::{SHIPPED, SourceFile, files, none};
 
@@ -35,11 +35,11 @@ fn every_hint_that_names_a_command_is_followed_by_a_test() {
     );
 }
 
-/// The texts between quotes in Rust code, with lines that go on put together.
+/// The string literals in Rust code, with continued lines joined.
 fn literals(code: &str) -> Vec<String> {
     let lines = code.lines().map(str::trim_start);
     let lines = lines.filter(|line| !line.starts_with("//"));
-    // Neither an escaped quote nor the end of a line that goes on ends a text.
+    // Neither an escaped quote nor a continued line ends a literal.
     let code = lines.collect::<Vec<_>>().join("\n");
     let code = code.replace("\\\"", "'").replace("\\\n", "");
     code.split('"')

@@ -1,4 +1,4 @@
-//! The rules of this code base that no compiler knows. They look at the files that git tracks, so
+//! The rules of this code base that no compiler checks. They look at the files that git tracks, so
 //! they belong to `cargo xtask lint`, and `cargo test` leaves them out.
 
 #![allow(

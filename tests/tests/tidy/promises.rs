@@ -1,4 +1,4 @@
-//! Each promise has a test, and what the documents show is what runs.
+//! Every promise has a test, and what the documents show is what runs.
 
 use std::fs;
 
@@ -41,19 +41,19 @@ fn every_promise_has_tests_that_exist() {
     none("docs/PROMISES.md:", breaches);
 }
 
-/// The number that a promise or its row begins with.
+/// The number at the start of a promise or its table row.
 fn number(text: &str) -> Option<u32> {
     text.parse().ok()
 }
 
 #[test]
-fn the_script_that_is_shown_is_the_one_that_is_run() {
+fn the_documented_script_is_the_one_that_runs() {
     let page = fs::read_to_string(root().join("docs/OPERATIONS.md")).unwrap();
     let script = fs::read_to_string(root().join("docs/slurm/export.sbatch")).unwrap();
     assert!(page.contains(&format!("```bash\n{script}```\n")));
 }
 
-/// The names in backticks, without the path in front.
+/// The names in backticks, without any leading path.
 fn quoted(text: &str) -> Vec<&str> {
     let names = text.split('`').skip(1).step_by(2);
     names

@@ -1,14 +1,14 @@
-//! What stands in a file: its first line, its length, its name, and what must not be left there.
+//! What a file contains: its first line, its length, its name, and what must not be left in it.
 
 use crate::files::{SourceFile, TOOLS, files, none};
 
-/// Lines of a file outside its tests.
+/// The maximum number of lines in a file outside its tests.
 const MAX_LINES: usize = 400;
-/// Lines of a tool's `main.rs`.
+/// The maximum number of lines in a tool's `main.rs`.
 const MAX_MAIN_LINES: usize = 20;
 
 #[test]
-fn every_file_opens_with_what_it_is_for() {
+fn every_file_opens_with_its_purpose() {
     let files = files().into_iter().filter(|file| file.is_rust());
     let breaches = files.filter(|file| !file.text.starts_with("//! "));
     none("no module doc in line 1:", breaches.map(|file| file.path));
@@ -30,7 +30,7 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn no_file_name_says_nothing() {
+fn every_file_name_says_something() {
     let vague = [
         "mod.rs",
         "utils.rs",
@@ -49,7 +49,7 @@ fn no_file_name_says_nothing() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    // Put together, so that this file does not breach its own rule.
+    // Split, so that this file does not breach its own rule.
     let stubs = [
         concat!("to", "do!"),
         concat!("unimpl", "emented!"),
@@ -71,7 +71,7 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn no_file_names_a_place_on_somebodys_machine() {
+fn no_file_mentions_a_path_on_someones_machine() {
     let folders = ["work", "tmp", "root", "home"].map(|name| format!("/{name}"));
     let files = files();
     let lines = files
@@ -86,7 +86,7 @@ fn no_file_names_a_place_on_somebodys_machine() {
     none("a machine's path:", breaches);
 }
 
-/// Whether an absolute path in `line` begins with `folder`.
+/// Whether an absolute path in `line` starts with `folder`.
 fn is_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let begins = !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_-./}*~".contains(c));

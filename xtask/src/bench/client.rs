@@ -1,21 +1,22 @@
-//! The clients that `bench upload` compares: how each is started, and what its upload is worth.
+//! The clients that `bench upload` compares: how each is started, and what its upload
+//! guarantees.
 
 /// One client in one configuration.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) program: &'static str,
-    /// What makes the configuration; nothing where all is as the client has it by default.
+    /// The options of this configuration; empty for the client's defaults.
     pub(crate) options: &'static str,
-    /// All words after the program. `DIR` stands for the source directory, `RUN` for the name of
-    /// the folder below `s3://bench/runs` that the files go to.
+    /// Everything after the program name. `DIR` stands for the source directory, `RUN` for the
+    /// folder below `s3://bench/runs` that the files go to.
     arguments: &'static str,
-    /// What protects the bytes on their way.
+    /// What protects the bytes in transit.
     pub(crate) protection: &'static str,
-    /// The checksum that the object keeps.
+    /// The checksum that S3 stores with the object.
     pub(crate) kept: &'static str,
 }
 
-/// The bucket, and the prefix in it, that the arguments name.
+/// The bucket and prefix used in the arguments.
 pub(crate) const BUCKET: &str = "bench";
 pub(crate) const PREFIX: &str = "runs";
 
@@ -27,7 +28,7 @@ const LOB_UPLOAD: Client = Client {
     kept: "CRC64NVME, whole object",
 };
 
-/// `lob-upload` as it is by default comes first: it is what all others are compared with.
+/// `lob-upload` with its defaults comes first: all others are compared with it.
 pub(crate) const CLIENTS: [Client; 7] = [
     LOB_UPLOAD,
     Client {
@@ -74,7 +75,7 @@ pub(crate) const CLIENTS: [Client; 7] = [
 ];
 
 impl Client {
-    /// Whether this is a tool of ours.
+    /// Whether this is one of our tools.
     pub(crate) fn is_ours(&self) -> bool {
         self.program == LOB_UPLOAD.program
     }
@@ -84,7 +85,7 @@ impl Client {
         [self.program, self.options].join(" ").trim_end().to_owned()
     }
 
-    /// The command as it is shown.
+    /// The command as the report shows it.
     pub(crate) fn command_line(&self) -> String {
         format!("{} {}", self.program, self.arguments)
     }

@@ -1,6 +1,6 @@
-//! `bench columns`: encoding and decoding alone, in memory, beside zstd's own speed.
+//! `bench columns`: encoding and decoding alone, in memory, next to zstd's own speed.
 //!
-//! The measuring is a benchmark of lob-columns, built for release; here its tables get their place.
+//! The measuring is a release benchmark of lob-columns; here its tables are put in their place.
 
 use xshell::{Shell, cmd};
 

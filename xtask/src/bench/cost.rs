@@ -1,4 +1,4 @@
-//! What one command costs, as the kernel and the server count it.
+//! The cost of one command, as the kernel and the server count it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,15 +10,15 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::command;
 
-/// How often memory is looked at.
+/// How often memory is sampled.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// One run of a client, or the median of several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    /// CPU seconds, as a figure of its own: its median is not the sum of the others'.
+    /// CPU seconds, as a figure of its own: its median is not the sum of the other medians.
     pub(crate) cpu: f64,
-    /// CPU seconds outside of the kernel.
+    /// CPU seconds in user space.
     pub(crate) user: f64,
     /// CPU seconds in the kernel.
     pub(crate) system: f64,
@@ -26,17 +26,17 @@ pub(crate) struct Cost {
     pub(crate) wall: f64,
     /// Largest resident memory in MiB.
     pub(crate) peak: f64,
-    /// What the server counted meanwhile: requests of MinIO, CPU seconds of MongoDB.
+    /// What the server counted in the meantime: requests for MinIO, CPU seconds for MongoDB.
     pub(crate) server: f64,
 }
 
 impl Cost {
-    /// Each figure's own median.
+    /// The median of each figure on its own.
     pub(crate) fn median(costs: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| {
             let mut figures: Vec<_> = costs.iter().map(figure).collect();
             figures.sort_by(f64::total_cmp);
-            // The mean of the two in the middle where their number is even.
+            // The mean of the middle two if the count is even.
             let (low, high) = ((figures.len() - 1) / 2, figures.len() / 2);
             f64::midpoint(figures[low], figures[high])
         };
@@ -51,7 +51,7 @@ impl Cost {
     }
 }
 
-/// Runs the command to its end; `counted` asks the server for its count.
+/// Runs the command to completion; `counted` reads the server's counter.
 pub(crate) async fn measure(
     sh: &Shell,
     counted: impl AsyncFn() -> anyhow::Result<f64>,
@@ -67,7 +67,7 @@ pub(crate) async fn measure(
     read(&report, server)
 }
 
-/// Runs the command to its end, and looks again and again how much memory is resident, in MiB.
+/// Runs the command to completion while sampling its resident memory, in MiB.
 pub(crate) async fn measure_memory(
     sh: &Shell,
     program: &Path,
@@ -84,7 +84,7 @@ pub(crate) async fn measure_memory(
     let status = loop {
         tokio::select! {
             status = running.wait() => break status?,
-            // Nothing is there to be looked at before it has begun, and when it has ended.
+            // Before the process starts and after it ends there is nothing to sample.
             _ = ticks.tick() => samples.extend(resident(time)),
         }
     };
@@ -106,7 +106,7 @@ fn timed<'a>(
     command.envs(environment.iter().map(|(name, value)| (name, value)))
 }
 
-/// What `/usr/bin/time` has written.
+/// Reads the report of `/usr/bin/time`.
 fn read(report: &Path, server: f64) -> anyhow::Result<Cost> {
     let report = fs::read_to_string(report)?;
     let figures: Result<Vec<f64>, _> = report.split_whitespace().map(str::parse).collect();
@@ -122,7 +122,7 @@ fn read(report: &Path, server: f64) -> anyhow::Result<Cost> {
     })
 }
 
-/// Resident memory of the one process that `/usr/bin/time` has started.
+/// Resident memory of the only process that `/usr/bin/time` has started.
 fn resident(time: u32) -> Option<f64> {
     let child = fs::read_to_string(format!("/proc/{time}/task/{time}/children")).ok()?;
     let status = fs::read_to_string(format!("/proc/{}/status", child.trim())).ok()?;

@@ -1,4 +1,4 @@
-//! `bench export`: the same collection of the same MongoDB, by each client in turn.
+//! `bench export`: each client in turn exports the same collection from the same MongoDB.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ const LOB_EXPORT: Client = Client {
     does: "compressed Parquet to S3, proved",
 };
 
-/// `lob-export` as it is by default comes first: it is what all others are compared with.
+/// `lob-export` with its defaults comes first: all others are compared with it.
 pub(super) const CLIENTS: [Client; 6] = [
     LOB_EXPORT,
     Client {
@@ -69,7 +69,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     bench.compare("export", &CLIENTS, finish).await
 }
 
-/// Looks for all documents where the client has put them, and removes what is on disk.
+/// Checks that all documents are where the client put them, and removes what is on disk.
 async fn check(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<()> {
     let folder = bench.folder(run);
     match client.format {
@@ -89,7 +89,7 @@ async fn check(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<
     Ok(removed?)
 }
 
-/// The manifest has the digest of what was filled in.
+/// Checks that the manifest has the digest of the filled collection.
 async fn check_manifest(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<()> {
     let s3 = &bench.place(client.servers).s3;
     let get = s3.get_object().bucket(BUCKET);

@@ -1,5 +1,7 @@
-//! What an upload cannot go below, as a bench of `lob-core` measures it: code that is not optimised
-//! throughout, as xtask is, hashes many times slower.
+//! The lower bound for an upload's cost.
+//!
+//! A bench of `lob-core` measures it: hashing in xtask, which is not fully optimised, would be many
+//! times slower.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::command;
 
-/// What one thread does with all files, by name, and how long it takes.
+/// What one thread does with all files, by name, with the time it takes.
 pub(crate) async fn measure(
     sh: &Shell,
     files: &[PathBuf],

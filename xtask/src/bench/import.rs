@@ -1,4 +1,4 @@
-//! `bench import`: the same documents into the same MongoDB, by each client in turn, each from the
+//! `bench import`: each client in turn imports the same documents into the same MongoDB, from the
 //! format that it exports.
 
 use anyhow::ensure;
@@ -28,7 +28,7 @@ const MONGORESTORE: Client = Client {
     does: "BSON from the disk",
 };
 
-/// `lob-import` as it is by default comes first: it is what all others are compared with.
+/// `lob-import` with its defaults comes first: all others are compared with it.
 const CLIENTS: [Client; 5] = [
     LOB_IMPORT,
     Client {
@@ -59,7 +59,7 @@ const PEERS: [&str; 3] = ["mongodump", "mongorestore", "pyspark"];
 pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     let bench = Bench::open(sh, args, &TOOLS, &PEERS).await?;
     for client in &export::CLIENTS {
-        // What is imported is named after its format.
+        // The data to import is named after its format.
         let run = match client.format {
             Format::Run => "source",
             Format::Dump => "dump",
@@ -73,7 +73,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     bench.compare("import", &CLIENTS, finish).await
 }
 
-/// The collection has all documents; it is removed.
+/// Checks that the collection has all documents, and removes it.
 async fn check(bench: &Bench<'_>, client: &Client, run: &str) -> anyhow::Result<()> {
     let database = bench.place(client.servers).mongo.database(run);
     let count = database.run_command(doc! { "count": COLLECTION }).await?;

@@ -1,4 +1,5 @@
-//! The table of a comparison, and its place in docs/PERFORMANCE.md.
+//! Renders the table of `bench upload`, and puts the tables of all benchmarks into
+//! docs/PERFORMANCE.md.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,12 +14,12 @@ use crate::peers::Peer;
 
 const DOCUMENT: &str = "docs/PERFORMANCE.md";
 
-/// All that was measured.
+/// All measurements.
 pub(crate) struct Report<'a> {
     pub(crate) files: usize,
     pub(crate) bytes: u64,
     pub(crate) rounds: usize,
-    /// Each client with the median of its rounds, `lob-upload` first.
+    /// Each client with the median of its rounds; `lob-upload` comes first.
     pub(crate) clients: &'a [(&'a Client, Cost)],
     pub(crate) peers: &'a [Peer],
     /// What one thread does with all files, and how long it takes.
@@ -26,7 +27,7 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// As Markdown.
+    /// Renders the report as Markdown.
     pub(crate) fn render(&self) -> anyhow::Result<String> {
         let mut text = String::new();
         writeln!(
@@ -45,7 +46,7 @@ impl Report<'_> {
         Ok(text)
     }
 
-    /// Figures, and those of `lob-upload` as multiples of each peer's.
+    /// The figures, and those of `lob-upload` as multiples of each peer's.
     fn costs(&self, text: &mut String) -> anyhow::Result<()> {
         text.push_str(
             "| client | CPU s/GB | user | system | `lob-upload` to it | with MD5 to it | wall s \
@@ -76,7 +77,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// What was paid for, and by which command.
+    /// What each client's cost pays for, and the command it ran.
     fn worths(&self, text: &mut String) -> anyhow::Result<()> {
         text.push_str("| client | version | protects the bytes | checksum that the object keeps | command |\n");
         text.push_str("| --- | --- | --- | --- | --- |\n");
@@ -116,7 +117,7 @@ impl Report<'_> {
     }
 }
 
-/// Puts the text between the marks of this benchmark.
+/// Replaces the text between this benchmark's marks.
 pub(crate) fn write(sh: &Shell, bench: &str, text: &str) -> anyhow::Result<()> {
     let (begin, end) = (
         format!("<!-- bench {bench}: begin -->"),
@@ -131,7 +132,7 @@ pub(crate) fn write(sh: &Shell, bench: &str, text: &str) -> anyhow::Result<()> {
     Ok(sh.write_file(DOCUMENT, format!("{before}{begin}\n{text}{end}{after}"))?)
 }
 
-/// What it was measured on.
+/// The machine the benchmark ran on.
 pub(crate) fn machine() -> anyhow::Result<String> {
     let cores = std::thread::available_parallelism()?;
     let processor = fs::read_to_string("/proc/cpuinfo")?;

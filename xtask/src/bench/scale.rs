@@ -1,7 +1,7 @@
-//! `bench scale`: whether ten times the documents take ten times the time and the same memory.
+//! `bench scale`: do ten times the documents take ten times the time and the same memory?
 //!
-//! Each size has servers of its own, so that what one leaves behind, such as deleted data that a
-//! server keeps for minutes, is nothing to the next.
+//! Each size gets its own servers, so that leftovers of one, such as deleted data that a server
+//! keeps for minutes, do not affect the next.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -26,10 +26,10 @@ use crate::{command, s3_client, setup};
 
 const BUCKET: &str = "scale";
 const TOOLS: [&str; 2] = ["lob-export", "lob-import"];
-/// Parts of a run whose memory is told.
+/// How many segments of a run the report shows memory for.
 const PARTS: usize = 10;
-/// Disk for each byte of documents: one collection at a time and one run, neither of them smaller
-/// than half and larger than all of it.
+/// Disk space needed per byte of documents: one collection at a time and one run, each between half
+/// and all of the documents' size.
 const DISK: u64 = 2;
 
 #[derive(clap::Args)]
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     trial: bool,
 }
 
-/// One tool on one size.
+/// One tool's measurements at one size.
 struct Measured {
     tool: &'static str,
     size: ByteSize,
@@ -103,7 +103,7 @@ struct Scale<'a> {
     minio: Minio,
     mongod: Mongod,
     mongo: Client,
-    /// Manifests, and what an import keeps on disk meanwhile.
+    /// Holds manifests, and whatever an import keeps on disk while it runs.
     folder: TempDir,
 }
 
@@ -126,13 +126,13 @@ impl<'a> Scale<'a> {
         })
     }
 
-    /// Out and back, after which the tool itself has compared digest and count.
+    /// Exports and imports; the tools themselves compare digest and count.
     async fn both(&self, size: ByteSize) -> anyhow::Result<[Measured; 2]> {
         println!("a collection of {} MB is filled", size.0 / 1_000_000);
         fill::fill(&self.mongo, "source", fill::documents_in(size.0)).await?;
         self.settle().await?;
         let export = self.measure("lob-export", "source", size).await?;
-        // Room for what comes back: without a history of it, what is dropped is removed.
+        // Makes room for the import: without snapshot history, dropped data is removed.
         let admin = self.mongo.database("admin");
         let forget = doc! { "setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0 };
         admin.run_command(forget).await?;
@@ -143,7 +143,7 @@ impl<'a> Scale<'a> {
         Ok([export, import])
     }
 
-    /// Waits until nothing is left to be written, and says what is on disk.
+    /// Waits until everything is written to disk, and prints the disk usage.
     async fn settle(&self) -> anyhow::Result<()> {
         let flush = doc! { "fsync": 1 };
         self.mongo.database("admin").run_command(flush).await?;

@@ -1,5 +1,5 @@
-//! What `bench export` and `bench import` have in common: the servers, a filled collection, and
-//! rounds in which each client takes its turn.
+//! What `bench export` and `bench import` share: the servers, a filled collection, and rounds in
+//! which each client takes its turn.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     trial: bool,
 }
 
-/// How one kind of server is reached.
+/// How to reach one kind of server.
 pub(super) struct Place {
     endpoint: String,
     access_key: String,
@@ -77,7 +77,7 @@ pub(super) struct Bench<'a> {
     mongod: Mongod,
     pub(super) filled: Filled,
     folder: TempDir,
-    /// Run until they are dropped.
+    /// Keeps the servers running until it is dropped.
     _servers: (Minio, S3Server, MongoServer),
 }
 
@@ -147,18 +147,18 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// What is on disk of a run.
+    /// The folder for a run's data on disk.
     pub(super) fn folder(&self, run: &str) -> PathBuf {
         self.folder.path().join(run)
     }
 
-    /// Whether the client is there.
+    /// Whether the client was found.
     pub(super) fn has(&self, client: &Client) -> bool {
         self.programs.contains_key(client.program)
     }
 
-    /// Lets each client that is there run in turn, each round beginning with another, and writes the
-    /// table. `finish` looks whether all documents arrived, and removes them.
+    /// Runs each client that was found, starting each round with a different one, and writes the
+    /// table. `finish` checks that all documents arrived, and removes them.
     pub(super) async fn compare(
         &self,
         bench: &str,
@@ -197,7 +197,7 @@ impl<'a> Bench<'a> {
         super::report::write(self.sh, bench, &text)
     }
 
-    /// One run of a client, when the disk has nothing of the last one left to write.
+    /// Runs a client once, after flushing whatever the last one left to be written.
     pub(super) async fn run(&self, client: &Client, run: &str) -> anyhow::Result<Cost> {
         let place = self.place(client.servers);
         let flush = doc! { "fsync": 1 };
@@ -205,7 +205,7 @@ impl<'a> Bench<'a> {
         command::finish(cmd!(self.sh, "sync")).await?;
         let counted = async || match client.servers {
             Servers::Real => self.mongod.cpu(),
-            // It runs in this process, beside what measures.
+            // The server runs in this process, together with the code that measures.
             Servers::Doubles => Ok(0.0),
         };
         let program = &self.programs[client.program];
@@ -221,7 +221,7 @@ impl<'a> Bench<'a> {
         let jars = self.tools.spark_jars();
         let jars: Vec<_> = jars.iter().map(|jar| jar.display().to_string()).collect();
         let words = client.arguments.split_whitespace();
-        // The paths come last: what is in them stands for nothing.
+        // Substitute the paths last, so that nothing inside them is replaced.
         let words = words.map(|word| {
             word.replace("RUN", run)
                 .replace("URI", &place.uri)
@@ -232,7 +232,7 @@ impl<'a> Bench<'a> {
         words.collect()
     }
 
-    /// How the clients find the servers, and nothing of whoever runs this.
+    /// What the clients need to find the servers, and nothing from the user's own environment.
     fn environment(&self, place: &Place) -> Vec<(&'static str, OsString)> {
         vec![
             ("AWS_ENDPOINT_URL", place.endpoint.clone().into()),
@@ -247,7 +247,7 @@ impl<'a> Bench<'a> {
         ]
     }
 
-    /// All rows of the Parquet files are there.
+    /// Checks that the Parquet files have all rows.
     pub(super) async fn check_rows(&self, path: &Path) -> anyhow::Result<()> {
         let python = self.tools.peers_python();
         let rows = command::output(cmd!(self.sh, "{python} -c {COUNT_ROWS} {path}")).await?;

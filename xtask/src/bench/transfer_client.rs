@@ -1,30 +1,31 @@
-//! The clients that `bench export` and `bench import` compare: how each is started, and where it works.
+//! The clients that `bench export` and `bench import` compare: how each is started, and where it
+//! runs.
 
 use crate::binaries;
 
 /// One client in one configuration.
 pub(super) struct Client {
-    /// As it is shown.
+    /// The name shown in the report.
     pub(super) name: &'static str,
-    /// A tool of ours, or what [`peers::find`](crate::peers::find) knows.
+    /// One of our tools, or a program that [`peers::find`](crate::peers::find) knows.
     pub(super) program: &'static str,
-    /// All words after the program, where these stand for something: `RUN` for the name of this run
-    /// and of its database, `DIR` for the folder of what is on disk, `URI` for MongoDB's, `SCRIPTS`
-    /// for `xtask/peers`, `JARS` for Spark's connector.
+    /// Everything after the program name. `RUN` stands for the name of this run and its database,
+    /// `DIR` for its folder on disk, `URI` for MongoDB's address, `SCRIPTS` for `xtask/peers`,
+    /// `JARS` for Spark's connector.
     pub(super) arguments: &'static str,
     pub(super) servers: Servers,
-    /// What it leaves behind or begins with.
+    /// The format it writes or reads.
     pub(super) format: Format,
-    /// The same for a reader of the table.
+    /// The format as the table describes it to readers.
     pub(super) does: &'static str,
 }
 
-/// Where a client works.
+/// Which servers a client uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Servers {
     /// MongoDB and MinIO.
     Real,
-    /// The testkit's in this process: no disk, and nobody else's way to store things.
+    /// The testkit's, in this process: no disk, and no storage engine of anyone else's.
     Doubles,
 }
 

@@ -8,7 +8,7 @@ use super::transfer_client::{Client, Servers};
 use crate::fill::Filled;
 use crate::peers::Peer;
 
-/// As Markdown; our own client comes first.
+/// Renders the report as Markdown; our own client comes first.
 pub(super) fn render(
     filled: &Filled,
     rounds: usize,

@@ -1,7 +1,8 @@
-//! `bench upload`: the same files, to the same MinIO, by each client in turn.
+//! `bench upload`: each client in turn uploads the same files to the same MinIO.
 //!
-//! Each round begins with another client, so that what a round does to the machine hits each of
-//! them. Files are warm, and what the last client left unwritten is on disk before the next starts.
+//! Each round begins with a different client, so that whatever a round does to the machine hits
+//! each of them. Files are in the page cache, and everything the last client left unwritten is
+//! flushed before the next one starts.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -102,7 +103,8 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     report::write(sh, "upload", &text)
 }
 
-/// Nothing is removed between rounds, since MinIO keeps what is deleted for minutes.
+/// Counts the uploads of all rounds: none is removed in between, because MinIO keeps deleted data
+/// for minutes.
 async fn require_space(
     sh: &Shell,
     folder: &Path,
@@ -144,7 +146,7 @@ fn write_files(folder: &Path, args: &Args) -> anyhow::Result<Vec<PathBuf>> {
     paths.collect()
 }
 
-/// The files by name, with their sizes.
+/// The files' names and sizes.
 fn sizes(files: &[PathBuf]) -> anyhow::Result<HashMap<String, u64>> {
     let sizes = files.iter().map(|path| {
         let name = path.file_name().context("a file without a name")?;
@@ -158,14 +160,14 @@ struct Bench<'a> {
     minio: Minio,
     s3: S3Client,
     programs: HashMap<&'static str, PathBuf>,
-    /// For what clients write beside their uploads; nobody's own settings are read or changed.
+    /// For what clients write besides their uploads; nobody's own settings are read or changed.
     scratch: &'a Path,
     source: PathBuf,
     sizes: HashMap<String, u64>,
 }
 
 impl Bench<'_> {
-    /// One upload of all files, looked at afterwards: a client that fails in silence is not fast.
+    /// Uploads all files once and checks the result: a client that fails silently is not fast.
     async fn upload(&self, client: &Client, round: usize) -> anyhow::Result<Cost> {
         let run = format!("{}-{round}", client.name().replace(' ', ""));
         let source = self.source.display().to_string();
@@ -191,7 +193,7 @@ impl Bench<'_> {
         Ok(cost)
     }
 
-    /// How each of the clients finds the server, and nothing of whoever runs this.
+    /// What the clients need to find the server, and nothing from the user's own environment.
     fn environment(&self) -> Vec<(&'static str, OsString)> {
         let endpoint = self.minio.endpoint();
         let (access, secret) = (minio::ACCESS_KEY, minio::SECRET_KEY);
@@ -217,7 +219,7 @@ impl Bench<'_> {
         ]
     }
 
-    /// The bucket holds each file of the run, in its size.
+    /// Checks that the bucket holds each file of the run, in its size.
     async fn check_sizes(&self, run: &str) -> anyhow::Result<()> {
         let folder = format!("{PREFIX}/{run}/");
         let listed = self.s3.list_objects_v2().bucket(BUCKET).prefix(&folder);
@@ -242,7 +244,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The server attests the CRC of each file, and it is the manifest's.
+    /// Checks that the server attests the CRC of each file, and that it is the manifest's.
     async fn check_crcs(&self, run: &str) -> anyhow::Result<()> {
         let folder = format!("{PREFIX}/{run}");
         let get = self.s3.get_object().bucket(BUCKET);

@@ -1,5 +1,5 @@
-//! The map of the files: every source file with the first sentence of its module doc, so that the
-//! map cannot name a file that is not there, or forget one.
+//! The file map: every source file with the first sentence of its module doc, so that the map can
+//! neither name a missing file nor forget one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// The folders of the map, in the order in which the crates depend on each other.
+/// The folders in the map, in the order in which the crates depend on each other.
 const FOLDERS: [&str; 9] = [
     "crates/core/src",
     "crates/columns/src",
@@ -20,7 +20,7 @@ const FOLDERS: [&str; 9] = [
     "xtask/src",
 ];
 
-/// The map as Markdown.
+/// Renders the map as Markdown.
 pub(super) fn render(root: &Path) -> anyhow::Result<String> {
     let mut text = "<!-- Made by `cargo xtask codegen`. -->\n\n# Files\n".to_owned();
     for folder in FOLDERS {
@@ -33,7 +33,7 @@ pub(super) fn render(root: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The files of a folder by name, each before the folder of its name.
+/// Adds a folder's files by name, each before the folder with the same name.
 fn add(text: &mut String, folder: &Path, prefix: &str) -> anyhow::Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! A run in the bucket, looked at from outside: its objects, its manifest, what S3 attests.
+//! A run in the bucket, seen from outside: its objects, its manifest, what S3 attests.
 
 use std::fs;
 
@@ -12,15 +12,15 @@ use super::manifest_fields::{entries, text};
 use super::servers::Servers;
 
 pub(super) struct Run {
-    /// The run's folder, with `/` at its end.
+    /// The run's folder, with a trailing `/`.
     folder: String,
     pub(super) manifest: Value,
-    /// Keys below the folder and sizes in bytes.
+    /// Keys below the folder, with sizes in bytes.
     objects: Vec<(String, i64)>,
 }
 
 impl Run {
-    /// Reads what is there of this demo's run below `prefix`.
+    /// Reads what this demo's run has below `prefix`.
     pub(super) async fn read(servers: &Servers, prefix: &str) -> anyhow::Result<Self> {
         let folder = format!("{prefix}/{}/", servers.run_id);
         let manifest = get(servers, &format!("{folder}manifest.json")).await?;
@@ -55,7 +55,7 @@ impl Run {
     }
 }
 
-/// Fetches every uploaded file and holds it against the one on disk.
+/// Fetches every uploaded file and compares it with the one on disk.
 pub(super) async fn verify_files(
     servers: &Servers,
     run: &Run,
@@ -84,7 +84,7 @@ pub(super) async fn verify_files(
     verify_attested(servers, run).await
 }
 
-/// Compares every data file's CRC64NVME in the manifest with the one that S3 computed.
+/// Compares each data file's CRC64NVME in the manifest with the one that S3 computed.
 pub(super) async fn verify_attested(servers: &Servers, run: &Run) -> anyhow::Result<()> {
     let splits = run.manifest["splits"].as_array();
     let files = match splits {

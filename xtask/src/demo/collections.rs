@@ -1,6 +1,6 @@
-//! The split collections: made up and loaded before the export, compared after the import.
+//! The split collections: generated and loaded before the export, compared after the import.
 //!
-//! Documents are only ever bytes here: nothing decodes them, so nothing can mend them on the way.
+//! Documents are only ever bytes here: nothing decodes them, so nothing can repair them on the way.
 
 use anyhow::{Context as _, ensure};
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
@@ -9,7 +9,7 @@ use lob_testkit::bson_samples::samples;
 use lob_testkit::split_documents::SplitDocuments;
 use mongodb::Database;
 
-/// Documents of one insert command.
+/// Documents per insert command.
 const BATCH: usize = 500;
 const FEATURES: usize = 128;
 
@@ -50,7 +50,7 @@ pub(super) async fn load(database: &Database) -> anyhow::Result<Vec<Loaded>> {
     Ok(loaded)
 }
 
-/// Holds the database against what was there before.
+/// Compares the database with the loaded collections.
 pub(super) async fn verify(database: &Database, loaded: &[Loaded]) -> anyhow::Result<()> {
     for Loaded { name, documents } in loaded {
         let restored = read(database, name).await?;

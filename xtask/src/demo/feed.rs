@@ -1,14 +1,13 @@
-//! The files to upload: like an exchange feed's, some above the size at which S3 takes them in
-//! parts.
+//! The files to upload: like an exchange feed's, some of them large enough for multipart uploads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
 
-/// Price levels of each side of the book.
+/// Price levels on each side of the book.
 const LEVELS: usize = 10;
-/// Below the source folder, with the sizes in MiB.
+/// Paths below the source folder, with sizes in MiB.
 const FILES: [(&str, u64); 3] = [
     ("2024-01-01/btc_usd.parquet", 24),
     ("2024-01-01/eth_usd.parquet", 6),

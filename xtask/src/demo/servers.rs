@@ -1,5 +1,5 @@
-//! The servers that a demo works with: the test servers in this process, which the tools reach over
-//! TLS, or those that `AWS_ENDPOINT_URL` and `MONGODB_URI` name.
+//! The servers of a demo: the test servers in this process, which the tools reach over TLS, or
+//! those that `AWS_ENDPOINT_URL` and `MONGODB_URI` name.
 
 use std::time::SystemTime;
 use std::{env, fs};
@@ -20,15 +20,15 @@ pub(super) struct Servers {
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) mongo: Client,
     pub(super) bucket: String,
-    /// Names this demo's runs and databases: on servers that stay there may be others.
+    /// Names this demo's runs and databases: a long-lived server may hold others.
     pub(super) run_id: String,
     own_s3: Option<Own<S3Server>>,
     own_mongo: Option<Own<MongoServer>>,
-    /// The authority of our own servers.
+    /// The certificate of the authority that signed for our own servers.
     bundle: NamedTempFile,
 }
 
-/// A server in this process, and where the tools reach it.
+/// A server in this process, and the TLS listener through which the tools reach it.
 struct Own<S> {
     server: S,
     front: TlsFront,
@@ -62,7 +62,8 @@ impl Servers {
         })
     }
 
-    /// Tells a tool where the servers are. One that the user has named is found as the user said.
+    /// Tells a tool where the servers are. Settings for a server that the user has named are left
+    /// alone.
     pub(super) fn environment<'a>(&self, mut command: Cmd<'a>) -> Cmd<'a> {
         let foreign = env::vars_os().map(|(name, _)| name);
         let foreign = foreign.filter(|name| {
@@ -84,7 +85,7 @@ impl Servers {
         command
     }
 
-    /// Says what stays behind.
+    /// Prints what is left behind.
     pub(super) fn close(self) {
         let (bucket, id) = (&self.bucket, &self.run_id);
         if self.own_s3.is_none() {
@@ -129,7 +130,7 @@ async fn mongo(authority: &Authority) -> anyhow::Result<(Client, Option<Own<Mong
     Ok((client, Some(Own { server, front })))
 }
 
-/// A direct connection, since a replica set names its members without TLS.
+/// A direct connection, because a replica set announces its members' addresses without TLS.
 fn uri(front: &TlsFront) -> String {
     format!(
         "mongodb://{}/?tls=true&directConnection=true",

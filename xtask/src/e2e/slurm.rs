@@ -1,5 +1,6 @@
-//! An export as a Slurm array job, by the very script that docs/OPERATIONS.md shows: what three
-//! tasks make of a plan is what one process makes of it, and it comes back byte for byte.
+//! An export as a Slurm array job, using the very script that docs/OPERATIONS.md shows.
+//!
+//! Three tasks must make of a plan what one process makes of it, and it must import byte for byte.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +24,7 @@ use crate::{command, s3_client, setup};
 const SCRIPT: &str = "docs/slurm/export.sbatch";
 const BUCKET: &str = "slurm";
 const RUN: &str = "nightly";
-/// Folders of runs: that of the array job, and that of one process with the same plan.
+/// The folders of the two runs: one by the array job, one by a single process with the same plan.
 const ARRAY: &str = "array";
 const ALONE: &str = "alone";
 const DOCUMENTS: u64 = 3000;
@@ -94,7 +95,7 @@ impl Job<'_> {
         command::finish(self.environment(command, prefix)).await
     }
 
-    /// Both have the same plan, so they must make the same data files.
+    /// Gives both runs the same plan, so they must produce the same data files.
     async fn copy_plan(&self, s3: &aws_sdk_s3::Client) -> anyhow::Result<()> {
         let plan = |prefix| format!("{prefix}/{RUN}/_progress/plan.json");
         let copy = s3.copy_object().bucket(BUCKET).key(plan(ALONE));
@@ -103,7 +104,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Runs the script as a job and waits for all of its tasks.
+    /// Runs the script as a job and waits for all its tasks.
     async fn array(&self, slurm: &SlurmCluster) -> anyhow::Result<()> {
         let tasks = format!("--array=0-{}", TASKS - 1);
         let logs = self.folder.join("task_%a.log");
@@ -146,7 +147,7 @@ async fn manifest(s3: &aws_sdk_s3::Client, prefix: &str) -> anyhow::Result<Value
     Ok(serde_json::from_slice(&manifest.into_bytes())?)
 }
 
-/// What must not depend on who exported: all but the place, times and counters.
+/// What must not depend on who exported: everything except location, times and counters.
 fn comparable(mut manifest: Value) -> Value {
     if let Some(fields) = manifest.as_object_mut() {
         for name in [
@@ -165,7 +166,7 @@ fn comparable(mut manifest: Value) -> Value {
     manifest
 }
 
-/// The documents are those that were filled in, byte for byte.
+/// Checks that the documents are the original ones, byte for byte.
 async fn check_documents(mongo: &Client, filled: &Filled) -> anyhow::Result<()> {
     let restored = mongo.database("restored");
     let restored = restored.collection::<RawDocumentBuf>(COLLECTION);

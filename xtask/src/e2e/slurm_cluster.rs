@@ -1,4 +1,5 @@
-//! Slurm on this machine alone: what an array job needs, in folders that go away with it.
+//! A single-machine Slurm cluster with all that an array job needs, in folders that are removed
+//! with it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,10 +16,10 @@ use crate::command::{self, works};
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
-/// Debian's packages.
+/// The Debian packages.
 const PACKAGES: [&str; 2] = ["slurm-wlm", "munge"];
 const PROGRAMS: [&str; 4] = ["sbatch", "slurmctld", "slurmd", "munged"];
-/// What the node says it has, whatever the machine has: so that all tasks run at once.
+/// The resources that the node claims, whatever the machine has, so that all tasks run at once.
 const CPUS: u32 = 8;
 const MEMORY_MIB: u32 = 4096;
 /// How long a job may take to end when the cluster stops.
@@ -27,7 +28,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Runs until it is dropped.
 pub(super) struct SlurmCluster {
     config: PathBuf,
-    /// Dropped in this order: the first needs the others.
+    /// Dropped in this order: each one needs those below.
     _slurmd: ServerProcess,
     _slurmctld: ServerProcess,
     _munged: ServerProcess,
@@ -35,7 +36,7 @@ pub(super) struct SlurmCluster {
 }
 
 impl SlurmCluster {
-    /// Installs Slurm where it is missing, and starts it.
+    /// Starts Slurm, installing it first if needed.
     pub(super) async fn start<'a>(sh: &'a Shell) -> anyhow::Result<Self> {
         install(sh).await?;
         let tools = Tools::new(sh);
@@ -66,7 +67,7 @@ impl SlurmCluster {
         })
     }
 
-    /// Makes Slurm's commands speak to this cluster.
+    /// Makes Slurm commands talk to this cluster.
     pub(super) fn of<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
         command.env("SLURM_CONF", &self.config)
     }
@@ -79,7 +80,7 @@ impl SlurmCluster {
 }
 
 impl Drop for SlurmCluster {
-    /// Jobs are processes of their own, and would outlive the cluster.
+    /// Jobs are separate processes that would outlive the cluster.
     fn drop(&mut self) {
         let deadline = Instant::now() + CANCEL_TIMEOUT;
         let queue = || {
@@ -87,7 +88,7 @@ impl Drop for SlurmCluster {
             queue.map_or(0, |queue| queue.stdout.len())
         };
         while queue() > 0 && Instant::now() < deadline {
-            // Nobody is left to be told of a failure, and the next look shows it.
+            // Nobody is left to report a failure to, and the next look at the queue shows it.
             let _ = self.speak("scancel").arg("--state=RUNNING").status();
             let _ = self.speak("scancel").arg("--state=PENDING").status();
             thread::sleep(Duration::from_millis(500));
@@ -116,7 +117,7 @@ async fn install(sh: &Shell) -> anyhow::Result<()> {
     command::run(cmd!(sh, "apt-get install --yes --quiet").args(PACKAGES)).await
 }
 
-/// A folder that others can go through, as `munged` demands of that of its socket.
+/// A folder that other users can traverse, which `munged` requires of its socket's folder.
 fn public_folder() -> anyhow::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;

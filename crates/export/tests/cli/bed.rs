@@ -1,4 +1,4 @@
-//! Two servers, a working directory, and the binary between them.
+//! The test bed: two servers, a working directory, and the binary between them.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// The folder of the run that [`Bed::export`] makes.
 pub(crate) const RUN: &str = "processed-splits/run-1";
-/// Several ranges and data files of the few documents that a bed has.
+/// Makes several ranges and data files from a bed's few documents.
 pub(crate) const SMALL: [&str; 6] = [
     "--ranges",
     "3",
@@ -41,12 +41,12 @@ impl Deref for Bed {
 }
 
 impl Bed {
-    /// Two splits of 30 and 20 documents in the database `raw`.
+    /// Two splits of 30 and 20 documents in database `raw`.
     pub(crate) async fn new() -> Self {
         Self::with(MongoOptions::default()).await.loaded()
     }
 
-    /// [`Bed::new`] on an S3 server that asks `gate` about each request.
+    /// [`Bed::new`] with an S3 server that asks `gate` about each request.
     pub(crate) async fn gated(gate: impl Gate) -> Self {
         let s3 = S3Options {
             gate: Some(Arc::new(gate)),
@@ -55,7 +55,7 @@ impl Bed {
         Self::on(s3, MongoOptions::default()).await.loaded()
     }
 
-    /// [`Bed::new`] on an S3 server that lacks something.
+    /// [`Bed::new`] with an S3 server that has weaknesses.
     pub(crate) async fn weak(weaknesses: Weaknesses) -> Self {
         let s3 = S3Options {
             weaknesses,
@@ -64,7 +64,7 @@ impl Bed {
         Self::on(s3, MongoOptions::default()).await.loaded()
     }
 
-    /// Empty servers.
+    /// A bed with empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
         Self::on(S3Options::default(), mongo).await
     }
@@ -102,7 +102,7 @@ impl Bed {
         }
     }
 
-    /// Writes the keys of S3 where the SDK looks for them.
+    /// Writes the S3 keys where the SDK looks for them.
     pub(crate) fn write_keys(&self) {
         let aws = self.path(".aws");
         let (id, secret) = (self.s3.access_key(), self.s3.secret_key());
@@ -112,7 +112,7 @@ impl Bed {
         std::fs::write(aws.join("credentials"), text).unwrap();
     }
 
-    /// Exports as the run `run-1`, and logs what went wrong alone.
+    /// Exports as run `run-1`, logging errors only.
     pub(crate) async fn export(&self, args: &[&str]) -> Finished {
         finish(self.start(args)).await
     }
@@ -135,7 +135,8 @@ impl Bed {
         manifest
     }
 
-    /// What the manifest says of all splits, whatever the server says of their objects.
+    /// The manifest's totals of all splits, which do not depend on what the server says about
+    /// objects.
     #[track_caller]
     pub(crate) fn totals(&self) -> Vec<Value> {
         let manifest = self.manifest();
@@ -150,8 +151,8 @@ impl Bed {
         self.s3.object(BUCKET, &format!("{RUN}/{name}")).unwrap()
     }
 
-    /// The run exists and is what `manifest` says, each split's folder holds what is listed and
-    /// nothing else, and nothing is left open.
+    /// Asserts that the run exists and matches `manifest`, that each split's folder holds exactly
+    /// what is listed, and that no upload is left open.
     #[track_caller]
     pub(crate) fn assert_whole(&self, manifest: &Value) {
         assert_eq!(self.manifest(), *manifest);
@@ -166,7 +167,8 @@ impl Bed {
         assert_eq!(self.s3.open_uploads(BUCKET), []);
     }
 
-    /// The requests of one operation, from the `from`th request on, whose key ends with `end`.
+    /// The requests of one operation whose key ends with `end`, starting with request number
+    /// `from`.
     pub(crate) fn asked(&self, operation: Operation, end: &str, from: usize) -> Vec<Request> {
         let requests = self.s3.requests().into_iter().skip(from);
         requests
@@ -174,7 +176,7 @@ impl Bed {
             .collect()
     }
 
-    /// Runs a command on the MongoDB server, for what `load` cannot make.
+    /// Runs a command on the MongoDB server, for whatever `load` cannot create.
     pub(crate) fn mongo_command(&self, command: &RawDocument) {
         let uri = self.mongo.uri();
         let address = uri.split('/').nth(2).unwrap();
@@ -189,7 +191,7 @@ impl Bed {
         stream.read_exact(&mut [0; 21]).unwrap();
     }
 
-    /// Nothing is published and nothing is left open.
+    /// Asserts that nothing is published and no upload is left open.
     #[track_caller]
     pub(crate) fn assert_nothing_published(&self) {
         let keys = self.s3.keys(BUCKET);
@@ -200,7 +202,7 @@ impl Bed {
         assert_eq!(self.s3.open_uploads(BUCKET), []);
     }
 
-    /// Not even a plan was written.
+    /// Asserts that not even a plan was written.
     #[track_caller]
     pub(crate) fn assert_nothing_written(&self) {
         assert_eq!(self.s3.keys(BUCKET), [""; 0]);

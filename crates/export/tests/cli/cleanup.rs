@@ -1,4 +1,4 @@
-//! `lob-export cleanup`: uploads that no record names are listed, and aborted only with `--yes`.
+//! `lob-export cleanup`: lists uploads that no record names, and aborts them only with `--yes`.
 
 use lob_testkit::s3::{Moment, Operation, Request};
 
@@ -19,7 +19,7 @@ async fn killed_at(operation: Operation) -> Bed {
 }
 
 #[tokio::test]
-async fn open_uploads_that_no_record_names_are_aborted_only_where_that_is_asked_for() {
+async fn open_uploads_that_no_record_names_are_aborted_only_on_request() {
     let whole = undisturbed().await;
     let bed = killed_at(Operation::UploadPart).await;
     assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
@@ -62,7 +62,7 @@ async fn an_upload_that_a_record_names_is_kept() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_never_planned_has_nothing_to_clean_up() {
+async fn cleanup_of_an_export_without_a_plan_gives_a_hint() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["cleanup", "run-1"]).await, @r#"
     exit status: 1

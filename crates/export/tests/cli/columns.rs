@@ -1,4 +1,4 @@
-//! Which columns a run has, and what is said and done of values that they do not hold.
+//! Which columns a run has, and what happens to values that they do not hold.
 
 use bson::{RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::MongoOptions;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bed::{BUCKET, Bed};
 use crate::hints::{self, follow};
 
-/// Integers, of which so few are doubles that a small sample does not meet them.
+/// Integers with so few doubles among them that a small sample misses them.
 fn drift() -> impl Iterator<Item = RawDocumentBuf> {
     (0..2000).map(|i| match i {
         1501..=1503 => rawdoc! { "_id": i, "qty": 200.5 },
@@ -36,7 +36,7 @@ fn type_of(split: &Value, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn doubles_in_a_column_of_integers_are_told_and_the_next_run_has_a_column_of_doubles() {
+async fn doubles_among_integers_are_reported_and_the_next_run_has_doubles() {
     let bed = bed(drift()).await;
     let sample = ["--columns-sample", "10", "--run-id"];
     let first = bed.run(&[&sample[..], &["first"]].concat()).await.expect(0);
@@ -58,7 +58,7 @@ async fn doubles_in_a_column_of_integers_are_told_and_the_next_run_has_a_column_
 }
 
 #[tokio::test]
-async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds() {
+async fn too_many_misfits_publish_nothing_and_the_hinted_command_succeeds() {
     let bed = bed(drift()).await;
     let sample = ["--columns-sample", "10"];
     let args = [&sample[..], &["--max-misfits", "0"]].concat();
@@ -75,7 +75,7 @@ async fn too_many_misfits_publish_nothing_and_the_command_of_the_hint_succeeds()
 }
 
 #[tokio::test]
-async fn misfits_that_the_sample_missed_have_columns_by_the_command_of_the_hint() {
+async fn the_hinted_command_gives_columns_to_what_the_sample_missed() {
     let late = (0..2000).map(|i| match i {
         1501 => rawdoc! { "_id": i, "note": "late", "rare": 1.5 },
         _ => rawdoc! { "_id": i, "note": bson::RawBson::Null },
@@ -90,7 +90,7 @@ async fn misfits_that_the_sample_missed_have_columns_by_the_command_of_the_hint(
 }
 
 #[tokio::test]
-async fn names_that_look_like_data_are_told_where_the_last_run_has_a_struct() {
+async fn names_that_look_like_data_are_reported_if_the_last_run_has_a_struct() {
     let side = |from: i32, i: i32| {
         let mut side = RawDocumentBuf::new();
         for level in 0..40 {
@@ -113,7 +113,7 @@ async fn names_that_look_like_data_are_told_where_the_last_run_has_a_struct() {
 }
 
 #[tokio::test]
-async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_hint() {
+async fn the_hinted_command_publishes_misfits_that_no_column_could_hold() {
     let text_among_numbers = (0..2000).map(|i| match i {
         1501 => rawdoc! { "_id": i, "qty": "many" },
         _ => rawdoc! { "_id": i, "qty": i },
@@ -129,11 +129,11 @@ async fn misfits_that_no_column_would_cure_are_published_by_the_command_of_the_h
 }
 
 #[tokio::test]
-async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none() {
+async fn columns_come_from_the_latest_run_a_named_run_or_none() {
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "b": i, "a": i });
     let bed = bed(documents).await;
     bed.run(&["--run-id", "first"]).await.expect(0);
-    // Those of the first documents come first, whatever the order today.
+    // The columns of the first documents come first, whatever today's order.
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "c": i, "a": i, "b": i });
     bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
@@ -168,7 +168,7 @@ async fn columns_are_those_of_the_latest_run_of_a_run_that_is_named_or_of_none()
 }
 
 #[tokio::test]
-async fn an_earlier_run_that_cannot_be_read_is_warned_of_and_left_out() {
+async fn an_unreadable_earlier_run_is_skipped_with_a_warning() {
     let bed = bed((0..50).map(|i| rawdoc! { "_id": i })).await;
     bed.run(&["--run-id", "first"]).await.expect(0);
     let key = "processed-splits/first/manifest.json";
@@ -186,7 +186,7 @@ async fn an_earlier_run_that_cannot_be_read_is_warned_of_and_left_out() {
 }
 
 #[tokio::test]
-async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
+async fn map_and_struct_decide_how_documents_are_stored() {
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "bids": { "a": 1.5, "b": 2.5 } });
     let bed = bed(documents).await;
     bed.run(&["--run-id", "sampled"]).await.expect(0);
@@ -213,7 +213,7 @@ async fn documents_are_a_map_or_a_struct_as_they_are_told_to_be() {
 }
 
 #[tokio::test]
-async fn what_has_no_column_is_told_with_its_reason() {
+async fn values_without_a_column_are_reported_with_the_reason() {
     let documents = (0..100).map(|i| match i {
         97 => rawdoc! { "_id": i, "Price": 1.5, "day": bson::DateTime::from_millis(0), "px": 1 },
         98 => rawdoc! { "_id": i, "_lob_x": 1, "day": bson::DateTime::from_millis(i64::MAX / 2) },

@@ -1,5 +1,4 @@
-//! Documents out of the ordinary: very large, very wide, or unlike those that the columns were
-//! chosen by.
+//! Unusual documents: very large, very wide, or unlike those that the columns were chosen by.
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, RawDocumentBuf, rawdoc};
@@ -18,7 +17,7 @@ async fn export(documents: Vec<RawDocumentBuf>, args: &[&str]) -> serde_json::Va
 }
 
 #[tokio::test]
-async fn a_document_of_16_mb_is_exported_whatever_is_read_ahead() {
+async fn a_16_mb_document_is_exported_even_with_a_small_read_ahead() {
     let large = |id: i32| {
         let subtype = BinarySubtype::Generic;
         let bytes = vec![id as u8; (16 << 20) - 100];
@@ -34,7 +33,7 @@ async fn a_document_of_16_mb_is_exported_whatever_is_read_ahead() {
 }
 
 #[tokio::test]
-async fn documents_of_10000_fields_are_exported() {
+async fn documents_with_10000_fields_are_exported() {
     let wide = |id: i32| {
         let mut document = rawdoc! { "_id": id };
         for field in 0..10_000 {
@@ -63,7 +62,7 @@ fn unlike() -> Vec<RawDocumentBuf> {
 }
 
 #[tokio::test]
-async fn rows_without_columns_of_their_own_are_counted_with_the_way_to_have_them() {
+async fn fields_without_a_column_are_counted_with_advice() {
     let bed = Bed::with(MongoOptions::default()).await;
     bed.mongo.load("raw", "split_0_input", unlike()).unwrap();
     let output = bed.export(&["--columns-sample", "1"]).await.expect(0);
@@ -81,7 +80,7 @@ async fn rows_without_columns_of_their_own_are_counted_with_the_way_to_have_them
 }
 
 #[tokio::test]
-async fn all_documents_together_give_columns_to_every_field() {
+async fn sampling_all_documents_gives_every_field_a_column() {
     let manifest = export(unlike(), &["--columns-sample", "all"]).await;
     let split = &manifest["splits"][0];
     assert_eq!(split["residual_rows"], 0);
@@ -89,7 +88,7 @@ async fn all_documents_together_give_columns_to_every_field() {
 }
 
 #[tokio::test]
-async fn an_unchanged_collection_is_exported_to_the_same_bytes_each_time() {
+async fn an_unchanged_collection_is_exported_to_the_same_bytes_every_time() {
     // Some numbers and fields are so rare that another sample would choose other columns.
     let document = |i: i32| match i % 97 {
         13 => rawdoc! { "_id": i, "qty": 200.5, "note": "late" },

@@ -1,5 +1,5 @@
-//! Servers that lack what S3 has: what is recorded is told from what another process recorded all
-//! the same, and a run is resumed.
+//! Servers that lack something S3 has: a process still tells its own records from another's, and a
+//! run is resumed.
 
 use futures::future::join_all;
 use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, Weaknesses};
@@ -17,7 +17,7 @@ const KEPT: Weaknesses = Weaknesses {
 };
 
 #[tokio::test]
-async fn an_export_that_is_killed_on_a_weaker_server_is_completed_as_well() {
+async fn an_export_killed_on_a_weaker_server_is_completed_too() {
     let weaknesses = [
         Weaknesses {
             conditions: Conditions::IgnoredOnComplete,

@@ -1,4 +1,4 @@
-//! An export that works: what it prints and what is there afterwards.
+//! A successful export: what it prints and what it leaves behind.
 
 use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
@@ -47,7 +47,7 @@ async fn a_run_without_a_name_is_named_by_the_time() {
 }
 
 #[tokio::test]
-async fn json_has_the_same_facts_for_machines() {
+async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
     let bed = Bed::new().await;
     let output = bed.export(&["--json"]).await;
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -99,7 +99,7 @@ async fn json_has_the_same_facts_for_machines() {
 }
 
 #[tokio::test]
-async fn an_empty_collection_is_a_split_of_no_documents() {
+async fn an_empty_collection_is_a_split_without_data_files() {
     let bed = Bed::with(MongoOptions::default()).await;
     bed.mongo.load("raw", "split_0_input", []).unwrap();
     assert_shown!(bed.export(&[]).await, @r#"
@@ -113,7 +113,7 @@ async fn an_empty_collection_is_a_split_of_no_documents() {
 }
 
 #[tokio::test]
-async fn a_clean_export_and_its_resumption_report_no_error() {
+async fn a_clean_export_and_its_rerun_report_no_errors() {
     let bed = Bed::new().await;
     for _ in 0..2 {
         let output = bed
@@ -128,13 +128,13 @@ async fn a_clean_export_and_its_resumption_report_no_error() {
 }
 
 #[tokio::test]
-async fn what_is_read_from_mongodb_is_counted_by_command() {
+async fn reads_from_mongodb_are_counted_per_command() {
     let bed = Bed::new().await;
     let output = bed.export(&["--json"]).await.expect(0);
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
     let find = &result["metrics"]["commands"]["find"];
     let of_find = |name: &str| find[name].as_u64().unwrap();
-    // Samples are read as well.
+    // This includes samples.
     assert!(of_find("documents") >= 50, "{find}");
     assert!(of_find("bytes_received") > 50 * 20, "{find}");
     assert!(of_find("requests") >= 2, "{find}");
@@ -142,7 +142,7 @@ async fn what_is_read_from_mongodb_is_counted_by_command() {
 }
 
 #[tokio::test]
-async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
+async fn an_export_stays_within_the_bandwidth_limit() {
     let bed = Bed::new().await;
     let begin = std::time::Instant::now();
     let args = ["--json", "--max-bandwidth", "8KiB"];
@@ -152,7 +152,7 @@ async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
     let find = &result["metrics"]["commands"]["find"];
     let read = find["bytes_received"].as_f64().unwrap();
     assert!(read > 4000.0, "{find}");
-    // But for the first slice of a twentieth.
+    // Except for the first slice, a twentieth of a second's worth.
     assert!(
         seconds >= read / 8192.0 - 0.06,
         "{seconds} s for {read} bytes"
@@ -160,7 +160,7 @@ async fn an_export_reads_no_more_in_a_second_than_is_allowed() {
 }
 
 #[tokio::test]
-async fn each_step_of_the_planning_is_told() {
+async fn every_planning_step_is_logged() {
     let bed = Bed::new().await;
     let output = bed.run(&["-v", "--run-id", "run-1"]).await.expect(0);
     let told = output.stderr.as_str();

@@ -1,5 +1,5 @@
-//! Hints that name a command are followed: the command ends otherwise. Those about columns and lost
-//! documents are followed where these are tested.
+//! Follows hints that name a command: the command has a different outcome. Hints about columns and
+//! lost documents are followed in the tests of those.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
 use crate::bed::{BUCKET, Bed, Finished, SMALL};
 
-/// What a person types who follows the hint that says `fragment`.
+/// What someone types who follows the hint with this `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
     assert_eq!(failed.status.code(), Some(1));
     hints::follow(args, &failed.stderr, "another", fragment)
@@ -39,7 +39,7 @@ async fn failing() -> (Bed, Arc<AtomicBool>) {
 }
 
 #[tokio::test]
-async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
+async fn the_hinted_command_resumes_a_stopped_export() {
     let (bed, fails) = failing().await;
     let args = [
         &SMALL[..],
@@ -54,7 +54,7 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
 }
 
 #[tokio::test]
-async fn workers_and_commits_that_come_too_early_are_helped_by_the_commands_of_their_hints() {
+async fn the_hinted_commands_help_workers_and_commits_that_start_too_early() {
     let bed = Bed::new().await;
     let (endpoint, uri) = (bed.s3.endpoint(), bed.mongo.uri());
     let place = [

@@ -16,7 +16,7 @@ async fn two_runs() -> Bed {
 }
 
 #[tokio::test]
-async fn the_latest_run_is_named_by_its_addresses_alone() {
+async fn latest_prints_only_the_addresses_of_the_latest_run() {
     let bed = two_runs().await;
     let output = bed.run(&["latest", "--print-uri"]).await.expect(0);
     assert_eq!(output.stdout, ADDRESSES);
@@ -37,7 +37,7 @@ async fn the_latest_run_is_named_by_its_addresses_alone() {
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
+async fn latest_names_no_run_if_one_cannot_be_read() {
     let bed = two_runs().await;
     bed.s3.put_raw(
         BUCKET,

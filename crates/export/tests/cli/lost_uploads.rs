@@ -1,5 +1,5 @@
-//! Uploads that are lost after their record was written: the documents are scanned again, whatever
-//! has become of them meanwhile and whoever else does the same.
+//! Uploads lost after their record was written: the documents are scanned again, whatever has
+//! become of them meanwhile and whoever else does the same.
 
 use bson::{RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::MongoOptions;
@@ -37,7 +37,7 @@ fn change_first(bed: &Bed) {
 }
 
 #[tokio::test]
-async fn a_worker_whose_upload_is_lost_each_time_does_not_claim_success() {
+async fn a_worker_whose_upload_is_always_lost_does_not_claim_success() {
     let bed = Bed::gated(|moment: Moment, request: &Request| {
         if completes(moment, request) {
             let (status, code) = (404, "NoSuchUpload");
@@ -54,7 +54,7 @@ async fn a_worker_whose_upload_is_lost_each_time_does_not_claim_success() {
 }
 
 #[tokio::test]
-async fn a_process_that_another_one_overtakes_with_changed_documents_goes_on() {
+async fn a_process_overtaken_with_changed_documents_continues() {
     let bed = Bed::new().await;
     let mut overtaken = bed.trap.set(completes);
     let slow = bed.start(&SMALL);
@@ -72,7 +72,7 @@ async fn a_process_that_another_one_overtakes_with_changed_documents_goes_on() {
 }
 
 #[tokio::test]
-async fn a_commit_that_sees_a_record_replaced_takes_the_one_that_stands() {
+async fn a_commit_that_sees_a_record_replaced_uses_the_new_one() {
     let bed = Bed::new().await;
     let committing = |moment: Moment, request: &Request| {
         moment == Moment::Arrived && is(request, Operation::PutObject, "manifest.json")
@@ -92,7 +92,7 @@ async fn a_commit_that_sees_a_record_replaced_takes_the_one_that_stands() {
 }
 
 #[tokio::test]
-async fn a_collection_that_can_only_be_read_in_one_piece_is_not_scanned_again_within() {
+async fn a_collection_readable_only_in_one_piece_is_not_partly_rescanned() {
     let bed = Bed::with(MongoOptions {
         ignore_bounds: true,
         ..MongoOptions::default()

@@ -1,11 +1,11 @@
-//! A cluster behind a mongos, as the double plays it.
+//! A cluster behind a mongos, as simulated by the test server.
 
 use bson::rawdoc;
 use lob_testkit::mongo::{Deployment, MongoOptions};
 
 use crate::bed::{Bed, SMALL, assert_shown};
 
-/// Two splits, both sharded; these documents of the first one are on another shard as well.
+/// Two sharded splits; the documents in `twins` also exist on a second shard of the first split.
 async fn sharded(twins: &[i32]) -> Bed {
     let mongo = MongoOptions {
         deployment: Deployment::Mongos,
@@ -23,7 +23,7 @@ async fn sharded(twins: &[i32]) -> Bed {
 }
 
 #[tokio::test]
-async fn a_cluster_is_exported_as_a_replica_set_is() {
+async fn a_cluster_is_exported_like_a_replica_set() {
     let bed = sharded(&[]).await;
     bed.export(&SMALL).await.expect(0);
     let manifest = bed.manifest();
@@ -34,7 +34,7 @@ async fn a_cluster_is_exported_as_a_replica_set_is() {
 }
 
 #[tokio::test]
-async fn equal_ids_on_several_shards_are_refused_by_name() {
+async fn an_id_on_several_shards_is_refused_by_name() {
     let whole = sharded(&[24]).await;
     assert_shown!(whole.export(&[]).await, @r"
     exit status: 1

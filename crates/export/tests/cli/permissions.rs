@@ -1,4 +1,4 @@
-//! A permission that is missing is told before the first data file, whatever it is needed for.
+//! A missing permission is reported before the first data file, whatever it is needed for.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use lob_testkit::s3::{Denied, Moment, Operation, Request, Role};
 
 use crate::bed::{Bed, SMALL};
 
-/// All that an export, its resumption and its cleanup ask for.
+/// Every operation that an export, its resumption and its cleanup use.
 async fn operations() -> BTreeSet<Operation> {
     let bed = Bed::new().await;
     for resumes in [true, false] {
@@ -28,10 +28,9 @@ async fn operations() -> BTreeSet<Operation> {
 }
 
 #[tokio::test]
-async fn a_permission_that_an_export_or_its_resumption_needs_is_missed_before_its_first_data_file()
-{
+async fn a_missing_export_permission_is_noticed_before_the_first_data_file() {
     let mut operations = operations().await;
-    // Whoever may not ask for the bucket may still list it.
+    // A client that may not read the bucket may still list it.
     assert!(operations.remove(&Operation::HeadBucket));
     assert_eq!(operations.len(), 10, "{operations:?}");
     let operations = operations.into_iter().map(Denied::Operation);

@@ -1,4 +1,4 @@
-//! What is shown while an export works.
+//! What is shown while an export is running.
 
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use crate::bed::{Bed, SMALL};
 
 #[tokio::test]
-async fn documents_are_done_when_the_parts_that_hold_them_are_acknowledged() {
+async fn documents_count_as_done_once_their_parts_are_acknowledged() {
     let bed = Bed::gated(|_: Moment, request: &Request| {
         match request.operation == Operation::UploadPart && request.key.ends_with(".parquet") {
             true => Verdict::Hold,
@@ -19,7 +19,7 @@ async fn documents_are_done_when_the_parts_that_hold_them_are_acknowledged() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();
     let status: Value = serde_json::from_str(&line).unwrap();
-    // All are read and encoded by now.
+    // All documents have been read and encoded by now.
     assert_eq!((&status["items"], &status["bytes"]), (&0.into(), &0.into()));
     assert_eq!(status["total_items"], 50);
     assert_eq!(status["total_items_is_estimate"], true);
@@ -28,7 +28,7 @@ async fn documents_are_done_when_the_parts_that_hold_them_are_acknowledged() {
 }
 
 #[tokio::test]
-async fn the_last_line_is_whole_in_a_run_that_is_taken_up_as_well() {
+async fn the_last_progress_line_is_complete_in_a_resumed_run_too() {
     let bed = Bed::new().await;
     let recorded = |moment: Moment, request: &Request| {
         moment == Moment::Arrived && request.key.ends_with("00001-00000.json")

@@ -1,4 +1,4 @@
-//! Bad input and unusable servers: a named error, and nothing is published.
+//! Bad input and unusable servers: the error is named, and nothing is published.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use lob_testkit::split_documents::SplitDocuments;
 use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere};
 
 #[tokio::test]
-async fn a_missing_bucket_is_named() {
+async fn an_export_names_a_missing_bucket() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["--bucket", "missing"]).await, @r#"
     exit status: 1
@@ -21,7 +21,7 @@ async fn a_missing_bucket_is_named() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_from_missing_permissions() {
+async fn an_export_tells_wrong_keys_from_missing_permissions() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
     command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
@@ -36,7 +36,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
 }
 
 #[tokio::test]
-async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
+async fn an_export_names_an_s3_server_that_is_down() {
     let bed = Bed::new().await;
     let endpoint = format!("http://{}", nowhere());
     assert_shown!(bed.export(&["--endpoint-url", &endpoint]).await, @r#"
@@ -51,7 +51,7 @@ async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
 }
 
 #[tokio::test]
-async fn a_mongodb_server_that_is_down_is_named() {
+async fn an_export_names_a_mongodb_server_that_is_down() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--mongodb-server-selection-timeout", "1s"]);
     command.env("MONGODB_URI", format!("mongodb://{}/", nowhere()));
@@ -67,7 +67,7 @@ async fn a_mongodb_server_that_is_down_is_named() {
 }
 
 #[tokio::test]
-async fn a_mongodb_server_that_wants_other_credentials_is_named() {
+async fn an_export_names_a_mongodb_server_that_rejects_its_credentials() {
     let bed = Bed::with(MongoOptions {
         require_auth: true,
         ..MongoOptions::default()
@@ -98,7 +98,7 @@ async fn a_database_without_splits_is_named() {
 }
 
 #[tokio::test]
-async fn a_split_that_does_not_exist_is_named_with_those_that_do() {
+async fn a_missing_split_is_named_along_with_the_existing_ones() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["--split", "0,7"]).await, @r#"
     exit status: 1
@@ -127,7 +127,7 @@ async fn a_view_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_without_snapshots_is_told_before_anything_is_written() {
+async fn a_server_without_snapshots_is_reported_before_anything_is_written() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["--snapshot"]).await, @r#"
     exit status: 1
@@ -141,7 +141,7 @@ async fn a_server_without_snapshots_is_told_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn an_option_without_a_meaning_for_the_command_is_wrong_usage() {
+async fn an_option_that_does_not_apply_to_the_command_is_a_usage_error() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["cleanup", "run-1", "--jobs", "2"]).await, @r#"
     exit status: 2
@@ -173,7 +173,7 @@ async fn an_object_that_nobody_recorded_fails_the_run() {
 }
 
 #[tokio::test]
-async fn a_data_file_that_another_process_wrote_fails_the_run() {
+async fn a_data_file_written_by_another_process_fails_the_run() {
     let bed = Bed::new().await;
     let key = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
     bed.s3.put_raw(BUCKET, key, "another's");
@@ -191,7 +191,7 @@ async fn a_data_file_that_another_process_wrote_fails_the_run() {
 }
 
 #[tokio::test]
-async fn parts_that_cannot_be_sent_are_refused_before_anything_is_planned() {
+async fn impossible_part_settings_are_refused_before_planning() {
     let bed = Bed::new().await;
     for (flag, value) in [
         ("--part-size", "1MiB"),
@@ -207,7 +207,7 @@ async fn parts_that_cannot_be_sent_are_refused_before_anything_is_planned() {
 }
 
 #[tokio::test]
-async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
+async fn a_split_that_cannot_be_cut_into_the_requested_ranges_is_refused() {
     let bed = Bed::with(MongoOptions {
         ignore_bounds: true,
         ..MongoOptions::default()
@@ -226,8 +226,7 @@ async fn a_split_that_cannot_be_cut_as_finely_as_asked_for_is_refused() {
 }
 
 #[tokio::test]
-async fn a_replica_set_without_the_member_that_is_asked_for_is_told_within_the_selection_time_out()
-{
+async fn a_missing_replica_set_member_is_reported_within_the_selection_timeout() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
     let uri = bed.mongo.uri();
@@ -235,7 +234,7 @@ async fn a_replica_set_without_the_member_that_is_asked_for_is_told_within_the_s
     command.env("MONGODB_URI", format!("{uri}&{wish}"));
     let finishing = crate::bed::finish(command.spawn().unwrap());
     let finished = tokio::time::timeout(Duration::from_secs(60), finishing).await;
-    let finished = finished.expect("it waits as in an outage");
+    let finished = finished.expect("it must not wait as in an outage");
     assert_eq!(finished.status.code(), Some(1));
     let told = &finished.stderr;
     assert!(
@@ -246,7 +245,7 @@ async fn a_replica_set_without_the_member_that_is_asked_for_is_told_within_the_s
 }
 
 #[tokio::test]
-async fn a_token_file_of_oidc_that_is_not_there_is_wrong_usage_by_name() {
+async fn a_missing_oidc_token_file_is_a_usage_error_that_names_it() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
     let oidc = "authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s";
@@ -264,7 +263,7 @@ async fn a_token_file_of_oidc_that_is_not_there_is_wrong_usage_by_name() {
 }
 
 #[tokio::test]
-async fn empty_variables_of_the_sdk_count_as_not_set() {
+async fn empty_sdk_variables_count_as_unset() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["latest", "--log-level", "error"]);
     for variable in [
@@ -278,7 +277,7 @@ async fn empty_variables_of_the_sdk_count_as_not_set() {
     ] {
         command.env(variable, "");
     }
-    // The keys come out of a file, which is looked for where it always is.
+    // The keys come from a file in its usual place.
     bed.write_keys();
     command
         .env_remove("AWS_ACCESS_KEY_ID")
@@ -290,7 +289,7 @@ async fn empty_variables_of_the_sdk_count_as_not_set() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_a_word_of_columns_from_for_a_name_is_wrong_usage() {
+async fn naming_a_run_latest_is_a_usage_error() {
     let bed = Bed::new().await;
     let finished = bed.run(&["--run-id", "latest"]).await;
     assert_eq!(finished.status.code(), Some(2));

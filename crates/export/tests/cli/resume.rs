@@ -1,5 +1,5 @@
-//! Exports that are taken up: what is recorded is completed, what is lost is scanned again, and what
-//! is committed is confirmed.
+//! Resumed exports: what is recorded is completed, what is lost is scanned again, and what is
+//! committed is confirmed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ fn is(request: &Request, operation: Operation, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_record_without_its_object_completes_that_upload() {
+async fn a_record_without_its_object_has_its_upload_completed() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
     let completing = |moment: Moment, request: &Request| {
@@ -38,10 +38,10 @@ async fn a_record_without_its_object_completes_that_upload() {
 }
 
 #[tokio::test]
-async fn documents_whose_upload_is_lost_are_scanned_again_and_recorded_anew() {
+async fn documents_of_a_lost_upload_are_scanned_and_recorded_again() {
     let whole = undisturbed().await;
     let refused = AtomicUsize::new(0);
-    // The server has forgotten the upload when it is to be completed.
+    // The server has forgotten the upload by the time it is completed.
     let bed = Bed::gated(move |moment: Moment, request: &Request| {
         let completes = is(request, Operation::CompleteMultipartUpload, FIRST);
         if moment == Moment::Arrived && completes && refused.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -66,7 +66,7 @@ async fn documents_whose_upload_is_lost_are_scanned_again_and_recorded_anew() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_gone_is_made_again_by_a_resumed_run() {
+async fn a_resumed_run_recreates_a_missing_object() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
     let committing = |moment: Moment, request: &Request| {
@@ -79,7 +79,7 @@ async fn an_object_that_is_gone_is_made_again_by_a_resumed_run() {
 }
 
 #[tokio::test]
-async fn the_record_of_another_process_counts_and_our_upload_is_aborted() {
+async fn another_processs_record_counts_and_our_upload_is_aborted() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
     let mut recording = bed.trap.set(|moment, request| {
@@ -95,7 +95,7 @@ async fn the_record_of_another_process_counts_and_our_upload_is_aborted() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_to_a_record_is_told_from_the_record_of_another_process() {
+async fn a_lost_reply_to_a_record_is_told_apart_from_another_processs_record() {
     let whole = undisturbed().await;
     let lost = AtomicUsize::new(0);
     let bed = Bed::gated(move |moment: Moment, request: &Request| {
@@ -115,7 +115,7 @@ async fn a_lost_reply_to_a_record_is_told_from_the_record_of_another_process() {
 }
 
 #[tokio::test]
-async fn nothing_is_aborted_where_nobody_knows_whether_the_record_stands() {
+async fn nothing_is_aborted_while_it_is_unknown_whether_the_record_exists() {
     let bed = Bed::gated(|moment: Moment, request: &Request| {
         let records = request.key == format!("{RUN}/{FIRST_RECORD}");
         let writes = request.operation == Operation::PutObject;
@@ -165,13 +165,13 @@ async fn a_run_is_resumed_as_it_was_planned() {
             format!("the run was planned with another `{key}`\n    `{key}`: flag `{flag}`\n");
         assert!(shown.contains(&told), "{shown}");
     }
-    // What is not said follows the plan.
+    // Settings that are not given follow the plan.
     bed.export(&[]).await.expect(0);
     assert_eq!(bed.manifest()["splits"][0]["ranges"], 3);
 }
 
 #[tokio::test]
-async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
+async fn a_committed_export_is_checked_and_its_local_copy_rewritten() {
     let bed = Bed::new().await;
     bed.export(&[]).await.expect(0);
     let before = bed.s3.requests().len();
@@ -194,7 +194,7 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
 }
 
 #[tokio::test]
-async fn a_collection_that_is_replaced_before_the_run_goes_on_is_an_error() {
+async fn a_collection_replaced_before_the_run_resumes_is_an_error() {
     let bed = Bed::new().await;
     bed.export(&["plan"]).await.expect(0);
     bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
@@ -240,7 +240,7 @@ async fn every_type_of_id_is_exported_once_over_many_ranges() {
 }
 
 #[tokio::test]
-async fn a_data_file_whose_upload_was_aborted_under_way_is_begun_anew() {
+async fn a_data_file_whose_upload_was_aborted_midway_starts_over() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
     let mut sending = bed.trap.set(|moment, request| {
@@ -256,7 +256,7 @@ async fn a_data_file_whose_upload_was_aborted_under_way_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_collection_that_can_only_be_read_in_one_piece_is_not_resumed_within() {
+async fn a_collection_readable_only_in_one_piece_is_not_resumed_midway() {
     let bed = Bed::with(MongoOptions {
         ignore_bounds: true,
         ..MongoOptions::default()
@@ -287,8 +287,8 @@ async fn a_collection_that_can_only_be_read_in_one_piece_is_not_resumed_within()
 }
 
 #[tokio::test]
-async fn an_export_of_a_forgotten_snapshot_says_that_it_cannot_be_resumed() {
-    // The scan of a range, not what the plan asks for.
+async fn an_export_whose_snapshot_is_gone_says_that_it_cannot_be_resumed() {
+    // Matches the scan of a range, but not the plan's queries.
     let is_scan = |command: &Command| {
         let asks = |field| {
             command

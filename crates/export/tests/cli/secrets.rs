@@ -1,4 +1,4 @@
-//! Passwords and keys are in no output, whatever goes wrong.
+//! Passwords and keys never appear in any output, whatever goes wrong.
 
 use lob_testkit::mongo::MongoOptions;
 use lob_testkit::passwords;
@@ -6,14 +6,14 @@ use lob_testkit::passwords;
 use crate::bed::{Bed, finish};
 
 #[tokio::test]
-async fn a_password_in_the_connection_string_is_said_nowhere() {
+async fn an_export_never_shows_the_password_of_its_connection_string() {
     let bed = Bed::new().await;
     passwords::assert_connection_strings_unsaid(&bed, &bed.mongo.uri()).await;
     bed.assert_nothing_written();
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_said_nowhere() {
+async fn an_export_never_shows_a_wrong_password() {
     let bed = Bed::with(MongoOptions {
         require_auth: true,
         ..MongoOptions::default()
@@ -23,25 +23,25 @@ async fn a_wrong_password_is_said_nowhere() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_typed_is_said_nowhere() {
+async fn an_export_never_shows_a_typed_password() {
     let bed = Bed::new().await;
     passwords::assert_typed_unsaid(&bed, &bed.mongo.uri()).await;
 }
 
 #[tokio::test]
-async fn a_password_that_was_typed_is_told_to_be_seen_by_others() {
+async fn an_export_warns_that_others_can_see_a_typed_password() {
     let bed = Bed::new().await;
     passwords::assert_typed_is_told_to_be_seen(&bed).await;
 }
 
 #[tokio::test]
-async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
+async fn an_export_never_shows_a_password_in_a_broken_settings_file() {
     let bed = Bed::new().await;
     passwords::assert_unsaid_in_broken_file(&bed, "export").await;
 }
 
 #[tokio::test]
-async fn a_secret_that_is_a_number_or_a_word_of_a_result_changes_no_result_and_no_command() {
+async fn a_secret_that_is_an_ordinary_word_or_number_alters_no_output() {
     let bed = Bed::new().await;
     for (secret, run) in [
         ("1000", "run-1000"),
@@ -50,7 +50,7 @@ async fn a_secret_that_is_a_number_or_a_word_of_a_result_changes_no_result_and_n
     ] {
         let run_with = async |args: &[&str]| {
             let mut command = bed.command(args);
-            // It is signed into each request, and the server has no use for it.
+            // It is signed into each request, and the server ignores it.
             let command = command.env("AWS_SESSION_TOKEN", secret);
             finish(command.spawn().unwrap()).await
         };
@@ -81,7 +81,7 @@ async fn a_secret_that_is_a_number_or_a_word_of_a_result_changes_no_result_and_n
 }
 
 #[tokio::test]
-async fn an_export_finds_mongodb_by_the_file_of_its_connection_string() {
+async fn an_export_reads_its_connection_string_from_a_file() {
     let bed = Bed::new().await;
     bed.write("uri", &format!("{}\n", bed.mongo.uri()));
     let arguments = ["--mongodb-uri-file", "uri", "--run-id", "run-1"];

@@ -1,4 +1,4 @@
-//! A split that lost most of its documents since the last run, and what is said and done then.
+//! What happens if a split has lost most of its documents since the last run.
 
 use bson::rawdoc;
 use lob_testkit::split_documents::SplitDocuments;
@@ -6,7 +6,7 @@ use lob_testkit::split_documents::SplitDocuments;
 use crate::bed::{BUCKET, Bed};
 use crate::hints::{self, follow};
 
-/// `split_0_input` has these many documents from now on.
+/// Replaces the contents of `split_0_input` with this many documents.
 fn replace(bed: &Bed, count: usize) {
     bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
     let documents = SplitDocuments::new(0, 4).take(count);
@@ -19,7 +19,7 @@ fn is_published(bed: &Bed, run: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_command_of_the_hint() {
+async fn only_the_hinted_command_publishes_a_split_that_lost_most_documents() {
     let bed = Bed::new().await;
     bed.run(&["--run-id", "before"]).await.expect(0);
     for (count, run, told, needed) in [
@@ -41,7 +41,7 @@ async fn a_split_that_lost_most_of_its_documents_is_published_only_by_the_comman
 }
 
 #[tokio::test]
-async fn a_commit_of_its_own_guards_against_loss_as_well() {
+async fn a_separate_commit_guards_against_loss_too() {
     let bed = Bed::new().await;
     bed.run(&["--run-id", "before"]).await.expect(0);
     replace(&bed, 10);
@@ -59,7 +59,7 @@ async fn a_commit_of_its_own_guards_against_loss_as_well() {
 }
 
 #[tokio::test]
-async fn a_small_loss_and_runs_of_other_databases_are_no_reason_to_stop() {
+async fn a_small_loss_or_another_databases_run_does_not_stop_an_export() {
     let bed = Bed::new().await;
     bed.run(&["--run-id", "before", "--columns-from", "none"])
         .await
@@ -74,11 +74,11 @@ async fn a_small_loss_and_runs_of_other_databases_are_no_reason_to_stop() {
 }
 
 #[tokio::test]
-async fn a_split_that_is_gone_since_the_last_run_is_left_out_only_by_the_command_of_the_hint() {
+async fn only_the_hinted_command_leaves_out_a_split_that_is_gone() {
     let bed = Bed::new().await;
     bed.run(&["--run-id", "before"]).await.expect(0);
     bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
-    // Whoever names the splits does not miss the others.
+    // Naming splits explicitly means the others are not missed.
     bed.run(&["--run-id", "one", "--split", "0"])
         .await
         .expect(0);
@@ -90,6 +90,6 @@ async fn a_split_that_is_gone_since_the_last_run_is_left_out_only_by_the_command
     assert!(!is_published(&bed, "after"));
     let command = follow(&args, &refused, "if that is how it should be");
     hints::run(&bed, &command).await.expect(0);
-    // From then on nothing is missed.
+    // From then on, nothing is missed.
     bed.run(&["--run-id", "next"]).await.expect(0);
 }

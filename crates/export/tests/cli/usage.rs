@@ -1,9 +1,9 @@
-//! What can be typed, and what is answered before anything begins.
+//! What can be typed, and what is answered before any work starts.
 
 use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
-async fn an_unknown_flag_is_wrong_usage() {
+async fn an_unknown_export_flag_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--splits", "1"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -19,7 +19,7 @@ async fn an_unknown_flag_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_run_id_with_a_slash_is_wrong_usage() {
+async fn an_export_run_id_with_a_slash_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -31,7 +31,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_selection_of_splits_that_is_none_is_wrong_usage() {
+async fn an_invalid_split_selection_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--split", "first"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -43,7 +43,7 @@ async fn a_selection_of_splits_that_is_none_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_pattern_without_a_number_is_wrong_usage() {
+async fn a_collection_pattern_without_a_number_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--collection-pattern", "split"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -55,7 +55,7 @@ async fn a_pattern_without_a_number_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn row_groups_that_no_reader_takes_are_wrong_usage() {
+async fn a_row_group_size_that_readers_reject_is_a_usage_error() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["--row-group-size", "8GiB"]).await, @r#"
     exit status: 2
@@ -68,7 +68,7 @@ async fn row_groups_that_no_reader_takes_are_wrong_usage() {
 }
 
 #[tokio::test]
-async fn more_ranges_than_there_can_be_are_wrong_usage() {
+async fn too_many_ranges_are_a_usage_error() {
     let bed = Bed::new().await;
     assert_shown!(bed.export(&["--ranges", "10001"]).await, @r#"
     exit status: 2
@@ -81,7 +81,7 @@ async fn more_ranges_than_there_can_be_are_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_named_is_wrong_usage() {
+async fn an_export_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--log-level", "error"]);
     assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
@@ -94,7 +94,7 @@ async fn a_bucket_that_is_not_named_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn every_setting_is_shown_with_its_origin() {
+async fn every_export_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     bed.write(
         "lob.toml",

@@ -1,4 +1,4 @@
-//! `lob-export verify`: every data file and record that is not what the manifest says is named.
+//! `lob-export verify`: names every data file and record that is not what the manifest says.
 
 use lob_testkit::s3::Operation;
 use serde_json::{Value, json};
@@ -16,13 +16,13 @@ fn key(name: &str) -> String {
     format!("{RUN}/{name}")
 }
 
-/// The keys of the run that end with `end`.
+/// The run's keys that end with `end`.
 fn keys(bed: &Bed, end: &str) -> Vec<String> {
     let keys = bed.s3.keys(BUCKET).into_iter();
     keys.filter(|key| key.ends_with(end)).collect()
 }
 
-/// Puts a record back in which `field` of its description has another value.
+/// Replaces a record with one whose description has another value in `field`.
 fn change_record(bed: &Bed, name: &str, field: &str, value: Value) {
     let mut record: Value = serde_json::from_slice(&bed.object(name).bytes).unwrap();
     let description = &mut record["descriptions"][0][field];
@@ -32,7 +32,7 @@ fn change_record(bed: &Bed, name: &str, field: &str, value: Value) {
 }
 
 #[tokio::test]
-async fn an_export_is_verified_by_asking_and_no_data_file_is_downloaded() {
+async fn an_export_is_verified_without_downloading_data_files() {
     let bed = exported().await;
     let (data_files, before) = (keys(&bed, ".parquet"), bed.s3.requests().len());
     let mut command = bed.command(&["verify", "run-1"]);
@@ -86,7 +86,7 @@ async fn a_full_verification_of_an_export_reads_every_byte() {
 }
 
 #[tokio::test]
-async fn every_data_file_and_record_that_is_not_as_the_manifest_says_is_named() {
+async fn every_data_file_and_record_that_differs_from_the_manifest_is_named() {
     let bed = exported().await;
     let replaced = "split_1.parquet/part-00000-00000.parquet";
     let equal = bed.object(replaced).bytes;
@@ -122,7 +122,7 @@ async fn every_data_file_and_record_that_is_not_as_the_manifest_says_is_named() 
 }
 
 #[tokio::test]
-async fn a_flipped_bit_in_a_data_file_is_found_by_a_full_verification_alone() {
+async fn only_a_full_verification_finds_a_flipped_bit_in_a_data_file() {
     let bed = exported().await;
     let name = "split_1.parquet/part-00001-00000.parquet";
     assert!(bed.s3.corrupt(BUCKET, &key(name), 1234));
@@ -138,7 +138,7 @@ async fn a_flipped_bit_in_a_data_file_is_found_by_a_full_verification_alone() {
 }
 
 #[tokio::test]
-async fn a_legacy_run_is_refused_by_verify_with_its_reason() {
+async fn verify_refuses_a_legacy_run_with_the_reason() {
     let bed = Bed::new().await;
     let legacy = r#"{"run_id":"run-1","export_timestamp":"2025-11-15T00:00:00","num_splits":0,
         "splits":[],"total_documents":0}"#;
@@ -158,7 +158,7 @@ async fn a_legacy_run_is_refused_by_verify_with_its_reason() {
 }
 
 #[tokio::test]
-async fn what_is_no_committed_export_is_refused_by_verify_with_its_reason() {
+async fn verify_refuses_anything_but_a_committed_export_with_the_reason() {
     let bed = Bed::new().await;
     let upload = r#"{"format_version":2,"tool":"lob-upload","run_id":"run-1","files":[]}"#;
     let later = r#"{"format_version":99,"tool":"lob-export","run_id":"run-1"}"#;

@@ -1,5 +1,5 @@
 //! Several processes that share a run: whoever does what, each document is exported once and the
-//! manifest is that of one process.
+//! manifest is the same as that of a single process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, finish};
 
-/// The manifest of one process that nothing disturbs.
+/// The manifest of one undisturbed process.
 pub(crate) async fn undisturbed() -> Value {
     let bed = Bed::new().await;
     bed.export(&SMALL).await.expect(0);
@@ -29,11 +29,11 @@ async fn planned() -> Bed {
 }
 
 #[tokio::test]
-async fn a_plan_says_what_workers_have_to_be_told() {
+async fn a_plan_prints_the_commands_of_its_workers() {
     let bed = Bed::new().await;
     let plan = [&SMALL[..], &["plan"]].concat();
     bed.export(&plan).await.expect(0);
-    // Once more does no harm.
+    // Planning again does no harm.
     assert_shown!(bed.export(&plan).await, @r"
     exit status: 0
     ----- stdout -----
@@ -60,11 +60,11 @@ async fn splits_are_planned_together() {
 }
 
 #[tokio::test]
-async fn a_worker_reads_nothing_that_is_older_than_the_plan() {
+async fn a_worker_reads_nothing_older_than_the_plan() {
     let bed = planned().await;
     let plan: Value = serde_json::from_slice(&bed.object("_progress/plan.json").bytes).unwrap();
     let newest = &plan["work"]["newest"];
-    // What is written later makes no difference to the run.
+    // A later write makes no difference to the run.
     bed.mongo_command(&bson::rawdoc! { "create": "later", "$db": "raw" });
     let before = bed.mongo.commands().len();
     bed.export(&["work"]).await.expect(0);
@@ -96,7 +96,7 @@ async fn two_workers_make_the_same_manifest_as_one_process() {
 }
 
 #[tokio::test]
-async fn workers_on_the_same_range_by_mistake_export_each_document_once() {
+async fn workers_sharing_a_range_by_mistake_export_each_document_once() {
     let whole = undisturbed().await;
     let bed = planned().await;
     let workers = ["0/2", "1/2", "1/2"].map(async |worker| {
@@ -109,7 +109,7 @@ async fn workers_on_the_same_range_by_mistake_export_each_document_once() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_killed_midway_is_started_again() {
+async fn a_worker_killed_midway_can_be_restarted() {
     let whole = undisturbed().await;
     let bed = planned().await;
     bed.export(&["work", "--worker", "0/2"]).await.expect(0);
@@ -133,7 +133,7 @@ async fn a_worker_that_is_killed_midway_is_started_again() {
 }
 
 #[tokio::test]
-async fn an_array_job_says_which_worker_a_process_is() {
+async fn the_tasks_of_an_array_job_share_a_run() {
     let whole = undisturbed().await;
     let bed = planned().await;
     for number in ["1", "2", "3"] {
@@ -151,7 +151,7 @@ async fn an_array_job_says_which_worker_a_process_is() {
 }
 
 #[tokio::test]
-async fn single_tasks_that_are_submitted_again_export_what_is_left() {
+async fn resubmitted_single_tasks_export_what_is_left() {
     let whole = undisturbed().await;
     let bed = planned().await;
     bed.export(&["work", "--worker", "0/4"]).await.expect(0);
@@ -190,7 +190,7 @@ async fn workers_and_commits_need_a_plan() {
 }
 
 #[tokio::test]
-async fn workers_that_try_the_endpoint_at_the_same_moment_do_not_fail() {
+async fn workers_that_probe_the_endpoint_simultaneously_do_not_fail() {
     let refused = AtomicUsize::new(0);
     let bed = Bed::gated(move |moment: Moment, request: &Request| {
         let tries = request.operation == Operation::CompleteMultipartUpload

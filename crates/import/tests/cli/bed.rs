@@ -1,4 +1,4 @@
-//! Two servers, a working directory, and the binary between them.
+//! The test bed: two servers, a working directory, and the binary between them.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 
 use crate::trap::Trap;
 
-/// Data files of each split.
+/// Data files per split.
 const FILES: usize = 2;
-/// The collection in which imports note what they have done.
+/// The collection in which imports record their progress.
 pub(crate) const ENTRIES: &str = "__lob_progress";
 
 pub(crate) struct Bed {
@@ -38,7 +38,8 @@ impl Deref for Bed {
 }
 
 impl Bed {
-    /// A committed run `run-1` of two splits, of 30 and 20 documents, and empty databases.
+    /// A bed with empty databases and a committed run `run-1` of two splits, with 30 and 20
+    /// documents.
     pub(crate) async fn new() -> Self {
         let bed = Self::with(MongoOptions::default()).await;
         bed.publish("run-1", "2025-11-15T09:30:00Z");
@@ -76,13 +77,13 @@ impl Bed {
         self.put_manifest(run, &manifest.to_string());
     }
 
-    /// Writes whatever it is in the place of a run's manifest.
+    /// Replaces a run's manifest with any text.
     pub(crate) fn put_manifest(&self, run: &str, text: &str) {
         let key = format!("processed-splits/{run}/manifest.json");
         self.s3.put_raw(BUCKET, &key, text.to_owned());
     }
 
-    /// The manifest of `run-1`, to be changed.
+    /// The manifest of `run-1`, for changing.
     pub(crate) fn manifest(&self) -> Value {
         let object = self
             .s3
@@ -90,26 +91,26 @@ impl Bed {
         serde_json::from_slice(&object.unwrap().bytes).unwrap()
     }
 
-    /// The names and UUIDs of the collections of the database `raw`, but for that of the entries.
+    /// The names and UUIDs of the collections in database `raw`, except that of the entries.
     pub(crate) fn identities(&self) -> Vec<(String, uuid::Uuid)> {
         let mut found = self.mongo.collections("raw");
         found.retain(|(name, _)| name != ENTRIES);
         found
     }
 
-    /// Their names.
+    /// The names of the collections in database `raw`, except that of the entries.
     pub(crate) fn collections(&self) -> Vec<String> {
         let found = self.identities().into_iter();
         found.map(|(name, _)| name).collect()
     }
 
-    /// Puts a collection in the place of a target.
+    /// Creates a collection under a target's name.
     pub(crate) fn put_old(&self) {
         let old = bson::rawdoc! { "_id": 1, "old": true };
         self.mongo.load("raw", "split_0_input", [old]).unwrap();
     }
 
-    /// Puts a view and a time-series collection in the places of the targets.
+    /// Creates a view and a time-series collection under the targets' names.
     pub(crate) async fn put_no_collections(&self) {
         let driver = mongodb::Client::with_uri_str(self.mongo.uri())
             .await
@@ -122,14 +123,14 @@ impl Bed {
         }
     }
 
-    /// The target is as `put_old` made it, and there is nothing else.
+    /// Asserts that the target is as `put_old` made it, and that nothing else exists.
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {
         assert_eq!(self.collections(), ["split_0_input"]);
         self.assert_target_untouched();
     }
 
-    /// Nothing is left of this split, and something of the other.
+    /// Asserts that nothing is left of this split, but something of the other.
     #[track_caller]
     pub(crate) fn assert_given_up(&self, split: u32) {
         let names = self.collections();
@@ -140,7 +141,7 @@ impl Bed {
         assert!(!is_there(split) && is_there(1 - split), "{names:?}");
     }
 
-    /// The target is as `put_old` made it.
+    /// Asserts that the target is as `put_old` made it.
     #[track_caller]
     pub(crate) fn assert_target_untouched(&self) {
         let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
@@ -150,7 +151,8 @@ impl Bed {
         );
     }
 
-    /// Both targets are those of the run, nothing else is there, and nothing stands as unfinished.
+    /// Asserts that both targets are those of the run, that nothing else exists, and that nothing
+    /// is marked as unfinished.
     #[track_caller]
     pub(crate) fn assert_imported(&self) {
         assert_eq!(self.collections(), ["split_0_input", "split_1_input"]);
@@ -168,7 +170,7 @@ impl Bed {
         }
     }
 
-    /// The data files that were asked for, such as `split_0.parquet/part-00000-00000.parquet`.
+    /// The data files requested, such as `split_0.parquet/part-00000-00000.parquet`.
     pub(crate) fn fetched(&self) -> Vec<String> {
         let requests = self.s3.requests().into_iter();
         let gets = requests.filter(|request| request.operation == Operation::GetObject);
@@ -179,7 +181,7 @@ impl Bed {
         names.collect()
     }
 
-    /// Empty servers.
+    /// A bed with empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
         Self::with_gate(mongo, None).await
     }
@@ -195,19 +197,19 @@ impl Bed {
         Self {
             of_any_tool: of_any_tool
                 .with_variable("MONGODB_URI", mongo.uri())
-                // On a disk, whatever this machine's is.
+                // On a disk, whatever this machine's default is.
                 .with_variable("TMPDIR", env!("CARGO_TARGET_TMPDIR")),
             mongo,
         }
     }
 
-    /// Imports the run `run-1`, and logs what went wrong alone.
+    /// Imports run `run-1`, logging errors only.
     pub(crate) async fn import(&self, args: &[&str]) -> Finished {
         finish(self.start(args)).await
     }
 }
 
-/// A data file of one row group, and what a manifest says of it.
+/// A data file of one row group, and what a manifest says about it.
 struct DataFile {
     key: String,
     bytes: Vec<u8>,
@@ -256,7 +258,7 @@ impl DataFile {
     }
 }
 
-/// The split that has these data files.
+/// A split with these data files.
 fn split_of(number: u64, files: &[DataFile]) -> Value {
     let rows: u64 = files.iter().map(|file| file.rows).sum();
     let mut digest = Digest::default();

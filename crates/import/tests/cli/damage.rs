@@ -1,5 +1,5 @@
-//! Bytes that are damaged on their way, data files that are damaged or gone, and what stays of the
-//! splits that are as they should be.
+//! Bytes damaged in transit, data files that are damaged or missing, and what remains of the intact
+//! splits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ fn key(name: &str) -> String {
     format!("processed-splits/run-1/{name}")
 }
 
-/// A run whose data file `FIRST` is damaged on the way so often.
+/// A run whose data file `FIRST` is damaged in transit this many times.
 async fn damaged_on_the_way(times: usize) -> Bed {
     let damaged = AtomicUsize::new(0);
     let gate = move |moment: Moment, request: &Request| {
@@ -38,7 +38,7 @@ fn times_fetched(bed: &Bed, name: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_data_file_that_is_damaged_on_the_way_is_fetched_again_three_times() {
+async fn a_data_file_damaged_in_transit_is_fetched_up_to_four_times() {
     let bed = damaged_on_the_way(3).await;
     bed.import(&[]).await.expect(0);
     assert_eq!(times_fetched(&bed, FIRST), 4);
@@ -47,7 +47,7 @@ async fn a_data_file_that_is_damaged_on_the_way_is_fetched_again_three_times() {
 }
 
 #[tokio::test]
-async fn a_data_file_that_is_damaged_each_time_is_damage() {
+async fn a_data_file_that_always_arrives_damaged_fails_as_damage() {
     let bed = damaged_on_the_way(4).await;
     let output = bed.import(&["--split", "0"]).await;
     assert_shown!(output, @r#"
@@ -62,7 +62,7 @@ async fn a_data_file_that_is_damaged_each_time_is_damage() {
 }
 
 #[tokio::test]
-async fn a_split_that_is_damaged_loses_its_staging_alone() {
+async fn only_a_damaged_split_loses_its_staging() {
     let bed = Bed::new().await;
     bed.put_old();
     assert!(bed.s3.corrupt(BUCKET, &key(LAST), 1000));
@@ -79,7 +79,7 @@ async fn a_split_that_is_damaged_loses_its_staging_alone() {
     bed.assert_target_untouched();
     let before = bed.fetched().len();
 
-    // What the hint says.
+    // Follow the hint.
     let output = bed.import(&["--split", "0"]).await.expect(0);
     let kept = "not fetched again: 2 data files";
     assert!(output.stdout.contains(kept), "{}", output.stdout);
@@ -88,7 +88,7 @@ async fn a_split_that_is_damaged_loses_its_staging_alone() {
 }
 
 #[tokio::test]
-async fn every_data_file_is_asked_for_before_the_first_insert() {
+async fn every_data_file_is_checked_for_before_the_first_insert() {
     let bed = Bed::new().await;
     bed.put_old();
     assert!(bed.s3.remove(BUCKET, &key(FIRST)));
@@ -106,7 +106,7 @@ async fn every_data_file_is_asked_for_before_the_first_insert() {
 }
 
 #[tokio::test]
-async fn a_split_whose_data_files_are_there_is_kept_where_another_lacks_one() {
+async fn a_complete_split_is_kept_if_another_lacks_a_data_file() {
     let bed = Bed::new().await;
     assert!(bed.s3.remove(BUCKET, &key(LAST)));
     let refused = bed.import(&[]).await;

@@ -1,4 +1,4 @@
-//! What `--dry-run` tells, and that it leaves no trace.
+//! What `--dry-run` reports, and that it leaves no trace.
 
 use lob_testkit::mongo::Verdict;
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::bed::{Bed, assert_shown};
 use crate::trap::Trap;
 
-/// What a server may be asked for by an import that only looks, and the driver's farewell.
+/// The commands that a read-only import may send, plus the driver's goodbye.
 const READS: [&str; 4] = ["listCollections", "find", "count", "endSessions"];
 
 #[tokio::test]
-async fn a_dry_run_tells_what_replaces_what_and_writes_nothing() {
+async fn a_dry_run_says_what_replaces_what_and_writes_nothing() {
     let bed = Bed::new().await;
     bed.put_old();
     assert_shown!(bed.import(&["--dry-run"]).await, @r#"
@@ -60,7 +60,7 @@ async fn a_dry_run_refuses_what_the_import_would_refuse() {
 }
 
 #[tokio::test]
-async fn a_dry_run_knows_a_split_that_is_in_its_place() {
+async fn a_dry_run_recognizes_a_split_that_is_in_its_place() {
     let (trap, mut holds) = Trap::new(|command| command.name == "renameCollection", 1);
     let bed = Bed::with_trap(&trap).await;
     let mut import = bed.command(&["--run-id", "run-1"]).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What manifests say is shown, and does nothing else to a terminal or to who reads lines.
+//! What manifests say is shown, but cannot affect a terminal or a reader that parses lines.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ const FORGED: &str = "x\u{1b}[2J\u{9d}\u{202e}\nerror: forged\nhint: forged";
 const SHOWN: &str = "x\\u001b[2J\\u009d\\u202e\\nerror: forged\\nhint: forged";
 
 #[tokio::test]
-async fn a_manifest_forges_no_line_of_the_list_or_of_an_error() {
+async fn a_manifest_cannot_forge_a_line_of_the_list_or_an_error() {
     let bed = Bed::new().await;
     let manifest = json!({ "format_version": 1, "tool": FORGED, "run_id": "run-1" }).to_string();
     bed.put_manifest("run-1", &manifest);

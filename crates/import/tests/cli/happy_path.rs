@@ -1,4 +1,4 @@
-//! An import that works: what it prints and what is there afterwards.
+//! A successful import: what it prints and what it leaves behind.
 
 use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
@@ -28,7 +28,7 @@ async fn a_summary_names_every_split() {
 }
 
 #[tokio::test]
-async fn json_has_the_same_facts_for_machines() {
+async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
     let bed = Bed::new().await;
     let output = bed.import(&["--json", "--split", "1"]).await;
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -70,7 +70,7 @@ async fn json_has_the_same_facts_for_machines() {
     assert!(insert["bytes_sent"].as_u64() > Some(20 * 20), "{insert}");
 }
 
-/// Three runs whose names and times have another order, and one of another version.
+/// Three runs whose names and times are in different orders, and one of an unknown version.
 async fn several() -> Bed {
     let bed = Bed::new().await;
     bed.publish("run-0", "2025-11-17T09:30:00Z");
@@ -87,7 +87,7 @@ async fn several() -> Bed {
 }
 
 #[tokio::test]
-async fn runs_are_listed_in_the_order_of_their_times() {
+async fn runs_are_listed_by_time() {
     assert_shown!(several().await.run(&["--list"]).await, @r#"
     exit status: 0
     ----- stdout -----
@@ -100,7 +100,7 @@ async fn runs_are_listed_in_the_order_of_their_times() {
 }
 
 #[tokio::test]
-async fn runs_are_listed_for_machines() {
+async fn runs_are_listed_as_json() {
     let listed = several().await.run(&["--list", "--json"]).await;
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let runs = listed["runs"].as_array().unwrap();
@@ -121,7 +121,7 @@ async fn a_bucket_without_runs_has_an_empty_list() {
 }
 
 #[tokio::test]
-async fn the_latest_run_is_that_of_the_latest_time() {
+async fn the_latest_run_is_the_one_with_the_latest_time() {
     let bed = several().await;
     bed.s3
         .remove("lob-test", "processed-splits/run-9/manifest.json");
@@ -137,7 +137,7 @@ async fn the_latest_run_is_that_of_the_latest_time() {
 }
 
 #[tokio::test]
-async fn runs_of_another_tool_are_passed_over_and_never_imported() {
+async fn another_tools_runs_are_skipped_and_never_imported() {
     let bed = Bed::new().await;
     for (run, manifest) in [
         ("run-2", r#"{ "tool": "lob-upload", "format_version": 2 }"#),
@@ -163,7 +163,7 @@ async fn runs_of_another_tool_are_passed_over_and_never_imported() {
 }
 
 #[tokio::test]
-async fn a_latest_run_whose_time_has_not_come_is_warned_of_by_name() {
+async fn a_latest_run_with_a_future_time_causes_a_warning() {
     for time in ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
         let bed = Bed::new().await;
         bed.publish("run-8", time);
@@ -178,7 +178,7 @@ async fn a_latest_run_whose_time_has_not_come_is_warned_of_by_name() {
 }
 
 #[tokio::test]
-async fn commands_that_only_look_leave_the_time_of_the_last_success_as_it_was() {
+async fn read_only_commands_do_not_change_the_last_success_time() {
     let bed = Bed::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lob.prom");
@@ -199,7 +199,7 @@ async fn commands_that_only_look_leave_the_time_of_the_last_success_as_it_was() 
 }
 
 #[tokio::test]
-async fn latest_wins_over_a_variable_and_gives_way_to_a_run_id_that_is_typed() {
+async fn latest_overrides_a_variable_but_not_a_typed_run_id() {
     let bed = Bed::new().await;
     let shown = async |typed: &[&str]| {
         let mut command = bed.command(&[&["--latest", "--dry-run"], typed].concat());
@@ -216,7 +216,7 @@ async fn latest_wins_over_a_variable_and_gives_way_to_a_run_id_that_is_typed() {
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
+async fn an_import_takes_no_run_as_the_latest_if_one_cannot_be_read() {
     assert_shown!(several().await.run(&["--latest"]).await, @r#"
     exit status: 1
     ----- stdout -----
@@ -228,7 +228,7 @@ async fn a_run_that_cannot_be_read_may_be_the_latest_so_none_is_taken_for_it() {
 }
 
 #[tokio::test]
-async fn an_import_downloads_and_inserts_no_more_in_a_second_than_is_allowed() {
+async fn an_import_stays_within_the_bandwidth_limit() {
     let bed = Bed::new().await;
     let args = ["--json", "--split", "1", "--max-bandwidth", "4KiB"];
     let begin = std::time::Instant::now();
@@ -239,7 +239,7 @@ async fn an_import_downloads_and_inserts_no_more_in_a_second_than_is_allowed() {
     let downloaded = result["bytes"].as_f64();
     let moved = downloaded.unwrap().max(inserted.unwrap());
     assert!(moved > 1000.0, "{result}");
-    // But for the first slice of a twentieth.
+    // Except for the first slice, a twentieth of a second's worth.
     assert!(
         seconds >= moved / 4096.0 - 0.06,
         "{seconds} s for {moved} bytes"

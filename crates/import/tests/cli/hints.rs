@@ -1,4 +1,4 @@
-//! Hints that name a command are followed: the command ends otherwise.
+//! Follows hints that name a command: the command has a different outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use lob_testkit::s3;
 
 use crate::bed::{BUCKET, Bed, Finished};
 
-/// What a person types who follows the hint that says `fragment`.
+/// What someone types who follows the hint with this `fragment`.
 pub(crate) fn follow(args: &[&str], failed: &Finished, fragment: &str) -> Vec<String> {
     assert!(!failed.status.success());
     hints::follow(args, &failed.stderr, "another", fragment)
@@ -44,7 +44,8 @@ async fn refusing_inserts(code: i32) -> (Bed, Arc<AtomicBool>) {
     (bed, switch)
 }
 
-/// The import stops on a server that answers inserts so, and ends when the hint is followed.
+/// Asserts that an import stops on a server that answers inserts with `code`, and finishes once the
+/// hint is followed.
 async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Finished) -> Vec<String>) {
     let (bed, refuses) = refusing_inserts(code).await;
     let failed = bed.run(&IMPORT).await;
@@ -55,7 +56,7 @@ async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Finished) -> Vec<Strin
 }
 
 #[tokio::test]
-async fn an_import_into_a_full_server_goes_on_by_the_command_of_the_hint() {
+async fn the_hinted_command_continues_an_import_into_a_full_server() {
     assert_goes_on(14031, |args, failed| {
         follow(args, failed, "goes on with it")
     })
@@ -63,7 +64,7 @@ async fn an_import_into_a_full_server_goes_on_by_the_command_of_the_hint() {
 }
 
 #[tokio::test]
-async fn an_import_that_knows_not_what_became_of_it_goes_on_by_the_command_of_the_hint() {
+async fn the_hinted_command_continues_an_import_with_an_unknown_outcome() {
     assert_goes_on(11602, |args, failed| {
         assert_eq!(failed.status.code(), Some(4));
         follow(args, failed, "when the server answers again")
@@ -72,7 +73,7 @@ async fn an_import_that_knows_not_what_became_of_it_goes_on_by_the_command_of_th
 }
 
 #[tokio::test]
-async fn an_object_that_was_archived_is_imported_by_the_same_command_when_it_is_restored() {
+async fn the_same_command_imports_an_archived_object_once_it_is_restored() {
     let archived = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&archived);
     let gate = move |moment: s3::Moment, request: &s3::Request| {
@@ -95,7 +96,7 @@ async fn an_object_that_was_archived_is_imported_by_the_same_command_when_it_is_
 }
 
 #[tokio::test]
-async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
+async fn the_hinted_command_imports_the_splits_next_to_a_damaged_one() {
     let bed = Bed::new().await;
     let last = "processed-splits/run-1/split_1.parquet/part-00000-00001.parquet";
     assert!(bed.s3.corrupt(BUCKET, last, 1000));
@@ -109,7 +110,7 @@ async fn splits_beside_a_damaged_one_are_imported_by_the_command_of_the_hint() {
 }
 
 #[tokio::test]
-async fn the_runs_that_there_are_instead_are_listed_by_the_command_of_the_hint() {
+async fn the_hinted_command_lists_the_runs_that_exist() {
     let bed = Bed::new().await;
     let (endpoint, uri) = (bed.s3.endpoint(), bed.mongo.uri());
     let wrong = ["--run-id", "run-0", "--split", "0", "--mongodb-uri", &uri];

@@ -25,7 +25,7 @@ fn with_definition(bed: &Bed, indexes: Value, options: Value) {
     bed.put_manifest("run-1", &manifest.to_string());
 }
 
-/// The names of the commands that build indexes or rename, with the collection that they mean.
+/// The commands that build indexes or rename, each with its collection.
 fn built(bed: &Bed) -> Vec<String> {
     let commands = bed.mongo.commands().into_iter();
     let meant = commands.filter(|c| ["createIndexes", "renameCollection"].contains(&&*c.name));
@@ -39,7 +39,7 @@ fn built(bed: &Bed) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn indexes_are_built_before_the_swap_and_those_that_expire_documents_after_it() {
+async fn indexes_are_built_before_the_swap_and_ttl_indexes_after_it() {
     let bed = with_indexes(&[BY_TIME, EXPIRING]).await;
     let output = bed.import(&[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
@@ -54,7 +54,7 @@ async fn indexes_are_built_before_the_swap_and_those_that_expire_documents_after
 }
 
 #[tokio::test]
-async fn an_import_that_comes_to_its_indexes_after_the_swap_of_another_leaves_no_staging() {
+async fn an_import_indexing_after_anothers_swap_leaves_no_staging() {
     let (trap, mut holds) = Trap::new(|command| command.name == "createIndexes", 0);
     let bed = Bed::with_trap(&trap).await;
     with_definition(&bed, json!([BY_TIME]), json!(null));
@@ -71,7 +71,7 @@ async fn an_import_that_comes_to_its_indexes_after_the_swap_of_another_leaves_no
 }
 
 #[tokio::test]
-async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has_done() {
+async fn a_violated_unique_index_stops_the_import_but_keeps_its_work() {
     let bed = with_indexes(&[BY_ROLE]).await;
     bed.put_old();
     assert_shown!(bed.import(&[]).await, @r#"
@@ -95,7 +95,7 @@ async fn a_unique_index_that_is_violated_stops_the_import_and_leaves_what_it_has
 }
 
 #[tokio::test]
-async fn fields_of_an_index_that_are_not_known_are_told_and_never_sent() {
+async fn unknown_index_fields_are_reported_and_never_sent() {
     let index = r#"{"key":{"role":1},"name":"a","storageEngine":{},"drop":"split_1_input"}"#;
     let bed = with_indexes(&[index]).await;
     let args = ["--run-id", "run-1", "--log-level", "warn"];
@@ -113,7 +113,7 @@ async fn fields_of_an_index_that_are_not_known_are_told_and_never_sent() {
 }
 
 #[tokio::test]
-async fn what_is_no_index_is_refused_before_anything_begins() {
+async fn an_invalid_index_is_refused_before_anything_is_written() {
     let bed = with_indexes(&[r#"{"key":{"a":1}}"#]).await;
     bed.put_old();
     assert_shown!(bed.import(&[]).await, @r#"
@@ -129,7 +129,7 @@ async fn what_is_no_index_is_refused_before_anything_begins() {
 }
 
 #[tokio::test]
-async fn options_are_set_and_those_that_are_not_are_told() {
+async fn options_are_set_and_skipped_ones_are_reported() {
     let bed = Bed::new().await;
     let options = r#"{"validator":{"z":{"$exists":true}},"capped":true,"size":4096}"#;
     with_definition(&bed, json!([]), json!(options));
@@ -143,7 +143,7 @@ async fn options_are_set_and_those_that_are_not_are_told() {
         let bypass = command.arguments.get_bool("bypassDocumentValidation");
         command.name == "insert" && bypass.is_ok_and(|bypass| bypass)
     };
-    // The data files of the first split alone.
+    // Only the data files of the first split.
     assert_eq!(commands.iter().filter(bypass).count(), 2);
     let created = commands.iter().filter(|command| command.name == "create");
     let validators: Vec<_> = created
@@ -158,7 +158,7 @@ fn is_last_count(command: &Command) -> bool {
 }
 
 #[tokio::test]
-async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
+async fn a_full_check_finds_a_document_changed_in_staging() {
     let (trap, mut holds) = Trap::new(is_last_count, 0);
     let bed = Bed::with_trap(&trap).await;
     let args = [
@@ -195,7 +195,7 @@ async fn a_document_that_was_changed_in_staging_is_found_by_a_full_check() {
     bed.assert_given_up(0);
 }
 
-/// The counts that an import asks for, and whether each is exact.
+/// For each count that an import requests, whether it is exact.
 async fn counts(kind: &str) -> Vec<bool> {
     let bed = Bed::new().await;
     let output = bed.import(&["--check", kind]).await;
@@ -204,7 +204,7 @@ async fn counts(kind: &str) -> Vec<bool> {
     exactness(&bed, 0)
 }
 
-/// Of each count from the `from`th command on, whether it is exact.
+/// For each count, starting with command number `from`, whether it is exact.
 fn exactness(bed: &Bed, from: usize) -> Vec<bool> {
     let commands = bed.mongo.commands().into_iter().skip(from);
     let counts = commands.filter(|command| command.name == "count");
@@ -214,7 +214,7 @@ fn exactness(bed: &Bed, from: usize) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn an_import_that_is_taken_up_counts_nothing_but_what_it_was_told_to() {
+async fn a_resumed_import_counts_only_as_it_was_told() {
     let (trap, mut holds) = Trap::new(is_last_count, 0);
     let bed = Bed::with_trap(&trap).await;
     let args = ["--run-id", "run-1", "--check", "estimated"];
@@ -232,13 +232,13 @@ async fn an_import_that_is_taken_up_counts_nothing_but_what_it_was_told_to() {
 }
 
 #[tokio::test]
-async fn the_server_counts_by_its_index_or_says_what_it_believes() {
+async fn the_check_setting_decides_whether_counts_are_exact() {
     assert_eq!(counts("standard").await, [true, true]);
     assert_eq!(counts("estimated").await, [false, false]);
     assert_eq!(counts("full").await, [true, true]);
 }
 
-/// What an import says of these indexes, at the level of warnings.
+/// What an import logs about these indexes, at warning level.
 async fn warned(indexes: &[&str], args: &[&str]) -> (Bed, String) {
     let bed = with_indexes(indexes).await;
     let given = ["--run-id", "run-1", "--log-level", "warn"];
@@ -263,11 +263,11 @@ async fn documents_that_would_expire_within_the_hour_are_counted_before_the_swap
 }
 
 #[tokio::test]
-async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
+async fn with_a_partial_filter_expiring_documents_are_an_upper_bound() {
     let some = r#"{"key":{"timestamp":1},"name":"some","expireAfterSeconds":60,
         "partialFilterExpression":{"kind":7}}"#;
     let bed = with_indexes(&[some]).await;
-    // The double builds no index with a filter, which is after the warning.
+    // The test server builds no index with a filter, but that comes after the warning.
     let args = ["--run-id", "run-1", "--log-level", "warn"];
     let said = bed.run(&args).await.stderr;
     let said = &said;
@@ -276,7 +276,7 @@ async fn documents_that_a_filter_may_keep_from_expiring_are_told_as_a_bound() {
 }
 
 #[tokio::test]
-async fn a_dry_run_names_the_indexes_by_which_documents_would_expire() {
+async fn a_dry_run_names_the_ttl_indexes() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let bed = with_indexes(&[BY_TIME, soon, EXPIRING]).await;
     let told = "documents expire by `soon`, `old`: the import counts those";

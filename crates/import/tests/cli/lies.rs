@@ -1,10 +1,10 @@
-//! Manifests and data files that are not what they should be: the target is as it was.
+//! Manifests and data files that lie: the target stays as it was.
 
 use crate::bed::{BUCKET, Bed, Finished, assert_shown};
 
 const DATA_FILE: &str = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
 
-/// Imports `run-1` after its manifest is changed, over a target that is there.
+/// Imports `run-1` with a changed manifest, over an existing target.
 async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, Finished) {
     let bed = Bed::new().await;
     bed.put_old();
@@ -15,7 +15,7 @@ async fn import_with(change: impl FnOnce(&mut serde_json::Value)) -> (Bed, Finis
     (bed, output)
 }
 
-/// The same, where nothing is begun.
+/// The same, expecting that nothing is started.
 async fn with_manifest(change: impl FnOnce(&mut serde_json::Value)) -> Finished {
     let (bed, output) = import_with(change).await;
     bed.assert_untouched();
@@ -50,7 +50,7 @@ async fn a_manifest_without_a_field_is_refused() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_leads_out_of_its_run_is_refused() {
+async fn a_manifest_that_points_outside_its_run_is_refused() {
     let key = "../run-2/split_0.parquet/a";
     assert_shown!(with_manifest(|m| m["splits"][0]["files"][0]["key"] = key.into()).await, @r#"
     exit status: 3
@@ -73,7 +73,7 @@ async fn a_manifest_that_does_not_add_up_is_refused() {
 }
 
 #[tokio::test]
-async fn sizes_that_are_too_large_together_are_refused() {
+async fn sizes_whose_sum_overflows_are_refused() {
     let grow = |manifest: &mut serde_json::Value| {
         for split in 0..2 {
             manifest["splits"][split]["files"][0]["size_bytes"] = (1_u64 << 62).into();
@@ -116,7 +116,7 @@ async fn a_manifest_that_is_not_json_is_refused() {
 }
 
 #[tokio::test]
-async fn a_data_file_that_is_missing_is_named() {
+async fn a_missing_data_file_is_named() {
     let bed = Bed::new().await;
     bed.put_old();
     assert!(bed.s3.remove(BUCKET, DATA_FILE));
@@ -152,7 +152,7 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
 }
 
 #[tokio::test]
-async fn digests_that_do_not_add_up_are_refused() {
+async fn inconsistent_digests_are_refused() {
     let digest = "0".repeat(32);
     assert_shown!(with_manifest(|m| m["splits"][1]["digest"] = digest.into()).await, @r#"
     exit status: 3
@@ -164,7 +164,7 @@ async fn digests_that_do_not_add_up_are_refused() {
 }
 
 #[tokio::test]
-async fn a_digest_that_lies_is_found_after_the_last_document() {
+async fn a_wrong_digest_is_found_after_the_last_document() {
     let lie = |manifest: &mut serde_json::Value| {
         let split = &mut manifest["splits"][1];
         let digests = [

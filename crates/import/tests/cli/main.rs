@@ -1,4 +1,4 @@
-//! What `lob-import` does, seen from outside: the real binary and the testkit's servers over TCP.
+//! What `lob-import` does as seen from outside: the real binary and the testkit's servers over TCP.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

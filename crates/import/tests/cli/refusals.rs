@@ -1,4 +1,4 @@
-//! Unusable servers and folders: a named error, and the target is as it was.
+//! Unusable servers and folders: the error is named, and the target stays as it was.
 
 use lob_testkit::mongo::{Deployment, MongoOptions};
 
@@ -12,7 +12,7 @@ async fn with_old() -> Bed {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_named() {
+async fn an_import_names_a_missing_bucket() {
     let bed = with_old().await;
     assert_shown!(bed.import(&["--bucket", "missing"]).await, @r#"
     exit status: 1
@@ -25,7 +25,7 @@ async fn a_missing_bucket_is_named() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_from_missing_permissions() {
+async fn an_import_tells_wrong_keys_from_missing_permissions() {
     let bed = with_old().await;
     let mut command = bed.command(&["--latest", "--log-level", "error"]);
     command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
@@ -40,7 +40,7 @@ async fn wrong_keys_are_told_from_missing_permissions() {
 }
 
 #[tokio::test]
-async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
+async fn an_import_names_an_s3_server_that_is_down() {
     let bed = with_old().await;
     let endpoint = format!("http://{}", nowhere());
     assert_shown!(bed.import(&["--endpoint-url", &endpoint]).await, @r#"
@@ -56,7 +56,7 @@ async fn an_s3_server_that_is_down_is_named_after_a_few_attempts() {
 }
 
 #[tokio::test]
-async fn a_mongodb_server_that_is_down_is_named() {
+async fn an_import_names_a_mongodb_server_that_is_down() {
     let bed = with_old().await;
     let uri = format!("mongodb://{}/", nowhere());
     let args = [
@@ -78,7 +78,7 @@ async fn a_mongodb_server_that_is_down_is_named() {
 }
 
 #[tokio::test]
-async fn a_mongodb_server_that_wants_other_credentials_is_named() {
+async fn an_import_names_a_mongodb_server_that_rejects_its_credentials() {
     let bed = Bed::with(MongoOptions {
         require_auth: true,
         ..MongoOptions::default()
@@ -97,7 +97,7 @@ async fn a_mongodb_server_that_wants_other_credentials_is_named() {
 }
 
 #[tokio::test]
-async fn a_run_that_does_not_exist_is_named() {
+async fn a_missing_run_is_named() {
     let bed = with_old().await;
     assert_shown!(bed.run(&["--run-id", "run-7", "--log-level", "error"]).await, @r#"
     exit status: 1
@@ -110,7 +110,7 @@ async fn a_run_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn a_folder_without_runs_has_no_latest_one() {
+async fn a_folder_without_runs_has_no_latest_run() {
     let bed = with_old().await;
     assert_shown!(bed.run(&["--latest", "--prefix", "processed"]).await, @r#"
     exit status: 1
@@ -123,7 +123,7 @@ async fn a_folder_without_runs_has_no_latest_one() {
 }
 
 #[tokio::test]
-async fn a_split_that_the_run_has_not_is_named_with_those_that_it_has() {
+async fn a_split_missing_from_the_run_is_named_along_with_the_existing_ones() {
     let bed = with_old().await;
     assert_shown!(bed.import(&["--split", "0,7"]).await, @r#"
     exit status: 1
@@ -136,7 +136,7 @@ async fn a_split_that_the_run_has_not_is_named_with_those_that_it_has() {
 }
 
 #[tokio::test]
-async fn a_target_that_exists_is_kept_if_it_must_not_be_replaced() {
+async fn an_existing_target_that_must_not_be_replaced_is_kept() {
     let bed = with_old().await;
     assert_shown!(bed.import(&["--no-replace"]).await, @r#"
     exit status: 1
@@ -149,7 +149,7 @@ async fn a_target_that_exists_is_kept_if_it_must_not_be_replaced() {
 }
 
 #[tokio::test]
-async fn a_folder_that_takes_no_files_is_named_before_anything_is_done() {
+async fn an_unusable_spool_folder_is_named_before_anything_is_done() {
     let bed = with_old().await;
     assert_shown!(bed.import(&["--spool-dir", "/nowhere/spool"]).await, @r#"
     exit status: 1
@@ -165,7 +165,7 @@ async fn a_folder_that_takes_no_files_is_named_before_anything_is_done() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_sharded_is_refused_before_anything_is_written() {
+async fn a_sharded_target_is_refused_before_anything_is_written() {
     let bed = Bed::with(MongoOptions {
         deployment: Deployment::Mongos,
         ..MongoOptions::default()
@@ -188,7 +188,7 @@ async fn a_target_that_is_sharded_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn a_target_of_a_cluster_that_is_not_sharded_is_replaced() {
+async fn an_unsharded_target_on_a_cluster_is_replaced() {
     let bed = Bed::with(MongoOptions {
         deployment: Deployment::Mongos,
         ..MongoOptions::default()

@@ -1,4 +1,4 @@
-//! An import that ended early is taken up by the same command, and nothing is fetched twice.
+//! An import that ended early is resumed by the same command, and nothing is fetched twice.
 
 use lob_testkit::mongo::{Command, Verdict};
 use tokio::process::Child;
@@ -18,7 +18,7 @@ fn is_rename(command: &Command) -> bool {
     command.name == "renameCollection"
 }
 
-/// An import that is stopped where it has sent `passes` such commands, and its servers.
+/// An import stopped after it has sent this many matching commands, and its servers.
 async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) -> (Bed, Finished) {
     let (trap, mut holds) = Trap::new(is_meant, passes);
     let bed = Bed::with_trap(&trap).await;
@@ -39,8 +39,8 @@ async fn send(child: &Child, signal: &str) {
 }
 
 #[tokio::test]
-async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twice() {
-    // One insert for each of the four data files: the third is held.
+async fn an_interrupted_import_resumes_and_fetches_no_data_file_twice() {
+    // One insert for each of the four data files; the third is held.
     let (bed, output) = stopped(is_insert, 2, "-INT").await;
     assert_shown!(output, @r#"
     exit status: 130
@@ -76,7 +76,7 @@ async fn an_interrupted_import_goes_on_where_it_was_and_fetches_no_data_file_twi
 }
 
 #[tokio::test]
-async fn an_import_killed_between_two_swaps_knows_the_first() {
+async fn an_import_killed_between_two_swaps_remembers_the_first() {
     let (bed, _) = stopped(is_rename, 1, "-KILL").await;
     let before = bed.fetched().len();
     let first = bed.identities()[0].clone();
@@ -98,7 +98,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
     assert_eq!(bed.fetched().len(), before);
     assert_eq!(bed.identities()[0], first);
     bed.assert_imported();
-    // What is done is forgotten: the same run can be imported again.
+    // A finished import leaves no entries: the same run can be imported again.
     bed.import(&[]).await;
     assert_eq!(bed.fetched().len(), before + 4);
     assert_ne!(bed.identities()[0], first);
@@ -106,7 +106,7 @@ async fn an_import_killed_between_two_swaps_knows_the_first() {
 }
 
 #[tokio::test]
-async fn an_import_killed_after_the_last_swap_is_done_already() {
+async fn an_import_killed_after_the_last_swap_has_nothing_left_to_do() {
     let (bed, _) = stopped(|command| command.name == "delete", 0, "-KILL").await;
     let before = bed.fetched().len();
     let targets = bed.identities();
@@ -118,8 +118,8 @@ async fn an_import_killed_after_the_last_swap_is_done_already() {
 }
 
 #[tokio::test]
-async fn two_imports_of_one_run_at_once_do_no_harm() {
-    // Both come to such a command before either goes on.
+async fn two_simultaneous_imports_of_one_run_do_no_harm() {
+    // Both reach such a command before either continues.
     for (is_meant, passes) in [
         (is_insert as fn(&Command) -> bool, 0),
         (is_insert, 3),
@@ -147,7 +147,7 @@ async fn two_imports_of_one_run_at_once_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
+async fn a_wrong_final_count_makes_the_next_run_start_over() {
     let (trap, mut holds) = Trap::new(
         |command| {
             command.name == "count" && {
@@ -187,7 +187,7 @@ async fn a_count_that_differs_in_the_end_makes_the_next_run_replay() {
 }
 
 #[tokio::test]
-async fn a_target_that_exists_can_be_kept() {
+async fn an_existing_target_can_be_kept() {
     let bed = Bed::new().await;
     bed.put_old();
     let output = bed.import(&["--keep-previous"]).await;
@@ -205,7 +205,7 @@ async fn a_target_that_exists_can_be_kept() {
 }
 
 #[tokio::test]
-async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
+async fn an_import_killed_between_the_renames_of_keep_previous_resumes() {
     let (trap, mut holds) = Trap::new(is_rename, 1);
     let bed = Bed::with_trap(&trap).await;
     bed.put_old();
@@ -233,7 +233,7 @@ async fn an_import_killed_between_the_renames_of_keep_previous_goes_on() {
 }
 
 #[tokio::test]
-async fn an_import_that_is_interrupted_before_it_writes_says_that_nothing_was_written() {
+async fn an_import_interrupted_before_it_writes_says_that_nothing_was_written() {
     let (bed, output) = stopped(|command| command.name == "listCollections", 0, "-INT").await;
     assert_shown!(output, @r#"
     exit status: 130

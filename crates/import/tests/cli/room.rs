@@ -1,5 +1,5 @@
-//! Room is looked at before the first document is inserted: figures that may be wrong warn and never
-//! refuse.
+//! Room is checked before the first document is inserted: figures that may be wrong cause warnings,
+//! never refusals.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const DISK: &str = "of free disk, and the import takes about";
 const SPOOL: &str = "of room, and data files take up to";
 const MEMORY: &str = "is in memory, a tmpfs of";
 
-/// A bed with the run `run-1`.
+/// A bed with run `run-1`.
 async fn bed(options: MongoOptions) -> Bed {
     let bed = Bed::with(options).await;
     bed.publish("run-1", "2025-11-15T09:30:00Z");
@@ -25,7 +25,7 @@ fn warnings(output: &Finished) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_disk_of_mongodb_with_too_little_room_is_warned_of_once_and_not_refused() {
+async fn too_little_room_on_mongodbs_disk_warns_once_but_does_not_refuse() {
     let full = bed(MongoOptions {
         free_disk: Some(2048),
         ..MongoOptions::default()
@@ -48,7 +48,7 @@ async fn a_disk_of_mongodb_with_too_little_room_is_warned_of_once_and_not_refuse
 }
 
 #[tokio::test]
-async fn what_documents_will_take_is_reckoned_by_those_that_they_replace() {
+async fn the_room_for_documents_is_estimated_by_those_they_replace() {
     let arguments = ["--run-id", "run-1", "--split", "0", "--max-shrink", "100%"];
     for (old, expected) in [(1 << 20, 1), (1 << 10, 0)] {
         let bed = bed(MongoOptions {
@@ -67,8 +67,8 @@ async fn what_documents_will_take_is_reckoned_by_those_that_they_replace() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_tell_of_its_disk_is_imported_into_without_a_word() {
-    // A user that may not ask, and a server that does not know the question.
+async fn a_server_that_does_not_report_its_disk_causes_no_warning() {
+    // A user that may not ask, and a server that does not know the command.
     for code in [13, 59] {
         let gate = move |moment: Moment, command: &Command| match moment == Moment::Arrived
             && command.name == "dbStats"
@@ -88,7 +88,7 @@ async fn a_server_that_does_not_tell_of_its_disk_is_imported_into_without_a_word
 }
 
 #[tokio::test]
-async fn a_folder_with_too_little_room_for_data_files_is_warned_of_by_name() {
+async fn a_spool_folder_with_too_little_room_causes_a_warning_that_names_it() {
     let bed = Bed::new().await;
     let mut manifest = bed.manifest();
     manifest["splits"][1]["files"][0]["size_bytes"] = (1_u64 << 50).into();
@@ -104,7 +104,7 @@ async fn a_folder_with_too_little_room_for_data_files_is_warned_of_by_name() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_default_folder_in_memory_is_named_with_the_flag_that_moves_it() {
+async fn a_default_spool_folder_in_memory_is_named_along_with_its_flag() {
     const TMPFS: &str = "/dev/shm";
     let bed = Bed::new().await;
     let mut command = bed.command(&["--run-id", "run-1"]);

@@ -1,4 +1,4 @@
-//! Passwords and keys are in no output, whatever goes wrong.
+//! Passwords and keys never appear in any output, whatever goes wrong.
 
 use lob_testkit::mongo::MongoOptions;
 use lob_testkit::passwords;
@@ -6,14 +6,14 @@ use lob_testkit::passwords;
 use crate::bed::Bed;
 
 #[tokio::test]
-async fn a_password_in_the_connection_string_is_said_nowhere() {
+async fn an_import_never_shows_the_password_of_its_connection_string() {
     let bed = Bed::new().await;
     passwords::assert_connection_strings_unsaid(&bed, &bed.mongo.uri()).await;
     assert_eq!(bed.collections(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_said_nowhere() {
+async fn an_import_never_shows_a_wrong_password() {
     let bed = Bed::with(MongoOptions {
         require_auth: true,
         ..MongoOptions::default()
@@ -24,19 +24,19 @@ async fn a_wrong_password_is_said_nowhere() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_typed_is_said_nowhere() {
+async fn an_import_never_shows_a_typed_password() {
     let bed = Bed::new().await;
     passwords::assert_typed_unsaid(&bed, &bed.mongo.uri()).await;
 }
 
 #[tokio::test]
-async fn a_password_that_was_typed_is_told_to_be_seen_by_others() {
+async fn an_import_warns_that_others_can_see_a_typed_password() {
     let bed = Bed::new().await;
     passwords::assert_typed_is_told_to_be_seen(&bed).await;
 }
 
 #[tokio::test]
-async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
+async fn an_import_never_shows_a_password_in_a_broken_settings_file() {
     let bed = Bed::new().await;
     passwords::assert_unsaid_in_broken_file(&bed, "import").await;
 }

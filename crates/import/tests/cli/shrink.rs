@@ -1,4 +1,4 @@
-//! A target that would lose most of its documents, and what is said and done then.
+//! What happens if a target would lose most of its documents.
 
 use bson::rawdoc;
 
@@ -11,7 +11,7 @@ fn load(bed: &Bed, count: i32) {
 }
 
 #[tokio::test]
-async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_hint() {
+async fn only_the_hinted_command_replaces_a_target_with_far_fewer_documents() {
     let bed = Bed::new().await;
     load(&bed, 1000);
     let before = bed.mongo.documents("raw", "split_0_input");
@@ -37,7 +37,7 @@ async fn a_target_is_replaced_by_far_fewer_documents_only_by_the_command_of_the_
 }
 
 #[tokio::test]
-async fn a_target_that_loses_little_is_replaced() {
+async fn a_target_that_loses_few_documents_is_replaced() {
     let bed = Bed::new().await;
     load(&bed, 37);
     bed.import(&[]).await.expect(0);

@@ -1,11 +1,11 @@
-//! A result that cannot be printed: what was done stands, and the log has it.
+//! A result that cannot be printed: the work stands, and the log holds the result.
 
 use std::fs::File;
 use std::process::Stdio;
 
 use crate::bed::Bed;
 
-/// Ends of a process's stdout that take nothing: a full disk, and a pipe that nobody reads.
+/// Two kinds of stdout that accept nothing: a full disk, and a pipe that nobody reads.
 fn unwritable() -> [Stdio; 2] {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let (_, unread) = std::io::pipe().unwrap();
@@ -13,7 +13,7 @@ fn unwritable() -> [Stdio; 2] {
 }
 
 #[tokio::test]
-async fn a_finished_import_whose_result_cannot_be_written_is_a_success_and_in_the_log() {
+async fn an_import_whose_result_cannot_be_printed_succeeds_and_logs_it() {
     for stdout in unwritable() {
         let bed = Bed::new().await;
         let mut command = bed.command(&["--run-id", "run-1"]);

@@ -1,4 +1,4 @@
-//! Holds a process at a command to MongoDB of the test's choice.
+//! Holds a process at a MongoDB command of the test's choice.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub(crate) struct Trap {
     is_meant: fn(&Command) -> bool,
     passes: Semaphore,
     held: mpsc::UnboundedSender<()>,
-    /// What becomes of those that are held, once that is known.
+    /// The verdict on held commands, once it is known.
     fate: watch::Sender<Option<Verdict>>,
 }
 
@@ -30,7 +30,7 @@ impl Trap {
         (Arc::new(trap), holds)
     }
 
-    /// Lets so many more pass.
+    /// Lets this many more commands pass.
     pub(crate) fn let_pass(&self, more: usize) {
         self.passes.add_permits(more);
     }

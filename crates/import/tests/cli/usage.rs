@@ -1,9 +1,9 @@
-//! What can be typed, and what is answered before anything begins.
+//! What can be typed, and what is answered before any work starts.
 
 use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
-async fn an_unknown_flag_is_wrong_usage() {
+async fn an_unknown_import_flag_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--no-replase"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -19,7 +19,7 @@ async fn an_unknown_flag_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_run_id_with_a_slash_is_wrong_usage() {
+async fn an_import_run_id_with_a_slash_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -31,7 +31,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_database_of_the_server_itself_is_wrong_usage() {
+async fn importing_into_the_servers_own_databases_is_a_usage_error() {
     let bed = Bed::new().await;
     for database in ["admin", "config", "local"] {
         let refused = bed.import(&["--database", database]).await;
@@ -44,7 +44,7 @@ async fn a_database_of_the_server_itself_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn no_run_is_wrong_usage() {
+async fn naming_no_run_is_a_usage_error() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["--log-level", "error"]).await, @r#"
     exit status: 2
@@ -57,7 +57,7 @@ async fn no_run_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn batches_that_no_server_takes_are_wrong_usage() {
+async fn impossible_insert_batches_are_a_usage_error() {
     let bed = Bed::new().await;
     assert_shown!(bed.import(&["--insert-batch-size", "64MiB"]).await, @r#"
     exit status: 2
@@ -71,7 +71,7 @@ async fn batches_that_no_server_takes_are_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_named_is_wrong_usage() {
+async fn an_import_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
     let mut command = bed.command(&["--latest"]);
     assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
@@ -84,7 +84,7 @@ async fn a_bucket_that_is_not_named_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn every_setting_is_shown_with_its_origin() {
+async fn every_import_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     bed.write(
         "lob.toml",
@@ -143,7 +143,7 @@ async fn every_setting_is_shown_with_its_origin() {
 }
 
 #[tokio::test]
-async fn a_target_beside_which_no_other_name_fits_is_wrong_usage() {
+async fn a_target_name_too_long_for_its_staging_name_is_a_usage_error() {
     let bed = Bed::new().await;
     let pattern = format!("{}{{N}}", "x".repeat(230));
     let args = ["--collection-pattern", &pattern, "--keep-previous"];

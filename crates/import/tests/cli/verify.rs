@@ -1,4 +1,4 @@
-//! `lob-import verify`: whatever is not in its place as the manifest says is named.
+//! `lob-import verify`: names every target that is not in its place as the manifest says.
 
 use bson::rawdoc;
 use lob_testkit::split_documents::SplitDocuments;
@@ -13,7 +13,7 @@ async fn imported() -> Bed {
 }
 
 #[tokio::test]
-async fn targets_are_verified_by_reading_every_document_and_no_data_file() {
+async fn targets_are_verified_by_reading_documents_instead_of_data_files() {
     let bed = imported().await;
     let (fetched, collections) = (bed.fetched(), bed.mongo.collections("raw"));
     let verify = ["verify", "run-1", "--log-level", "error"];
@@ -38,7 +38,7 @@ async fn targets_are_verified_by_reading_every_document_and_no_data_file() {
 }
 
 #[tokio::test]
-async fn every_target_that_is_another_one_or_gone_is_named() {
+async fn every_target_that_differs_or_is_missing_is_named() {
     let bed = imported().await;
     let other = rawdoc! { "_id": "another" };
     bed.mongo.load("raw", "split_0_input", [other]).unwrap();
@@ -51,7 +51,7 @@ async fn every_target_that_is_another_one_or_gone_is_named() {
     );
     assert!(!stderr.contains("split_1_input"), "{stderr}");
 
-    // As many documents, of which one is another.
+    // The same number of documents, one of them different.
     let documents = SplitDocuments::new(0, 4).take(29);
     let documents = documents.chain([rawdoc! { "_id": "another" }]);
     bed.mongo.load("copy", "split_0_input", documents).unwrap();
@@ -67,7 +67,7 @@ async fn every_target_that_is_another_one_or_gone_is_named() {
 }
 
 #[tokio::test]
-async fn targets_that_are_no_collections_are_named_like_any_other() {
+async fn views_and_time_series_targets_are_named_like_any_other_difference() {
     let bed = Bed::new().await;
     bed.put_no_collections().await;
     assert_shown!(bed.run(&["verify", "run-1", "--log-level", "error"]).await, @r#"
@@ -91,7 +91,7 @@ async fn targets_that_are_no_collections_are_named_like_any_other() {
 }
 
 #[tokio::test]
-async fn options_of_an_import_are_refused_by_verify() {
+async fn verify_refuses_the_options_of_an_import() {
     let bed = Bed::new().await;
     let help = bed.run(&["verify", "--help"]).await;
     for (option, value) in [

@@ -1,8 +1,9 @@
-//! The bytes of values that a writer of documents has no method for, and how a sample is added.
+//! Value bytes that the document writer has no method for, and the types that samples are added
+//! with.
 
 use crate::document_writer::{DocumentWriter, string_value};
 
-/// What a sample has after its `_id`.
+/// Writes what follows a sample's `_id`.
 pub(super) type Write<'a> = dyn Fn(&mut DocumentWriter) -> &mut DocumentWriter + 'a;
 /// Adds a sample under its name.
 pub(super) type Add<'a> = dyn FnMut(&'static str, &Write<'_>) + 'a;

@@ -170,7 +170,7 @@ fn doubles(count: u32) -> Vec<u8> {
     array.finish()
 }
 
-/// An array of values that have the type `kind`.
+/// An array whose values all have the type `kind`.
 fn numbered(kind: Kind, values: &[Vec<u8>]) -> Vec<u8> {
     let mut array = DocumentWriter::new();
     for (index, value) in values.iter().enumerate() {

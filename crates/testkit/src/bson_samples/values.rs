@@ -1,4 +1,4 @@
-//! Samples of single values: every type, and the corners of each.
+//! Samples of single values: every type, and the edge cases of each.
 
 use bson::spec::ElementType as Kind;
 

@@ -1,5 +1,5 @@
-//! The `aggregate` command, for the pipelines that the tools and their driver send: a random sample,
-//! and the driver's way to count.
+//! The `aggregate` command, for the pipelines that the tools and their driver send: a random
+//! sample, and the driver's way of counting.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ use super::options::MongoOptions;
 use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
-/// `[{$sample: {size}}]`, with or without `{$project: {_id: 1}}` after it, and
+/// Runs `[{$sample: {size}}]`, with or without `{$project: {_id: 1}}` after it, and
 /// `[{$match}, {$group: {_id: 1, n: {$sum: 1}}}]`, which is how drivers count.
 pub(crate) fn aggregate(
     catalog: &Catalog,
@@ -80,7 +80,7 @@ pub(crate) fn aggregate(
     Ok(cursors.first_batch(collection, cursor, limits, false))
 }
 
-/// The name and the document of a pipeline's stage.
+/// The name and document of a pipeline stage.
 fn stage(stage: Value<'_>) -> Option<(&[u8], &[u8])> {
     let only = elements(as_document(stage)?).next()?;
     Some((only.name, as_document(only.value)?))
@@ -97,7 +97,7 @@ fn counts_everything(group: &[u8]) -> bool {
         && fields.next().is_none()
 }
 
-/// As many documents as asked for, each at most once, always the same ones.
+/// As many distinct documents as asked for; always the same ones.
 fn chosen(collection: &Collection, sample_stage: &[u8]) -> Result<Vec<Bytes>, Failure> {
     let size = get(sample_stage, "size").and_then(as_integer);
     let size = size

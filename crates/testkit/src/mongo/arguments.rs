@@ -1,7 +1,7 @@
-//! The arguments of a command, each taken once; what nobody takes is refused.
+//! The arguments of a command, each taken once; leftovers are refused.
 //!
-//! A test server that ignores an option it does not know hides that the real one would have done
-//! something else. So a handler takes what it understands and then calls [`Arguments::finish`].
+//! A test server that ignores an option it does not know hides that the real one would behave
+//! differently. So a handler takes what it understands and then calls [`Arguments::finish`].
 
 use bson::spec::ElementType;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::number;
 use super::wire::Message;
 
-/// Arguments that any command may carry and that change nothing on a server of one node.
+/// Arguments that any command may carry and that have no effect on a single-node server.
 const GENERIC: [&str; 8] = [
     "$db",
     "lsid",
@@ -23,7 +23,7 @@ const GENERIC: [&str; 8] = [
     "writeConcern",
 ];
 
-/// A command taken apart.
+/// A command, split into its arguments.
 pub(crate) struct Arguments<'a> {
     pub(crate) command: &'a str,
     pub(crate) database: &'a str,
@@ -35,7 +35,7 @@ pub(crate) struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// # Errors
     ///
-    /// A body that is not a command at all, and a time that is none.
+    /// The body is not a command at all, or `maxTimeMS` is not a time.
     pub(crate) fn new(message: &'a Message) -> Result<Self, Failure> {
         if let Err(malformed) = message.depth {
             return Err(Failure::new(22, malformed.to_string()));
@@ -64,7 +64,7 @@ impl<'a> Arguments<'a> {
         Ok(arguments)
     }
 
-    /// Whether `maxTimeMS` is a time; it is never over here, unless a gate says so.
+    /// Checks that `maxTimeMS` is a time. It never expires here unless a gate says so.
     fn check_max_time(&self) -> Result<(), Failure> {
         let Some(time) = get(&self.message.body, "maxTimeMS") else {
             return Ok(());
@@ -76,12 +76,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Whether some document of the command may nest deeper than `levels`.
+    /// Whether any document of the command may nest deeper than `levels`.
     pub(crate) fn may_be_deeper_than(&self, levels: usize) -> bool {
         self.message.depth.is_ok_and(|depth| depth > levels)
     }
 
-    /// The value of the command's own name as a name: of a collection, or a namespace.
+    /// The value of the command's own field as a name: a collection or a namespace.
     pub(crate) fn target(&self) -> Result<&'a str, Failure> {
         match as_str(self.target) {
             Some("") | None => Err(Failure::new(73, "Invalid namespace specified")),
@@ -89,7 +89,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The value of the command's own name as an integer of 64 bits, as `getMore` wants it.
+    /// The value of the command's own field as a 64-bit integer, which is what `getMore` wants.
     pub(crate) fn target_int64(&self) -> Result<i64, Failure> {
         match self.target.kind {
             ElementType::Int64 => Ok(number::integer(self.target).unwrap_or_default()),
@@ -126,7 +126,6 @@ impl<'a> Arguments<'a> {
         self.typed(name, as_document)
     }
 
-    /// The elements of an array.
     pub(crate) fn array(&mut self, name: &str) -> Result<Option<Vec<Value<'a>>>, Failure> {
         self.typed(name, as_array)
     }
@@ -140,7 +139,7 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// Documents given as a section of the message or as an array, without a copy.
+    /// Documents passed as a message section or as an array, without copying them.
     pub(crate) fn documents(&mut self, name: &str) -> Result<Vec<Bytes>, Failure> {
         if let Some(sequence) = &self.message.sequence
             && *sequence.name == *name.as_bytes()
@@ -155,7 +154,7 @@ impl<'a> Arguments<'a> {
             .ok_or_else(|| self.wrong_type(name))
     }
 
-    /// Refuses the command if an argument was not taken.
+    /// Refuses the command if any argument was not taken.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.left.first() {
             None => Ok(()),
@@ -212,7 +211,7 @@ pub(crate) fn as_array(value: Value<'_>) -> Option<Vec<Value<'_>>> {
         .then(|| elements(value.bytes).map(|element| element.value).collect())
 }
 
-/// A number without a fraction, of any numeric type but Decimal128.
+/// A number without a fraction, of any numeric type except Decimal128.
 pub(crate) fn as_integer(value: Value<'_>) -> Option<i64> {
     if value.kind == ElementType::Double {
         let double = f64::from_bits(number::bits(value));

@@ -1,4 +1,4 @@
-//! Databases, collections and their documents: what the server remembers.
+//! The state of the server: databases, collections and their documents.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Catalog {
 #[derive(Clone)]
 pub(crate) enum Entry {
     Collection(Collection),
-    /// A view or a time-series collection: listed, and refused by everything else.
+    /// A view or a time-series collection: listed, and refused by every other command.
     Special {
         kind: &'static str,
         options: Vec<u8>,
@@ -32,10 +32,10 @@ pub(crate) struct Collection {
     pub(crate) uuid: Uuid,
     /// The options document of `create`.
     pub(crate) options: Vec<u8>,
-    /// Index specifications, that of `_id` first.
+    /// Index specifications; the one for `_id` comes first.
     pub(crate) indexes: Vec<Vec<u8>>,
     pub(crate) documents: BTreeMap<Key, Bytes>,
-    /// Where the collection is sharded, documents of another shard whose `_id`s are here as well.
+    /// If the collection is sharded: documents on another shard whose `_id`s also exist here.
     pub(crate) second_shard: Option<BTreeMap<Key, Bytes>>,
 }
 
@@ -63,12 +63,12 @@ impl Namespace {
 }
 
 impl Collection {
-    /// The document of this `_id` on the second shard.
+    /// The document with the same `_id` on the second shard.
     pub(crate) fn twin(&self, id: &Key) -> Option<&Bytes> {
         self.second_shard.as_ref()?.get(id)
     }
 
-    /// The documents of all shards, in no order.
+    /// The documents of all shards, in no particular order.
     pub(crate) fn everywhere(&self) -> impl Iterator<Item = &Bytes> {
         let second = self.second_shard.iter().flat_map(BTreeMap::values);
         self.documents.values().chain(second)
@@ -85,7 +85,7 @@ impl Collection {
         }
     }
 
-    /// Whether writes must say that they bypass validation.
+    /// Whether writes must ask to bypass validation.
     pub(crate) fn has_validator(&self) -> bool {
         get(&self.options, "validator").is_some()
     }
@@ -106,11 +106,11 @@ pub(crate) fn id_index() -> Vec<u8> {
 }
 
 impl Catalog {
-    /// The collection of that name, if there is one.
+    /// The collection with that name, if there is one.
     ///
     /// # Errors
     ///
-    /// The name is a view's, or `uuid` is given and is not the collection's.
+    /// The name belongs to a view, or `uuid` is given and is not the collection's.
     pub(crate) fn find(
         &self,
         namespace: &Namespace,
@@ -125,7 +125,7 @@ impl Catalog {
         }
     }
 
-    /// As [`Catalog::find`], to change the collection.
+    /// Like [`Catalog::find`], but mutable.
     pub(crate) fn find_mut(
         &mut self,
         namespace: &Namespace,
@@ -140,7 +140,7 @@ impl Catalog {
         }
     }
 
-    /// The collection of that name, created if it does not exist and no `uuid` is demanded.
+    /// The collection with that name. It is created if it does not exist and no `uuid` is required.
     pub(crate) fn find_or_create(
         &mut self,
         namespace: &Namespace,

@@ -1,4 +1,4 @@
-//! Commands about whole collections and databases: create, drop, rename, list, sizes.
+//! Commands on whole collections and databases: create, drop, rename, list, sizes.
 
 use super::arguments::Arguments;
 use super::catalog::{Catalog, Collection, Entry, Namespace, id_index};
@@ -73,7 +73,7 @@ pub(crate) fn drop_collection(
     Ok(reply.into())
 }
 
-/// Within one database; the collection keeps its UUID, documents and indexes.
+/// Works within one database. The collection keeps its UUID, documents and indexes.
 pub(crate) fn rename(
     catalog: &mut Catalog,
     mut arguments: Arguments<'_>,
@@ -170,10 +170,10 @@ pub(crate) fn list_collections(
     ))
 }
 
-/// The size of the disk that is made up.
+/// The size of the imaginary disk.
 const DISK_BYTES: u64 = 1 << 40;
 
-/// How full the disk is, and how many collections there are. Like the real server, it counts in
+/// How full the disk is, and how many collections there are. Like the real server, it reports
 /// doubles.
 pub(crate) fn database_statistics(
     catalog: &Catalog,
@@ -194,7 +194,7 @@ pub(crate) fn database_statistics(
     Ok(reply.into())
 }
 
-/// Sizes in bytes; a collection that does not exist has none of anything.
+/// Sizes in bytes. All are zero for a collection that does not exist.
 pub(crate) fn collection_statistics(
     catalog: &Catalog,
     options: &MongoOptions,
@@ -233,7 +233,7 @@ pub(crate) fn collection_statistics(
     Ok(reply.into())
 }
 
-/// As the real server writes sizes: 32 bits where they suffice.
+/// Writes sizes like the real server: as 32 bits if they fit.
 fn number(document: &mut DocumentWriter, name: &str, value: i64) {
     match i32::try_from(value) {
         Ok(value) => document.int32(name, value),

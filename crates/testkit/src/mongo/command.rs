@@ -1,4 +1,4 @@
-//! From a message to its reply: finds the handler, answers retried writes from memory.
+//! Turns a message into its reply: finds the handler, and answers retried writes from memory.
 
 use std::collections::HashMap;
 
@@ -22,20 +22,20 @@ use super::update;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
 
-/// Whether a command is the driver's own business: answered without authentication, not logged,
-/// not shown to a gate.
+/// Whether a command is the driver's own: answered without authentication, not logged, and not
+/// shown to a gate.
 pub(crate) fn is_handshake(command: &str) -> bool {
     matches!(command, "hello" | "isMaster" | "ismaster")
 }
 
-/// All that the server knows between commands.
+/// Everything the server remembers between commands.
 #[derive(Default)]
 pub(crate) struct Server {
     pub(crate) catalog: Catalog,
     cursors: Cursors,
     pub(crate) progress: Progress,
-    /// By session, its last write: a client that lost the reply sends the same write again and must
-    /// get the same answer without a second execution.
+    /// The last write of each session: a client that lost the reply sends the same write again and
+    /// must get the same answer without a second execution.
     last_writes: HashMap<Vec<u8>, LastWrite>,
 }
 
@@ -44,7 +44,7 @@ struct LastWrite {
     reply: Vec<u8>,
 }
 
-/// The reply's document and how many documents it is about.
+/// The reply document, and how many documents it concerns.
 pub(crate) struct Reply {
     pub(crate) document: Vec<u8>,
     pub(crate) documents: usize,
@@ -84,7 +84,7 @@ impl Server {
                 mut reply,
                 documents,
             }) => {
-                // As on the real server, the write has been done nevertheless.
+                // As on the real server, the write has happened anyway.
                 if wants_more_nodes(&message.body) {
                     let error = Failure::new(100, "Not enough data-bearing nodes");
                     reply.document("writeConcernError", &error.write_concern_error());
@@ -186,7 +186,7 @@ impl Server {
     }
 }
 
-/// The session and number of a write that its client may send twice.
+/// Session and transaction number of a write that its client may retry.
 fn retryable_write(message: &Message) -> Option<(&[u8], i64)> {
     message.depth.ok()?;
     let transaction_number = get(&message.body, "txnNumber").and_then(number::integer)?;

@@ -19,12 +19,12 @@ use super::replica_set::{Addresses, Member, after_cluster_time};
 use super::wire::{self, Message};
 use crate::document_writer::DocumentWriter;
 
-/// What all connections share.
+/// State shared by all connections.
 pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     pub(crate) options: MongoOptions,
     server: Mutex<Server>,
-    /// Told when replication goes on.
+    /// Notified when replication resumes.
     replicated: Notify,
     log: Mutex<Vec<Command>>,
 }
@@ -48,19 +48,19 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The secondary stays at what it has.
+    /// Freezes the secondary at its current state.
     pub(crate) fn hold_replication(&self) {
         let server = &mut *self.server();
         server.progress.hold(&server.catalog);
     }
 
-    /// The secondary has at once what the primary has.
+    /// Brings the secondary up to date at once.
     pub(crate) fn resume_replication(&self) {
         self.server().progress.held = None;
         self.replicated.notify_waiters();
     }
 
-    /// Waits until the member has come to the time that the command must not be before.
+    /// Waits until the member has reached the command's `afterClusterTime`.
     async fn reach(&self, member: Member, message: &Message) {
         let Some(after) = after_cluster_time(message) else {
             return;
@@ -68,7 +68,7 @@ impl Shared {
         loop {
             let replicated = self.replicated.notified();
             let newest = self.server().progress.of(Member::Primary);
-            // A time that nobody has come to is refused.
+            // A time that no member has reached is refused later.
             if self.server().progress.of(member) >= after || after > newest {
                 return;
             }
@@ -84,11 +84,11 @@ impl Shared {
     }
 }
 
-/// Serves a client until it leaves or a gate has the connection closed.
+/// Serves a client until it disconnects or a gate closes the connection.
 ///
 /// # Errors
 ///
-/// The connection's, and those of a client that does not speak the protocol.
+/// I/O errors, or a client that does not speak the protocol.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     member: Member,
@@ -117,7 +117,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// The reply's document; `None` where there will be none and the connection is to be closed.
+/// The reply document; `None` if there is none and the connection must be closed.
 async fn answer(shared: &Shared, member: Member, message: &Message) -> Option<Vec<u8>> {
     let execute = || {
         shared
@@ -147,7 +147,7 @@ async fn answer(shared: &Shared, member: Member, message: &Message) -> Option<Ve
         .unwrap_or(Some(reply.document))
 }
 
-/// Asks the gate; `None` is to go on.
+/// Asks the gate; `None` means go on.
 async fn settle(shared: &Shared, moment: Moment, command: &Command) -> Option<Option<Vec<u8>>> {
     match shared.verdict(moment, command).await {
         Verdict::Pass => None,
@@ -169,7 +169,7 @@ fn refusal(code: i32) -> Failure {
     Failure::new(code, "answered by the gate of the test server")
 }
 
-/// The command as tests see it; `None` for handshakes and for what is no command.
+/// The command as tests see it; `None` for handshakes and for anything that is not a command.
 fn describe(message: &Message) -> Option<Command> {
     message.depth.ok()?;
     let first = elements(&message.body).next()?;

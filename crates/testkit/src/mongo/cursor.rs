@@ -1,7 +1,7 @@
-//! Cursors: where a scan stands between two batches.
+//! Cursors: where a scan is between two batches.
 //!
-//! A scan reads the live collection in `_id` order, so documents that are written behind it or
-//! ahead of it are missed or seen as on the real server.
+//! A scan reads the live collection in `_id` order. Whether it sees a document written while it
+//! runs depends on the scan's position, as on the real server.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -18,20 +18,20 @@ use super::order::Key;
 use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
-/// Documents in a first batch of which the client did not say the size.
+/// Size of the first batch if the client did not ask for one.
 pub(crate) const DEFAULT_FIRST_BATCH: usize = 101;
 
-/// A result that may not have been handed out completely.
+/// A result that has not been fully returned yet.
 pub(crate) struct Cursor {
     pub(crate) namespace: Namespace,
-    /// The collection that is read; a scan ends with an error when it is dropped or renamed.
+    /// The collection being read. A scan fails if it is dropped or renamed.
     pub(crate) uuid: Uuid,
     pub(crate) source: Source,
-    /// How many documents may still be returned.
+    /// How many more documents may be returned.
     pub(crate) remaining: Option<usize>,
     pub(crate) ids_only: bool,
-    /// Documents that come before all others: what did not fit into the last batch, and what the
-    /// second shard has of the same `_id`.
+    /// Documents to return before any others: those that did not fit into the last batch, and the
+    /// second shard's copies of an `_id`.
     pub(crate) held_back: VecDeque<Bytes>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Cursors {
 }
 
 impl Cursors {
-    /// Fills the first batch and keeps the cursor if it may have more.
+    /// Fills the first batch, and keeps the cursor if there may be more.
     pub(crate) fn first_batch(
         &mut self,
         collection: &Collection,
@@ -83,7 +83,7 @@ impl Cursors {
 
     /// # Errors
     ///
-    /// Unknown cursor, wrong collection, or a collection that is no longer what it was.
+    /// Unknown cursor, wrong collection, or a collection that is no longer the same.
     pub(crate) fn next_batch(
         &mut self,
         catalog: &Catalog,
@@ -112,13 +112,13 @@ impl Cursors {
         }
     }
 
-    /// Whether there was such a cursor.
+    /// Closes a cursor; returns whether it existed.
     pub(crate) fn kill(&mut self, id: i64) -> bool {
         self.open.remove(&id).is_some()
     }
 }
 
-/// A batch whose reply lacks only the cursor's id, which depends on what is left.
+/// A batch that lacks only the cursor id, which depends on whether anything is left.
 struct Batch {
     name: &'static str,
     namespace: String,
@@ -143,7 +143,7 @@ impl Batch {
 }
 
 impl Cursor {
-    /// A batch, and the cursor itself unless it has come to its end.
+    /// Fills a batch; also returns the cursor, unless it is exhausted.
     fn batch(
         mut self,
         name: &'static str,
@@ -203,7 +203,7 @@ impl Cursor {
     }
 }
 
-/// The first document at or after `from`; if the filter names ids, only those are looked at.
+/// The first document at or after `from`. If the filter names ids, only those are looked up.
 fn next_in_range<'a>(
     collection: &'a Collection,
     from: &Bound<Key>,

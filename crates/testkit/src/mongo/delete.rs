@@ -1,4 +1,4 @@
-//! The `delete` command, for what the tools delete: documents found by equality.
+//! The `delete` command, as far as the tools use it: documents found by equality.
 
 use super::arguments::{Arguments, as_document, as_integer};
 use super::catalog::{Catalog, Namespace};

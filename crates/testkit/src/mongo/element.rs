@@ -1,4 +1,4 @@
-//! Reads BSON documents as bytes, and says whether they are well framed.
+//! Reads BSON documents as bytes and checks their framing.
 //!
 //! The server must hand back exactly what it was given, so nothing here decodes to a tree: an
 //! element is a name and a slice.
@@ -15,26 +15,26 @@ pub(crate) struct Value<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// One element of a document. Names need not be UTF-8.
+/// One element of a document. Its name need not be UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Element<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) value: Value<'a>,
 }
 
-/// Why bytes are not a document.
+/// Why some bytes are not a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Malformed(&'static str);
 
 const SHORT: Malformed = Malformed("BSON size is larger than buffer size");
 
-/// The elements of a document that [`validate`] has accepted, in order.
+/// The elements, in order, of a document that [`validate`] has accepted.
 pub(crate) fn elements(document: &[u8]) -> impl Iterator<Item = Element<'_>> {
     Elements::new(document).map_while(Result::ok)
 }
 
-/// The first element of that name.
+/// The first element with that name.
 pub(crate) fn get<'a>(document: &'a [u8], name: &str) -> Option<Value<'a>> {
     elements(document)
         .find(|element| element.name == name.as_bytes())
@@ -42,7 +42,7 @@ pub(crate) fn get<'a>(document: &'a [u8], name: &str) -> Option<Value<'a>> {
 }
 
 /// Checks what the real server checks in every message: framing all the way down, type bytes,
-/// booleans that are 0 or 1, depth. Returns how many levels the document has.
+/// booleans that are 0 or 1, and depth. Returns how many levels the document has.
 pub(crate) fn validate(document: &[u8]) -> Result<usize, Malformed> {
     validate_at(document, 1)
 }
@@ -161,7 +161,7 @@ fn framed_length(bytes: &[u8]) -> Result<usize, Malformed> {
     }
 }
 
-/// Prefix, bytes and NUL of a string.
+/// The length of a string: prefix, bytes and NUL.
 fn string_length(bytes: &[u8]) -> Result<usize, Malformed> {
     let length = length_prefix(bytes)? + 4;
     match bytes.get(length - 1) {
@@ -171,7 +171,7 @@ fn string_length(bytes: &[u8]) -> Result<usize, Malformed> {
     }
 }
 
-/// The length of a C string with its NUL.
+/// The length of a C string including its NUL.
 fn cstring_length(bytes: &[u8]) -> Result<usize, Malformed> {
     let end = bytes.iter().position(|byte| *byte == 0);
     Ok(end.ok_or(Malformed("BSON name is not terminated"))? + 1)

@@ -1,9 +1,9 @@
-//! What the server answers when it does not do as asked: MongoDB's codes, names and reply format.
+//! Error replies: MongoDB's codes, names and reply format.
 
 use super::element::Value;
 use crate::document_writer::DocumentWriter;
 
-/// A refusal, as a command's whole reply or as one entry of `writeErrors`.
+/// A refusal: either a command's whole reply or one entry of `writeErrors`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: i32,
@@ -20,7 +20,7 @@ impl Failure {
         }
     }
 
-    /// Something that MongoDB can do and this server, being strict, refuses to guess at.
+    /// Something that MongoDB can do and this strict server refuses to guess at.
     pub(crate) fn unsupported(what: &str) -> Self {
         Self::new(238, format!("the test server does not support {what}"))
     }
@@ -61,8 +61,8 @@ impl Failure {
         }
     }
 
-    /// The reply of a failed command. A client may send a write with a transaction number again
-    /// after some errors; only the server can tell it so.
+    /// The reply of a failed command. After some errors a client may retry a write that has a
+    /// transaction number; the reply must say so.
     pub(crate) fn reply(mut self, retryable_write: bool) -> DocumentWriter {
         let mut reply = self.details.take().unwrap_or_else(DocumentWriter::new);
         reply

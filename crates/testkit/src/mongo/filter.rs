@@ -1,7 +1,6 @@
-//! Which documents a query means: equality, `$in` and `$lte` of a date on top-level fields, and `$or`
-//! of such, nothing else.
+//! Query filters: equality, `$in` and `$lte` of a date on top-level fields, and `$or` of these.
 //!
-//! That is all the tools ask for; any other operator is refused rather than misunderstood.
+//! The tools need nothing else, and any other operator is refused rather than misunderstood.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +11,18 @@ use super::element::{Value, elements};
 use super::failure::Failure;
 use super::order::Key;
 
-/// A conjunction of what fields must be, and of one of several filters where there are any.
+/// Conditions on fields that must all hold, plus, if there are alternatives, one of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     fields: Vec<(Vec<u8>, Wanted)>,
     any_of: Vec<Self>,
 }
 
-/// What a field must be.
+/// The condition on a field.
 #[derive(Clone, Debug)]
 enum Wanted {
     OneOf(BTreeSet<Key>),
-    /// A date that is not later, or an array with one.
+    /// A date no later than this one, or an array containing such a date.
     DateUntil(Key),
 }
 
@@ -39,7 +38,7 @@ impl Wanted {
     }
 }
 
-/// Only dates are compared with a date.
+/// A date is only ever compared with dates.
 fn is_until(value: Value<'_>, last: &Key) -> bool {
     value.kind == ElementType::DateTime && Key::from(value) <= *last
 }
@@ -60,7 +59,7 @@ impl Filter {
         Ok(Self { fields, any_of })
     }
 
-    /// The values that `_id` may have, where the filter says so.
+    /// The values that `_id` may have, if the filter restricts it.
     pub(crate) fn ids(&self) -> Option<&BTreeSet<Key>> {
         self.fields.iter().find_map(|(name, wanted)| match wanted {
             Wanted::OneOf(values) if name == b"_id" => Some(values),
@@ -119,7 +118,8 @@ fn accepted(value: Value<'_>) -> Result<Wanted, Failure> {
     }
 }
 
-/// Null also means absent, arrays and patterns mean more than equality: not needed, so refused.
+/// Null would also match absent fields, and arrays and patterns mean more than equality. The tools
+/// need none of them, so all are refused.
 fn literal(value: Value<'_>) -> Result<BTreeSet<Key>, Failure> {
     match value.kind {
         ElementType::Array | ElementType::RegularExpression => {

@@ -1,4 +1,4 @@
-//! Reading commands: `find`, `getMore`, `killCursors`, `count`.
+//! Read commands: `find`, `getMore`, `killCursors`, `count`.
 
 use std::collections::VecDeque;
 use std::ops::Bound;
@@ -148,7 +148,7 @@ pub(crate) fn count(
     Ok(reply.into())
 }
 
-/// The hint of a command.
+/// The `hint` argument of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hint {
     Absent,
@@ -177,8 +177,8 @@ pub(crate) fn take_hint(arguments: &mut Arguments<'_>) -> Result<Hint, Failure> 
     })
 }
 
-/// Index bounds: inclusive below, exclusive above. A scan with only one of them ends at the key
-/// that stands for the other, so that `_id: MaxKey` is not found by any scan with `min`.
+/// Index bounds: inclusive below, exclusive above. A missing bound is replaced by the smallest or
+/// largest key, so no scan with `min` finds `_id: MaxKey`.
 fn bounds(
     min: Option<&[u8]>,
     max: Option<&[u8]>,

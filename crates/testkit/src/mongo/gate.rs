@@ -1,7 +1,6 @@
-//! The hook with which a test decides what becomes of each command, and what a command looks like
-//! to it.
+//! The hook that lets a test decide the fate of each command.
 //!
-//! A fault is a decision about one command, found by its name, collection or count, never by time:
+//! A fault is a decision about one command, chosen by its name, collection or count, never by time:
 //! no test needs to sleep.
 
 use async_trait::async_trait;
@@ -10,48 +9,48 @@ use bson::RawDocumentBuf;
 /// A command as it arrived, for gates and for assertions after a run.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// Counts the commands of the server from 0, in the order of arrival.
+    /// Position among all commands the server has received, from 0.
     pub number: u64,
     /// The command's name as sent, such as `find`.
     pub name: String,
     /// The database it was sent to.
     pub database: String,
-    /// The collection it is about, if it is about one (the source, for `renameCollection`).
+    /// The collection it concerns, if any (the source, for `renameCollection`).
     pub collection: Option<String>,
-    /// Documents that an insert carries; after execution also those that a batch returned.
+    /// Number of documents in an insert; after execution, also the number a batch returned.
     pub documents: usize,
-    /// The `batchSize` asked for, of a `find`, `getMore` or `aggregate`.
+    /// The `batchSize` requested by a `find`, `getMore` or `aggregate`.
     pub batch_size: Option<usize>,
-    /// All arguments but the documents to insert.
+    /// All arguments except the documents to insert.
     pub arguments: RawDocumentBuf,
-    /// Size of the reply's document; 0 until the command has been executed.
+    /// Size of the reply document in bytes; 0 until the command has been executed.
     pub reply_bytes: usize,
 }
 
 /// When a gate is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// The command has arrived whole and nothing has been done yet.
+    /// The command has arrived in full and nothing has been done yet.
     Arrived,
-    /// The command has been executed, its reply is not sent yet.
+    /// The command has been executed, but its reply has not been sent.
     Executed,
 }
 
-/// What becomes of a command.
+/// What happens to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on as if there were no gate.
+    /// Proceed as if there were no gate.
     Pass,
-    /// Never go on. The connection stays open until the server stops.
+    /// Never proceed. The connection stays open until the server stops.
     Hold,
-    /// Close the connection without a reply: after execution this is a lost reply.
+    /// Close the connection without a reply; after execution, this is a lost reply.
     Disconnect,
     /// Reply with this error instead.
     Answer {
         /// MongoDB error code, such as 91 (`ShutdownInProgress`).
         code: i32,
     },
-    /// The same, with a label by which the server says that the command may be sent again.
+    /// Like `Answer`, with a label that tells the client it may retry the command.
     Labelled {
         /// MongoDB error code.
         code: i32,
@@ -60,14 +59,14 @@ pub enum Verdict {
     },
 }
 
-/// Sees every command twice and decides on it. Handshakes and the driver's monitoring (`hello`)
-/// pass unseen.
+/// Sees every command twice and decides its fate. Handshakes and the driver's monitoring (`hello`)
+/// bypass it.
 ///
-/// A closure `Fn(Moment, &Command) -> Verdict` is a gate; implement the trait where a decision has
-/// to wait for something, such as another command.
+/// A closure `Fn(Moment, &Command) -> Verdict` is a gate. Implement the trait if a decision has to
+/// wait for something, such as another command.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
-    /// Decides what becomes of `command` at this moment.
+    /// Decides what happens to `command` at this moment.
     async fn decide(&self, moment: Moment, command: &Command) -> Verdict;
 }
 

@@ -1,6 +1,6 @@
-//! What the server says of itself: a replica set by default, version 6.0.
+//! What the server reports about itself: by default a replica set, version 6.0.
 //!
-//! It looks like a replica set because drivers retry writes and send sessions only to one.
+//! It looks like a replica set because drivers send sessions and retry writes only on one.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,10 +13,10 @@ use crate::document_writer::DocumentWriter;
 pub(crate) const SET_NAME: &str = "lob";
 /// Wire version of MongoDB 6.0.
 const MAX_WIRE_VERSION: i32 = 17;
-/// The version that is imitated.
+/// The version it imitates.
 pub(crate) const VERSION: [u32; 3] = [6, 0, 27];
 
-/// The reply to `hello` and `isMaster`. Without `topologyVersion` a driver polls, so that there is
+/// The reply to `hello` and `isMaster`. Without `topologyVersion` a driver polls, so there is
 /// nothing to push.
 pub(crate) fn hello(
     deployment: Deployment,

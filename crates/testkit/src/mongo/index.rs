@@ -1,5 +1,7 @@
-//! `createIndexes` and `listIndexes`. Secondary indexes are remembered, never used for reading;
-//! what counts is that a unique one refuses data that violate it.
+//! `createIndexes` and `listIndexes`.
+//!
+//! Secondary indexes are remembered but never used for reads; all that matters is that a unique one
+//! refuses data that violate it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ use super::order::Key;
 use super::outcome::Outcome;
 use crate::document_writer::DocumentWriter;
 
-/// What an index specification may say here.
+/// The fields allowed in an index specification.
 const SPECIFICATION_FIELDS: [&[u8]; 7] = [
     b"v",
     b"key",
@@ -68,7 +70,7 @@ pub(crate) fn list_indexes(
     ))
 }
 
-/// Whether a specification demands that no two documents have the same key.
+/// Whether a specification requires all keys to be different.
 pub(crate) fn is_unique(specification: &[u8]) -> bool {
     get(specification, "unique").is_some_and(|unique| {
         unique.kind == ElementType::Boolean && unique.bytes == [1] || as_integer(unique) == Some(1)

@@ -1,4 +1,4 @@
-//! The `insert` command, with everything the real server changes or refuses in a document.
+//! The `insert` command, including everything the real server changes or refuses in a document.
 
 use std::collections::btree_map::Entry;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ use crate::document_writer::DocumentWriter;
 /// How deep a stored document may nest.
 const MAX_STORED_DEPTH: usize = 180;
 
-/// What a command says about all its documents.
+/// Options that apply to all documents of a command.
 struct Rules<'a> {
     uuid: Option<Value<'a>>,
     bypass_validation: bool,
@@ -112,8 +112,8 @@ fn duplicate(namespace: &Namespace, document: &[u8]) -> Failure {
     Failure::duplicate_key(&namespace.to_string(), "_id_", &id_pattern(), &key.finish())
 }
 
-/// The document as the server keeps it: `_id` first, and the current time in place of each
-/// top-level zero timestamp but that of `_id`. One that is already so is kept as it is.
+/// The document as the server stores it: `_id` first, and every top-level zero timestamp except
+/// `_id` replaced by the current time. A document already in that form is kept as it is.
 pub(crate) fn stored_form(
     document: Bytes,
     keep_zero_timestamps: bool,

@@ -1,4 +1,4 @@
-//! The limits that a server tells in its handshake, and keeps.
+//! The limits that the server announces in its handshake and enforces.
 
 /// The largest document in bytes.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;

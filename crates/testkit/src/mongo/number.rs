@@ -1,8 +1,8 @@
 //! Compares BSON numbers of any two types by their exact values.
 //!
-//! The server's order of `_id` puts int32, int64, double and Decimal128 on one number line; a
-//! comparison through a lossy conversion would not be transitive there. Every finite number has a
-//! finite decimal expansion, so numbers of different types are compared digit by digit.
+//! The server's order of `_id` puts int32, int64, double and Decimal128 on one number line, and a
+//! comparison through a lossy conversion would not be transitive. Every finite number has a finite
+//! decimal expansion, so numbers of different types are compared digit by digit.
 
 use std::cmp::Ordering;
 
@@ -10,13 +10,12 @@ use bson::spec::ElementType;
 
 use super::element::Value;
 
-/// Where a double's digits end at the latest: the expansion of the smallest one has 767.
+/// Enough digits for any double: the longest expansion, that of the smallest one, has 767.
 const DOUBLE_DIGITS: usize = 800;
 const DECIMAL128_BIAS: i32 = 6176;
 const DECIMAL128_MAX: u128 = 10u128.pow(34) - 1;
 
-/// Compares two values of numeric types. NaN equals NaN and comes before every number; both zeros
-/// are equal.
+/// Compares two numeric values. NaN equals NaN and comes before every number; both zeros are equal.
 pub(crate) fn compare(left: Value<'_>, right: Value<'_>) -> Ordering {
     if let (Some(left), Some(right)) = (integer(left), integer(right)) {
         return left.cmp(&right);
@@ -50,7 +49,7 @@ pub(crate) fn bits(value: Value<'_>) -> u64 {
         .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// A number in a form whose derived order is the order of the values.
+/// A number in a form whose derived order is numeric order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Number {
     Nan,
@@ -61,7 +60,7 @@ enum Number {
     Infinity,
 }
 
-/// `0.d1d2d3… × 10^exponent` with the first and the last digit not zero.
+/// `0.d1d2d3… × 10^exponent`, where neither the first nor the last digit is zero.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Magnitude {
     exponent: i32,
@@ -103,7 +102,7 @@ impl Number {
         match (bits >> 122) & 0b11111 {
             0b11111 => Self::Nan,
             0b11110 => Self::infinite(negative),
-            // The form with an implied leading 8 or 9 exceeds 34 digits: such a value is zero.
+            // The form with an implied leading 8 or 9 would exceed 34 digits, so it means zero.
             combination if combination >= 0b11000 => Self::Zero,
             _ => {
                 let exponent = ((bits >> 113) & 0x3fff) as i32 - DECIMAL128_BIAS;
@@ -123,7 +122,7 @@ impl Number {
         }
     }
 
-    /// `digits × 10^exponent`, where `digits` may begin and end with zeros.
+    /// `digits × 10^exponent`; `digits` may have leading and trailing zeros.
     fn finite(negative: bool, digits: &str, exponent: i32) -> Self {
         let digits = digits.trim_start_matches('0');
         let exponent = exponent + digits.len() as i32;

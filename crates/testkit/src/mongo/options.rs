@@ -1,4 +1,4 @@
-//! How a server behaves.
+//! Configuration of a MongoDB test server.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use super::replica_set::Deployment;
 pub struct MongoOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// What it is part of.
+    /// The deployment it belongs to.
     pub deployment: Deployment,
-    /// Decides about every command; without one all pass.
+    /// Decides about every command; without a gate, all pass.
     pub gate: Option<Arc<dyn Gate>>,
-    /// Every log-in fails (18) and so does every command (13), as with wrong keys.
+    /// Every log-in fails (18) and so does every command (13), as with wrong credentials.
     pub require_auth: bool,
     /// Only this user is let in, and only with MONGODB-AWS.
     pub aws_user: Option<AwsUser>,
     /// Deviation: `min`, `max` and `hint` are silently ignored, as some servers do.
     pub ignore_bounds: bool,
-    /// Deviation: `collStats` tells so many documents, as a server may that has crashed.
+    /// Deviation: `collStats` reports this document count, as a server may after a crash.
     pub believed_documents: Option<u32>,
-    /// What is free of the disk, in bytes, as `dbStats` tells it; half a TiB unless it is said.
+    /// Free disk space in bytes that `dbStats` reports; half a TiB by default.
     pub free_disk: Option<u64>,
-    /// Deviation: batches are as large as asked for, not at most 16 MiB, as on some servers.
+    /// Deviation: batches are as large as requested instead of at most 16 MiB, as on some servers.
     pub uncapped_replies: bool,
 }

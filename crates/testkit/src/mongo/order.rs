@@ -1,7 +1,7 @@
-//! The order in which MongoDB keeps `_id` values of any BSON types.
+//! MongoDB's order of `_id` values of any BSON types.
 //!
-//! Ranges, duplicates and the order of results all follow from it. Equal means equal to the
-//! server: `1`, `1.0` and `Decimal128("1.00")` are one `_id`.
+//! Ranges, duplicates and result order all follow from it. Equal means equal to the server: `1`,
+//! `1.0` and `Decimal128("1.00")` are one `_id`.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use bson::spec::ElementType;
 use super::element::{Value, code_with_scope, elements};
 use super::number;
 
-/// A value of its own that is ordered as the server orders it.
+/// An owned value, ordered as the server orders it.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     kind: ElementType,
@@ -69,14 +69,14 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// Compares two values that come from valid documents.
+/// Compares two values from valid documents.
 pub(crate) fn compare(left: Value<'_>, right: Value<'_>) -> Ordering {
     class(left.kind)
         .cmp(&class(right.kind))
         .then_with(|| within_class(left, right))
 }
 
-/// The place of a type among the types; types of one class are compared by value.
+/// The rank of a type. Types of one class are compared by value.
 fn class(kind: ElementType) -> u8 {
     match kind {
         ElementType::MinKey => 0,
@@ -115,7 +115,7 @@ fn within_class(left: Value<'_>, right: Value<'_>) -> Ordering {
         }
         ElementType::EmbeddedDocument => compare_documents(a, b, Names::Compared),
         ElementType::Array => compare_documents(a, b, Names::Ignored),
-        // Length, then subtype and payload.
+        // Length first, then subtype and payload.
         ElementType::Binary => a.len().cmp(&b.len()).then_with(|| a[4..].cmp(&b[4..])),
         ElementType::ObjectId | ElementType::Boolean => a.cmp(b),
         ElementType::DateTime => number::bits(left)
@@ -133,14 +133,14 @@ fn within_class(left: Value<'_>, right: Value<'_>) -> Ordering {
     }
 }
 
-/// Whether the names of elements count: they do in documents, and do not in arrays.
+/// Whether element names matter: they do in documents, not in arrays.
 #[derive(Clone, Copy)]
 enum Names {
     Compared,
     Ignored,
 }
 
-/// Element by element: type, then name, then value; a prefix comes first.
+/// Compares element by element: type, then name, then value; a prefix comes first.
 fn compare_documents(left: &[u8], right: &[u8], names: Names) -> Ordering {
     let mut others = elements(right);
     for a in elements(left) {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_all_types_are_in_the_servers_order() {
+    fn values_of_all_types_sort_as_on_the_server() {
         use Kind::{Array, EmbeddedDocument as Doc};
         let ascending = [
             key(Kind::MinKey, []),
@@ -257,7 +257,7 @@ mod tests {
             decimal("1E-6176"),
             double(f64::from_bits(1)),
             decimal("0.1"),
-            // The double nearest to 0.1 is a little more.
+            // The double nearest to 0.1 is slightly larger.
             double(0.1),
             int64(1),
             double(9_007_199_254_740_992.0),
@@ -273,7 +273,7 @@ mod tests {
             key(Kind::String, string_value("aa")),
             key(Kind::String, string_value("é")),
             embedded(Doc, &[]),
-            // The type of a field comes before its name.
+            // A field's type is compared before its name.
             embedded(Doc, &[("z", int32(1))]),
             embedded(Doc, &[("z", int32(1)), ("a", int32(0))]),
             embedded(Doc, &[("a", key(Kind::String, string_value("x")))]),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_one_value_are_one_key_whatever_their_type() {
+    fn equal_numbers_of_any_type_are_one_key() {
         let mut too_many_digits = [0xff; 16];
         too_many_digits[14..].copy_from_slice(&[0x41, 0x30]);
         let classes = [
@@ -348,7 +348,7 @@ mod tests {
         }
     }
 
-    /// Numbers that are close to each other across types, and every other type at small values, so
+    /// Numbers that are close to each other across types, and small values of every other type, so
     /// that ties and near misses are common.
     fn any_key() -> impl Strategy<Value = Key> {
         let number = prop_oneof![

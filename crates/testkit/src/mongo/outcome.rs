@@ -1,11 +1,11 @@
-//! What a command came to.
+//! The result of a command: its reply, and how many documents it carried or returned.
 
 use crate::document_writer::DocumentWriter;
 
-/// What a command came to.
+/// The result of a command.
 pub(crate) struct Outcome {
     pub(crate) reply: DocumentWriter,
-    /// Documents carried or returned.
+    /// How many documents it carried or returned.
     pub(crate) documents: usize,
 }
 
@@ -19,7 +19,7 @@ impl From<DocumentWriter> for Outcome {
 }
 
 impl Outcome {
-    /// A cursor's reply that holds the whole result.
+    /// A cursor reply that holds the whole result.
     pub(crate) fn whole_result(namespace: &str, documents: &[Vec<u8>]) -> Self {
         let mut batch = DocumentWriter::new();
         for (position, document) in documents.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! A gate that lets a share of some commands go wrong, for soak tests.
+//! A gate that makes a share of some commands fail, for soak tests.
 //!
-//! What becomes of a command depends on the seed and the command's number alone, so a run that
-//! failed can be looked at again, as far as the client sends its commands in the same order.
+//! The fate of a command depends only on the seed and the command's number, so a failed run can be
+//! reproduced as long as the client sends its commands in the same order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,15 +12,16 @@ use rand::{RngExt, SeedableRng};
 
 use super::gate::{Command, Gate, Moment, Verdict};
 
-/// Commands that the data passes through.
+/// The commands that carry data.
 const DATA_COMMANDS: [&str; 3] = ["find", "getMore", "insert"];
-/// Of a server that stops or changes its role, whether it has executed the command or not.
+/// Errors of a server that is shutting down or changing roles; the command may or may not have been
+/// executed.
 const INTERRUPTIONS: [i32; 4] = [91, 189, 11600, 11602];
-/// Of a server that is not the primary, so has not executed anything.
+/// Error of a server that is not the primary and has executed nothing.
 const NOT_PRIMARY: i32 = 10107;
 const CURSOR_NOT_FOUND: i32 = 43;
 
-/// Lets a share of all commands of some names go wrong, each kind of fault as often as the others.
+/// Makes a share of the chosen commands fail; all kinds of fault are equally likely.
 pub struct RandomFaults {
     seed: u64,
     share: f64,
@@ -28,23 +29,23 @@ pub struct RandomFaults {
     counts: Mutex<FaultCounts>,
 }
 
-/// How often [`RandomFaults`] did what.
+/// How often [`RandomFaults`] caused each kind of fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultCounts {
-    /// Commands of the chosen names that arrived, with the undisturbed ones.
+    /// All chosen commands that arrived, including those left alone.
     pub commands: u64,
     /// Answered with a transient error instead of being executed.
     pub refusals: u64,
-    /// Executed, and answered with a transient error.
+    /// Executed, then answered with a transient error.
     pub interruptions: u64,
-    /// Connections that were closed before the command was executed.
+    /// Connections closed before the command was executed.
     pub disconnects: u64,
-    /// Executed, and the connection closed without a reply.
+    /// Executed, then the connection closed without a reply.
     pub lost_replies: u64,
 }
 
 impl FaultCounts {
-    /// All faults together.
+    /// The total number of faults.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.refusals + self.interruptions + self.disconnects + self.lost_replies
@@ -60,7 +61,7 @@ enum Fault {
 }
 
 impl RandomFaults {
-    /// Faults for `share` (0 to 1) of all `find`, `getMore` and `insert` commands.
+    /// Faults for a `share` (0 to 1) of all `find`, `getMore` and `insert` commands.
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
         Self {
@@ -71,14 +72,14 @@ impl RandomFaults {
         }
     }
 
-    /// The same for commands of these names instead.
+    /// Affects these commands instead.
     #[must_use]
     pub fn on(mut self, commands: &[&str]) -> Self {
         self.commands = commands.iter().map(|&name| name.to_owned()).collect();
         self
     }
 
-    /// What was done so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> FaultCounts {
         *self.lock()

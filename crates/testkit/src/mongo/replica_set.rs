@@ -1,8 +1,9 @@
-//! Cluster times, and a secondary that can lag behind them.
+//! Cluster times, and a secondary that can lag behind.
 //!
-//! A server of this kit is one member that takes writes, and may show a second one at a port of its
-//! own. The second has what the first has, or, while replication is held, what it had then. A read
-//! that must be of a later time waits there until replication goes on, as on the real server.
+//! A test server is one member that accepts writes, and may expose a second one on its own port.
+//! The second has the same data as the first or, while replication is held, the data of the moment
+//! it was held. A read with a later `afterClusterTime` waits there until replication resumes, as on
+//! the real server.
 
 use std::net::SocketAddr;
 
@@ -16,7 +17,7 @@ use super::number::bits;
 use super::wire::Message;
 use crate::document_writer::DocumentWriter;
 
-/// Cluster times begin here, so that what is written does not depend on when a test ran.
+/// The first cluster time: a constant, so that nothing written depends on when a test ran.
 const FIRST: u64 = 1_700_000_000 << 32 | 1;
 /// Commands that a secondary refuses.
 const WRITES: [&str; 8] = [
@@ -30,38 +31,38 @@ const WRITES: [&str; 8] = [
     "createIndexes",
 ];
 
-/// What a [`MongoServer`](super::MongoServer) is part of.
+/// The deployment that a [`MongoServer`](super::MongoServer) belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deployment {
-    /// A replica set of one.
+    /// A replica set with one member.
     #[default]
     OneMember,
-    /// A replica set of a primary and a secondary, both within this server.
+    /// A replica set with a primary and a secondary, both inside this server.
     TwoMembers,
-    /// A cluster behind a mongos, played by the documentation: no real one could be had.
+    /// A cluster behind a mongos, modelled on the documentation: no real one was available.
     Mongos,
-    /// None: a server without cluster times.
+    /// A standalone server without cluster times.
     Standalone,
 }
 
-/// Which member a connection leads to.
+/// The member that a connection leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Member {
     Primary,
     Secondary,
 }
 
-/// The addresses of a server.
+/// The addresses of a server's members.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     pub(crate) primary: SocketAddr,
     pub(crate) secondary: Option<SocketAddr>,
 }
 
-/// How far the members are.
+/// How far each member has come.
 pub(crate) struct Progress {
     newest: u64,
-    /// What the secondary has while replication is held, and of when that is.
+    /// What the secondary has while replication is held, and the time it was held at.
     pub(crate) held: Option<(Catalog, u64)>,
 }
 
@@ -75,19 +76,19 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Counts a command that wrote.
+    /// Advances the time if the command writes.
     pub(crate) fn advance(&mut self, command: &str) {
         if WRITES.contains(&command) {
             self.newest += 1;
         }
     }
 
-    /// The secondary stays where it is.
+    /// Freezes the secondary at its current state.
     pub(crate) fn hold(&mut self, catalog: &Catalog) {
         self.held = Some((catalog.clone(), self.newest));
     }
 
-    /// The time that a member has come to.
+    /// The cluster time that a member has reached.
     pub(crate) fn of(&self, member: Member) -> u64 {
         match (&self.held, member) {
             (Some((_, time)), Member::Secondary) => *time,
@@ -95,7 +96,7 @@ impl Progress {
         }
     }
 
-    /// Adds to a reply what every member of a replica set says in each.
+    /// Adds what every replica set member includes in each reply.
     pub(crate) fn stamp(&self, reply: &mut DocumentWriter, member: Member) {
         let mut signature = DocumentWriter::new();
         signature.binary("hash", 0, &[0; 20]).int64("keyId", 0);
@@ -106,7 +107,7 @@ impl Progress {
         timestamp(reply, "operationTime", self.of(member));
     }
 
-    /// Refuses a read concern that makes no sense at this time.
+    /// Refuses a read concern that is invalid at this time.
     pub(crate) fn check_read_concern(
         &self,
         deployment: Deployment,
@@ -158,7 +159,7 @@ impl Member {
     }
 }
 
-/// The time that a command's reply must not be before.
+/// The time that a command's read must not be older than.
 pub(crate) fn after_cluster_time(message: &Message) -> Option<u64> {
     message.depth.ok()?;
     let concern = get(&message.body, "readConcern").and_then(as_document)?;

@@ -1,5 +1,5 @@
-//! The `update` command, as far as tests need somebody who writes: one document, found by equality,
-//! is replaced by another of the same `_id`.
+//! The `update` command, as far as tests that write need it: one document, found by equality, is
+//! replaced by another with the same `_id`.
 
 use super::arguments::{Arguments, as_document};
 use super::catalog::{Catalog, Namespace};
@@ -52,7 +52,7 @@ pub(crate) fn update(
         }
     }
     let mut reply = DocumentWriter::new();
-    // As on the real server, a replacement by the same document counts as well.
+    // As on the real server, replacing a document with itself counts too.
     reply.int32("n", found).int32("nModified", found);
     Ok(Outcome {
         reply,

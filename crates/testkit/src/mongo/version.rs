@@ -1,6 +1,6 @@
-//! Versions of MongoDB by what they can do, for tests that run on several.
+//! MongoDB versions by what they can do, for tests that run on several.
 //!
-//! A test says what must happen on a server that cannot do something, and never leaves it out.
+//! A test states what must happen on a server that lacks a feature; it is never skipped.
 
 use bson::{Document, RawBsonRef, RawDocument, Timestamp};
 
@@ -11,10 +11,10 @@ use super::handshake::VERSION;
 pub struct MongoVersion([u32; 3]);
 
 impl MongoVersion {
-    /// The one that the kit's server imitates.
+    /// The version that the testkit's server imitates.
     pub const KIT: Self = Self(VERSION);
 
-    /// That of a server with this reply to `buildInfo`; `None` if it does not say.
+    /// Reads the version from a reply to `buildInfo`; `None` if it is missing.
     #[must_use]
     pub fn of(build_info: &Document) -> Option<Self> {
         let version = build_info.get_str("version").ok()?;
@@ -23,38 +23,39 @@ impl MongoVersion {
         Some(Self([part()?, part()?, part()?]))
     }
 
-    /// Reads without a transaction can be as of a time in the past. The kit's server, which keeps no
-    /// past, is an exception.
+    /// Whether reads outside a transaction can be as of a past time. The testkit's server is an
+    /// exception: it keeps no past.
     #[must_use]
     pub fn reads_snapshots(self) -> bool {
         self >= Self([5, 0, 0])
     }
 
-    /// Names of fields at the top of a document may begin with a dollar sign.
+    /// Whether top-level field names may begin with a dollar sign.
     #[must_use]
     pub fn keeps_dollar_names(self) -> bool {
         self >= Self([5, 0, 0])
     }
 
-    /// There are time-series collections.
+    /// Whether there are time-series collections.
     #[must_use]
     pub fn has_time_series(self) -> bool {
         self >= Self([5, 0, 0])
     }
 
-    /// There are collections that are kept in the order of their `_id`s.
+    /// Whether there are clustered collections, which are stored in `_id` order.
     #[must_use]
     pub fn has_clustered_collections(self) -> bool {
         self >= Self([5, 3, 0])
     }
 
-    /// Commands take `collectionUUID`.
+    /// Whether commands accept `collectionUUID`.
     #[must_use]
     pub fn takes_collection_uuid(self) -> bool {
         self >= Self([6, 0, 0])
     }
 
-    /// Inserts take `bypassEmptyTsReplacement`: all of 8.0, and late versions of others.
+    /// Whether inserts accept `bypassEmptyTsReplacement`: all of 8.0 do, and late releases of
+    /// earlier versions.
     #[must_use]
     pub fn keeps_zero_timestamps(self) -> bool {
         let Self([major, minor, patch]) = self;
@@ -67,7 +68,7 @@ impl MongoVersion {
         patch >= since
     }
 
-    /// Whether a document is kept as it is, or else refused or changed.
+    /// Whether a document is stored unchanged, rather than refused or modified.
     #[must_use]
     pub fn keeps(self, document: &RawDocument) -> bool {
         let zero = RawBsonRef::Timestamp(Timestamp {
@@ -91,7 +92,7 @@ mod tests {
     use crate::bson_samples::samples;
 
     #[test]
-    fn versions_are_told_apart_by_what_they_can_do() {
+    fn each_version_reports_what_it_can_do() {
         let version = |text| MongoVersion::of(&doc! { "version": text }).unwrap();
         assert!(version("4.4.2") < version("5.0.0-rc1"));
         assert!(version("6.0.17").keeps_zero_timestamps());
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_old_server_does_not_keep_is_among_the_samples() {
+    fn the_samples_cover_what_an_old_server_does_not_keep() {
         let old = MongoVersion([4, 4, 2]);
         let lost = samples().into_iter().filter(|s| !old.keeps(&s.document));
         let lost: Vec<_> = lost.map(|sample| sample.name).collect();

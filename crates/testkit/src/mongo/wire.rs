@@ -1,7 +1,7 @@
 //! Frames of the MongoDB wire protocol: OP_MSG in, OP_MSG out.
 //!
-//! The driver uses nothing else since MongoDB 3.6, so the older opcodes are refused by closing the
-//! connection, as is every message that is not exactly as long as it says.
+//! Drivers have used nothing else since MongoDB 3.6. Older opcodes, and messages whose length field
+//! is wrong, close the connection.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::element;
 
-/// The largest message, header included, in bytes; also what `hello` tells the client.
+/// The largest message in bytes, header included; `hello` reports it to clients.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 48_000_000;
 
 const HEADER_BYTES: usize = 16;
@@ -19,28 +19,28 @@ const CHECKSUM_PRESENT: u32 = 1;
 const MORE_TO_COME: u32 = 1 << 1;
 const EXHAUST_ALLOWED: u32 = 1 << 16;
 
-/// One request. Its documents are slices of the message that was read.
+/// One request. Its documents are slices of the message as read.
 pub(crate) struct Message {
     pub(crate) id: i32,
     /// The client does not wait for a reply and must not get one.
     pub(crate) more_to_come: bool,
     pub(crate) body: Bytes,
     pub(crate) sequence: Option<Sequence>,
-    /// How deep the documents nest; a server answers invalid BSON with an error.
+    /// How deep the documents nest. Invalid BSON gets an error reply, not a closed connection.
     pub(crate) depth: Result<usize, element::Malformed>,
 }
 
-/// A kind-1 section: documents that belong into the body under a name.
+/// A kind-1 section: documents that belong in the body under a name.
 pub(crate) struct Sequence {
     pub(crate) name: Bytes,
     pub(crate) documents: Vec<Bytes>,
 }
 
-/// Reads the next request; `None` where the client has left.
+/// Reads the next request; `None` if the client has disconnected.
 ///
 /// # Errors
 ///
-/// `InvalidData` for what is not an OP_MSG, or the connection's error.
+/// `InvalidData` if it is not an OP_MSG, or the connection's error.
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Message>> {
     let mut header = [0; HEADER_BYTES];
     match stream.read_exact(&mut header).await {
@@ -128,7 +128,7 @@ fn take_document(bytes: &mut Bytes) -> io::Result<Bytes> {
     }
 }
 
-/// Takes as many bytes as their own first four say.
+/// Takes as many bytes as the first four of them say.
 fn take_framed(bytes: &mut Bytes) -> io::Result<Bytes> {
     let length = bytes
         .first_chunk()
@@ -139,7 +139,7 @@ fn take_framed(bytes: &mut Bytes) -> io::Result<Bytes> {
     }
 }
 
-/// A whole reply to request `response_to`.
+/// A complete reply to the request `response_to`.
 pub(crate) fn reply(id: i32, response_to: i32, body: &[u8]) -> Vec<u8> {
     let length = HEADER_BYTES + 4 + 1 + body.len();
     let mut message = Vec::with_capacity(length);

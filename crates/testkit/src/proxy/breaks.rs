@@ -1,19 +1,18 @@
-//! Requests that the network breaks at random, before the server has them or before the client has
-//! the reply.
+//! Random breakage of requests, before the server gets them or before the client gets the reply.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// What becomes of a request.
+/// How a request is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
     /// The server never sees it.
     Request,
-    /// The server executes it, and its reply is lost.
+    /// The server executes it, but the reply is lost.
     Reply,
 }
 
-/// Breaks a share of all requests, one way as often as the other.
+/// Breaks a share of all requests; both ways are equally likely.
 pub(super) struct Breaks {
     random: StdRng,
     share: f64,
@@ -21,7 +20,7 @@ pub(super) struct Breaks {
 }
 
 impl Breaks {
-    /// `share` is from 0 to 1.
+    /// `share` is between 0 and 1.
     pub(super) fn new(seed: u64, share: f64) -> Self {
         Self {
             random: StdRng::seed_from_u64(seed),
@@ -30,7 +29,7 @@ impl Breaks {
         }
     }
 
-    /// Decides about the next request.
+    /// Decides the fate of the next request.
     pub(super) fn decide(&mut self) -> Option<Break> {
         if !self.random.random_bool(self.share) {
             return None;

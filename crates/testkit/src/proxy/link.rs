@@ -1,4 +1,4 @@
-//! What all connections of a proxy share: what becomes of them, and how fast bytes pass.
+//! State shared by all connections of a proxy: what happens to them, and how fast bytes pass.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::breaks::Breaks;
 
-/// Bytes that pass at once.
+/// The most bytes forwarded in one go.
 pub(super) const CHUNK: usize = 16 << 10;
 
-/// What becomes of connections and bytes.
+/// What happens to connections and bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Pass,
@@ -22,13 +22,13 @@ pub(super) enum Mode {
 #[derive(Clone, Copy)]
 pub(super) struct State {
     pub(super) mode: Mode,
-    /// How often all connections were reset: those that began before are to end.
+    /// How often all connections were reset; older connections must end.
     pub(super) resets: u64,
 }
 
 pub(super) type Control = watch::Receiver<State>;
 
-/// What every connection shares.
+/// What every connection needs from the proxy.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) upstream: Arc<str>,
@@ -37,17 +37,17 @@ pub(super) struct Link {
     pub(super) downlink: Arc<Mutex<Rate>>,
 }
 
-/// How fast bytes pass in one direction, on all connections together.
+/// How fast bytes pass in one direction, over all connections.
 pub(super) struct Rate {
     bytes_per_second: Option<u64>,
-    /// When the bytes that were let through so far have passed at that rate.
+    /// When the bytes let through so far will have passed at that rate.
     free_at: Instant,
 }
 
 /// What all connections share on the way from clients to the server.
 pub(super) struct Uplink {
     pub(super) rate: Rate,
-    /// The byte of the next request to damage.
+    /// Position of the byte to damage in the next request.
     pub(super) flip_at: Option<u64>,
     /// Which requests are broken.
     pub(super) breaks: Option<Breaks>,
@@ -76,7 +76,8 @@ impl Rate {
         self.free_at = Instant::now();
     }
 
-    /// Bytes to take at once: a tenth of a second's, so that a slow link is slow all the time.
+    /// How many bytes to take at once: a tenth of a second's worth, so that a slow link is evenly
+    /// slow.
     pub(super) fn chunk(&self) -> usize {
         let tenth = self.bytes_per_second.map(|rate| rate.div_ceil(10));
         tenth
@@ -84,7 +85,7 @@ impl Rate {
             .map_or(CHUNK, |bytes| bytes.min(CHUNK))
     }
 
-    /// When these bytes have passed.
+    /// Accounts for these bytes; returns when they will have passed.
     pub(super) fn pay(&mut self, bytes: usize) -> Instant {
         let now = Instant::now();
         if let Some(rate) = self.bytes_per_second {
@@ -96,7 +97,7 @@ impl Rate {
     }
 }
 
-/// Waits for a state; also ends when there is no proxy any more.
+/// Waits for a state; also returns once the proxy is gone.
 pub(super) async fn until(control: &mut Control, mut reached: impl FnMut(&State) -> bool) {
     let _ = control.wait_for(|state| reached(state)).await.is_ok();
 }

@@ -1,4 +1,4 @@
-//! Bytes of one connection in one direction, held, slowed down or damaged on the way.
+//! Copies one connection's bytes in one direction, holding, slowing or damaging them on the way.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,16 +10,16 @@ use tokio::time::sleep_until;
 use super::breaks::{Break, Breaks};
 use super::link::{CHUNK, Control, Link, Mode, lock, until};
 
-/// How far the two directions of a connection are, as each must know of the other.
+/// What the two directions of a connection need to know about each other.
 #[derive(Default)]
 pub(super) struct Exchange {
-    /// A request is under way: what the client sends belongs to it until the server answers.
+    /// A request is in flight: what the client sends belongs to it until the server answers.
     is_requested: AtomicBool,
-    /// The reply to it is lost.
+    /// The reply to it will be lost.
     loses_reply: AtomicBool,
 }
 
-/// From the client to the server.
+/// Copies from the client to the server.
 pub(super) async fn pump_up(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
@@ -60,7 +60,7 @@ pub(super) async fn pump_up(
     }
 }
 
-/// From the server to the client.
+/// Copies from the server to the client.
 pub(super) async fn pump_down(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
@@ -88,8 +88,8 @@ pub(super) async fn pump_down(
     }
 }
 
-/// The next bytes; none where there will be no more. Neither reads nor returns while everything is
-/// dropped.
+/// Reads the next bytes; empty at the end of the stream. While the proxy drops everything, it
+/// neither reads nor returns.
 async fn read<'a>(
     from: &mut ReadHalf<'_>,
     buffer: &'a mut [u8],

@@ -1,5 +1,5 @@
-//! What is refused before an operation looks at it: unsigned requests, another owner's bucket, and
-//! what a weaker endpoint does not implement.
+//! What is refused before any operation runs: unsigned requests, another owner's bucket, and
+//! features that a weaker endpoint does not implement.
 
 use async_trait::async_trait;
 use hyper::header::{
@@ -13,7 +13,7 @@ use super::weaknesses::{Checksums, Conditions, Weaknesses};
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
-/// Decides about every request whose signature is right.
+/// Decides about every request with a valid signature.
 pub(crate) struct Access {
     /// Account id of the owner of all buckets.
     pub(crate) owner: String,
@@ -24,14 +24,14 @@ pub(crate) struct Access {
 /// The region of all buckets.
 #[derive(Clone, Debug)]
 pub struct HomeRegion {
-    /// Its name, which `x-amz-bucket-region` tells.
+    /// Its name, as reported in `x-amz-bucket-region`.
     pub name: &'static str,
-    /// The code for a request that is signed for another, with its status.
+    /// Error code and status for a request signed for another region.
     pub refusal: (&'static str, u16),
 }
 
 impl HomeRegion {
-    /// The third part of the scope that a signature names is its region.
+    /// The region is the third field of the scope that a signature names.
     fn check(&self, headers: &HeaderMap) -> S3Result<()> {
         let signature = headers
             .get(AUTHORIZATION)

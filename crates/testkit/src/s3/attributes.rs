@@ -1,23 +1,23 @@
-//! What a client says about an object beside its bytes: S3 keeps it and shows it by HEAD, and
-//! refuses what it does not know.
+//! What a client sets on an object besides its bytes. S3 stores it, reports it in HEAD, and refuses
+//! values it does not know.
 
 use s3s::dto::{Metadata, ServerSideEncryption, StorageClass};
 use s3s::{S3Result, s3_error};
 
-/// S3's limit for the names and values of user metadata together.
+/// S3's limit on user metadata, names and values together.
 const MAX_METADATA_BYTES: usize = 2048;
 
-/// What a client says about an object beside its bytes.
+/// What a client sets on an object besides its bytes.
 #[derive(Clone, Default)]
 pub(crate) struct Attributes {
     pub(crate) metadata: Metadata,
     pub(crate) content_type: Option<String>,
-    /// Not `STANDARD`, which S3 does not show.
+    /// Never `STANDARD`, which S3 does not report.
     pub(crate) storage_class: Option<StorageClass>,
     pub(crate) encryption: Encryption,
 }
 
-/// How an object is to be encrypted at rest.
+/// How an object is encrypted at rest.
 #[derive(Clone, Default)]
 pub(crate) struct Encryption {
     pub(crate) algorithm: Option<ServerSideEncryption>,
@@ -26,7 +26,7 @@ pub(crate) struct Encryption {
 }
 
 impl Attributes {
-    /// What is asked for a new object, or why S3 refuses it.
+    /// The attributes requested for a new object, or S3's reason for refusing them.
     pub(crate) fn new(
         metadata: Option<Metadata>,
         content_type: Option<String>,
@@ -66,7 +66,7 @@ impl Encryption {
     }
 }
 
-/// The storage class that HEAD will show.
+/// The storage class that HEAD will report.
 fn shown(asked: Option<StorageClass>) -> S3Result<Option<StorageClass>> {
     match asked.as_ref().map(StorageClass::as_str) {
         None | Some(StorageClass::STANDARD) => Ok(None),

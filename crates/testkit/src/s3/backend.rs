@@ -1,6 +1,5 @@
-//! The S3 operations that the server answers, each in one line: what they do is in
-//! `objects`, `multipart`, `listing` and `buckets`. Everything else is refused by s3s as
-//! `NotImplemented`.
+//! The S3 operations that the server implements, one line each; the work is done in `objects`,
+//! `multipart`, `listing` and `buckets`. s3s refuses everything else as `NotImplemented`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -33,7 +32,7 @@ impl Backend {
     }
 }
 
-/// The one key pair that the server knows, with AWS's error code for any other.
+/// The only key pair that the server accepts, with AWS's error code for any other.
 pub(crate) struct Keys {
     pub(crate) access_key: String,
     pub(crate) secret_key: String,

@@ -1,4 +1,4 @@
-//! Buckets: made by options or by `CreateBucket`, found, listed, never deleted.
+//! Buckets: created from options or by `CreateBucket`, found, listed, never deleted.
 
 use s3s::dto::{
     Bucket as BucketEntry, CreateBucketInput, CreateBucketOutput, HeadBucketOutput,

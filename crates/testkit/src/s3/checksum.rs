@@ -1,8 +1,9 @@
-//! S3's checksums: what a request claims, what the bytes say, and how parts add up to an object.
+//! S3's checksums: what a request claims, what the bytes give, and how parts combine into an
+//! object.
 //!
 //! Rules and error codes are AWS's ("Checking object integrity in Amazon S3", API reference of
-//! `CreateMultipartUpload`); a claim that is absent, double, malformed or of another algorithm than
-//! was declared is refused, never ignored.
+//! `CreateMultipartUpload`). A claim that is absent, duplicated, malformed or of another algorithm
+//! than declared is refused, never ignored.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +13,7 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::{ChecksumAlgorithm, ChecksumType};
 use s3s::{S3Result, TrailingHeaders, s3_error};
 
-/// A checksum algorithm of S3.
+/// A checksum algorithm that S3 supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Crc32,
@@ -22,14 +23,14 @@ pub(crate) enum Algorithm {
     Sha256,
 }
 
-/// Whether an object's checksum is of its bytes or of its parts' checksums.
+/// Whether an object's checksum covers its bytes or its parts' checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     FullObject,
     Composite,
 }
 
-/// A checksum as S3 writes it: base64, for composite ones with `-` and the number of parts.
+/// A checksum as S3 writes it: base64; composite ones are followed by `-` and the number of parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checksum {
     pub(crate) algorithm: Algorithm,
@@ -56,7 +57,7 @@ impl Algorithm {
         }
     }
 
-    /// Name of the header that carries the value.
+    /// The header that carries the value.
     pub(crate) fn header(self) -> &'static str {
         match self {
             Self::Crc32 => "x-amz-checksum-crc32",
@@ -76,7 +77,7 @@ impl Algorithm {
         }
     }
 
-    /// What `CreateMultipartUpload` may declare: the algorithm, and the kind where it is told.
+    /// What `CreateMultipartUpload` declares: the algorithm, and the kind if it is given.
     pub(crate) fn declared(
         algorithm: Option<&ChecksumAlgorithm>,
         kind: Option<&ChecksumType>,
@@ -173,7 +174,7 @@ impl Checksum {
         }
     }
 
-    /// The checksum as the XML bodies of S3 show it.
+    /// The checksum as S3's XML bodies show it.
     pub(crate) fn fields(&self) -> s3s::dto::Checksum {
         let mut fields = s3s::dto::Checksum {
             checksum_type: Some(ChecksumType::from_static(self.kind.name())),
@@ -191,10 +192,11 @@ impl Checksum {
     }
 }
 
-/// The one checksum that a request's headers or trailers claim for its object or part.
+/// The only checksum that a request's headers or trailers claim for its object or part.
 ///
-/// `InvalidRequest` for more than one, for one that is malformed, and for an announced algorithm
-/// without a value; `NotImplemented` for an algorithm that this server cannot compute.
+/// Fails with `InvalidRequest` if there is more than one, if one is malformed, or if an announced
+/// algorithm has no value, and with `NotImplemented` for an algorithm that this server cannot
+/// compute.
 pub(crate) fn claimed(
     headers: &HeaderMap,
     trailers: Option<&TrailingHeaders>,
@@ -249,7 +251,7 @@ fn claims_in(headers: &HeaderMap) -> S3Result<Vec<(Algorithm, String)>> {
     Ok(found)
 }
 
-/// Checks a claim against the bytes: `BadDigest` where they differ. Without a claim the checksum is
+/// Checks a claim against the bytes; `BadDigest` if they differ. Without a claim the checksum is
 /// CRC64NVME, as on AWS since December 2024.
 pub(crate) fn verify(claim: Option<(Algorithm, String)>, content: &[Bytes]) -> S3Result<Checksum> {
     let Some((algorithm, value)) = claim else {

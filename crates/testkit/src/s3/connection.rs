@@ -1,7 +1,7 @@
-//! The way of one request: receive, log, ask the gate, execute, ask the gate, reply.
+//! The path of one request: receive, log, ask the gate, execute, ask the gate, reply.
 //!
-//! A request is received whole before anything else happens, and executing it waits for nothing,
-//! so a client that dies leaves its request either executed or untouched, never in between.
+//! A request is received in full before anything else happens, and executing it never waits, so
+//! when a client dies its request has been executed completely or not at all.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -27,7 +27,7 @@ use super::request::Request;
 
 pub(crate) type Log = Arc<Mutex<Vec<Request>>>;
 
-/// What every connection shares.
+/// State shared by all connections.
 #[derive(Clone)]
 pub(crate) struct Front {
     pub(crate) service: S3Service,
@@ -36,7 +36,7 @@ pub(crate) struct Front {
     pub(crate) domain: Option<Arc<str>>,
 }
 
-/// Accepts connections until it is aborted, which ends all connections with it.
+/// Accepts connections until it is aborted, which ends all connections too.
 pub(crate) async fn accept(listener: TcpListener, front: Front) {
     let mut connections = JoinSet::new();
     loop {
@@ -58,12 +58,13 @@ async fn connection(stream: TcpStream, front: Front) {
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
-    // A connection that breaks is the client's or the gate's doing: the log tells, nobody else asks.
+    // A broken connection is the client's or the gate's doing: it shows in the log, and nobody else
+    // needs to know.
     let cause = ended.as_ref().err().and_then(|error| error.source());
     let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
     if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset) {
         let stream = connection.into_parts().io.into_inner();
-        // Closing a socket that does not linger resets the connection.
+        // Closing a socket with zero linger resets the connection.
         let _ = stream.set_zero_linger();
     }
 }
@@ -129,7 +130,7 @@ impl Front {
     }
 }
 
-/// The reply that the gate wants instead, if it wants one.
+/// The reply that the gate wants to send instead, if any.
 async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
     match verdict {
         Verdict::Pass => Ok(None),
@@ -144,7 +145,7 @@ async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
     }
 }
 
-/// The reply with one bit of its body flipped.
+/// Flips one bit of the reply's body.
 async fn damaged(mut reply: HttpResponse) -> io::Result<HttpResponse> {
     let body = reply.body_mut().store_all_limited(usize::MAX).await;
     let mut body = body.map_err(io::Error::other)?.to_vec();
@@ -155,7 +156,7 @@ async fn damaged(mut reply: HttpResponse) -> io::Result<HttpResponse> {
     Ok(reply)
 }
 
-/// The reply without one of its headers.
+/// Removes one header from the reply.
 fn without(mut reply: HttpResponse, name: &str) -> io::Result<HttpResponse> {
     match reply.headers_mut().remove(name) {
         Some(_) => Ok(reply),
@@ -191,7 +192,7 @@ fn body_bytes(reply: &HttpResponse) -> u64 {
         .unwrap_or_default()
 }
 
-/// A test that panicked elsewhere must not make every later look at the server panic too.
+/// A test that panicked elsewhere must not make every later access to the server panic too.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

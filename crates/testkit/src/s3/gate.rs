@@ -1,8 +1,8 @@
-//! The hook with which a test decides what becomes of each request.
+//! The hook that lets a test decide the fate of each request.
 //!
-//! A fault is a decision about one request, found by its operation, key or count, never by time:
-//! no test needs to sleep. A gate that counts the requests of an undisturbed run can then cut the
-//! next runs at each of them in turn.
+//! A fault is a decision about one request, chosen by its operation, key or count, never by time:
+//! no test needs to sleep. A gate that counts the requests of an undisturbed run can then interrupt
+//! later runs at each of them in turn.
 
 use async_trait::async_trait;
 
@@ -11,21 +11,21 @@ use super::request::Request;
 /// When a gate is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// The request has arrived whole and nothing has been done yet.
+    /// The request has arrived in full and nothing has been done yet.
     Arrived,
-    /// The request has been executed ([`Request::status`] says how it went), its reply is not
-    /// sent yet.
+    /// The request has been executed ([`Request::status`] says how it went), but the reply has not
+    /// been sent.
     Executed,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on as if there were no gate.
+    /// Proceed as if there were no gate.
     Pass,
-    /// Never go on. The connection stays open until the client leaves.
+    /// Never proceed. The connection stays open until the client leaves.
     Hold,
-    /// Close the connection without a reply: after execution this is a lost reply.
+    /// Close the connection without a reply; after execution, this is a lost reply.
     Disconnect,
     /// Reset the connection (RST) without a reply.
     Reset,
@@ -42,27 +42,27 @@ pub enum Verdict {
         /// S3 error code of the XML body.
         code: &'static str,
     },
-    /// Reply with exactly this instead, in XML.
+    /// Reply with exactly this XML instead.
     Reply {
         /// HTTP status.
         status: u16,
         /// The whole body.
         body: &'static str,
     },
-    /// Reply without this header, as servers do that do not know it. It takes a reply that has it.
+    /// Drop this header from the reply, like servers that do not know it. The reply must have it.
     Without(&'static str),
-    /// Flip the lowest bit in the middle of the reply's body, as a path does that no checksum
-    /// watches. It takes a reply with a body: a request that was executed.
+    /// Flip the lowest bit in the middle of the reply's body, like a network path without
+    /// checksums. Needs a reply with a body, so the request must have been executed.
     Damage,
 }
 
-/// Sees every request twice and decides on it.
+/// Sees every request twice and decides its fate.
 ///
-/// A closure `Fn(Moment, &Request) -> Verdict` is a gate; implement the trait where a decision has
-/// to wait for something, such as another request.
+/// A closure `Fn(Moment, &Request) -> Verdict` is a gate. Implement the trait if a decision has to
+/// wait for something, such as another request.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
-    /// Decides what becomes of `request` at this moment.
+    /// Decides what happens to `request` at this moment.
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict;
 }
 

@@ -1,4 +1,4 @@
-//! Pages of objects, of open uploads and of parts, in S3's order.
+//! Pages of objects, open uploads and parts, in S3's order.
 
 use std::ops::Bound;
 
@@ -15,10 +15,10 @@ use s3s::{S3Result, s3_error};
 use super::backend::Backend;
 use super::storage::{Object, Part, Upload, size};
 
-/// Entries of a page, unless fewer are asked for.
+/// Entries per page, unless fewer are requested.
 const PAGE: i32 = 1000;
 
-/// What `encoding-type=url` leaves as it is.
+/// Characters that `encoding-type=url` leaves unescaped.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -182,7 +182,7 @@ fn page_size(asked: Option<i32>) -> usize {
     usize::try_from(asked.unwrap_or(PAGE).clamp(0, PAGE)).unwrap_or_default()
 }
 
-/// Writes keys as `encoding-type=url` asks, where it was asked for.
+/// Encodes keys if `encoding-type=url` was requested.
 fn encoder(url: bool) -> impl Fn(&str) -> String {
     move |text| match url {
         true => utf8_percent_encode(text, KEPT).to_string(),
@@ -190,7 +190,7 @@ fn encoder(url: bool) -> impl Fn(&str) -> String {
     }
 }
 
-/// The last entry of the page before, which a continuation token holds.
+/// The last entry of the previous page, taken from a continuation token.
 fn token_key(token: &str) -> S3Result<String> {
     let bytes = BASE64_URL_SAFE.decode(token).ok();
     bytes

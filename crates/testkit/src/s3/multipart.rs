@@ -1,7 +1,7 @@
-//! Multipart uploads: create, send parts, complete, abort.
+//! Multipart uploads: create, upload parts, complete, abort.
 //!
-//! Completing checks everything that was said about the object (parts, order, sizes, checksums,
-//! conditions) before it changes anything, so a refused Complete leaves the upload as it was.
+//! Complete checks everything claimed about the object (parts, order, sizes, checksums, conditions)
+//! before it changes anything, so a refused Complete leaves the upload as it was.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,9 +22,9 @@ use super::objects::{checksum_header, received};
 use super::storage::{Object, Part, Upload, md5, size};
 use super::weaknesses::Weaknesses;
 
-/// Smallest part that is not the last one.
+/// The smallest size of any part except the last.
 const MIN_PART_BYTES: u64 = 5 << 20;
-/// Largest part number.
+/// The largest part number.
 const MAX_PARTS: i32 = 10_000;
 
 impl Backend {
@@ -157,7 +157,7 @@ impl Backend {
     }
 }
 
-/// The object that an upload becomes, if everything that Complete says about it is true.
+/// The object that an upload becomes, if everything that Complete claims is true.
 fn assemble(
     upload: &Upload,
     input: &CompleteMultipartUploadInput,
@@ -198,7 +198,7 @@ fn assemble(
     })
 }
 
-/// The parts that Complete lists, each exactly as it was uploaded.
+/// The parts listed in Complete, each exactly as it was uploaded.
 fn chosen_parts<'a>(upload: &'a Upload, listed: &[CompletedPart]) -> S3Result<Vec<&'a Part>> {
     if listed.is_empty() {
         return Err(s3_error!(
@@ -266,7 +266,7 @@ fn check_part_checksum(
     }
 }
 
-/// The checksum of the whole object, checked against what Complete claims.
+/// The checksum of the whole object, verified against what Complete claims.
 fn whole_checksum(
     upload: &Upload,
     parts: &[&Part],
@@ -305,7 +305,7 @@ fn whole_checksum(
     Ok(checksum)
 }
 
-/// Refuses a claim of another algorithm than the upload declared, and the lack of one.
+/// Refuses a claim whose algorithm is not the one declared, and a missing claim.
 fn check_algorithm(declared: Option<Algorithm>, claimed: Option<Algorithm>) -> S3Result<()> {
     if declared == claimed {
         return Ok(());

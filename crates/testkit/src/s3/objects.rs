@@ -130,15 +130,15 @@ impl Backend {
     }
 }
 
-/// The whole body, after its payload hash and its Content-MD5 have been checked.
+/// The whole body, once its payload hash and Content-MD5 have been checked.
 pub(crate) async fn received(
     body: Option<StreamingBlob>,
     content_md5: Option<&str>,
 ) -> S3Result<Vec<Bytes>> {
     let content: Vec<Bytes> = match body {
         Some(body) => body.try_collect().await.map_err(|source| {
-            // s3s checks x-amz-content-sha256 while the body streams, and keeps the type of its
-            // error to itself.
+            // s3s checks x-amz-content-sha256 while the body streams, but keeps its error type
+            // private.
             let code = if source.to_string().contains("Sha256Mismatch") {
                 S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into())
             } else {
@@ -166,7 +166,7 @@ pub(crate) async fn received(
     Ok(content)
 }
 
-/// The headers that show a checksum, where there is one: its value and its type.
+/// The headers that report a checksum, if there is one: its value and its type.
 pub(crate) fn checksum_header(checksum: Option<&Checksum>) -> S3Result<HeaderMap> {
     let Some(checksum) = checksum else {
         return Ok(HeaderMap::new());
@@ -192,7 +192,7 @@ fn shows_checksum(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }
 
-/// The bytes of `range`, which lies inside `content`, without copying them.
+/// The bytes of `range`, which lies within `content`, without copying them.
 fn slice(content: &[Bytes], range: Range<u64>) -> Vec<Bytes> {
     let mut start = 0;
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
-//! A gate that lets a share of all requests go wrong, for soak tests.
+//! A gate that makes a share of all requests fail, for soak tests.
 //!
-//! What becomes of a request depends on the seed and the request's number alone, so a run that
-//! failed can be looked at again, as far as the client sends its requests in the same order.
+//! The fate of a request depends only on the seed and the request's number, so a failed run can be
+//! reproduced as long as the client sends its requests in the same order.
 
 use std::sync::Mutex;
 
@@ -13,32 +13,32 @@ use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
 use super::request::Request;
 
-/// Lets a share of all requests go wrong, each kind of fault as often as the others.
+/// Makes a share of all requests fail; all kinds of fault are equally likely.
 pub struct RandomFaults {
     seed: u64,
     share: f64,
     counts: Mutex<FaultCounts>,
 }
 
-/// How often [`RandomFaults`] did what.
+/// How often [`RandomFaults`] caused each kind of fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultCounts {
-    /// Requests that arrived, with the undisturbed ones.
+    /// All requests that arrived, including those left alone.
     pub requests: u64,
     /// Answered with 503 `SlowDown` instead of being executed.
     pub slow_downs: u64,
-    /// Connections that were reset before the request was executed.
+    /// Connections reset before the request was executed.
     pub resets: u64,
-    /// Executed, and the connection closed without a reply.
+    /// Executed, then the connection closed without a reply.
     pub lost_replies: u64,
-    /// Held for ever before the request was executed.
+    /// Held forever before the request was executed.
     pub stalls: u64,
-    /// Held for ever after the request was executed.
+    /// Held forever after the request was executed.
     pub stalls_after: u64,
 }
 
 impl FaultCounts {
-    /// All faults together.
+    /// The total number of faults.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.slow_downs + self.resets + self.lost_replies + self.stalls + self.stalls_after
@@ -55,7 +55,7 @@ enum Fault {
 }
 
 impl RandomFaults {
-    /// Faults for `share` (0 to 1) of all requests.
+    /// Faults for a `share` (0 to 1) of all requests.
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl RandomFaults {
         }
     }
 
-    /// What was done so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> FaultCounts {
         *lock(&self.counts)

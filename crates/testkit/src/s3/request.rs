@@ -1,8 +1,8 @@
-//! What the server remembers of each HTTP request.
+//! The log entry that the server keeps for each HTTP request.
 //!
-//! The log is how tests prove what a tool did on the wire: that nothing was read back, that a
-//! manifest was written last, that each write carried its condition. A request is entered when its
-//! head arrives, before the signature is looked at, so refused and held requests are in it too.
+//! The log lets tests prove what a tool did on the wire: that nothing was read back, that a
+//! manifest was written last, that each write carried its condition. A request is logged when its
+//! head arrives, before the signature is checked, so refused and held requests are included.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
-/// The S3 operation that a request asks for, told from its method, path and query alone.
+/// The S3 operation that a request asks for, derived from its method, path and query alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are the S3 API's own")]
 pub enum Operation {
@@ -28,7 +28,7 @@ pub enum Operation {
     CompleteMultipartUpload,
     AbortMultipartUpload,
     ListParts,
-    /// Anything that this server does not do.
+    /// Anything that this server does not implement.
     Other,
 }
 
@@ -37,37 +37,37 @@ pub enum Operation {
 pub struct Request {
     /// How many requests the server had seen before.
     pub number: u64,
-    /// The operation that was asked for.
+    /// The requested operation.
     pub operation: Operation,
     /// HTTP method.
     pub method: String,
-    /// Bucket of the path; empty where the path names none.
+    /// Bucket in the path; empty if there is none.
     pub bucket: String,
-    /// Decoded object key; empty where the path names none.
+    /// Decoded object key; empty if there is none.
     pub key: String,
-    /// `uploadId` of the query.
+    /// `uploadId` in the query.
     pub upload_id: Option<String>,
-    /// `partNumber` of the query.
+    /// `partNumber` in the query.
     pub part_number: Option<u16>,
-    /// Header names in lower case with their values; `authorization` is left out.
+    /// Headers by lower-case name, without `authorization`.
     pub headers: BTreeMap<String, String>,
     /// Bytes of the body that arrived.
     pub request_bytes: u64,
-    /// Status of the reply; `None` while the request is held or under way, and for ever where the
+    /// Status of the reply; `None` while the request is held or in flight, and forever if the
     /// connection ended without a reply.
     pub status: Option<u16>,
-    /// Bytes of the reply's body.
+    /// Size of the reply's body.
     pub response_bytes: u64,
 }
 
 impl Request {
-    /// The value of a header, by its name in lower case.
+    /// A header's value, by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The bucket is in the path, or a host below the `domain`.
+    /// The bucket is in the path, or is a host below `domain`.
     pub(crate) fn from_head(head: &Parts, domain: Option<&str>) -> Self {
         let path = decode(head.uri.path().trim_start_matches('/'));
         let host = head.headers.get(hyper::header::HOST);

@@ -8,28 +8,28 @@ use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
 use super::request::{Operation, Request};
 
-/// What a [`Role`] lacks.
+/// The permission that a [`Role`] lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// One operation.
+    /// The permission for one operation.
     Operation(Operation),
-    /// `s3:ListBucket`, without which S3 does not tell whether an object exists either.
+    /// `s3:ListBucket`, without which S3 does not reveal whether an object exists either.
     ListBucket,
 }
 
-/// Permits everything until it is set; clones are one role.
+/// Permits everything until it is set. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Role(Arc<Mutex<Option<Denied>>>);
 
 impl Role {
-    /// Denies this alone, or nothing.
+    /// Denies only this, or nothing.
     pub fn set(&self, denied: Option<Denied>) {
         *lock(&self.0) = denied;
     }
 }
 
 impl Denied {
-    /// The permission that is missing.
+    /// The name of the missing permission.
     #[must_use]
     pub fn permission(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What the server holds: buckets, objects and open multipart uploads, in memory.
+//! What the server stores: buckets, objects and open multipart uploads, in memory.
 //!
-//! Content is a list of the very buffers that arrived, so a 100 MB object exists once. All changes
-//! happen under one lock, which is what makes conditional writes atomic.
+//! Content is a list of the very buffers that arrived, so a 100 MB object exists only once. All
+//! changes happen under one lock, which makes conditional writes atomic.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,27 +15,27 @@ use uuid::Uuid;
 use super::attributes::Attributes;
 use super::checksum::{Algorithm, Checksum, Kind};
 
-/// Everything that the server holds.
+/// Everything the server stores.
 #[derive(Default)]
 pub(crate) struct Storage {
     pub(crate) buckets: BTreeMap<String, Bucket>,
     uploads_created: u64,
 }
 
-/// The store: one bucket, through one client.
+/// A bucket with its objects and open uploads.
 pub(crate) struct Bucket {
     pub(crate) created: SystemTime,
     pub(crate) objects: BTreeMap<String, Object>,
-    /// By key, then by upload id, which grows with time: the order in which S3 lists them.
+    /// Keyed by object key, then upload id. Ids grow with time, so this is S3's listing order.
     pub(crate) uploads: BTreeMap<(String, String), Upload>,
 }
 
 /// A finished object.
 pub(crate) struct Object {
     pub(crate) content: Vec<Bytes>,
-    /// Hex, without quotes.
+    /// In hex, without quotes.
     pub(crate) etag: String,
-    /// `None` where the server keeps none.
+    /// `None` if the server keeps none.
     pub(crate) checksum: Option<Checksum>,
     pub(crate) attributes: Attributes,
     pub(crate) modified: SystemTime,
@@ -53,9 +53,9 @@ pub(crate) struct Upload {
 pub(crate) struct Part {
     pub(crate) content: Vec<Bytes>,
     pub(crate) md5: [u8; 16],
-    /// Hex, without quotes.
+    /// In hex, without quotes.
     pub(crate) etag: String,
-    /// Of the algorithm that the upload declared; where it declared none, of any.
+    /// Of the algorithm that the upload declared, or of any if it declared none.
     pub(crate) checksum: Checksum,
     pub(crate) modified: SystemTime,
 }
@@ -98,7 +98,7 @@ impl Bucket {
             .ok_or_else(|| s3_error!(NoSuchUpload, "upload {id} of {key} does not exist"))
     }
 
-    /// Refuses a write of `key` whose conditions its present state does not meet.
+    /// Refuses a write of `key` if its current state does not meet the conditions.
     pub(crate) fn check_conditions(
         &self,
         key: &str,
@@ -130,7 +130,7 @@ impl Bucket {
 }
 
 impl Object {
-    /// An object that was put in one piece: its ETag is the MD5 of its bytes.
+    /// An object uploaded in one piece: its ETag is the MD5 of its bytes.
     pub(crate) fn put(
         content: Vec<Bytes>,
         checksum: Option<Checksum>,
@@ -150,7 +150,7 @@ impl Object {
         size(&self.content)
     }
 
-    /// `PreconditionFailed` where the object is another than the condition names.
+    /// `PreconditionFailed` unless the object is the one that the condition names.
     pub(crate) fn check_if_match(&self, condition: &ETagCondition) -> S3Result<()> {
         match condition {
             ETagCondition::ETag(etag) if etag.value() != self.etag => Err(s3_error!(

@@ -1,5 +1,5 @@
-//! A gate that is set while the server runs: it catches one request, and the test says when it
-//! goes on, if ever.
+//! A gate that can be set while the server runs: it catches one request, and the test decides when
+//! it goes on, if ever.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
 use super::request::Request;
 
-/// Lets everything pass until it is set; clones are one trap.
+/// Lets everything pass until it is set. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Trap(Arc<Mutex<Option<Bait>>>);
 
@@ -22,7 +22,7 @@ struct Bait {
     released: oneshot::Receiver<Verdict>,
 }
 
-/// The request that a trap catches.
+/// A handle to the request that a trap catches.
 #[derive(Debug)]
 pub struct Catch {
     caught: oneshot::Receiver<Request>,
@@ -30,7 +30,7 @@ pub struct Catch {
 }
 
 impl Trap {
-    /// Holds the first request that is `chosen`, and none after it.
+    /// Holds the first request that `chosen` accepts, and none after it.
     pub fn set(&self, chosen: impl FnMut(Moment, &Request) -> bool + Send + 'static) -> Catch {
         let (caught_sender, caught) = oneshot::channel();
         let (released, released_receiver) = oneshot::channel();
@@ -44,7 +44,7 @@ impl Trap {
 }
 
 impl Catch {
-    /// Waits until the request is held: for ever, if the trap is set again before.
+    /// Waits until the request is held; waits forever if the trap is set again first.
     pub async fn request(&mut self) -> Request {
         match (&mut self.caught).await {
             Ok(request) => request,
@@ -52,23 +52,23 @@ impl Catch {
         }
     }
 
-    /// Lets it go on.
+    /// Lets the request go on.
     pub fn release(self) {
         self.end(Verdict::Pass);
     }
 
-    /// Closes its connection without a reply.
+    /// Closes the request's connection without a reply.
     pub fn lose(self) {
         self.end(Verdict::Disconnect);
     }
 
-    /// Answers it with this error instead.
+    /// Answers the request with this error instead.
     pub fn answer(self, status: u16, code: &'static str) {
         self.end(Verdict::Answer { status, code });
     }
 
     fn end(self, verdict: Verdict) {
-        // Whoever sent it may be gone.
+        // The server may have dropped the request already.
         let _ = self.released.send(verdict);
     }
 }
@@ -87,7 +87,7 @@ impl Gate for Trap {
             return Verdict::Pass;
         };
         if bait.caught.send(request.clone()).is_err() {
-            // Nobody waits for it any more.
+            // Nobody is waiting for it any more.
             return Verdict::Pass;
         }
         bait.released.await.unwrap_or(Verdict::Hold)

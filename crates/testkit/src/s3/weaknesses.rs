@@ -1,7 +1,7 @@
-//! What an endpoint that calls itself S3-compatible may lack.
+//! Features that an S3-compatible endpoint may lack.
 //!
-//! Each switch is what servers in the field really do, so that a tool's path for a weaker endpoint
-//! is walked by a test. Without any the server is as strict as S3.
+//! Each switch mimics servers in the field, so that a test exercises a tool's path for weaker
+//! endpoints. With none set, the server is as strict as S3.
 
 use hyper::HeaderMap;
 use s3s::dto::{CompleteMultipartUploadInput, CreateMultipartUploadInput};
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::checksum::{Algorithm, Checksum, Kind, claimed};
 
-/// What this server cannot do; the default can do everything.
+/// What this server cannot do; by default, nothing is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weaknesses {
-    /// Whether writes keep to `If-None-Match` and `If-Match`.
+    /// Whether writes obey `If-None-Match` and `If-Match`.
     pub conditions: Conditions,
-    /// What becomes of checksums. Content-MD5 is checked in any case.
+    /// What happens to checksums. Content-MD5 is always checked.
     pub checksums: Checksums,
     /// `ListParts` is answered with 501 `NotImplemented`.
     pub no_list_parts: bool,
@@ -23,7 +23,7 @@ pub struct Weaknesses {
     pub no_list_uploads: bool,
     /// ETags of objects and parts are random hex digits instead of MD5s.
     pub random_etags: bool,
-    /// ETags of parts are random hex digits, those of objects are not.
+    /// ETags of parts, but not of objects, are random hex digits.
     pub random_part_etags: bool,
     /// `CreateMultipartUpload` without `Content-Length` is answered with 411, as Google does.
     pub length_required: bool,
@@ -32,31 +32,31 @@ pub struct Weaknesses {
 /// How writes treat `If-None-Match` and `If-Match`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Conditions {
-    /// As S3.
+    /// Like S3.
     #[default]
     Kept,
-    /// `PutObject` keeps to them, `CompleteMultipartUpload` overwrites.
+    /// `PutObject` obeys them, `CompleteMultipartUpload` overwrites.
     IgnoredOnComplete,
-    /// Every write overwrites, as servers do that do not know conditions.
+    /// Every write overwrites, as on servers that do not know conditions.
     Ignored,
-    /// A write with a condition is answered with 501 `NotImplemented`.
+    /// A conditional write is answered with 501 `NotImplemented`.
     Refused,
 }
 
-/// What becomes of the checksums that requests carry.
+/// What happens to the checksums that requests carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
-    /// As S3.
+    /// Like S3.
     #[default]
     Kept,
-    /// Their headers and fields are not looked at, `x-amz-mp-object-size`, which is of the same
-    /// age, included. Nothing is kept or shown.
+    /// Their headers and fields are ignored, including `x-amz-mp-object-size`, which came with
+    /// them. Nothing is kept or reported.
     Ignored,
-    /// A request with an `x-amz-checksum-*` header is answered with 501 `NotImplemented`.
-    /// Nothing is kept or shown.
+    /// A request with an `x-amz-checksum-*` header is answered with 501 `NotImplemented`. Nothing
+    /// is kept or reported.
     Refused,
     /// Objects and parts are checked and kept, but an upload cannot declare CRC64NVME or
-    /// `FULL_OBJECT` (400 `InvalidRequest`), and an object that was sent in parts shows none.
+    /// `FULL_OBJECT` (400 `InvalidRequest`), and an object uploaded in parts reports no checksum.
     NoFullObject,
 }
 
@@ -69,7 +69,7 @@ impl Weaknesses {
         self.conditions != Conditions::Kept
     }
 
-    /// The checksum that a request claims, as far as this server looks at it.
+    /// The checksum that a request claims, as far as this server cares.
     pub(crate) fn claimed(
         self,
         headers: &HeaderMap,
@@ -81,7 +81,7 @@ impl Weaknesses {
         }
     }
 
-    /// What this server keeps of the checksum of an object or a part that was sent in one piece.
+    /// What this server keeps of the checksum of an object or part sent in one piece.
     pub(crate) fn kept(self, checksum: Checksum) -> Option<Checksum> {
         match self.checksums {
             Checksums::Kept | Checksums::NoFullObject => Some(checksum),
@@ -89,7 +89,7 @@ impl Weaknesses {
         }
     }
 
-    /// What this server keeps of the checksum of an object that was sent in parts.
+    /// What this server keeps of the checksum of an object uploaded in parts.
     pub(crate) fn kept_of_parts(self, checksum: Checksum) -> Option<Checksum> {
         match (self.checksums, checksum.kind) {
             (Checksums::NoFullObject, Kind::FullObject) => None,
@@ -97,7 +97,7 @@ impl Weaknesses {
         }
     }
 
-    /// What this server understands of a Create.
+    /// Drops what this server does not understand from a Create.
     pub(crate) fn understand_create(self, input: &mut CreateMultipartUploadInput) {
         if self.checksums == Checksums::Ignored {
             input.checksum_algorithm = None;
@@ -105,7 +105,7 @@ impl Weaknesses {
         }
     }
 
-    /// Refuses what an upload declares where this server cannot keep it.
+    /// Refuses an upload that declares a checksum this server cannot keep.
     pub(crate) fn check_declared(self, declared: Option<(Algorithm, Kind)>) -> S3Result<()> {
         match (self.checksums, declared) {
             (Checksums::NoFullObject, Some((_, Kind::FullObject))) => Err(s3_error!(
@@ -116,7 +116,7 @@ impl Weaknesses {
         }
     }
 
-    /// What this server understands of a Complete.
+    /// Drops what this server does not understand from a Complete.
     pub(crate) fn understand_complete(self, input: &mut CompleteMultipartUploadInput) {
         if self.checksums != Checksums::Ignored {
             return;
@@ -137,7 +137,7 @@ impl Weaknesses {
         }
     }
 
-    /// The ETag that this server gives instead of `etag`, which AWS would give.
+    /// The ETag that this server reports where AWS would report `etag`.
     pub(crate) fn etag(self, etag: String) -> String {
         if !self.random_etags {
             return etag;
@@ -145,7 +145,7 @@ impl Weaknesses {
         Self::random(&etag)
     }
 
-    /// The same for a part.
+    /// Like [`Self::etag`], for a part.
     pub(crate) fn part_etag(self, etag: String) -> String {
         match self.random_part_etags {
             true => Self::random(&etag),

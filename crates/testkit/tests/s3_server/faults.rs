@@ -1,4 +1,5 @@
-//! Faults beyond what one decision about one request needs: resets, errors in disguise, chance.
+//! Faults beyond a single decision about a single request: resets, errors behind a 200, and random
+//! faults.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::{BUCKET, gated, put, start};
 
-/// What a client reads that sends a request and waits.
+/// What a client reads that sends a request and waits for the answer.
 async fn reply_to_raw_request(server: &S3Server) -> io::Result<Vec<u8>> {
     let address = server.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -23,7 +24,7 @@ async fn reply_to_raw_request(server: &S3Server) -> io::Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_reset_connection_is_told_from_a_closed_one() {
+async fn a_client_can_tell_a_reset_connection_from_a_closed_one() {
     let (server, _client) = start(gated(|_: Moment, _: &Request| Verdict::Disconnect)).await;
     assert_eq!(reply_to_raw_request(&server).await.unwrap(), b"");
     let (server, _client) = start(gated(|_: Moment, _: &Request| Verdict::Reset)).await;
@@ -60,7 +61,7 @@ async fn a_complete_can_fail_with_status_200() {
     assert_eq!(server.open_uploads(BUCKET).len(), 1);
 }
 
-/// What a gate does to the first 2,000 requests of a run.
+/// The verdicts of a gate on the first 2,000 requests of a run.
 async fn faults_of(seed: u64, share: f64) -> (Vec<Verdict>, FaultCounts) {
     let (server, client) = start(S3Options::default()).await;
     put(&client, "k", b"hello").await.unwrap();
@@ -80,7 +81,7 @@ async fn faults_of(seed: u64, share: f64) -> (Vec<Verdict>, FaultCounts) {
 }
 
 #[tokio::test]
-async fn random_faults_are_a_share_of_all_requests_and_the_same_for_a_seed() {
+async fn random_faults_hit_a_share_of_all_requests_and_repeat_by_seed() {
     let (first, counts) = faults_of(7, 0.2).await;
     assert_eq!(faults_of(7, 0.2).await, (first.clone(), counts));
     assert_ne!(faults_of(8, 0.2).await.0, first);
@@ -101,7 +102,7 @@ async fn random_faults_are_a_share_of_all_requests_and_the_same_for_a_seed() {
 }
 
 #[tokio::test]
-async fn random_faults_happen_to_real_requests() {
+async fn random_faults_reach_real_clients() {
     let faults = Arc::new(RandomFaults::new(1, 1.0));
     let options = S3Options {
         gate: Some(Arc::clone(&faults) as Arc<dyn Gate>),
@@ -113,7 +114,7 @@ async fn random_faults_happen_to_real_requests() {
         let client = client.clone();
         failing.spawn(async move { put(&client, &number.to_string(), b"hello").await });
     }
-    // Stalled requests never end; all others fail.
+    // Stalled requests never finish; all others fail.
     while faults.counts().faults() < 20 {
         tokio::task::yield_now().await;
     }

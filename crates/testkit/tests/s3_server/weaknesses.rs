@@ -1,4 +1,4 @@
-//! Each weakness makes the server deviate from S3 as said, and in nothing else.
+//! Each weakness makes the server deviate from S3 as documented, and in no other way.
 
 use std::fmt::Debug;
 
@@ -37,7 +37,8 @@ fn code<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>
     result.unwrap_err().code().unwrap_or("-").to_owned()
 }
 
-/// Creates an upload without a checksum and sends its only part; returns its id and ETag.
+/// Creates an upload without a checksum and sends its only part; returns the upload id and the
+/// part's ETag.
 async fn plain_upload(client: &Client, key: &str) -> (String, String) {
     let create = client.create_multipart_upload().bucket(BUCKET).key(key);
     let id = create.send().await.unwrap().upload_id.unwrap();
@@ -96,7 +97,7 @@ async fn conditions_can_be_ignored_as_old_servers_do() {
 }
 
 #[tokio::test]
-async fn conditions_can_be_ignored_on_complete_alone() {
+async fn conditions_can_be_ignored_on_complete_only() {
     let (server, client) = weak(Weaknesses {
         conditions: Conditions::IgnoredOnComplete,
         ..Weaknesses::default()
@@ -111,7 +112,7 @@ async fn conditions_can_be_ignored_on_complete_alone() {
 }
 
 #[tokio::test]
-async fn checksums_can_be_ignored_in_silence() {
+async fn checksums_can_be_silently_ignored() {
     let (server, client) = with_checksums(Checksums::Ignored).await;
     let sent = client
         .put_object()
@@ -192,7 +193,7 @@ async fn checksums_can_be_ignored_in_silence() {
 }
 
 #[tokio::test]
-async fn content_md5_is_checked_where_checksums_are_not() {
+async fn content_md5_is_checked_even_if_checksums_are_not() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
         let (server, client) = with_checksums(checksums).await;
         let sent = client
@@ -252,7 +253,7 @@ async fn checksums_can_be_refused_as_not_implemented() {
 }
 
 #[tokio::test]
-async fn a_checksum_of_the_full_object_can_be_refused_alone() {
+async fn full_object_checksums_alone_can_be_refused() {
     let (server, client) = with_checksums(Checksums::NoFullObject).await;
     let create = |algorithm, kind| {
         let create = client.create_multipart_upload().bucket(BUCKET).key("parts");
@@ -289,7 +290,7 @@ async fn a_checksum_of_the_full_object_can_be_refused_alone() {
 }
 
 #[tokio::test]
-async fn listing_parts_and_uploads_can_be_missing() {
+async fn listing_parts_and_uploads_can_be_unsupported() {
     let (_server, client) = weak(Weaknesses {
         no_list_parts: true,
         ..Weaknesses::default()

@@ -1,5 +1,5 @@
-//! Where requests go: the bucket as people write it, endpoints from anywhere, the bucket in the
-//! path or as a host.
+//! Where requests go: the bucket however people write it, endpoints from any source, and path or
+//! virtual-host style.
 
 use lob_testkit::http_proxy::HttpProxy;
 use lob_testkit::s3::{HomeRegion, Operation, S3Options};
@@ -7,7 +7,7 @@ use sha2::Digest as _;
 
 use crate::bed::{BUCKET, Bed, finish};
 
-/// No resolver knows it, so that nothing but its own name decides about the style.
+/// No resolver knows it, so only its name decides the style.
 const ENDPOINT: &str = "http://s3.nowhere.invalid:9000";
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn an_endpoint_of_the_aws_profile_gets_path_style() {
 }
 
 #[tokio::test]
-async fn a_server_that_knows_virtual_hosts_only_is_uploaded_to() {
+async fn a_server_that_knows_only_virtual_hosts_works() {
     let bed = Bed::on(S3Options {
         domain: Some("s3.nowhere.invalid:9000".to_owned()),
         ..S3Options::default()
@@ -61,7 +61,7 @@ async fn a_server_that_knows_virtual_hosts_only_is_uploaded_to() {
 }
 
 #[tokio::test]
-async fn the_url_of_a_bucket_names_the_prefix_as_well() {
+async fn a_bucket_url_sets_the_prefix_too() {
     let bed = Bed::new().await;
     bed.feeds();
     let url = format!("s3://{BUCKET}/nightly/lob/");
@@ -81,7 +81,7 @@ async fn the_url_of_a_bucket_names_the_prefix_as_well() {
 }
 
 #[tokio::test]
-async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anything_is_asked() {
+async fn an_impossible_bucket_or_endpoint_is_a_usage_error_before_any_request() {
     let bed = Bed::new().await;
     bed.feeds();
     for (flag, value) in [
@@ -110,7 +110,7 @@ async fn a_bucket_or_an_endpoint_that_cannot_be_one_is_wrong_usage_before_anythi
 }
 
 #[tokio::test]
-async fn a_key_or_a_region_with_a_line_break_is_no_panic_wherever_it_came_from() {
+async fn a_line_break_in_a_key_or_a_region_never_panics() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let keys = [
@@ -152,7 +152,7 @@ async fn a_key_or_a_region_with_a_line_break_is_no_panic_wherever_it_came_from()
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_made_is_no_server_that_does_not_run() {
+async fn a_request_that_cannot_be_built_is_not_reported_as_a_server_outage() {
     let bed = Bed::new().await;
     bed.feeds();
     let mut command = bed.command(&["--region", "eu_central"]);
@@ -163,7 +163,7 @@ async fn a_request_that_cannot_be_made_is_no_server_that_does_not_run() {
 }
 
 #[tokio::test]
-async fn addresses_in_the_quotes_of_a_file_of_variables_are_taken() {
+async fn quotes_from_an_env_file_are_stripped_from_addresses() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let mut command = bed.command(&["--run-id", "run-1"]);
@@ -174,7 +174,7 @@ async fn addresses_in_the_quotes_of_a_file_of_variables_are_taken() {
 }
 
 #[tokio::test]
-async fn plain_http_to_another_machine_is_warned_of_once() {
+async fn plain_http_to_another_machine_warns_once() {
     let warning = "is not encrypted on the way";
     let home = HomeRegion {
         name: "ap-south-2",
@@ -217,7 +217,7 @@ async fn the_signature_of_plan_and_manifest_covers_their_bytes() {
 }
 
 #[tokio::test]
-async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
+async fn https_to_a_plain_http_port_is_named() {
     let bed = Bed::new().await;
     bed.feeds();
     let endpoint = bed.s3.endpoint().replace("http://", "https://");
@@ -227,7 +227,7 @@ async fn a_plain_port_that_is_taken_for_one_of_tls_is_named() {
 }
 
 #[tokio::test]
-async fn an_empty_variable_is_no_endpoint() {
+async fn an_empty_variable_does_not_set_the_endpoint() {
     let bed = Bed::new().await;
     bed.feeds();
     let mut command = bed.command(&["--run-id", "run-1"]);

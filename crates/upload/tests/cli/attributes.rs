@@ -1,4 +1,4 @@
-//! What is said about objects beside their bytes: storage class, encryption, metadata, owner, MD5.
+//! Object attributes besides the bytes: storage class, encryption, metadata, owner, MD5.
 
 use lob_testkit::s3::{Operation, StoredObject};
 use serde_json::Value;
@@ -27,7 +27,7 @@ async fn assert_on_all(
 }
 
 #[tokio::test]
-async fn data_files_have_the_storage_class_and_plan_and_manifest_can_be_read_at_once() {
+async fn only_data_files_get_the_storage_class() {
     assert_on_all(
         &["--storage-class", "STANDARD_IA"],
         |object| object.storage_class.as_deref() == Some("STANDARD_IA"),
@@ -37,7 +37,7 @@ async fn data_files_have_the_storage_class_and_plan_and_manifest_can_be_read_at_
 }
 
 #[tokio::test]
-async fn every_object_is_encrypted_as_asked_for() {
+async fn every_object_is_encrypted_as_requested() {
     let is = |object: &StoredObject, sse: &str, key: Option<&str>| {
         object.server_side_encryption.as_deref() == Some(sse) && object.kms_key_id.as_deref() == key
     };
@@ -51,7 +51,7 @@ async fn every_object_is_encrypted_as_asked_for() {
 }
 
 #[tokio::test]
-async fn data_files_have_the_metadata_beside_the_write_token() {
+async fn data_files_carry_the_metadata_and_the_write_token() {
     assert_on_all(
         &[
             "--metadata",
@@ -70,7 +70,7 @@ async fn data_files_have_the_metadata_beside_the_write_token() {
 }
 
 #[tokio::test]
-async fn attributes_that_cannot_be_are_wrong_usage_and_nothing_is_asked() {
+async fn invalid_attributes_are_a_usage_error_before_any_request() {
     let bed = Bed::new().await;
     bed.feeds();
     let large = format!("note={}", "x".repeat(2000));
@@ -101,7 +101,7 @@ async fn attributes_that_cannot_be_are_wrong_usage_and_nothing_is_asked() {
 }
 
 #[tokio::test]
-async fn a_storage_class_that_the_server_does_not_know_is_named() {
+async fn an_unknown_storage_class_is_named() {
     let bed = Bed::new().await;
     bed.feeds();
     let finished = bed.upload(&["--storage-class", "CHEAPEST"]).await.expect(1);
@@ -111,7 +111,7 @@ async fn a_storage_class_that_the_server_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn every_request_names_the_owner_that_the_bucket_must_have() {
+async fn every_request_names_the_expected_bucket_owner() {
     let bed = Bed::new().await;
     bed.feeds();
     let owner = "111122223333";
@@ -129,7 +129,7 @@ async fn every_request_names_the_owner_that_the_bucket_must_have() {
 }
 
 #[tokio::test]
-async fn a_bucket_of_another_owner_is_refused_before_anything_is_written() {
+async fn a_bucket_with_another_owner_is_refused_before_any_write() {
     let bed = Bed::new().await;
     bed.feeds();
     let finished = bed
@@ -146,7 +146,7 @@ async fn a_bucket_of_another_owner_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn the_checksum_is_an_md5_where_that_is_asked_for_and_the_sha_256_stays() {
+async fn md5_becomes_the_checksum_on_request_and_sha_256_is_kept() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     bed.upload(&["--hash", "md5"]).await.expect(0);

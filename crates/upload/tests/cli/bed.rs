@@ -1,4 +1,4 @@
-//! A server, a working directory with feed files, and the binary between them.
+//! The test bed: a server, a working directory with feed files, and the binary between them.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// The folder of the run that [`Bed::upload`] makes.
 pub(crate) const RUN: &str = "lob-data/run-1";
 
-/// A server that lacks nothing.
+/// A server without weaknesses.
 pub(crate) const STRICT: Weaknesses = Weaknesses {
     conditions: Conditions::Kept,
     checksums: Checksums::Kept,
@@ -32,7 +32,7 @@ pub(crate) const STRICT: Weaknesses = Weaknesses {
 /// A feed's seed and size.
 type FeedKey = (u64, String);
 
-/// Feeds that were made already: making one takes longer than sending it.
+/// Feeds made so far: making one takes longer than sending it.
 static FEEDS: LazyLock<Mutex<HashMap<FeedKey, Vec<u8>>>> = LazyLock::new(Mutex::default);
 
 pub(crate) struct Bed(bed::Bed);
@@ -59,14 +59,14 @@ impl Bed {
         .await
     }
 
-    /// A bed on a server of these options.
+    /// A bed on a server with these options.
     pub(crate) async fn on(options: S3Options) -> Self {
         let bed = bed::Bed::new(env!("CARGO_BIN_EXE_lob-upload"), options).await;
         let bed = bed.with_variable("LOB_PART_SIZE", "5MiB");
         Self(bed.with_variable("LOB_MULTIPART_THRESHOLD", "5MiB"))
     }
 
-    /// A path in the source directory, whose parents exist.
+    /// A path in the source directory; creates its parents.
     pub(crate) fn source(&self, name: &str) -> PathBuf {
         let path = self.path("lob_data").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -90,7 +90,7 @@ impl Bed {
         bytes
     }
 
-    /// Two files of one request each and one of two parts.
+    /// Two files sent in one request each, and one sent in two parts.
     pub(crate) fn feeds(&self) -> Vec<(String, Vec<u8>)> {
         [
             ("2025/big.parquet", FeedSize::Bytes(6 << 20)),
@@ -101,12 +101,12 @@ impl Bed {
         .into()
     }
 
-    /// Uploads as the run `run-1`.
+    /// Uploads as run `run-1`.
     pub(crate) async fn upload(&self, args: &[&str]) -> Finished {
         finish(self.start(args)).await
     }
 
-    /// The keys of the run `run-1`, relative to its folder.
+    /// The keys of run `run-1`, relative to its folder.
     pub(crate) fn keys(&self) -> Vec<String> {
         let keys = self.s3.keys(BUCKET);
         keys.iter()
@@ -119,7 +119,8 @@ impl Bed {
         serde_json::from_slice(&self.object("manifest.json").bytes).unwrap()
     }
 
-    /// The run exists, its objects are these files, and nothing is left open.
+    /// Asserts that the run exists, that its objects are exactly these files, and that no upload is
+    /// left open.
     #[track_caller]
     pub(crate) fn assert_whole(&self, feeds: &[(String, Vec<u8>)]) {
         let manifest = self.manifest();
@@ -131,7 +132,8 @@ impl Bed {
         assert_eq!(self.keys().len(), feeds.len() + 2, "{:?}", self.keys());
     }
 
-    /// The requests of one operation for the object `name` of `run-1`, from the `from`th on.
+    /// The requests of one operation for object `name` of `run-1`, starting with request number
+    /// `from`.
     pub(crate) fn asked(&self, operation: Operation, name: &str, from: usize) -> Vec<Request> {
         let key = format!("{RUN}/{name}");
         let requests = self.s3.requests().into_iter().skip(from);
@@ -148,7 +150,7 @@ impl Bed {
         self.keys().contains(&"manifest.json".to_owned())
     }
 
-    /// What was asked of the server, in the order of arrival.
+    /// The operations that the server was asked for, in order of arrival.
     pub(crate) fn operations(&self) -> Vec<Operation> {
         self.s3
             .requests()
@@ -157,14 +159,14 @@ impl Bed {
             .collect()
     }
 
-    /// Nothing is published and nothing is left open.
+    /// Asserts that nothing is published and no upload is left open.
     pub(crate) fn assert_nothing_published(&self) {
         assert!(!self.has_manifest(), "{:?}", self.keys());
         assert_eq!(self.s3.open_uploads(BUCKET), []);
     }
 }
 
-/// Whether a request puts or completes the object `name` of the run `run-1`.
+/// Whether a request puts or completes object `name` of run `run-1`.
 pub(crate) fn writes(request: &Request, name: &str) -> bool {
     let write = matches!(
         request.operation,

@@ -1,4 +1,4 @@
-//! Files that change while they are read: the run fails, and what was sent of them is given up.
+//! Files that change while they are read: the run fails, and what was sent of them is discarded.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::bed::{Bed, Finished, assert_shown, finish};
 
-/// Tells of each request of one operation, for a data file or to put the plan, and lets it pass when
+/// Reports each request of one operation, for a data file or to put the plan, and lets it pass when
 /// the test says so.
 struct Door {
     operation: Operation,
@@ -44,7 +44,7 @@ fn door(operation: Operation) -> (Door, UnboundedReceiver<()>, std::sync::Arc<Se
     (door, arrivals, opened)
 }
 
-/// Changes the file after it was opened and before its first part is read.
+/// Changes the file after it is opened and before its first part is read.
 async fn change_after_opening(change: fn(&Path)) -> Finished {
     let (door, mut arrivals, opened) = door(Operation::CreateMultipartUpload);
     let bed = Bed::gated(door).await;
@@ -102,7 +102,7 @@ async fn a_file_that_shrinks_is_not_uploaded() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_rewritten_in_place_is_not_uploaded_whatever_its_time() {
+async fn a_file_rewritten_in_place_with_its_old_time_is_not_uploaded() {
     let rewritten = change_after_opening(|path| {
         let file = File::options().write(true).open(path).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
@@ -163,7 +163,7 @@ async fn a_file_that_changes_between_two_parts_is_not_uploaded() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_between_plan_and_reading_is_not_uploaded() {
+async fn a_file_that_changes_before_it_is_read_is_not_uploaded() {
     let (door, mut arrivals, opened) = door(Operation::PutObject);
     let bed = Bed::gated(door).await;
     bed.feed("a.parquet", FeedSize::Rows(10));

@@ -1,4 +1,4 @@
-//! `lob-upload cleanup`: what a killed run left open is listed, and aborted where that is asked for.
+//! `lob-upload cleanup`: lists what a killed run left open, and aborts it on request.
 
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Moment, Operation, Request, S3Options, Verdict, Weaknesses};
@@ -7,8 +7,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::bed::{BUCKET, Bed, assert_shown, finish};
 
-/// A bed with one open upload of one part for each of these runs, left by processes that were
-/// killed.
+/// A bed with one open upload of one part per run, left by killed processes.
 async fn with_open_uploads(runs: &[&str], weaknesses: Weaknesses) -> Bed {
     let (stored, mut stores) = unbounded_channel();
     let gate = move |moment: Moment, request: &Request| {
@@ -40,7 +39,7 @@ async fn with_open_uploads(runs: &[&str], weaknesses: Weaknesses) -> Bed {
 }
 
 #[tokio::test]
-async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
+async fn open_uploads_are_listed_and_aborted_only_on_request() {
     let bed = with_open_uploads(&["run-1", "run-10"], Weaknesses::default()).await;
     let before = bed.operations().len();
     assert_shown!(bed.run(&["cleanup", "run-1"]).await, @r#"
@@ -61,7 +60,7 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
     objects that were complete stay below `s3://lob-test/lob-data/run-1/`
     ----- stderr -----
     "#);
-    // Another run's upload is none of this one's business.
+    // Another run's upload is none of this run's business.
     let open = bed.s3.open_uploads(BUCKET);
     let open: Vec<_> = open.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(open, ["lob-data/run-10/big.parquet"]);
@@ -74,7 +73,7 @@ async fn open_uploads_are_listed_and_aborted_only_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn open_uploads_are_told_to_machines() {
+async fn open_uploads_are_reported_as_json() {
     let bed = with_open_uploads(&["run-1"], Weaknesses::default()).await;
     let open = bed.s3.open_uploads(BUCKET);
     for yes in [false, true] {
@@ -102,7 +101,7 @@ async fn open_uploads_are_told_to_machines() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_list_parts_is_cleaned_up_and_nothing_is_claimed_of_them() {
+async fn cleanup_works_on_a_server_that_cannot_list_parts() {
     let weaknesses = Weaknesses {
         no_list_parts: true,
         ..Weaknesses::default()
@@ -126,7 +125,7 @@ async fn a_committed_run_has_nothing_to_clean_up() {
 }
 
 #[tokio::test]
-async fn a_run_without_a_plan_is_told_with_a_hint() {
+async fn cleanup_of_a_run_without_a_plan_gives_a_hint() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
     exit status: 1
@@ -138,7 +137,7 @@ async fn a_run_without_a_plan_is_told_with_a_hint() {
 }
 
 #[tokio::test]
-async fn options_of_s3_are_heard_on_either_side_of_a_subcommand() {
+async fn s3_options_take_effect_before_and_after_the_subcommand() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&["--prefix", "other"]).await.expect(0);

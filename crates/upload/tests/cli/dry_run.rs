@@ -1,4 +1,4 @@
-//! `--dry-run`: what an upload would do, and that it does nothing.
+//! `--dry-run`: says what an upload would do, and does nothing.
 
 use lob_testkit::parquet_files::FeedSize;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::bed::{BUCKET, Bed, assert_shown, finish};
 
 #[tokio::test]
-async fn a_dry_run_asks_nothing_and_writes_nothing() {
+async fn a_dry_run_sends_no_request_and_writes_nothing() {
     let bed = Bed::new().await;
     bed.feeds();
     assert_shown!(bed.run(&["--dry-run"]).await, @r#"
@@ -32,7 +32,7 @@ async fn a_dry_run_asks_nothing_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_dry_run_foretells_the_requests_and_the_manifest_of_an_upload() {
+async fn a_dry_run_predicts_the_requests_and_the_manifest_size() {
     for size in [FeedSize::Rows(10), FeedSize::Bytes(6 << 20)] {
         let bed = Bed::new().await;
         bed.feed("a.parquet", size);
@@ -51,16 +51,16 @@ async fn a_dry_run_foretells_the_requests_and_the_manifest_of_an_upload() {
         let keys = bed.s3.keys(BUCKET);
         let key = keys.iter().find(|key| key.ends_with("manifest.json"));
         let manifest = bed.s3.object(BUCKET, key.unwrap()).unwrap().bytes.len() as u64;
-        let foretold = planned["manifest_bytes"].as_u64().unwrap();
+        let predicted = planned["manifest_bytes"].as_u64().unwrap();
         assert!(
-            (manifest..manifest + (17 << 10)).contains(&foretold),
-            "{foretold} for {manifest}"
+            (manifest..manifest + (17 << 10)).contains(&predicted),
+            "{predicted} for {manifest}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_dry_run_fails_where_the_upload_would() {
+async fn a_dry_run_fails_if_the_upload_would() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(1));
     let mut command = bed.command(&["--dry-run"]);

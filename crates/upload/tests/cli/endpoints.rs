@@ -1,4 +1,5 @@
-//! Servers that can do less than S3: the upload ends well, says what is weaker, and claims no more.
+//! Servers that can do less than S3: the upload succeeds, warns about what is weaker, and claims no
+//! more.
 
 use lob_testkit::s3::{
     Checksums, Conditions, Moment, Operation, Request, S3Options, StoredObject, Weaknesses,
@@ -21,15 +22,15 @@ const NO_CHECKSUM: &str = "the server attests no checksum at all";
 const NO_UPLOADS: &str = "the server cannot list open uploads";
 const NO_PARTS: &str = "the server cannot list parts";
 
-/// What an upload to such a server says of it.
+/// What an upload to a server with these weaknesses reports.
 struct Case {
     weaknesses: Weaknesses,
-    /// Warnings, each told once.
+    /// Warnings, each given once.
     told: &'static [&'static str],
     /// The manifest's `endpoint`: conditions on Put and on Complete, CRCs of Put and of Complete,
     /// MD5s as ETags.
     abilities: [bool; 5],
-    /// How a file that is sent in one request and one that is sent in parts are proved.
+    /// How a file sent in one request and a file sent in parts are proved.
     verified: [&'static str; 2],
 }
 
@@ -42,7 +43,7 @@ impl Case {
         .await
     }
 
-    /// The warnings of the endpoint, and no other, each once.
+    /// Expects exactly the warnings about the endpoint, each once.
     #[track_caller]
     fn check_told(&self, finished: &Finished) {
         for warning in [
@@ -75,7 +76,7 @@ impl Case {
         assert_eq!(verified, [parts, one, one]);
     }
 
-    /// An upload that nothing happens to, and one that is killed twice.
+    /// Runs one undisturbed upload, and one that is killed twice.
     async fn check(&self) {
         let bed = self.bed().await;
         let feeds = bed.feeds();
@@ -109,7 +110,7 @@ impl Case {
         }
     }
 
-    /// Parts are kept where the server can list and prove them.
+    /// Expects parts to be kept if the server can list and prove them.
     fn check_parts(&self, bed: &Bed, before: usize) {
         let weak = self.weaknesses;
         let kept = !weak.no_list_parts && !weak.no_list_uploads && self.verified[1] != SIZE;
@@ -117,7 +118,8 @@ impl Case {
         assert_eq!(sent, if kept { 0 } else { 2 });
     }
 
-    /// Whole files are kept where the server can prove them, and replaced in place where not.
+    /// Expects whole files to be kept if the server can prove them, and to be replaced in place if
+    /// not.
     fn check_whole_files(&self, bed: &Bed, small: &StoredObject, before: usize) {
         let puts = bed.asked(Operation::PutObject, SMALL, before);
         if self.verified[0] == SIZE {
@@ -132,7 +134,7 @@ impl Case {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
+async fn ignored_conditions_cause_a_warning_and_are_recorded() {
     Case {
         weaknesses: Weaknesses {
             conditions: Conditions::Ignored,
@@ -147,7 +149,7 @@ async fn a_server_that_ignores_conditions_is_told_of_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_conditions_on_complete_alone_is_told_of_and_recorded() {
+async fn conditions_ignored_only_on_complete_cause_a_warning_and_are_recorded() {
     Case {
         weaknesses: Weaknesses {
             conditions: Conditions::IgnoredOnComplete,
@@ -162,7 +164,7 @@ async fn a_server_that_ignores_conditions_on_complete_alone_is_told_of_and_recor
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_conditions_has_none() {
+async fn a_server_that_refuses_conditions_is_used_without_them() {
     for (checksums, verified) in [(Checksums::Kept, CRC), (Checksums::Refused, MD5)] {
         let keeps = checksums == Checksums::Kept;
         Case {
@@ -185,7 +187,7 @@ async fn a_server_that_refuses_conditions_has_none() {
 }
 
 #[tokio::test]
-async fn etags_of_parts_that_are_no_md5_are_no_proof_and_no_error() {
+async fn part_etags_that_are_not_md5_prove_nothing_but_are_no_error() {
     for (checksums, crc, of_put, told) in [
         (Checksums::Ignored, false, SIZE, &[NO_CHECKSUM]),
         (Checksums::NoFullObject, true, CRC, &[NO_CHECKSUM_OF_PARTS]),
@@ -206,7 +208,7 @@ async fn etags_of_parts_that_are_no_md5_are_no_proof_and_no_error() {
 }
 
 #[tokio::test]
-async fn an_upload_in_parts_is_opened_where_the_length_of_nothing_must_be_told() {
+async fn a_multipart_upload_is_created_even_if_empty_bodies_need_a_length() {
     Case {
         weaknesses: Weaknesses {
             length_required: true,
@@ -221,7 +223,7 @@ async fn an_upload_in_parts_is_opened_where_the_length_of_nothing_must_be_told()
 }
 
 #[tokio::test]
-async fn files_are_proved_by_md5_where_the_server_keeps_no_checksums() {
+async fn files_are_proved_by_md5_if_the_server_keeps_no_checksums() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
         Case {
             weaknesses: Weaknesses {
@@ -238,7 +240,7 @@ async fn files_are_proved_by_md5_where_the_server_keeps_no_checksums() {
 }
 
 #[tokio::test]
-async fn parts_are_proved_by_md5_where_the_server_has_no_checksum_of_full_objects() {
+async fn parts_are_proved_by_md5_without_full_object_checksums() {
     Case {
         weaknesses: Weaknesses {
             checksums: Checksums::NoFullObject,
@@ -253,7 +255,7 @@ async fn parts_are_proved_by_md5_where_the_server_has_no_checksum_of_full_object
 }
 
 #[tokio::test]
-async fn etags_that_are_no_md5_do_not_matter_where_there_are_checksums() {
+async fn etags_that_are_not_md5_do_not_matter_if_there_are_checksums() {
     Case {
         weaknesses: Weaknesses {
             random_etags: true,
@@ -268,7 +270,7 @@ async fn etags_that_are_no_md5_do_not_matter_where_there_are_checksums() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_proved_is_sent_again_over_what_was_seen() {
+async fn an_unprovable_object_is_replaced_in_place() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
         Case {
             weaknesses: Weaknesses {
@@ -286,7 +288,7 @@ async fn what_cannot_be_proved_is_sent_again_over_what_was_seen() {
 }
 
 #[tokio::test]
-async fn a_file_is_sent_anew_where_the_server_cannot_list_its_parts() {
+async fn a_file_is_sent_again_if_the_server_cannot_list_its_parts() {
     for (no_list_parts, no_list_uploads) in [(true, false), (false, true), (true, true)] {
         Case {
             weaknesses: Weaknesses {
@@ -304,7 +306,7 @@ async fn a_file_is_sent_anew_where_the_server_cannot_list_its_parts() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_listed_is_said_in_a_resumed_run() {
+async fn a_resumed_run_reports_what_the_server_cannot_list() {
     for (no_list_parts, told) in [(true, NO_PARTS), (false, NO_UPLOADS)] {
         let bed = Bed::on(S3Options {
             weaknesses: Weaknesses {
@@ -327,7 +329,7 @@ async fn what_cannot_be_listed_is_said_in_a_resumed_run() {
 }
 
 #[tokio::test]
-async fn several_weaknesses_at_once_are_all_told() {
+async fn all_of_several_weaknesses_are_reported() {
     let no_checksums = Weaknesses {
         checksums: Checksums::Ignored,
         ..STRICT
@@ -391,7 +393,7 @@ async fn several_weaknesses_at_once_are_all_told() {
 }
 
 #[tokio::test]
-async fn a_profile_that_does_not_exist_is_named_with_the_files_looked_in() {
+async fn a_missing_profile_is_named_with_the_files_searched() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
     std::fs::write(bed.path("config"), "[profile there]\nregion = eu-west-1\n").unwrap();

@@ -1,4 +1,4 @@
-//! How many requests are under way, in which order and at which pace, and what protects their bytes.
+//! How many requests are in flight, in which order and at what pace, and what protects their bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,8 @@ async fn the_largest_files_go_first() {
     assert_eq!(order, names.each_ref().map(|name| Some(name.as_str())));
 }
 
-/// Lets one write of data through whenever as many as expected are there, or all that will come.
+/// Lets one data write through whenever the expected number is waiting, or all that will come have
+/// arrived.
 struct Crowd {
     expected: usize,
     total: usize,
@@ -76,7 +77,7 @@ impl Gate for Crowd {
     }
 }
 
-/// How many writes of data are there at most, where `expected` are waited for.
+/// The largest number of data writes in flight at once, with a server that waits for `expected`.
 async fn crowd(files: &[FeedSize], total: usize, expected: usize, args: &[&str]) -> usize {
     let gate = Arc::new(Crowd {
         expected,
@@ -104,21 +105,21 @@ async fn crowd(files: &[FeedSize], total: usize, expected: usize, args: &[&str])
 }
 
 #[tokio::test]
-async fn parts_in_flight_are_as_many_as_set_over_all_files() {
+async fn the_limit_on_parts_in_flight_spans_all_files() {
     let files = [FeedSize::Bytes(11 << 20), FeedSize::Bytes(16 << 20)];
     let args = ["--parts-in-flight", "3", "--buffer-size", "64MiB"];
     assert_eq!(crowd(&files, 7, 3, &args).await, 3);
 }
 
 #[tokio::test]
-async fn parts_in_flight_are_no_more_than_fit_into_the_buffer() {
+async fn parts_in_flight_never_exceed_the_buffer() {
     let files = [FeedSize::Bytes(11 << 20), FeedSize::Bytes(16 << 20)];
     let args = ["--parts-in-flight", "8", "--buffer-size", "10MiB"];
     assert_eq!(crowd(&files, 7, 2, &args).await, 2);
 }
 
 #[tokio::test]
-async fn files_of_one_request_count_as_parts() {
+async fn files_sent_in_one_request_count_as_parts() {
     let files = [FeedSize::Rows(10); 20];
     let args = ["--parts-in-flight", "3", "--jobs", "8"];
     assert_eq!(crowd(&files, 20, 3, &args).await, 3);
@@ -126,7 +127,7 @@ async fn files_of_one_request_count_as_parts() {
     assert_eq!(crowd(&files, 20, 5, &args).await, 5);
 }
 
-/// Lets the test say what becomes of each write of data.
+/// Lets the test decide the outcome of each data write.
 struct Asking(Mutex<UnboundedSender<oneshot::Sender<Verdict>>>);
 
 #[async_trait]
@@ -136,20 +137,20 @@ impl Gate for Asking {
             return Verdict::Pass;
         }
         let (answer, answered) = oneshot::channel();
-        // When the test has seen enough, everything passes.
+        // Once the test has seen enough, everything passes.
         let _ = self.0.lock().unwrap().send(answer);
         answered.await.unwrap_or(Verdict::Pass)
     }
 }
 
-/// The writes of data that wait for an answer, in the order of their arrival.
+/// The data writes waiting for an answer, in order of arrival.
 struct Waiting {
     arrivals: UnboundedReceiver<oneshot::Sender<Verdict>>,
     held: VecDeque<oneshot::Sender<Verdict>>,
 }
 
 impl Waiting {
-    /// Waits until so many are there, and checks that there are no more.
+    /// Waits until `count` writes are waiting, and checks that there are no more.
     async fn are(&mut self, count: usize) {
         while self.held.len() < count {
             self.held.push_back(self.arrivals.recv().await.unwrap());
@@ -165,7 +166,7 @@ impl Waiting {
     }
 }
 
-/// The server asks once to slow down while eight files are under way.
+/// The server asks once to slow down while eight files are in flight.
 async fn slowed_down_by(status: u16, code: &'static str) {
     let (sender, arrivals) = unbounded_channel();
     let bed = Bed::gated(Asking(Mutex::new(sender))).await;
@@ -179,10 +180,10 @@ async fn slowed_down_by(status: u16, code: &'static str) {
     };
     waiting.are(8).await;
     waiting.answer(Verdict::Answer { status, code });
-    // It is sent again; what was under way already goes on.
+    // It is retried; what was already in flight continues.
     waiting.are(8).await;
-    // Four of them end and are not followed by others; four successes make room for a fifth, five
-    // for a sixth, and so on.
+    // Four of them finish without being replaced; four successes make room for a fifth, five for a
+    // sixth, and so on.
     let steps = [
         &[7, 6, 5, 5][..],
         &[5, 5, 5, 5, 6],
@@ -201,13 +202,13 @@ async fn slowed_down_by(status: u16, code: &'static str) {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_it_gets_half_as_much_at_once_and_then_one_more_at_a_time() {
+async fn a_request_to_slow_down_halves_the_limit_which_then_grows_one_by_one() {
     slowed_down_by(503, "SlowDown").await;
     slowed_down_by(429, "TooManyRequests").await;
 }
 
 #[tokio::test]
-async fn a_file_of_one_request_is_signed_with_its_own_sha_256_and_parts_carry_their_crc() {
+async fn a_single_put_is_signed_with_its_sha_256_and_parts_carry_their_crc() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     bed.upload(&[]).await.expect(0);
@@ -235,12 +236,12 @@ async fn a_file_of_one_request_is_signed_with_its_own_sha_256_and_parts_carry_th
 }
 
 #[tokio::test]
-async fn no_more_is_sent_in_a_second_than_is_allowed() {
+async fn uploads_stay_within_the_bandwidth_limit() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let begin = Instant::now();
     bed.upload(&["--max-bandwidth", "4MiB"]).await.expect(0);
-    // 6.1 MiB, of which the first slice goes at once.
+    // 6.1 MiB, of which the first slice goes out at once.
     assert!(begin.elapsed() >= Duration::from_millis(1400));
     for (name, bytes) in feeds {
         assert!(bed.object(&name).bytes == bytes, "{name}");
@@ -249,13 +250,13 @@ async fn no_more_is_sent_in_a_second_than_is_allowed() {
 }
 
 #[tokio::test]
-async fn no_more_is_downloaded_in_a_second_than_is_allowed() {
+async fn downloads_stay_within_the_bandwidth_limit() {
     let bed = Bed::new().await;
     bed.feeds();
     bed.upload(&[]).await.expect(0);
     let begin = Instant::now();
     let verify = ["--max-bandwidth", "4MiB", "verify", "run-1", "--full"];
     bed.run(&verify).await.expect(0);
-    // 6.1 MiB, of which the first slice comes at once.
+    // 6.1 MiB, of which the first slice arrives at once.
     assert!(begin.elapsed() >= Duration::from_millis(1400));
 }

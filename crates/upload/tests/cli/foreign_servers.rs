@@ -1,4 +1,4 @@
-//! What answers in the place of S3, and stores that leave out what S3 says.
+//! Other services that answer in place of S3, and stores that leave out what S3 returns.
 
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use crate::bed::{Bed, finish};
 
 #[tokio::test]
-async fn what_answers_everything_with_200_is_no_s3_and_named_with_the_proxy() {
+async fn anything_that_answers_200_to_everything_is_not_taken_for_s3() {
     for (reply, told) in [
         (
             "200 OK\r\nContent-Type: text/html\r\nContent-Length: 9",
@@ -45,7 +45,7 @@ async fn what_answers_everything_with_200_is_no_s3_and_named_with_the_proxy() {
     }
 }
 
-/// A bed whose server replies so to some requests once they are executed.
+/// A bed whose server gives this verdict on the chosen requests once they are executed.
 async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
     let bed = Bed::gated(move |moment, request: &Request| {
         match moment == Moment::Executed && chosen(request) {
@@ -59,7 +59,7 @@ async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
 }
 
 #[tokio::test]
-async fn a_list_that_goes_on_and_says_not_where_is_no_list() {
+async fn a_truncated_list_without_a_continuation_is_an_error() {
     let cut = Verdict::Reply {
         status: 200,
         body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
@@ -80,7 +80,7 @@ async fn a_list_that_goes_on_and_says_not_where_is_no_list() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_gone_may_be_told_without_a_code() {
+async fn a_404_without_a_code_means_that_the_upload_is_gone() {
     let gone = Verdict::Reply {
         status: 404,
         body: "",
@@ -91,7 +91,7 @@ async fn an_upload_that_is_gone_may_be_told_without_a_code() {
 }
 
 #[tokio::test]
-async fn a_store_that_knows_no_checksum_header_of_a_head_is_asked_without() {
+async fn a_store_that_rejects_the_checksum_header_on_head_is_asked_without_it() {
     let refused = Verdict::Answer {
         status: 501,
         code: "NotImplemented",
@@ -106,7 +106,7 @@ async fn a_store_that_knows_no_checksum_header_of_a_head_is_asked_without() {
 }
 
 #[tokio::test]
-async fn what_a_store_leaves_out_is_named() {
+async fn whatever_a_store_leaves_out_is_named() {
     let head: fn(&Request) -> bool =
         |request| request.operation == Operation::HeadObject && request.status == Some(200);
     let part: fn(&Request) -> bool = |request| request.operation == Operation::UploadPart;

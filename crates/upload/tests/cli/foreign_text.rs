@@ -1,15 +1,15 @@
-//! Names that other people chose are shown, and do nothing else to a terminal or to who reads lines.
+//! Names chosen by others are shown, but cannot affect a terminal or a reader that parses lines.
 
 use lob_testkit::parquet_files::FeedSize;
 
 use crate::bed::{Bed, Finished};
 
-/// Clears the screen, turns the text around and begins lines of its own.
+/// Clears the screen, reverses the text direction and starts lines of its own.
 const FORGED: &str = "d\u{1b}[2J\u{9b}1m\u{202e}\nerror: forged\nhint: forged\r\nrun       forged";
 const SHOWN: &str =
     "d\\u001b[2J\\u009b1m\\u202e\\nerror: forged\\nhint: forged\\r\\nrun       forged";
 
-/// All of it stands in one line, and nothing that is unseen is in any.
+/// Asserts that the whole name is on one line and that no line holds anything invisible.
 #[track_caller]
 fn assert_shown_only(finished: &Finished) {
     let said = [&*finished.stdout, &*finished.stderr].concat();
@@ -22,7 +22,7 @@ fn assert_shown_only(finished: &Finished) {
 }
 
 #[tokio::test]
-async fn a_name_forges_no_line_of_a_summary_an_error_the_log_or_the_usage() {
+async fn a_name_cannot_forge_a_line_of_output() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);

@@ -1,4 +1,4 @@
-//! What an undisturbed upload leaves behind, and what it asked of the server.
+//! What an undisturbed upload leaves behind, and what it asks of the server.
 
 use lob_testkit::s3::{Operation, crc64nvme};
 use serde_json::Value;
@@ -30,7 +30,7 @@ async fn the_summary_names_the_run_and_its_manifest() {
 }
 
 #[tokio::test]
-async fn every_object_is_its_file_and_the_manifest_says_so() {
+async fn every_object_matches_its_file_and_its_manifest_entry() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     bed.upload(&[]).await.expect(0);
@@ -68,7 +68,7 @@ async fn every_object_is_its_file_and_the_manifest_says_so() {
             assert_eq!(entry[field], value, "{field}");
         }
         assert_eq!(entry["size_bytes"], bytes.len());
-        // As text: serde_json reads the last bit of a double differently than it writes it.
+        // As text, because serde_json reads the last bit of a double differently than it writes it.
         let size_mb = (bytes.len() as f64 / f64::from(1 << 20)).to_string();
         assert_eq!(
             entry["size_mb"],
@@ -83,7 +83,7 @@ async fn every_object_is_its_file_and_the_manifest_says_so() {
 }
 
 #[tokio::test]
-async fn the_manifest_has_the_fields_of_the_original() {
+async fn the_manifest_has_the_legacy_fields() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
@@ -116,7 +116,7 @@ async fn the_manifest_has_the_fields_of_the_original() {
 }
 
 #[tokio::test]
-async fn each_byte_is_sent_once_and_none_is_read_back() {
+async fn each_byte_is_sent_once_and_never_read_back() {
     use Operation::{
         AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, GetObject,
         HeadBucket, HeadObject, ListMultipartUploads, ListParts, PutObject, UploadPart,
@@ -128,11 +128,12 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
         bed.operations(),
         [
             HeadBucket,
-            // There is no plan; then it is put.
+            // There is no plan, so one is put.
             GetObject,
             HeadObject,
             PutObject,
-            // Whether the server keeps its CRC, and conditions on puts and on uploads in parts.
+            // Probes whether the server keeps its CRC, and honors conditions on puts and on
+            // multipart uploads.
             HeadObject,
             PutObject,
             ListMultipartUploads,
@@ -149,7 +150,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
             CompleteMultipartUpload,
             PutObject,
             PutObject,
-            // Every data file is asked for before the manifest is written.
+            // Every data file is checked before the manifest is written.
             HeadObject,
             HeadObject,
             HeadObject,
@@ -182,7 +183,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
                 "{}",
                 request.key
             );
-            // What is put in one request is signed by its hash, and a part is not.
+            // A single put is signed by its hash; a part is not.
             let signed = match request.operation {
                 PutObject => {
                     let object = bed.s3.object(BUCKET, &request.key).unwrap();
@@ -200,7 +201,7 @@ async fn each_byte_is_sent_once_and_none_is_read_back() {
 }
 
 #[tokio::test]
-async fn the_result_is_one_json_object_and_the_counters_go_to_a_file() {
+async fn the_result_is_one_json_object_and_metrics_go_to_a_file() {
     let bed = Bed::new().await;
     let bytes = bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
     let finished = bed
@@ -224,7 +225,7 @@ async fn the_result_is_one_json_object_and_the_counters_go_to_a_file() {
 }
 
 #[tokio::test]
-async fn a_clean_run_reports_no_error_and_what_it_expected_apart() {
+async fn a_clean_run_counts_expected_failures_separately() {
     let bed = Bed::new().await;
     bed.feeds();
     let finished = bed.upload(&["--json"]).await.expect(0);
@@ -233,12 +234,12 @@ async fn a_clean_run_reports_no_error_and_what_it_expected_apart() {
     for (operation, metrics) in operations {
         assert_eq!(metrics.get("errors"), None, "{operation}: {metrics}");
     }
-    // The plan is put a second time, in one request and in parts.
+    // The plan is put a second time, both in one request and in parts.
     assert_eq!(operations["PutObject"]["expected"], 1);
     assert_eq!(operations["CompleteMultipartUpload"]["expected"], 1);
 }
 
-/// The number of this name in a metrics file of either format.
+/// The metric of this name in a metrics file of either format.
 fn number(text: &str, name: &str) -> Option<f64> {
     let of_command = text.lines().next().unwrap();
     if let Ok(document) = serde_json::from_str::<Value>(of_command) {
@@ -250,7 +251,7 @@ fn number(text: &str, name: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn a_failure_has_its_status_in_the_metrics_file_and_keeps_the_last_success() {
+async fn a_failed_run_records_its_status_and_keeps_the_last_success() {
     for (format, status, success) in [
         (
             "prometheus",
@@ -277,7 +278,7 @@ async fn a_failure_has_its_status_in_the_metrics_file_and_keeps_the_last_success
 }
 
 #[tokio::test]
-async fn a_local_copy_that_cannot_be_written_does_not_fail_the_run() {
+async fn an_unwritable_local_copy_does_not_fail_the_run() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
     std::fs::write(bed.path("artifacts"), "a file").unwrap();
@@ -286,7 +287,7 @@ async fn a_local_copy_that_cannot_be_written_does_not_fail_the_run() {
 }
 
 #[tokio::test]
-async fn a_limit_on_the_size_of_files_is_an_error_and_no_death() {
+async fn a_file_size_limit_is_an_error_rather_than_a_crash() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(10));
     for (args, status, told) in [

@@ -1,4 +1,4 @@
-//! Each hint that names a command is followed: the command ends otherwise.
+//! Follows every hint that names a command: the command has a different outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::bed::{BUCKET, Bed, Finished, RUN, finish};
 
 const OTHER: &str = "run-2";
 
-/// A server that fails at every part until the switch is turned off.
+/// A server that fails every part until the switch is turned off.
 async fn failing() -> (Bed, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&fails);
@@ -37,7 +37,7 @@ async fn followed(bed: &Bed, args: &[&str], failed: &Finished, fragment: &str) -
 const UPLOAD: [&str; 4] = ["--run-id", "run-1", "--retry-timeout", "200ms"];
 
 #[tokio::test]
-async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
+async fn the_hinted_command_resumes_a_stopped_upload() {
     let (bed, fails) = failing().await;
     let feeds = bed.feeds();
     let failed = bed.run(&UPLOAD).await.expect(1);
@@ -47,7 +47,7 @@ async fn a_run_that_stopped_is_resumed_by_the_command_of_the_hint() {
 }
 
 #[tokio::test]
-async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typed() {
+async fn the_hinted_command_aborts_what_a_run_left_open_as_typed() {
     let (bed, _) = failing().await;
     bed.feeds();
     let endpoint = bed.s3.endpoint();
@@ -69,7 +69,7 @@ async fn what_a_run_left_open_is_aborted_by_the_command_of_the_hint_as_it_is_typ
 }
 
 #[tokio::test]
-async fn a_run_that_is_looked_at_too_early_is_completed_by_the_command_of_the_hint() {
+async fn the_hinted_command_completes_a_run_that_was_read_too_early() {
     let (bed, fails) = failing().await;
     let feeds = bed.feeds();
     bed.run(&UPLOAD).await.expect(1);
@@ -85,7 +85,7 @@ async fn a_run_that_is_looked_at_too_early_is_completed_by_the_command_of_the_hi
 }
 
 #[tokio::test]
-async fn a_restore_without_room_goes_on_by_the_same_command_when_there_is_some() {
+async fn a_restore_that_ran_out_of_room_resumes_with_the_same_command() {
     let bed = Bed::new().await;
     bed.feeds();
     bed.upload(&[]).await.expect(0);
@@ -98,7 +98,7 @@ async fn a_restore_without_room_goes_on_by_the_same_command_when_there_is_some()
 }
 
 #[tokio::test]
-async fn a_folder_that_another_process_restores_into_is_free_when_that_one_ends() {
+async fn a_restore_folder_is_free_once_its_process_ends() {
     let bed = Bed::new().await;
     bed.feeds();
     bed.upload(&[]).await.expect(0);

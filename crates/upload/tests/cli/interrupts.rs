@@ -21,16 +21,16 @@ async fn held_at(operation: Operation, size: FeedSize) -> (Bed, Child, Catch) {
     (bed, child, catch)
 }
 
-/// An upload that says when it stops.
+/// Starts an upload that says when it stops.
 fn start(bed: &Bed) -> Child {
     let args = ["--run-id", "run-1", "--log-level", "warn"];
     bed.command(&args).spawn().unwrap()
 }
 
-/// Sends a signal, and waits until the process has said that it stops.
+/// Sends a signal and waits until the process says that it is stopping.
 async fn interrupt(child: &mut Child, signal: &str) {
     send(child, signal).await;
-    // Byte by byte: what follows is the process's last word, and belongs to who asks for it.
+    // Byte by byte: what follows is the process's last word, left for whoever reads on.
     let (stderr, mut said) = (child.stderr.as_mut().unwrap(), Vec::new());
     while !said.ends_with(b"once more stops at once\n") {
         let Ok(byte) = stderr.read_u8().await else {
@@ -47,7 +47,7 @@ async fn send(child: &Child, signal: &str) {
 }
 
 #[tokio::test]
-async fn an_interrupt_keeps_the_parts_that_are_under_way() {
+async fn an_interrupt_keeps_the_parts_in_flight() {
     let (bed, mut child, catch) = held_at(Operation::UploadPart, FeedSize::Bytes(6 << 20)).await;
     interrupt(&mut child, "-INT").await;
     catch.release();
@@ -64,13 +64,13 @@ async fn an_interrupt_keeps_the_parts_that_are_under_way() {
 
     let before = bed.operations().len();
     bed.upload(&[]).await.expect(0);
-    // The part that was held is there; the other one may not have begun when the signal came.
+    // The held part is stored; the other may not have started when the signal came.
     let again = bed.asked(Operation::UploadPart, "a.parquet", before);
     assert!(again.len() <= 1, "{again:?}");
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
 }
 
-/// An upload that is stopped at this request for its plan, and what it said.
+/// An upload stopped at this request for its plan, and its output.
 async fn stopped_at_its_plan(operation: Operation) -> (Bed, Finished) {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
@@ -103,7 +103,7 @@ async fn an_interrupt_before_the_plan_says_that_nothing_was_written() {
 }
 
 #[tokio::test]
-async fn an_interrupt_while_the_plan_is_written_names_the_run_that_may_be_there() {
+async fn an_interrupt_while_the_plan_is_written_names_the_possible_run() {
     let (bed, stopped) = stopped_at_its_plan(Operation::PutObject).await;
     let args: [&str; 0] = [];
     let again = follow(&args, &stopped.stderr, "", "goes on with the run");
@@ -113,7 +113,7 @@ async fn an_interrupt_while_the_plan_is_written_names_the_run_that_may_be_there(
 }
 
 #[tokio::test]
-async fn a_restore_that_is_interrupted_goes_on_by_the_same_command() {
+async fn an_interrupted_restore_resumes_with_the_same_command() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
@@ -142,7 +142,7 @@ fn texts(command: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_termination_has_its_own_status() {
+async fn sigterm_has_its_own_exit_status() {
     let size = FeedSize::Bytes(6 << 20);
     let (bed, mut child, catch) = held_at(Operation::UploadPart, size).await;
     interrupt(&mut child, "-TERM").await;
@@ -162,7 +162,7 @@ async fn a_second_interrupt_stops_at_once() {
 }
 
 #[tokio::test]
-async fn an_interrupt_does_not_wait_for_a_file_of_one_request() {
+async fn an_interrupt_does_not_wait_for_a_single_put() {
     let (bed, mut child, _held) = held_at(Operation::PutObject, FeedSize::Rows(10)).await;
     interrupt(&mut child, "-INT").await;
     finish(child).await.expect(130);
@@ -170,12 +170,12 @@ async fn an_interrupt_does_not_wait_for_a_file_of_one_request() {
 }
 
 #[tokio::test]
-async fn an_interrupt_does_not_wait_for_the_object_to_be_made_of_its_parts() {
+async fn an_interrupt_does_not_wait_for_complete() {
     let complete = Operation::CompleteMultipartUpload;
     let (bed, mut child, held) = held_at(complete, FeedSize::Bytes(6 << 20)).await;
     interrupt(&mut child, "-INT").await;
     finish(child).await.expect(130);
-    // Whether the server makes it after all or not, the same run completes.
+    // Whether or not the server still completes it, the same run succeeds.
     drop(held);
     bed.upload(&[]).await.expect(0);
     assert!(bed.has_manifest());
@@ -183,7 +183,7 @@ async fn an_interrupt_does_not_wait_for_the_object_to_be_made_of_its_parts() {
 }
 
 #[tokio::test]
-async fn an_interrupt_of_the_probe_leaves_nothing_open() {
+async fn an_interrupt_during_the_probe_leaves_nothing_open() {
     let bed = Bed::new().await;
     bed.feeds();
     let mut catch = bed.trap.set(|moment: Moment, request: &Request| {

@@ -8,11 +8,11 @@ use tokio::task::JoinSet;
 
 use crate::bed::{Bed, RUN, STRICT, writes};
 
-/// Beds that are worked on at once.
+/// How many beds run concurrently.
 const AT_ONCE: usize = 3;
-/// Requests of the rerun at which it is killed as well.
+/// Requests of the rerun at which it is killed too.
 const SECOND_KILLS: [usize; 4] = [3, 9, 14, 19];
-/// What differs between two runs of the same files, wherever it stands in the manifest.
+/// What differs between two runs of the same files, anywhere in the manifest.
 const OF_THE_RUN: [&str; 5] = [
     "upload_timestamp",
     "started",
@@ -36,12 +36,12 @@ async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
     }
     let rest = beds.join_all().await;
     published += rest.into_iter().filter(|published| *published).count();
-    // Only once the manifest was written, which is the last request.
+    // Only once the manifest is written, which is the last request.
     assert_eq!(published, 1);
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_on_a_weaker_server_is_completed_as_well() {
+async fn a_run_killed_on_a_weaker_server_is_completed_too() {
     let weak = Weaknesses {
         conditions: Conditions::IgnoredOnComplete,
         checksums: Checksums::Ignored,
@@ -59,7 +59,7 @@ async fn a_run_that_is_killed_on_a_weaker_server_is_completed_as_well() {
 }
 
 #[tokio::test]
-async fn a_rerun_that_is_killed_as_well_is_completed_by_the_next() {
+async fn a_rerun_that_is_killed_too_is_completed_by_the_next() {
     let (requests, whole) = undisturbed(STRICT).await;
     let mut beds = JoinSet::new();
     for second in SECOND_KILLS {
@@ -105,7 +105,7 @@ async fn bed(weaknesses: Weaknesses) -> Bed {
     .await
 }
 
-/// How many requests a run takes that nothing happens to, and its manifest.
+/// How many requests an undisturbed run takes, and its manifest.
 async fn undisturbed(weaknesses: Weaknesses) -> (usize, Value) {
     let bed = bed(weaknesses).await;
     bed.feeds();
@@ -113,7 +113,7 @@ async fn undisturbed(weaknesses: Weaknesses) -> (usize, Value) {
     (bed.operations().len(), of_the_files(bed.manifest()))
 }
 
-/// The `position`th request at this moment.
+/// Matches the `position`th request at this moment.
 fn position(position: usize, at: Moment) -> impl FnMut(Moment, &Request) -> bool + Send + 'static {
     let mut count = 0;
     move |moment, _| {
@@ -122,7 +122,7 @@ fn position(position: usize, at: Moment) -> impl FnMut(Moment, &Request) -> bool
     }
 }
 
-/// Kills the process at a request and runs it again; says whether the run existed before that.
+/// Kills the process at a request and runs it again; returns whether the run existed before that.
 async fn killed_at(weaknesses: Weaknesses, place: usize, at: Moment, whole: Value) -> bool {
     let bed = bed(weaknesses).await;
     let feeds = bed.feeds();
@@ -147,7 +147,7 @@ async fn killed_twice(first: usize, second: usize, whole: Value) {
     completes(&bed, &feeds, &whole, &format!("{killed:?}")).await;
 }
 
-/// Runs the same command: the run must be as if nothing had been.
+/// Runs the same command: the run must look as if nothing had happened.
 async fn completes(bed: &Bed, feeds: &[(String, Vec<u8>)], whole: &Value, killed: &str) {
     let before = bed.operations().len();
     let rerun = bed.upload(&[]).await;
@@ -155,7 +155,7 @@ async fn completes(bed: &Bed, feeds: &[(String, Vec<u8>)], whole: &Value, killed
     assert_eq!(rerun.status.code(), Some(0), "{shown}");
     bed.assert_whole(feeds);
     assert_eq!(of_the_files(bed.manifest()), *whole, "{shown}");
-    // No part that the server had is sent again.
+    // No part that the server already has is sent again.
     let requests = bed.s3.requests();
     let parts = |requests: &[Request]| -> Vec<(String, Option<u16>)> {
         let parts = requests.iter().filter(|request| {

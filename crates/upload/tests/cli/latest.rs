@@ -2,7 +2,7 @@
 
 use crate::bed::{BUCKET, Bed, assert_shown};
 
-/// Two committed runs, of which the second is the latest, and the run of another tool.
+/// Two committed runs, of which the second is the latest, and one from another tool.
 async fn two_runs() -> (Bed, Vec<(String, Vec<u8>)>) {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
@@ -17,14 +17,14 @@ async fn two_runs() -> (Bed, Vec<(String, Vec<u8>)>) {
     (bed, feeds)
 }
 
-/// Puts a manifest of a run there.
+/// Stores a manifest for a run.
 fn put(bed: &Bed, run: &str, manifest: &'static str) {
     let key = format!("lob-data/{run}/manifest.json");
     bed.s3.put_raw(BUCKET, &key, manifest);
 }
 
 #[tokio::test]
-async fn the_latest_upload_is_named_by_the_addresses_of_its_files() {
+async fn latest_prints_the_addresses_of_the_latest_uploads_files() {
     let (bed, feeds) = two_runs().await;
     let named = bed.run(&["latest", "--print-uri"]).await.expect(0);
     let mut addresses: Vec<_> = feeds
@@ -50,7 +50,7 @@ async fn the_latest_upload_is_named_by_the_addresses_of_its_files() {
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_read_may_be_the_latest_so_none_is_named() {
+async fn latest_names_no_upload_if_one_cannot_be_read() {
     let (bed, _) = two_runs().await;
     put(&bed, "run-5", "{");
     let refused = bed.run(&["latest", "--print-uri"]).await.expect(3);

@@ -1,5 +1,5 @@
-//! What `lob-upload` does, seen from outside: the real binary, a strict S3 server over TCP, and
-//! whatever goes wrong between them.
+//! What `lob-upload` does as seen from outside: the real binary, a strict S3 server over TCP, and
+//! everything that can go wrong between them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::bed::Bed;
 
 #[tokio::test]
-async fn an_upload_needs_less_memory_than_its_files_have_bytes() {
+async fn an_upload_uses_less_memory_than_its_files_take_up() {
     let bed = Bed::new().await;
     for name in ["1.parquet", "2.parquet", "3.parquet"] {
         bed.feed(name, FeedSize::Bytes(40 << 20));

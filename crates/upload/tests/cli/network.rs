@@ -1,4 +1,4 @@
-//! Networks that go away, slow down, damage bytes or close connections: the upload goes on.
+//! Networks that go away, slow down, damage bytes or close connections: the upload continues.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,12 +15,12 @@ use tokio::time::sleep;
 
 use crate::bed::{BUCKET, Bed, Finished, finish, writes};
 
-/// How long the network is away in one way.
+/// How long the network is away in each way.
 const OUTAGE: Duration = Duration::from_secs(3);
-/// A process that gives an attempt up soon, so that a test need not wait.
+/// Makes a process give up an attempt quickly, so that a test need not wait.
 const IMPATIENT: [&str; 4] = ["--attempt-timeout", "1s", "--connect-timeout", "1s"];
 
-/// A bed, and the network before its server.
+/// A bed and the network in front of its server.
 struct Remote {
     bed: Bed,
     proxy: Arc<OnceLock<Proxy>>,
@@ -28,7 +28,7 @@ struct Remote {
 }
 
 impl Remote {
-    /// `disturb` sees every request at both moments, and the proxy.
+    /// `disturb` sees every request at both moments, along with the proxy.
     async fn new(disturb: impl Fn(Moment, &Request, &Proxy) + Send + Sync + 'static) -> Self {
         let proxy = Arc::new(OnceLock::<Proxy>::new());
         let disturbed = Arc::clone(&proxy);
@@ -57,7 +57,7 @@ impl Remote {
         finish(self.start(args)).await
     }
 
-    /// The run is whole; its result is returned.
+    /// Asserts that the run is whole; returns its result and its log.
     fn published(&self, finished: Finished) -> (Value, String) {
         let finished = finished.expect(0);
         for (name, bytes) in &self.files {
@@ -70,7 +70,7 @@ impl Remote {
     }
 }
 
-/// Does something to the network at the first request that is `chosen`, and tells of it.
+/// Acts on the network at the first `chosen` request, and reports it.
 fn once(
     chosen: impl Fn(Moment, &Request) -> bool + Send + Sync + 'static,
     act: impl Fn(&Proxy) + Send + Sync + 'static,
@@ -97,7 +97,7 @@ fn first_part(moment: Moment, request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn a_network_that_goes_away_and_comes_back_is_survived() {
+async fn an_upload_survives_a_network_outage() {
     let (disturb, mut away) = once(first_part, Proxy::refuse);
     let remote = Remote::new(disturb).await;
     let child = remote.start(&IMPATIENT);
@@ -115,7 +115,7 @@ async fn a_network_that_goes_away_and_comes_back_is_survived() {
 }
 
 #[tokio::test]
-async fn a_slow_link_that_moves_is_left_alone() {
+async fn a_slow_link_that_makes_progress_is_left_alone() {
     let remote = Remote::new(|_, _, _| ()).await;
     remote.proxy().limit_uplink(Some(3 << 20));
     let (result, log) = remote.published(remote.upload(&[]).await);
@@ -123,19 +123,19 @@ async fn a_slow_link_that_moves_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_time_of_an_attempt_grows_with_its_body() {
+async fn the_attempt_timeout_grows_with_the_body() {
     let remote = Remote::new(|_, _, _| ()).await;
     remote.proxy().limit_uplink(Some(3 << 19));
     let begin = Instant::now();
     let (result, log) = remote.published(remote.upload(&["--attempt-timeout", "1s"]).await);
     let parts = &result["metrics"]["operations"]["UploadPart"];
     assert_eq!(parts["retries"], 0, "{log}");
-    // Each of the two parts was under way for longer than an attempt without a body may take.
+    // Each of the two parts was in flight for longer than an attempt without a body may take.
     assert!(begin.elapsed() > Duration::from_secs(4));
 }
 
 #[tokio::test]
-async fn bytes_that_are_damaged_on_the_way_are_refused_and_sent_again() {
+async fn bytes_damaged_in_transit_are_refused_and_sent_again() {
     for (name, size, operation, code) in [
         (
             "big.parquet",
@@ -174,7 +174,7 @@ async fn bytes_that_are_damaged_on_the_way_are_refused_and_sent_again() {
 }
 
 #[tokio::test]
-async fn a_network_that_stays_away_ends_the_run_in_time_and_says_what_to_do() {
+async fn a_lasting_outage_ends_the_run_in_time_and_says_what_to_do() {
     let (disturb, _away) = once(first_part, Proxy::refuse);
     let remote = Remote::new(disturb).await;
     let begin = Instant::now();
@@ -193,7 +193,7 @@ async fn a_network_that_stays_away_ends_the_run_in_time_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_network_that_is_gone_at_the_commit_leaves_an_unknown_outcome() {
+async fn an_outage_at_the_commit_leaves_an_unknown_outcome() {
     let commits = |moment: Moment, request: &Request| {
         moment == Moment::Executed && writes(request, "manifest.json")
     };
@@ -211,8 +211,8 @@ async fn a_network_that_is_gone_at_the_commit_leaves_an_unknown_outcome() {
     assert_eq!(result["was_committed"], true);
 }
 
-/// A run of one file. Replies come at half the slowest rate from the first time that the file is
-/// asked for, up to the `lifted`th.
+/// A run of one file. Replies come at half the minimum rate from the first request for the file
+/// until request number `lifted`.
 async fn trickling(lifted: usize) -> Remote {
     let asked = AtomicUsize::new(0);
     let mut remote = Remote::new(move |moment: Moment, request: &Request, proxy: &Proxy| {
@@ -240,7 +240,7 @@ impl Remote {
 }
 
 #[tokio::test]
-async fn a_download_that_trickles_ends_in_time_and_says_so() {
+async fn a_download_that_trickles_times_out_and_says_so() {
     let remote = trickling(usize::MAX).await;
     let begin = Instant::now();
     let finished = remote.verify().await.expect(1);
@@ -252,7 +252,7 @@ async fn a_download_that_trickles_ends_in_time_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_connection_that_trickles_is_given_up_and_the_download_goes_on_where_it_was() {
+async fn a_download_leaves_a_trickling_connection_and_resumes_where_it_was() {
     let remote = trickling(2).await;
     let finished = remote.verify().await.expect(0);
     let got = remote.bed.asked(Operation::GetObject, "big.parquet", 0);
@@ -261,7 +261,7 @@ async fn a_connection_that_trickles_is_given_up_and_the_download_goes_on_where_i
     assert!(got[1].response_bytes < got[0].response_bytes);
 }
 
-/// Ends the connection once for each operation, as it is used again.
+/// Breaks the connection once per operation, as it is reused.
 fn breaking(verdict: Verdict) -> impl Gate {
     let broken = Mutex::new(BTreeSet::new());
     move |moment: Moment, request: &Request| {
@@ -274,7 +274,7 @@ fn breaking(verdict: Verdict) -> impl Gate {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_closes_as_it_is_used_again_is_made_anew() {
+async fn a_connection_closed_on_reuse_is_reopened() {
     for verdict in [Verdict::Disconnect, Verdict::Reset] {
         let bed = Bed::gated(breaking(verdict)).await;
         let feeds = bed.feeds();
@@ -293,7 +293,7 @@ async fn a_connection_that_the_server_closes_as_it_is_used_again_is_made_anew() 
 }
 
 /// Whether a client's connection to this port is idle and the kernel will send a keep-alive probe
-/// on it: proc(5), `tcp`.
+/// on it; see `tcp` in proc(5).
 fn is_kept_alive(port: u16) -> bool {
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let to_server = format!(":{port:04X}");
@@ -306,7 +306,7 @@ fn is_kept_alive(port: u16) -> bool {
 }
 
 #[tokio::test]
-async fn a_connection_that_waits_for_an_answer_is_kept_alive() {
+async fn a_connection_waiting_for_a_reply_is_kept_alive() {
     let bed = Bed::new().await;
     bed.feeds();
     let complete = |moment: Moment, request: &Request| {
@@ -317,7 +317,7 @@ async fn a_connection_that_waits_for_an_answer_is_kept_alive() {
     catch.request().await;
     let endpoint = bed.s3.endpoint();
     let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
-    // The kernel has yet to hear that the request has arrived.
+    // The kernel may not know yet that the request has arrived.
     let kept_alive = async {
         while !is_kept_alive(port) {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Files that are not what they seem, or not any more: named, and never published.
+//! Files that are not, or no longer, what they seem: named, and never published.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 
 use crate::bed::{Bed, Finished, assert_shown};
 
-/// Uploads a file that is changed when it is planned and not yet opened to be read.
+/// Uploads a file that changes after it is planned and before it is opened for reading.
 async fn changed_after_the_plan(change: fn(PathBuf)) -> (Bed, Finished) {
     let path = Arc::new(OnceLock::<PathBuf>::new());
     let changed = OnceLock::new();
@@ -33,7 +33,7 @@ async fn changed_after_the_plan(change: fn(PathBuf)) -> (Bed, Finished) {
 }
 
 #[tokio::test]
-async fn a_pipe_in_the_place_of_a_planned_file_is_not_waited_for() {
+async fn a_pipe_that_replaced_a_planned_file_does_not_block() {
     let (_bed, finished) = changed_after_the_plan(|path| {
         fs::remove_file(&path).unwrap();
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -51,7 +51,7 @@ async fn a_pipe_in_the_place_of_a_planned_file_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_deleted_after_the_plan_is_named() {
+async fn a_file_deleted_after_the_plan_is_named() {
     let (_bed, finished) = changed_after_the_plan(|path| fs::remove_file(path).unwrap()).await;
     assert_shown!(finished, @r#"
     exit status: 1
@@ -81,7 +81,7 @@ async fn an_empty_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_link_that_leads_nowhere_is_named() {
+async fn a_dangling_link_is_named() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     symlink("missing", bed.source("b.parquet")).unwrap();
@@ -125,7 +125,7 @@ async fn two_names_of_one_file_are_two_objects() {
 }
 
 #[tokio::test]
-async fn files_of_other_spellings_are_warned_of_by_number_and_name() {
+async fn files_with_other_endings_cause_a_warning() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     for name in ["d/a.PARQUET", "b.parq", "c.PQ", "notes.txt", "left-out.pq"] {
@@ -140,7 +140,7 @@ async fn files_of_other_spellings_are_warned_of_by_number_and_name() {
 }
 
 #[tokio::test]
-async fn a_file_with_an_encrypted_footer_is_uploaded_and_its_rows_are_unknown() {
+async fn a_file_with_an_encrypted_footer_is_uploaded_without_a_row_count() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     let encrypted = b"PARE and what nobody can read\x04\0\0\0PARE";

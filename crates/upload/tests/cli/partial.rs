@@ -1,5 +1,5 @@
-//! `--allow-partial`: files that are at fault themselves are listed in the manifest with their
-//! errors, and any other failure is still one of the run.
+//! `--allow-partial`: files that are themselves at fault are listed in the manifest with their
+//! errors; any other failure still fails the run.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::bed::{BUCKET, Bed, finish};
 const IN_PARTS: FeedSize = FeedSize::Bytes(6 << 20);
 const SMALL: FeedSize = FeedSize::Rows(10);
 
-/// Answers every request that is `chosen` with this error.
+/// Answers every `chosen` request with this error.
 fn refusing(
     status: u16,
     code: &'static str,
@@ -35,7 +35,7 @@ fn sends(request: &Request, name: &str) -> bool {
     sends && request.key.ends_with(name)
 }
 
-/// The paths and the errors of the files that the manifest does not hold.
+/// The paths and errors of the files missing from the manifest.
 fn failed(bed: &Bed) -> Vec<(String, String)> {
     let manifest = bed.manifest();
     let failed = manifest["failed"].as_array().unwrap().iter();
@@ -45,7 +45,7 @@ fn failed(bed: &Bed) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Every way in which a file can be at fault, beside files that are not.
+/// Files with every fault a file can have, along with good ones.
 struct Mixed {
     bed: Bed,
     good: Vec<(&'static str, Vec<u8>)>,
@@ -86,7 +86,7 @@ fn grow(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_run_is_published_without_the_files_that_fail_and_lists_them() {
+async fn a_partial_run_is_published_and_lists_the_files_that_failed() {
     let Mixed { bed, good } = mixed().await;
     let finished = bed.upload(&["--allow-partial", "--json"]).await.expect(0);
     let result: Value = serde_json::from_str(&finished.stdout).unwrap();
@@ -127,7 +127,7 @@ async fn a_run_is_published_without_the_files_that_fail_and_lists_them() {
 }
 
 #[tokio::test]
-async fn nothing_is_published_where_partial_runs_are_not_allowed() {
+async fn nothing_is_published_if_partial_runs_are_not_allowed() {
     let Mixed { bed, .. } = mixed().await;
     let finished = bed.upload(&[]).await.expect(1);
     assert!(finished.stderr.contains("broken"), "{}", finished.stderr);
@@ -140,7 +140,7 @@ async fn nothing_is_published_where_partial_runs_are_not_allowed() {
 }
 
 #[tokio::test]
-async fn a_run_of_which_every_file_fails_does_not_exist() {
+async fn a_run_whose_files_all_fail_does_not_exist() {
     let bed = Bed::new().await;
     fs::write(bed.source("a.parquet"), "time,price\n1,2\n").unwrap();
     let finished = bed.upload(&["--allow-partial"]).await.expect(1);
@@ -154,7 +154,7 @@ async fn a_run_of_which_every_file_fails_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_s3_is_no_fault_of_a_file() {
+async fn a_refusal_by_s3_is_not_blamed_on_a_file() {
     for (status, code) in [
         (403, "AccessDenied"),
         (400, "InvalidRequest"),
@@ -178,7 +178,7 @@ fn second_part(request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
+async fn the_upload_of_a_failed_file_is_aborted() {
     let source = std::sync::Arc::new(OnceLock::<std::path::PathBuf>::new());
     let (path, grown) = (std::sync::Arc::clone(&source), OnceLock::new());
     let bed = Bed::gated(move |_: Moment, request: &Request| {
@@ -199,7 +199,8 @@ async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
     assert_eq!(failed[0].0, "2025/big.parquet");
     assert!(failed[0].1.contains("its size differs"), "{failed:?}");
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
-    // Who asks again is told the same, and who allows no failures is not told of a success.
+    // Asking again gives the same answer, and without `--allow-partial` the run is not reported as
+    // a success.
     fs::remove_file(bed.source("2025/big.parquet")).unwrap();
     let again = bed.upload(&args).await.expect(0);
     assert!(
@@ -212,7 +213,7 @@ async fn an_upload_of_a_file_that_was_given_up_is_aborted() {
 }
 
 #[tokio::test]
-async fn a_process_without_descriptors_never_publishes_a_run_without_sound_files() {
+async fn running_out_of_descriptors_never_drops_good_files_from_a_run() {
     let mut refused = 0;
     for limit in 12..30 {
         let bed = Bed::new().await;
@@ -232,7 +233,7 @@ async fn a_process_without_descriptors_never_publishes_a_run_without_sound_files
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_no_failure_of_a_file() {
+async fn a_transient_error_is_not_blamed_on_a_file() {
     let bed = Bed::gated(refusing(503, "SlowDown", second_part)).await;
     bed.feeds();
     let args = ["--allow-partial", "--retry-timeout", "500ms"];
@@ -242,7 +243,7 @@ async fn what_passes_by_itself_is_no_failure_of_a_file() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_taken_up_is_published_without_what_has_changed_since() {
+async fn a_resumed_partial_run_leaves_out_files_that_changed() {
     let refuses = std::sync::Arc::new(AtomicBool::new(true));
     let still = std::sync::Arc::clone(&refuses);
     let refused =

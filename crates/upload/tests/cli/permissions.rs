@@ -1,4 +1,4 @@
-//! A permission that is missing is told before the first data file, whatever it is needed for.
+//! A missing permission is reported before the first data file, whatever it is needed for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use lob_testkit::s3::{
 
 use crate::bed::Bed;
 
-/// All that an upload, its resumption and its cleanup ask for.
+/// Every operation that an upload, its resumption and its cleanup use.
 async fn operations() -> BTreeSet<Operation> {
     let bed = Bed::new().await;
     bed.feeds();
@@ -30,16 +30,15 @@ async fn operations() -> BTreeSet<Operation> {
 }
 
 #[tokio::test]
-async fn a_permission_that_an_upload_or_its_resumption_needs_is_missed_before_its_first_data_file()
-{
+async fn a_missing_upload_permission_is_noticed_before_the_first_data_file() {
     let mut operations = operations().await;
-    // Whoever may not ask for the bucket may still write to it.
+    // A client that may not read the bucket may still write to it.
     assert!(operations.remove(&Operation::HeadBucket));
     assert_eq!(operations.len(), 9, "{operations:?}");
     let operations = operations.into_iter().map(Denied::Operation);
     let denials = operations.chain([Denied::ListBucket]);
     for (denied, conditions) in denials.flat_map(|denied| {
-        // Where conditions are ignored, the probe has no upload that has to be aborted.
+        // If conditions are ignored, the probe has no upload to abort.
         [Conditions::Kept, Conditions::Ignored].map(|conditions| (denied, conditions))
     }) {
         let role = Role::default();

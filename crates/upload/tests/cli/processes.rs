@@ -1,4 +1,5 @@
-//! Two processes of one run at once: whatever their order, one manifest and the right bytes.
+//! Two processes of one run at once: whatever their order, there is one manifest with the right
+//! bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +14,11 @@ use tokio::task::JoinSet;
 use crate::bed::{Bed, RUN, STRICT, finish};
 
 const BIG: &str = "2025/big.parquet";
-/// Beds that are worked on at once.
+/// How many beds run concurrently.
 const AT_ONCE: usize = 3;
 
-/// Holds the requests of one operation for one object until there are two, or one process has ended.
+/// Holds the requests of one operation for one object until there are two, or one process has
+/// ended.
 struct Together {
     operation: Operation,
     name: &'static str,
@@ -42,7 +44,7 @@ impl Gate for Together {
     }
 }
 
-/// Two processes end well, and the run is whole.
+/// Asserts that two processes succeed and that the run is whole.
 async fn both_succeed(bed: &Bed, met: &str, open: &Semaphore) {
     let feeds = &bed.feeds();
     let process = async || {
@@ -88,7 +90,7 @@ async fn two_processes_that_meet_at_any_step_both_succeed() {
             "_progress/plan.json",
             Moment::Executed,
         ),
-        // Two uploads of one object, or one that both take up.
+        // Two uploads of one object, or one that both resume.
         (Operation::CreateMultipartUpload, BIG, Moment::Executed),
         (Operation::UploadPart, BIG, Moment::Arrived),
         (Operation::CompleteMultipartUpload, BIG, Moment::Arrived),
@@ -110,7 +112,7 @@ async fn two_processes_that_meet_at_any_step_both_succeed() {
 }
 
 #[tokio::test]
-async fn a_process_that_another_one_overtakes_at_any_request_succeeds() {
+async fn a_process_overtaken_at_any_request_succeeds() {
     let requests = {
         let bed = Bed::new().await;
         bed.feeds();
@@ -132,7 +134,7 @@ async fn a_process_that_another_one_overtakes_at_any_request_succeeds() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_overtaken_leaves_no_upload_where_complete_ignores_conditions() {
+async fn an_overtaken_process_leaves_no_upload_if_complete_ignores_conditions() {
     let weak = Weaknesses {
         conditions: Conditions::IgnoredOnComplete,
         ..STRICT

@@ -1,4 +1,4 @@
-//! What is shown while an upload works.
+//! What is shown while an upload is running.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use crate::bed::Bed;
 
 #[tokio::test]
-async fn a_stall_is_told_every_ten_seconds() {
+async fn a_stall_is_reported_every_ten_seconds() {
     let bed = Bed::gated(|_: Moment, request: &Request| {
         match request.operation == Operation::UploadPart && request.key.ends_with(".parquet") {
             true => Verdict::Hold,
@@ -28,7 +28,7 @@ async fn a_stall_is_told_every_ten_seconds() {
         assert!(seconds - before > 5.0, "{line}");
         before = seconds;
         assert_eq!(status["total_bytes"], 6_446_893, "{line}");
-        // The two small files alone.
+        // Only the two small files.
         assert_eq!(status["items"], 2, "{line}");
         assert!(status["bytes"].as_u64() < Some(200_000), "{line}");
     }
@@ -36,7 +36,7 @@ async fn a_stall_is_told_every_ten_seconds() {
 }
 
 #[tokio::test]
-async fn what_is_done_before_the_work_is_told_in_a_stall() {
+async fn a_stall_before_the_upload_names_the_current_step() {
     let bed = Bed::new().await;
     bed.feeds();
     let mut catch = bed.trap.set(|moment: Moment, request: &Request| {
@@ -53,7 +53,7 @@ async fn what_is_done_before_the_work_is_told_in_a_stall() {
 }
 
 #[tokio::test]
-async fn retries_and_throttles_are_in_the_progress() {
+async fn progress_shows_retries_and_throttles() {
     let is_slowed = AtomicBool::new(false);
     let slow = move |moment: Moment, request: &Request| {
         let part = moment == Moment::Arrived && request.operation == Operation::UploadPart;
@@ -75,7 +75,7 @@ async fn retries_and_throttles_are_in_the_progress() {
 }
 
 #[tokio::test]
-async fn the_log_beside_bars_has_warnings_alone_unless_more_or_less_is_asked_for() {
+async fn next_to_bars_the_log_shows_only_warnings_by_default() {
     let bed = Bed::new().await;
     bed.feeds();
     let mut run = 0;
@@ -87,7 +87,7 @@ async fn the_log_beside_bars_has_warnings_alone_unless_more_or_less_is_asked_for
     };
     let here = "--endpoint-url=http://unused.invalid";
     let bars = ["--progress", "bars"];
-    // Whoever is stopped at once needs the id of the run to go on.
+    // Anyone stopped right away needs the run id to resume.
     let beside = log(&bars).await;
     assert!(beside.contains("`--run-id run-1` resumes it"), "{beside}");
     assert_eq!(beside.lines().count(), 1, "{beside}");
@@ -111,7 +111,7 @@ async fn the_log_beside_bars_has_warnings_alone_unless_more_or_less_is_asked_for
         "  INFO the run begins; should it stop, the same command with `--run-id run-4` resumes it \
          files=3 bytes=6446893"
     );
-    // An error is said whatever is asked for.
+    // An error is shown whatever the options.
     let refused = bed.run(&["-q", here]).await.expect(1).stderr;
     assert!(refused.starts_with("error: "), "{refused}");
     bed.run(&["-q", "-v"]).await.expect(2);

@@ -1,4 +1,5 @@
-//! Proxies of the environment: S3 is reached through them, and what stands in the way is named.
+//! Proxies from the environment: S3 is reached through them, and whatever stands in the way is
+//! named.
 
 use lob_testkit::http_proxy::HttpProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,7 +27,7 @@ async fn proxy(bed: &Bed, port: u16, login: Option<&str>) -> HttpProxy {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_only_the_proxy_can_resolve_is_uploaded_to() {
+async fn an_endpoint_that_only_the_proxy_can_resolve_works() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let proxy = proxy(&bed, 9000, Some("user:pass word")).await;
@@ -39,12 +40,12 @@ async fn an_endpoint_that_only_the_proxy_can_resolve_is_uploaded_to() {
 }
 
 #[tokio::test]
-async fn https_goes_through_a_tunnel_of_the_proxy() {
+async fn https_goes_through_a_proxy_tunnel() {
     let bed = Bed::new().await;
     bed.feeds();
     let proxy = proxy(&bed, 9000, None).await;
     let url = proxy.address().to_string();
-    // The server speaks no TLS: the tunnel is there, and the handshake in it fails.
+    // The server does not speak TLS: the tunnel works, but the handshake inside it fails.
     let finished = upload(&bed, "https", &[("https_proxy", &url)]).await;
     let finished = finished.expect(1);
     assert_eq!(proxy.seen()[0], format!("CONNECT {NAME}:9000"));
@@ -68,7 +69,7 @@ async fn a_proxy_that_wants_a_password_is_named() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_does_not_let_a_tunnel_through_is_named_after_a_few_attempts() {
+async fn a_proxy_that_refuses_a_tunnel_is_named_after_a_few_attempts() {
     let bed = Bed::new().await;
     bed.feeds();
     let proxy = proxy(&bed, 9001, None).await;
@@ -82,7 +83,7 @@ async fn a_proxy_that_does_not_let_a_tunnel_through_is_named_after_a_few_attempt
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_no_use_is_named_and_the_server_is_not_blamed() {
+async fn a_broken_proxy_is_blamed_instead_of_the_server() {
     let refused =
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\nConnection: close\r\n\r\n<p>no</p>";
     for reply in [
@@ -117,7 +118,7 @@ async fn a_proxy_that_is_no_use_is_named_and_the_server_is_not_blamed() {
 }
 
 #[tokio::test]
-async fn a_host_of_no_proxy_and_this_machine_are_reached_directly() {
+async fn no_proxy_hosts_and_this_machine_are_reached_directly() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let proxy = proxy(&bed, 9000, None).await;
@@ -132,7 +133,7 @@ async fn a_host_of_no_proxy_and_this_machine_are_reached_directly() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_variable() {
+async fn an_invalid_proxy_is_a_usage_error_that_names_its_variable() {
     let bed = Bed::new().await;
     bed.feeds();
     for (variable, value, scheme) in [
@@ -161,7 +162,7 @@ async fn a_proxy_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_variable(
 }
 
 #[tokio::test]
-async fn one_reading_of_the_variables_decides_about_each_request() {
+async fn proxy_variables_mean_the_same_for_every_request() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let proxy = proxy(&bed, 9000, None).await;
@@ -176,7 +177,7 @@ async fn one_reading_of_the_variables_decides_about_each_request() {
     upload(&bed, "http", &through).await.expect(0);
     bed.assert_whole(&feeds);
 
-    // This machine needs none, whatever it is.
+    // This machine needs no proxy, whatever the variables say.
     let mut near = bed.command(&["verify", "run-1"]);
     near.env("ALL_PROXY", "socks5://127.0.0.1:1");
     finish(near.spawn().unwrap()).await.expect(0);

@@ -1,4 +1,4 @@
-//! Bad input and unusable servers: a named error, and nothing is published.
+//! Bad input and unusable servers: the error is named, and nothing is published.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
@@ -49,7 +49,7 @@ async fn a_file_that_is_not_parquet_is_named_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_parquet_file_that_is_cut_off_is_named_before_anything_is_sent() {
+async fn a_truncated_parquet_file_is_named_before_anything_is_sent() {
     let bed = Bed::new().await;
     let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
     std::fs::write(bed.source("a.parquet"), &bytes[..bytes.len() - 1]).unwrap();
@@ -64,7 +64,7 @@ async fn a_parquet_file_that_is_cut_off_is_named_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_pipe_is_not_waited_for() {
+async fn a_pipe_in_the_source_directory_does_not_block() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     let made = Command::new("mkfifo")
@@ -81,7 +81,7 @@ async fn a_pipe_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_named() {
+async fn an_upload_names_a_missing_bucket() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     assert_shown!(bed.upload(&["--bucket", "missing"]).await, @r#"
@@ -94,7 +94,7 @@ async fn a_missing_bucket_is_named() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_from_missing_permissions() {
+async fn an_upload_tells_wrong_keys_from_missing_permissions() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     let mut command = bed.command(&["--run-id", "run-1"]);
@@ -132,7 +132,7 @@ async fn a_server_that_is_down_is_named_after_a_few_attempts() {
 }
 
 #[tokio::test]
-async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
+async fn a_run_id_that_is_taken_is_refused_and_its_objects_stay() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
@@ -161,7 +161,7 @@ async fn a_run_id_that_has_a_plan_is_refused_and_its_objects_stay() {
 }
 
 #[tokio::test]
-async fn a_key_that_another_process_took_fails_the_run() {
+async fn a_key_taken_by_another_process_fails_the_run() {
     let bed = Bed::new().await;
     for name in ["a.parquet", "b.parquet"] {
         bed.feed(name, FeedSize::Rows(10));
@@ -182,7 +182,7 @@ async fn a_key_that_another_process_took_fails_the_run() {
     assert_eq!(bed.object("b.parquet").bytes, "another's");
 }
 
-/// A server that answers every request with an error of 200 MB.
+/// A server that answers every request with a 200 MB error.
 fn talkative() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -194,7 +194,7 @@ fn talkative() -> String {
     format!("http://{address}")
 }
 
-/// Answers the requests of a connection until the client leaves.
+/// Answers the requests of a connection until the client disconnects.
 fn talk(mut connection: std::net::TcpStream) -> std::io::Result<()> {
     const SIZE: usize = 200_000_000;
     let text = vec![b'x'; 1 << 20];
@@ -223,7 +223,7 @@ fn talk(mut connection: std::net::TcpStream) -> std::io::Result<()> {
 }
 
 #[tokio::test]
-async fn an_error_of_any_size_takes_neither_memory_nor_room_in_the_log() {
+async fn a_huge_error_takes_up_neither_memory_nor_log_space() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     let args = ["--endpoint-url", &talkative(), "--metrics-file", "metrics"];

@@ -1,12 +1,12 @@
-//! A bucket in another region, answers without a body, names that cannot be resolved: what stands in
-//! the way is found out or named.
+//! A bucket in another region, replies without a body, unresolvable names: the obstacle is found or
+//! named.
 
 use lob_testkit::s3::{HomeRegion, Moment, Operation, Request, S3Options, Verdict};
 
 use crate::bed::{Bed, finish};
 
 #[tokio::test]
-async fn the_region_of_the_bucket_is_taken_from_the_answer_and_told_once() {
+async fn the_bucket_region_is_learned_from_the_reply_and_reported_once() {
     for refusal in [
         ("PermanentRedirect", 301),
         ("AuthorizationHeaderMalformed", 400),
@@ -30,7 +30,7 @@ async fn the_region_of_the_bucket_is_taken_from_the_answer_and_told_once() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_no_name_is_not_gone_to() {
+async fn an_invalid_region_in_a_reply_is_not_followed() {
     let name = "eu.example.com";
     let refusal = ("PermanentRedirect", 301);
     let bed = Bed::on(S3Options {
@@ -45,7 +45,7 @@ async fn a_region_that_is_no_name_is_not_gone_to() {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_midway_is_named_although_an_answer_to_head_has_no_code() {
+async fn a_token_that_expires_midway_is_named_even_without_an_error_code() {
     for status in [400, 403] {
         let bed = Bed::gated(move |moment: Moment, request: &Request| {
             let reads = [Operation::HeadObject, Operation::GetObject];
@@ -67,7 +67,7 @@ async fn a_token_that_expires_midway_is_named_although_an_answer_to_head_has_no_
 }
 
 #[tokio::test]
-async fn a_name_that_cannot_be_resolved_is_named() {
+async fn an_unresolvable_name_is_named() {
     let bed = Bed::new().await;
     bed.feeds();
     let args = [
@@ -82,7 +82,7 @@ async fn a_name_that_cannot_be_resolved_is_named() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_answer_is_logged_with_server_and_cause() {
+async fn an_unanswered_request_is_logged_with_server_and_cause() {
     let bed = Bed::new().await;
     bed.feeds();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Replies that get lost and servers that ask for patience: the run ends as if nothing had been.
+//! Lost replies and servers that ask for patience: the run ends as if nothing had happened.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, writes};
 
-/// Loses the first reply to a request that was executed and is `chosen`.
+/// Loses the reply to the first `chosen` request that was executed.
 fn losing(chosen: impl Fn(&Request) -> bool + Send + Sync + 'static) -> impl Gate {
     let seen = AtomicU32::new(0);
     move |moment: Moment, request: &Request| {
@@ -32,7 +32,7 @@ async fn assert_succeeds(bed: Bed) -> Bed {
     bed
 }
 
-/// Gives the first `times` requests that have arrived and are `chosen` this verdict.
+/// Gives this verdict to the first `times` `chosen` requests, on arrival.
 fn answering(
     verdict: Verdict,
     times: u32,
@@ -51,7 +51,7 @@ fn answering(
     }
 }
 
-/// Whether a request is the operation for the file that is sent in parts.
+/// Matches this operation on the file that is sent in parts.
 fn of_big(operation: Operation) -> impl Fn(&Request) -> bool + Send + Sync + 'static {
     move |request| request.operation == operation && request.key == format!("{RUN}/{BIG}")
 }
@@ -71,7 +71,7 @@ const NOT_FOUND: Verdict = Verdict::Answer {
 };
 
 #[tokio::test]
-async fn a_lost_reply_to_any_write_is_settled() {
+async fn a_lost_reply_to_any_write_is_recovered() {
     for name in [
         "_progress/plan.json",
         "2025/small.parquet",
@@ -80,7 +80,7 @@ async fn a_lost_reply_to_any_write_is_settled() {
     ] {
         let bed = Bed::gated(losing(move |request| writes(request, name))).await;
         let bed = assert_succeeds(bed).await;
-        // The repetition is refused for what was done already.
+        // The retry is refused, because the first attempt succeeded.
         let operation = match name {
             BIG => Operation::CompleteMultipartUpload,
             _ => Operation::PutObject,
@@ -92,7 +92,7 @@ async fn a_lost_reply_to_any_write_is_settled() {
 }
 
 #[tokio::test]
-async fn an_upload_whose_opening_had_no_answer_is_found_and_aborted() {
+async fn an_upload_whose_create_got_no_reply_is_found_and_aborted() {
     for name in [BIG, "_progress/plan.json"] {
         let key = format!("{RUN}/{name}");
         let lost = losing(move |request: &Request| {
@@ -111,7 +111,7 @@ async fn an_upload_whose_opening_had_no_answer_is_found_and_aborted() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_to_a_part_is_settled() {
+async fn a_lost_reply_to_a_part_is_recovered() {
     let part = |request: &Request| request.operation == Operation::UploadPart;
     assert_succeeds(Bed::gated(losing(part)).await).await;
 }
@@ -141,7 +141,7 @@ async fn requests_to_slow_down_are_obeyed_and_counted() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_refused_for_good_aborts_its_own_upload_alone() {
+async fn a_part_refused_for_good_aborts_only_its_own_upload() {
     let gate = |moment: Moment, request: &Request| {
         if moment == Moment::Executed || request.operation != Operation::UploadPart {
             return Verdict::Pass;
@@ -151,7 +151,7 @@ async fn a_part_that_is_refused_for_good_aborts_its_own_upload_alone() {
                 status: 400,
                 code: "EntityTooLarge",
             },
-            // In flight until it is told to stop.
+            // In flight until told to stop.
             _ if request.key.ends_with("2.parquet") => Verdict::Hold,
             _ => Verdict::Pass,
         }
@@ -170,13 +170,13 @@ async fn a_part_that_is_refused_for_good_aborts_its_own_upload_alone() {
 }
 
 #[tokio::test]
-async fn a_commit_that_nobody_can_tell_of_ends_as_unknown_and_cleans_nothing_up() {
+async fn a_commit_with_an_unknown_outcome_cleans_nothing_up() {
     let gate = move |moment: Moment, request: &Request| {
         let manifest = request.key.ends_with("/manifest.json");
         if !manifest || (moment == Moment::Arrived && request.operation == Operation::PutObject) {
             return Verdict::Pass;
         }
-        // The manifest is written, and from then on nothing is heard of it.
+        // The manifest is written, but every later reply about it is lost.
         Verdict::Disconnect
     };
     let bed = Bed::gated(gate).await;
@@ -197,7 +197,7 @@ async fn a_commit_that_nobody_can_tell_of_ends_as_unknown_and_cleans_nothing_up(
 }
 
 #[tokio::test]
-async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
+async fn another_writers_object_is_a_conflict_and_stays_as_it_is() {
     let bed = Bed::new().await;
     bed.feeds();
     let key = format!("{}/none.parquet", RUN);
@@ -214,7 +214,7 @@ async fn an_object_of_another_writer_is_a_conflict_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_put_in_conflict_with_another_is_repeated() {
+async fn a_conflicting_put_is_retried() {
     let small = |request: &Request| writes(request, "2025/small.parquet");
     let bed = assert_succeeds(Bed::gated(answering(CONFLICT, 2, small)).await).await;
     let puts = bed.asked(Operation::PutObject, "2025/small.parquet", 0);
@@ -223,7 +223,7 @@ async fn a_put_in_conflict_with_another_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_complete_in_conflict_is_never_repeated_but_its_upload_made_anew() {
+async fn a_conflicting_complete_is_not_retried_but_its_upload_starts_over() {
     let complete = of_big(Operation::CompleteMultipartUpload);
     let bed = assert_succeeds(Bed::gated(answering(CONFLICT, 1, complete)).await).await;
     let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
@@ -235,7 +235,7 @@ async fn a_complete_in_conflict_is_never_repeated_but_its_upload_made_anew() {
 }
 
 #[tokio::test]
-async fn an_error_in_the_body_of_a_success_is_an_error() {
+async fn an_error_in_a_200_body_is_an_error() {
     let complete = || of_big(Operation::CompleteMultipartUpload);
     let failed = Verdict::AnswerOk {
         code: "InternalError",
@@ -245,7 +245,7 @@ async fn an_error_in_the_body_of_a_success_is_an_error() {
     let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
     assert_eq!(completes.len(), 3);
 
-    // The server says that it failed, and has made the object all the same.
+    // The server reports a failure but has created the object anyway.
     let chosen = complete();
     let seen = AtomicU32::new(0);
     let lying = move |moment: Moment, request: &Request| {
@@ -273,7 +273,7 @@ async fn an_error_in_the_body_of_a_success_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_right_that_was_taken_away_in_the_middle_costs_nothing_that_was_sent() {
+async fn a_permission_revoked_midway_loses_nothing_that_was_sent() {
     let denied = Verdict::Answer {
         status: 403,
         code: "AccessDenied",
@@ -298,7 +298,7 @@ async fn a_right_that_was_taken_away_in_the_middle_costs_nothing_that_was_sent()
 }
 
 #[tokio::test]
-async fn bytes_that_arrive_damaged_each_time_fail_the_run_as_damage() {
+async fn bytes_that_always_arrive_damaged_fail_the_run_as_damage() {
     for code in ["BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"] {
         assert_damage(code).await;
     }
@@ -319,7 +319,7 @@ async fn assert_damage(code: &'static str) {
     assert_eq!(sent.count(), 5);
     bed.assert_nothing_published();
 
-    // Damage on the way passes.
+    // Occasional damage in transit is survived.
     assert_succeeds(Bed::gated(answering(damaged, 4, first_part)).await).await;
 }
 
@@ -348,8 +348,8 @@ async fn requests_to_slow_down_are_not_counted_as_damage() {
 }
 
 #[tokio::test]
-async fn an_upload_that_the_server_forgets_is_begun_anew() {
-    // After one request: the server has lost the upload, and shows it to nobody.
+async fn an_upload_that_the_server_forgets_starts_over() {
+    // After one request, the server has lost the upload and no longer lists it.
     let forgotten = |request: &Request| {
         let of_upload = request.operation == Operation::UploadPart
             || request.operation == Operation::CompleteMultipartUpload;
@@ -359,7 +359,7 @@ async fn an_upload_that_the_server_forgets_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_completed_upload_that_the_server_does_not_know_any_more_is_settled() {
+async fn a_completed_upload_that_the_server_has_forgotten_is_recovered() {
     let complete = of_big(Operation::CompleteMultipartUpload);
     let seen = AtomicU32::new(0);
     let gate = move |moment: Moment, request: &Request| {
@@ -383,8 +383,8 @@ async fn a_completed_upload_that_the_server_does_not_know_any_more_is_settled() 
     assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
 }
 
-/// A server that works at a Complete whose connection is gone: meanwhile it has neither the object
-/// nor, to another Complete, the upload. It is done after `looks` looks at the object.
+/// A server that keeps working on a Complete whose connection is gone. Meanwhile it shows neither
+/// the object nor, to another Complete, the upload. It is done after `looks` looks at the object.
 fn finishing(lost: Verdict, meanwhile: Verdict, looks: u32) -> impl Gate {
     let completes = AtomicU32::new(0);
     let looked = AtomicU32::new(0);
@@ -414,7 +414,7 @@ fn finishing(lost: Verdict, meanwhile: Verdict, looks: u32) -> impl Gate {
 }
 
 #[tokio::test]
-async fn an_upload_that_the_server_is_still_finishing_is_waited_for_and_never_aborted() {
+async fn an_upload_the_server_is_still_completing_is_awaited_and_never_aborted() {
     for (lost, meanwhile) in [
         (Verdict::Hold, GONE),
         (Verdict::Disconnect, GONE),
@@ -429,13 +429,13 @@ async fn an_upload_that_the_server_is_still_finishing_is_waited_for_and_never_ab
         assert_eq!(opened.len(), 1);
         let looks = bed.asked(Operation::HeadObject, BIG, 0);
         let aborted = bed.asked(Operation::AbortMultipartUpload, BIG, 0);
-        // What the server does not know any more by then.
+        // Only what the server no longer knows by then.
         assert!(aborted.iter().all(|abort| abort.number > looks[3].number));
     }
 }
 
 #[tokio::test]
-async fn a_complete_that_died_on_the_server_is_repeated_for_the_same_upload() {
+async fn a_complete_that_died_on_the_server_is_retried_for_the_same_upload() {
     let completes = AtomicU32::new(0);
     let chosen = of_big(Operation::CompleteMultipartUpload);
     let bed = Bed::gated(move |moment: Moment, request: &Request| {
@@ -458,7 +458,7 @@ async fn a_complete_that_died_on_the_server_is_repeated_for_the_same_upload() {
 }
 
 #[tokio::test]
-async fn a_complete_whose_outcome_stays_unknown_aborts_nothing_and_is_resumed() {
+async fn a_complete_with_an_unknown_outcome_aborts_nothing_and_is_resumed() {
     for meanwhile in [GONE, CONFLICT] {
         let bed = Bed::gated(finishing(Verdict::Disconnect, meanwhile, 4)).await;
         let feeds = bed.feeds();
@@ -476,7 +476,7 @@ async fn a_complete_whose_outcome_stays_unknown_aborts_nothing_and_is_resumed() 
 }
 
 #[tokio::test]
-async fn a_complete_may_take_longer_than_another_request() {
+async fn a_complete_may_take_longer_than_other_requests() {
     let bed = Bed::gated(SlowComplete(Duration::from_secs(2))).await;
     let feeds = bed.feeds();
     let finished = bed.upload(&["--attempt-timeout", "1s"]).await.expect(0);
@@ -485,7 +485,7 @@ async fn a_complete_may_take_longer_than_another_request() {
     assert_eq!(completes.len(), 1, "{}", finished.stderr);
 }
 
-/// A server that needs this long to put parts together.
+/// A server that takes this long to put parts together.
 struct SlowComplete(Duration);
 
 #[async_trait]
@@ -500,7 +500,7 @@ impl Gate for SlowComplete {
 }
 
 #[tokio::test]
-async fn a_server_that_fails_for_too_long_keeps_what_it_has() {
+async fn a_server_that_fails_for_too_long_keeps_what_was_sent() {
     let failing = Verdict::Answer {
         status: 500,
         code: "InternalError",

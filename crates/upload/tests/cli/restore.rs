@@ -1,5 +1,5 @@
-//! `lob-upload restore`: the files of a run are back on disk, whole, or other content stays as it
-//! was.
+//! `lob-upload restore`: either the files of a run are back on disk, whole, or other content stays
+//! as it was.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ async fn uploaded() -> (Bed, Vec<(String, Vec<u8>)>) {
     (bed, feeds)
 }
 
-/// All that is below the folder `back`.
+/// Every file below the folder `back`.
 fn back(bed: &Bed) -> BTreeMap<String, Vec<u8>> {
     fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -49,7 +49,7 @@ fn put(bed: &Bed, name: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The data files that were asked for since the `from`th request.
+/// The data files requested, starting with request number `from`.
 fn fetched(bed: &Bed, from: usize) -> Vec<String> {
     let requests = bed.s3.requests().into_iter().skip(from);
     let gets = requests.filter(|request| request.operation == Operation::GetObject);
@@ -57,7 +57,7 @@ fn fetched(bed: &Bed, from: usize) -> Vec<String> {
     names.filter(|name| name.ends_with(".parquet")).collect()
 }
 
-/// Holds the `n`th data file that is asked for.
+/// Holds the `n`th data file requested.
 fn hold(bed: &Bed, n: usize) -> Catch {
     let mut seen = 0;
     bed.trap.set(move |moment: Moment, request: &Request| {
@@ -69,7 +69,7 @@ fn hold(bed: &Bed, n: usize) -> Catch {
 }
 
 #[tokio::test]
-async fn a_run_is_restored_byte_for_byte_and_nothing_is_fetched_twice() {
+async fn a_run_is_restored_byte_for_byte_without_fetching_anything_twice() {
     let (bed, feeds) = uploaded().await;
     assert_shown!(bed.run(&RESTORE).await, @r#"
     exit status: 0
@@ -104,7 +104,7 @@ async fn a_run_is_restored_byte_for_byte_and_nothing_is_fetched_twice() {
 }
 
 #[tokio::test]
-async fn other_content_is_refused_before_anything_is_fetched_and_stays_as_it_was() {
+async fn restore_refuses_to_overwrite_other_content_before_fetching_anything() {
     let (bed, feeds) = uploaded().await;
     let (small, mut same_size) = feeds[1].clone();
     same_size[100] ^= 1;
@@ -133,7 +133,7 @@ async fn other_content_is_refused_before_anything_is_fetched_and_stays_as_it_was
 }
 
 #[tokio::test]
-async fn a_link_is_followed_to_the_file_and_nothing_is_written_where_it_leads_out() {
+async fn restore_follows_links_but_never_writes_outside_its_folder() {
     let (bed, feeds) = uploaded().await;
     let elsewhere = bed.path("elsewhere");
     for (target, name) in [
@@ -173,7 +173,7 @@ async fn a_link_is_followed_to_the_file_and_nothing_is_written_where_it_leads_ou
 }
 
 #[tokio::test]
-async fn files_that_a_link_makes_one_are_restored_as_one() {
+async fn files_that_share_a_path_through_a_link_are_restored_once() {
     let bed = Bed::new().await;
     let bytes = bed.feed("a/x.parquet", FeedSize::Rows(10));
     symlink("a", bed.source("b")).unwrap();
@@ -185,7 +185,7 @@ async fn files_that_a_link_makes_one_are_restored_as_one() {
 }
 
 #[tokio::test]
-async fn a_damaged_object_gets_no_name_and_the_others_are_restored() {
+async fn a_damaged_object_is_not_restored_but_the_others_are() {
     let (bed, _) = uploaded().await;
     let key = format!("{RUN}/2025/big.parquet");
     assert!(bed.s3.corrupt(BUCKET, &key, 3_456_789));
@@ -204,7 +204,7 @@ async fn a_damaged_object_gets_no_name_and_the_others_are_restored() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_damaged_on_the_way_is_fetched_again_three_times() {
+async fn an_object_damaged_in_transit_is_fetched_up_to_four_times() {
     let damaged = AtomicUsize::new(0);
     let gate = move |moment: Moment, request: &Request| {
         let is_meant = moment == Moment::Executed
@@ -252,7 +252,7 @@ async fn a_restore_killed_at_any_request_is_completed_by_the_same_command() {
 }
 
 #[tokio::test]
-async fn a_restore_whose_server_goes_away_says_that_the_same_command_goes_on() {
+async fn a_restore_whose_server_goes_away_hints_at_the_same_command() {
     let is_away = Arc::new(AtomicBool::new(true));
     let state = Arc::clone(&is_away);
     let bed = Bed::gated(move |moment: Moment, request: &Request| {
@@ -285,7 +285,7 @@ async fn a_restore_whose_server_goes_away_says_that_the_same_command_goes_on() {
 }
 
 #[tokio::test]
-async fn two_restores_into_one_folder_do_not_meet() {
+async fn two_restores_never_share_a_folder() {
     let (bed, feeds) = uploaded().await;
     let mut catch = hold(&bed, 2);
     let first = bed.command(&RESTORE).spawn().unwrap();
@@ -299,7 +299,7 @@ async fn two_restores_into_one_folder_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_names_the_folder_of_unfinished_files_is_refused() {
+async fn a_manifest_that_names_the_scratch_folder_is_refused() {
     let (bed, _) = uploaded().await;
     let manifest = String::from_utf8(bed.object("manifest.json").bytes.to_vec()).unwrap();
     let manifest = manifest.replace("\"none.parquet\"", "\".lob-restore/none.parquet\"");

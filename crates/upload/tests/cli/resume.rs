@@ -1,5 +1,5 @@
-//! A run that was stopped goes on where it was, whatever has become of the files, of the settings
-//! and of the plan meanwhile.
+//! A stopped run resumes where it left off, whatever has happened to the files, the settings and
+//! the plan meanwhile.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::bed::{BUCKET, Bed, Finished, RUN, finish, writes};
 const BIG: &str = "2025/big.parquet";
 const PLAN: &str = "_progress/plan.json";
 
-/// The first request of this operation for the object `name`, before it is executed.
+/// Matches the first request of this operation for object `name`, before it is executed.
 fn arrival(
     operation: Operation,
     name: &'static str,
@@ -27,7 +27,7 @@ fn arrival(
     }
 }
 
-/// A run whose big file has all its parts and is no object yet.
+/// A run whose big file has all its parts but is not an object yet.
 async fn killed_before_complete() -> (Bed, Vec<(String, Vec<u8>)>) {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
@@ -36,7 +36,7 @@ async fn killed_before_complete() -> (Bed, Vec<(String, Vec<u8>)>) {
     (bed, feeds)
 }
 
-/// A run that lacks nothing but its manifest.
+/// A run that lacks only its manifest.
 async fn killed_before_commit() -> (Bed, Vec<(String, Vec<u8>)>) {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
@@ -52,7 +52,7 @@ async fn committed() -> (Bed, Vec<(String, Vec<u8>)>) {
     (bed, feeds)
 }
 
-/// Changes a byte in the middle, and nothing that the file's size and time would tell.
+/// Changes a byte in the middle without changing the file's size or modification time.
 fn forge(path: &Path, offset: u64) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
@@ -70,7 +70,7 @@ fn assert_says(finished: &Finished, texts: &[&str]) {
 }
 
 #[tokio::test]
-async fn no_part_that_the_server_has_is_sent_again() {
+async fn parts_that_the_server_has_are_not_sent_again() {
     let bed = Bed::new().await;
     let bytes = bed.feed("a.parquet", FeedSize::Bytes(11 << 20));
     let third = |moment: Moment, request: &Request| {
@@ -81,7 +81,7 @@ async fn no_part_that_the_server_has_is_sent_again() {
         .await
         .unwrap();
     let before = bed.operations().len();
-    // Whichever of the others came before it.
+    // Whichever of the other parts came before it.
     let kept = bed.asked(Operation::UploadPart, "a.parquet", 0);
     let kept = kept.iter().filter(|part| part.status == Some(200));
     let kept: BTreeSet<_> = kept.map(|part| part.part_number).collect();
@@ -120,14 +120,14 @@ async fn the_summary_says_what_was_kept_and_read_again() {
 }
 
 #[tokio::test]
-async fn the_fullest_of_several_open_uploads_is_taken_up_and_the_others_are_aborted() {
+async fn the_fullest_open_upload_is_resumed_and_the_others_are_aborted() {
     for lost_first in [true, false] {
         let bed = Bed::new().await;
         let feeds = bed.feeds();
         let create = arrival(Operation::CreateMultipartUpload, BIG);
         let complete = arrival(Operation::CompleteMultipartUpload, BIG);
         if lost_first {
-            // The upload that nobody knows of is the older one.
+            // The upload that nobody knows about is the older one.
             let executed = |moment: Moment, request: &Request| {
                 moment == Moment::Executed
                     && request.operation == Operation::CreateMultipartUpload
@@ -141,7 +141,7 @@ async fn the_fullest_of_several_open_uploads_is_taken_up_and_the_others_are_abor
             completing.request().await;
             child.kill().await.unwrap();
         } else {
-            // A process that creates its upload late, and dies at once.
+            // A process that creates its upload late and dies immediately.
             let mut creating = bed.trap.set(create);
             let mut late = bed.start(&[]);
             creating.request().await;
@@ -164,7 +164,7 @@ async fn the_fullest_of_several_open_uploads_is_taken_up_and_the_others_are_abor
 }
 
 #[tokio::test]
-async fn a_part_of_other_bytes_than_the_file_has_now_is_sent_again() {
+async fn a_part_that_no_longer_matches_the_file_is_sent_again() {
     let (bed, mut feeds) = killed_before_complete().await;
     forge(&bed.source(BIG), 100);
     feeds[0].1 = std::fs::read(bed.source(BIG)).unwrap();
@@ -177,7 +177,7 @@ async fn a_part_of_other_bytes_than_the_file_has_now_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_object_of_other_bytes_than_the_file_has_now_is_a_conflict() {
+async fn an_object_that_no_longer_matches_the_file_is_a_conflict() {
     for name in ["2025/small.parquet", BIG] {
         let (bed, _) = killed_before_commit().await;
         let object = bed.object(name);
@@ -195,7 +195,7 @@ async fn an_object_of_other_bytes_than_the_file_has_now_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_what_was_planned_is_a_named_conflict() {
+async fn a_file_that_is_not_as_planned_is_a_named_conflict() {
     let changes: [fn(&Path); 2] = [
         |path| std::fs::remove_file(path).unwrap(),
         |path| {
@@ -210,7 +210,7 @@ async fn a_file_that_is_not_what_was_planned_is_a_named_conflict() {
         let finished = bed.upload(&[]).await.expect(1);
         let message = "`none.parquet` is not what it was when the run was begun";
         assert_says(&finished, &[message, "--run-id"]);
-        // Nothing of the other files is sent or given up for that.
+        // That neither sends nor discards anything of the other files.
         let after = &bed.operations()[before..];
         assert!(!after.contains(&Operation::UploadPart), "{after:?}");
         assert_eq!(bed.s3.open_uploads(BUCKET).len(), 1);
@@ -219,7 +219,7 @@ async fn a_file_that_is_not_what_was_planned_is_a_named_conflict() {
 }
 
 #[tokio::test]
-async fn a_file_that_came_after_the_plan_is_told_of_and_not_taken() {
+async fn a_file_that_appeared_after_the_plan_is_reported_but_not_uploaded() {
     let (bed, feeds) = killed_before_complete().await;
     bed.feed("2026/new.parquet", FeedSize::Rows(10));
     let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
@@ -231,12 +231,12 @@ async fn a_file_that_came_after_the_plan_is_told_of_and_not_taken() {
 }
 
 #[tokio::test]
-async fn a_run_is_resumed_whole_whatever_is_selected_by_now() {
+async fn a_run_is_resumed_whole_whatever_is_selected_now() {
     let args = ["--exclude", "2025/**", "--allow-partial"];
     for has_pipe in [false, true] {
         let (bed, feeds) = killed_before_commit().await;
         if has_pipe {
-            // Then everything that there is cannot be looked at.
+            // Then the unfiltered listing fails.
             let mut mkfifo = std::process::Command::new("mkfifo");
             let made = mkfifo.arg(bed.source("2025/pipe.parquet")).status();
             assert!(made.unwrap().success());
@@ -248,7 +248,7 @@ async fn a_run_is_resumed_whole_whatever_is_selected_by_now() {
 }
 
 #[tokio::test]
-async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
+async fn settings_that_differ_from_the_plan_are_refused_by_their_flag() {
     let (bed, feeds) = killed_before_complete().await;
     for (flag, value) in [
         ("--part-size", "6MiB"),
@@ -267,7 +267,7 @@ async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
             "{flag}: {asked:?}"
         );
     }
-    // What decides about no byte may differ.
+    // Settings that do not affect any byte may differ.
     bed.upload(&["--jobs", "1", "--parts-in-flight", "2"])
         .await
         .expect(0);
@@ -275,7 +275,7 @@ async fn other_settings_than_those_of_the_plan_are_refused_by_their_flag() {
 }
 
 #[tokio::test]
-async fn a_plan_that_this_tool_did_not_write_is_refused_and_left_as_it_is() {
+async fn a_plan_not_written_by_this_tool_is_refused_and_left_as_it_is() {
     let (bed, _) = killed_before_complete().await;
     let plan: Value = serde_json::from_slice(&bed.object(PLAN).bytes).unwrap();
     let with = |field: &str, value: Value| {
@@ -303,7 +303,7 @@ async fn a_plan_that_this_tool_did_not_write_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
+async fn a_committed_upload_is_checked_and_its_local_copy_rewritten() {
     let (bed, feeds) = committed().await;
     let copy = bed.path("artifacts/lob_data_uploads/manifest_run-1.json");
     std::fs::remove_file(&copy).unwrap();
@@ -314,7 +314,7 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
     assert!(finished.stdout.contains(line), "{}", finished.shown());
     let asked = bed.operations().split_off(before);
     let heads = asked.iter().filter(|o| **o == Operation::HeadObject);
-    // The manifest is asked for as well.
+    // The manifest is requested too.
     assert_eq!(heads.count(), feeds.len() + 1);
     let requests = &bed.s3.requests()[before..];
     assert!(
@@ -333,7 +333,7 @@ async fn a_committed_run_is_checked_and_its_copy_is_written_again() {
 }
 
 #[tokio::test]
-async fn a_committed_run_that_lacks_a_file_is_no_success() {
+async fn a_committed_run_that_lacks_a_file_is_not_reported_as_success() {
     let (bed, _) = committed().await;
     bed.feed("new.parquet", FeedSize::Rows(10));
     let finished = bed.upload(&[]).await.expect(1);
@@ -346,7 +346,7 @@ async fn a_committed_run_that_lacks_a_file_is_no_success() {
 }
 
 #[tokio::test]
-async fn a_committed_run_whose_directory_cannot_be_listed_is_no_success() {
+async fn a_committed_run_with_an_unlistable_directory_is_not_a_success() {
     let (bed, _) = committed().await;
     let outside = bed.path("elsewhere.parquet");
     std::fs::write(&outside, "").unwrap();
@@ -356,7 +356,7 @@ async fn a_committed_run_whose_directory_cannot_be_listed_is_no_success() {
 }
 
 #[tokio::test]
-async fn a_committed_run_whose_object_was_replaced_or_removed_is_damaged() {
+async fn a_committed_run_with_a_replaced_or_missing_object_is_damaged() {
     for replaced in [true, false] {
         let (bed, _) = committed().await;
         let key = format!("{RUN}/{BIG}");
@@ -379,7 +379,7 @@ async fn a_committed_run_needs_no_local_file() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_given_up_is_made_anew() {
+async fn an_aborted_upload_starts_over() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let second = |moment: Moment, request: &Request| {
@@ -397,7 +397,7 @@ async fn an_upload_that_was_given_up_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_run_with_a_generated_id_is_resumed_by_the_id_that_it_names() {
+async fn a_run_with_a_generated_id_is_resumed_by_the_id_it_prints() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
     let mut completing = bed.trap.set(|moment: Moment, request: &Request| {

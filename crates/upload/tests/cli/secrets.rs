@@ -1,5 +1,5 @@
-//! Passwords and keys are in no output, whatever goes wrong. Each of these commands logs all that can
-//! be logged; [`finish`] looks for the canaries in it.
+//! Passwords and keys never appear in any output, whatever goes wrong. Each of these commands logs
+//! everything it can; [`finish`] searches the output for the canaries.
 
 use lob_testkit::canaries::{PASSWORD, SECRET_KEY, SESSION_TOKEN};
 use lob_testkit::parquet_files::FeedSize;
@@ -13,7 +13,7 @@ async fn bed() -> Bed {
     bed
 }
 
-/// The upload of `run-1`.
+/// An upload of `run-1`.
 fn upload(bed: &Bed, args: &[&str]) -> Command {
     let common = [
         "--run-id",
@@ -37,7 +37,7 @@ fn with_password(bed: &Bed) -> String {
 }
 
 #[tokio::test]
-async fn keys_are_said_nowhere() {
+async fn an_upload_never_shows_its_keys() {
     let bed = bed().await;
     for args in [
         &[][..],
@@ -55,7 +55,7 @@ async fn keys_are_said_nowhere() {
 }
 
 #[tokio::test]
-async fn keys_of_a_credentials_file_are_said_nowhere() {
+async fn an_upload_never_shows_the_keys_of_a_credentials_file() {
     let bed = bed().await;
     let key = bed.s3.access_key();
     let text = format!(
@@ -74,7 +74,7 @@ async fn keys_of_a_credentials_file_are_said_nowhere() {
 }
 
 #[tokio::test]
-async fn the_password_of_an_endpoint_is_said_nowhere_wherever_it_came_from() {
+async fn an_upload_never_shows_the_password_of_an_endpoint() {
     let bed = bed().await;
     let url = with_password(&bed);
     std::fs::create_dir(bed.path(".aws")).unwrap();
@@ -89,7 +89,7 @@ async fn the_password_of_an_endpoint_is_said_nowhere_wherever_it_came_from() {
         let mut typed = upload(&bed, &["--endpoint-url", &url]);
         said(typed.args(args), 2).await;
         said(upload(&bed, args).env("AWS_ENDPOINT_URL", &url), 2).await;
-        // A profile is read when S3 is asked.
+        // The profile is read only when S3 is contacted.
         let of_profile = if args.is_empty() { 2 } else { 0 };
         for (name, text, status) in [
             ("lob.toml", &file, 2),
@@ -104,7 +104,7 @@ async fn the_password_of_an_endpoint_is_said_nowhere_wherever_it_came_from() {
 }
 
 #[tokio::test]
-async fn a_password_in_a_broken_settings_file_is_said_nowhere() {
+async fn an_upload_never_shows_a_password_in_a_broken_settings_file() {
     let bed = bed().await;
     for text in [
         "endpoint_url = 'http://user:opensesame-9@h/\n",

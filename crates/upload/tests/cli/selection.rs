@@ -1,4 +1,4 @@
-//! Which files go, as they are chosen by flags, variables and the settings file.
+//! Which files are uploaded, as selected by flags, variables and the settings file.
 
 use lob_testkit::parquet_files::FeedSize;
 
@@ -20,7 +20,7 @@ fn sent(bed: &Bed) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn included_files_are_uploaded_but_for_excluded_ones() {
+async fn included_files_are_uploaded_except_for_excluded_ones() {
     let bed = bed_with(&[
         "a.parquet",
         "b.parquet",
@@ -61,7 +61,7 @@ async fn patterns_come_from_the_settings_file_and_from_variables() {
 }
 
 #[tokio::test]
-async fn patterns_that_select_nothing_are_told_with_the_number_of_files() {
+async fn patterns_that_select_nothing_are_reported_with_the_number_of_files() {
     let bed = bed_with(&["a.parquet", "d/b.parquet"]).await;
     assert_shown!(bed.run(&["--include", "*.parq"]).await, @r#"
     exit status: 1
@@ -73,7 +73,7 @@ async fn patterns_that_select_nothing_are_told_with_the_number_of_files() {
 }
 
 #[tokio::test]
-async fn a_pattern_that_cannot_match_is_wrong_usage() {
+async fn a_pattern_that_cannot_match_is_a_usage_error() {
     let bed = bed_with(&["a.parquet"]).await;
     assert_shown!(bed.run(&["--include", "{a,b"]).await, @r#"
     exit status: 2

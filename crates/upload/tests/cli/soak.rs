@@ -1,9 +1,10 @@
-//! Many runs while a twentieth of all requests goes wrong, and many while the file changes: every
-//! run is whole and right, or does not exist.
+//! Many runs in which a twentieth of all requests fails, and many in which the file changes: every
+//! run is whole and correct, or does not exist.
 //!
-//! `LOB_SOAK_RUNS=100` makes as many runs under faults as it says, and half as many of each kind of
-//! change. Parts then stall for as long as it takes: their attempts last minutes, since their time
-//! includes a body at the slowest rate. In the ordinary test a part that stalls is reset instead.
+//! `LOB_SOAK_RUNS=100` makes that many runs under faults, and half as many for each kind of change.
+//! Parts then stall for as long as it takes: their attempts last minutes, because the timeout
+//! allows for a body at the slowest rate. In the ordinary test, a part that stalls is reset
+//! instead.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -22,17 +23,17 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::bed::{BUCKET, Bed};
 
-/// Runs that are under way at once.
+/// How many runs are in flight at once.
 const AT_ONCE: usize = 8;
 const ORDINARY_RUNS: u64 = 25;
 
-/// How many runs were asked for, if any were.
+/// The number of runs requested, if any.
 fn asked_for() -> Option<u64> {
     let asked = std::env::var("LOB_SOAK_RUNS").ok()?;
     Some(asked.parse().unwrap())
 }
 
-/// Random faults, of which stalled parts may be cut short.
+/// Random faults, optionally cutting stalled parts short.
 struct Faults {
     random: RandomFaults,
     parts_stall: bool,
@@ -65,7 +66,7 @@ async fn under_faults(seed: u64, parts_stall: bool) -> FaultCounts {
     let feeds: Vec<_> = (0..20)
         .map(|number| {
             let size = if number < 2 { 6 << 20 } else { 20_000 };
-            // Feeds of names of different lengths have different values.
+            // Feeds whose names differ in length hold different values.
             let name = format!("{}.parquet", "x".repeat(number + 1));
             let bytes = bed.feed(&name, FeedSize::Bytes(size));
             (name, bytes)
@@ -93,7 +94,7 @@ async fn every_run_under_faults_completes_with_the_right_bytes() {
     assert!(faults * 100 > requests * 3, "{faults} of {requests}");
 }
 
-/// Changes the file that holds these bytes, and returns what it holds then.
+/// Changes the file with these bytes, and returns its new bytes.
 type Change = fn(&Path, Vec<u8>) -> Vec<u8>;
 
 fn append(path: &Path, mut bytes: Vec<u8>) -> Vec<u8> {
@@ -118,7 +119,7 @@ fn replace(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// As a program does that hides its traces: the same size, and the old time.
+/// Like a program that covers its tracks: same size, old modification time.
 fn rewrite_in_place(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
     let bytes = with_other_values(bytes);
     let file = File::options().write(true).open(path).unwrap();
@@ -128,7 +129,7 @@ fn rewrite_in_place(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Another value here and there in each part, in a file that is Parquet all the same.
+/// Changes a value here and there in each part; the file is still Parquet.
 fn with_other_values(mut bytes: Vec<u8>) -> Vec<u8> {
     let values = 1000..bytes.len() - 500_000;
     for byte in bytes[values].iter_mut().step_by(1_000_000) {
@@ -137,7 +138,7 @@ fn with_other_values(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Uploads a file of three parts that changes after `pause`; says whether it was published.
+/// Uploads a file of three parts that changes after `pause`; returns whether it was published.
 async fn while_changing(change: Change, pause: Duration) -> bool {
     let bed = Bed::new().await;
     let before = bed.feed("a.parquet", FeedSize::Bytes(11 << 20));
@@ -183,7 +184,7 @@ async fn a_file_that_changes_at_any_moment_is_never_published_with_wrong_bytes()
         .collect()
         .await;
     assert_eq!(published.len(), count);
-    // The moments reach from before the plan to after the commit.
+    // The moments range from before the plan to after the commit.
     assert!(published.contains(&true) && published.contains(&false));
     assert_eq!(undisturbed.s3.open_uploads(BUCKET), []);
 }

@@ -1,4 +1,4 @@
-//! A result that cannot be printed: what was done stands, and the log has it.
+//! A result that cannot be printed: the work stands, and the log holds the result.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::bed::{Bed, finish};
 
-/// Ends of a process's stdout that take nothing: a full disk, and a pipe that nobody reads.
+/// Two kinds of stdout that accept nothing: a full disk, and a pipe that nobody reads.
 fn unwritable() -> [Stdio; 2] {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let (_, unread) = std::io::pipe().unwrap();
@@ -16,7 +16,7 @@ fn unwritable() -> [Stdio; 2] {
 }
 
 #[tokio::test]
-async fn a_committed_upload_whose_result_cannot_be_written_is_a_success_and_in_the_log() {
+async fn an_upload_whose_result_cannot_be_printed_succeeds_and_logs_it() {
     for stdout in unwritable() {
         let bed = Bed::new().await;
         bed.feed("a.parquet", FeedSize::Rows(10));
@@ -35,7 +35,7 @@ async fn a_committed_upload_whose_result_cannot_be_written_is_a_success_and_in_t
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_written_is_a_failure_unless_nobody_reads_it() {
+async fn an_answer_that_cannot_be_printed_fails_unless_nobody_reads_it() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
@@ -47,7 +47,7 @@ async fn an_answer_that_cannot_be_written_is_a_failure_unless_nobody_reads_it() 
 }
 
 #[tokio::test]
-async fn a_failure_is_one_json_object_on_stdout_where_json_is_asked_for() {
+async fn with_json_a_failure_is_one_json_object_on_stdout() {
     let bed = Bed::new().await;
     let told = async |args: &[&str], status: i32| {
         let finished = bed.run(args).await.expect(status);

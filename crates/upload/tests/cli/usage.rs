@@ -1,9 +1,9 @@
-//! What can be typed, and what is answered before anything begins.
+//! What can be typed, and what is answered before any work starts.
 
 use crate::bed::{Bed, Finished, assert_shown};
 
 #[tokio::test]
-async fn a_run_id_with_a_slash_is_wrong_usage() {
+async fn an_upload_run_id_with_a_slash_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -15,7 +15,7 @@ async fn a_run_id_with_a_slash_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn an_unknown_flag_is_wrong_usage() {
+async fn an_unknown_upload_flag_is_a_usage_error() {
     assert_shown!(Bed::new().await.run(&["--sorce-dir", "x"]).await, @r#"
     exit status: 2
     ----- stdout -----
@@ -31,7 +31,7 @@ async fn an_unknown_flag_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_name_is_wrong_usage() {
+async fn an_upload_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
     let mut command = bed.command(&[]);
@@ -46,7 +46,7 @@ async fn a_missing_bucket_name_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn buffers_that_cannot_hold_what_must_fit_are_wrong_usage() {
+async fn a_buffer_that_is_too_small_is_a_usage_error() {
     let bed = Bed::new().await;
     let args = ["--multipart-threshold", "32MiB", "--buffer-size", "16MiB"];
     assert_shown!(bed.run(&args).await, @r#"
@@ -60,7 +60,7 @@ async fn buffers_that_cannot_hold_what_must_fit_are_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_refused_is_told_with_its_origin() {
+async fn a_refused_value_is_reported_with_its_origin() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
     for (variable, value, file, told) in [
@@ -121,7 +121,7 @@ async fn a_value_that_is_refused_is_told_with_its_origin() {
 }
 
 #[tokio::test]
-async fn every_setting_is_shown_with_its_origin() {
+async fn every_upload_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     std::fs::write(
         bed.path("lob.toml"),
@@ -184,7 +184,7 @@ async fn shown(bed: &Bed, file: &str, variables: &[(&str, &str)], flags: &[&str]
 }
 
 #[tokio::test]
-async fn the_old_name_of_a_setting_works_as_flag_variable_and_key() {
+async fn a_settings_old_name_works_as_flag_variable_and_key() {
     let bed = Bed::new().await;
     let shared = "concurrency = 2\n";
     let own = "[upload]\nconcurrency = 3\n";
@@ -210,7 +210,7 @@ async fn the_old_name_of_a_setting_works_as_flag_variable_and_key() {
             &["--concurrency", "7"],
             "7  # flag `--jobs`",
         ),
-        // Each name has the strength of its place.
+        // Each name has the precedence of its source.
         (
             own,
             &[("LOB_JOBS", "4")],
@@ -228,7 +228,7 @@ async fn the_old_name_of_a_setting_works_as_flag_variable_and_key() {
 }
 
 #[tokio::test]
-async fn a_setting_that_is_given_by_its_old_and_its_new_name_is_refused() {
+async fn a_setting_given_by_both_its_old_and_its_new_name_is_refused() {
     let bed = Bed::new().await;
     for (file, variables, flags, told) in [
         (
@@ -255,7 +255,7 @@ async fn a_setting_that_is_given_by_its_old_and_its_new_name_is_refused() {
             &["--jobs", "2", "--concurrency", "2"],
             "'--jobs <COUNT>' cannot be used multiple times",
         ),
-        // It is the name of no other tool's setting.
+        // No other tool has a setting of this name.
         (
             "[export]\nconcurrency = 2\n",
             &[],

@@ -1,4 +1,4 @@
-//! `lob-upload verify`: whatever is not what the manifest says any more is named, object by object.
+//! `lob-upload verify`: whatever no longer matches the manifest is named, object by object.
 
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::Operation;
@@ -19,7 +19,7 @@ fn key(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_run_is_verified_by_asking_and_no_data_is_downloaded() {
+async fn a_run_is_verified_without_downloading_data() {
     let (bed, _) = uploaded().await;
     let before = bed.operations().len();
     assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
@@ -73,7 +73,7 @@ async fn a_full_verification_reads_every_byte() {
 }
 
 #[tokio::test]
-async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
+async fn only_a_full_verification_finds_a_flipped_bit() {
     let (bed, _) = uploaded().await;
     assert!(bed.s3.corrupt(BUCKET, &key("2025/big.parquet"), 12_345_678));
     bed.run(&["verify", "run-1"]).await.expect(0);
@@ -88,7 +88,7 @@ async fn a_flipped_bit_is_found_by_a_full_verification_alone() {
 }
 
 #[tokio::test]
-async fn every_object_that_is_another_one_or_gone_is_named() {
+async fn every_replaced_or_missing_object_is_named() {
     let (bed, _) = uploaded().await;
     bed.s3
         .put_raw(BUCKET, &key("2025/small.parquet"), "another's");
@@ -105,7 +105,7 @@ async fn every_object_that_is_another_one_or_gone_is_named() {
 }
 
 #[tokio::test]
-async fn an_object_of_equal_bytes_that_the_run_did_not_write_is_told() {
+async fn an_object_with_the_right_bytes_but_another_writer_is_named() {
     let (bed, feeds) = uploaded().await;
     let (name, bytes) = feeds.into_iter().last().unwrap();
     bed.s3.remove(BUCKET, &key(&name));
@@ -115,7 +115,7 @@ async fn an_object_of_equal_bytes_that_the_run_did_not_write_is_told() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_told_at_once_by_a_full_verification() {
+async fn a_full_verification_names_everything_that_is_wrong_at_once() {
     let (bed, _) = uploaded().await;
     bed.s3.remove(BUCKET, &key("none.parquet"));
     assert!(bed.s3.corrupt(BUCKET, &key("2025/small.parquet"), 0));
@@ -127,7 +127,7 @@ async fn all_that_is_wrong_is_told_at_once_by_a_full_verification() {
 }
 
 #[tokio::test]
-async fn a_run_that_does_not_exist_is_told_with_a_hint() {
+async fn verifying_a_missing_run_gives_a_hint() {
     let bed = Bed::new().await;
     assert_shown!(bed.run(&["verify", "run-1"]).await, @r#"
     exit status: 1
@@ -139,7 +139,7 @@ async fn a_run_that_does_not_exist_is_told_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
+async fn a_damaged_manifest_or_one_from_another_run_is_refused() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
@@ -161,7 +161,7 @@ async fn a_manifest_that_is_another_runs_or_damaged_is_refused() {
 }
 
 #[tokio::test]
-async fn the_manifest_of_another_tool_or_version_is_no_damage() {
+async fn a_manifest_from_another_tool_or_version_is_not_damage() {
     let (bed, _) = uploaded().await;
     let manifest = String::from_utf8(bed.object("manifest.json").bytes.to_vec()).unwrap();
     let export = r#"{"format_version":2,"tool":"lob-export","run_id":"run-1"}"#;
