@@ -83,7 +83,7 @@ impl ManifestHead {
     }
 
     /// Whether it is the manifest of an upload.
-    pub fn is_upload(&self) -> bool {
+    pub(crate) fn is_upload(&self) -> bool {
         self.tool.as_deref() == Some(UPLOADER)
     }
 

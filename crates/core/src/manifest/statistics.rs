@@ -35,7 +35,7 @@ pub enum Role {
 
 impl Role {
     /// The key as Python's `json` writes it.
-    pub fn json_key(&self) -> String {
+    pub(crate) fn json_key(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),

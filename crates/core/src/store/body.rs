@@ -63,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreErrorKind::Refused`] if it is larger than `limit` bytes.
-    pub async fn get_small(&self, key: &str, limit: u64) -> Result<Bytes, StoreError> {
+    pub(crate) async fn get_small(&self, key: &str, limit: u64) -> Result<Bytes, StoreError> {
         let (bytes, _) = self.get_small_with_etag(key, limit).await?;
         Ok(bytes)
     }

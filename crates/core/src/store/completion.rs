@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     /// As [`RunStore::put_new`](super::RunStore::put_new); [`StoreErrorKind::NoSuchUpload`] and
     /// [`StoreErrorKind::Conflict`] if the upload has to be restarted.
-    pub async fn complete_multipart(
+    pub(crate) async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,

@@ -14,7 +14,7 @@ pub struct RunStore {
 
 impl Store {
     /// The same store, writing objects that carry this token.
-    pub fn writing_as(self, token: WriteToken) -> RunStore {
+    pub(crate) fn writing_as(self, token: WriteToken) -> RunStore {
         RunStore { store: self, token }
     }
 }
