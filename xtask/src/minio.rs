@@ -1,8 +1,11 @@
 //! A private MinIO: the real S3 server that the tests run against.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use lob_testkit::tls::Identity;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use xshell::{Shell, cmd};
@@ -17,31 +20,60 @@ pub(crate) const SECRET_KEY: &str = "lob-secret-key";
 /// Runs until it is dropped.
 pub(crate) struct Minio {
     address: String,
+    has_tls: bool,
     process: ServerProcess,
+    _certificates: TempDir,
 }
 
 impl Minio {
     /// Starts an empty server; port 0 takes a free one.
     pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
+        Self::launch(sh, port, None).await
+    }
+
+    /// Starts an empty server that speaks TLS, with `identity`, on a free port.
+    pub(crate) async fn with_tls(sh: &Shell, identity: &Identity) -> anyhow::Result<Self> {
+        Self::launch(sh, 0, Some(identity)).await
+    }
+
+    async fn launch(sh: &Shell, port: u16, identity: Option<&Identity>) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
         let data = tools.data("minio").context("no folder for MinIO's data")?;
+        let certificates = tempfile::tempdir()?;
+        if let Some(identity) = identity {
+            let [certificate, key] = identity.pems();
+            fs::write(certificates.path().join("public.crt"), certificate)?;
+            fs::write(certificates.path().join("private.key"), key)?;
+        }
         let port = if port == 0 { free_port()? } else { port };
         let address = format!("127.0.0.1:{port}");
-        let (minio, folder) = (tools.minio(), data.path());
-        let command = cmd!(sh, "{minio} server {folder} --address {address} --quiet")
+        let (minio, folder, certs) = (tools.minio(), data.path(), certificates.path());
+        let server = cmd!(sh, "{minio} server {folder} --certs-dir {certs}");
+        let command = server
+            .args(["--address", &address, "--quiet"])
             .env("MINIO_ROOT_USER", ACCESS_KEY)
             .env("MINIO_ROOT_PASSWORD", SECRET_KEY)
             .env("MINIO_PROMETHEUS_AUTH_TYPE", "public");
         let log = tools.log("minio");
         let mut process = ServerProcess::start("MinIO", command, log, data)?;
         process
-            .wait_until(async || is_ready(&address).await.unwrap_or(false))
+            .wait_until(async || match identity {
+                None => is_ready(&address).await.unwrap_or(false),
+                // It has read its certificates by then; clients wait for the rest.
+                Some(_) => TcpStream::connect(&address).await.is_ok(),
+            })
             .await?;
-        Ok(Self { address, process })
+        Ok(Self {
+            address,
+            has_tls: identity.is_some(),
+            process,
+            _certificates: certificates,
+        })
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.has_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Its data folder.
@@ -49,7 +81,7 @@ impl Minio {
         self.process.data()
     }
 
-    /// S3 requests since the start, as counted by the server.
+    /// S3 requests since the start, as counted by the server. It must be without TLS.
     pub(crate) async fn requests(&self) -> anyhow::Result<u64> {
         let reply = get(&self.address, "/minio/metrics/v3/api/requests").await;
         let reply = reply.context("MinIO's counters cannot be read")?;

@@ -2,15 +2,26 @@
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Credentials, Region};
+use aws_sdk_s3::config::{Credentials, Region, SharedHttpClient};
 
 /// The region to use with our own servers, which have none.
 pub(crate) const REGION: &str = "us-east-1";
 
 /// A client for one of our own servers.
 pub(crate) async fn with_keys(endpoint: &str, access_key: &str, secret_key: &str) -> Client {
+    with_http_client(lob_testkit::http_client(), endpoint, access_key, secret_key).await
+}
+
+/// The same for a server with TLS, whose authority only this client may know.
+pub(crate) async fn with_http_client(
+    http_client: SharedHttpClient,
+    endpoint: &str,
+    access_key: &str,
+    secret_key: &str,
+) -> Client {
     let keys = Credentials::new(access_key, secret_key, None, None, "xtask");
     let settings = defaults()
+        .http_client(http_client)
         .endpoint_url(endpoint)
         .region(Region::new(REGION))
         .credentials_provider(keys);

@@ -19,4 +19,4 @@ pub mod s3;
 pub mod split_documents;
 pub mod tls;
 
-pub use http_client::http_client;
+pub use http_client::{http_client, http_client_trusting};

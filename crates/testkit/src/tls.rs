@@ -94,6 +94,12 @@ impl Authority {
 }
 
 impl Identity {
+    /// The certificate and the key as the two files that servers read.
+    #[must_use]
+    pub fn pems(&self) -> [String; 2] {
+        [self.certificate.pem(), self.key.serialize_pem()]
+    }
+
     /// Certificate and key in one file, as a client keeps them.
     #[must_use]
     pub fn pem(&self) -> String {

@@ -19,8 +19,10 @@ pub(crate) struct Report<'a> {
     pub(crate) files: usize,
     pub(crate) bytes: u64,
     pub(crate) rounds: usize,
-    /// Each client with the median of its rounds; `lob-upload` comes first.
-    pub(crate) clients: &'a [(&'a Client, Cost)],
+    /// Each client with the median of its rounds over HTTP; `lob-upload` comes first.
+    pub(crate) http: &'a [(&'a Client, Cost)],
+    /// The same over TLS.
+    pub(crate) tls: &'a [(&'a Client, Cost)],
     pub(crate) peers: &'a [Peer],
     /// What one thread does with all files, and how long it takes.
     pub(crate) floor: &'a [(String, Duration)],
@@ -38,7 +40,10 @@ impl Report<'_> {
             self.rounds,
             machine()?,
         )?;
-        self.costs(&mut text)?;
+        text.push_str("Over HTTP:\n\n");
+        self.costs(self.http, &mut text)?;
+        text.push_str("\nOver TLS:\n\n");
+        self.costs(self.tls, &mut text)?;
         text.push('\n');
         self.worths(&mut text)?;
         text.push('\n');
@@ -47,21 +52,26 @@ impl Report<'_> {
     }
 
     /// The figures, and those of `lob-upload` as multiples of each peer's.
-    fn costs(&self, text: &mut String) -> anyhow::Result<()> {
+    fn costs(&self, clients: &[(&Client, Cost)], text: &mut String) -> anyhow::Result<()> {
         text.push_str(
             "| client | CPU s/GB | user | system | `lob-upload` to it | with MD5 to it | wall s \
              | `lob-upload` to it | peak MiB | requests a file |\n",
         );
         text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-        let ours: Vec<_> = self.ours().collect();
-        for (client, cost) in self.clients {
+        let ours = clients.iter().filter(|(client, _)| client.is_ours());
+        let ours: Vec<_> = ours.map(|(_, cost)| cost).collect();
+        for (client, cost) in clients {
             let ratio = |ours: Option<&&Cost>, figure: fn(&Cost) -> f64| match ours {
                 Some(ours) if !client.is_ours() => format!("{:.2}", figure(ours) / figure(cost)),
                 _ => String::new(),
             };
+            let requests = match cost.server {
+                0.0 => String::new(),
+                counted => format!("{:.1}", counted / self.files as f64),
+            };
             writeln!(
                 text,
-                "| `{}` | {:.2} | {:.2} | {:.2} | {} | {} | {:.2} | {} | {:.0} | {:.1} |",
+                "| `{}` | {:.2} | {:.2} | {:.2} | {} | {} | {:.2} | {} | {:.0} | {} |",
                 client.name(),
                 self.per_gb(cost.cpu),
                 self.per_gb(cost.user),
@@ -71,7 +81,7 @@ impl Report<'_> {
                 cost.wall,
                 ratio(ours.first(), |cost| cost.wall),
                 cost.peak,
-                cost.server / self.files as f64,
+                requests,
             )?;
         }
         Ok(())
@@ -81,7 +91,7 @@ impl Report<'_> {
     fn worths(&self, text: &mut String) -> anyhow::Result<()> {
         text.push_str("| client | version | protects the bytes | checksum that the object keeps | command |\n");
         text.push_str("| --- | --- | --- | --- | --- |\n");
-        for (client, _) in self.clients {
+        for (client, _) in self.http {
             let mut peers = self.peers.iter();
             let peer = peers.find(|peer| peer.program == client.program);
             writeln!(
@@ -104,12 +114,6 @@ impl Report<'_> {
             writeln!(text, "| {name} | {seconds:.2} |")?;
         }
         Ok(())
-    }
-
-    fn ours(&self) -> impl Iterator<Item = &Cost> {
-        let ours = self.clients.iter();
-        ours.filter(|(client, _)| client.is_ours())
-            .map(|(_, cost)| cost)
     }
 
     fn per_gb(&self, seconds: f64) -> f64 {

@@ -1,4 +1,5 @@
-//! `bench upload`: each client in turn uploads the same files to the same MinIO.
+//! `bench upload`: each client in turn uploads the same files to the same MinIO, over HTTP and then
+//! over TLS.
 //!
 //! Each round begins with a different client, so that whatever a round does to the machine hits
 //! each of them. Files are in the page cache, and everything the last client left unwritten is
@@ -13,7 +14,9 @@ use aws_sdk_s3::Client as S3Client;
 use aws_sdk_s3::types::ChecksumMode;
 use lob_core::manifest::PublishedUpload;
 use lob_core::settings::ByteSize;
+use lob_testkit::http_client_trusting;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+use lob_testkit::tls::{Authority, Flaw};
 use xshell::{Shell, cmd};
 
 use super::client::{BUCKET, CLIENTS, Client, PREFIX};
@@ -26,6 +29,8 @@ use crate::tools::Tools;
 use crate::{command, peers, s3_client, setup};
 
 const LEVELS: usize = 10;
+/// The file with the certificate of the authority to trust.
+const AUTHORITY: &str = "authority.pem";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -63,38 +68,26 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     require_space(sh, folder.path(), clients.len(), args).await?;
     let files = write_files(&source, args)?;
     let floor = floor::measure(sh, &files).await?;
-    let minio = Minio::start(sh, 0).await?;
-    let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
-    let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
-    let created = s3.create_bucket().bucket(BUCKET).send().await;
-    created.context("no bucket")?;
-    let bench = Bench {
+    let sizes = sizes(&files)?;
+    let bytes = sizes.values().sum();
+    let mut bench = Bench {
         sh,
-        minio,
-        s3,
+        server: Server::start(sh, folder.path(), Transport::Http).await?,
         programs,
         scratch: folder.path(),
         source,
-        sizes: sizes(&files)?,
+        sizes,
     };
-
-    let mut costs: HashMap<String, Vec<Cost>> = HashMap::new();
-    for round in 0..args.rounds {
-        for place in 0..clients.len() {
-            let client = clients[(round + place) % clients.len()];
-            let cost = bench.upload(client, round).await?;
-            costs.entry(client.name()).or_default().push(cost);
-        }
-    }
-    let clients: Vec<_> = clients
-        .into_iter()
-        .map(|client| (client, Cost::median(&costs[&client.name()])))
-        .collect();
+    let http = bench.compare(&clients, args.rounds).await?;
+    // What the clients uploaded goes with the server.
+    bench.server = Server::start(sh, folder.path(), Transport::Tls).await?;
+    let tls = bench.compare(&clients, args.rounds).await?;
     let report = Report {
         files: args.files,
-        bytes: bench.sizes.values().sum(),
+        bytes,
         rounds: args.rounds,
-        clients: &clients,
+        http: &http,
+        tls: &tls,
         peers: &peers,
         floor: &floor,
     };
@@ -155,10 +148,60 @@ fn sizes(files: &[PathBuf]) -> anyhow::Result<HashMap<String, u64>> {
     sizes.collect()
 }
 
-struct Bench<'a> {
-    sh: &'a Shell,
+/// How the clients reach the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    Http,
+    Tls,
+}
+
+/// A MinIO with an empty bucket.
+struct Server {
     minio: Minio,
     s3: S3Client,
+    transport: Transport,
+}
+
+impl Server {
+    async fn start(sh: &Shell, scratch: &Path, transport: Transport) -> anyhow::Result<Self> {
+        let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
+        let (minio, s3) = match transport {
+            Transport::Http => {
+                let minio = Minio::start(sh, 0).await?;
+                let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
+                (minio, s3)
+            }
+            Transport::Tls => {
+                let authority = Authority::new()?;
+                std::fs::write(scratch.join(AUTHORITY), authority.pem())?;
+                let minio = Minio::with_tls(sh, &authority.sign(Flaw::None)?).await?;
+                let trusting = http_client_trusting(&authority.pem())?;
+                let endpoint = minio.endpoint();
+                let s3 = s3_client::with_http_client(trusting, &endpoint, keys.0, keys.1).await;
+                (minio, s3)
+            }
+        };
+        let created = s3.create_bucket().bucket(BUCKET).send().await;
+        created.context("no bucket")?;
+        Ok(Self {
+            minio,
+            s3,
+            transport,
+        })
+    }
+
+    /// Requests so far; over TLS, where they are the same, nobody counts.
+    async fn requests(&self) -> anyhow::Result<f64> {
+        match self.transport {
+            Transport::Http => Ok(self.minio.requests().await? as f64),
+            Transport::Tls => Ok(0.0),
+        }
+    }
+}
+
+struct Bench<'a> {
+    sh: &'a Shell,
+    server: Server,
     programs: HashMap<&'static str, PathBuf>,
     /// For what clients write besides their uploads; nobody's own settings are read or changed.
     scratch: &'a Path,
@@ -167,6 +210,23 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Has each client upload all files in each round, and takes the medians.
+    async fn compare<'c>(
+        &self,
+        clients: &[&'c Client],
+        rounds: usize,
+    ) -> anyhow::Result<Vec<(&'c Client, Cost)>> {
+        let mut costs = vec![Vec::new(); clients.len()];
+        for round in 0..rounds {
+            for place in 0..clients.len() {
+                let place = (round + place) % clients.len();
+                costs[place].push(self.upload(clients[place], round).await?);
+            }
+        }
+        let medians = costs.iter().map(|costs| Cost::median(costs));
+        Ok(clients.iter().copied().zip(medians).collect())
+    }
+
     /// Uploads all files once and checks the result: a client that fails silently is not fast.
     async fn upload(&self, client: &Client, round: usize) -> anyhow::Result<Cost> {
         let run = format!("{}-{round}", client.name().replace(' ', ""));
@@ -175,7 +235,7 @@ impl Bench<'_> {
         let program = &self.programs[client.program];
         command::finish(cmd!(self.sh, "sync")).await?;
         let environment = self.environment();
-        let requests = async || anyhow::Ok(self.minio.requests().await? as f64);
+        let requests = async || self.server.requests().await;
         let cost = cost::measure(self.sh, requests, program, &arguments, &environment).await?;
         println!(
             "round {} of {}: {:.2} s, CPU {:.2} s user and {:.2} s system, {:.0} MiB",
@@ -195,11 +255,11 @@ impl Bench<'_> {
 
     /// What the clients need to find the server, and nothing from the user's own environment.
     fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let endpoint = self.minio.endpoint();
+        let endpoint = self.server.minio.endpoint();
         let (access, secret) = (minio::ACCESS_KEY, minio::SECRET_KEY);
         let mc_host = endpoint.replace("://", &format!("://{access}:{secret}@"));
         let scratch = |name| self.scratch.join(name).into_os_string();
-        vec![
+        let mut variables = vec![
             ("AWS_ENDPOINT_URL", endpoint.clone().into()),
             ("AWS_ACCESS_KEY_ID", access.into()),
             ("AWS_SECRET_ACCESS_KEY", secret.into()),
@@ -216,13 +276,24 @@ impl Bench<'_> {
             ("RCLONE_CONFIG_BENCH_ENDPOINT", endpoint.into()),
             ("RCLONE_CONFIG_BENCH_ACCESS_KEY_ID", access.into()),
             ("RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY", secret.into()),
-        ]
+        ];
+        if self.server.transport == Transport::Tls {
+            variables.push(("SSL_CERT_FILE", scratch(AUTHORITY)));
+            // `aws` reads no other.
+            variables.push(("AWS_CA_BUNDLE", scratch(AUTHORITY)));
+        }
+        variables
     }
 
     /// Checks that the bucket holds each file of the run, in its size.
     async fn check_sizes(&self, run: &str) -> anyhow::Result<()> {
         let folder = format!("{PREFIX}/{run}/");
-        let listed = self.s3.list_objects_v2().bucket(BUCKET).prefix(&folder);
+        let listed = self
+            .server
+            .s3
+            .list_objects_v2()
+            .bucket(BUCKET)
+            .prefix(&folder);
         let pages = listed.into_paginator().send();
         let pages = pages.collect::<Result<Vec<_>, _>>().await;
         let pages = pages.context("no list of objects")?;
@@ -247,13 +318,13 @@ impl Bench<'_> {
     /// Checks that the server attests the CRC of each file, and that it is the manifest's.
     async fn check_crcs(&self, run: &str) -> anyhow::Result<()> {
         let folder = format!("{PREFIX}/{run}");
-        let get = self.s3.get_object().bucket(BUCKET);
+        let get = self.server.s3.get_object().bucket(BUCKET);
         let get = get.key(format!("{folder}/manifest.json")).send().await;
         let manifest = get.context("no manifest")?.body.collect().await?;
         let manifest = PublishedUpload::read(&*manifest.into_bytes())?;
         for file in &manifest.files {
             let key = format!("{folder}/{}", file.file.key);
-            let head = self.s3.head_object().bucket(BUCKET).key(&key);
+            let head = self.server.s3.head_object().bucket(BUCKET).key(&key);
             let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
             let head = head.with_context(|| format!("no `{key}`"))?;
             let (attested, ours) = (head.checksum_crc64_nvme(), file.file.crc64nvme.to_string());

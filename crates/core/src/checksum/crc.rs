@@ -28,15 +28,50 @@ impl Crc {
     /// The CRC of this data followed by `next_size` more bytes whose CRC is `next`.
     #[must_use]
     pub fn then(self, next: Self, next_size: u64) -> Self {
-        if next_size == 0 {
-            return self;
+        // Zeros appended to the data multiply its remainder by `x` once a bit. The library raises a
+        // matrix to that power instead, which takes 0.3 ms.
+        let mut shifted = self.0;
+        for power in 0..u64::BITS {
+            if next_size >> power & 1 == 1 {
+                shifted = multiply(shifted, APPENDED_ZEROS[power as usize]);
+            }
         }
-        Self(crc_fast::checksum_combine(
-            CrcAlgorithm::Crc64Nvme,
-            self.0,
-            next.0,
-            next_size,
-        ))
+        Self(shifted ^ next.0)
+    }
+}
+
+/// The polynomial of CRC64NVME, reflected: bit 63 is the coefficient of `x^0`.
+const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
+
+/// What a remainder is multiplied by when `2^i` zero bytes are appended: `x` to the power of `8 * 2^i`.
+const APPENDED_ZEROS: [u64; u64::BITS as usize] = {
+    let x_to_the_8 = 1 << (63 - 8);
+    let mut powers = [x_to_the_8; u64::BITS as usize];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = multiply(powers[i - 1], powers[i - 1]);
+        i += 1;
+    }
+    powers
+};
+
+/// The product of two remainders, modulo [`POLYNOMIAL`].
+const fn multiply(a: u64, mut b: u64) -> u64 {
+    let mut product = 0;
+    let mut bit = 63;
+    loop {
+        if a >> bit & 1 == 1 {
+            product ^= b;
+        }
+        if bit == 0 {
+            return product;
+        }
+        let carry = b & 1;
+        b >>= 1;
+        if carry == 1 {
+            b ^= POLYNOMIAL;
+        }
+        bit -= 1;
     }
 }
 
@@ -101,6 +136,15 @@ mod tests {
                 .chunks(part_size)
                 .fold(Crc::EMPTY, |crc, part| crc.then(Crc::of(part), part.len() as u64));
             prop_assert_eq!(combined, Crc::of(&bytes));
+        }
+
+        #[test]
+        fn crcs_of_any_size_combine_as_the_library_combines_them(
+            first in any::<u64>(), next in any::<u64>(), size in 1..u64::MAX,
+        ) {
+            let (algorithm, combined) = (CrcAlgorithm::Crc64Nvme, Crc(first).then(Crc(next), size));
+            let expected = crc_fast::checksum_combine(algorithm, first, next, size);
+            prop_assert_eq!(combined, Crc(expected));
         }
 
         #[test]
