@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "it is in")]
+    #[should_panic(expected = "found in")]
     fn a_canary_in_any_line_is_found() {
         assert_clean(said("a\n", "b\nthe opensesame-9\n"));
     }
