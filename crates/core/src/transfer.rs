@@ -6,5 +6,5 @@ mod part;
 
 pub use self::multipart::{FinishedParts, KeptParts, MultipartUpload};
 pub use self::part::{
-    Contents, FileHashes, HashedPart, Hashing, PartBudget, PartBuffer, PartHasher, Reserved,
+    Contents, FileHashes, HashedPart, Hashing, PartBudget, PartBuffer, PartHasher,
 };

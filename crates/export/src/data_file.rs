@@ -60,7 +60,7 @@ impl DataFile {
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
-        let sink = PartSink::new(budget);
+        let sink = PartSink::default();
         Ok(Self {
             settings: settings.clone(),
             encoder: Encoder::new(columns),

@@ -2,74 +2,33 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lob_core::interrupt::Interrupt;
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::store::StoreError;
-use lob_core::transfer::{FileHashes, Hashing, PartBudget, PartBuffer, PartHasher};
+use lob_core::transfer::{FileHashes, Hashing, PartBudget, PartHasher};
 use lob_core::transfer::{FinishedParts, MultipartUpload};
 
-/// The Parquet writer's output: buffers of one part each. Clones share the buffers; the writer has
-/// one, the sender another.
-#[derive(Debug, Clone)]
-pub(crate) struct PartSink {
-    budget: PartBudget,
-    filled: Arc<Mutex<VecDeque<PartBuffer>>>,
-}
+/// The Parquet writer's output: what it has written and nobody has sent yet. Clones share the
+/// bytes; the writer has one, the sender another.
+///
+/// They are copied to buffers of parts only when a part is full. The writer does not pause within a
+/// row group, which may need several parts: ranges that each held some of the budget would wait for
+/// each other for the rest.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PartSink(Arc<Mutex<VecDeque<u8>>>);
 
 impl PartSink {
-    pub(crate) fn new(budget: &PartBudget) -> Self {
-        Self {
-            budget: budget.clone(),
-            filled: Arc::default(),
-        }
-    }
-
-    /// The next full part, if there is one.
-    fn take_part(&self) -> Option<PartBuffer> {
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_whole =
-            |part: &mut PartBuffer| part.bytes_mut().len() as u64 == self.budget.part_size();
-        filled
-            .front_mut()
-            .is_some_and(is_whole)
-            .then(|| filled.pop_front())?
-    }
-
-    /// How many bytes are waiting to be sent.
-    fn waiting(&self) -> u64 {
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
-        let sizes = filled.iter_mut().map(|part| part.bytes_mut().len() as u64);
-        sizes.sum()
-    }
-
-    /// The bytes left once all full parts are taken.
-    fn take_rest(&self) -> Option<PartBuffer> {
-        self.filled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Write for PartSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part_size = self.budget.part_size();
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = |part: &mut PartBuffer| part_size - part.bytes_mut().len() as u64;
-        if filled.back_mut().is_none_or(|part| room(part) == 0) {
-            filled.push_back(self.budget.buffer(part_size));
-        }
-        let Some(part) = filled.back_mut() else {
-            return Ok(0);
-        };
-        let taken = usize::try_from(room(part))
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
-        part.bytes_mut().extend_from_slice(&bytes[..taken]);
-        Ok(taken)
+        self.waiting().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -115,9 +74,10 @@ impl PartSender {
     }
 
     /// Starts sending all full parts.
-    pub(crate) async fn send_parts(&mut self) -> Result<(), StoreError> {
-        while let Some(part) = self.sink.take_part() {
-            self.send(part).await?;
+    pub(crate) async fn send_parts(&mut self) -> anyhow::Result<()> {
+        let part_size = self.budget.part_size();
+        while self.sink.waiting().len() as u64 >= part_size {
+            self.send(part_size).await?;
         }
         Ok(())
     }
@@ -145,24 +105,28 @@ impl PartSender {
         self.upload.abort().await;
     }
 
-    async fn send_rest(&mut self) -> Result<(), StoreError> {
+    async fn send_rest(&mut self) -> anyhow::Result<()> {
         self.send_parts().await?;
-        if let Some(rest) = self.sink.take_rest() {
+        let rest = self.sink.waiting().len() as u64;
+        if rest > 0 {
             self.send(rest).await?;
         }
-        self.acknowledged().await
+        Ok(self.acknowledged().await?)
     }
 
-    async fn send(&mut self, mut part: PartBuffer) -> Result<(), StoreError> {
-        let size = part.bytes_mut().len() as u64;
-        let reserved = self.budget.reserve(size).await;
-        let part = tokio::task::block_in_place(|| self.hasher.hash(part, reserved));
+    /// Starts sending the next `size` bytes, which are in the sink.
+    async fn send(&mut self, size: u64) -> anyhow::Result<()> {
+        let mut buffer = self.budget.buffer(size).await;
         // A document's columns are spread over its row group, so each part counts a share of the
         // documents.
-        let all = u128::from(size + self.sink.waiting()).max(1);
+        let all = (self.sink.waiting().len() as u128).max(1);
         let share = u128::from(self.documents) * u128::from(size) / all;
         let share = u64::try_from(share).unwrap_or(self.documents);
         self.documents -= share;
-        self.upload.send(part, share)
+        let part = tokio::task::block_in_place(|| {
+            buffer.fill(&mut *self.sink.waiting())?;
+            anyhow::Ok(self.hasher.hash(buffer))
+        })?;
+        Ok(self.upload.send(part, share)?)
     }
 }

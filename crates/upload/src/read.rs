@@ -1,9 +1,8 @@
 //! Reads a file once, part by part, and hashes each part in place.
 //!
-//! The buffer that is hashed is the one that is sent. Memory is reserved before it is filled.
+//! The buffer that is hashed is the one that is sent.
 
 use std::fs::File;
-use std::io::Read as _;
 
 use anyhow::Context as _;
 use lob_core::transfer::{FileHashes, HashedPart, Hashing, PartBudget, PartHasher};
@@ -49,14 +48,12 @@ impl Reader {
         budget: &PartBudget,
     ) -> anyhow::Result<(Self, HashedPart)> {
         let size = size.min(self.left);
-        let memory = budget.reserve(size).await;
-        let mut buffer = budget.buffer(size);
+        let mut buffer = budget.buffer(size).await;
         blocking(move || {
-            let read = (&self.file).take(size).read_to_end(buffer.bytes_mut())?;
-            if (read as u64) < size {
+            if buffer.fill(&self.file)? < size {
                 return Err(FreezeError::Changed("it ended early"));
             }
-            let part = self.hasher.hash(buffer, memory);
+            let part = self.hasher.hash(buffer);
             self.left -= size;
             Ok((self, part))
         })

@@ -3,7 +3,13 @@
 //! The only way to get a [`HashedPart`] is to hash in order, so the SHA-256 and CRC of a file are
 //! always those of the very buffers that were sent. Buffers are reused: allocating and freeing
 //! memory part after part would fragment it, and resident memory would creep up.
+//!
+//! A [`PartBuffer`] is paid for from the moment it exists. Whoever takes one already has the bytes
+//! to fill it with, in a file or in memory, and sends it once it is filled. So whoever holds a
+//! buffer waits for the disk, for a slot or for the server, but never for another buffer: memory
+//! always comes back, however many files share it and however little there is.
 
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::settings::ByteSize;
@@ -34,12 +40,6 @@ struct Pool {
     buffers: Mutex<Vec<Vec<u8>>>,
     buffer_size: usize,
     capacity: usize,
-}
-
-/// Memory for one part, returned to the budget when dropped.
-#[derive(Debug)]
-pub struct Reserved {
-    _permit: OwnedSemaphorePermit,
 }
 
 impl PartBudget {
@@ -93,52 +93,70 @@ impl PartBudget {
         self.part_size.max(needed)
     }
 
-    /// An empty buffer with room for `size` bytes. Its memory must be reserved before or soon
-    /// after.
-    pub fn buffer(&self, size: u64) -> PartBuffer {
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let pooled = if size <= self.pool.buffer_size {
-            self.pool.lock().pop()
-        } else {
-            None
-        };
-        let bytes = pooled.unwrap_or_else(|| {
-            // All ordinary parts have the same size; pages that are never written take no memory.
-            Vec::with_capacity(size.max(self.pool.buffer_size))
-        });
-        PartBuffer {
-            bytes,
-            pool: Arc::clone(&self.pool),
-        }
-    }
-
-    /// Waits until `bytes` can be reserved. A part larger than the whole budget takes all of it.
-    pub async fn reserve(&self, bytes: u64) -> Reserved {
-        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+    /// An empty buffer for a part of `size` bytes, once the budget has room for them. A part larger
+    /// than the whole budget takes all of it. Wait only with all the bytes at hand, and without
+    /// another buffer that is yet to be sent.
+    pub async fn buffer(&self, size: u64) -> PartBuffer {
+        let permits = u32::try_from(size.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
         let permits = permits.min(self.capacity);
         // The semaphore is never closed; if it were, memory would be the lesser problem.
-        match Arc::clone(&self.permits).acquire_many_owned(permits).await {
-            Ok(permit) => Reserved { _permit: permit },
+        let paid = match Arc::clone(&self.permits).acquire_many_owned(permits).await {
+            Ok(paid) => paid,
             Err(closed) => unreachable!("{closed}"),
+        };
+        PartBuffer {
+            bytes: self.pool.take(usize::try_from(size).unwrap_or(usize::MAX)),
+            size,
+            pool: Arc::clone(&self.pool),
+            _paid: paid,
         }
     }
 }
 
-/// Room for the bytes of one part, returned to the pool when dropped.
+/// Room for the bytes of one part, paid for until it is dropped; then the buffer returns to the
+/// pool and its bytes to the budget.
 #[derive(Debug)]
 pub struct PartBuffer {
     bytes: Vec<u8>,
+    /// As many bytes as are paid for.
+    size: u64,
     pool: Arc<Pool>,
+    _paid: OwnedSemaphorePermit,
 }
 
 impl PartBuffer {
-    /// The bytes, to be filled.
-    pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    /// Reads from `source` until the buffer is full or `source` ends. Returns how many bytes it
+    /// took.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    pub fn fill(&mut self, source: impl Read) -> io::Result<u64> {
+        let room = self.size.saturating_sub(self.bytes.len() as u64);
+        let taken = source.take(room).read_to_end(&mut self.bytes)?;
+        Ok(taken as u64)
+    }
+}
+
+impl AsRef<[u8]> for PartBuffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 impl Pool {
+    /// An empty vector with room for `size` bytes.
+    fn take(&self, size: usize) -> Vec<u8> {
+        let pooled = if size <= self.buffer_size {
+            self.lock().pop()
+        } else {
+            None
+        };
+        pooled.unwrap_or_else(|| {
+            // All ordinary parts have the same size; pages that are never written take no memory.
+            Vec::with_capacity(size.max(self.buffer_size))
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,18 +181,6 @@ pub struct HashedPart {
     pub(crate) crc: Crc,
     /// Set if the endpoint can prove nothing better.
     pub(crate) md5: Option<Md5>,
-}
-
-/// Owns the bytes of a [`HashedPart`].
-struct Held {
-    buffer: PartBuffer,
-    _reserved: Reserved,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.buffer.bytes
-    }
 }
 
 /// The size and hashes of a file, known once its last byte is hashed.
@@ -260,12 +266,8 @@ impl PartHasher {
 
     /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is
     /// acceptable.
-    pub fn hash(&mut self, buffer: PartBuffer, reserved: Reserved) -> HashedPart {
-        let held = Held {
-            buffer,
-            _reserved: reserved,
-        };
-        self.hash_bytes(Bytes::from_owner(held))
+    pub fn hash(&mut self, buffer: PartBuffer) -> HashedPart {
+        self.hash_bytes(Bytes::from_owner(buffer))
     }
 
     /// Hashes bytes that are in memory anyway, for a part outside the budget.
@@ -299,6 +301,7 @@ impl PartHasher {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use proptest::prelude::*;
 
     use super::*;
@@ -332,28 +335,37 @@ mod tests {
     #[tokio::test]
     async fn a_buffer_is_reused_once_its_last_request_is_done() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
-        let mut buffer = budget.buffer(8 << 20);
-        buffer.bytes_mut().extend_from_slice(b"bytes");
+        let mut buffer = budget.buffer(8 << 20).await;
+        assert_eq!(buffer.fill(io::repeat(7)).unwrap(), 8 << 20);
         let address = buffer.bytes.as_ptr();
-        let part = PartHasher::new(Hashing::default()).hash(buffer, budget.reserve(16 << 20).await);
+        let part = PartHasher::new(Hashing::default()).hash(buffer);
         let retry = part.bytes.clone();
         drop(part);
-        assert_eq!(budget.permits.available_permits(), 0);
-        assert_eq!(&retry[..], b"bytes");
+        assert!(budget.buffer(16 << 20).now_or_never().is_none());
+        assert!(retry.iter().all(|&byte| byte == 7));
         drop(retry);
-        assert!(budget.permits.available_permits() > 0);
-        let again = budget.buffer(8 << 20);
+        let again = budget.buffer(8 << 20).await;
         assert_eq!((again.bytes.as_ptr(), again.bytes.len()), (address, 0));
     }
 
     #[tokio::test]
-    async fn dropping_a_reservation_returns_its_memory_to_the_budget() {
+    async fn buffers_never_exceed_the_budget() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
-        let first = budget.reserve(8 << 20).await;
-        let second = budget.reserve(8 << 20).await;
-        assert_eq!(budget.permits.available_permits(), 0);
+        let first = budget.buffer(8 << 20).await;
+        let second = budget.buffer(8 << 20).await;
+        assert!(budget.buffer(1).now_or_never().is_none());
         drop((first, second));
-        let _all = budget.reserve(1 << 40).await;
-        assert_eq!(budget.permits.available_permits(), 0);
+        let _all = budget.buffer(1 << 40).await;
+        assert!(budget.buffer(1).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_buffer_takes_no_more_bytes_than_are_paid_for() {
+        let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
+        let mut buffer = budget.buffer(7).await;
+        for (source, taken) in [("abcd", 4), ("efgh", 3), ("i", 0)] {
+            assert_eq!(buffer.fill(source.as_bytes()).unwrap(), taken);
+        }
+        assert_eq!(buffer.as_ref(), b"abcdefg");
     }
 }

@@ -33,6 +33,30 @@ async fn a_16_mb_document_is_exported_even_with_a_small_read_ahead() {
 }
 
 #[tokio::test]
+async fn ranges_whose_row_groups_exceed_the_buffer_never_wait_for_each_other() {
+    // Bytes that do not compress, so that each row group takes more than two parts.
+    let mut state = 1_u64;
+    let mut random = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    let mut document = |id: i32| {
+        let subtype = BinarySubtype::Generic;
+        let bytes = (0..1 << 20).map(&mut random).collect();
+        rawdoc! { "_id": id, "bytes": Binary { subtype, bytes } }
+    };
+    let ranges = ["--ranges", "3", "--jobs", "3", "--row-group-size", "12MiB"];
+    let parts = ["--part-size", "5MiB", "--buffer-size", "10MiB"];
+    let args = [&ranges[..], &parts].concat();
+    let manifest = export((0..36).map(&mut document).collect(), &args).await;
+    let files = manifest["splits"][0]["files"].as_array().unwrap();
+    let sizes = files.iter().map(|file| file["size_bytes"].as_u64());
+    assert!(sizes.flatten().all(|size| size > 10 << 20), "{files:?}");
+}
+
+#[tokio::test]
 async fn documents_with_10000_fields_are_exported() {
     let wide = |id: i32| {
         let mut document = rawdoc! { "_id": id };
