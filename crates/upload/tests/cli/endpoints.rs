@@ -56,7 +56,8 @@ impl Case {
         ] {
             let times = finished.stderr.matches(warning).count();
             let expected = usize::from(self.told.contains(&warning));
-            assert_eq!(times, expected, "{warning}\n{}", finished.shown());
+            let shown = finished.shown();
+            assert_eq!(times, expected, "{:?}: {warning}\n{shown}", self.weaknesses);
         }
     }
 
@@ -70,11 +71,11 @@ impl Case {
             "md5_etags": md5,
             "multipart": { "conditional_completes": complete, "full_object_crc64nvme": full },
         });
-        assert_eq!(manifest["endpoint"], endpoint);
+        assert_eq!(manifest["endpoint"], endpoint, "{:?}", self.weaknesses);
         let files = manifest["files"].as_array().unwrap();
         let verified: Vec<&Value> = files.iter().map(|file| &file["verified"]).collect();
         let [one, parts] = self.verified;
-        assert_eq!(verified, [parts, one, one]);
+        assert_eq!(verified, [parts, one, one], "{:?}", self.weaknesses);
     }
 
     /// Runs one undisturbed upload, and one that is killed twice.
@@ -147,7 +148,6 @@ async fn check(
         abilities,
         verified,
     };
-    eprintln!("{weaknesses:?}");
     case.check().await;
 }
 
