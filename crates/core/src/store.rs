@@ -38,6 +38,7 @@ use std::time::Duration;
 pub use aws_credential_types::provider::SharedCredentialsProvider as AwsCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
 use bytes::Bytes;
@@ -269,6 +270,14 @@ impl Store {
             .unwrap_or(failed)
     }
 
+    fn lists(&self, prefix: &str) -> ListObjectsV2FluentBuilder {
+        self.client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .set_expected_bucket_owner(self.owner.clone())
+            .prefix(prefix)
+    }
+
     /// Keys and sizes of all objects whose key starts with `prefix`, at most `limit` of them.
     ///
     /// # Errors
@@ -278,13 +287,8 @@ impl Store {
         prefix: &str,
         limit: Option<i32>,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .set_expected_bucket_owner(self.owner.clone())
-            .prefix(prefix);
-        let mut pages = request.set_max_keys(limit).into_paginator().send();
+        let request = self.lists(prefix).set_max_keys(limit);
+        let mut pages = request.into_paginator().send();
         let (mut objects, mut goes_on) = (Vec::new(), false);
         while let Some(page) = pages.next().await {
             let page =
@@ -307,13 +311,8 @@ impl Store {
     /// # Errors
     /// Any page cannot be read.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .set_expected_bucket_owner(self.owner.clone())
-            .prefix(prefix);
-        let mut pages = request.delimiter("/").into_paginator().send();
+        let request = self.lists(prefix).delimiter("/");
+        let mut pages = request.into_paginator().send();
         let (mut folders, mut goes_on) = (Vec::new(), false);
         while let Some(page) = pages.next().await {
             let page =

@@ -120,6 +120,28 @@ impl Bed {
         finish(self.command(args).spawn().unwrap()).await
     }
 
+    /// Like [`Bed::run`], with these variables in the environment too.
+    ///
+    /// # Panics
+    /// If it does not start, or prints a secret.
+    pub async fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Finished {
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied());
+        finish(command.spawn().unwrap()).await
+    }
+
+    /// Like [`Bed::run`], without these variables in the environment.
+    ///
+    /// # Panics
+    /// If it does not start, or prints a secret.
+    pub async fn run_without(&self, args: &[&str], variables: &[&str]) -> Finished {
+        let mut command = self.command(args);
+        for variable in variables {
+            command.env_remove(variable);
+        }
+        finish(command.spawn().unwrap()).await
+    }
+
     /// Runs the binary with no settings for the servers in its environment: `args` alone say where
     /// they are.
     ///
@@ -127,11 +149,8 @@ impl Bed {
     /// If it does not start, or prints a secret.
     pub async fn run_typed(&self, args: &[impl AsRef<str>]) -> Finished {
         let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
-        let mut command = self.command(&args);
-        for variable in ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"] {
-            command.env_remove(variable);
-        }
-        finish(command.spawn().unwrap()).await
+        let servers = ["LOB_BUCKET", "AWS_ENDPOINT_URL", "MONGODB_URI"];
+        self.run_without(&args, &servers).await
     }
 
     /// Starts the binary for the run `run-1`, logging errors only.

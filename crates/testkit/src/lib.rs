@@ -7,6 +7,8 @@ pub mod bson_samples;
 pub mod canaries;
 pub mod command_line;
 mod document_writer;
+pub mod every_tool;
+mod fate;
 pub mod hints;
 mod http_client;
 pub mod http_proxy;

@@ -34,7 +34,7 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use self::gate::{Gate, Moment, Verdict};
+pub use self::gate::{Gate, Moment, Verdict, first};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
 pub use self::role::{Denied, Role};

@@ -55,7 +55,7 @@ pub(crate) fn arguments(run: &str) -> Vec<&str> {
 }
 
 /// A run's data files: names relative to the run's folder, and bytes.
-pub(crate) fn data_files(servers: &Servers, run: &str) -> Vec<(String, Bytes)> {
+fn data_files(servers: &Servers, run: &str) -> Vec<(String, Bytes)> {
     let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
     let keys = s3.keys(&servers.bucket).into_iter();
     keys.filter_map(|key| {
@@ -102,15 +102,19 @@ fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The files of an undisturbed export; the same documents always give the same files.
-async fn undisturbed() -> Vec<(String, Bytes)> {
+/// Servers with an undisturbed export `r1`, and its data files.
+pub(crate) async fn exported() -> (Servers, Vec<(String, Bytes)>) {
     let servers = Servers::doubles(<_>::default()).await;
     load_splits(&servers);
-    servers
-        .run("lob-export", &arguments("r1"))
-        .await
-        .with_status(0);
+    let export = servers.run("lob-export", &arguments("r1")).await;
+    export.with_status(0);
     let files = data_files(&servers, "r1");
+    (servers, files)
+}
+
+/// The files of an undisturbed export; the same documents always give the same files.
+async fn undisturbed() -> Vec<(String, Bytes)> {
+    let (_, files) = exported().await;
     let of_split = |split| {
         let folder = format!("split_{split}.parquet/");
         files

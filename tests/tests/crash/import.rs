@@ -9,7 +9,7 @@ use lob_core::checksum::Sha256;
 use lob_tests::servers::Servers;
 
 use crate::cut::{At, Fate, at_every_request, killed};
-use crate::export::{SPLITS, arguments, data_files, load_splits};
+use crate::export::{SPLITS, exported};
 use crate::{collections, doubles, load};
 
 /// Small batches, so that each data file takes several inserts.
@@ -22,13 +22,8 @@ pub(crate) struct Exported(Vec<(String, Bytes)>);
 
 impl Exported {
     pub(crate) async fn new() -> Self {
-        let servers = Servers::doubles(<_>::default()).await;
-        load_splits(&servers);
-        servers
-            .run("lob-export", &arguments("r1"))
-            .await
-            .with_status(0);
-        let mut objects: Vec<_> = data_files(&servers, "r1")
+        let (servers, files) = exported().await;
+        let mut objects: Vec<_> = files
             .into_iter()
             .map(|(name, bytes)| (format!("processed-splits/r1/{name}"), bytes))
             .collect();

@@ -1,8 +1,13 @@
 //! Cursors, their batches and how they end.
 
-use bson::{Bson, doc, rawdoc};
+use bson::{Bson, RawDocumentBuf, doc, rawdoc};
 
 use crate::subject::{Subject, batch, cursor_id, first_batch, numbered};
+
+/// Asks for everything that a cursor has left.
+fn get_more(id: i64, collection: &str) -> RawDocumentBuf {
+    rawdoc! { "getMore": id, "collection": collection }
+}
 
 #[tokio::test]
 async fn batches_have_the_requested_size_and_the_last_closes_the_cursor() {
@@ -27,12 +32,7 @@ async fn batches_have_the_requested_size_and_the_last_closes_the_cursor() {
     let last = more(2).await;
     assert_eq!(batch(&last, "nextBatch"), []);
     assert_eq!(cursor_id(&last), 0);
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        43
-    );
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 43);
     subject.drop().await;
 }
 
@@ -49,9 +49,7 @@ async fn a_limit_closes_the_cursor_and_a_batch_size_of_zero_leaves_it_open() {
     let none = subject.run(rawdoc! { "find": "c", "batchSize": 0 }).await;
     assert_eq!(first_batch(&none), []);
     let id = cursor_id(&none);
-    let rest = subject
-        .run(rawdoc! { "getMore": id, "collection": "c" })
-        .await;
+    let rest = subject.run(get_more(id, "c")).await;
     assert_eq!(
         (batch(&rest, "nextBatch").len(), cursor_id(&rest)),
         (200, 0)
@@ -75,9 +73,7 @@ async fn a_reply_ends_before_16_mebibytes() {
         .await;
     assert_eq!(first_batch(&first).len(), 2);
     let id = cursor_id(&first);
-    let rest = subject
-        .run(rawdoc! { "getMore": id, "collection": "c" })
-        .await;
+    let rest = subject.run(get_more(id, "c")).await;
     assert_eq!((batch(&rest, "nextBatch").len(), cursor_id(&rest)), (1, 0));
     let too_large = doc! { "_id": 9, "text": "x".repeat(16 << 20) };
     assert_eq!(subject.write_errors("c", &[too_large]).await, [(0, 2)]);
@@ -90,12 +86,7 @@ async fn cursors_are_closed_on_request_and_belong_to_their_collection() {
     subject.insert("c", &numbered(5)).await;
     let find = rawdoc! { "find": "c", "batchSize": 1 };
     let id = cursor_id(&subject.run(find).await);
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "d" })
-            .await,
-        13
-    );
+    assert_eq!(subject.refusal(get_more(id, "d")).await, 13);
     let killed = subject
         .run(rawdoc! { "killCursors": "c", "cursors": [id, 5_i64] })
         .await;
@@ -107,12 +98,7 @@ async fn cursors_are_closed_on_request_and_belong_to_their_collection() {
         killed.get_array("cursorsNotFound").unwrap(),
         &[Bson::from(5_i64)]
     );
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        43
-    );
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 43);
     subject.drop().await;
 }
 
@@ -125,36 +111,16 @@ async fn a_scan_fails_when_its_collection_is_dropped_renamed_or_replaced() {
     };
     let id = open().await;
     subject.run(rawdoc! { "drop": "c" }).await;
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        175
-    );
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        43
-    );
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 175);
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 43);
     let id = open().await;
     subject.rename("c", "d", doc! {}).await.unwrap();
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        175
-    );
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 175);
     let id = open().await;
     subject
         .rename("d", "c", doc! { "dropTarget": true })
         .await
         .unwrap();
-    assert_eq!(
-        subject
-            .refusal(rawdoc! { "getMore": id, "collection": "c" })
-            .await,
-        175
-    );
+    assert_eq!(subject.refusal(get_more(id, "c")).await, 175);
     subject.drop().await;
 }

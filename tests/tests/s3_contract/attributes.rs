@@ -8,7 +8,7 @@ use crate::server::{Server, Upload, body, outcome};
 async fn metadata_and_keys_have_their_limits() {
     let server = Server::start().await;
     let put = |key: &str, metadata: usize| {
-        let put = server.client.put_object().bucket(&server.bucket).key(key);
+        let put = server.put_object(key);
         put.metadata("m", "x".repeat(metadata))
             .body(body(b"hello"))
             .send()

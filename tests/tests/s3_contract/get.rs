@@ -9,25 +9,13 @@ use crate::server::{Server, body, outcome};
 async fn an_object_comes_back_with_its_bytes_metadata_and_checksum() {
     let server = Server::start().await;
     for (key, bytes) in [("run/a b/ü+.parquet", &b"hello"[..]), ("empty", b"")] {
-        let put = server
-            .client
-            .put_object()
-            .bucket(&server.bucket)
-            .key(key)
-            .body(body(bytes));
+        let put = server.put_object(key).body(body(bytes));
         let put = put
             .metadata("token", "t1")
             .checksum_crc64_nvme(crc64nvme(bytes));
         let sent = put.send().await.unwrap();
-        let got = server
-            .client
-            .get_object()
-            .bucket(&server.bucket)
-            .key(key)
-            .send()
-            .await
-            .unwrap();
-        let head = server.client.head_object().bucket(&server.bucket).key(key);
+        let got = server.get_object(key).send().await.unwrap();
+        let head = server.head_object(key);
         let head = head
             .checksum_mode(ChecksumMode::Enabled)
             .send()
@@ -42,11 +30,7 @@ async fn an_object_comes_back_with_its_bytes_metadata_and_checksum() {
         assert_eq!(head.metadata.unwrap()["token"], "t1");
         assert_eq!(got.body.collect().await.unwrap().to_vec(), bytes);
     }
-    let head = server
-        .client
-        .head_object()
-        .bucket(&server.bucket)
-        .key("run/a b/ü+.parquet");
+    let head = server.head_object("run/a b/ü+.parquet");
     let head = head.send().await.unwrap();
     assert_eq!(
         head.e_tag.as_deref(),
@@ -59,7 +43,7 @@ async fn an_object_comes_back_with_its_bytes_metadata_and_checksum() {
 async fn reads_return_ranges_and_notice_a_replaced_object() {
     let server = Server::start().await;
     server.put("k", b"0123456789").await;
-    let get = || server.client.get_object().bucket(&server.bucket).key("k");
+    let get = || server.get_object("k");
     for (range, bytes, shown) in [
         ("bytes=2-4", &b"234"[..], "bytes 2-4/10"),
         ("bytes=7-", b"789", "bytes 7-9/10"),

@@ -32,7 +32,7 @@ async fn a_multipart_object_is_the_sum_of_its_parts() {
     assert!(done.e_tag.as_ref().unwrap().ends_with("-2\""));
     assert_eq!(done.checksum_crc64_nvme, Some(crc64nvme(&whole)));
 
-    let head = server.client.head_object().bucket(&server.bucket).key("k");
+    let head = server.head_object("k");
     let head = head
         .checksum_mode(ChecksumMode::Enabled)
         .send()
@@ -44,7 +44,7 @@ async fn a_multipart_object_is_the_sum_of_its_parts() {
     assert_eq!(head.checksum_type, Some(ChecksumType::FullObject));
     assert_eq!(head.metadata.unwrap()["token"], "t1");
     assert!(server.get("k").await == whole);
-    let across = server.client.get_object().bucket(&server.bucket).key("k");
+    let across = server.get_object("k");
     let across = across
         .range(format!("bytes={}-{}", PART - 2, PART + 2))
         .send()
@@ -146,7 +146,7 @@ async fn a_composite_checksum_covers_the_part_checksums_and_counts_them() {
         assert_eq!(outcome(upload.complete(&[listed]).send().await), "ok");
     }
     let head = |key| {
-        let head = server.client.head_object().bucket(&server.bucket).key(key);
+        let head = server.head_object(key);
         head.checksum_mode(ChecksumMode::Enabled).send()
     };
     let crc32 = head("CRC32").await.unwrap();

@@ -28,14 +28,7 @@ async fn every_checksum_algorithm_is_verified_on_put() {
             .await;
         assert_eq!(outcome(sent), "ok", "{algorithm}");
     }
-    let put = || {
-        server
-            .client
-            .put_object()
-            .bucket(&server.bucket)
-            .key("wrong")
-            .body(body(b"hello"))
-    };
+    let put = || server.put_object("wrong").body(body(b"hello"));
     let wrong = server.either("400 BadDigest", "400 XAmzContentChecksumMismatch");
     assert_eq!(
         outcome(put().checksum_crc64_nvme(WRONG_CRC).send().await),
@@ -64,12 +57,7 @@ async fn every_checksum_algorithm_is_verified_on_put() {
 #[tokio::test]
 async fn an_announced_checksum_that_is_not_sent_is_refused() {
     let server = Server::start().await;
-    let put = server
-        .client
-        .put_object()
-        .bucket(&server.bucket)
-        .key("k")
-        .body(body(b"hello"));
+    let put = server.put_object("k").body(body(b"hello"));
     let sent = put
         .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
         .send()
@@ -80,12 +68,7 @@ async fn an_announced_checksum_that_is_not_sent_is_refused() {
 #[tokio::test]
 async fn a_body_that_was_not_signed_is_refused() {
     let server = Server::start().await;
-    let put = server
-        .client
-        .put_object()
-        .bucket(&server.bucket)
-        .key("k")
-        .body(body(b"hello"));
+    let put = server.put_object("k").body(body(b"hello"));
     let sent = put.customize().interceptor(Forge).send().await;
     assert_eq!(outcome(sent), "400 XAmzContentSHA256Mismatch");
     assert!(!server.exists("k").await);
@@ -96,11 +79,7 @@ async fn exactly_one_of_racing_writers_creates_the_object() {
     let server = Server::start().await;
     let writers: Vec<_> = (0..12)
         .map(|writer| {
-            let put = server
-                .client
-                .put_object()
-                .bucket(&server.bucket)
-                .key("plan.json");
+            let put = server.put_object("plan.json");
             tokio::spawn(
                 put.if_none_match("*")
                     .body(body(format!("{writer}").as_bytes()))
@@ -122,11 +101,7 @@ async fn exactly_one_of_racing_writers_creates_the_object() {
 async fn if_match_replaces_only_the_object_that_was_seen() {
     let server = Server::start().await;
     let put = |text: &str, etag: &str| {
-        let put = server
-            .client
-            .put_object()
-            .bucket(&server.bucket)
-            .key("record.json");
+        let put = server.put_object("record.json");
         put.if_match(etag).body(body(text.as_bytes())).send()
     };
     let absent = put("zero", "\"5d41402abc4b2a76b9719d911017c592\"").await;

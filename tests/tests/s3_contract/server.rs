@@ -14,6 +14,9 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use lob_testkit::s3::{S3Options, S3Server, crc64nvme};
@@ -83,37 +86,31 @@ impl Server {
         Client::from_conf(config.request_checksum_calculation(computes).build())
     }
 
+    pub(crate) fn put_object(&self, key: impl Into<String>) -> PutObjectFluentBuilder {
+        self.client.put_object().bucket(&self.bucket).key(key)
+    }
+
+    pub(crate) fn get_object(&self, key: impl Into<String>) -> GetObjectFluentBuilder {
+        self.client.get_object().bucket(&self.bucket).key(key)
+    }
+
+    pub(crate) fn head_object(&self, key: impl Into<String>) -> HeadObjectFluentBuilder {
+        self.client.head_object().bucket(&self.bucket).key(key)
+    }
+
     pub(crate) async fn put(&self, key: &str, bytes: &[u8]) {
         let crc = crc64nvme(bytes);
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .checksum_crc64_nvme(crc);
+        let put = self.put_object(key).checksum_crc64_nvme(crc);
         put.body(body(bytes)).send().await.unwrap();
     }
 
     pub(crate) async fn get(&self, key: &str) -> Vec<u8> {
-        let reply = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await
-            .unwrap();
+        let reply = self.get_object(key).send().await.unwrap();
         reply.body.collect().await.unwrap().to_vec()
     }
 
     pub(crate) async fn exists(&self, key: &str) -> bool {
-        let head = self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await;
+        let head = self.head_object(key).send().await;
         let outcome = outcome(head);
         assert!(
             ["ok", "404 NotFound"].contains(&outcome.as_str()),
@@ -123,7 +120,7 @@ impl Server {
     }
 
     pub(crate) async fn e_tag(&self, key: &str) -> String {
-        let head = self.client.head_object().bucket(&self.bucket).key(key);
+        let head = self.head_object(key);
         head.send().await.unwrap().e_tag.unwrap()
     }
 

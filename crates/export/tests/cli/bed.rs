@@ -9,9 +9,9 @@ use bson::RawDocument;
 pub(crate) use lob_testkit::assert_shown;
 use lob_testkit::bed;
 pub(crate) use lob_testkit::bed::BUCKET;
-pub(crate) use lob_testkit::command_line::{Finished, finish, nowhere};
+pub(crate) use lob_testkit::command_line::{Finished, finish};
 use lob_testkit::mongo::{MongoOptions, MongoServer};
-use lob_testkit::s3::{Gate, Operation, Request, S3Options, StoredObject, Weaknesses};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, S3Options, StoredObject, Weaknesses};
 use lob_testkit::split_documents::SplitDocuments;
 use serde_json::Value;
 
@@ -82,6 +82,27 @@ impl Bed {
             of_any_tool: bed.of_any_tool.with_variable("MONGODB_URI", uri),
             mongo: bed.mongo,
         }
+    }
+
+    /// A split of 30 documents that can only be read in one piece.
+    pub(crate) async fn in_one_piece() -> Self {
+        let bed = Self::with(MongoOptions {
+            ignore_bounds: true,
+            ..MongoOptions::default()
+        })
+        .await;
+        let documents = SplitDocuments::new(0, 4).take(30);
+        bed.mongo.load("raw", "split_0_input", documents).unwrap();
+        bed
+    }
+
+    /// A bed whose MongoDB server demands credentials, which the tool does not have.
+    pub(crate) async fn locked() -> Self {
+        Self::with(MongoOptions {
+            require_auth: true,
+            ..MongoOptions::default()
+        })
+        .await
     }
 
     fn loaded(self) -> Self {
@@ -191,14 +212,20 @@ impl Bed {
         stream.read_exact(&mut [0; 21]).unwrap();
     }
 
-    /// Asserts that nothing is published and no upload is left open.
+    /// Asserts that nothing is published.
     #[track_caller]
-    pub(crate) fn assert_nothing_published(&self) {
+    pub(crate) fn assert_no_manifest(&self) {
         let keys = self.s3.keys(BUCKET);
         assert!(
             keys.iter().all(|key| !key.ends_with("manifest.json")),
             "{keys:?}"
         );
+    }
+
+    /// Asserts that nothing is published and no upload is left open.
+    #[track_caller]
+    pub(crate) fn assert_nothing_published(&self) {
+        self.assert_no_manifest();
         assert_eq!(self.s3.open_uploads(BUCKET), []);
     }
 
@@ -207,4 +234,32 @@ impl Bed {
     pub(crate) fn assert_nothing_written(&self) {
         assert_eq!(self.s3.keys(BUCKET), [""; 0]);
     }
+}
+
+/// Whether a request asks for this operation on object `name` of `run-1`.
+pub(crate) fn is(request: &Request, operation: Operation, name: &str) -> bool {
+    request.operation == operation && request.key == format!("{RUN}/{name}")
+}
+
+/// Picks the arrival of such a request.
+pub(crate) fn arrives(
+    operation: Operation,
+    name: &str,
+) -> impl Fn(Moment, &Request) -> bool + use<> {
+    let key = format!("{RUN}/{name}");
+    move |moment, request| {
+        moment == Moment::Arrived && request.operation == operation && request.key == key
+    }
+}
+
+/// Asserts that an export failed because its split can only be read in one piece.
+#[track_caller]
+pub(crate) fn assert_not_resumed_midway(finished: Finished) {
+    let finished = finished.expect(1);
+    let told = "error: run `run-1` is not complete\n  \
+          Caused by: failed to export `raw.split_0_input`\n  \
+          Caused by: the run cannot be resumed\n  \
+          Caused by: `raw.split_0_input` can only be read in one piece\n\
+        hint: take another --run-id\n";
+    assert_eq!((&*finished.stdout, &*finished.stderr), ("", told));
 }

@@ -6,31 +6,21 @@ use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, Weaknes
 
 use crate::bed::{Bed, SMALL};
 
-const KEPT: Weaknesses = Weaknesses {
-    conditions: Conditions::Kept,
-    checksums: Checksums::Kept,
-    no_list_parts: false,
-    no_list_uploads: false,
-    random_etags: false,
-    random_part_etags: false,
-    length_required: false,
-};
-
 #[tokio::test]
 async fn an_export_killed_on_a_weaker_server_is_completed_too() {
     let weaknesses = [
         Weaknesses {
             conditions: Conditions::IgnoredOnComplete,
-            ..KEPT
+            ..Weaknesses::default()
         },
         Weaknesses {
             checksums: Checksums::Ignored,
-            ..KEPT
+            ..Weaknesses::default()
         },
         Weaknesses {
             checksums: Checksums::Ignored,
             random_etags: true,
-            ..KEPT
+            ..Weaknesses::default()
         },
     ];
     join_all(weaknesses.map(killed_and_completed)).await;

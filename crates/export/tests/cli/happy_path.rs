@@ -51,14 +51,7 @@ async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
     let bed = Bed::new().await;
     let output = bed.export(&["--json"]).await;
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
-    let keys = |value: &Value| {
-        value
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let keys = |value: &Value| Vec::from_iter(value.as_object().unwrap().keys().cloned());
     assert_eq!(
         keys(&result),
         [

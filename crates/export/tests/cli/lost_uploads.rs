@@ -2,17 +2,12 @@
 //! become of them meanwhile and whoever else does the same.
 
 use bson::{RawDocumentBuf, rawdoc};
-use lob_testkit::mongo::MongoOptions;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, arrives, assert_not_resumed_midway, is};
 
 const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
-
-fn is(request: &Request, operation: Operation, name: &str) -> bool {
-    request.operation == operation && request.key == format!("{RUN}/{name}")
-}
 
 fn completes(moment: Moment, request: &Request) -> bool {
     moment == Moment::Arrived && is(request, Operation::CompleteMultipartUpload, FIRST)
@@ -74,15 +69,11 @@ async fn a_process_overtaken_with_changed_documents_continues() {
 #[tokio::test]
 async fn a_commit_that_sees_a_record_replaced_uses_the_new_one() {
     let bed = Bed::new().await;
-    let committing = |moment: Moment, request: &Request| {
-        moment == Moment::Arrived && is(request, Operation::PutObject, "manifest.json")
-    };
+    let committing = arrives(Operation::PutObject, "manifest.json");
     bed.kill_at(&SMALL, committing).await.unwrap();
     assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
     change_first(&bed);
-    let mut asking = bed.trap.set(|moment, request| {
-        moment == Moment::Arrived && is(request, Operation::HeadObject, FIRST)
-    });
+    let mut asking = bed.trap.set(arrives(Operation::HeadObject, FIRST));
     let commit = bed.start(&["commit"]);
     asking.request().await;
     bed.export(&["work"]).await.expect(0);
@@ -93,30 +84,11 @@ async fn a_commit_that_sees_a_record_replaced_uses_the_new_one() {
 
 #[tokio::test]
 async fn a_collection_readable_only_in_one_piece_is_not_partly_rescanned() {
-    let bed = Bed::with(MongoOptions {
-        ignore_bounds: true,
-        ..MongoOptions::default()
-    })
-    .await;
-    let documents = SplitDocuments::new(0, 4).take(30);
-    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let bed = Bed::in_one_piece().await;
     let mut lost = bed.trap.set(completes);
     let export = bed.start(&SMALL[2..]);
     lost.request().await;
     lost.answer(404, "NoSuchUpload");
-    assert_shown!(crate::bed::finish(export).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: run `run-1` is not complete
-      Caused by: failed to export `raw.split_0_input`
-      Caused by: the run cannot be resumed
-      Caused by: `raw.split_0_input` can only be read in one piece
-    hint: take another --run-id
-    "#);
-    assert!(
-        !bed.s3
-            .keys(BUCKET)
-            .contains(&format!("{RUN}/manifest.json"))
-    );
+    assert_not_resumed_midway(crate::bed::finish(export).await);
+    bed.assert_no_manifest();
 }

@@ -3,84 +3,40 @@
 use std::time::Duration;
 
 use bson::rawdoc;
-use lob_testkit::mongo::MongoOptions;
-use lob_testkit::split_documents::SplitDocuments;
+use lob_testkit::every_tool;
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown, nowhere};
+use crate::bed::{BUCKET, Bed, SMALL, assert_shown};
 
 #[tokio::test]
 async fn an_export_names_a_missing_bucket() {
     let bed = Bed::new().await;
-    assert_shown!(bed.export(&["--bucket", "missing"]).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
-    hint: check --bucket, --endpoint-url and --region
-    "#);
+    every_tool::assert_missing_bucket_named(&bed).await;
 }
 
 #[tokio::test]
 async fn an_export_tells_wrong_keys_from_missing_permissions() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--log-level", "error"]);
-    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
-    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile
-    "#);
+    every_tool::assert_wrong_keys_named(&bed).await;
     bed.assert_nothing_written();
 }
 
 #[tokio::test]
 async fn an_export_names_an_s3_server_that_is_down() {
     let bed = Bed::new().await;
-    let endpoint = format!("http://{}", nowhere());
-    assert_shown!(bed.export(&["--endpoint-url", &endpoint]).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: HeadBucket of `s3://lob-test/` failed: no connection
-      Caused by: tcp connect error
-      Caused by: Connection refused (os error 111)
-    hint: check that the server runs and that --endpoint-url names it
-    "#);
+    every_tool::assert_s3_down_named(&bed).await;
 }
 
 #[tokio::test]
 async fn an_export_names_a_mongodb_server_that_is_down() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--mongodb-server-selection-timeout", "1s"]);
-    command.env("MONGODB_URI", format!("mongodb://{}/", nowhere()));
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: no usable MongoDB server at [SERVER]
-      Caused by: [SERVER]: Connection refused (os error 111)
-    hint: check that the server runs and that MONGODB_URI or --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait
-    "#);
+    every_tool::assert_mongodb_down_named(&bed).await;
     bed.assert_nothing_written();
 }
 
 #[tokio::test]
 async fn an_export_names_a_mongodb_server_that_rejects_its_credentials() {
-    let bed = Bed::with(MongoOptions {
-        require_auth: true,
-        ..MongoOptions::default()
-    })
-    .await;
-    assert_shown!(bed.export(&[]).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: MongoDB at [SERVER] did not accept the credentials
-      Caused by: command listCollections requires authentication
-    hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
-    "#);
+    let bed = Bed::locked().await;
+    every_tool::assert_credentials_refused(&bed).await;
     bed.assert_nothing_written();
 }
 
@@ -208,13 +164,7 @@ async fn impossible_part_settings_are_refused_before_planning() {
 
 #[tokio::test]
 async fn a_split_that_cannot_be_cut_into_the_requested_ranges_is_refused() {
-    let bed = Bed::with(MongoOptions {
-        ignore_bounds: true,
-        ..MongoOptions::default()
-    })
-    .await;
-    let documents = SplitDocuments::new(0, 4).take(30);
-    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let bed = Bed::in_one_piece().await;
     assert_shown!(bed.export(&SMALL).await, @r#"
     exit status: 1
     ----- stdout -----
@@ -228,11 +178,10 @@ async fn a_split_that_cannot_be_cut_into_the_requested_ranges_is_refused() {
 #[tokio::test]
 async fn a_missing_replica_set_member_is_reported_within_the_selection_timeout() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--log-level", "error"]);
-    let uri = bed.mongo.uri();
     let wish = "readPreference=secondary&serverSelectionTimeoutMS=500";
-    command.env("MONGODB_URI", format!("{uri}&{wish}"));
-    let finishing = crate::bed::finish(command.spawn().unwrap());
+    let uri = format!("{}&{wish}", bed.mongo.uri());
+    let variables = [("MONGODB_URI", &*uri)];
+    let finishing = bed.run_with(&["--log-level", "error"], &variables);
     let finished = tokio::time::timeout(Duration::from_secs(60), finishing).await;
     let finished = finished.expect("it must not wait as in an outage");
     assert_eq!(finished.status.code(), Some(1));
@@ -247,12 +196,13 @@ async fn a_missing_replica_set_member_is_reported_within_the_selection_timeout()
 #[tokio::test]
 async fn a_missing_oidc_token_file_is_a_usage_error_that_names_it() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--log-level", "error"]);
     let oidc = "authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s";
-    command
-        .env("MONGODB_URI", format!("{}&{oidc}", bed.mongo.uri()))
-        .env("AWS_WEB_IDENTITY_TOKEN_FILE", "no/token");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    let uri = format!("{}&{oidc}", bed.mongo.uri());
+    let variables = [
+        ("MONGODB_URI", &*uri),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "no/token"),
+    ];
+    assert_shown!(bed.run_with(&["--log-level", "error"], &variables).await, @r#"
     exit status: 2
     ----- stdout -----
     ----- stderr -----

@@ -2,31 +2,24 @@
 //! committed is confirmed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::rawdoc;
 use lob_testkit::bson_samples::one_of_each_id_type;
 use lob_testkit::mongo::{self, Command, MongoOptions};
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Request, Verdict, first};
 use lob_testkit::split_documents::SplitDocuments;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, arrives, assert_not_resumed_midway, assert_shown, is};
 use crate::workers::undisturbed;
 
 const FIRST: &str = "split_0.parquet/part-00000-00000.parquet";
 const FIRST_RECORD: &str = "_progress/split_0/00000-00000.json";
 
-fn is(request: &Request, operation: Operation, name: &str) -> bool {
-    request.operation == operation && request.key == format!("{RUN}/{name}")
-}
-
 #[tokio::test]
 async fn a_record_without_its_object_has_its_upload_completed() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
-    let completing = |moment: Moment, request: &Request| {
-        moment == Moment::Arrived && is(request, Operation::CompleteMultipartUpload, FIRST)
-    };
+    let completing = arrives(Operation::CompleteMultipartUpload, FIRST);
     let killed = bed.kill_at(&SMALL, completing).await.unwrap();
     let before = bed.s3.requests().len();
     bed.export(&SMALL).await.expect(0);
@@ -40,17 +33,13 @@ async fn a_record_without_its_object_has_its_upload_completed() {
 #[tokio::test]
 async fn documents_of_a_lost_upload_are_scanned_and_recorded_again() {
     let whole = undisturbed().await;
-    let refused = AtomicUsize::new(0);
     // The server has forgotten the upload by the time it is completed.
-    let bed = Bed::gated(move |moment: Moment, request: &Request| {
-        let completes = is(request, Operation::CompleteMultipartUpload, FIRST);
-        if moment == Moment::Arrived && completes && refused.fetch_add(1, Ordering::Relaxed) == 0 {
-            let (status, code) = (404, "NoSuchUpload");
-            return Verdict::Answer { status, code };
-        }
-        Verdict::Pass
-    })
-    .await;
+    let (status, code) = (404, "NoSuchUpload");
+    let gone = Verdict::Answer { status, code };
+    let gate = first(1, Moment::Arrived, gone, |request| {
+        is(request, Operation::CompleteMultipartUpload, FIRST)
+    });
+    let bed = Bed::gated(gate).await;
     bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     let puts = bed.asked(Operation::PutObject, FIRST_RECORD, 0);
@@ -69,9 +58,7 @@ async fn documents_of_a_lost_upload_are_scanned_and_recorded_again() {
 async fn a_resumed_run_recreates_a_missing_object() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
-    let committing = |moment: Moment, request: &Request| {
-        moment == Moment::Arrived && is(request, Operation::PutObject, "manifest.json")
-    };
+    let committing = arrives(Operation::PutObject, "manifest.json");
     bed.kill_at(&SMALL, committing).await.unwrap();
     assert!(bed.s3.remove(BUCKET, &format!("{RUN}/{FIRST}")));
     bed.export(&SMALL).await.expect(0);
@@ -82,9 +69,7 @@ async fn a_resumed_run_recreates_a_missing_object() {
 async fn another_processs_record_counts_and_our_upload_is_aborted() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
-    let mut recording = bed.trap.set(|moment, request| {
-        moment == Moment::Arrived && is(request, Operation::PutObject, FIRST_RECORD)
-    });
+    let mut recording = bed.trap.set(arrives(Operation::PutObject, FIRST_RECORD));
     let slow = bed.start(&SMALL);
     recording.request().await;
     bed.export(&SMALL).await.expect(0);
@@ -97,15 +82,10 @@ async fn another_processs_record_counts_and_our_upload_is_aborted() {
 #[tokio::test]
 async fn a_lost_reply_to_a_record_is_told_apart_from_another_processs_record() {
     let whole = undisturbed().await;
-    let lost = AtomicUsize::new(0);
-    let bed = Bed::gated(move |moment: Moment, request: &Request| {
-        let records = is(request, Operation::PutObject, FIRST_RECORD);
-        if moment == Moment::Executed && records && lost.fetch_add(1, Ordering::Relaxed) == 0 {
-            return Verdict::Disconnect;
-        }
-        Verdict::Pass
-    })
-    .await;
+    let gate = first(1, Moment::Executed, Verdict::Disconnect, |request| {
+        is(request, Operation::PutObject, FIRST_RECORD)
+    });
+    let bed = Bed::gated(gate).await;
     bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
     assert_eq!(
@@ -243,9 +223,7 @@ async fn every_type_of_id_is_exported_once_over_many_ranges() {
 async fn a_data_file_whose_upload_was_aborted_midway_starts_over() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;
-    let mut sending = bed.trap.set(|moment, request| {
-        moment == Moment::Arrived && is(request, Operation::UploadPart, FIRST)
-    });
+    let mut sending = bed.trap.set(arrives(Operation::UploadPart, FIRST));
     let export = bed.start(&SMALL);
     sending.request().await;
     bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
@@ -257,33 +235,12 @@ async fn a_data_file_whose_upload_was_aborted_midway_starts_over() {
 
 #[tokio::test]
 async fn a_collection_readable_only_in_one_piece_is_not_resumed_midway() {
-    let bed = Bed::with(MongoOptions {
-        ignore_bounds: true,
-        ..MongoOptions::default()
-    })
-    .await;
-    let documents = SplitDocuments::new(0, 4).take(30);
-    bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    let bed = Bed::in_one_piece().await;
     let second = "split_0.parquet/part-00000-00001.parquet";
-    let chosen = move |moment: Moment, request: &Request| {
-        moment == Moment::Arrived && is(request, Operation::UploadPart, second)
-    };
+    let chosen = arrives(Operation::UploadPart, second);
     bed.kill_at(&SMALL[2..], chosen).await.unwrap();
-    assert_shown!(bed.export(&[]).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: run `run-1` is not complete
-      Caused by: failed to export `raw.split_0_input`
-      Caused by: the run cannot be resumed
-      Caused by: `raw.split_0_input` can only be read in one piece
-    hint: take another --run-id
-    "#);
-    assert!(
-        !bed.s3
-            .keys(BUCKET)
-            .contains(&format!("{RUN}/manifest.json"))
-    );
+    assert_not_resumed_midway(bed.export(&[]).await);
+    bed.assert_no_manifest();
 }
 
 #[tokio::test]

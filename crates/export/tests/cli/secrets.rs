@@ -1,9 +1,8 @@
 //! Passwords and keys never appear in any output, whatever goes wrong.
 
-use lob_testkit::mongo::MongoOptions;
 use lob_testkit::passwords;
 
-use crate::bed::{Bed, finish};
+use crate::bed::Bed;
 
 #[tokio::test]
 async fn an_export_never_shows_the_password_of_its_connection_string() {
@@ -14,11 +13,7 @@ async fn an_export_never_shows_the_password_of_its_connection_string() {
 
 #[tokio::test]
 async fn an_export_never_shows_a_wrong_password() {
-    let bed = Bed::with(MongoOptions {
-        require_auth: true,
-        ..MongoOptions::default()
-    })
-    .await;
+    let bed = Bed::locked().await;
     passwords::assert_wrong_password_unsaid(&bed, &bed.mongo.uri()).await;
 }
 
@@ -48,19 +43,16 @@ async fn a_secret_that_is_an_ordinary_word_or_number_alters_no_output() {
         ("split", "split-1"),
         ("true", "true-1"),
     ] {
-        let run_with = async |args: &[&str]| {
-            let mut command = bed.command(args);
-            // It is signed into each request, and the server ignores it.
-            let command = command.env("AWS_SESSION_TOKEN", secret);
-            finish(command.spawn().unwrap()).await
-        };
-        let planned = run_with(&["plan", "--run-id", run, "--range-size", "1000", "--json"]).await;
+        // It is signed into each request, and the server ignores it.
+        let secret = [("AWS_SESSION_TOKEN", secret)];
+        let answer = async |args: &[&str]| bed.run_with(args, &secret).await;
+        let planned = answer(&["plan", "--run-id", run, "--range-size", "1000", "--json"]).await;
         let plan: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
         assert_eq!(plan["run_id"], run);
         assert_eq!(plan["splits"][0]["collection"], "split_0_input");
 
         let log = ["--log-format", "json", "--log-level", "debug"];
-        let early = run_with(&[&["commit", "--run-id", run], &log[..]].concat()).await;
+        let early = answer(&[&["commit", "--run-id", run], &log[..]].concat()).await;
         let hint = format!("hint: `lob-export work --run-id {run}` exports them\n");
         assert!(early.stderr.ends_with(&hint), "{}", early.stderr);
         let logged = early.stderr.lines().filter(|line| line.starts_with('{'));
@@ -69,7 +61,7 @@ async fn a_secret_that_is_an_ordinary_word_or_number_alters_no_output() {
             assert!(line["level"].is_string(), "{line}");
         }
 
-        let settings = run_with(&["--show-settings", "--run-id", run]).await;
+        let settings = answer(&["--show-settings", "--run-id", run]).await;
         let shown = &settings.stdout;
         assert!(shown.contains(&format!(" = \"{run}\" ")), "{shown}");
         let mut masked = shown.lines().filter(|line| line.contains("***"));
@@ -89,7 +81,6 @@ async fn an_export_reads_its_connection_string_from_a_file() {
     assert_eq!(both.status.code(), Some(2), "{both:?}");
     assert!(both.stderr.contains("so is a file that holds it"));
     bed.assert_nothing_written();
-    let mut command = bed.command(&arguments);
-    let command = command.env_remove("MONGODB_URI");
-    finish(command.spawn().unwrap()).await.expect(0);
+    let alone = bed.run_without(&arguments, &["MONGODB_URI"]).await;
+    alone.expect(0);
 }

@@ -1,5 +1,7 @@
 //! What can be typed, and what is answered before any work starts.
 
+use lob_testkit::every_tool;
+
 use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
@@ -20,14 +22,8 @@ async fn an_unknown_export_flag_is_a_usage_error() {
 
 #[tokio::test]
 async fn an_export_run_id_with_a_slash_is_a_usage_error() {
-    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
-
-    For more information, try '--help'.
-    "#);
+    let bed = Bed::new().await;
+    every_tool::assert_slash_refused(&bed).await;
 }
 
 #[tokio::test]
@@ -83,14 +79,7 @@ async fn too_many_ranges_are_a_usage_error() {
 #[tokio::test]
 async fn an_export_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--log-level", "error"]);
-    assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
-    "#);
+    every_tool::assert_bucket_demanded(&bed, &[]).await;
 }
 
 #[tokio::test]
@@ -100,12 +89,9 @@ async fn every_export_setting_is_shown_with_its_origin() {
         "lob.toml",
         "retry_timeout = '5m'\n[export]\nfile_size = '64MiB'\n",
     );
-    let mut command = bed.command(&["--show-settings", "--split", "0,2"]);
-    command.env(
-        "MONGODB_URI",
-        "mongodb://user:opensesame@db.example/?authSource=admin",
-    );
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    let args = ["--show-settings", "--split", "0,2"];
+    let uri = "mongodb://user:opensesame@db.example/?authSource=admin";
+    assert_shown!(bed.run_with(&args, &[("MONGODB_URI", uri)]).await, @r#"
     exit status: 0
     ----- stdout -----
     attempt_timeout = "1m"  # default

@@ -1,12 +1,10 @@
 //! Several processes that share a run: whoever does what, each document is exported once and the
 //! manifest is the same as that of a single process.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Verdict, first};
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, finish};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, assert_shown, is};
 
 /// The manifest of one undisturbed process.
 pub(crate) async fn undisturbed() -> Value {
@@ -137,12 +135,13 @@ async fn the_tasks_of_an_array_job_share_a_run() {
     let whole = undisturbed().await;
     let bed = planned().await;
     for number in ["1", "2", "3"] {
-        let mut command = bed.command(&["work", "--run-id", "run-1", "--json"]);
-        command
-            .env("SLURM_ARRAY_TASK_ID", number)
-            .env("SLURM_ARRAY_TASK_COUNT", "3")
-            .env("SLURM_ARRAY_TASK_MIN", "1");
-        let output = crate::bed::finish(command.spawn().unwrap()).await.expect(0);
+        let task = [
+            ("SLURM_ARRAY_TASK_ID", number),
+            ("SLURM_ARRAY_TASK_COUNT", "3"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+        ];
+        let work = ["work", "--run-id", "run-1", "--json"];
+        let output = bed.run_with(&work, &task).await.expect(0);
         let said: Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(said["ranges"], 2);
     }
@@ -156,14 +155,15 @@ async fn resubmitted_single_tasks_export_what_is_left() {
     let bed = planned().await;
     bed.export(&["work", "--worker", "0/4"]).await.expect(0);
     for number in ["3", "7"] {
-        let mut command = bed.command(&["work", "--run-id", "run-1"]);
-        command
-            .env("SLURM_ARRAY_TASK_ID", number)
-            .env("SLURM_ARRAY_TASK_COUNT", "2")
-            .env("SLURM_ARRAY_TASK_MIN", "3")
-            .env("SLURM_ARRAY_TASK_MAX", "7")
-            .env("SLURM_ARRAY_TASK_STEP", "1");
-        finish(command.spawn().unwrap()).await.expect(0);
+        let task = [
+            ("SLURM_ARRAY_TASK_ID", number),
+            ("SLURM_ARRAY_TASK_COUNT", "2"),
+            ("SLURM_ARRAY_TASK_MIN", "3"),
+            ("SLURM_ARRAY_TASK_MAX", "7"),
+            ("SLURM_ARRAY_TASK_STEP", "1"),
+        ];
+        let work = ["work", "--run-id", "run-1"];
+        bed.run_with(&work, &task).await.expect(0);
     }
     bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);
@@ -191,17 +191,16 @@ async fn workers_and_commits_need_a_plan() {
 
 #[tokio::test]
 async fn workers_that_probe_the_endpoint_simultaneously_do_not_fail() {
-    let refused = AtomicUsize::new(0);
-    let bed = Bed::gated(move |moment: Moment, request: &Request| {
-        let tries = request.operation == Operation::CompleteMultipartUpload
-            && request.key.ends_with("/_progress/plan.json");
-        if moment == Moment::Arrived && tries && refused.fetch_add(1, Ordering::Relaxed) < 2 {
-            let (status, code) = (409, "ConditionalRequestConflict");
-            return Verdict::Answer { status, code };
-        }
-        Verdict::Pass
-    })
-    .await;
+    let (status, code) = (409, "ConditionalRequestConflict");
+    let refused = Verdict::Answer { status, code };
+    let gate = first(2, Moment::Arrived, refused, |request| {
+        is(
+            request,
+            Operation::CompleteMultipartUpload,
+            "_progress/plan.json",
+        )
+    });
+    let bed = Bed::gated(gate).await;
     bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&undisturbed().await);
 }

@@ -11,7 +11,7 @@ use lob_core::checksum::Sha256;
 pub(crate) use lob_testkit::assert_shown;
 use lob_testkit::bed;
 pub(crate) use lob_testkit::bed::BUCKET;
-pub(crate) use lob_testkit::command_line::{Finished, finish, nowhere};
+pub(crate) use lob_testkit::command_line::{Finished, finish};
 use lob_testkit::mongo::{Gate, MongoOptions, MongoServer};
 use lob_testkit::s3::{self, Operation, S3Options};
 use lob_testkit::split_documents::SplitDocuments;
@@ -41,18 +41,30 @@ impl Bed {
     /// A bed with empty databases and a committed run `run-1` of two splits, with 30 and 20
     /// documents.
     pub(crate) async fn new() -> Self {
-        let bed = Self::with(MongoOptions::default()).await;
-        bed.publish("run-1", "2025-11-15T09:30:00Z");
-        bed
+        Self::published(MongoOptions::default()).await
     }
 
     /// The same, with a trap in front of MongoDB.
     pub(crate) async fn with_trap(trap: &Arc<Trap>) -> Self {
-        let bed = Self::with(MongoOptions {
+        Self::published(MongoOptions {
             gate: Some(Arc::clone(trap) as Arc<dyn Gate>),
             ..MongoOptions::default()
         })
-        .await;
+        .await
+    }
+
+    /// The same, with a MongoDB server that demands credentials, which the tool does not have.
+    pub(crate) async fn locked() -> Self {
+        Self::published(MongoOptions {
+            require_auth: true,
+            ..MongoOptions::default()
+        })
+        .await
+    }
+
+    /// The same, with a MongoDB server of these options.
+    pub(crate) async fn published(mongo: MongoOptions) -> Self {
+        let bed = Self::with(mongo).await;
         bed.publish("run-1", "2025-11-15T09:30:00Z");
         bed
     }

@@ -2,9 +2,8 @@
 //! splits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Verdict, first};
 
 use crate::bed::{BUCKET, Bed, assert_shown};
 
@@ -17,17 +16,9 @@ fn key(name: &str) -> String {
 
 /// A run whose data file `FIRST` is damaged in transit this many times.
 async fn damaged_on_the_way(times: usize) -> Bed {
-    let damaged = AtomicUsize::new(0);
-    let gate = move |moment: Moment, request: &Request| {
-        let is_meant = moment == Moment::Executed
-            && request.operation == Operation::GetObject
-            && request.key.ends_with(FIRST);
-        if is_meant && damaged.fetch_add(1, Ordering::Relaxed) < times {
-            Verdict::Damage
-        } else {
-            Verdict::Pass
-        }
-    };
+    let gate = first(times, Moment::Executed, Verdict::Damage, |request| {
+        request.operation == Operation::GetObject && request.key.ends_with(FIRST)
+    });
     let bed = Bed::with_gate(<_>::default(), Some(Arc::new(gate))).await;
     bed.publish("run-1", "2025-11-15T09:30:00Z");
     bed

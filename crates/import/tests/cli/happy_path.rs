@@ -32,14 +32,7 @@ async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
     let bed = Bed::new().await;
     let output = bed.import(&["--json", "--split", "1"]).await;
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
-    let keys = |value: &Value| {
-        value
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let keys = |value: &Value| Vec::from_iter(value.as_object().unwrap().keys().cloned());
     let expected = [
         "bytes",
         "database",
@@ -202,9 +195,8 @@ async fn read_only_commands_do_not_change_the_last_success_time() {
 async fn latest_overrides_a_variable_but_not_a_typed_run_id() {
     let bed = Bed::new().await;
     let shown = async |typed: &[&str]| {
-        let mut command = bed.command(&[&["--latest", "--dry-run"], typed].concat());
-        command.env("LOB_RUN_ID", "run-7");
-        crate::bed::finish(command.spawn().unwrap()).await
+        let args = [&["--latest", "--dry-run"], typed].concat();
+        bed.run_with(&args, &[("LOB_RUN_ID", "run-7")]).await
     };
     let latest = shown(&[]).await;
     assert!(latest.stdout.starts_with("run run-1:"), "{latest:?}");
@@ -250,12 +242,11 @@ async fn an_import_stays_within_the_bandwidth_limit() {
 
 #[tokio::test]
 async fn the_target_takes_the_same_aws_credentials_as_s3() {
-    let bed = Bed::with(MongoOptions {
+    let bed = Bed::published(MongoOptions {
         aws_user: Some(lob_testkit::bed::aws_user()),
         ..MongoOptions::default()
     })
     .await;
-    bed.publish("run-1", "2025-11-15T09:30:00Z");
     let uri = format!("{}&authMechanism=MONGODB-AWS", bed.mongo.uri());
     bed.import(&["--mongodb-uri", &uri]).await.expect(0);
     assert_eq!(bed.collections(), ["split_0_input", "split_1_input"]);

@@ -39,8 +39,7 @@ async fn refusing_inserts(code: i32) -> (Bed, Arc<AtomicBool>) {
         gate: Some(Arc::new(gate)),
         ..MongoOptions::default()
     };
-    let bed = Bed::with(options).await;
-    bed.publish("run-1", "2025-11-15T09:30:00Z");
+    let bed = Bed::published(options).await;
     (bed, switch)
 }
 

@@ -58,8 +58,7 @@ async fn an_import_indexing_after_anothers_swap_leaves_no_staging() {
     let (trap, mut holds) = Trap::new(|command| command.name == "createIndexes", 0);
     let bed = Bed::with_trap(&trap).await;
     with_definition(&bed, json!([BY_TIME]), json!(null));
-    let args = ["--run-id", "run-1", "--log-level", "error"];
-    let late = bed.command(&args).spawn().unwrap();
+    let late = bed.start(&[]);
     holds.recv().await.unwrap();
     trap.let_pass(1);
     let output = bed.import(&[]).await;
@@ -161,15 +160,7 @@ fn is_last_count(command: &Command) -> bool {
 async fn a_full_check_finds_a_document_changed_in_staging() {
     let (trap, mut holds) = Trap::new(is_last_count, 0);
     let bed = Bed::with_trap(&trap).await;
-    let args = [
-        "--run-id",
-        "run-1",
-        "--log-level",
-        "error",
-        "--check",
-        "full",
-    ];
-    let child = bed.command(&args).spawn().unwrap();
+    let child = bed.start(&["--check", "full"]);
     holds.recv().await.unwrap();
     let staging = bed
         .collections()

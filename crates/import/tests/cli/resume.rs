@@ -23,8 +23,7 @@ async fn stopped(is_meant: fn(&Command) -> bool, passes: usize, signal: &str) ->
     let (trap, mut holds) = Trap::new(is_meant, passes);
     let bed = Bed::with_trap(&trap).await;
     bed.put_old();
-    let args = ["--run-id", "run-1", "--log-level", "error"];
-    let child = bed.command(&args).spawn().unwrap();
+    let child = bed.start(&[]);
     holds.recv().await.unwrap();
     send(&child, signal).await;
     let output = crate::bed::finish(child).await;
@@ -132,10 +131,9 @@ async fn two_simultaneous_imports_of_one_run_do_no_harm() {
         let (trap, mut holds) = Trap::new(is_meant, passes);
         let bed = Bed::with_trap(&trap).await;
         bed.put_old();
-        let args = ["--run-id", "run-1", "--log-level", "error"];
-        let first = bed.command(&args).spawn().unwrap();
+        let first = bed.start(&[]);
         holds.recv().await.unwrap();
-        let second = bed.command(&args).spawn().unwrap();
+        let second = bed.start(&[]);
         holds.recv().await.unwrap();
         trap.open(Verdict::Pass);
         for import in [first, second] {
@@ -158,8 +156,7 @@ async fn a_wrong_final_count_makes_the_next_run_start_over() {
         0,
     );
     let bed = Bed::with_trap(&trap).await;
-    let args = ["--run-id", "run-1", "--log-level", "error"];
-    let child = bed.command(&args).spawn().unwrap();
+    let child = bed.start(&[]);
     holds.recv().await.unwrap();
     let staging = bed
         .collections()
@@ -209,14 +206,7 @@ async fn an_import_killed_between_the_renames_of_keep_previous_resumes() {
     let (trap, mut holds) = Trap::new(is_rename, 1);
     let bed = Bed::with_trap(&trap).await;
     bed.put_old();
-    let args = [
-        "--run-id",
-        "run-1",
-        "--log-level",
-        "error",
-        "--keep-previous",
-    ];
-    let mut child = bed.command(&args).spawn().unwrap();
+    let mut child = bed.start(&["--keep-previous"]);
     holds.recv().await.unwrap();
     child.start_kill().unwrap();
     crate::bed::finish(child).await;

@@ -5,18 +5,11 @@ use std::sync::Arc;
 
 use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
-use crate::bed::{Bed, Finished, finish};
+use crate::bed::{Bed, Finished};
 
 const DISK: &str = "of free disk, and the import takes about";
 const SPOOL: &str = "of room, and data files take up to";
 const MEMORY: &str = "is in memory, a tmpfs of";
-
-/// A bed with run `run-1`.
-async fn bed(options: MongoOptions) -> Bed {
-    let bed = Bed::with(options).await;
-    bed.publish("run-1", "2025-11-15T09:30:00Z");
-    bed
-}
 
 /// The lines with warnings.
 fn warnings(output: &Finished) -> Vec<&str> {
@@ -26,7 +19,7 @@ fn warnings(output: &Finished) -> Vec<&str> {
 
 #[tokio::test]
 async fn too_little_room_on_mongodbs_disk_warns_once_but_does_not_refuse() {
-    let full = bed(MongoOptions {
+    let full = Bed::published(MongoOptions {
         free_disk: Some(2048),
         ..MongoOptions::default()
     });
@@ -51,7 +44,7 @@ async fn too_little_room_on_mongodbs_disk_warns_once_but_does_not_refuse() {
 async fn the_room_for_documents_is_estimated_by_those_they_replace() {
     let arguments = ["--run-id", "run-1", "--split", "0", "--max-shrink", "100%"];
     for (old, expected) in [(1 << 20, 1), (1 << 10, 0)] {
-        let bed = bed(MongoOptions {
+        let bed = Bed::published(MongoOptions {
             free_disk: Some(20 << 20),
             ..MongoOptions::default()
         });
@@ -76,7 +69,7 @@ async fn a_server_that_does_not_report_its_disk_causes_no_warning() {
             true => Verdict::Answer { code },
             false => Verdict::Pass,
         };
-        let silent = bed(MongoOptions {
+        let silent = Bed::published(MongoOptions {
             gate: Some(Arc::new(gate)),
             ..MongoOptions::default()
         });
@@ -107,9 +100,8 @@ async fn a_spool_folder_with_too_little_room_causes_a_warning_that_names_it() {
 async fn a_default_spool_folder_in_memory_is_named_along_with_its_flag() {
     const TMPFS: &str = "/dev/shm";
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    let by_default = command.env("TMPDIR", TMPFS).spawn().unwrap();
-    let by_default = finish(by_default).await.expect(0);
+    let args = ["--run-id", "run-1"];
+    let by_default = bed.run_with(&args, &[("TMPDIR", TMPFS)]).await.expect(0);
     let warned = warnings(&by_default).join("\n");
     assert!(warned.contains(MEMORY), "{warned}");
     assert!(warned.contains(TMPFS) && warned.contains("--spool-dir"));

@@ -1,5 +1,7 @@
 //! What can be typed, and what is answered before any work starts.
 
+use lob_testkit::every_tool;
+
 use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
@@ -20,14 +22,8 @@ async fn an_unknown_import_flag_is_a_usage_error() {
 
 #[tokio::test]
 async fn an_import_run_id_with_a_slash_is_a_usage_error() {
-    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
-
-    For more information, try '--help'.
-    "#);
+    let bed = Bed::new().await;
+    every_tool::assert_slash_refused(&bed).await;
 }
 
 #[tokio::test]
@@ -73,14 +69,7 @@ async fn impossible_insert_batches_are_a_usage_error() {
 #[tokio::test]
 async fn an_import_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
-    let mut command = bed.command(&["--latest"]);
-    assert_shown!(crate::bed::finish(command.env_remove("LOB_BUCKET").spawn().unwrap()).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
-    "#);
+    every_tool::assert_bucket_demanded(&bed, &["--latest"]).await;
 }
 
 #[tokio::test]
@@ -90,15 +79,16 @@ async fn every_import_setting_is_shown_with_its_origin() {
         "lob.toml",
         "retry_timeout = '5m'\n[import]\ninsert_workers = 2\n",
     );
-    let mut command = bed.command(&["--show-settings", "--no-replace"]);
-    command
-        .env(
+    let args = ["--show-settings", "--no-replace"];
+    let variables = [
+        (
             "MONGODB_URI",
             "mongodb://user:opensesame@db.example/?authSource=admin",
-        )
-        .env("LOB_WRITE_CONCERN", "1")
-        .env("LOB_SPOOL_DIR", "/spool");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+        ),
+        ("LOB_WRITE_CONCERN", "1"),
+        ("LOB_SPOOL_DIR", "/spool"),
+    ];
+    assert_shown!(bed.run_with(&args, &variables).await, @r#"
     exit status: 0
     ----- stdout -----
     attempt_timeout = "1m"  # default

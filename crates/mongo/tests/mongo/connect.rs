@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use lob_core::failure::{ExitStatus, Failure};
-use lob_mongo::{CollectionPattern, Error, Server, Shared};
+use lob_mongo::{Collection, CollectionPattern, Error, Server, Shared};
 use lob_testkit::mongo::{Command, Moment, MongoOptions, MongoServer, Verdict};
 
 use crate::fixture::{Fixture, first, settings};
@@ -93,8 +93,8 @@ async fn a_missing_privilege_is_named() {
     assert!(failure.hint.unwrap().contains("role `read`"));
 }
 
-#[tokio::test]
-async fn a_count_may_outlast_the_operation_timeout() {
+/// A collection on a server that never answers `count`, though it has 100 ms for it.
+async fn uncounted(retry_timeout: Duration) -> (MongoServer, Collection) {
     let hold = |_: Moment, command: &Command| match command.name.as_str() {
         "count" => Verdict::Hold,
         _ => Verdict::Pass,
@@ -106,11 +106,16 @@ async fn a_count_may_outlast_the_operation_timeout() {
     let testkit = testkit.unwrap();
     let mut settings = settings(&testkit.uri());
     settings.mongodb_operation_timeout = Duration::from_millis(100);
-    settings.mongodb_retry_timeout = Duration::ZERO;
+    settings.mongodb_retry_timeout = retry_timeout;
     testkit.load("raw", "split_1_input", []).unwrap();
     let server = Server::connect(&settings, Shared::default()).await.unwrap();
     let found = server.database("raw").collection("split_1_input").await;
-    let collection = found.unwrap().unwrap();
+    (testkit, found.unwrap().unwrap())
+}
+
+#[tokio::test]
+async fn a_count_may_outlast_the_operation_timeout() {
+    let (testkit, collection) = uncounted(Duration::ZERO).await;
     let counting = collection.exact_count();
     let counted = tokio::time::timeout(Duration::from_secs(1), counting).await;
     assert!(counted.is_err(), "{counted:?}");
@@ -120,26 +125,7 @@ async fn a_count_may_outlast_the_operation_timeout() {
 
 #[tokio::test]
 async fn a_server_that_never_answers_runs_into_the_operation_timeout() {
-    let hold = |_: Moment, command: &Command| match command.name.as_str() {
-        "count" => Verdict::Hold,
-        _ => Verdict::Pass,
-    };
-    let testkit = MongoServer::start(MongoOptions {
-        gate: Some(std::sync::Arc::new(hold)),
-        ..<_>::default()
-    });
-    let testkit = testkit.unwrap();
-    let mut settings = settings(&testkit.uri());
-    settings.mongodb_operation_timeout = Duration::from_millis(100);
-    settings.mongodb_retry_timeout = Duration::from_millis(300);
-    testkit.load("raw", "split_1_input", []).unwrap();
-    let server = Server::connect(&settings, Shared::default()).await.unwrap();
-    let collection = server
-        .database("raw")
-        .collection("split_1_input")
-        .await
-        .unwrap()
-        .unwrap();
+    let (testkit, collection) = uncounted(Duration::from_millis(300)).await;
     let error = collection.estimated_count().await.unwrap_err();
     assert_eq!(
         error.to_string(),

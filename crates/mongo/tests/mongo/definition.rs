@@ -37,8 +37,7 @@ async fn a_collection_that_is_gone_has_no_definition() {
     let collection = fixture.collection(NAME, &numbered(1)).await;
     let plain = collection.definition().await.unwrap();
     assert_eq!((plain.indexes.len(), plain.options), (1, None));
-    let driver = fixture.driver.collection::<()>(NAME);
-    driver.drop().await.unwrap();
+    fixture.drop_collection(NAME).await;
     let gone: Result<Definition, _> = collection.definition().await;
     assert!(matches!(gone, Err(Error::Replaced { .. })), "{gone:?}");
     fixture.collection(NAME, &numbered(1)).await;

@@ -131,6 +131,15 @@ impl Fixture {
         self.database.collection(name).await.unwrap().unwrap()
     }
 
+    pub(crate) async fn has(&self, name: &str) -> bool {
+        self.database.collection(name).await.unwrap().is_some()
+    }
+
+    pub(crate) async fn drop_collection(&self, name: &str) {
+        let collection = self.driver.collection::<Document>(name);
+        collection.drop().await.unwrap();
+    }
+
     /// The contents of a collection, read by a scan.
     pub(crate) async fn contents(&self, name: &str) -> Vec<RawDocumentBuf> {
         read(&self.find(name).await).await.unwrap()

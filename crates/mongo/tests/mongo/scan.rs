@@ -149,12 +149,7 @@ async fn a_collection_dropped_or_replaced_during_the_scan_is_an_error() {
         };
         let mut scan = collection.scan(part, small_replies());
         let first = scan.next().await.unwrap().unwrap();
-        fixture
-            .driver
-            .collection::<()>("split_1_input")
-            .drop()
-            .await
-            .unwrap();
+        fixture.drop_collection("split_1_input").await;
         if replace {
             fixture.collection("split_1_input", &documents).await;
         }
@@ -178,12 +173,7 @@ async fn a_collection_dropped_or_replaced_during_the_scan_is_an_error() {
 async fn a_collection_replaced_before_the_scan_is_an_error() {
     let fixture = Fixture::new().await;
     let collection = fixture.collection("split_1_input", &numbered(1)).await;
-    fixture
-        .driver
-        .collection::<()>("split_1_input")
-        .drop()
-        .await
-        .unwrap();
+    fixture.drop_collection("split_1_input").await;
     fixture.collection("split_1_input", &numbered(2)).await;
     assert!(matches!(
         read(&collection).await,

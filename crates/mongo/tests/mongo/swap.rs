@@ -16,14 +16,7 @@ async fn filled(fixture: &Fixture) -> Staging {
 async fn assert_swapped(fixture: &Fixture, staging: &Staging) {
     assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
     assert_eq!(fixture.contents(TARGET).await, numbered(20));
-    assert!(
-        fixture
-            .database
-            .collection(STAGING)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(!fixture.has(STAGING).await);
     staging.drop().await.unwrap();
     assert_eq!(fixture.find(TARGET).await.uuid(), staging.uuid());
 }
@@ -100,12 +93,7 @@ async fn another_collection_named_like_staging_is_never_swapped_in() {
     let fixture = Fixture::new().await;
     fixture.collection(TARGET, &numbered(3)).await;
     let staging = filled(&fixture).await;
-    fixture
-        .driver
-        .collection::<()>(STAGING)
-        .drop()
-        .await
-        .unwrap();
+    fixture.drop_collection(STAGING).await;
     fixture.collection(STAGING, &numbered(1)).await;
     let error = staging
         .swap_into(TARGET, ExistingTarget::Replace)

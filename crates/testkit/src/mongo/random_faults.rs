@@ -6,11 +6,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use rand::rngs::StdRng;
+use rand::RngExt as _;
 use rand::seq::IndexedRandom;
-use rand::{RngExt, SeedableRng};
 
 use super::gate::{Command, Gate, Moment, Verdict};
+use crate::fate::Fate;
 
 /// The commands that carry data.
 const DATA_COMMANDS: [&str; 3] = ["find", "getMore", "insert"];
@@ -23,8 +23,7 @@ const CURSOR_NOT_FOUND: i32 = 43;
 
 /// Makes a share of the chosen commands fail; all kinds of fault are equally likely.
 pub struct RandomFaults {
-    seed: u64,
-    share: f64,
+    fate: Fate,
     commands: Vec<String>,
     counts: Mutex<FaultCounts>,
 }
@@ -65,8 +64,7 @@ impl RandomFaults {
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
         Self {
-            seed,
-            share: share.clamp(0.0, 1.0),
+            fate: Fate::new(seed, share),
             commands: DATA_COMMANDS.map(str::to_owned).into(),
             counts: Mutex::default(),
         }
@@ -90,13 +88,7 @@ impl RandomFaults {
     }
 
     fn fault(&self, command: &Command) -> Option<Fault> {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-        seed[8..16].copy_from_slice(&command.number.to_le_bytes());
-        let mut random = StdRng::from_seed(seed);
-        if !random.random_bool(self.share) {
-            return None;
-        }
+        let mut random = self.fate.strikes(command.number)?;
         let code = INTERRUPTIONS.choose(&mut random).copied().unwrap_or(91);
         Some(match random.random_range(0..4) {
             0 => Fault::Refusal {

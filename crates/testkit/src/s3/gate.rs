@@ -4,6 +4,8 @@
 //! no test needs to sleep. A gate that counts the requests of an undisturbed run can then interrupt
 //! later runs at each of them in turn.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use async_trait::async_trait;
 
 use super::request::Request;
@@ -73,5 +75,22 @@ where
 {
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
         self(moment, request)
+    }
+}
+
+/// Gives the first `times` requests that `chosen` accepts this verdict at this moment.
+pub fn first(
+    times: usize,
+    at: Moment,
+    verdict: Verdict,
+    chosen: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> impl Gate {
+    let seen = AtomicUsize::new(0);
+    move |moment: Moment, request: &Request| {
+        let is_chosen = moment == at && chosen(request);
+        match is_chosen && seen.fetch_add(1, Ordering::Relaxed) < times {
+            true => verdict.clone(),
+            false => Verdict::Pass,
+        }
     }
 }

@@ -6,17 +6,16 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt as _;
 
 use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
 use super::request::Request;
+use crate::fate::Fate;
 
 /// Makes a share of all requests fail; all kinds of fault are equally likely.
 pub struct RandomFaults {
-    seed: u64,
-    share: f64,
+    fate: Fate,
     counts: Mutex<FaultCounts>,
 }
 
@@ -59,8 +58,7 @@ impl RandomFaults {
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
         Self {
-            seed,
-            share: share.clamp(0.0, 1.0),
+            fate: Fate::new(seed, share),
             counts: Mutex::default(),
         }
     }
@@ -72,13 +70,7 @@ impl RandomFaults {
     }
 
     fn fault(&self, number: u64) -> Option<Fault> {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-        seed[8..16].copy_from_slice(&number.to_le_bytes());
-        let mut random = StdRng::from_seed(seed);
-        if !random.random_bool(self.share) {
-            return None;
-        }
+        let mut random = self.fate.strikes(number)?;
         Some(match random.random_range(0..8) {
             0 | 1 => Fault::SlowDown,
             2 | 3 => Fault::Reset,

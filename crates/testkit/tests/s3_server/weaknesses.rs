@@ -5,6 +5,10 @@ use std::fmt::Debug;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
+use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::operation::upload_part::builders::UploadPartFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
@@ -24,6 +28,14 @@ async fn weak(weaknesses: Weaknesses) -> (S3Server, Client) {
     .await
 }
 
+async fn with_conditions(conditions: Conditions) -> (S3Server, Client) {
+    weak(Weaknesses {
+        conditions,
+        ..Weaknesses::default()
+    })
+    .await
+}
+
 async fn with_checksums(checksums: Checksums) -> (S3Server, Client) {
     weak(Weaknesses {
         checksums,
@@ -37,51 +49,52 @@ fn code<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>
     result.unwrap_err().code().unwrap_or("-").to_owned()
 }
 
-/// Creates an upload without a checksum and sends its only part; returns the upload id and the
-/// part's ETag.
-async fn plain_upload(client: &Client, key: &str) -> (String, String) {
-    let create = client.create_multipart_upload().bucket(BUCKET).key(key);
-    let id = create.send().await.unwrap().upload_id.unwrap();
-    let part = client
-        .upload_part()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(&id)
-        .part_number(1)
-        .body(ByteStream::from_static(HELLO));
-    let etag = part.send().await.unwrap().e_tag.unwrap();
-    (id, etag)
+/// Puts `hello` as `k`.
+fn put_hello(client: &Client) -> PutObjectFluentBuilder {
+    let put = client.put_object().bucket(BUCKET).key("k");
+    put.body(ByteStream::from_static(HELLO))
 }
 
-async fn complete(
+/// Looks at `k`, with its checksum.
+async fn head(client: &Client) -> HeadObjectOutput {
+    let head = client.head_object().bucket(BUCKET).key("k");
+    let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
+    head.unwrap()
+}
+
+/// The only part of an upload: `hello`.
+fn upload_part(client: &Client, key: &str, id: &str) -> UploadPartFluentBuilder {
+    let part = client.upload_part().bucket(BUCKET).key(key).upload_id(id);
+    part.part_number(1).body(ByteStream::from_static(HELLO))
+}
+
+/// Completes an upload with its only part.
+fn complete(
     client: &Client,
     key: &str,
     id: &str,
     part: CompletedPart,
-) -> Result<CompleteMultipartUploadOutput, String> {
+) -> CompleteMultipartUploadFluentBuilder {
     let list = CompletedMultipartUpload::builder().parts(part).build();
-    let complete = client
-        .complete_multipart_upload()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(id)
-        .multipart_upload(list)
-        .if_none_match("*");
-    let completed = complete.send().await;
-    completed.map_err(|error| error.code().unwrap_or("-").to_owned())
+    let complete = client.complete_multipart_upload().bucket(BUCKET).key(key);
+    complete.upload_id(id).multipart_upload(list)
 }
 
-fn listed(etag: &str) -> CompletedPart {
-    CompletedPart::builder().part_number(1).e_tag(etag).build()
+/// Uploads `hello` as one part without a checksum, if `key` does not exist; returns the part's ETag
+/// too.
+async fn upload_plain(client: &Client, key: &str) -> (String, CompleteMultipartUploadOutput) {
+    let create = client.create_multipart_upload().bucket(BUCKET).key(key);
+    let id = create.send().await.unwrap().upload_id.unwrap();
+    let part = upload_part(client, key, &id).send().await.unwrap();
+    let etag = part.e_tag.unwrap();
+    let part = CompletedPart::builder().part_number(1).e_tag(&etag).build();
+    let completed = complete(client, key, &id, part).if_none_match("*").send();
+    (etag, completed.await.unwrap())
 }
 
 #[tokio::test]
 async fn conditions_can_be_ignored_as_old_servers_do() {
-    let (server, client) = weak(Weaknesses {
-        conditions: Conditions::Ignored,
-        ..Weaknesses::default()
-    })
-    .await;
+    let (server, client) = with_conditions(Conditions::Ignored).await;
     put(&client, "k", b"first").await.unwrap();
     put(&client, "k", b"other").await.unwrap();
     assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), b"other");
@@ -91,47 +104,30 @@ async fn conditions_can_be_ignored_as_old_servers_do() {
         .key("k")
         .if_match("\"0\"");
     stale.send().await.unwrap();
-    let (id, etag) = plain_upload(&client, "k").await;
-    complete(&client, "k", &id, listed(&etag)).await.unwrap();
+    upload_plain(&client, "k").await;
     assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), HELLO);
 }
 
 #[tokio::test]
 async fn conditions_can_be_ignored_on_complete_only() {
-    let (server, client) = weak(Weaknesses {
-        conditions: Conditions::IgnoredOnComplete,
-        ..Weaknesses::default()
-    })
-    .await;
+    let (server, client) = with_conditions(Conditions::IgnoredOnComplete).await;
     put(&client, "k", b"first").await.unwrap();
     let refused = put(&client, "k", b"other").await.unwrap_err();
     assert_eq!(refused.as_deref(), Some("PreconditionFailed"));
-    let (id, etag) = plain_upload(&client, "k").await;
-    complete(&client, "k", &id, listed(&etag)).await.unwrap();
+    upload_plain(&client, "k").await;
     assert_eq!(server.object(BUCKET, "k").unwrap().bytes.as_ref(), HELLO);
 }
 
 #[tokio::test]
 async fn checksums_can_be_silently_ignored() {
     let (server, client) = with_checksums(Checksums::Ignored).await;
-    let sent = client
-        .put_object()
-        .bucket(BUCKET)
-        .key("k")
+    let sent = put_hello(&client)
         .checksum_crc64_nvme(WRONG_CRC)
-        .body(ByteStream::from_static(HELLO))
         .send()
         .await
         .unwrap();
     assert_eq!(sent.checksum_crc64_nvme, None);
-    let head = client
-        .head_object()
-        .bucket(BUCKET)
-        .key("k")
-        .checksum_mode(ChecksumMode::Enabled)
-        .send()
-        .await
-        .unwrap();
+    let head = head(&client).await;
     assert_eq!((head.checksum_crc64_nvme, head.checksum_type), (None, None));
 
     let create = client
@@ -148,14 +144,8 @@ async fn checksums_can_be_silently_ignored() {
         (None, None)
     );
     let id = create.upload_id.unwrap();
-    let part = client
-        .upload_part()
-        .bucket(BUCKET)
-        .key("parts")
-        .upload_id(&id)
-        .part_number(1)
+    let part = upload_part(&client, "parts", &id)
         .checksum_crc64_nvme(WRONG_CRC)
-        .body(ByteStream::from_static(HELLO))
         .send()
         .await
         .unwrap();
@@ -175,13 +165,7 @@ async fn checksums_can_be_silently_ignored() {
         .set_e_tag(part.e_tag)
         .checksum_crc64_nvme(WRONG_CRC)
         .build();
-    let list = CompletedMultipartUpload::builder().parts(told).build();
-    let done = client
-        .complete_multipart_upload()
-        .bucket(BUCKET)
-        .key("parts")
-        .upload_id(&id)
-        .multipart_upload(list)
+    let done = complete(&client, "parts", &id, told)
         .checksum_crc64_nvme(WRONG_CRC)
         .checksum_type(ChecksumType::FullObject)
         .mpu_object_size(6)
@@ -196,12 +180,8 @@ async fn checksums_can_be_silently_ignored() {
 async fn content_md5_is_checked_even_if_checksums_are_not() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
         let (server, client) = with_checksums(checksums).await;
-        let sent = client
-            .put_object()
-            .bucket(BUCKET)
-            .key("k")
+        let sent = put_hello(&client)
             .content_md5("AAAAAAAAAAAAAAAAAAAAAA==")
-            .body(ByteStream::from_static(HELLO))
             .send()
             .await;
         assert_eq!(code(sent), "BadDigest");
@@ -212,12 +192,8 @@ async fn content_md5_is_checked_even_if_checksums_are_not() {
 #[tokio::test]
 async fn checksums_can_be_refused_as_not_implemented() {
     let (server, client) = with_checksums(Checksums::Refused).await;
-    let sent = client
-        .put_object()
-        .bucket(BUCKET)
-        .key("k")
+    let sent = put_hello(&client)
         .checksum_crc64_nvme(crc64nvme(HELLO))
-        .body(ByteStream::from_static(HELLO))
         .send()
         .await;
     assert_eq!(
@@ -240,14 +216,7 @@ async fn checksums_can_be_refused_as_not_implemented() {
     assert_eq!(code(create), "NotImplemented");
 
     put(&client, "k", HELLO).await.unwrap();
-    let head = client
-        .head_object()
-        .bucket(BUCKET)
-        .key("k")
-        .checksum_mode(ChecksumMode::Enabled)
-        .send()
-        .await
-        .unwrap();
+    let head = head(&client).await;
     assert_eq!(head.checksum_crc64_nvme, None);
     assert_eq!(server.object(BUCKET, "k").unwrap().crc64nvme, None);
 }
@@ -271,20 +240,13 @@ async fn full_object_checksums_alone_can_be_refused() {
     assert_eq!(code(crc32), "InvalidRequest");
     create(ChecksumAlgorithm::Crc32, None).await.unwrap();
 
-    let sent = client
-        .put_object()
-        .bucket(BUCKET)
-        .key("k")
+    let sent = put_hello(&client)
         .checksum_crc64_nvme(crc64nvme(HELLO))
-        .body(ByteStream::from_static(HELLO))
         .send()
         .await
         .unwrap();
     assert_eq!(sent.checksum_crc64_nvme, Some(crc64nvme(HELLO)));
-    let (id, etag) = plain_upload(&client, "plain").await;
-    let done = complete(&client, "plain", &id, listed(&etag))
-        .await
-        .unwrap();
+    let (_, done) = upload_plain(&client, "plain").await;
     assert_eq!(done.checksum_crc64_nvme, None);
     assert_eq!(server.object(BUCKET, "plain").unwrap().crc64nvme, None);
 }
@@ -326,10 +288,7 @@ async fn etags_can_be_random() {
     assert_ne!(etag("one"), "5d41402abc4b2a76b9719d911017c592");
     assert_ne!(etag("one"), etag("two"));
 
-    let (id, part) = plain_upload(&client, "parts").await;
+    let (part, _) = upload_plain(&client, "parts").await;
     assert_ne!(part, "\"5d41402abc4b2a76b9719d911017c592\"");
-    complete(&client, "parts", &id, listed(&part))
-        .await
-        .unwrap();
     assert!(etag("parts").ends_with("-1"));
 }

@@ -51,9 +51,8 @@ async fn a_server_that_knows_only_virtual_hosts_works() {
             "--path-style",
             style,
         ];
-        let mut command = bed.command(&args);
-        command.env("HTTP_PROXY", format!("http://{}", proxy.address()));
-        finish(command.spawn().unwrap()).await
+        let proxy = format!("http://{}", proxy.address());
+        bed.run_with(&args, &[("HTTP_PROXY", &proxy)]).await
     };
     upload("auto").await.expect(1);
     upload("virtual").await.expect(0);
@@ -120,8 +119,7 @@ async fn a_line_break_in_a_key_or_a_region_never_panics() {
     ];
     for name in keys {
         for value in ["opensesame\n", "opensesame\r", "open\nsesame"] {
-            let mut command = bed.command(&[]);
-            let refused = finish(command.env(name, value).spawn().unwrap()).await;
+            let refused = bed.run_with(&[], &[(name, value)]).await;
             let stderr = refused.expect(2).stderr;
             assert!(stderr.contains(&format!("`{name}`")), "{stderr}");
             assert!(!stderr.contains("sesame"), "{stderr}");
@@ -155,9 +153,9 @@ async fn a_line_break_in_a_key_or_a_region_never_panics() {
 async fn a_request_that_cannot_be_built_is_not_reported_as_a_server_outage() {
     let bed = Bed::new().await;
     bed.feeds();
-    let mut command = bed.command(&["--region", "eu_central"]);
-    command.env_remove("AWS_ENDPOINT_URL");
-    let refused = finish(command.spawn().unwrap()).await.expect(2).stderr;
+    let args = ["--region", "eu_central"];
+    let refused = bed.run_without(&args, &["AWS_ENDPOINT_URL"]).await;
+    let refused = refused.expect(2).stderr;
     assert!(refused.contains("--region"), "{refused}");
     assert!(!refused.contains("server runs"), "{refused}");
 }
@@ -166,10 +164,11 @@ async fn a_request_that_cannot_be_built_is_not_reported_as_a_server_outage() {
 async fn quotes_from_an_env_file_are_stripped_from_addresses() {
     let bed = Bed::new().await;
     let feeds = bed.feeds();
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    command.env("AWS_ENDPOINT_URL", format!("'{}'\n", bed.s3.endpoint()));
-    command.env("LOB_BUCKET", format!("\"{BUCKET}\""));
-    finish(command.spawn().unwrap()).await.expect(0);
+    let endpoint = format!("'{}'\n", bed.s3.endpoint());
+    let bucket = format!("\"{BUCKET}\"");
+    let quoted = [("AWS_ENDPOINT_URL", &*endpoint), ("LOB_BUCKET", &bucket)];
+    let finished = bed.run_with(&["--run-id", "run-1"], &quoted).await;
+    finished.expect(0);
     bed.assert_whole(&feeds);
 }
 
@@ -189,9 +188,10 @@ async fn plain_http_to_another_machine_warns_once() {
     let server = bed.s3.endpoint();
     let proxy = HttpProxy::start("s3.nowhere.invalid:9000", &server, None).await;
     let proxy = proxy.unwrap();
-    let mut command = bed.command(&["--run-id", "run-1", "--endpoint-url", ENDPOINT]);
-    command.env("HTTP_PROXY", format!("http://{}", proxy.address()));
-    let told = finish(command.spawn().unwrap()).await.expect(0).stderr;
+    let proxy = format!("http://{}", proxy.address());
+    let args = ["--run-id", "run-1", "--endpoint-url", ENDPOINT];
+    let told = bed.run_with(&args, &[("HTTP_PROXY", &proxy)]).await;
+    let told = told.expect(0).stderr;
     assert_eq!(told.matches(warning).count(), 1, "{told}");
     let near = bed.run(&["verify", "run-1"]).await.expect(0).stderr;
     assert!(!near.contains(warning), "{near}");
@@ -230,12 +230,13 @@ async fn https_to_a_plain_http_port_is_named() {
 async fn an_empty_variable_does_not_set_the_endpoint() {
     let bed = Bed::new().await;
     bed.feeds();
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    command
-        .env("AWS_ENDPOINT_URL", "")
-        .env("AWS_ENDPOINT_URL_S3", "")
-        .env("HTTPS_PROXY", "http://127.0.0.1:9");
-    let failed = finish(command.spawn().unwrap()).await.expect(1);
+    let variables = [
+        ("AWS_ENDPOINT_URL", ""),
+        ("AWS_ENDPOINT_URL_S3", ""),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ];
+    let failed = bed.run_with(&["--run-id", "run-1"], &variables).await;
+    let failed = failed.expect(1);
     assert!(failed.stderr.contains("proxy"), "{}", failed.stderr);
     assert!(!failed.stderr.contains("endpoint ``"), "{}", failed.stderr);
 }

@@ -10,24 +10,11 @@ use lob_testkit::bed;
 pub(crate) use lob_testkit::bed::BUCKET;
 pub(crate) use lob_testkit::command_line::{Finished, finish};
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
-use lob_testkit::s3::{
-    Checksums, Conditions, Gate, Operation, Request, S3Options, StoredObject, Weaknesses,
-};
+use lob_testkit::s3::{Gate, Operation, Request, S3Options, StoredObject};
 use serde_json::Value;
 
 /// The folder of the run that [`Bed::upload`] makes.
 pub(crate) const RUN: &str = "lob-data/run-1";
-
-/// A server without weaknesses.
-pub(crate) const STRICT: Weaknesses = Weaknesses {
-    conditions: Conditions::Kept,
-    checksums: Checksums::Kept,
-    no_list_parts: false,
-    no_list_uploads: false,
-    random_etags: false,
-    random_part_etags: false,
-    length_required: false,
-};
 
 /// A feed's seed and size.
 type FeedKey = (u64, String);
@@ -164,6 +151,20 @@ impl Bed {
         assert!(!self.has_manifest(), "{:?}", self.keys());
         assert_eq!(self.s3.open_uploads(BUCKET), []);
     }
+}
+
+/// Asserts that run `run-1` failed because `a.parquet` is not uploaded, with this reason.
+#[track_caller]
+pub(crate) fn assert_not_uploaded(finished: Finished, reason: &str) {
+    let finished = finished.expect(1);
+    let told = format!(
+        "error: run `run-1` is not complete\n  \
+           Caused by: `lob_data/a.parquet` is not uploaded\n  \
+           Caused by: {reason}\n\
+         hint: take a new --run-id for files that have changed; \
+         `lob-upload cleanup run-1 --yes` aborts the uploads that it left open\n"
+    );
+    assert_eq!((&*finished.stdout, finished.stderr), ("", told));
 }
 
 /// Whether a request puts or completes object `name` of run `run-1`.

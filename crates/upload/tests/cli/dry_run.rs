@@ -1,9 +1,10 @@
 //! `--dry-run`: says what an upload would do, and does nothing.
 
+use lob_testkit::every_tool;
 use lob_testkit::parquet_files::FeedSize;
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, assert_shown, finish};
+use crate::bed::{BUCKET, Bed, assert_shown};
 
 #[tokio::test]
 async fn a_dry_run_sends_no_request_and_writes_nothing() {
@@ -63,15 +64,7 @@ async fn a_dry_run_predicts_the_requests_and_the_manifest_size() {
 async fn a_dry_run_fails_if_the_upload_would() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(1));
-    let mut command = bed.command(&["--dry-run"]);
-    command.env_remove("LOB_BUCKET");
-    assert_shown!(finish(command.spawn().unwrap()).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
-    "#);
+    every_tool::assert_bucket_demanded(&bed, &["--dry-run"]).await;
     std::fs::write(bed.source("b.parquet"), "PAR1").unwrap();
     let refused = bed.run(&["--dry-run"]).await.expect(1);
     assert!(

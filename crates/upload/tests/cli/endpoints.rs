@@ -1,12 +1,13 @@
 //! Servers that can do less than S3: the upload succeeds, warns about what is weaker, and claims no
 //! more.
 
+use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{
     Checksums, Conditions, Moment, Operation, Request, S3Options, StoredObject, Weaknesses,
 };
 use serde_json::{Value, json};
 
-use crate::bed::{BUCKET, Bed, Finished, RUN, STRICT, writes};
+use crate::bed::{BUCKET, Bed, Finished, RUN, writes};
 
 const BIG: &str = "2025/big.parquet";
 const SMALL: &str = "2025/small.parquet";
@@ -55,7 +56,8 @@ impl Case {
         ] {
             let times = finished.stderr.matches(warning).count();
             let expected = usize::from(self.told.contains(&warning));
-            assert_eq!(times, expected, "{warning}\n{}", finished.shown());
+            let shown = finished.shown();
+            assert_eq!(times, expected, "{:?}: {warning}\n{shown}", self.weaknesses);
         }
     }
 
@@ -69,11 +71,11 @@ impl Case {
             "md5_etags": md5,
             "multipart": { "conditional_completes": complete, "full_object_crc64nvme": full },
         });
-        assert_eq!(manifest["endpoint"], endpoint);
+        assert_eq!(manifest["endpoint"], endpoint, "{:?}", self.weaknesses);
         let files = manifest["files"].as_array().unwrap();
         let verified: Vec<&Value> = files.iter().map(|file| &file["verified"]).collect();
         let [one, parts] = self.verified;
-        assert_eq!(verified, [parts, one, one]);
+        assert_eq!(verified, [parts, one, one], "{:?}", self.weaknesses);
     }
 
     /// Runs one undisturbed upload, and one that is killed twice.
@@ -133,56 +135,60 @@ impl Case {
     }
 }
 
+/// [`Case::check`], for these fields in their order.
+async fn check(
+    weaknesses: Weaknesses,
+    told: &'static [&'static str],
+    abilities: [bool; 5],
+    verified: [&'static str; 2],
+) {
+    let case = Case {
+        weaknesses,
+        told,
+        abilities,
+        verified,
+    };
+    case.check().await;
+}
+
 #[tokio::test]
 async fn ignored_conditions_cause_a_warning_and_are_recorded() {
-    Case {
-        weaknesses: Weaknesses {
-            conditions: Conditions::Ignored,
-            ..STRICT
-        },
-        told: &[NO_CONDITIONS],
-        abilities: [false, false, true, true, true],
-        verified: [CRC, CRC],
-    }
-    .check()
-    .await;
+    let weak = Weaknesses {
+        conditions: Conditions::Ignored,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CONDITIONS];
+    check(weak, told, [false, false, true, true, true], [CRC, CRC]).await;
 }
 
 #[tokio::test]
 async fn conditions_ignored_only_on_complete_cause_a_warning_and_are_recorded() {
-    Case {
-        weaknesses: Weaknesses {
-            conditions: Conditions::IgnoredOnComplete,
-            ..STRICT
-        },
-        told: &[NO_CONDITIONS],
-        abilities: [true, false, true, true, true],
-        verified: [CRC, CRC],
-    }
-    .check()
-    .await;
+    let weak = Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CONDITIONS];
+    check(weak, told, [true, false, true, true, true], [CRC, CRC]).await;
 }
 
 #[tokio::test]
 async fn a_server_that_refuses_conditions_is_used_without_them() {
-    for (checksums, verified) in [(Checksums::Kept, CRC), (Checksums::Refused, MD5)] {
+    for (checksums, verified) in [
+        (Checksums::Kept, [CRC, CRC]),
+        (Checksums::Refused, [MD5, MD5]),
+    ] {
         let keeps = checksums == Checksums::Kept;
-        Case {
-            weaknesses: Weaknesses {
-                conditions: Conditions::Refused,
-                checksums,
-                ..STRICT
-            },
-            told: if keeps {
-                &[NO_CONDITIONS]
-            } else {
-                &[NO_CONDITIONS, NO_CRC]
-            },
-            abilities: [false, false, keeps, keeps, true],
-            verified: [verified, verified],
-        }
-        .check()
-        .await;
+        let told: &[&str] = if keeps {
+            &[NO_CONDITIONS]
+        } else {
+            &[NO_CONDITIONS, NO_CRC]
+        };
+        let weak = Weaknesses {
+            conditions: Conditions::Refused,
+            checksums,
+            ..Weaknesses::default()
+        };
+        check(weak, told, [false, false, keeps, keeps, true], verified).await;
     }
 }
 
@@ -192,116 +198,77 @@ async fn part_etags_that_are_not_md5_prove_nothing_but_are_no_error() {
         (Checksums::Ignored, false, SIZE, &[NO_CHECKSUM]),
         (Checksums::NoFullObject, true, CRC, &[NO_CHECKSUM_OF_PARTS]),
     ] {
-        Case {
-            weaknesses: Weaknesses {
-                checksums,
-                random_part_etags: true,
-                ..STRICT
-            },
-            told,
-            abilities: [true, true, crc, false, false],
-            verified: [of_put, SIZE],
-        }
-        .check()
-        .await;
+        let weak = Weaknesses {
+            checksums,
+            random_part_etags: true,
+            ..Weaknesses::default()
+        };
+        check(weak, told, [true, true, crc, false, false], [of_put, SIZE]).await;
     }
 }
 
 #[tokio::test]
 async fn a_multipart_upload_is_created_even_if_empty_bodies_need_a_length() {
-    Case {
-        weaknesses: Weaknesses {
-            length_required: true,
-            ..STRICT
-        },
-        told: &[],
-        abilities: [true; 5],
-        verified: [CRC, CRC],
-    }
-    .check()
-    .await;
+    let weak = Weaknesses {
+        length_required: true,
+        ..Weaknesses::default()
+    };
+    check(weak, &[], [true; 5], [CRC, CRC]).await;
 }
 
 #[tokio::test]
 async fn files_are_proved_by_md5_if_the_server_keeps_no_checksums() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
-        Case {
-            weaknesses: Weaknesses {
-                checksums,
-                ..STRICT
-            },
-            told: &[NO_CRC],
-            abilities: [true, true, false, false, true],
-            verified: [MD5, MD5],
-        }
-        .check()
-        .await;
+        let weak = Weaknesses {
+            checksums,
+            ..Weaknesses::default()
+        };
+        let told = &[NO_CRC];
+        check(weak, told, [true, true, false, false, true], [MD5, MD5]).await;
     }
 }
 
 #[tokio::test]
 async fn parts_are_proved_by_md5_without_full_object_checksums() {
-    Case {
-        weaknesses: Weaknesses {
-            checksums: Checksums::NoFullObject,
-            ..STRICT
-        },
-        told: &[NO_CRC_OF_PARTS],
-        abilities: [true, true, true, false, true],
-        verified: [CRC, MD5],
-    }
-    .check()
-    .await;
+    let weak = Weaknesses {
+        checksums: Checksums::NoFullObject,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CRC_OF_PARTS];
+    check(weak, told, [true, true, true, false, true], [CRC, MD5]).await;
 }
 
 #[tokio::test]
 async fn etags_that_are_not_md5_do_not_matter_if_there_are_checksums() {
-    Case {
-        weaknesses: Weaknesses {
-            random_etags: true,
-            ..STRICT
-        },
-        told: &[],
-        abilities: [true, true, true, true, false],
-        verified: [CRC, CRC],
-    }
-    .check()
-    .await;
+    let weak = Weaknesses {
+        random_etags: true,
+        ..Weaknesses::default()
+    };
+    check(weak, &[], [true, true, true, true, false], [CRC, CRC]).await;
 }
 
 #[tokio::test]
 async fn an_unprovable_object_is_replaced_in_place() {
     for checksums in [Checksums::Ignored, Checksums::Refused] {
-        Case {
-            weaknesses: Weaknesses {
-                checksums,
-                random_etags: true,
-                ..STRICT
-            },
-            told: &[NO_CHECKSUM],
-            abilities: [true, true, false, false, false],
-            verified: [SIZE, SIZE],
-        }
-        .check()
-        .await;
+        let weak = Weaknesses {
+            checksums,
+            random_etags: true,
+            ..Weaknesses::default()
+        };
+        let told = &[NO_CHECKSUM];
+        check(weak, told, [true, true, false, false, false], [SIZE, SIZE]).await;
     }
 }
 
 #[tokio::test]
 async fn a_file_is_sent_again_if_the_server_cannot_list_its_parts() {
     for (no_list_parts, no_list_uploads) in [(true, false), (false, true), (true, true)] {
-        Case {
-            weaknesses: Weaknesses {
-                no_list_parts,
-                no_list_uploads,
-                ..STRICT
-            },
-            told: &[],
-            abilities: [true; 5],
-            verified: [CRC, CRC],
-        }
-        .check()
-        .await;
+        let weak = Weaknesses {
+            no_list_parts,
+            no_list_uploads,
+            ..Weaknesses::default()
+        };
+        check(weak, &[], [true; 5], [CRC, CRC]).await;
     }
 }
 
@@ -312,7 +279,7 @@ async fn a_resumed_run_reports_what_the_server_cannot_list() {
             weaknesses: Weaknesses {
                 no_list_parts,
                 no_list_uploads: !no_list_parts,
-                ..STRICT
+                ..Weaknesses::default()
             },
             ..S3Options::default()
         })
@@ -332,80 +299,64 @@ async fn a_resumed_run_reports_what_the_server_cannot_list() {
 async fn all_of_several_weaknesses_are_reported() {
     let no_checksums = Weaknesses {
         checksums: Checksums::Ignored,
-        ..STRICT
+        ..Weaknesses::default()
     };
-    for case in [
-        Case {
-            weaknesses: Weaknesses {
-                conditions: Conditions::Ignored,
-                ..no_checksums
-            },
-            told: &[NO_CONDITIONS, NO_CRC],
-            abilities: [false, false, false, false, true],
-            verified: [MD5, MD5],
-        },
-        Case {
-            weaknesses: Weaknesses {
-                conditions: Conditions::IgnoredOnComplete,
-                ..no_checksums
-            },
-            told: &[NO_CONDITIONS, NO_CRC],
-            abilities: [true, false, false, false, true],
-            verified: [MD5, MD5],
-        },
-        Case {
-            weaknesses: Weaknesses {
-                conditions: Conditions::IgnoredOnComplete,
-                checksums: Checksums::NoFullObject,
-                ..STRICT
-            },
-            told: &[NO_CONDITIONS, NO_CRC_OF_PARTS],
-            abilities: [true, false, true, false, true],
-            verified: [CRC, MD5],
-        },
-        Case {
-            weaknesses: Weaknesses {
-                checksums: Checksums::NoFullObject,
-                random_etags: true,
-                ..STRICT
-            },
-            told: &[NO_CHECKSUM_OF_PARTS],
-            abilities: [true, true, true, false, false],
-            verified: [CRC, SIZE],
-        },
-        Case {
-            weaknesses: Weaknesses {
-                conditions: Conditions::Ignored,
-                checksums: Checksums::Refused,
-                no_list_parts: true,
-                no_list_uploads: true,
-                random_etags: true,
-                ..STRICT
-            },
-            told: &[NO_CONDITIONS, NO_CHECKSUM],
-            abilities: [false, false, false, false, false],
-            verified: [SIZE, SIZE],
-        },
-    ] {
-        eprintln!("{:?}", case.weaknesses);
-        case.check().await;
-    }
+
+    let weak = Weaknesses {
+        conditions: Conditions::Ignored,
+        ..no_checksums
+    };
+    let told = &[NO_CONDITIONS, NO_CRC];
+    check(weak, told, [false, false, false, false, true], [MD5, MD5]).await;
+
+    let weak = Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        ..no_checksums
+    };
+    let told = &[NO_CONDITIONS, NO_CRC];
+    check(weak, told, [true, false, false, false, true], [MD5, MD5]).await;
+
+    let weak = Weaknesses {
+        conditions: Conditions::IgnoredOnComplete,
+        checksums: Checksums::NoFullObject,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CONDITIONS, NO_CRC_OF_PARTS];
+    check(weak, told, [true, false, true, false, true], [CRC, MD5]).await;
+
+    let weak = Weaknesses {
+        checksums: Checksums::NoFullObject,
+        random_etags: true,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CHECKSUM_OF_PARTS];
+    check(weak, told, [true, true, true, false, false], [CRC, SIZE]).await;
+
+    let weak = Weaknesses {
+        conditions: Conditions::Ignored,
+        checksums: Checksums::Refused,
+        no_list_parts: true,
+        no_list_uploads: true,
+        random_etags: true,
+        ..Weaknesses::default()
+    };
+    let told = &[NO_CONDITIONS, NO_CHECKSUM];
+    check(weak, told, [false; 5], [SIZE, SIZE]).await;
 }
 
 #[tokio::test]
 async fn a_missing_profile_is_named_with_the_files_searched() {
     let bed = Bed::new().await;
-    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
+    bed.feed("a.parquet", FeedSize::Rows(1));
     std::fs::write(bed.path("config"), "[profile there]\nregion = eu-west-1\n").unwrap();
     for (profile, status) in [("thre", 2), ("there", 0)] {
-        let mut command = bed.command(&["--run-id", "run-1"]);
-        command
-            .env("AWS_PROFILE", profile)
-            .env("AWS_CONFIG_FILE", "config")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "credentials");
-        let finished = crate::bed::finish(command.spawn().unwrap())
-            .await
-            .expect(status);
+        let variables = [
+            ("AWS_PROFILE", profile),
+            ("AWS_CONFIG_FILE", "config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ];
+        let finished = bed.run_with(&["--run-id", "run-1"], &variables).await;
+        let finished = finished.expect(status);
         let told = "error: there is no AWS profile `thre` in `config` or `credentials`\n    \
                     `profile`: environment variable `AWS_PROFILE`\n";
         assert_eq!(

@@ -4,7 +4,7 @@ use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::bed::{Bed, finish};
+use crate::bed::Bed;
 
 #[tokio::test]
 async fn anything_that_answers_200_to_everything_is_not_taken_for_s3() {
@@ -33,10 +33,12 @@ async fn anything_that_answers_200_to_everything_is_not_taken_for_s3() {
             }
         });
         for args in [&[][..], &["--run-id", "run-1"], &["verify", "run-1"]] {
-            let mut command = bed.command(args);
-            command.env("AWS_ENDPOINT_URL", "http://s3.nowhere.invalid:9000");
-            command.env("HTTP_PROXY", format!("http://{address}"));
-            let stderr = finish(command.spawn().unwrap()).await.expect(1).stderr;
+            let variables = [
+                ("AWS_ENDPOINT_URL", "http://s3.nowhere.invalid:9000"),
+                ("HTTP_PROXY", &format!("http://{address}")),
+            ];
+            let finished = bed.run_with(args, &variables).await;
+            let stderr = finished.expect(1).stderr;
             for told in ["is no S3", told, "`HTTP_PROXY`"] {
                 assert!(stderr.contains(told), "{reply} {args:?}: {stderr}");
             }

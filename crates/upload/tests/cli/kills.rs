@@ -6,7 +6,7 @@ use lob_testkit::s3::{Checksums, Conditions, Moment, Operation, Request, S3Optio
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::bed::{Bed, RUN, STRICT, writes};
+use crate::bed::{Bed, RUN, writes};
 
 /// How many beds run concurrently.
 const AT_ONCE: usize = 3;
@@ -23,7 +23,7 @@ const OF_THE_RUN: [&str; 5] = [
 
 #[tokio::test]
 async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
-    let (requests, whole) = undisturbed(STRICT).await;
+    let (requests, whole) = undisturbed(Weaknesses::default()).await;
     let mut beds = JoinSet::new();
     let mut published = 0;
     for position in 0..requests {
@@ -31,7 +31,12 @@ async fn a_run_killed_at_any_request_is_whole_or_does_not_exist() {
             if beds.len() == AT_ONCE {
                 published += usize::from(beds.join_next().await.unwrap().unwrap());
             }
-            beds.spawn(killed_at(STRICT, position, moment, whole.clone()));
+            beds.spawn(killed_at(
+                Weaknesses::default(),
+                position,
+                moment,
+                whole.clone(),
+            ));
         }
     }
     let rest = beds.join_all().await;
@@ -45,7 +50,7 @@ async fn a_run_killed_on_a_weaker_server_is_completed_too() {
     let weak = Weaknesses {
         conditions: Conditions::IgnoredOnComplete,
         checksums: Checksums::Ignored,
-        ..STRICT
+        ..Weaknesses::default()
     };
     let (requests, whole) = undisturbed(weak).await;
     let mut beds = JoinSet::new();
@@ -60,7 +65,7 @@ async fn a_run_killed_on_a_weaker_server_is_completed_too() {
 
 #[tokio::test]
 async fn a_rerun_that_is_killed_too_is_completed_by_the_next() {
-    let (requests, whole) = undisturbed(STRICT).await;
+    let (requests, whole) = undisturbed(Weaknesses::default()).await;
     let mut beds = JoinSet::new();
     for second in SECOND_KILLS {
         for first in (2..requests).step_by(7) {

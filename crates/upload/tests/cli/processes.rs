@@ -11,7 +11,7 @@ use lob_testkit::s3::{
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::bed::{Bed, RUN, STRICT, finish};
+use crate::bed::{Bed, RUN, finish};
 
 const BIG: &str = "2025/big.parquet";
 /// How many beds run concurrently.
@@ -125,7 +125,7 @@ async fn a_process_overtaken_at_any_request_succeeds() {
             beds.join_next().await.unwrap().unwrap();
         }
         let mut count = 0;
-        beds.spawn(overtaken_at(STRICT, move |_| {
+        beds.spawn(overtaken_at(Weaknesses::default(), move |_| {
             count += 1;
             count == position + 1
         }));
@@ -137,7 +137,7 @@ async fn a_process_overtaken_at_any_request_succeeds() {
 async fn an_overtaken_process_leaves_no_upload_if_complete_ignores_conditions() {
     let weak = Weaknesses {
         conditions: Conditions::IgnoredOnComplete,
-        ..STRICT
+        ..Weaknesses::default()
     };
     let create = |request: &Request| {
         request.operation == Operation::CreateMultipartUpload && request.key.ends_with(BIG)

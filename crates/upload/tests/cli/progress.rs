@@ -1,8 +1,6 @@
 //! What is shown while an upload is running.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Request, Verdict, first};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -54,17 +52,11 @@ async fn a_stall_before_the_upload_names_the_current_step() {
 
 #[tokio::test]
 async fn progress_shows_retries_and_throttles() {
-    let is_slowed = AtomicBool::new(false);
-    let slow = move |moment: Moment, request: &Request| {
-        let part = moment == Moment::Arrived && request.operation == Operation::UploadPart;
-        if part && !is_slowed.swap(true, Ordering::Relaxed) {
-            return Verdict::Answer {
-                status: 503,
-                code: "SlowDown",
-            };
-        }
-        Verdict::Pass
-    };
+    let (status, code) = (503, "SlowDown");
+    let slow_down = Verdict::Answer { status, code };
+    let slow = first(1, Moment::Arrived, slow_down, |request| {
+        request.operation == Operation::UploadPart
+    });
     let bed = Bed::gated(slow).await;
     bed.feeds();
     let args = ["--run-id", "run-1", "--progress", "log"];

@@ -4,9 +4,8 @@
 use lob_testkit::http_proxy::HttpProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 
-use crate::bed::{Bed, Finished, finish};
+use crate::bed::{Bed, Finished};
 
 /// No resolver knows it.
 const NAME: &str = "s3.nowhere.invalid";
@@ -15,9 +14,7 @@ const NAME: &str = "s3.nowhere.invalid";
 async fn upload(bed: &Bed, scheme: &str, variables: &[(&str, &str)]) -> Finished {
     let endpoint = format!("{scheme}://{NAME}:9000");
     let args = ["--run-id", "run-1", "--json", "--endpoint-url", &endpoint];
-    let mut command: Command = bed.command(&args);
-    command.envs(variables.iter().copied());
-    finish(command.spawn().unwrap()).await
+    bed.run_with(&args, variables).await
 }
 
 async fn proxy(bed: &Bed, port: u16, login: Option<&str>) -> HttpProxy {
@@ -123,9 +120,8 @@ async fn no_proxy_hosts_and_this_machine_are_reached_directly() {
     let feeds = bed.feeds();
     let proxy = proxy(&bed, 9000, None).await;
     let url = format!("http://{}", proxy.address());
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    command.env("ALL_PROXY", &url);
-    finish(command.spawn().unwrap()).await.expect(0);
+    let args = ["--run-id", "run-1"];
+    bed.run_with(&args, &[("ALL_PROXY", &url)]).await.expect(0);
     bed.assert_whole(&feeds);
     let variables = [("ALL_PROXY", url.as_str()), ("NO_PROXY", ".invalid")];
     upload(&bed, "http", &variables).await.expect(1);
@@ -178,9 +174,9 @@ async fn proxy_variables_mean_the_same_for_every_request() {
     bed.assert_whole(&feeds);
 
     // This machine needs no proxy, whatever the variables say.
-    let mut near = bed.command(&["verify", "run-1"]);
-    near.env("ALL_PROXY", "socks5://127.0.0.1:1");
-    finish(near.spawn().unwrap()).await.expect(0);
+    let socks = [("ALL_PROXY", "socks5://127.0.0.1:1")];
+    let near = bed.run_with(&["verify", "run-1"], &socks).await;
+    near.expect(0);
 
     let seen = proxy.seen().len();
     for exceptions in ["a.example .invalid.", "example.com\ts3.nowhere.invalid"] {

@@ -3,9 +3,17 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
 
+use lob_testkit::every_tool;
 use lob_testkit::parquet_files::FeedSize;
 
 use crate::bed::{Bed, assert_shown};
+
+/// A folder with one file.
+async fn with_file() -> Bed {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(10));
+    bed
+}
 
 #[tokio::test]
 async fn a_missing_directory_is_named() {
@@ -35,8 +43,7 @@ async fn an_empty_directory_is_named() {
 
 #[tokio::test]
 async fn a_file_that_is_not_parquet_is_named_before_anything_is_sent() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
+    let bed = with_file().await;
     std::fs::write(bed.source("b.parquet"), "time,price\n1,2\n").unwrap();
     assert_shown!(bed.run(&[]).await, @r#"
     exit status: 1
@@ -65,8 +72,7 @@ async fn a_truncated_parquet_file_is_named_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_pipe_in_the_source_directory_does_not_block() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
+    let bed = with_file().await;
     let made = Command::new("mkfifo")
         .arg(bed.source("b.parquet"))
         .status()
@@ -82,59 +88,26 @@ async fn a_pipe_in_the_source_directory_does_not_block() {
 
 #[tokio::test]
 async fn an_upload_names_a_missing_bucket() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
-    assert_shown!(bed.upload(&["--bucket", "missing"]).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
-    hint: check --bucket, --endpoint-url and --region
-    "#);
+    let bed = with_file().await;
+    every_tool::assert_missing_bucket_named(&bed).await;
 }
 
 #[tokio::test]
 async fn an_upload_tells_wrong_keys_from_missing_permissions() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret-key");
-    let finished = crate::bed::finish(command.spawn().unwrap()).await;
-    assert_shown!(finished, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
-    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile
-    "#);
+    let bed = with_file().await;
+    every_tool::assert_wrong_keys_named(&bed).await;
     bed.assert_nothing_published();
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_named_after_a_few_attempts() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let endpoint = format!("http://{free}");
-    let args = ["--endpoint-url", &endpoint, "--log-level", "error"];
-    assert_shown!(bed.run(&args).await, @r#"
-    exit status: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: HeadBucket of `s3://lob-test/` failed: no connection
-      Caused by: tcp connect error
-      Caused by: Connection refused (os error 111)
-    hint: check that the server runs and that --endpoint-url names it
-    "#);
+    let bed = with_file().await;
+    every_tool::assert_s3_down_named(&bed).await;
 }
 
 #[tokio::test]
 async fn a_run_id_that_is_taken_is_refused_and_its_objects_stay() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
+    let bed = with_file().await;
     bed.upload(&[]).await.expect(0);
     let before = (
         bed.keys(),
@@ -224,8 +197,7 @@ fn talk(mut connection: std::net::TcpStream) -> std::io::Result<()> {
 
 #[tokio::test]
 async fn a_huge_error_takes_up_neither_memory_nor_log_space() {
-    let bed = Bed::new().await;
-    bed.feed("a.parquet", FeedSize::Rows(10));
+    let bed = with_file().await;
     let args = ["--endpoint-url", &talkative(), "--metrics-file", "metrics"];
     let failed = bed.upload(&args).await.expect(1);
     assert!(failed.stderr.len() < 100_000, "{}", failed.stderr.len());

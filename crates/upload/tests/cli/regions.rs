@@ -1,9 +1,10 @@
 //! A bucket in another region, replies without a body, unresolvable names: the obstacle is found or
 //! named.
 
+use lob_testkit::command_line::nowhere;
 use lob_testkit::s3::{HomeRegion, Moment, Operation, Request, S3Options, Verdict};
 
-use crate::bed::{Bed, finish};
+use crate::bed::Bed;
 
 #[tokio::test]
 async fn the_bucket_region_is_learned_from_the_reply_and_reported_once() {
@@ -76,7 +77,7 @@ async fn an_unresolvable_name_is_named() {
         "--endpoint-url",
         "http://s3.nowhere.invalid:9000",
     ];
-    let finished = finish(bed.command(&args).spawn().unwrap()).await.expect(1);
+    let finished = bed.run(&args).await.expect(1);
     let told = "the name `s3.nowhere.invalid` cannot be resolved";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
 }
@@ -85,12 +86,10 @@ async fn an_unresolvable_name_is_named() {
 async fn an_unanswered_request_is_logged_with_server_and_cause() {
     let bed = Bed::new().await;
     bed.feeds();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = nowhere();
     let endpoint = format!("http://{address}");
     let args = ["--run-id", "run-1", "--endpoint-url", &endpoint];
-    let finished = finish(bed.command(&args).spawn().unwrap()).await.expect(1);
+    let finished = bed.run(&args).await.expect(1);
     let log = &finished.stderr;
     for told in [
         format!("server=\"{address}\""),

@@ -5,24 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, first};
 use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, writes};
 
 /// Loses the reply to the first `chosen` request that was executed.
 fn losing(chosen: impl Fn(&Request) -> bool + Send + Sync + 'static) -> impl Gate {
-    let seen = AtomicU32::new(0);
-    move |moment: Moment, request: &Request| {
-        let lost = moment == Moment::Executed
-            && chosen(request)
-            && seen.fetch_add(1, Ordering::Relaxed) == 0;
-        if lost {
-            Verdict::Disconnect
-        } else {
-            Verdict::Pass
-        }
-    }
+    first(1, Moment::Executed, Verdict::Disconnect, chosen)
 }
 
 async fn assert_succeeds(bed: Bed) -> Bed {
@@ -35,20 +25,10 @@ async fn assert_succeeds(bed: Bed) -> Bed {
 /// Gives this verdict to the first `times` `chosen` requests, on arrival.
 fn answering(
     verdict: Verdict,
-    times: u32,
+    times: usize,
     chosen: impl Fn(&Request) -> bool + Send + Sync + 'static,
 ) -> impl Gate {
-    let seen = AtomicU32::new(0);
-    move |moment: Moment, request: &Request| {
-        let answered = moment == Moment::Arrived
-            && chosen(request)
-            && seen.fetch_add(1, Ordering::Relaxed) < times;
-        if answered {
-            verdict.clone()
-        } else {
-            Verdict::Pass
-        }
-    }
+    first(times, Moment::Arrived, verdict, chosen)
 }
 
 /// Matches this operation on the file that is sent in parts.
@@ -118,18 +98,10 @@ async fn a_lost_reply_to_a_part_is_recovered() {
 
 #[tokio::test]
 async fn requests_to_slow_down_are_obeyed_and_counted() {
-    let asked = AtomicU32::new(0);
-    let slow = move |moment: Moment, request: &Request| {
-        let part = moment == Moment::Arrived && request.operation == Operation::UploadPart;
-        if part && asked.fetch_add(1, Ordering::Relaxed) < 2 {
-            Verdict::Answer {
-                status: 503,
-                code: "SlowDown",
-            }
-        } else {
-            Verdict::Pass
-        }
-    };
+    let (status, code) = (503, "SlowDown");
+    let slow = answering(Verdict::Answer { status, code }, 2, |request| {
+        request.operation == Operation::UploadPart
+    });
     let bed = Bed::gated(slow).await;
     bed.feeds();
     let finished = bed.upload(&["--json"]).await.expect(0);
@@ -246,14 +218,7 @@ async fn an_error_in_a_200_body_is_an_error() {
     assert_eq!(completes.len(), 3);
 
     // The server reports a failure but has created the object anyway.
-    let chosen = complete();
-    let seen = AtomicU32::new(0);
-    let lying = move |moment: Moment, request: &Request| {
-        let first = moment == Moment::Executed
-            && chosen(request)
-            && seen.fetch_add(1, Ordering::Relaxed) == 0;
-        if first { failed.clone() } else { Verdict::Pass }
-    };
+    let lying = first(1, Moment::Executed, failed, complete());
     assert_succeeds(Bed::gated(lying).await).await;
 
     let refused = Verdict::AnswerOk {
@@ -309,7 +274,7 @@ async fn assert_damage(code: &'static str) {
     let first_part = |request: &Request| {
         of_big(Operation::UploadPart)(request) && request.part_number == Some(1)
     };
-    let gate = answering(damaged.clone(), u32::MAX, first_part);
+    let gate = answering(damaged.clone(), usize::MAX, first_part);
     let bed = Bed::gated(gate).await;
     bed.feeds();
     let finished = bed.upload(&[]).await.expect(3);
@@ -510,7 +475,7 @@ async fn a_server_that_fails_for_too_long_keeps_what_was_sent() {
             let second = request.part_number.is_none_or(|number| number == 2);
             second && of_big(operation)(request)
         };
-        let bed = Bed::gated(answering(failing.clone(), u32::MAX, last)).await;
+        let bed = Bed::gated(answering(failing.clone(), usize::MAX, last)).await;
         bed.feeds();
         let finished = bed.upload(&["--retry-timeout", "300ms"]).await.expect(1);
         let says = &finished.stderr;

@@ -2,7 +2,7 @@
 
 use lob_testkit::parquet_files::FeedSize;
 
-use crate::bed::{Bed, assert_shown, finish};
+use crate::bed::{Bed, assert_shown};
 
 async fn bed_with(names: &[&str]) -> Bed {
     let bed = Bed::new().await;
@@ -49,14 +49,10 @@ async fn patterns_come_from_the_settings_file_and_from_variables() {
         "x.parquet",
     ])
     .await;
-    std::fs::write(
-        bed.path("lob.toml"),
-        "[upload]\nexclude = ['x*', 'trades*']\n",
-    )
-    .unwrap();
-    let mut command = bed.command(&["--run-id", "run-1"]);
-    command.env("LOB_INCLUDE", "{bids,trades}-*,x*");
-    finish(command.spawn().unwrap()).await.expect(0);
+    bed.write("lob.toml", "[upload]\nexclude = ['x*', 'trades*']\n");
+    let include = [("LOB_INCLUDE", "{bids,trades}-*,x*")];
+    let finished = bed.run_with(&["--run-id", "run-1"], &include).await;
+    finished.expect(0);
     assert_eq!(sent(&bed), ["bids-1.parquet"]);
 }
 

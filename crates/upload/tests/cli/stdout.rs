@@ -1,36 +1,18 @@
 //! A result that cannot be printed: the work stands, and the log holds the result.
 
-use std::fs::File;
-use std::process::Stdio;
-
+use lob_testkit::every_tool;
 use lob_testkit::parquet_files::FeedSize;
 use serde_json::Value;
 
 use crate::bed::{Bed, finish};
 
-/// Two kinds of stdout that accept nothing: a full disk, and a pipe that nobody reads.
-fn unwritable() -> [Stdio; 2] {
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let (_, unread) = std::io::pipe().unwrap();
-    [full.into(), unread.into()]
-}
-
 #[tokio::test]
 async fn an_upload_whose_result_cannot_be_printed_succeeds_and_logs_it() {
-    for stdout in unwritable() {
+    for stdout in every_tool::unwritable() {
         let bed = Bed::new().await;
         bed.feed("a.parquet", FeedSize::Rows(10));
-        let mut command = bed.command(&["--run-id", "run-1", "--json"]);
-        let finished = finish(command.stdout(stdout).spawn().unwrap())
-            .await
-            .expect(0);
+        every_tool::assert_result_logged(&bed, &["--json"], stdout).await;
         assert!(bed.has_manifest());
-        for told in [
-            "WARN all is done, but the result cannot be written to stdout",
-            r#""run_id":"run-1""#,
-        ] {
-            assert!(finished.stderr.contains(told), "{}", finished.stderr);
-        }
     }
 }
 
@@ -39,7 +21,7 @@ async fn an_answer_that_cannot_be_printed_fails_unless_nobody_reads_it() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed.upload(&[]).await.expect(0);
-    for (stdout, status) in unwritable().into_iter().zip([1, 0]) {
+    for (stdout, status) in every_tool::unwritable().into_iter().zip([1, 0]) {
         let mut command = bed.command(&["verify", "run-1"]);
         let child = command.stdout(stdout).spawn().unwrap();
         finish(child).await.expect(status);

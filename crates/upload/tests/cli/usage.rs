@@ -1,17 +1,14 @@
 //! What can be typed, and what is answered before any work starts.
 
+use lob_testkit::every_tool;
+use lob_testkit::parquet_files::FeedSize;
+
 use crate::bed::{Bed, Finished, assert_shown};
 
 #[tokio::test]
 async fn an_upload_run_id_with_a_slash_is_a_usage_error() {
-    assert_shown!(Bed::new().await.run(&["--run-id", "a/b"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: invalid value 'a/b' for '--run-id <NAME>': `a/b` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit
-
-    For more information, try '--help'.
-    "#);
+    let bed = Bed::new().await;
+    every_tool::assert_slash_refused(&bed).await;
 }
 
 #[tokio::test]
@@ -33,16 +30,8 @@ async fn an_unknown_upload_flag_is_a_usage_error() {
 #[tokio::test]
 async fn an_upload_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
-    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
-    let mut command = bed.command(&[]);
-    command.env_remove("LOB_BUCKET");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
-    "#);
+    bed.feed("a.parquet", FeedSize::Rows(1));
+    every_tool::assert_bucket_demanded(&bed, &[]).await;
 }
 
 #[tokio::test]
@@ -62,7 +51,7 @@ async fn a_buffer_that_is_too_small_is_a_usage_error() {
 #[tokio::test]
 async fn a_refused_value_is_reported_with_its_origin() {
     let bed = Bed::new().await;
-    bed.feed("a.parquet", lob_testkit::parquet_files::FeedSize::Rows(1));
+    bed.feed("a.parquet", FeedSize::Rows(1));
     for (variable, value, file, told) in [
         (
             "LOB_PREFIX",
@@ -108,10 +97,8 @@ async fn a_refused_value_is_reported_with_its_origin() {
              whole number from 1 on, not `many`",
         ),
     ] {
-        std::fs::write(bed.path("lob.toml"), file).unwrap();
-        let mut command = bed.command(&[]);
-        command.env(variable, value);
-        let refused = crate::bed::finish(command.spawn().unwrap()).await.expect(2);
+        bed.write("lob.toml", file);
+        let refused = bed.run_with(&[], &[(variable, value)]).await.expect(2);
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
     }
     let typed = bed.run(&["--jobs", "many"]).await.expect(2);
@@ -123,12 +110,8 @@ async fn a_refused_value_is_reported_with_its_origin() {
 #[tokio::test]
 async fn every_upload_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
-    std::fs::write(
-        bed.path("lob.toml"),
-        "retry_timeout = '5m'\n[upload]\njobs = 2\n",
-    )
-    .unwrap();
-    let mut command = bed.command(&[
+    bed.write("lob.toml", "retry_timeout = '5m'\n[upload]\njobs = 2\n");
+    let args = [
         "--show-settings",
         "--source-dir",
         "feed",
@@ -138,9 +121,9 @@ async fn every_upload_setting_is_shown_with_its_origin() {
         "old/**",
         "--exclude",
         "{x,y}*",
-    ]);
-    command.env("LOB_METADATA", "team=research, desk=x");
-    assert_shown!(crate::bed::finish(command.spawn().unwrap()).await, @r#"
+    ];
+    let metadata = [("LOB_METADATA", "team=research, desk=x")];
+    assert_shown!(bed.run_with(&args, &metadata).await, @r#"
     exit status: 0
     ----- stdout -----
     allow_partial = false  # default
@@ -177,10 +160,9 @@ async fn every_upload_setting_is_shown_with_its_origin() {
 
 /// Shows the settings with this file, these variables and these flags.
 async fn shown(bed: &Bed, file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Finished {
-    std::fs::write(bed.path("lob.toml"), file).unwrap();
-    let mut command = bed.command(&[&["--show-settings"], flags].concat());
-    command.envs(variables.iter().copied());
-    crate::bed::finish(command.spawn().unwrap()).await
+    bed.write("lob.toml", file);
+    bed.run_with(&[&["--show-settings"], flags].concat(), variables)
+        .await
 }
 
 #[tokio::test]
