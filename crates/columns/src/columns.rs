@@ -349,9 +349,7 @@ impl ColumnType {
             _ => true,
         }
     }
-}
 
-impl ColumnType {
     /// The type as shown to people; lists, maps and structs without what they contain.
     pub(crate) fn said(&self) -> String {
         match self {
