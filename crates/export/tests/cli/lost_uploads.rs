@@ -112,7 +112,7 @@ async fn a_collection_readable_only_in_one_piece_is_not_partly_rescanned() {
       Caused by: failed to export `raw.split_0_input`
       Caused by: the run cannot be resumed
       Caused by: `raw.split_0_input` can only be read in one piece
-    hint: take another --run-id
+    hint: use another --run-id
     "#);
     assert!(
         !bed.s3

@@ -22,7 +22,7 @@ async fn an_export_whose_result_cannot_be_printed_succeeds_and_logs_it() {
         bed.manifest();
         let stderr = &output.stderr;
         for told in [
-            "WARN all is done, but the result cannot be written to stdout",
+            "WARN done, but the result cannot be written to stdout",
             r#""run_id":"run-1""#,
         ] {
             assert!(stderr.contains(told), "{stderr}");

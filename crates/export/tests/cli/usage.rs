@@ -36,7 +36,7 @@ async fn an_invalid_split_selection_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'first' for '--split <NUMBERS>': `first` selects no splits: give `all`, or numbers with commas between them
+    error: invalid value 'first' for '--split <NUMBERS>': `first` selects no splits: use `all`, or numbers separated by commas
 
     For more information, try '--help'.
     "#);
@@ -48,7 +48,7 @@ async fn a_collection_pattern_without_a_number_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'split' for '--collection-pattern <PATTERN>': `split` is no collection pattern: it must hold `{N}` exactly once
+    error: invalid value 'split' for '--collection-pattern <PATTERN>': `split` is not a collection pattern: it must hold `{N}` exactly once
 
     For more information, try '--help'.
     "#);
@@ -61,7 +61,7 @@ async fn a_row_group_size_that_readers_reject_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: `row_group_size` 8GiB is outside of what readers take, 1 B to 128MiB
+    error: `row_group_size` 8GiB is outside what readers accept, 1 B to 128MiB
         `row_group_size`: flag `--row-group-size`
     "#);
     bed.assert_nothing_written();
@@ -74,7 +74,7 @@ async fn too_many_ranges_are_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: `ranges` 10001 is more than the 10000 ranges that a split is cut into at most
+    error: `ranges` 10001 is more than the 10000 ranges that a split can be cut into
         `ranges`: flag `--ranges`
     "#);
     bed.assert_nothing_written();
@@ -88,8 +88,8 @@ async fn an_export_without_a_bucket_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
+    error: no bucket is set
+    hint: set --bucket or LOB_BUCKET
     "#);
 }
 

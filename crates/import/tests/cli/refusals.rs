@@ -50,7 +50,7 @@ async fn an_import_names_an_s3_server_that_is_down() {
     error: HeadBucket of `s3://lob-test/` failed: no connection
       Caused by: tcp connect error
       Caused by: Connection refused (os error 111)
-    hint: check that the server runs and that --endpoint-url names it
+    hint: check that the server is running and that --endpoint-url is right
     "#);
     bed.assert_untouched();
 }
@@ -72,7 +72,7 @@ async fn an_import_names_a_mongodb_server_that_is_down() {
     ----- stderr -----
     error: no usable MongoDB server at [SERVER]
       Caused by: [SERVER]: Connection refused (os error 111)
-    hint: check that the server runs and that MONGODB_URI or --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait
+    hint: check that the server is running and that MONGODB_URI or --mongodb-uri is right; --mongodb-server-selection-timeout sets how long to wait
     "#);
     bed.assert_untouched();
 }
@@ -89,7 +89,7 @@ async fn an_import_names_a_mongodb_server_that_rejects_its_credentials() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: MongoDB at [SERVER] did not accept the credentials
+    error: MongoDB at [SERVER] rejected the credentials
       Caused by: command listCollections requires authentication
     hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
     "#);
@@ -155,9 +155,9 @@ async fn an_unusable_spool_folder_is_named_before_anything_is_done() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: no data file can be kept in `/nowhere/spool`
+    error: data files cannot be stored in `/nowhere/spool`
       Caused by: No such file or directory (os error 2)
-    hint: --spool-dir names a folder with room for a data file or two, and `ulimit -n` says how many files may be open
+    hint: set --spool-dir to a folder with room for two data files, and check `ulimit -n`, the limit of open files
     "#);
     bed.assert_untouched();
     bed.import(&[]).await;
@@ -178,8 +178,8 @@ async fn a_sharded_target_is_refused_before_anything_is_written() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `raw.split_0_input` is sharded, and what is imported in its place would not be
-    hint: choose another --database or --collection-pattern, and distribute from there what was imported
+    error: `raw.split_0_input` is sharded, and the collection that replaces it would not be
+    hint: import under another --database or --collection-pattern, and distribute the documents from there
     "#);
     bed.assert_untouched();
     let output = bed.import(&["--keep-previous"]).await;

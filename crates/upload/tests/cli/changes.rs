@@ -76,7 +76,7 @@ async fn a_file_that_grows_is_not_uploaded() {
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its size differs
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -97,7 +97,7 @@ async fn a_file_that_shrinks_is_not_uploaded() {
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: it ended early
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -116,7 +116,7 @@ async fn a_file_rewritten_in_place_with_its_old_time_is_not_uploaded() {
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its change time differs
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -134,7 +134,7 @@ async fn a_file_that_is_replaced_is_not_uploaded() {
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed while being read: its change time differs
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -178,7 +178,7 @@ async fn a_file_that_changes_before_it_is_read_is_not_uploaded() {
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it changed after the plan was made: its size differs
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
     bed.assert_nothing_published();
 }

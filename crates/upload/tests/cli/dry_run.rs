@@ -21,7 +21,7 @@ async fn a_dry_run_sends_no_request_and_writes_nothing() {
     files     3
     size      6.15 MiB
     parts     4
-    requests  about 22, and one for each retry
+    requests  about 22, plus retries
     manifest  about 0.02 MiB
     nothing was sent: this was a dry run
     ----- stderr -----
@@ -69,8 +69,8 @@ async fn a_dry_run_fails_if_the_upload_would() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
+    error: no bucket is set
+    hint: set --bucket or LOB_BUCKET
     "#);
     std::fs::write(bed.source("b.parquet"), "PAR1").unwrap();
     let refused = bed.run(&["--dry-run"]).await.expect(1);

@@ -45,8 +45,8 @@ async fn a_pipe_that_replaced_a_planned_file_does_not_block() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: `lob_data/a.parquet` is not uploaded
-      Caused by: it is not a regular file any more
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+      Caused by: it is no longer a regular file
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -61,7 +61,7 @@ async fn a_file_deleted_after_the_plan_is_named() {
       Caused by: `lob_data/a.parquet` is not uploaded
       Caused by: it is gone
       Caused by: No such file or directory (os error 2)
-    hint: take a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
+    hint: use a new --run-id for files that have changed; `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     "#);
 }
 
@@ -133,8 +133,7 @@ async fn files_with_other_endings_cause_a_warning() {
     }
     let args = ["--run-id", "run-1", "--exclude", "left-out*"];
     let finished = bed.run(&args).await.expect(0);
-    let told =
-        "3 files of other endings than `.parquet` left out: `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
+    let told = "3 files not ending in `.parquet` left out: `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
     assert_eq!(bed.manifest()["num_files"], 1);
 }

@@ -26,7 +26,7 @@ async fn an_upload_whose_result_cannot_be_printed_succeeds_and_logs_it() {
             .expect(0);
         assert!(bed.has_manifest());
         for told in [
-            "WARN all is done, but the result cannot be written to stdout",
+            "WARN done, but the result cannot be written to stdout",
             r#""run_id":"run-1""#,
         ] {
             assert!(finished.stderr.contains(told), "{}", finished.stderr);

@@ -40,8 +40,8 @@ async fn an_upload_without_a_bucket_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: no bucket is given
-    hint: name it with --bucket or LOB_BUCKET
+    error: no bucket is set
+    hint: set --bucket or LOB_BUCKET
     "#);
 }
 
@@ -104,8 +104,8 @@ async fn a_refused_value_is_reported_with_its_origin() {
             "LOB_JOBS",
             "many",
             "",
-            "invalid setting `jobs`, from environment variable `LOB_JOBS`: expected a \
-             whole number from 1 on, not `many`",
+            "invalid setting `jobs`, from environment variable `LOB_JOBS`: expected a whole number \
+             of at least 1, not `many`",
         ),
     ] {
         std::fs::write(bed.path("lob.toml"), file).unwrap();
@@ -260,7 +260,7 @@ async fn a_setting_given_by_both_its_old_and_its_new_name_is_refused() {
             "[export]\nconcurrency = 2\n",
             &[],
             &[],
-            "has no place for `export.concurrency`",
+            "has the unknown key `export.concurrency`",
         ),
     ] {
         let refused = shown(&bed, file, variables, flags).await.expect(2);
