@@ -200,7 +200,7 @@ async fn map_and_struct_decide_how_documents_are_stored() {
         .await
         .expect(0);
     assert_eq!(type_of(&split(&bed, "told"), "bids"), "map<double>");
-    let warned = "--struct asks does nothing";
+    let warned = "--struct asks has no effect";
     assert!(told.stderr.contains(warned), "{}", told.shown());
 
     let both = bed.run(&["--map", "bids", "--struct", "bids"]).await;
