@@ -182,7 +182,7 @@ async fn an_untrusted_server_is_named_with_the_reason_and_gets_nothing() {
             bed.before_s3(Flaw::Expired).await,
             bed.before_mongodb(Flaw::Expired, None).await,
             "certificate expired",
-            "renewed",
+            "renew the server's certificate",
         ),
         (
             other.before_s3(Flaw::None).await,
