@@ -141,7 +141,7 @@ async fn every_flag_is_a_setting_or_a_hint_says_to_type_it() {
             let args = ["--show-settings", "--config", file.path().to_str().unwrap()];
             let refused = servers.tool("lob-import", &args).output().await.unwrap();
             let stderr = String::from_utf8(refused.stderr).unwrap();
-            let hint = format!("hint: it is no setting: type the flag `--{flag}`");
+            let hint = format!("hint: it is not a setting: use the flag `--{flag}`");
             assert!(stderr.contains(&hint), "{flag}: {stderr}");
         }
     }

@@ -89,7 +89,7 @@ fn expected(split: usize) -> Vec<RawDocumentBuf> {
 async fn a_legacy_run_imports_as_pyspark_reads_it() {
     let servers = servers().await;
     let imported = servers.run("lob-import", &IMPORT).await.with_status(0);
-    let aloud = "is a legacy run: nothing but counts";
+    let aloud = "is a legacy run: only its counts";
     assert!(imported.stderr.contains(aloud), "{}", imported.stderr);
     for (split, target) in TARGETS.into_iter().enumerate() {
         let found = servers.documents(&servers.database, target).await;
@@ -197,7 +197,7 @@ async fn a_damaged_or_foreign_file_in_a_legacy_run_is_refused() {
     let cut = whole[..whole.len() - 1].to_vec();
     let foreign = b"not Parquet at all".to_vec();
     for (damaged, problem) in [
-        (flipped, "a page does not have its CRC"),
+        (flipped, "a page's CRC does not match"),
         (cut, "does not end with PAR1"),
         (foreign, "does not begin with PAR1"),
     ] {

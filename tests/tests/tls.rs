@@ -176,13 +176,13 @@ async fn an_untrusted_server_is_named_with_the_reason_and_gets_nothing() {
             bed.before_s3(Flaw::OtherHost).await,
             bed.before_mongodb(Flaw::OtherHost, None).await,
             "not valid for name",
-            "name the server as its certificate does",
+            "use the host name in the server's certificate",
         ),
         (
             bed.before_s3(Flaw::Expired).await,
             bed.before_mongodb(Flaw::Expired, None).await,
             "certificate expired",
-            "renewed",
+            "renew the server's certificate",
         ),
         (
             other.before_s3(Flaw::None).await,
@@ -325,7 +325,7 @@ async fn mongodb_accepts_a_client_certificate_and_a_wrong_one_is_named() {
             "other_key.pem",
             Some(certificate(&client) + &key),
             2,
-            "does not fit",
+            "does not match",
         ),
     ] {
         let option = text.map(|text| bed.write(name, text));

@@ -217,7 +217,7 @@ async fn refused(servers: &Servers, tool: &str, arguments: &[&str]) {
     for part in [
         "_progress/plan.json`",
         "format version 1",
-        "hint: begin a new run",
+        "hint: start a new run",
     ] {
         assert!(stderr.contains(part), "{arguments:?}: {stderr}");
     }

@@ -47,7 +47,7 @@ pub enum InvalidColumns {
     #[error("column name {0:?} is taken")]
     NameTaken(String),
     /// A type, name or default that no column can have.
-    #[error("column {0:?} is none that a plan has")]
+    #[error("column {0:?} is not one that a plan can have")]
     Impossible(String),
 }
 

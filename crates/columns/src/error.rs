@@ -39,10 +39,10 @@ pub enum ReadError {
     #[error("a data file cannot be read")]
     Io(#[from] io::Error),
     /// Not a Parquet file, or one that contradicts itself or is too large to be read safely.
-    #[error("not a sound Parquet file: {0}")]
+    #[error("not a valid Parquet file: {0}")]
     Unsound(&'static str),
     /// A Parquet file that lob-export did not write.
-    #[error("the footer is not one of lob-export")]
+    #[error("the footer was not written by lob-export")]
     Footer(#[from] InvalidFooter),
     /// The Parquet library cannot decode it.
     #[error("damaged Parquet file: {0}")]

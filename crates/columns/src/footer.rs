@@ -32,7 +32,7 @@ pub enum InvalidFooter {
     #[error("the footer has no {0}")]
     Missing(&'static str),
     /// A file of another format version.
-    #[error("format version {0:?} is not known")]
+    #[error("unknown format version {0:?}")]
     UnknownVersion(String),
     /// The columns, orders or shapes cannot be read.
     #[error("the footer's {key} is not valid")]
@@ -46,10 +46,10 @@ pub enum InvalidFooter {
     #[error("the footer's {0} is too large")]
     TooLarge(&'static str),
     /// A field order does not fit its level.
-    #[error("the footer's orders do not fit its columns")]
+    #[error("the footer's orders do not match its columns")]
     Orders,
     /// A version 1 shape does not fit its columns.
-    #[error("shape {0} of the footer does not fit its columns")]
+    #[error("shape {0} of the footer does not match its columns")]
     Unbound(usize),
 }
 

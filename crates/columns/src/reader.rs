@@ -86,7 +86,7 @@ impl<R: Read + Seek> Reader<R> {
         };
         let schema = parquet_schema(&columns, &layout.own_columns()).map_err(ReadError::Damaged)?;
         if metadata.schema_descr.fields() != schema.fields() {
-            return Err(ReadError::Unsound("the schema is not that of its columns"));
+            return Err(ReadError::Unsound("the schema does not match its columns"));
         }
         Ok(Self {
             source,
@@ -135,7 +135,7 @@ impl<R: Read + Seek> Reader<R> {
             }
         };
         let decoder = decoder.ok_or(ReadError::Unsound(
-            "a column does not have its type or its rows",
+            "a column has the wrong type or number of rows",
         ))?;
         Ok(Documents {
             decoder,

@@ -43,7 +43,7 @@ pub fn main<A: CommandLine>(
 ) -> ExitCode {
     if let Err(error) = environment::leave_out_empty() {
         write_stderr(&format!(
-            "error: empty variables cannot be left out: {error}"
+            "error: empty environment variables cannot be removed: {error}"
         ));
         return ExitStatus::Failed.into();
     }
@@ -74,7 +74,9 @@ pub fn main<A: CommandLine>(
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            write_stderr(&format!("error: no runtime: {error}"));
+            write_stderr(&format!(
+                "error: the async runtime cannot be started: {error}"
+            ));
             return ExitStatus::Failed.into();
         }
     };
@@ -200,7 +202,7 @@ fn tell(outcome: &Outcome, json: bool) -> ExitCode {
     }
     if let Err(error) = write_stdout(lines) {
         let result = &outcome.json;
-        tracing::warn!(%error, %result, "all is done, but the result cannot be written to stdout");
+        tracing::warn!(%error, %result, "done, but the result cannot be written to stdout");
     }
     ExitStatus::Done.into()
 }

@@ -10,7 +10,7 @@ use crate::failure::{ExitStatus, Failure};
 /// What an interrupted command leaves behind if it has only read.
 pub const NOTHING_WRITTEN: &str = "nothing was written: the same command starts over";
 /// What an interrupted command leaves behind if it can pick up its own work.
-pub const GOES_ON: &str = "the same command goes on where it was";
+pub const RESUMES: &str = "the same command resumes where it stopped";
 
 /// Adds what the interrupt left behind, unless the error says so already. Other errors stay as they
 /// are.
@@ -117,7 +117,7 @@ impl Interrupt {
                 if this.raised.is_cancelled() {
                     std::process::exit(i32::from(status as u8));
                 }
-                tracing::warn!("stopping; once more stops at once");
+                tracing::warn!("stopping; a second signal stops at once");
                 this.raise(status);
             }
         });
@@ -133,12 +133,12 @@ mod tests {
     fn only_an_interrupt_says_what_it_left_behind_and_only_once() {
         let interrupt = Interrupt::default();
         interrupt.raise(ExitStatus::Terminated);
-        let error = leaving(interrupt.failure().into(), GOES_ON);
+        let error = leaving(interrupt.failure().into(), RESUMES);
         let error = leaving(error, NOTHING_WRITTEN);
         assert_eq!(ExitStatus::of(&error), ExitStatus::Terminated);
         let failure = error.downcast_ref::<Failure>().unwrap();
-        assert_eq!(failure.hint.as_deref(), Some(GOES_ON));
-        let other = leaving(Failure::usage("no").into(), GOES_ON);
+        assert_eq!(failure.hint.as_deref(), Some(RESUMES));
+        let other = leaving(Failure::usage("no").into(), RESUMES);
         assert_eq!(other.downcast_ref::<Failure>().unwrap().hint, None);
     }
 }

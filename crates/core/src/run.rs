@@ -167,7 +167,7 @@ impl OpenRun {
             false => read(&bytes),
         };
         let published = is_read.map_err(|error| {
-            let message = "the manifest of this run would not be readable";
+            let message = "the manifest of this run could not be read back";
             Failure::integrity(message).lasting().caused_by(error)
         })?;
         let key = self.location.manifest_key();
@@ -216,15 +216,15 @@ impl OpenRun {
         let expected = self.expected(file);
         let found = match self.store.head(&key).await? {
             Some(info) if expected.is(&info) => return Ok(None),
-            Some(ObjectInfo { token: None, .. }) => "it has no write token of any run",
+            Some(ObjectInfo { token: None, .. }) => "it has no write token",
             Some(info) if info.token.as_ref() != Some(self.store.token()) => {
-                "another process wrote what is there"
+                "another process wrote it"
             }
             Some(ObjectInfo { crc: None, .. }) if file.verified == Verified::FullObjectCrc => {
-                "the server keeps no CRC64NVME of it"
+                "the server has no CRC64NVME of it"
             }
-            Some(_) => "the server has another size, CRC64NVME, ETag or write token",
-            None => "it is not there",
+            Some(_) => "its size, CRC64NVME, ETag or write token on the server is different",
+            None => "it is missing",
         };
         let url = self.store.url(&key);
         Ok(Some(format!("`{url}` is not what was sent: {found}")))

@@ -199,7 +199,7 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
 /// key would be ignored, and the tool would do something nobody asked for.
 fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     let unknown = |path: &str, hint: String| {
-        Failure::usage(format!("settings {name} has no place for `{path}`")).with_hint(hint)
+        Failure::usage(format!("settings {name} has the unknown key `{path}`")).with_hint(hint)
     };
     for (key, value) in file {
         let Some(keys) = keys::of_tool(key) else {
@@ -209,7 +209,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
             continue;
         };
         let Value::Dict(_, section) = value else {
-            let message = format!("`{key}` of settings {name} is a section: `[{key}]`");
+            let message = format!("`{key}` in settings {name} is a section: write `[{key}]`");
             return Err(Failure::usage(message));
         };
         let is_known = |own: &str| keys.contains(&own) || old_names::is_known(own, Some(key));
@@ -420,35 +420,31 @@ mod tests {
             (
                 "[imprt]\nno_replace = true\n",
                 "`imprt`",
-                "is `import` meant?",
+                "did you mean `import`?",
             ),
-            ("buckt = 'lob'\n", "`buckt`", "is `bucket` meant?"),
+            ("buckt = 'lob'\n", "`buckt`", "did you mean `bucket`?"),
             (
                 "[import]\nno_repalce = true\n",
                 "`import.no_repalce`",
-                "is `no_replace` meant?",
+                "did you mean `no_replace`?",
             ),
             (
                 "[export]\nsource_dir = 'd'\n",
                 "`export.source_dir`",
-                "is `source_dir` of `[upload]` meant?",
+                "did you mean `source_dir` in `[upload]`?",
             ),
             (
                 "[upload]\nmongodb_ur = 'u'\n",
                 "`upload.mongodb_ur`",
-                "is `mongodb_uri` of `[export]` or `[import]` meant?",
+                "did you mean `mongodb_uri` in `[export]` or `[import]`?",
             ),
-            ("json = true\n", "`json`", "type the flag `--json`"),
+            ("json = true\n", "`json`", "use the flag `--json`"),
             (
                 "[import]\ndry_run = true\n",
                 "`import.dry_run`",
-                "type the flag `--dry-run`",
+                "use the flag `--dry-run`",
             ),
-            (
-                "[upload.parts]\nsize = 1\n",
-                "`upload.parts`",
-                "leave it out",
-            ),
+            ("[upload.parts]\nsize = 1\n", "`upload.parts`", "remove it"),
             ("import = true\n", "`import`", "`[import]`"),
         ] {
             let refused = resolve_with(&Flags::default(), &[], file).unwrap_err();
@@ -472,7 +468,7 @@ mod tests {
         ] {
             let refused = resolve_with(flags, &environment, file).unwrap_err();
             let told = refused.to_string();
-            assert!(told.contains("no user and password"), "{told}");
+            assert!(told.contains("cannot hold a user and password"), "{told}");
             assert!(!told.contains("opensesame"), "{told}");
         }
     }
@@ -515,12 +511,15 @@ mod tests {
         for (file, told) in [
             (
                 "parts_in_flight = 'many'",
-                "a whole number from 1 on, not `many`",
+                "a whole number of at least 1, not `many`",
             ),
-            ("parts_in_flight = 0", "a whole number from 1 on, not `0`"),
-            ("include = 'a*'", "a list of texts, not `a*`"),
-            ("metadata = []", "a table, `NAME=VALUE` each"),
-            ("prefix = 1", "a text, not `1`"),
+            (
+                "parts_in_flight = 0",
+                "a whole number of at least 1, not `0`",
+            ),
+            ("include = 'a*'", "a list of strings, not `a*`"),
+            ("metadata = []", "a table of `NAME=VALUE`"),
+            ("prefix = 1", "a string, not `1`"),
             (
                 "attempt_timeout = 'soon'",
                 "a duration such as 30s, 5m or 1h 30m, not `soon`",
@@ -559,8 +558,8 @@ mod tests {
         };
         assert_eq!(
             refused(&[("LOB_METADATA", "team=x,desk")], ""),
-            "invalid setting `metadata`, from environment variable `LOB_METADATA`: expected a table, \
-             `NAME=VALUE` each, not `team=x,desk`"
+            "invalid setting `metadata`, from environment variable `LOB_METADATA`: expected a \
+             table of `NAME=VALUE`, not `team=x,desk`"
         );
         for file in ["include = 'a*'", "include = [1]", "metadata = { a = 1 }"] {
             let key = file.split(' ').next().unwrap();

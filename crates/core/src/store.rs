@@ -141,7 +141,7 @@ impl Store {
         self
     }
 
-    /// The time-out of one attempt of a request with a body of `size` bytes.
+    /// The timeout of one attempt of a request with a body of `size` bytes.
     fn body_timeout(&self, size: u64) -> Duration {
         let slowest = Duration::from_secs(size / SLOWEST_RATE);
         let paced = self
@@ -236,7 +236,7 @@ impl Store {
 
     /// The error for an answer that does not give the size of an object.
     fn sizeless(&self, operation: &'static str, key: &str) -> StoreError {
-        let detail = "the answer does not say how large the object is";
+        let detail = "the response does not say how large the object is";
         StoreError::new(StoreErrorKind::Refused, operation, self.url(key), detail)
     }
 
@@ -245,7 +245,7 @@ impl Store {
         if !goes_on {
             return Ok(());
         }
-        let detail = "the list breaks off: it says that it goes on, and not where";
+        let detail = "the list is cut off: it says that it continues, but not where";
         let (kind, url) = (StoreErrorKind::Integrity, self.url(key));
         Err(StoreError::new(kind, operation, url, detail))
     }

@@ -48,7 +48,7 @@ pub enum TrustError {
         fault: PemFault,
     },
     /// One of the certificates contains something else.
-    #[error("certificate {number} in `{}` is no certificate", .path.display())]
+    #[error("certificate {number} in `{}` is not a certificate", .path.display())]
     NotDer {
         /// The file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum TrustError {
         path: PathBuf,
     },
     /// Its private key is unusable, or belongs to another certificate.
-    #[error("the private key in `{}` does not fit its first certificate", .path.display())]
+    #[error("the private key in `{}` does not match its first certificate", .path.display())]
     OtherKey {
         /// The file.
         path: PathBuf,
@@ -88,21 +88,19 @@ impl TrustError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoKey { .. } => {
-                "it must hold the key beside the certificate; `tlsCertificateKeyFilePassword` \
+                "put the key into the file beside the certificate; `tlsCertificateKeyFilePassword` \
                  decrypts it"
             }
             Self::OtherKey { .. } => "put the certificate of that key first",
             Self::NotPem {
                 fault: PemFault::NoLineBreaks,
                 ..
-            } => {
-                "`-----BEGIN`, `-----END` and the text between them must stand on lines of their own"
-            }
+            } => "`-----BEGIN`, `-----END` and the text between them must be on lines of their own",
             Self::NotPem {
                 fault: PemFault::OldEncryption,
                 ..
-            } => "convert it into PKCS#8 with `openssl pkcs8 -topk8`",
-            _ => "it must be a file of certificates in PEM, all of them whole",
+            } => "convert it to PKCS#8 with `openssl pkcs8 -topk8`",
+            _ => "use a PEM file in which every certificate is complete",
         }
     }
 }

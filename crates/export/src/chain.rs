@@ -63,7 +63,7 @@ impl Chain {
         let interval = &record.interval;
         if self.is_complete || record.place != self.next || interval.after != self.after {
             return Err(Failure::integrity(format!(
-                "the record of `{}` does not go on where the one before it ends",
+                "the record of `{}` does not start where the one before it ends",
                 record.place.file_name()
             )));
         }

@@ -24,13 +24,14 @@ pub(crate) fn choose_columns(
             .filter(|(_, kind)| kind.contains("decimal128"))
         {
             let name = name.escape_debug();
-            tracing::info!(%namespace, "the column {name} has decimals as text: no scale fits them");
+            tracing::info!(%namespace, "the column {name} holds decimals as text: no scale fits \
+                                        them all");
         }
         return columns;
     };
     let (columns, today) = proposal.finish_after(&earlier.columns, &earlier.counts);
     let from = &earlier.run;
-    tracing::info!(%namespace, "the columns of run {from} are taken over");
+    tracing::info!(%namespace, "reusing the columns of run {from}");
     let maps = |kind: &str| kind.matches("map<").count();
     let before: BTreeMap<_, _> = earlier.columns.list().collect();
     let today: BTreeMap<_, _> = today.list().collect();
@@ -42,8 +43,8 @@ pub(crate) fn choose_columns(
         {
             tracing::warn!(
                 %namespace,
-                "names in the column {name_said} look like data, and it stays a STRUCT as in run \
-                 {from}: --map makes it a MAP, and so does --columns-from none"
+                "names in the column {name_said} look like data, but it stays a STRUCT as in run \
+                 {from}: use --map or --columns-from none to make it a MAP"
             );
         }
         let Some(before) = before.get(name) else {
@@ -57,7 +58,7 @@ pub(crate) fn choose_columns(
         let readers = if before.contains("null") || has_other_nature {
             "most readers cannot read both runs as one table"
         } else {
-            "readers of both runs at once need union_by_name in DuckDB, unionByName in Spark"
+            "to read both runs together, use union_by_name in DuckDB or unionByName in Spark"
         };
         tracing::warn!(
             %namespace,

@@ -45,7 +45,7 @@ pub(crate) async fn cleanup(
     settings: &ExportSettings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    context.step(format!("looking for what run `{id}` left open"));
+    context.step(format!("looking for open uploads of run `{id}`"));
     let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
@@ -130,11 +130,11 @@ fn outcome(
     }
     let count = leftovers.len();
     lines.push(match (count, aborted) {
-        (0, _) => format!("run `{id}` has no open uploads but those that its records name"),
+        (0, _) => format!("run `{id}` has no open uploads except those in its records"),
         (_, true) => format!("aborted {} of run `{id}`", counted(count, "upload")),
         (_, false) => format!(
-            "run `{id}` has {} open that no record names, perhaps of a process that works on it; \
-             --yes aborts what is listed",
+            "run `{id}` has {} open that no record names, perhaps from a process that is still \
+             running; abort with --yes",
             counted(count, "upload")
         ),
     });

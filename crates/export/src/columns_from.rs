@@ -29,10 +29,10 @@ impl ColumnsFrom {
         if !matches!(name.parse(), Ok(Self::Latest | Self::None)) {
             return Ok(());
         }
-        let message = format!("`{name}` cannot name a run: it is a word of --columns-from");
+        let message = format!("`{name}` cannot be a run id: it is a keyword of --columns-from");
         Err(Failure::usage(message)
             .about(&["run_id"])
-            .with_hint("take another --run-id"))
+            .with_hint("use another --run-id"))
     }
 }
 
@@ -43,9 +43,10 @@ impl FromStr for ColumnsFrom {
         match text {
             "latest" => Ok(Self::Latest),
             "none" => Ok(Self::None),
-            _ => text.parse().map(Self::Run).map_err(|_| {
-                format!("`{text}` is neither `latest` nor `none` nor the name of a run")
-            }),
+            _ => text
+                .parse()
+                .map(Self::Run)
+                .map_err(|_| format!("`{text}` is neither `latest` nor `none` nor a run id")),
         }
     }
 }

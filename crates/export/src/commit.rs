@@ -69,7 +69,7 @@ pub(crate) async fn commit(
 ) -> anyhow::Result<Exported> {
     let Unfinished { run, plan, .. } = unfinished;
     context.step(format!(
-        "proving {} splits by their records",
+        "verifying {} splits against their records",
         plan.splits.len()
     ));
     let (exported, proved) = context.interrupt.or(prove(unfinished, context)).await?;
@@ -161,7 +161,8 @@ async fn recorded_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Re
             Err(error) if is_another_object(&error) => {
                 let url = run.store.url(&run.key(&name));
                 let message = format!(
-                    "`{url}` is not what was recorded: it has another size, CRC64NVME or write token"
+                    "`{url}` does not match its record: its size, CRC64NVME or write token is \
+                     different"
                 );
                 return Err(Failure::integrity(message).into());
             }
@@ -238,7 +239,7 @@ async fn abort_leftovers(run: &OpenRun, splits: &[Recorded]) {
     match run.abort_leftovers(&names).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "leftover uploads were aborted"),
-        Err(error) => tracing::warn!("uploads may stay open: {error:#}"),
+        Err(error) => tracing::warn!("uploads may still be open: {error:#}"),
     }
 }
 
@@ -300,9 +301,11 @@ async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
     for (key, _) in run.store.list(&folder, None).await? {
         if !recorded.contains(&key) {
             let url = run.store.url(&key);
-            let message = format!("`{url}` belongs to no record of this run");
+            let message = format!("`{url}` is in no record of this run");
             return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint("something else writes to this run: remove it, or take another --run-id")
+                .with_hint(
+                    "something else writes to this run: remove the object, or use another --run-id",
+                )
                 .into());
         }
     }

@@ -41,7 +41,7 @@ pub(crate) async fn confirm(
     let files = manifest.splits.iter().flat_map(|split| &split.files);
     let files: Vec<DataFile> = files.map(|file| file.file.clone()).collect();
     context.step(format!(
-        "asking for the {} data files of the run",
+        "checking the {} data files of the run",
         files.len()
     ));
     context.interrupt.or(run.prove(&files)).await?;

@@ -57,7 +57,7 @@ impl EarlierRuns {
             ColumnsFrom::None => Ok(Self::default()),
             ColumnsFrom::Run(id) => of_run(store, prefix, id, database)
                 .await
-                .with_context(|| format!("the columns of run `{id}` cannot be taken over")),
+                .with_context(|| format!("the columns of run `{id}` cannot be reused")),
             ColumnsFrom::Latest => {
                 Ok(of_latest(store, prefix, history, database, collections).await)
             }
@@ -76,7 +76,7 @@ async fn of_latest(
     for id in history.ids().take(MAX_LOOKED_INTO) {
         match of_run(store, prefix, id, database).await {
             Ok(of_run) => found.0.extend(of_run.0),
-            Err(error) => tracing::warn!(run = %id, "its columns are not taken over: {error:#}"),
+            Err(error) => tracing::warn!(run = %id, "its columns are not reused: {error:#}"),
         }
         if collections.iter().all(|name| found.columns(name).is_some()) {
             return found;
@@ -88,8 +88,8 @@ async fn of_latest(
             .filter(|name| found.columns(name).is_none());
         let missing: Vec<_> = missing.copied().collect();
         tracing::warn!(
-            "the columns of {} are chosen again: the last {MAX_LOOKED_INTO} runs do not have them; \
-             --columns-from names another run",
+            "choosing new columns for {}: the last {MAX_LOOKED_INTO} runs do not have any; use \
+             --columns-from to name another run",
             missing.join(", ")
         );
     }
@@ -112,7 +112,7 @@ async fn of_run(
     };
     anyhow::ensure!(
         manifest.database == database,
-        "it is of database `{}`",
+        "it is from database `{}`",
         manifest.database
     );
     let mut found = EarlierRuns::default();
@@ -142,7 +142,7 @@ async fn of_unfinished(
     let plan = found.plan.work;
     anyhow::ensure!(
         plan.settings.database == database,
-        "it is of database `{}`",
+        "it is from database `{}`",
         plan.settings.database
     );
     let mut earlier = EarlierRuns::default();

@@ -47,7 +47,7 @@ impl Range<'_> {
                 if !is_lost_upload(&error) || restarts > MAX_RESTARTS {
                     return Err(error);
                 }
-                tracing::warn!("a data file is restarted: {error:#}");
+                tracing::warn!("restarting a data file: {error:#}");
                 counted = chain.next.sequence;
                 // The last record may not have an object yet.
                 chain = Chain::of(self.split.split_id, self.number);
@@ -117,7 +117,7 @@ impl Range<'_> {
             if restarts > MAX_RESTARTS {
                 return Err(lost.into());
             }
-            tracing::warn!("its documents are scanned again: {lost}");
+            tracing::warn!("scanning its documents again: {lost}");
             standing = self.scan_again(&standing).await?;
             if standing.identify(run).await?.is_some() {
                 return Ok(());
@@ -144,7 +144,7 @@ impl Range<'_> {
             Claimed::Ours(standing) => Ok(standing),
             Claimed::Others => Record::read(run, place).await?.ok_or_else(|| {
                 let name = place.file_name();
-                Failure::integrity(format!("the record of `{name}` went away")).into()
+                Failure::integrity(format!("the record of `{name}` has disappeared")).into()
             }),
         }
     }

@@ -49,7 +49,8 @@ impl History {
         });
         let runs = runs.into_iter().filter_map(|(id, head)| {
             let head = head.inspect_err(|error| {
-                tracing::warn!(run = %id, "the run is left out of what earlier runs say: {error}");
+                tracing::warn!(run = %id, "this run is ignored when columns and counts are looked \
+                                           up: {error}");
             });
             // Other tools' manifests are here too.
             let head = head.ok()?.ok()?;

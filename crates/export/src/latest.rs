@@ -35,7 +35,7 @@ pub(crate) async fn latest(
         let splits = read_manifest(&store, &run, read).await?;
         let splits = splits.map_err(|error| {
             let url = store.url(&run.manifest_key());
-            Failure::new(error.exit_status(), format!("`{url}` is refused")).caused_by(error)
+            Failure::new(error.exit_status(), format!("`{url}` cannot be used")).caused_by(error)
         })?;
         anyhow::Ok((store, run, summary, splits))
     };

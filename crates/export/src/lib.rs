@@ -38,7 +38,7 @@ mod worker;
 use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
-use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
+use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
@@ -70,8 +70,8 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         // Anything that has written says what it left behind.
         None => (pipeline::export(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
-        Some(Command::Work) => (pipeline::work(&resolved, context).await, GOES_ON),
-        Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, GOES_ON),
+        Some(Command::Work) => (pipeline::work(&resolved, context).await, RESUMES),
+        Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, RESUMES),
         Some(Command::Verify(VerifyArgs { run, full })) => {
             let verifying = verify::verify(run, full, &resolved.settings, context);
             (verifying.await, NOTHING_WRITTEN)
@@ -82,7 +82,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             let cleaning = cleanup::cleanup(run, yes, &resolved.settings, context);
-            (cleaning.await, GOES_ON)
+            (cleaning.await, RESUMES)
         }
     };
     done.map_err(|error| leaving(error, left))

@@ -17,7 +17,7 @@ const MAX_LINES: usize = 10;
 
 /// A run with more misfits than allowed. It stays as it is, unpublished.
 #[derive(Debug, thiserror::Error)]
-#[error("more documents than --max-misfits allows have values that no column holds")]
+#[error("more documents than --max-misfits allows have values that fit no column")]
 pub(crate) struct TooManyMisfits;
 
 /// Fails a run in which a split has more documents with misfits than allowed.
@@ -39,12 +39,12 @@ pub(crate) fn check(manifest: &Manifest, allowed: Percent) -> anyhow::Result<()>
     let cures = too_much.iter().map(|split| cure(split));
     let hint = match cures.max() {
         Some(Cure::Widening) => format!(
-            "the same command with `--columns-from {id}` and another `--run-id` exports them into \
-             columns that hold all of it"
+            "the same command with `--columns-from {id}` and another `--run-id` exports everything \
+             into columns that fit"
         ),
         Some(Cure::Sample) => {
-            "the same command with `--columns-sample all --columns-from none` and \
-             another `--run-id` looks at every document for its columns"
+            "the same command with `--columns-sample all --columns-from none` and another \
+             `--run-id` looks at every document to choose the columns"
                 .to_owned()
         }
         _ => {
@@ -108,7 +108,8 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         return Vec::new();
     }
     let mut lines = vec![format!(
-        "{rows} of {documents} documents have values that no column holds: they are kept in `_lob_bson`"
+        "{rows} of {documents} documents have values that fit no column: they are kept in \
+         `_lob_bson`"
     )];
     let Some(counts) = counts else { return lines };
     let mut misfits: Vec<_> = counts.misfits.iter().collect();
@@ -131,11 +132,11 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         let (column, numbers) = (column.escape_debug(), numbers.join(" and "));
         lines.push(match kind {
             "null" => format!(
-                "{column}: {numbers}{of} have no column, the sample had none there; `--columns-sample \
-                 all` finds them"
+                "{column}: {numbers}{of} have no column, since the sample had none there; \
+                 `--columns-sample all` finds them"
             ),
             _ => format!(
-                "{column}: {numbers}{of} do not fit, the column is {kind} and null there{reason}"
+                "{column}: {numbers}{of} do not fit: the column is {kind}, and null there{reason}"
             ),
         });
     }
@@ -159,11 +160,12 @@ fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'stat
     if is_widened {
         "; once this run is published, the next one has it as double"
     } else if kind.starts_with("decimal(") && only("decimal128") {
-        ": they have more digits, or are no numbers; `--columns-from none` chooses the digits again"
+        ": they have more digits, or are not numbers; `--columns-from none` chooses the digits \
+         again"
     } else if kind == "date" && only("date") {
-        ": readers know the years 1 to 9999"
+        ": readers support only the years 1 to 9999"
     } else if kind == "int64" && only("double") {
-        ": it has integers beyond 2^53, which no double holds"
+        ": it has integers beyond 2^53, which a double cannot hold"
     } else if kind == "double" && (only("int64") || only("int32")) {
         ": they are beyond 2^53"
     } else {
@@ -190,12 +192,12 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
         (
             names,
             "fields without a column",
-            "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP, and \
-             `--columns-from none` chooses the columns again",
+            "; a larger `--columns-sample` may find rare ones, `--map` turns names into the keys \
+             of a MAP, and `--columns-from none` chooses the columns again",
         ),
         (
             alike,
-            "fields whose names differ in case alone from a column's, which readers would confuse",
+            "fields whose names differ from a column's only in case, which readers would confuse",
             "; `--columns-from none` gives the column to the most frequent of them",
         ),
         (
@@ -220,8 +222,8 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
     if counts.further_without_column > 0 {
         let further = counts.further_without_column;
         lines.push(format!(
-            "{further} more fields without a column: too many to name, names that are twice in a map, \
-             or no text"
+            "{further} more fields without a column: too many to list, names that occur twice in a \
+             map, or names that are not text"
         ));
     }
     lines

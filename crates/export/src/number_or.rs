@@ -47,7 +47,12 @@ impl<W: Word> FromStr for NumberOr<W> {
             return Ok(Self::Word(W::default()));
         }
         let number = text.parse().map(Self::Number);
-        number.map_err(|_| format!("`{text}` is neither `{}` nor a number from 1 on", W::TEXT))
+        number.map_err(|_| {
+            format!(
+                "`{text}` is neither `{}` nor a number of at least 1",
+                W::TEXT
+            )
+        })
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn open(
     let database = database(&settings.settings, &store, &planned.database, context).await?;
     let planning = planner::plan(&store, &prefix, &database, planned, context);
     let plan = context.interrupt.or(planning).await?;
-    context.step("writing the plan and trying what S3 allows");
+    context.step("writing the plan and probing S3");
     let creating = Plan::create(
         store.clone(),
         prefix,
@@ -86,7 +86,7 @@ pub(crate) async fn open(
         // Another process has just started the same run: the two continue together.
         None => find(&store, settings, context)
             .await?
-            .context("the run's plan was there and is gone"),
+            .context("the run's plan has disappeared"),
     }
 }
 
@@ -99,15 +99,15 @@ pub(crate) async fn open_planned(
     context: &Context,
 ) -> anyhow::Result<Opened> {
     let Some(id) = &settings.settings.run_id else {
-        return Err(Failure::usage("no run is named")
-            .with_hint("name the planned run with --run-id or LOB_RUN_ID")
+        return Err(Failure::usage("no run id is set")
+            .with_hint("set --run-id or LOB_RUN_ID to the planned run")
             .into());
     };
     let store = connect(&settings.settings, context).await?;
     let location = RunLocation::new(settings.settings.s3.runs_folder()?, id.clone());
     find(&store, settings, context).await?.ok_or_else(|| {
         let url = store.url(&location.plan_key());
-        let message = format!("run `{id}` has no plan: `{url}` is not there");
+        let message = format!("run `{id}` has no plan: `{url}` does not exist");
         let plan = format!("lob-export plan --run-id {id}");
         let plan = context.typed.command(&plan);
         Failure::new(ExitStatus::Failed, message)
@@ -179,7 +179,7 @@ async fn find(
     if let Some(newest) = found.plan.work.newest {
         database = database.after(newest);
     }
-    context.step("trying what S3 allows");
+    context.step("probing S3");
     let (plan, run) = found.resume(true, &context.interrupt).await?;
     try_listing(&run, context).await?;
     Ok(Some(Opened::Unfinished(Unfinished {
@@ -211,10 +211,10 @@ fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> any
     match plan.settings.difference(&ours, |key| set.contains(key))? {
         None => Ok(()),
         Some(key) => {
-            let message = format!("the run was planned with another `{key}`");
+            let message = format!("the run was planned with a different `{key}`");
             Err(Failure::new(ExitStatus::Failed, message)
                 .about(&[&key])
-                .with_hint("resume it with the same settings, or take another --run-id")
+                .with_hint("resume it with the same settings, or use another --run-id")
                 .into())
         }
     }

@@ -100,7 +100,7 @@ async fn work_and_commit(
     };
     tracing::info!(
         target: NOTICE, run = %id, splits = unfinished.plan.splits.len(),
-        "the run {begins}; should it stop, the same command with `--run-id {id}` resumes it"
+        "the run {begins}; if it stops, the same command with `--run-id {id}` resumes it"
     );
     export_ranges(unfinished, Worker::ALONE, settings, context).await?;
     commit(unfinished, settings, context).await
@@ -155,7 +155,7 @@ fn with_way_on(error: anyhow::Error, unfinished: &Unfinished) -> anyhow::Error {
             )
     };
     let way_on = if error.is::<NotResumable>() {
-        "take another --run-id".to_owned()
+        "use another --run-id".to_owned()
     } else if error.chain().any(of_columns) {
         FAILS_AGAIN.to_owned()
     } else {

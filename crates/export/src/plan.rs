@@ -74,7 +74,7 @@ impl ExportPlan {
         match broken {
             None => Ok(()),
             Some(split) => Err(Failure::integrity(format!(
-                "the ranges of split {} in the plan do not hold every document once",
+                "the ranges of split {} in the plan do not cover every document exactly once",
                 split.split_id
             ))),
         }

@@ -94,7 +94,7 @@ fn warn_of_paths_without_documents(settings: &PlannedSettings, splits: &[SplitPl
             .any(|split| split.columns.has_documents_at(path))
         {
             tracing::warn!(
-                "{flag} {path} does nothing: the sample has no documents with fields there"
+                "{flag} {path} has no effect: the sample has no documents with fields there"
             );
         }
     }
@@ -173,7 +173,8 @@ async fn observe_all(
     options: ScanOptions,
 ) -> anyhow::Result<()> {
     let namespace = collection.namespace();
-    tracing::info!(%namespace, "all documents are read once to choose the columns, and then again");
+    tracing::info!(%namespace, "all documents are read once to choose the columns, and once more \
+                                to export them");
     let mut scan = collection.scan(ScanRange::default(), options);
     while let Some(batch) = scan.next().await.map_err(Failure::from)? {
         for document in batch.documents()? {

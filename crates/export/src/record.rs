@@ -287,7 +287,7 @@ impl Record {
             let name = self.place.file_name();
             let message = format!(
                 "the record of `{name}` would have {size} bytes, more than the {MAX_RECORD_BYTES} \
-                 that are read back"
+                 that can be read back"
             );
             return Err(Failure::new(ExitStatus::Failed, message).lasting().into());
         }
@@ -322,7 +322,7 @@ impl Record {
         }
         self.whose(run).await.map_err(|unanswered| {
             let url = run.store.url(&key);
-            let message = format!("whether the record `{url}` is ours is not known");
+            let message = format!("it is unknown whether the record `{url}` is ours");
             let cause = unanswered.reallocate_into_boxed_dyn_error_without_backtrace();
             Failure::new(ExitStatus::Unknown, message)
                 .caused_by(cause)
@@ -340,7 +340,7 @@ impl Record {
             Some(_) => Ok(Claimed::Others),
             None => {
                 let url = run.store.url(&run.key(&self.place.record_name()));
-                Err(Failure::integrity(format!("the record `{url}` went away")).into())
+                Err(Failure::integrity(format!("the record `{url}` has disappeared")).into())
             }
         }
     }

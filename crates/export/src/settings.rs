@@ -170,7 +170,7 @@ impl ExportSettings {
         if self.row_group_size > largest || self.row_group_size.0 == 0 {
             let size = self.row_group_size;
             return Err(Failure::usage(format!(
-                "`row_group_size` {size} is outside of what readers take, 1 B to {largest}"
+                "`row_group_size` {size} is outside what readers accept, 1 B to {largest}"
             ))
             .about(&["row_group_size"]));
         }
@@ -185,16 +185,13 @@ impl ExportSettings {
             .about(&["file_size", "part_size"]));
         }
         if self.range_size.0 == 0 {
-            return Err(
-                Failure::usage("`range_size` 0 would need ranges without end")
-                    .about(&["range_size"]),
-            );
+            return Err(Failure::usage("`range_size` cannot be 0").about(&["range_size"]));
         }
         if let NumberOr::Number(count) = self.ranges
             && count.get() > MAX_RANGES
         {
             return Err(Failure::usage(format!(
-                "`ranges` {count} is more than the {MAX_RANGES} ranges that a split is cut into at most"
+                "`ranges` {count} is more than the {MAX_RANGES} ranges that a split can be cut into"
             ))
             .about(&["ranges"]));
         }

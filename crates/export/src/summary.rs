@@ -19,7 +19,7 @@ pub(crate) fn of_export(exported: &Exported) -> Outcome {
     let size = ByteSize::b(files.map(|file| file.file.size_bytes).sum());
     let metrics = &exported.metrics;
     let what = match exported.was_committed {
-        true => format!("are there as the manifest says, {size}"),
+        true => format!("match the manifest, {size}"),
         false => format!("exported, {size} in {:.1} s", metrics.seconds),
     };
     let mut lines = vec![format!(

@@ -40,7 +40,7 @@ pub(crate) async fn verify(
     });
     let verified = context.interrupt.or(verifying).await?;
     let (mut lines, mut json) = (verified.lines(), verified.json());
-    lines.push("records   every data file has one that says the same".to_owned());
+    lines.push("records   every data file has one that matches".to_owned());
     json["metrics"] = json!(context.metrics.snapshot());
     Ok(Outcome::answer(lines, json))
 }
@@ -54,8 +54,8 @@ async fn difference(run: &OpenRun, file: &ExportedFile) -> anyhow::Result<Option
     };
     let found = match Record::read(run, place).await {
         Ok(Some(standing)) if standing.record.describes(file) => return Ok(None),
-        Ok(Some(_)) => "says something else than the manifest",
-        Ok(None) => "is not there",
+        Ok(Some(_)) => "contradicts the manifest",
+        Ok(None) => "is missing",
         Err(error) if error.is::<Failure>() && ExitStatus::of(&error) == ExitStatus::Integrity => {
             "cannot be read"
         }

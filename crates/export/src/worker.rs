@@ -74,8 +74,8 @@ impl Worker {
                 "`{name}` does not say which of {count} workers this is"
             ))
             .with_hint(
-                "say it with --worker, or with --workers how many tasks the whole array \
-                         has, counted from 0",
+                "set --worker, or set --workers to the number of tasks in the whole array, counted \
+                 from 0",
             )),
         }
     }
@@ -135,7 +135,7 @@ impl Worker {
                 "nothing says which of {count} workers this is"
             ))
             .about(&["workers"])
-            .with_hint("say it with --worker")),
+            .with_hint("set --worker")),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Worker {
 /// The error for an unknown number of workers.
 fn uncounted(name: &str) -> Failure {
     let message = format!("`{name}` does not say how many workers there are");
-    Failure::usage(message).with_hint("say it with --workers")
+    Failure::usage(message).with_hint("set --workers")
 }
 
 impl FromStr for Worker {

@@ -55,7 +55,7 @@ pub(crate) async fn check(
         let read = read_back(scan, &Hidden).await.map_err(Failure::from)?;
         let digest = read.digest;
         if digest != decoded.digest {
-            let decoded = format!("what was decoded has {}", decoded.digest);
+            let decoded = format!("the decoded documents have {}", decoded.digest);
             return Err(differs("digest of the documents", digest.to_string(), decoded).into());
         }
     }

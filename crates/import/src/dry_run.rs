@@ -28,7 +28,7 @@ pub(crate) async fn dry_run(
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let (id, hash) = (run.location.id(), &run.manifest_hash);
-    context.step(format!("looking at {} targets", splits.len()));
+    context.step(format!("checking {} targets", splits.len()));
     let looking = targets::look(&entries, settings, id, hash, &splits);
     let planned = context.interrupt.or(looking).await?;
 
@@ -80,7 +80,9 @@ fn kept_as(split: &PlannedSplit<'_>, settings: &ImportSettings) -> Option<String
 fn in_words(split: &PlannedSplit<'_>, settings: &ImportSettings) -> String {
     match (&split.existing, kept_as(split, settings)) {
         (Existing::Nothing, _) => "replaces nothing".to_owned(),
-        (Existing::ThisSplit, _) => "is in its place, by another import of this run".to_owned(),
+        (Existing::ThisSplit, _) => {
+            "was already swapped in by another import of this run".to_owned()
+        }
         (Existing::Other { documents, .. }, None) => {
             format!(
                 "replaces a collection of about {}",
@@ -99,8 +101,8 @@ fn of_expiring(split: &PlannedSplit<'_>) -> Option<String> {
     let names: Vec<_> = split.blueprint.expiring_names().collect();
     let names = (!names.is_empty()).then(|| names.join("`, `"))?;
     Some(format!(
-        "    documents expire by `{names}`: the import counts those that would within the hour \
-         before it replaces anything, --no-ttl leaves such indexes out"
+        "    documents expire by `{names}`: before it replaces anything, the import counts those \
+         that would expire within the hour; --no-ttl skips such indexes"
     ))
 }
 

@@ -75,7 +75,7 @@ pub(crate) async fn fetch(
             let message = format!("{message}, after {downloads} downloads");
             return Err(Failure::integrity(message).into());
         }
-        tracing::warn!("{message}: it is fetched again");
+        tracing::warn!("{message}: fetching it again");
         (downloads, shown) = (downloads + 1, &Hidden);
     }
 }
@@ -112,9 +112,9 @@ async fn download(
 }
 
 fn unusable(spool_dir: &Path, error: io::Error) -> Failure {
-    let message = format!("no data file can be kept in `{}`", spool_dir.display());
-    let hint = "--spool-dir names a folder with room for a data file or two, and `ulimit -n` says \
-                how many files may be open";
+    let message = format!("data files cannot be stored in `{}`", spool_dir.display());
+    let hint = "set --spool-dir to a folder with room for two data files, and check `ulimit -n`, \
+                the limit of open files";
     Failure::new(ExitStatus::Failed, message)
         .with_hint(hint)
         .caused_by(error)

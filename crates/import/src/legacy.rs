@@ -26,8 +26,8 @@ pub(crate) async fn splits(
     manifest: LegacyManifest,
 ) -> anyhow::Result<Vec<Split>> {
     tracing::warn!(
-        "run `{}` is a legacy run: nothing but counts, its checksum over statistics and the \
-         CRCs of Parquet pages protects it",
+        "run `{}` is a legacy run: only its counts, its checksum over statistics and the CRCs of \
+         Parquet pages protect it",
         run.id()
     );
     let mut splits = Vec::new();
@@ -49,7 +49,7 @@ fn check(split: &LegacySplit, url: &str) -> Result<(), Failure> {
     match split.check() {
         RecordedChecksum::Same => Ok(()),
         RecordedChecksum::Incomparable => {
-            tracing::warn!("split {id} has the checksum `{recorded}`, which says nothing of it");
+            tracing::warn!("split {id} has the checksum `{recorded}`, which proves nothing");
             Ok(())
         }
         RecordedChecksum::Other { computed } => {
@@ -58,7 +58,7 @@ fn check(split: &LegacySplit, url: &str) -> Result<(), Failure> {
                  `{computed}`"
             );
             Err(Failure::integrity(message).with_hint(
-                "where the legacy scripts took it over something else, write `unknown` in its place",
+                "if the legacy scripts computed it over something else, replace it with `unknown`",
             ))
         }
     }

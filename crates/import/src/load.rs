@@ -76,7 +76,7 @@ impl Loader<'_> {
         let (key, count) = (&file.key, documents.count);
         if acknowledged != count {
             let message =
-                format!("documents of `{key}` that are acknowledged: {acknowledged} of {count}");
+                format!("only {acknowledged} of {count} documents of `{key}` are acknowledged");
             return Err(Failure::integrity(message).into());
         }
         let finished = FinishedFile {

@@ -109,9 +109,11 @@ fn tell(opened: &[OpenSplit<'_>]) {
         let (target, files) = (&split.target, split.split.files.len());
         let there = files - split.left.len();
         if split.is_in_place {
-            tracing::info!("`{target}` is in its place, by another import of this run");
+            tracing::info!("`{target}` was already swapped in by another import of this run");
         } else if there > 0 {
-            tracing::info!("`{target}` is resumed: {there} of {files} data files are there");
+            tracing::info!(
+                "`{target}` is resumed: {there} of {files} data files are already loaded"
+            );
         }
     }
 }

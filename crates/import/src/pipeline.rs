@@ -72,7 +72,7 @@ pub(crate) async fn import(
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let (id, hash) = (run.location.id(), &run.manifest_hash);
-    context.step(format!("looking at {} targets", splits.len()));
+    context.step(format!("checking {} targets", splits.len()));
     let looking = targets::look(&entries, settings, id, hash, &splits);
     let planned = context.interrupt.or(looking).await?;
     context.step(format!("opening staging for {} splits", splits.len()));
@@ -123,7 +123,7 @@ async fn stage_and_swap(
         measure: documents.map_or(Measure::Bytes, |_| Measure::Items),
     });
 
-    loader.context.step("asking S3 for every data file");
+    loader.context.step("checking every data file in S3");
     let looking = missing(loader.store, loader.run, &opened);
     let missing = interrupt.or(looking).await?;
     if !missing.is_empty() {
@@ -144,7 +144,7 @@ async fn stage_and_swap(
     loader.context.progress.end();
     // The last point at which an interrupt leaves every target as it was.
     interrupt.check()?;
-    loader.context.step("putting the splits in their places");
+    loader.context.step("swapping the splits in");
 
     // Swap.
     let mut imported = Vec::new();
@@ -156,18 +156,18 @@ async fn stage_and_swap(
                 0 => String::new(),
                 _ => format!(", after {} before it", counted(done, "split")),
             };
-            format!("failed to put `{}` in place{before}", split.target)
+            format!("failed to swap in `{}`{before}", split.target)
         })?);
     }
     for split in &opened {
         let building = build_expiring(split, loader.context);
         let built = interrupt.or(building).await;
-        built.with_context(|| format!("`{}` is in its place, but not complete", split.target))?;
+        built.with_context(|| format!("`{}` was swapped in, but is not complete", split.target))?;
     }
     let forgotten = loader.entries.forget(&uuids(&opened)).await;
-    forgotten
-        .map_err(Failure::from)
-        .context("every split is in its place, but stands as unfinished in the database")?;
+    forgotten.map_err(Failure::from).context(
+        "every split was swapped in, but the database still lists the import as unfinished",
+    )?;
     Ok(imported)
 }
 
@@ -198,7 +198,7 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
     if !ExitStatus::of(&error).is_interrupt()
         && let Ok(true) = opened.staging.is_at(&opened.target).await
     {
-        tracing::info!("`{}` is in its place, by another process", opened.target);
+        tracing::info!("`{}` was swapped in by another process", opened.target);
         opened.is_in_place = true;
         return Ok(());
     }
@@ -224,8 +224,8 @@ async fn tell_of_expiring(opened: &OpenSplit<'_>) -> anyhow::Result<()> {
     if documents > 0 {
         let up_to = if is_most { "up to " } else { "" };
         tracing::warn!(
-            "MongoDB will delete {up_to}{} of `{}` within the hour, by a TTL index: --no-ttl leaves \
-             such indexes out",
+            "MongoDB will delete {up_to}{} of `{}` within the hour because of a TTL index: \
+             --no-ttl skips such indexes",
             counted(documents, "document"),
             opened.target
         );
@@ -283,7 +283,7 @@ async fn refuse(
     }
     let messages = missing.iter().map(|file| file.message.clone()).collect();
     let run = loader.run.id();
-    let message = format!("run `{run}` is not what its manifest says:");
+    let message = format!("run `{run}` does not match its manifest:");
     let others = opened.iter().enumerate();
     let others = others.filter(|(position, _)| !positions.contains(position));
     let others = others.map(|(_, split)| split.split.split_id).collect();
@@ -315,7 +315,7 @@ fn with_way_on(error: anyhow::Error, run: &RunId) -> anyhow::Error {
     match ExitStatus::of(&error) {
         ExitStatus::Integrity => error,
         _ => {
-            let way_on = format!("the same command with `--run-id {run}` goes on with it");
+            let way_on = format!("the same command with `--run-id {run}` resumes it");
             incomplete(error, run, way_on)
         }
     }
@@ -328,8 +328,8 @@ fn with_others(error: anyhow::Error, run: &RunId, others: BTreeSet<u32>) -> anyh
     }
     let others = SplitSelection::Some(others);
     let way_on = format!(
-        "the other splits are kept: the same command with `--run-id {run} --split {others}` goes \
-         on with them"
+        "the other splits are kept: the same command with `--run-id {run} --split {others}` \
+         resumes them"
     );
     incomplete(error, run, way_on)
 }

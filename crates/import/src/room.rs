@@ -51,8 +51,8 @@ pub(crate) async fn look(
     let staged = staged.await?;
     if free.as_u64() < staged {
         tracing::warn!(
-            "MongoDB has {} of free disk, and the import takes about {} until its splits are in \
-             their places: make room, or import some at a time with --split",
+            "MongoDB has {} of free disk, but the import needs about {} until its splits are \
+             swapped in: free space, or import some splits at a time with --split",
             ByteSize(free.as_u64()),
             ByteSize(staged)
         );
@@ -93,8 +93,8 @@ fn look_at_spool(folder: &Path, spooled: u64) {
     if free < spooled {
         let free = ByteSize(free);
         tracing::warn!(
-            "`{folder_name}` has {free} of room, and data files take up to {spooled_size} there: \
-             --spool-dir names another folder"
+            "`{folder_name}` has {free} of free space, but data files take up to {spooled_size} \
+             there: set --spool-dir to another folder"
         );
     }
     // Someone who names such a folder wants it.
@@ -102,7 +102,7 @@ fn look_at_spool(folder: &Path, spooled: u64) {
         let size = ByteSize(bytes(found.f_blocks));
         tracing::warn!(
             "`{folder_name}` is in memory, a tmpfs of {size}, of which data files take up to \
-             {spooled_size}: --spool-dir names a folder on a disk"
+             {spooled_size}: set --spool-dir to a folder on a disk"
         );
     }
 }

@@ -111,14 +111,14 @@ pub(crate) async fn choose(
     let list = format!("`{list}` lists the runs");
     let id = match id {
         _ if latest => {
-            let way_out = "name a run with --run-id";
+            let way_out = "choose a run with --run-id";
             let (id, _): (_, ExportSummary) = latest_run(store, &folder, way_out).await?;
             id
         }
         Some(id) => id.clone(),
         None => {
-            return Err(Failure::usage("no run is named")
-                .with_hint("name it with --run-id, or take the last one with --latest")
+            return Err(Failure::usage("no run id is set")
+                .with_hint("set --run-id, or import the latest run with --latest")
                 .into());
         }
     };
@@ -139,7 +139,7 @@ pub(crate) async fn choose(
             _ => error.into(),
         })?;
     let refused = |error: ManifestError| {
-        let failure = Failure::new(error.exit_status(), format!("`{url}` is refused"));
+        let failure = Failure::new(error.exit_status(), format!("`{url}` cannot be used"));
         match error {
             ManifestError::Version(_) => failure.with_hint("use the version that wrote it"),
             _ => failure,
@@ -148,7 +148,10 @@ pub(crate) async fn choose(
     };
     let head = head.map_err(refused)?;
     if let Some(tool) = head.other_tool() {
-        let message = format!("run `{}` is no export: `{tool}` wrote it", location.id());
+        let message = format!(
+            "run `{}` is not an export: `{tool}` wrote it",
+            location.id()
+        );
         return Err(Failure::new(ExitStatus::Failed, message)
             .with_hint(list)
             .into());

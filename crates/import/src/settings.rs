@@ -144,7 +144,8 @@ impl ImportSettings {
         if !OF_THE_SERVER.contains(&database) {
             return Ok(());
         }
-        let message = format!("nothing is imported into `{database}`, which is the server's own");
+        let message =
+            format!("nothing is imported into `{database}`, which belongs to the server itself");
         Err(Failure::usage(message)
             .about(&["database"])
             .with_hint("choose another --database"))

@@ -41,7 +41,7 @@ pub(crate) struct Recorded {
 impl DataFile {
     /// Message for an object that does not exist.
     pub(crate) fn is_gone(&self, url: &str) -> String {
-        format!("`{url}` is not there, the manifest says that it is")
+        format!("`{url}` is missing, but the manifest lists it")
     }
 
     /// Message for an object of the wrong size.

@@ -33,7 +33,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             digest.unwrap_or_default()
         ));
         if split.was_in_place {
-            lines.push("    was in its place, by another import of this run".to_owned());
+            lines.push("    was already swapped in by another import of this run".to_owned());
         } else if split.kept_files > 0 {
             lines.push(format!(
                 "    not fetched again: {}",
@@ -41,7 +41,7 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
             ));
         }
         if let Some(previous) = &split.previous {
-            lines.push(format!("    the collection before it is `{previous}` now"));
+            lines.push(format!("    the previous collection is now `{previous}`"));
         }
     }
     lines.extend(metrics.retries_line());

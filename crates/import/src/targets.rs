@@ -91,7 +91,7 @@ fn blueprint(split: &Split, settings: &ImportSettings) -> Result<Blueprint, Erro
     if !blueprint.left_out().is_empty() {
         let options = blueprint.left_out().join(", ");
         let id = split.split_id;
-        tracing::warn!("split {id} had options that are not set: {options}");
+        tracing::warn!("split {id} had options that are not restored: {options}");
     }
     Ok(blueprint)
 }
@@ -128,7 +128,7 @@ fn check_names(settings: &ImportSettings, import: &SplitImport) -> Result<(), Fa
     match namespaces.max_by_key(String::len) {
         Some(longest) if longest.len() > MAX_NAMESPACE_BYTES => {
             let message = format!(
-                "the import of `{}` needs the name `{longest}`, and MongoDB takes \
+                "the import of `{}` needs the name `{longest}`, but MongoDB allows only \
                  {MAX_NAMESPACE_BYTES} bytes",
                 import.target
             );

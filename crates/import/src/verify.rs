@@ -71,7 +71,7 @@ async fn verify_splits(
         return Ok(verified);
     }
     let id = run.location.id();
-    let message = format!("the target collections are not what run `{id}` holds:");
+    let message = format!("the target collections do not match run `{id}`:");
     Err(Failure::integrity(message).with_details(differing).into())
 }
 
@@ -85,7 +85,7 @@ async fn verify_split(
 ) -> Result<Result<VerifiedSplit, String>, Failure> {
     let collection = match database.collection(&target).await {
         Ok(Some(collection)) => collection,
-        Ok(None) => return Ok(Err(format!("`{}.{target}` is not there", database.name()))),
+        Ok(None) => return Ok(Err(format!("`{}.{target}` is missing", database.name()))),
         Err(error @ (Error::View { .. } | Error::TimeSeries { .. })) => {
             return Ok(Err(error.to_string()));
         }
@@ -99,7 +99,8 @@ async fn verify_split(
             if digest != expected {
                 let told = split.num_documents;
                 return Ok(Err(format!(
-                    "`{namespace}` has {} of the digest {digest}, the manifest says {told} of {expected}",
+                    "`{namespace}` has {} with the digest {digest}, the manifest says {told} with \
+                     {expected}",
                     counted(count, "document")
                 )));
             }

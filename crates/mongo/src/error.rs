@@ -35,7 +35,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file with the OIDC token cannot be read.
-    #[error("the token of MONGODB-OIDC in `{path}` cannot be read")]
+    #[error("the MONGODB-OIDC token in `{path}` cannot be read")]
     TokenFile {
         /// The file.
         path: String,
@@ -43,7 +43,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Both a connection string and a file with one are set.
-    #[error("the MongoDB URI is set, and so is a file that holds it")]
+    #[error("both the MongoDB URI and a file that holds it are set")]
     TwoUris,
     /// The connection string is unusable; `reason` quotes none of its secret parts.
     #[error("the MongoDB URI is not valid: {reason}")]
@@ -89,7 +89,7 @@ pub enum Error {
         source: Cause,
     },
     /// The server rejects the user name, password or mechanism.
-    #[error("MongoDB at {hosts} did not accept the credentials")]
+    #[error("MongoDB at {hosts} rejected the credentials")]
     Authentication {
         /// The hosts of the connection string.
         hosts: String,
@@ -127,7 +127,7 @@ pub enum Error {
         source: Cause,
     },
     /// The server answered with an error.
-    #[error("MongoDB at {hosts} refused `{command}` on `{namespace}`")]
+    #[error("MongoDB at {hosts} rejected `{command}` on `{namespace}`")]
     Refused {
         /// The command's name.
         command: &'static str,
@@ -139,7 +139,7 @@ pub enum Error {
         source: Refusal,
     },
     /// The reply lacks required fields.
-    #[error("the reply to `{command}` on `{namespace}` makes no sense: {reason}")]
+    #[error("the reply to `{command}` on `{namespace}` is invalid: {reason}")]
     InvalidReply {
         /// The command's name.
         command: &'static str,
@@ -189,19 +189,19 @@ pub enum Error {
         namespace: String,
     },
     /// The collection is sharded, and whatever is put in its place would not be.
-    #[error("`{namespace}` is sharded, and what is imported in its place would not be")]
+    #[error("`{namespace}` is sharded, and the collection that replaces it would not be")]
     Sharded {
         /// Database and collection.
         namespace: String,
     },
     /// Without a UUID, nothing keeps a write from hitting another collection with the same name.
-    #[error("the server gives the collection `{namespace}` no UUID, which an import needs")]
+    #[error("the server reports no UUID for the collection `{namespace}`, which an import needs")]
     NoUuid {
         /// Database and collection.
         namespace: String,
     },
     /// The collection was dropped, renamed or replaced while in use.
-    #[error("`{namespace}` was dropped or replaced by another collection meanwhile")]
+    #[error("`{namespace}` was dropped or replaced by another collection in the meantime")]
     Replaced {
         /// Database and collection.
         namespace: String,
@@ -218,8 +218,8 @@ pub enum Error {
     },
     /// Two shards of a cluster hold documents with the same `_id`.
     #[error(
-        "`{namespace}` has two documents with the `_id` {id} on several shards, which no collection \
-         of one server could hold"
+        "`{namespace}` has documents with the same `_id`, {id}, on several shards, which no \
+         unsharded collection can hold"
     )]
     EqualIds {
         /// Database and collection.
@@ -229,7 +229,7 @@ pub enum Error {
     },
     /// A bounded scan returned a document outside its bounds, so its other results cannot be
     /// trusted either.
-    #[error("`{namespace}` was read outside of the range that was asked for, at {id}")]
+    #[error("`{namespace}` was read outside the requested range, at {id}")]
     OutOfRange {
         /// Database and collection.
         namespace: String,
@@ -243,7 +243,7 @@ pub enum Error {
         namespace: String,
     },
     /// The collection has too few places to cut it into the requested number of ranges.
-    #[error("`{namespace}` cannot be cut into {wanted} ranges, but into {possible}")]
+    #[error("`{namespace}` cannot be cut into {wanted} ranges, only into {possible}")]
     TooFewRanges {
         /// Database and collection.
         namespace: String,
@@ -261,7 +261,7 @@ pub enum Error {
         source: Cause,
     },
     /// The server no longer keeps its history back to the snapshot.
-    #[error("the snapshot of `{namespace}` is gone, so what is left cannot be read any more")]
+    #[error("the snapshot of `{namespace}` is gone, so the rest cannot be read")]
     SnapshotGone {
         /// Database and collection.
         namespace: String,
@@ -269,7 +269,7 @@ pub enum Error {
         source: Refusal,
     },
     /// The scan lost its cursor and cannot be resumed at this `_id`.
-    #[error("the scan of `{namespace}` was interrupted and cannot go on after `_id` {id}")]
+    #[error("the scan of `{namespace}` was interrupted and cannot continue after `_id` {id}")]
     CannotResume {
         /// Database and collection.
         namespace: String,
@@ -303,15 +303,15 @@ pub enum Error {
     },
     /// The server would replace a zero Timestamp with the current time.
     #[error(
-        "the server would change the document with `_id` {id}: it overwrites a zero Timestamp, and \
-         does not know `bypassEmptyTsReplacement`"
+        "the server would change the document with `_id` {id}: it overwrites a zero Timestamp and \
+         does not support `bypassEmptyTsReplacement`"
     )]
     ZeroTimestamp {
         /// Its `_id`.
         id: String,
     },
     /// Batch limits that no server accepts.
-    #[error("a batch of {bytes} bytes and {documents} documents is outside of what MongoDB takes")]
+    #[error("a batch of {bytes} bytes and {documents} documents is outside MongoDB's limits")]
     InvalidBatchLimits {
         /// The limit in bytes.
         bytes: u64,
@@ -319,7 +319,7 @@ pub enum Error {
         documents: u32,
     },
     /// The server refused some documents of a batch.
-    #[error("the server refused {refused} of {documents} documents for `{namespace}`")]
+    #[error("the server rejected {refused} of {documents} documents for `{namespace}`")]
     DocumentsRefused {
         /// Database and collection.
         namespace: String,
@@ -337,7 +337,7 @@ pub enum Error {
         reason: String,
     },
     /// The server refuses to build an index.
-    #[error("the server does not build the indexes of `{namespace}`")]
+    #[error("the server cannot build the indexes of `{namespace}`")]
     IndexRefused {
         /// Database and collection.
         namespace: String,

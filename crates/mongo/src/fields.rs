@@ -24,7 +24,7 @@ pub(crate) fn fields(document: &RawDocument) -> impl Iterator<Item = Result<(&[u
         }
         let Some((name, value, after)) = first(rest) else {
             rest = &[];
-            return Some(Err(invalid("cut off, or of a type that is not known")));
+            return Some(Err(invalid("cut off, or of an unknown type")));
         };
         rest = after;
         Some(Ok((name, value)))

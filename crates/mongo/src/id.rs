@@ -111,7 +111,7 @@ impl TryFrom<String> for DocumentId {
         if id.0 == document {
             Ok(id)
         } else {
-            Err(invalid("it has more than an `_id`"))
+            Err(invalid("it has fields besides `_id`"))
         }
     }
 }

@@ -36,7 +36,7 @@ impl Collection {
     pub fn scan(&self, part: ScanRange, options: ScanOptions) -> Scan {
         if self.uuid().is_none() {
             let namespace = self.namespace();
-            tracing::warn!(%namespace, "it has no UUID: it is known by its name only");
+            tracing::warn!(%namespace, "it has no UUID: it is identified by its name only");
         }
         let (sender, batches) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();

@@ -31,7 +31,7 @@ pub async fn assert_slash_refused(bed: &Bed) {
 /// If it does not.
 pub async fn assert_bucket_demanded(bed: &Bed, args: &[&str]) {
     let refused = bed.run_without(args, &["LOB_BUCKET"]).await.expect(2);
-    let told = "error: no bucket is given\nhint: name it with --bucket or LOB_BUCKET\n";
+    let told = "error: no bucket is set\nhint: set --bucket or LOB_BUCKET\n";
     assert_eq!((&*refused.stdout, &*refused.stderr), ("", told));
 }
 
@@ -77,7 +77,7 @@ pub async fn assert_s3_down_named(bed: &Bed) {
     error: HeadBucket of `s3://lob-test/` failed: no connection
       Caused by: tcp connect error
       Caused by: Connection refused (os error 111)
-    hint: check that the server runs and that --endpoint-url names it
+    hint: check that the server is running and that --endpoint-url is right
     "#);
 }
 
@@ -99,7 +99,7 @@ pub async fn assert_mongodb_down_named(bed: &Bed) {
     ----- stderr -----
     error: no usable MongoDB server at [SERVER]
       Caused by: [SERVER]: Connection refused (os error 111)
-    hint: check that the server runs and that MONGODB_URI or --mongodb-uri names it; --mongodb-server-selection-timeout says how long to wait
+    hint: check that the server is running and that MONGODB_URI or --mongodb-uri is right; --mongodb-server-selection-timeout sets how long to wait
     "#);
 }
 
@@ -112,7 +112,7 @@ pub async fn assert_credentials_refused(bed: &Bed) {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: MongoDB at [SERVER] did not accept the credentials
+    error: MongoDB at [SERVER] rejected the credentials
       Caused by: command listCollections requires authentication
     hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
     "#);
@@ -137,7 +137,7 @@ pub async fn assert_result_logged(bed: &Bed, args: &[&str], stdout: Stdio) {
     let child = command.stdout(stdout).spawn().unwrap();
     let stderr = finish(child).await.expect(0).stderr;
     for told in [
-        "WARN all is done, but the result cannot be written to stdout",
+        "WARN done, but the result cannot be written to stdout",
         r#""run_id":"run-1""#,
     ] {
         assert!(stderr.contains(told), "{stderr}");

@@ -39,7 +39,7 @@ pub(crate) async fn cleanup(
     settings: &Settings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    context.step(format!("looking for what run `{id}` left open"));
+    context.step(format!("looking for open uploads of run `{id}`"));
     let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
     let store = context.interrupt.or(connecting).await?;
     let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
@@ -111,17 +111,17 @@ fn outcome(
     }
     let uploads = counted(leftovers.len(), "upload");
     lines.push(match (leftovers.len(), aborted, committed) {
-        (0, ..) => format!("run `{id}` left no upload open"),
+        (0, ..) => format!("run `{id}` left no uploads open"),
         (_, true, _) => format!("aborted {uploads} of run `{id}`"),
-        (_, false, true) => format!("run `{id}` left {uploads} open; --yes aborts what is listed"),
+        (_, false, true) => format!("run `{id}` left {uploads} open; abort with --yes"),
         (_, false, false) => format!(
-            "run `{id}` left {uploads} open; it is not complete, and `--run-id {id}` resumes it, or \
-             --yes aborts what is listed"
+            "run `{id}` left {uploads} open and is not complete; resume it with `--run-id {id}`, \
+             or abort its uploads with --yes"
         ),
     });
     if !committed {
         let folder = store.url(folder);
-        lines.push(format!("objects that were complete stay below `{folder}`"));
+        lines.push(format!("complete objects stay below `{folder}`"));
     }
     let uploads: Vec<_> = leftovers
         .iter()

@@ -30,7 +30,7 @@ pub(crate) fn failed_line(manifest: &PublishedUpload) -> Option<String> {
     match manifest.num_failed {
         0 => None,
         failed => Some(format!(
-            "failed    {} that the run was published without",
+            "failed    {}, left out of the published run",
             counted(failed, "file")
         )),
     }

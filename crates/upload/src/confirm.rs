@@ -31,7 +31,7 @@ pub(crate) async fn confirm(
             counted(manifest.failed.len(), "file")
         );
         return Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("give --allow-partial again, or take another --run-id")
+            .with_hint("set --allow-partial again, or use another --run-id")
             .into());
     }
     let files: Vec<DataFile> = manifest
@@ -39,7 +39,7 @@ pub(crate) async fn confirm(
         .iter()
         .map(|file| file.file.clone())
         .collect();
-    context.step(format!("asking for the {} files of the run", files.len()));
+    context.step(format!("checking the {} files of the run", files.len()));
     context.interrupt.or(run.prove(&files)).await?;
     Ok(Uploaded {
         local_copy: keep_local_copy(&settings.manifest_dir, run.location.id(), bytes),

@@ -65,7 +65,7 @@ pub(crate) fn outcome(
         format!("files     {}", files.len()),
         format!("size      {:.2} MiB", bytes as f64 / MIB),
         format!("parts     {parts}"),
-        format!("requests  about {requests}, and one for each retry"),
+        format!("requests  about {requests}, plus retries"),
         format!("manifest  about {:.2} MiB", manifest_bytes as f64 / MIB),
         "nothing was sent: this was a dry run".to_owned(),
     ]);

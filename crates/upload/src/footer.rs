@@ -64,15 +64,15 @@ pub(crate) enum FooterError {
     TooShort(u64),
     #[error("it does not begin with `PAR1`")]
     Head,
-    #[error("it does not end as it begins; it is cut off or not Parquet")]
+    #[error("it does not end with `PAR1`; it is cut off or not Parquet")]
     Tail,
     #[error("its footer has {0} bytes, more than the file")]
     Length(u64),
     #[error("its footer cannot be decoded")]
     Thrift(#[source] ThriftError),
-    #[error("its footer holds no schema")]
+    #[error("its footer has no schema")]
     Schema,
-    #[error("its footer holds no number of rows")]
+    #[error("its footer has no row count")]
     Rows,
 }
 

@@ -45,7 +45,7 @@ impl Fingerprint {
 
     fn difference(&self, now: &Self) -> Option<&'static str> {
         if (self.device, self.inode) != (now.device, now.inode) {
-            Some("another file stands in its place")
+            Some("another file has taken its place")
         } else if self.size != now.size {
             Some("its size differs")
         } else if self.modified != now.modified {
@@ -65,7 +65,7 @@ pub(crate) enum FreezeError {
     Io(#[from] io::Error),
     #[error("it is gone")]
     Gone(#[source] io::Error),
-    #[error("it is not a regular file any more")]
+    #[error("it is no longer a regular file")]
     Special,
     #[error("it changed after the plan was made: {0}")]
     ChangedBefore(&'static str),
@@ -119,7 +119,7 @@ impl Freeze {
     fn judge(&self, after: &Fingerprint, end: i128) -> Result<(), FreezeError> {
         // A file server's clock may run ahead; equal timestamps then prove nothing.
         let in_reading = (self.begin..=end).contains(&after.changed);
-        let unproved = in_reading.then_some("its change time is inside the time of reading");
+        let unproved = in_reading.then_some("its change time falls within the read");
         match self.before.difference(after).or(unproved) {
             Some(difference) => Err(FreezeError::Changed(difference)),
             None => Ok(()),

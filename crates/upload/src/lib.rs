@@ -30,7 +30,7 @@ mod verify;
 use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
-use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
+use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
@@ -63,7 +63,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         }
         Some(Command::Restore(RestoreArgs { run, directory })) => {
             let restoring = restore::restore(run, directory, settings, context);
-            (restoring.await, GOES_ON)
+            (restoring.await, RESUMES)
         }
         Some(Command::Latest(LatestArgs { print_uri })) => {
             let finding = latest::latest(print_uri, settings, context);
@@ -71,7 +71,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             let cleaning = cleanup::cleanup(run, yes, settings, context);
-            (cleaning.await, GOES_ON)
+            (cleaning.await, RESUMES)
         }
         None if args.dry_run => {
             let looking = pipeline::dry_run(settings, context);

@@ -101,8 +101,8 @@ fn check_limits(files: usize, size: u64) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!(
-        "the manifest of {files} files would have about {:.0} MiB, and may have {MAX_FILES} files \
-         and {:.0} MiB",
+        "the manifest of {files} files would have about {:.0} MiB, but the limits are {MAX_FILES} \
+         files and {:.0} MiB",
         size as f64 / MIB,
         MAX_MANIFEST_BYTES as f64 / MIB,
     );

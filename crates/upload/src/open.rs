@@ -67,7 +67,7 @@ pub(crate) async fn open(
         None => find_and_examine(settings, budget, context).await?,
     };
     let work = UploadWork::new(settings, &examined);
-    context.step("writing the plan and trying what S3 allows");
+    context.step("writing the plan and probing S3");
     let creating = Plan::create(
         store.clone(),
         prefix.clone(),
@@ -89,7 +89,7 @@ pub(crate) async fn open(
             let location = RunLocation::new(prefix, id.clone());
             let finding = FoundRun::find(&store, location, TOOL);
             let found = context.interrupt.or(finding).await?;
-            let found = found.context("the run's plan was there and is gone")?;
+            let found = found.context("the run's plan has disappeared")?;
             resume(found, settings, budget, context).await
         }
         (None, None) => anyhow::bail!("no run id could be generated"),
@@ -123,10 +123,10 @@ async fn resume(
         // What cannot be listed may be what was left out when the run started.
         Err(_) => find(settings, context).await?,
     };
-    context.step(format!("looking at {} files", there.len()));
+    context.step(format!("checking {} files", there.len()));
     let examining = plan::examine_again(&work, there, settings, budget);
     let examined = context.interrupt.or(examining).await?;
-    context.step("trying what S3 allows");
+    context.step("probing S3");
     let taking_up = found.resume(work.has_multipart(), &context.interrupt);
     let (_, run) = taking_up.await?;
     Ok(Opened::Unfinished {
@@ -163,9 +163,9 @@ async fn check_same_files(
             None => failed && settings.allow_partial,
         };
         if !same {
-            let message = format!("it does not hold `{name}` as it is now");
+            let message = format!("it does not contain the current `{name}`");
             return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint("take another --run-id")
+                .with_hint("use another --run-id")
                 .into());
         }
     }
@@ -194,7 +194,7 @@ pub(crate) async fn find_and_examine(
     context: &Context,
 ) -> anyhow::Result<Examined> {
     let files = find(settings, context).await?;
-    context.step(format!("looking at {} files", files.len()));
+    context.step(format!("checking {} files", files.len()));
     let examining = plan::examine(files, settings, budget);
     let examined = context.interrupt.or(examining).await?;
     if examined.files.is_empty() {
@@ -210,6 +210,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     let working = tokio::task::spawn_blocking(work);
-    let done = async { working.await.context("the look at the files stopped")? };
+    let done = async {
+        working
+            .await
+            .context("the check of the files stopped unexpectedly")?
+    };
     context.interrupt.or(done).await
 }

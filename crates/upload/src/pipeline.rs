@@ -69,7 +69,7 @@ async fn send_and_commit(
     let begins = if resumed { "is resumed" } else { "begins" };
     tracing::info!(
         target: NOTICE, run = %id, files = count, bytes,
-        "the run {begins}; should it stop, the same command with `--run-id {id}` resumes it"
+        "the run {begins}; if it stops, the same command with `--run-id {id}` resumes it"
     );
     context.progress.begin(Work {
         bytes: Some(bytes),
@@ -79,7 +79,7 @@ async fn send_and_commit(
     });
     let sent = send_all(&run, examined, resumed, budget, settings, context).await?;
     context.progress.end();
-    context.step("proving and publishing the run");
+    context.step("verifying and publishing the run");
     let appeared = appeared(settings, work).await;
     abort_leftovers(&run, work, resumed, &sent, context).await?;
 
@@ -129,7 +129,7 @@ async fn abort_leftovers(
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "leftover uploads were aborted"),
         Err(error) if ExitStatus::of(&error).is_interrupt() => return Err(error),
-        Err(error) => tracing::warn!("uploads may stay open: {error:#}"),
+        Err(error) => tracing::warn!("uploads may still be open: {error:#}"),
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
     let looking = tokio::task::spawn_blocking(move || {
         let planned = planned.iter().map(String::as_str);
         source::appeared(&settings.source_dir, &settings.selection()?, planned)
-            .context("the source directory cannot be looked at again")
+            .context("the source directory cannot be read again")
     });
     let appeared = match looking.await {
         Ok(Ok(appeared)) => appeared,
@@ -152,12 +152,15 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
             Vec::new()
         }
         Err(stopped) => {
-            tracing::warn!(%stopped, "the source directory cannot be looked at again");
+            tracing::warn!(%stopped, "the source directory cannot be read again");
             Vec::new()
         }
     };
     for name in &appeared {
-        tracing::warn!(file = name, "not uploaded: it came after the plan was made");
+        tracing::warn!(
+            file = name,
+            "not uploaded: it appeared after the plan was made"
+        );
     }
     appeared
 }
@@ -165,9 +168,9 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
 /// Says how to continue: what was sent so far is worth keeping, unless its file has changed.
 fn with_way_on(error: anyhow::Error, run: &str, context: &Context) -> anyhow::Error {
     let way_on = if is_of_the_file(&error) {
-        "take a new --run-id for files that have changed".to_owned()
+        "use a new --run-id for files that have changed".to_owned()
     } else if ExitStatus::of(&error) == ExitStatus::Integrity {
-        "take a new --run-id: what arrived damaged may stand in this run".to_owned()
+        "use a new --run-id: this run may contain damaged data".to_owned()
     } else {
         format!("the same command with `--run-id {run}` resumes it")
     };

@@ -135,9 +135,9 @@ impl UploadWork {
     /// The setting that differs.
     pub(crate) fn check_settings(&self, settings: &Settings) -> Result<(), Failure> {
         if !self.failed.is_empty() && !settings.allow_partial {
-            let message = "the run was begun with --allow-partial, and files have failed";
+            let message = "the run was started with --allow-partial, and files have failed";
             return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint("give --allow-partial again, or take another --run-id"));
+                .with_hint("set --allow-partial again, or use another --run-id"));
         }
         let now = ByteSettings::of(settings).told();
         let different = self.settings.told().into_iter().zip(now);
@@ -151,11 +151,12 @@ impl UploadWork {
             .map(|(key, value)| format!("`{key}` {value}"));
         let told = told.collect::<Vec<_>>().join(", ");
         let keys: Vec<_> = different.iter().map(|(key, _)| *key).collect();
-        Err(
-            Failure::new(ExitStatus::Failed, format!("the run was begun with {told}"))
-                .about(&keys)
-                .with_hint("resume it with the same settings, or take another --run-id"),
+        Err(Failure::new(
+            ExitStatus::Failed,
+            format!("the run was started with {told}"),
         )
+        .about(&keys)
+        .with_hint("resume it with the same settings, or use another --run-id"))
     }
 }
 
@@ -177,7 +178,9 @@ pub(crate) fn looks<F: Send + 'static, T: Send + 'static>(
             let found = look(&file);
             (file, found)
         });
-        looking.await.context("the look at the files stopped")
+        looking
+            .await
+            .context("the check of the files stopped unexpectedly")
     };
     stream::iter(files).map(look_at).buffered(LOOKS_AT_ONCE)
 }
@@ -234,7 +237,7 @@ pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<Option<Fingerprint>> {
         Ok(now) => Ok(Some(now)),
         Err(error) if error.is_of_the_file() => Ok(None),
         Err(error) => {
-            Err(error).with_context(|| format!("`{}` cannot be looked at", path.display()))
+            Err(error).with_context(|| format!("`{}` cannot be inspected", path.display()))
         }
     }
 }
@@ -296,10 +299,10 @@ pub(crate) async fn examine_again(
         match is_planned {
             true => as_planned.push((name.clone(), path)),
             false => {
-                let message = format!("`{name}` is not what it was when the run was begun");
+                let message = format!("`{name}` has changed since the run was started");
                 if !settings.allow_partial {
                     return Err(Failure::new(ExitStatus::Failed, message)
-                        .with_hint("take another --run-id for the files as they are now")
+                        .with_hint("use another --run-id for the files as they are now")
                         .into());
                 }
                 tracing::warn!("{message}");
@@ -318,7 +321,7 @@ pub(crate) async fn examine_again(
         there.remove(&failed.relative_path);
     }
     for name in there.keys().filter(|name| selection.takes(name.as_ref())) {
-        tracing::warn!(file = name, "not uploaded: the run was begun without it");
+        tracing::warn!(file = name, "not uploaded: it is not in the run's plan");
     }
     Ok(again)
 }

@@ -48,7 +48,7 @@ pub(crate) async fn restore(
         unit: "files",
         ..Work::default()
     });
-    context.step(format!("looking for what is in `{}`", directory.display()));
+    context.step(format!("checking what is in `{}`", directory.display()));
     let missing = {
         let (directory, progress) = (directory.clone(), context.progress.clone());
         let files: Vec<_> = committed.files().cloned().collect();
@@ -80,10 +80,7 @@ fn missing(
     for file in files {
         let path = directory.join(&file.key);
         if Scratch::is_in(&file.key) {
-            let message = format!(
-                "`{}` stands where a restore keeps what is unfinished",
-                file.key
-            );
+            let message = format!("`{}` is where a restore keeps unfinished files", file.key);
             return Err(Failure::integrity(message).into());
         }
         let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
@@ -100,7 +97,7 @@ fn missing(
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let message = "nothing is restored, because something else stands in its place:";
+    let message = "nothing is restored, because other content is in the way:";
     Err(Failure::new(ExitStatus::Failed, message)
         .with_details(others)
         .with_hint("restore the run into another folder")
@@ -182,7 +179,7 @@ async fn fetch(
                 Ok(error) => unusable(error).into(),
                 Err(error) => {
                     let restore = format!("the restore into `{}`", directory.display());
-                    Failure::incomplete(error, restore, "the same command goes on").into()
+                    Failure::incomplete(error, restore, "the same command resumes it").into()
                 }
             });
         }
@@ -210,8 +207,8 @@ fn unusable(path: &Path, error: io::Error) -> Failure {
     let message = format!("`{}` cannot be restored", path.display());
     Failure::new(ExitStatus::Failed, message)
         .with_hint(
-            "with a folder that can be read and written, room, and open files enough (`ulimit -n`), \
-             the same command goes on",
+            "make the folder readable and writable, free space or raise `ulimit -n`, then run the \
+             same command",
         )
         .caused_by(error)
 }
@@ -232,7 +229,7 @@ fn outcome(
     let mut lines = vec![
         format!("run       {id}"),
         format!("folder    {}", directory.display()),
-        format!("files     {files}, of which {there} were there"),
+        format!("files     {files}, of which {there} were already there"),
         format!("verified  {mebibytes:.2} MiB, every byte was hashed"),
     ];
     lines.extend(failed_line(&committed.manifest));

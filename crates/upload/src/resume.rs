@@ -31,14 +31,14 @@ impl Sender<'_> {
             false => store.endpoint().proof_of_put(),
         };
         let conflict = || {
-            let message = format!("`{}` is another object than the file", store.url(key));
+            let message = format!("`{}` is not the same as the local file", store.url(key));
             let is_ours = there.token.as_ref() == Some(self.run.store.token());
             let hint = match is_ours {
                 true => {
-                    "what was sent was damaged on the way, or the file has other bytes by now: \
-                     take another --run-id"
+                    "the data was damaged on the way, or the file has changed since: use another \
+                     --run-id"
                 }
-                false => "another process wrote it; take another --run-id",
+                false => "another process wrote it; use another --run-id",
             };
             Failure::new(ExitStatus::Failed, message)
                 .with_hint(hint)
@@ -127,7 +127,7 @@ impl Sender<'_> {
         match best {
             Some((upload, parts)) => {
                 let (count, id) = (parts.len(), upload.id.to_string());
-                tracing::info!(key, upload = id, parts = count, "an open upload is resumed");
+                tracing::info!(key, upload = id, parts = count, "resuming an open upload");
                 Ok(MultipartUpload::resume(store, key, upload.id, parts))
             }
             // Must not be interrupted: an upload whose id nobody knows could not be aborted.
@@ -141,7 +141,7 @@ impl Sender<'_> {
                 tracing::warn!(
                     key,
                     "the server cannot list open uploads: the file is sent again, and an upload \
-                     that an earlier process opened stays"
+                     that an earlier process opened stays open"
                 );
                 Ok(Vec::new())
             }

@@ -39,7 +39,7 @@ impl Scratch {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let taken = failed("is being restored by another process");
-                return Err(taken.with_hint("the same command goes on when that one has ended"));
+                return Err(taken.with_hint("when that one has ended, run the same command"));
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }

@@ -103,7 +103,7 @@ async fn send_one(sender: &Sender<'_>, file: &SourceFile) -> anyhow::Result<(Upl
         tracing::info!(
             file = file.relative_path,
             bytes = sent.hashes.size,
-            "nothing to send: the server has all of it"
+            "nothing to send: the server has everything"
         );
     } else {
         tracing::info!(

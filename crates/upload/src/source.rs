@@ -66,7 +66,7 @@ pub(crate) enum SourceError {
     Unreadable(PathBuf, #[source] io::Error),
     #[error("link `{}` cannot be followed", escaped(.0))]
     Link(PathBuf, #[source] io::Error),
-    #[error("link `{}` leads back to `{}`, where it is", escaped(.0), escaped(.1))]
+    #[error("link `{}` leads back to `{}`, which contains it", escaped(.0), escaped(.1))]
     Loop(PathBuf, PathBuf),
     #[error("link `{}` leads out of the source directory", escaped(.0))]
     Outside(PathBuf),
@@ -80,9 +80,9 @@ pub(crate) enum SourceError {
     TooLong(String),
     #[error("the key `{0}` would have more than S3's {MAX_KEY} bytes")]
     KeyTooLong(String),
-    #[error("`{0}` would stand in `{1}`, which the tool keeps for itself")]
+    #[error("`{0}` would be in `{1}`, which is reserved for the tool")]
     Reserved(String, String),
-    #[error("`{0}` and `{1}` are one name where neither case nor Unicode form counts")]
+    #[error("`{0}` and `{1}` are the same name where case and Unicode form are ignored")]
     SameName(String, String),
 }
 
@@ -283,7 +283,7 @@ fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
         more => format!(" and {more} more"),
     };
     tracing::warn!(
-        "{} of other endings than `.parquet` left out: {told}{more}",
+        "{} not ending in `.parquet` left out: {told}{more}",
         counted(count, "file")
     );
 }
@@ -454,7 +454,7 @@ mod tests {
         link("..", "a/loop");
         assert_eq!(
             refused(&folder),
-            "link `ROOT/a/loop` leads back to `ROOT`, where it is"
+            "link `ROOT/a/loop` leads back to `ROOT`, which contains it"
         );
         let without = found(folder.path(), &excluding("a/loop/**")).unwrap();
         assert_eq!(without, ["a/x.parquet"]);
@@ -484,7 +484,7 @@ mod tests {
         }
         // Creating a device needs privileges; opening one does not.
         let device = open(Path::new("/dev/null")).unwrap_err();
-        assert_eq!(device.to_string(), "it is not a regular file any more");
+        assert_eq!(device.to_string(), "it is no longer a regular file");
     }
 
     #[test]
@@ -496,7 +496,7 @@ mod tests {
         assert!(matches!(open(&path), Err(FreezeError::Gone(_))));
         pipe(&path);
         let refused = open(&path).unwrap_err();
-        assert_eq!(refused.to_string(), "it is not a regular file any more");
+        assert_eq!(refused.to_string(), "it is no longer a regular file");
     }
 
     #[test]
@@ -525,7 +525,7 @@ mod tests {
             let name = format!("{first}/a.parquet");
             assert_eq!(
                 refused(&with(&[&name])),
-                format!("`{name}` would stand in `{first}`, which the tool keeps for itself")
+                format!("`{name}` would be in `{first}`, which is reserved for the tool")
             );
         }
         let folder = with(&[]);

@@ -57,14 +57,14 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     }
     lines.push(match uploaded.was_committed {
         true => format!(
-            "uploaded  nothing: the run is complete, its {:.2} MiB are there as the manifest says",
+            "uploaded  nothing: the run is already complete, its {:.2} MiB match the manifest",
             manifest.total_size_mb
         ),
         false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)"),
     });
     if *kept != Kept::default() {
         lines.push(format!(
-            "resumed   {} and {} were there, {:.2} MiB were read again to prove it",
+            "resumed   {} and {} were already there, {:.2} MiB were read again to verify them",
             counted(kept.files, "file"),
             counted(kept.parts, "part"),
             kept.bytes as f64 / MIB
@@ -73,7 +73,7 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     if !uploaded.appeared.is_empty() {
         let count = uploaded.appeared.len();
         lines.push(format!(
-            "new       {} came meanwhile, no part of the run",
+            "new       {} appeared in the meantime, not part of the run",
             counted(count, "file")
         ));
     }

@@ -204,6 +204,6 @@ async fn rows_the_sample_missed_are_counted_and_named_in_the_summary() {
         "none",
     ];
     let exported = servers.run("lob-export", &again).await.with_status(0);
-    let named = "documents have values that no column holds: they are kept in `_lob_bson`";
+    let named = "documents have values that fit no column: they are kept in `_lob_bson`";
     assert!(exported.stdout.contains(named), "{}", exported.stdout);
 }

@@ -116,7 +116,7 @@ impl Builder {
             (Self::Struct(fields), ColumnType::Struct(types)) => {
                 fields.into_array(rows, column_type, types)
             }
-            _ => Err("a builder is not of its column's type".into()),
+            _ => Err("a builder has the wrong type for its column".into()),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), R
     let data_end = ends_at(8 + footer_len)?;
     if footer_len > MAX_FOOTER_BYTES as u64 || data_end < 4 {
         return Err(ReadError::Unsound(
-            "the footer is larger than the file or than any of ours",
+            "the footer is larger than the file or than lob-export writes",
         ));
     }
     let footer = read_range(source, data_end, footer_len)?;
@@ -80,7 +80,7 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
             let range = chunk_range(chunk)?;
             if range.start < free || range.end > data_end {
                 return Err(ReadError::Unsound(
-                    "a column chunk is outside of the file or overlaps another",
+                    "a column chunk is outside the file or overlaps another",
                 ));
             }
             free = range.end;
@@ -95,11 +95,13 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
         }
         if bytes > MAX_UNCOMPRESSED_BYTES || values > MAX_VALUES {
             return Err(ReadError::Unsound(
-                "a row group is too large to be one of ours",
+                "a row group is larger than lob-export writes",
             ));
         }
         if row_group.num_rows() > values {
-            return Err(ReadError::Unsound("a row group does not have its rows"));
+            return Err(ReadError::Unsound(
+                "a row group has the wrong number of rows",
+            ));
         }
         rows = rows.saturating_add(row_group.num_rows());
     }
@@ -107,7 +109,7 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
         Ok(())
     } else {
         Err(ReadError::Unsound(
-            "the row groups do not have the rows of the file",
+            "the rows of the row groups do not add up to those of the file",
         ))
     }
 }
@@ -122,7 +124,7 @@ pub(super) fn chunk_range(chunk: &ColumnChunkMetadata) -> Result<Range<u64>, Rea
     range
         .and_then(|(start, len)| Some(start..start.checked_add(len)?))
         .ok_or(ReadError::Unsound(
-            "a column chunk has no place in the file",
+            "a column chunk has no offset in the file",
         ))
 }
 
@@ -139,7 +141,7 @@ pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), Rea
         rest = after;
         let body = &page[header.header_bytes..];
         if header.crc.is_some_and(|crc| crc != crc32_iso_hdlc(body)) {
-            return Err(ReadError::Unsound("a page does not have its CRC"));
+            return Err(ReadError::Unsound("a page's CRC does not match"));
         }
         uncompressed = uncompressed
             .saturating_add(header.header_bytes)
@@ -160,7 +162,7 @@ pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), Rea
         Ok(())
     } else {
         Err(ReadError::Unsound(
-            "the pages of a column are not what the footer says",
+            "the pages of a column do not match the footer",
         ))
     }
 }

@@ -110,7 +110,7 @@ impl<R: Read + Seek> LegacyReader<R> {
         let fields = self.columns.iter().zip(arrays).map(fill);
         let fields: Option<Vec<_>> = fields.collect();
         let mut fields = fields.filter(|_| is_whole).ok_or(ReadError::Unsound(
-            "a column does not have its type or its rows",
+            "a column has the wrong type or number of rows",
         ))?;
         fields[..=self.id].rotate_right(1);
         if self.ids == LegacyIds::ObjectId {

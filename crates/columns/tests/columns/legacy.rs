@@ -152,9 +152,9 @@ fn ids_stay_text_on_request() {
 #[test]
 fn an_unsupported_legacy_column_is_refused_by_name() {
     for (name, column, problem) in [
-        ("between-milliseconds", "when", "between two milliseconds"),
+        ("between-milliseconds", "when", "finer than a millisecond"),
         ("map", "settings", "is a map"),
-        ("date", "day", "of the Parquet type Int32 (Date)"),
+        ("date", "day", "has the Parquet type Int32 (Date)"),
     ] {
         let error = read(&file(&format!("{name}.parquet")), LegacyIds::ObjectId).unwrap_err();
         assert!(

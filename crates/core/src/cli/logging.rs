@@ -43,8 +43,8 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
     // A single word that is not a level would be taken for a target, and log nothing.
     let is_word = filter.chars().all(|c| c.is_ascii_alphabetic());
     if common.log_level.is_some() && is_word && filter.parse::<LevelFilter>().is_err() {
-        let message = format!("`{filter}`, from {origin}, is no log level");
-        let hint = "error, warn, info, debug and trace are levels";
+        let message = format!("`{filter}`, from {origin}, is not a log level");
+        let hint = "use error, warn, info, debug or trace";
         return Err(Failure::usage(message).with_hint(hint));
     }
     let filter = EnvFilter::try_new(&filter).map_err(|error| {
@@ -71,7 +71,7 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
             }
         }
     };
-    started.map_err(|error| Failure::usage("the log cannot be started").caused_by(error))
+    started.map_err(|error| Failure::usage("logging cannot be set up").caused_by(error))
 }
 
 struct RedactedStderr {

@@ -116,8 +116,8 @@ fn about_the_machine(error: &io::Error) -> Option<&'static str> {
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
     match error.kind() {
         io::ErrorKind::StorageFull => Some("free space on that disk"),
-        io::ErrorKind::QuotaExceeded => Some("free space below the quota of that disk"),
-        io::ErrorKind::ReadOnlyFilesystem => Some("that disk can only be read"),
+        io::ErrorKind::QuotaExceeded => Some("free space on that disk to get below its quota"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("that disk is read-only: choose another folder"),
         _ => {
             let code = error.raw_os_error()?;
             let is_of_files = TOO_MANY_OPEN_FILES.contains(&code);

@@ -61,10 +61,10 @@ pub(super) fn check<A: CommandLine>(typed: &ArgMatches) -> Result<(), Failure> {
     match flags.next() {
         None => Ok(()),
         Some(flag) => Err(Failure::usage(format!(
-            "--{} has no meaning {}",
+            "--{} cannot be used {}",
             flag.get_long().unwrap_or_default(),
             match verb {
-                Some(verb) => format!("for `{verb}`"),
+                Some(verb) => format!("with `{verb}`"),
                 None => "without a command".to_owned(),
             }
         ))),

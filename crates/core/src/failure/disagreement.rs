@@ -68,19 +68,19 @@ impl Disagreement {
     pub fn hint(self) -> &'static str {
         match self {
             Self::UnknownAuthority => {
-                "name the authority that signed the server's certificate with --ca-bundle"
+                "use --ca-bundle to trust the CA that signed the server's certificate"
             }
-            Self::WrongName => "name the server as its certificate does",
-            Self::WrongTime => "have the server's certificate renewed, or set this machine's clock",
-            Self::BadCertificate => "have the server's certificate replaced",
-            Self::OldTls => "the server must offer TLS 1.2 or 1.3 with a cipher that is safe",
+            Self::WrongName => "use the host name in the server's certificate",
+            Self::WrongTime => "renew the server's certificate, or set this machine's clock",
+            Self::BadCertificate => "replace the server's certificate",
+            Self::OldTls => "enable TLS 1.2 or 1.3 with a safe cipher on the server",
             Self::ClientCertificate => {
-                "show the server a certificate that it accepts: `tlsCertificateKeyFile` names it \
-                 for MongoDB"
+                "use a client certificate that the server accepts: for MongoDB, set \
+                 `tlsCertificateKeyFile`"
             }
             Self::NoTls => {
-                "the server does not speak TLS at this port: check host and port, or take \
-                 `https` or `tls` out where that is safe"
+                "the server does not speak TLS on this port: check host and port, or remove \
+                 `https` or `tls` if that is safe"
             }
         }
     }

@@ -16,7 +16,7 @@ pub(crate) struct Via {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy {} of `{}`", self.proxy, self.variable)
+        write!(f, "the proxy {} from `{}`", self.proxy, self.variable)
     }
 }
 
@@ -24,7 +24,7 @@ impl Via {
     /// What the user can do about it.
     pub(super) fn hint(&self) -> String {
         format!(
-            "check {self}, with user and password in its URL where it wants them; NO_PROXY lists \
+            "check {self}, and put user and password into its URL if it needs them; NO_PROXY lists \
              hosts to reach directly"
         )
     }
@@ -32,7 +32,7 @@ impl Via {
 
 /// The variable that sets the proxy of a request does not name an HTTP proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable `{variable}` names no HTTP proxy")]
+#[error("the environment variable `{variable}` is not the URL of an HTTP proxy")]
 pub(crate) struct UnusableProxy {
     pub(crate) variable: &'static str,
 }

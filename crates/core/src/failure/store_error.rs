@@ -77,8 +77,8 @@ impl StoreError {
         }
         let hint = match self.kind {
             K::NotS3 => {
-                "check --endpoint-url, and whether a proxy or a login page of the network answers \
-                 in the server's place"
+                "check --endpoint-url, and whether a proxy or the network's login page answers \
+                 instead of the server"
             }
             K::Unmakeable if self.source().is_some_and(UnusableProxy::is_in) => UnusableProxy::HINT,
             K::Unmakeable => "check --bucket, --region, --endpoint-url and --path-style",
@@ -93,18 +93,17 @@ impl StoreError {
                     }
                 };
                 return Some(format!(
-                    "the credentials lack the permission {lacking}; or --expected-bucket-owner is \
-                     not the bucket's"
+                    "the credentials lack the permission {lacking}, or --expected-bucket-owner is \
+                     wrong"
                 ));
             }
             K::Credentials => {
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile"
             }
             K::Expired => {
-                "renew the credentials: AWS_SESSION_TOKEN and the keys beside it, or the login of \
-                 --profile"
+                "renew the credentials: AWS_SESSION_TOKEN and its keys, or the login of --profile"
             }
-            K::Clock => "set the clock of this machine: the server's is minutes away from it",
+            K::Clock => "set this machine's clock: it is minutes off from the server's",
             K::WrongRegion => {
                 return Some(match &self.bucket_region {
                     Some(region) => format!(
@@ -114,19 +113,20 @@ impl StoreError {
                     None => "set --region to the region of the bucket".to_owned(),
                 });
             }
-            K::AlreadyExists => "another run or process wrote this object; take a new --run-id",
-            K::Conflict => "another process works on this object; let one of them go on alone",
+            K::AlreadyExists => "another run or process wrote this object; use a new --run-id",
+            K::Conflict => "another process is writing this object; let only one of them continue",
             K::Archived => {
-                "the object is archived: restore it (`aws s3api restore-object`), and when that is \
-                 done run the same command"
+                "the object is archived: restore it with `aws s3api restore-object`, then run the \
+                 same command"
             }
             K::StorageClass => {
-                "the server does not have this --storage-class: take another, and a new --run-id"
+                "the server does not support this --storage-class: choose another, and use a new \
+                 --run-id"
             }
             K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
             K::Full => "free space on the server, or raise its quota",
             K::Throttled => {
-                "the server asks for fewer requests; run fewer processes at once or raise \
+                "the server throttles requests; run fewer processes at once or raise \
                  --retry-timeout"
             }
             K::Timeout => match self.operation {
@@ -137,17 +137,17 @@ impl StoreError {
             },
             K::Unreachable => match self.disagreement() {
                 Some(Disagreement::ClientCertificate) => {
-                    "the server wants a certificate of the client, which is not supported for \
-                         S3: name an endpoint that takes keys alone"
+                    "the server requires a client certificate, which is not supported for S3: use \
+                     an endpoint that needs only access keys"
                 }
                 Some(disagreement) => disagreement.hint(),
-                None => "check that the server runs and that --endpoint-url names it",
+                None => "check that the server is running and that --endpoint-url is right",
             },
             K::Proxy => {
-                "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, with user and \
-                 password in its URL where it wants them; NO_PROXY lists hosts to reach directly"
+                "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, and put user and \
+                 password into its URL if it needs them; NO_PROXY lists hosts to reach directly"
             }
-            K::Unknown => "nothing was cleaned up; look at the object before you repeat the run",
+            K::Unknown => "nothing was cleaned up; check the object before you repeat the run",
             K::NotFound
             | K::NoSuchUpload
             | K::Unsupported
@@ -184,14 +184,14 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of `{}` failed", self.operation, self.object)?;
         match (self.kind, self.detail.as_str()) {
-            (StoreErrorKind::Timeout, "") => write!(f, ": no answer in time"),
+            (StoreErrorKind::Timeout, "") => write!(f, ": timed out"),
             (StoreErrorKind::Unreachable, "") => write!(f, ": no connection"),
             (StoreErrorKind::Proxy, "") => match &self.via {
-                Some(via) => write!(f, ": no way through {via}"),
-                None => write!(f, ": no way through the proxy"),
+                Some(via) => write!(f, ": could not connect through {via}"),
+                None => write!(f, ": could not connect through the proxy"),
             },
             (StoreErrorKind::Unmakeable, "") => {
-                write!(f, ": the settings make no valid request")
+                write!(f, ": the settings do not make a valid request")
             }
             (StoreErrorKind::Credentials, "") => write!(f, ": no usable credentials were found"),
             (_, "") => Ok(()),

@@ -31,7 +31,7 @@ const MAX_NAME: usize = 900;
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is not JSON of the expected form.
-    #[error("the manifest is not of the form that this tool reads")]
+    #[error("the manifest is not in a format that this tool reads")]
     Form(#[source] serde_json::Error),
     /// It is too large.
     #[error("the manifest has {0} bytes, more than the {MAX_MANIFEST_BYTES} allowed")]
@@ -48,16 +48,16 @@ pub enum ManifestError {
     #[error("the manifest names `{0}` twice")]
     Twice(String),
     /// A copy of another run's manifest.
-    #[error("the manifest is that of another run, `{0}`")]
+    #[error("the manifest belongs to another run, `{0}`")]
     OtherRun(crate::settings::RunId),
     /// Something larger or more numerous than any run can have.
-    #[error("the manifest has more or larger `{0}` than there can be")]
+    #[error("the manifest has too many or too large `{0}`")]
     Excess(&'static str),
     /// Numbers that do not add up.
     #[error("the manifest contradicts itself in `{0}`")]
     Contradiction(&'static str),
     /// Numbers that are too large to add up.
-    #[error("the numbers of the manifest are too large")]
+    #[error("the manifest's numbers are too large")]
     Overflow,
 }
 
@@ -117,7 +117,7 @@ impl<R: Read> Read for BoundedTexts<R> {
             }
             self.len += usize::from(self.is_inside);
             if self.len > self.most {
-                return Err(io::Error::other("a text in it is too large"));
+                return Err(io::Error::other("a string in it is too long"));
             }
         }
         Ok(count)

@@ -53,7 +53,7 @@ impl Collector for EndedCommand {
             ),
             (
                 LAST_SUCCESS,
-                "When a whole job, such as an export, last ended with status 0",
+                "When a whole job, such as an export, last finished with status 0",
                 self.last_success,
             ),
         ];

@@ -67,7 +67,7 @@ const COUNTERS: [Counter; 8] = [
     Counter {
         only: None,
         prometheus: "requests",
-        help: "Attempts that were sent, retries included",
+        help: "Attempts that were sent, including retries",
         cloudwatch: "Requests",
         unit: "Count",
         value: |o| o.requests as f64,
@@ -83,7 +83,7 @@ const COUNTERS: [Counter; 8] = [
     Counter {
         only: Some(Service::S3),
         prometheus: "throttles",
-        help: "Attempts that were answered with a request to slow down",
+        help: "Attempts that the server throttled",
         cloudwatch: "Throttles",
         unit: "Count",
         value: |o| o.throttles as f64,
@@ -91,7 +91,7 @@ const COUNTERS: [Counter; 8] = [
     Counter {
         only: Some(Service::S3),
         prometheus: "expected_answers",
-        help: "Answers other than success that were asked for, which are no errors",
+        help: "Expected responses other than success, which are not errors",
         cloudwatch: "ExpectedAnswers",
         unit: "Count",
         value: |o| o.expected as f64,
@@ -123,7 +123,7 @@ const COUNTERS: [Counter; 8] = [
     Counter {
         only: None,
         prometheus: "seconds",
-        help: "Time spent in attempts, added up over those that ran at once",
+        help: "Time spent in attempts, summed over concurrent ones",
         cloudwatch: "Seconds",
         unit: "Seconds",
         value: |o| o.seconds,

@@ -67,7 +67,7 @@ impl OpenRun {
             })),
             None => {
                 let (kind, url) = (StoreErrorKind::AlreadyExists, self.store.url(&key));
-                let detail = "another object is there";
+                let detail = "a different object is there";
                 Err(StoreError::new(kind, "HeadObject", url, detail))
             }
         }

@@ -156,21 +156,21 @@ impl<M: RunManifest> CommittedRun<M> {
             let error = match self.hand_on(file, shown, &mut target).await {
                 Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(Ok(target)),
                 Ok(Some(_)) if downloads < MAX_DOWNLOADS => {
-                    tracing::warn!("`{url}` has another SHA-256: it is fetched again");
+                    tracing::warn!("`{url}` has the wrong SHA-256: fetching it again");
                     (downloads, shown) = (downloads + 1, &Hidden);
                     continue;
                 }
                 Ok(Some(_)) => {
                     let message =
-                        format!("`{url}` has another SHA-256, after {downloads} downloads");
+                        format!("`{url}` has the wrong SHA-256, after {downloads} downloads");
                     return Ok(Err(message));
                 }
-                Ok(None) => return Ok(Err(format!("`{url}` has another size"))),
+                Ok(None) => return Ok(Err(format!("`{url}` has the wrong size"))),
                 Err(error) => error,
             };
             return match error.downcast_ref::<StoreError>().map(|error| error.kind) {
                 Some(StoreErrorKind::NotFound | StoreErrorKind::Integrity) => Ok(Err(format!(
-                    "`{url}` went away or changed while it was read"
+                    "`{url}` was removed or changed while it was read"
                 ))),
                 _ => Err(error),
             };
@@ -209,7 +209,7 @@ impl<M: RunManifest> CommittedRun<M> {
             return Ok(());
         }
         let id = self.run.location.id();
-        let message = format!("run `{id}` is not what its manifest says:");
+        let message = format!("run `{id}` does not match its manifest:");
         Err(Failure::integrity(message).with_details(differences))
     }
 }
@@ -231,18 +231,18 @@ async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyh
     // A manifest in another form may come from another tool or a later version.
     let read = |bytes: &mut dyn Read| ManifestHead::read(bytes);
     let head = read_manifest(store, location, read).await?;
-    let check_name = "check the name of the run and --prefix";
-    let message = format!("manifest `{}` is refused", store.url(&key));
+    let check_name = "check the run id and --prefix";
+    let message = format!("manifest `{}` cannot be used", store.url(&key));
     let failure = match head {
         Ok(head) if head.is_legacy() && head.export_timestamp.is_some() => {
             let message = format!("run `{id}` is a legacy export: it has no hashes to verify");
             Failure::new(ExitStatus::Failed, message)
-                .with_hint("export again for a run that can be verified")
+                .with_hint("export again to get a run that can be verified")
         }
         Ok(head) if !M::is_of(&head) => {
             let tool = head.tool.map(|tool| format!("`{tool}`"));
             let tool = tool.as_deref().unwrap_or("another tool");
-            let message = format!("run `{id}` is no {}: {tool} wrote it", M::KIND);
+            let message = format!("run `{id}` is not an {}: {tool} wrote it", M::KIND);
             Failure::new(ExitStatus::Failed, message).with_hint(check_name)
         }
         Err(error @ ManifestError::Version(_)) => Failure::new(ExitStatus::Failed, message)
@@ -260,13 +260,13 @@ async fn missing(store: &Store, location: &RunLocation) -> Result<Failure, Store
     let (message, hint) = if is_begun {
         (
             format!("run `{id}` is not complete"),
-            format!("the command that began it resumes it with `--run-id {id}`"),
+            format!("the command that started it resumes it with `--run-id {id}`"),
         )
     } else {
         let url = store.url(&location.manifest_key());
         (
-            format!("there is no run `{id}`: `{url}` is not there"),
-            "check the name of the run and --prefix".to_owned(),
+            format!("there is no run `{id}`: `{url}` does not exist"),
+            "check the run id and --prefix".to_owned(),
         )
     };
     Ok(Failure::new(ExitStatus::Failed, message).with_hint(hint))

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What to do when jobs ask for the latest run and a run that may be the latest cannot be read.
-pub const FOR_JOBS: &str = "move it away, or name a run to the jobs yourself";
+pub const FOR_JOBS: &str = "move it away, or give your jobs a run id yourself";
 
 /// What a list shows about a run of one tool.
 pub trait Summary: Sized {
@@ -51,7 +51,7 @@ impl Summary for ExportSummary {
         let time = head.export_timestamp;
         Ok(Ok(Self {
             is_legacy: head.is_legacy(),
-            export_timestamp: time.context("it has no time of an export")?,
+            export_timestamp: time.context("it has no export time")?,
             num_splits: head.num_splits,
             total_documents: head.total_documents,
         }))
@@ -75,7 +75,7 @@ impl Summary for UploadSummary {
             let tool = head.tool.unwrap_or_else(|| "another tool".to_owned());
             return Ok(Err(tool));
         }
-        let started = head.started.context("it has no time of an upload")?;
+        let started = head.started.context("it has no upload time")?;
         Ok(Ok(Self { started }))
     }
 
@@ -144,8 +144,8 @@ fn warn_of_clock(id: &RunId, time: Timestamp) {
         .unwrap_or(Timestamp::MAX);
     if time > tomorrow {
         tracing::warn!(
-            "run `{id}` is the latest by its time, {time}, which has not come yet: the clock that \
-             wrote it was off, and later runs are passed over"
+            "run `{id}` counts as the latest, but its time, {time}, is in the future: the machine \
+             that wrote it had a wrong clock, and newer runs are ignored"
         );
     }
 }
@@ -165,7 +165,7 @@ pub async fn latest_run<S: Summary>(
     for (id, listed) in list_runs(store, folder).await? {
         match listed {
             Listed::Own(summary) => latest = Some((id, summary)),
-            Listed::OtherTool(tool) => tracing::info!(run = %id, "passed over: `{tool}` wrote it"),
+            Listed::OtherTool(tool) => tracing::info!(run = %id, "skipped: `{tool}` wrote it"),
             Listed::Unreadable(error) => {
                 let message =
                     format!("run `{id}` below `{url}` cannot be read, and may be the latest");

@@ -23,7 +23,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
         let (id, url) = (location.id().clone(), store.url(&location.plan_key()));
         let finding = Self::find_version(store, location, tool, OLDEST_PLAN);
         finding.await?.ok_or_else(|| {
-            let message = format!("run `{id}` has no plan: `{url}` is not there");
+            let message = format!("run `{id}` has no plan: `{url}` does not exist");
             Failure::new(ExitStatus::Failed, message)
                 .with_hint("check --prefix")
                 .into()

@@ -84,7 +84,7 @@ impl<W: Serialize> Plan<W> {
             if bytes.len() as u64 > MAX_PLAN_BYTES {
                 let size = bytes.len();
                 let message = format!("the plan has {size} bytes, more than {MAX_PLAN_BYTES}");
-                let hint = "make several runs of fewer files or collections";
+                let hint = "split it into several runs of fewer files or collections";
                 return Err(Failure::new(ExitStatus::Failed, message)
                     .with_hint(hint)
                     .into());
@@ -109,9 +109,9 @@ impl<W: Serialize> Plan<W> {
                 None => return Ok(None),
             }
         }
-        let message = format!("{MAX_TAKEN} runs began in the last {MAX_TAKEN} seconds");
+        let message = format!("{MAX_TAKEN} runs started in the last {MAX_TAKEN} seconds");
         Err(Failure::new(ExitStatus::Failed, message)
-            .with_hint("name the run with --run-id")
+            .with_hint("choose a run id with --run-id")
             .into())
     }
 }
@@ -120,7 +120,7 @@ impl<W: Serialize> Plan<W> {
 pub fn begun(error: anyhow::Error, id: &RunId) -> anyhow::Error {
     leaving(
         error,
-        format!("the same command with `--run-id {id}` goes on with the run"),
+        format!("the same command with `--run-id {id}` resumes the run"),
     )
 }
 
@@ -186,24 +186,23 @@ impl<W: DeserializeOwned> FoundRun<W> {
         };
         let refused = |why: &str| {
             let message = format!("the plan `{}` {why}", store.url(&key));
-            Failure::new(ExitStatus::Failed, message).with_hint("take another --run-id")
+            Failure::new(ExitStatus::Failed, message).with_hint("use another --run-id")
         };
         let head: PlanHead = serde_json::from_slice(&bytes)
             .map_err(|error| refused("cannot be read").caused_by(error))?;
         if !(oldest..=FORMAT_VERSION).contains(&head.format_version) {
             let version = head.format_version;
-            let why =
-                format!("is of format version {version}, this tool works on {FORMAT_VERSION}");
-            let hint = "begin a new run, with another --run-id";
+            let why = format!("has format version {version}, this tool needs {FORMAT_VERSION}");
+            let hint = "start a new run with another --run-id";
             return Err(refused(&why).with_hint(hint).into());
         }
         if head.tool != tool {
-            return Err(refused(&format!("is one of {}", head.tool)).into());
+            return Err(refused(&format!("belongs to {}", head.tool)).into());
         }
         let plan: Plan<W> = serde_json::from_slice(&bytes)
             .map_err(|error| refused("cannot be read").caused_by(error))?;
         if plan.run_id != *location.id() {
-            return Err(refused(&format!("is that of run `{}`", plan.run_id)).into());
+            return Err(refused(&format!("belongs to run `{}`", plan.run_id)).into());
         }
         let run = OpenRun {
             store: store.clone().writing_as(plan.write_token.clone()),

@@ -30,7 +30,8 @@ pub(super) async fn probe(
     let mut info = interrupt.or(head(&store, key)).await?;
     if info.token.is_none() {
         let (kind, url) = (StoreErrorKind::Unsupported, store.url(key));
-        let detail = "the store keeps no metadata of objects, by which a run knows its own";
+        let detail = "the server does not keep object metadata, by which a run recognises its own \
+                      objects";
         return Err(StoreError::new(kind, "HeadObject", url, detail).into());
     }
     if info.token.as_ref() != Some(store.token()) {
@@ -77,7 +78,7 @@ fn is_of_parts(etag: &str) -> bool {
 async fn head(store: &RunStore, key: &str) -> Result<ObjectInfo, StoreError> {
     store.head(key).await?.ok_or_else(|| {
         let (kind, url) = (StoreErrorKind::NotFound, store.url(key));
-        StoreError::new(kind, "HeadObject", url, "it was written and is not there")
+        StoreError::new(kind, "HeadObject", url, "it was written but is missing")
     })
 }
 
@@ -141,7 +142,7 @@ async fn probe_multipart(
         }
     }
     let (kind, url) = (StoreErrorKind::Unsupported, store.url(key));
-    let detail = "no form of an upload in parts is taken";
+    let detail = "the server accepts no form of multipart upload";
     Err(refused
         .unwrap_or_else(|| StoreError::new(kind, "CreateMultipartUpload", url, detail).into()))
 }
@@ -222,7 +223,7 @@ async fn complete(
         }
     }
     let (kind, url) = (StoreErrorKind::Conflict, store.url(key));
-    let detail = "another process gets in the way of the uploads of this run";
+    let detail = "another process interferes with the uploads of this run";
     Err(StoreError::new(kind, "UploadPart", url, detail).into())
 }
 

@@ -45,7 +45,7 @@ pub async fn read_manifest<T: Send + 'static>(
 async fn part_files(store: &Store, prefix: &str) -> Result<Option<Bytes>, StoreError> {
     let files = store.list(prefix, None).await?;
     if files.len() > MAX_PART_FILES {
-        let detail = format!("{} part files are not one manifest", files.len());
+        let detail = format!("a manifest cannot have {} part files", files.len());
         let url = store.url(prefix);
         let kind = StoreErrorKind::Refused;
         return Err(StoreError::new(kind, "ListObjectsV2", url, detail));

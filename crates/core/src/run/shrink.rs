@@ -68,12 +68,11 @@ impl Shrunk {
             told,
         } = self;
         let message = format!(
-            "{effect}, because more than {allowed} of the documents would be gone: {}",
+            "{effect}, because more than {allowed} of the documents would be lost: {}",
             told.join("; ")
         );
         Err(Failure::new(ExitStatus::Failed, message).with_hint(format!(
-            "if that is how it should be, the same command with `--run-id {run} --max-shrink \
-             {needed}` allows it"
+            "if this is intended, run the same command with `--run-id {run} --max-shrink {needed}`"
         )))
     }
 }
@@ -95,15 +94,12 @@ mod tests {
         assert_eq!(failure.status, ExitStatus::Failed);
         assert_eq!(
             failure.to_string(),
-            "nothing is done, because more than 20% of the documents would be gone: `e` would have \
+            "nothing is done, because more than 20% of the documents would be lost: `e` would have \
              799 documents, run `x` had 1000; `f` would have 0 documents, run `x` had 1000"
         );
         assert_eq!(
             failure.hint.as_deref(),
-            Some(
-                "if that is how it should be, the same command with `--run-id r1 --max-shrink 100%` \
-                 allows it"
-            )
+            Some("if this is intended, run the same command with `--run-id r1 --max-shrink 100%`")
         );
         assert!(Shrunk::beyond(Percent::of(100)).refuse("", &run).is_ok());
     }

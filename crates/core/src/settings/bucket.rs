@@ -19,8 +19,8 @@ pub struct Bucket {
 /// The text does not name a bucket. The error does not repeat it: people put keys into URLs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a bucket has 3 to 255 letters, digits, `.`, `_` and `-` and begins and ends with a letter or \
-     digit; an ARN and `s3://BUCKET/PREFIX` are taken as well"
+    "a bucket name has 3 to 255 letters, digits, `.`, `_` and `-`, and begins and ends with a \
+     letter or digit; an ARN and `s3://BUCKET/PREFIX` also work"
 )]
 pub struct InvalidBucket;
 

@@ -28,15 +28,17 @@ pub struct EndpointUrl(String);
 pub enum InvalidEndpointUrl {
     /// Not a URL, or the URL of something else.
     #[error(
-        "the URL of a server is written `https://HOST` or `http://HOST:PORT`, without quotes, white \
-         space, `?` or `#` in it"
+        "expected a URL such as `https://HOST` or `http://HOST:PORT`, without quotes, white space, \
+         `?` or `#`"
     )]
     Malformed,
     /// S3 requests are signed, and do not use a password as well.
-    #[error("the URL of a server of S3 has no user and password: keys are given on their own")]
+    #[error(
+        "the URL of an S3 server cannot hold a user and password: set the access keys separately"
+    )]
     Login,
     /// An address that is only complete on one link of this machine.
-    #[error("an address of IPv6 with a zone, such as `%eth0`, is not supported")]
+    #[error("an IPv6 address with a zone, such as `%eth0`, is not supported")]
     Zone,
 }
 

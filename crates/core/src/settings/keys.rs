@@ -161,22 +161,22 @@ pub(super) fn all() -> BTreeSet<&'static str> {
 /// What to do about a key that does not belong at the top level of a file, or in a tool's section.
 pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     if let Some(flag) = flag(key) {
-        return format!("it is no setting: type the flag `{flag}`");
+        return format!("it is not a setting: use the flag `{flag}`");
     }
     let own = tool.and_then(of_tool).unwrap_or_default().iter().copied();
     let sections = tools().filter(|_| tool.is_none());
     if let Some(nearest) = nearest(key, own.chain(sections)) {
-        return format!("is `{nearest}` meant?");
+        return format!("did you mean `{nearest}`?");
     }
     let Some(nearest) = nearest(key, all()) else {
-        return "leave it out; docs/CONFIGURATION.md lists the settings that there are".to_owned();
+        return "remove it; docs/CONFIGURATION.md lists all settings".to_owned();
     };
     let tools = KEYS.iter().filter(|(_, keys)| keys.contains(&nearest));
     let sections: Vec<_> = tools.map(|(tool, _)| format!("`[{tool}]`")).collect();
     match tool {
         // The top level accepts the keys of every tool.
-        None => format!("is `{nearest}` meant?"),
-        Some(_) => format!("is `{nearest}` of {} meant?", sections.join(" or ")),
+        None => format!("did you mean `{nearest}`?"),
+        Some(_) => format!("did you mean `{nearest}` in {}?", sections.join(" or ")),
     }
 }
 
@@ -185,11 +185,11 @@ pub(super) fn about_variable(name: &str) -> String {
     let key = name.trim_start_matches("LOB_").to_lowercase();
     let of_tool = tools().find_map(|tool| key.strip_prefix(tool)?.strip_prefix('_'));
     if let Some(flag) = flag(of_tool.unwrap_or(&key)) {
-        return format!("sets nothing: type the flag `{flag}`");
+        return format!("has no effect: use the flag `{flag}`");
     }
     match nearest(name, variables().iter().map(String::as_str)) {
-        Some(nearest) => format!("is not known: is `{nearest}` meant?"),
-        None => "is not known".to_owned(),
+        Some(nearest) => format!("is unknown: did you mean `{nearest}`?"),
+        None => "is unknown".to_owned(),
     }
 }
 
@@ -221,17 +221,17 @@ mod tests {
     #[test]
     fn a_typo_gets_a_suggestion_but_a_kubernetes_variable_does_not() {
         for (name, told) in [
-            ("LOB_BUKET", "is not known: is `LOB_BUCKET` meant?"),
+            ("LOB_BUKET", "is unknown: did you mean `LOB_BUCKET`?"),
             (
                 "LOB_EXPROT_PREFIX",
-                "is not known: is `LOB_EXPORT_PREFIX` meant?",
+                "is unknown: did you mean `LOB_EXPORT_PREFIX`?",
             ),
-            ("LOB_UPLOAD_SERVICE_HOST", "is not known"),
-            ("LOB_IMPORT_PORT_80_TCP_ADDR", "is not known"),
-            ("LOB_JSON", "sets nothing: type the flag `--json`"),
+            ("LOB_UPLOAD_SERVICE_HOST", "is unknown"),
+            ("LOB_IMPORT_PORT_80_TCP_ADDR", "is unknown"),
+            ("LOB_JSON", "has no effect: use the flag `--json`"),
             (
                 "LOB_IMPORT_DRY_RUN",
-                "sets nothing: type the flag `--dry-run`",
+                "has no effect: use the flag `--dry-run`",
             ),
         ] {
             assert_eq!(about_variable(name), told, "{name}");

@@ -66,7 +66,7 @@ impl ObjectSettings {
             ("sse_kms_key_id", &self.sse_kms_key_id),
         ] {
             if text.as_deref().is_some_and(|text| !fits_a_header(text)) {
-                let message = format!("`{key}` has white space or a control character in it");
+                let message = format!("`{key}` contains white space or a control character");
                 return Err(Failure::usage(message).about(&[key]));
             }
         }
@@ -80,17 +80,17 @@ impl ObjectSettings {
         for (name, value) in &self.metadata {
             // Names become headers, which are case-insensitive.
             if !names.insert(name.to_ascii_lowercase()) {
-                return Err(Failure::usage(format!("metadata `{name}` is given twice")));
+                return Err(Failure::usage(format!("metadata `{name}` is set twice")));
             }
             // The characters allowed in a header name (RFC 9110, section 5.6.2).
             if name.is_empty() || !name.chars().all(token) {
                 return Err(Failure::usage(format!(
-                    "`{name}` cannot be a name of metadata"
+                    "`{name}` is not a valid metadata name"
                 )));
             }
             if name.to_ascii_lowercase().starts_with(OUR_NAMES) {
                 return Err(Failure::usage(format!(
-                    "metadata `{name}` begins with `{OUR_NAMES}`, as only our own does"
+                    "metadata `{name}` begins with `{OUR_NAMES}`, which is reserved"
                 )));
             }
             if value.chars().any(|c| c.is_control() || !c.is_ascii()) {
@@ -104,7 +104,7 @@ impl ObjectSettings {
         if size > MAX_METADATA - OUR_METADATA {
             let limit = MAX_METADATA - OUR_METADATA;
             return Err(Failure::usage(format!(
-                "metadata of {size} bytes is more than the {limit} that S3 leaves room for"
+                "the metadata has {size} bytes, more than the {limit} that S3 leaves room for"
             )));
         }
         Ok(())

@@ -55,5 +55,5 @@ pub(super) fn rename(values: &mut Dict, tool: &str, place: &str) -> Result<(), F
 /// Refuses a setting that is given under both its old and its new name.
 pub(super) fn both(names: &str, old: &str) -> Failure {
     let message = format!("{names} are the same setting");
-    Failure::usage(message).with_hint(format!("leave out `{old}`, the old name"))
+    Failure::usage(message).with_hint(format!("remove `{old}`, the old name"))
 }

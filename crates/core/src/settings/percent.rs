@@ -27,7 +27,7 @@ impl FromStr for Percent {
         number
             .filter(is_share)
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is no percentage from 0 to 100"))
+            .ok_or_else(|| format!("`{text}` is not a percentage from 0 to 100"))
     }
 }
 

@@ -81,8 +81,8 @@ impl Prefix {
 /// The text cannot be a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` cannot be a prefix, which is up to {MAX_PREFIX} bytes of names with one `/` between each, \
-     none of them `.` or `..`, and without control characters"
+    "`{0}` cannot be a prefix: use up to {MAX_PREFIX} bytes of names separated by one `/`, none of \
+     them `.` or `..`, without control characters"
 )]
 pub struct InvalidPrefix(String);
 

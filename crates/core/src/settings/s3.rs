@@ -56,7 +56,7 @@ pub enum PathStyle {
 }
 
 impl S3Settings {
-    /// The defaults; the prefix differs between tools. The connect time-out is that of the legacy
+    /// The defaults; the prefix differs between tools. The connect timeout is that of the legacy
     /// helper module; requests survive an outage of a quarter of an hour.
     pub fn defaults(prefix: &str) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl S3Settings {
     /// No bucket is given.
     pub fn bucket(&self) -> Result<&str, Failure> {
         self.bucket.as_ref().map(Bucket::name).ok_or_else(|| {
-            Failure::usage("no bucket is given").with_hint("name it with --bucket or LOB_BUCKET")
+            Failure::usage("no bucket is set").with_hint("set --bucket or LOB_BUCKET")
         })
     }
 
@@ -106,7 +106,7 @@ impl S3Settings {
                 }
                 "prefix" => {
                     return Err(Failure::usage(format!(
-                        "the bucket's URL names the folder `{folder}`, and {} names `{}`",
+                        "the bucket's URL names the folder `{folder}`, but {} names `{}`",
                         origin.origin, self.prefix
                     ))
                     .with_hint("name the folder once"));

@@ -29,7 +29,7 @@ impl SplitSelection {
 
 /// The text does not select any splits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` selects no splits: give `all`, or numbers with commas between them")]
+#[error("`{0}` selects no splits: use `all`, or numbers separated by commas")]
 pub struct InvalidSelection(String);
 
 impl FromStr for SplitSelection {

@@ -10,7 +10,7 @@ pub(super) const DURATION: &str = "a duration such as 30s, 5m or 1h 30m";
 /// What a number should look like.
 pub(super) const NUMBER: &str = "a whole number";
 /// What a nonzero number should look like.
-pub(super) const POSITIVE_NUMBER: &str = "a whole number from 1 on";
+pub(super) const POSITIVE_NUMBER: &str = "a whole number of at least 1";
 
 /// Parses a whole number.
 ///

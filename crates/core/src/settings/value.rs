@@ -71,9 +71,9 @@ fn in_words(wanted: &str) -> &str {
     const NUMBERS: [&str; 6] = ["u8", "u16", "u32", "u64", "usize", "i64"];
     match wanted {
         "a boolean" => "true or false",
-        "a string" | "path string" => "a text",
-        "a sequence" => "a list of texts",
-        "a map" => "a table, `NAME=VALUE` each",
+        "path string" => "a string",
+        "a sequence" => "a list of strings",
+        "a map" => "a table of `NAME=VALUE`",
         "a duration" => DURATION,
         number if NUMBERS.contains(&number) => NUMBER,
         number if number.starts_with("a nonzero ") => POSITIVE_NUMBER,

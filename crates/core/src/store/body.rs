@@ -182,7 +182,7 @@ impl ObjectBody {
                 key = self.key,
                 position = self.position,
                 cause,
-                "a download broke"
+                "a download was interrupted"
             );
             let begin = Instant::now();
             tokio::time::sleep(pause).await;
@@ -202,7 +202,7 @@ impl ObjectBody {
         let announced = rest.content_length().and_then(|n| u64::try_from(n).ok());
         if announced != Some(self.size - self.position) {
             let (kind, url) = (StoreErrorKind::Refused, self.store.url(&self.key));
-            let detail = "the server does not send the range that was asked for";
+            let detail = "the server did not send the requested range";
             return Err(StoreError::new(kind, "GetObject", url, detail));
         }
         Ok(rest.body)

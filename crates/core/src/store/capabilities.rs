@@ -105,25 +105,25 @@ impl EndpointCapabilities {
         let mut told = Vec::new();
         if !self.conditional_writes || lacks(|m| m.conditional_completes) {
             told.push(
-                "the server ignores conditions on writes: nothing but care keeps two processes \
-                 from writing to one run",
+                "the server ignores conditional writes: make sure that only one process writes to \
+                 a run",
             );
         }
         if !self.crc64nvme || lacks(|m| m.full_object_crc64nvme) {
             told.push(match (self.crc64nvme, self.md5_etags) {
                 (true, true) => {
-                    "the server attests no CRC64NVME of files that are sent in parts: they are \
-                     proved by the MD5 of their parts"
+                    "the server reports no CRC64NVME for multipart uploads: they are verified by \
+                     the MD5 of their parts"
                 }
                 (true, false) => {
-                    "the server attests no checksum of files that are sent in parts: they are \
-                     proved by their size alone"
+                    "the server reports no checksum for multipart uploads: they are verified by \
+                     their size alone"
                 }
                 (false, true) => {
-                    "the server attests no CRC64NVME: files are proved by the MD5 of their parts"
+                    "the server reports no CRC64NVME: files are verified by the MD5 of their parts"
                 }
                 (false, false) => {
-                    "the server attests no checksum at all: files are proved by their size alone"
+                    "the server reports no checksum at all: files are verified by their size alone"
                 }
             });
         }

@@ -87,7 +87,7 @@ pub(super) async fn build(
     let base = loader.load().await;
     let endpoint = endpoint(settings, &base)?;
     if let Some(host) = endpoint.as_ref().and_then(EndpointUrl::plain_host) {
-        let warn = || tracing::warn!(host, "what is sent and read is not encrypted on the way");
+        let warn = || tracing::warn!(host, "data is sent and received unencrypted");
         TOLD_OF_PLAIN_HTTP.call_once(warn);
     }
 
@@ -99,10 +99,10 @@ pub(super) async fn build(
         .unwrap_or_else(|| Region::from_static("us-east-1"));
     let in_path = in_path(settings.path_style, endpoint.as_ref());
     if in_path && settings.bucket()?.starts_with("arn:") {
-        let message = "an access point is no part of a path, as the bucket is with this endpoint";
+        let message = "an access point cannot be addressed in path style, which this endpoint uses";
         return Err(Failure::usage(message)
             .about(&["bucket", "endpoint_url", "path_style"])
-            .with_hint("leave --endpoint-url and --path-style out, or name the bucket itself"));
+            .with_hint("leave out --endpoint-url and --path-style, or name the bucket itself"));
     }
     let mut config = aws_sdk_s3::config::Builder::from(&base)
         .region(region.clone())
@@ -201,14 +201,14 @@ pub(super) fn first_contact(connect_timeout: Duration) -> aws_sdk_s3::config::Bu
         .retry_config(no_more_than(FIRST_ATTEMPTS))
 }
 
-/// The time-out of one attempt of a request with a body: that of any request, plus the time that
+/// The timeout of one attempt of a request with a body: that of any request, plus the time that
 /// the body takes at the slowest rate.
 pub(super) fn with_body(timeout: Duration) -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout);
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
-/// The time-out of one attempt of Complete. S3 keeps the connection alive by sending a space now
+/// The timeout of one attempt of Complete. S3 keeps the connection alive by sending a space now
 /// and then, which would count as a stalled stream.
 pub(super) fn completing(timeout: Duration) -> aws_sdk_s3::config::Builder {
     with_body(timeout).stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -21,7 +21,7 @@ use super::{
     WrittenObject,
 };
 
-/// Complete gets this many times the time-out of any other request.
+/// Complete gets this many times the timeout of any other request.
 const LEAST_TIMEOUTS: u32 = 5;
 /// It gets one more for every this many parts.
 const PARTS_PER_TIMEOUT: u32 = 1000;
@@ -65,7 +65,7 @@ impl Store {
                     if unanswered.is_older_than(self.retry_timeout) {
                         return Err(error.of_kind(StoreErrorKind::Unknown));
                     }
-                    tracing::warn!(key, %error, "an earlier attempt to complete is waited for");
+                    tracing::warn!(key, %error, "waiting for an earlier Complete to finish");
                     pauses += 1;
                     tokio::time::sleep(super::retry::pause(pauses)).await;
                     outcome = match self.list_parts(key, upload).await {
@@ -78,7 +78,7 @@ impl Store {
         };
         // If another process of the run made the object, this upload is still open.
         if let Err(error) = self.abort_multipart(key, upload).await {
-            tracing::warn!(key, upload = %upload, %error, "an upload may stay open");
+            tracing::warn!(key, upload = %upload, %error, "an upload may still be open");
         }
         Ok(settled)
     }
@@ -139,7 +139,7 @@ impl Store {
     }
 }
 
-/// The time-out of one attempt to complete an upload of `parts` parts.
+/// The timeout of one attempt to complete an upload of `parts` parts.
 fn time_for(parts: usize, attempt_timeout: Duration) -> Duration {
     let more = u32::try_from(parts).unwrap_or(u32::MAX) / PARTS_PER_TIMEOUT;
     let timeout = attempt_timeout.saturating_mul(LEAST_TIMEOUTS.saturating_add(more));

@@ -1,6 +1,6 @@
 //! Objects that are created once and never changed, even if a reply is lost.
 //!
-//! After a time-out, a broken connection or a refusal that may have been caused by our own earlier
+//! After a timeout, a broken connection or a refusal that may have been caused by our own earlier
 //! attempt, nobody knows whether the write took effect. HEAD settles it: our token with the same
 //! size and CRC means that it did; any other object is a conflict; no answer to HEAD is *unknown*.
 
@@ -243,7 +243,7 @@ impl Store {
             });
         }
         let (kind, url) = (StoreErrorKind::AlreadyExists, self.url(key));
-        let detail = "another object is there";
+        let detail = "a different object is there";
         Err(StoreError::new(kind, operation, url, detail))
     }
 
@@ -265,12 +265,16 @@ impl Store {
                 let operation = error.operation();
                 let settled = self.judge(key, expected, &info, operation);
                 let settled = settled.map_err(|_| error.of_kind(StoreErrorKind::AlreadyExists))?;
-                tracing::info!(key, operation, "the reply was lost, the object is there");
+                tracing::info!(
+                    key,
+                    operation,
+                    "the reply was lost, but the object is there"
+                );
                 Ok(settled)
             }
             Ok(None) => Err(error),
             Err(unanswered) => {
-                tracing::debug!(key, %unanswered, "the write cannot be settled");
+                tracing::debug!(key, %unanswered, "the outcome of the write is unknown");
                 Err(error.of_kind(StoreErrorKind::Unknown))
             }
         }

@@ -1,6 +1,6 @@
 //! Checks that requests can carry the keys. The SDK panics on a key that does not fit in a header,
 //! such as a mounted secret with a trailing line break. It also asks for credentials within the
-//! time-out of a request, so a `credential_process` that waits looks like a server that does not
+//! timeout of a request, so a `credential_process` that waits looks like a server that does not
 //! answer. So credentials are requested before the first request, and checked every time.
 
 use std::sync::Arc;
@@ -42,12 +42,12 @@ impl Key {
 
 /// The text from a source of credentials is unusable. The error does not repeat it.
 #[derive(Debug, thiserror::Error)]
-#[error("the {what} that was given has white space or a control character in it")]
+#[error("the {what} contains white space or a control character")]
 struct Unusable {
     what: &'static str,
 }
 
-const TAKE_IT_OUT: &str = "take it out; files of secrets often end with a line break";
+const TAKE_IT_OUT: &str = "remove it; secret files often end with a line break";
 
 /// Checks the keys in the environment. Assuming a role uses them before anything else does.
 ///
@@ -57,7 +57,7 @@ pub(super) fn check_environment() -> std::result::Result<(), Failure> {
     for (name, key) in VARIABLES {
         if std::env::var(name).is_ok_and(|value| !key.can_be(&value)) {
             let message = format!(
-                "the environment variable `{name}` has white space or a control character in it"
+                "the environment variable `{name}` contains white space or a control character"
             );
             return Err(Failure::usage(message).with_hint(TAKE_IT_OUT));
         }
@@ -96,10 +96,10 @@ impl Asked {
         timeout: Duration,
     ) -> std::result::Result<Self, Failure> {
         let Ok(given) = tokio::time::timeout(timeout, chain.provide_credentials()).await else {
-            let message = format!("no credentials came within {} s", timeout.as_secs());
+            let message = format!("no credentials arrived within {} s", timeout.as_secs());
             return Err(Failure::new(ExitStatus::Failed, message).with_hint(
-                "run the `credential_process` of the AWS profile by hand: it must end without \
-                 asking anything",
+                "run the `credential_process` of the AWS profile by hand: it must finish without \
+                 asking for input",
             ));
         };
         if let Ok(Err(unusable)) = given.as_ref().map(check) {
@@ -203,7 +203,7 @@ mod tests {
         let chain = SharedCredentialsProvider::new(Silent);
         let refused = Asked::ask(chain, Duration::from_millis(1)).await;
         let refused = refused.unwrap_err();
-        assert!(refused.to_string().contains("no credentials came"));
+        assert!(refused.to_string().contains("no credentials arrived"));
         assert!(refused.hint.unwrap().contains("credential_process"));
     }
 

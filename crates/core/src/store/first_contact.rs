@@ -20,14 +20,14 @@ impl Store {
     ) -> anyhow::Result<Self> {
         let bucket = settings.bucket()?.to_owned();
         if settings.connect_timeout.is_zero() || settings.attempt_timeout.is_zero() {
-            return Err(Failure::usage("a time-out cannot be zero")
+            return Err(Failure::usage("a timeout cannot be zero")
                 .about(&["connect_timeout", "attempt_timeout"])
                 .into());
         }
         sending.objects.check()?;
         let owner = settings.expected_bucket_owner.as_deref();
         if owner.is_some_and(|owner| !fits_a_header(owner)) {
-            let message = "an account has no white space or control character in it";
+            let message = "an account id cannot contain white space or control characters";
             return Err(Failure::usage(message)
                 .about(&["expected_bucket_owner"])
                 .into());
@@ -88,7 +88,7 @@ impl Store {
     /// Decides whether a bucket may be used although it could not be asked for.
     async fn judge_bucket(&self, failed: StoreError) -> anyhow::Result<()> {
         if failed.kind == StoreErrorKind::Timeout {
-            let message = format!("the server of `{}` does not answer", self.url(""));
+            let message = format!("the server for `{}` does not answer", self.url(""));
             let hint = "check --endpoint-url, and whether a proxy or firewall is in the way";
             return Err(Failure::new(ExitStatus::Failed, message)
                 .with_hint(hint)

@@ -11,13 +11,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Foreign {
     /// S3 answers in XML, or with what was stored.
-    #[error("it answers with a page of HTML")]
+    #[error("it answers with an HTML page")]
     Page,
     /// Every object has an ETag.
     #[error("it answers without an ETag")]
     NoEtag,
     /// Even an empty list takes some bytes of XML.
-    #[error("it answers with nothing")]
+    #[error("it sends an empty answer")]
     Nothing,
 }
 

@@ -79,7 +79,7 @@ impl Limiter {
         let fewer = state.limit - lower;
         state.limit = lower;
         state.excess += fewer - self.permits.forget_permits(fewer);
-        tracing::info!(at_once = lower, "fewer parts are sent at once");
+        tracing::info!(at_once = lower, "sending fewer parts at once");
     }
 }
 

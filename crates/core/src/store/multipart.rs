@@ -208,7 +208,7 @@ impl Store {
                 _ => return Ok(()),
             }
         }
-        let detail = "parts keep coming, from another process perhaps";
+        let detail = "parts keep arriving, perhaps from another process";
         let (kind, url) = (StoreErrorKind::Conflict, self.url(key));
         Err(StoreError::new(kind, "AbortMultipartUpload", url, detail))
     }

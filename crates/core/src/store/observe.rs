@@ -61,7 +61,7 @@ impl Intercept for Observer {
     ) -> Result<(), BoxError> {
         if let Some(ended) = bag.load::<AttemptTime>() {
             let (operation, waited) = (operation(bag), ended.0.elapsed());
-            tracing::info!(operation, ?waited, "s3 request is repeated");
+            tracing::info!(operation, ?waited, "retrying s3 request");
         }
         let now = AttemptTime(Instant::now());
         bag.interceptor_state().store_put(now);
@@ -146,7 +146,12 @@ impl Intercept for Observer {
                 "s3 request failed"
             );
         } else {
-            tracing::debug!(operation, attempt, error = class, "s3 request refused");
+            tracing::debug!(
+                operation,
+                attempt,
+                error = class,
+                "s3 request rejected, as expected"
+            );
         }
         let failed = bag.load::<FailedAttempts>().copied();
         let mut failed = failed.unwrap_or_else(FailedAttempts::begin);

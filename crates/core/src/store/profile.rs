@@ -33,5 +33,5 @@ pub(super) async fn check(name: &str) -> Result<(), Failure> {
     let message = format!("there is no AWS profile `{name}` in {}", paths.join(" or "));
     Err(Failure::usage(message)
         .about(&["profile"])
-        .with_hint("name a profile that is there, or leave it out"))
+        .with_hint("use a profile that exists, or none"))
 }

@@ -69,7 +69,7 @@ impl Proxies {
             .as_ref()
             .filter(|(_, hosts)| hosts.contains(['"', '\'']))
         {
-            let message = format!("the environment variable `{name}` has quotes in it");
+            let message = format!("the environment variable `{name}` contains quotes");
             let hint = "write it as `host,.domain,10.0.0.0/8`, or unset it";
             return Err(Failure::usage(message).with_hint(hint));
         }
@@ -170,7 +170,7 @@ impl Via {
 
 /// A connection that failed at the proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("{via} lets nothing through")]
+#[error("{via} did not open a tunnel")]
 struct Blocked {
     via: Via,
     source: Box<dyn Error + Send + Sync>,

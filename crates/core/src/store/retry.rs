@@ -31,7 +31,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 /// since the SDK's identity cache adds up the waits of all attempts when it is created.
 const ENOUGH_ATTEMPTS: u32 = 10_000;
 
-/// Tokens in a full bucket: a retry costs 5, a time-out 10.
+/// Tokens in a full bucket: a retry costs 5, a timeout 10.
 const BUCKET_CAPACITY: usize = 5000;
 /// Tokens that are refilled each second.
 const BUCKET_REFILL_PER_SECOND: f32 = 50.0;

@@ -33,13 +33,13 @@ impl StoreError {
         let kind = kind_of(&error, code.as_deref(), status);
         let mut detail = match (&code, status) {
             (Some(code), Some(status)) => format!("{code} ({status})"),
-            (None, Some(407)) => "the proxy wants a user and a password (407)".to_owned(),
+            (None, Some(407)) => "the proxy requires a user and password (407)".to_owned(),
             (None, Some(status)) => format!("status {status}"),
             (Some(code), None) => code.clone(),
             (None, None) => String::new(),
         };
         if let Some(foreign) = foreign(&error) {
-            detail = format!("what answers is no S3: {foreign} ({detail})");
+            detail = format!("this is not an S3 server: {foreign} ({detail})");
         }
         if let Some(message) = error.as_service_error().and_then(|e| e.message()) {
             detail = format!("{detail}: {message}");
@@ -52,7 +52,7 @@ impl StoreError {
         }
         let via = proxy_of(&error, code.as_deref());
         if let Some(via) = via.filter(|_| status.is_some()) {
-            detail = format!("{detail}, perhaps by {via}");
+            detail = format!("{detail}, perhaps from {via}");
         }
         let mut failed = Self::new(kind, operation, object, detail);
         failed.via = via.cloned().map(Box::new);
@@ -245,6 +245,6 @@ mod tests {
         );
         let wants_ours = hint("received fatal alert: CertificateRequired");
         assert!(wants_ours.contains("not supported for S3"), "{wants_ours}");
-        assert!(hint("connection refused").contains("check that the server runs"));
+        assert!(hint("connection refused").contains("check that the server is running"));
     }
 }

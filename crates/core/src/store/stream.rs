@@ -58,7 +58,7 @@ impl Store {
         drop(sender);
         reading.await.map_err(|error| {
             let (kind, url) = (StoreErrorKind::Refused, self.url(key));
-            StoreError::new(kind, "GetObject", url, "its bytes cannot be read").caused_by(error)
+            StoreError::new(kind, "GetObject", url, "it cannot be read").caused_by(error)
         })
     }
 }

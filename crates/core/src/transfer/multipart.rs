@@ -189,7 +189,7 @@ impl MultipartUpload {
     pub async fn leave(mut self) {
         let arrive = async { while self.in_flight.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN_TIMEOUT, arrive).await.is_err() {
-            tracing::debug!(key = &*self.target.key, "parts under way are given up");
+            tracing::debug!(key = &*self.target.key, "parts in flight are given up");
         }
     }
 }
@@ -269,7 +269,7 @@ impl Target {
         self.told.take_back();
         if let Err(error) = self.store.abort_multipart(&self.key, &self.upload).await {
             let upload = self.upload.to_string();
-            tracing::warn!(key = &*self.key, upload, %error, "an upload stays open");
+            tracing::warn!(key = &*self.key, upload, %error, "an upload is left open");
         }
     }
 }

@@ -53,7 +53,7 @@ impl PartBudget {
         let (part_size, buffer_size) = (settings.part_size, settings.buffer_size);
         if part_size < smallest || part_size > largest {
             return Err(Failure::usage(format!(
-                "`part_size` {part_size} is outside of S3's limits, {smallest} to {largest}"
+                "`part_size` {part_size} is outside S3's limits, {smallest} to {largest}"
             ))
             .about(&["part_size"]));
         }

@@ -36,7 +36,7 @@ pub enum PemFault {
     #[error("has no end")]
     NoEnd,
     /// A key encrypted in OpenSSL's format from before PKCS#8.
-    #[error("is encrypted in the old form of `Proc-Type: 4,ENCRYPTED`, which is not supported")]
+    #[error("is encrypted in the old `Proc-Type: 4,ENCRYPTED` form, which is not supported")]
     OldEncryption,
     /// Anything else.
     #[error("is damaged")]

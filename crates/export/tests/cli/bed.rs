@@ -260,6 +260,6 @@ pub(crate) fn assert_not_resumed_midway(finished: Finished) {
           Caused by: failed to export `raw.split_0_input`\n  \
           Caused by: the run cannot be resumed\n  \
           Caused by: `raw.split_0_input` can only be read in one piece\n\
-        hint: take another --run-id\n";
+        hint: use another --run-id\n";
     assert_eq!((&*finished.stdout, &*finished.stderr), ("", told));
 }

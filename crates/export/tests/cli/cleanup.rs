@@ -27,7 +27,7 @@ async fn open_uploads_that_no_record_names_are_aborted_only_on_request() {
     exit status: 0
     ----- stdout -----
     s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet  open since [TIME]
-    run `run-1` has 1 upload open that no record names, perhaps of a process that works on it; --yes aborts what is listed
+    run `run-1` has 1 upload open that no record names, perhaps from a process that is still running; abort with --yes
     the run is not complete: `--run-id run-1` resumes it
     ----- stderr -----
     "#);
@@ -52,7 +52,7 @@ async fn an_upload_that_a_record_names_is_kept() {
     assert_shown!(bed.run(&["cleanup", "run-1", "--yes"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run `run-1` has no open uploads but those that its records name
+    run `run-1` has no open uploads except those in its records
     the run is not complete: `--run-id run-1` resumes it
     ----- stderr -----
     "#);
@@ -68,7 +68,7 @@ async fn cleanup_of_an_export_without_a_plan_gives_a_hint() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` is not there
+    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` does not exist
     hint: check --prefix
     "#);
 }

@@ -40,7 +40,8 @@ async fn doubles_among_integers_are_reported_and_the_next_run_has_doubles() {
     let bed = bed(drift()).await;
     let sample = ["--columns-sample", "10", "--run-id"];
     let first = bed.run(&[&sample[..], &["first"]].concat()).await.expect(0);
-    let told = "qty: 3 double of 2000 values do not fit, the column is int64 and null there; once this run is published, the next one has it as double";
+    let told = "qty: 3 double of 2000 values do not fit: the column is int64, and null there; once \
+                this run is published, the next one has it as double";
     assert!(first.stdout.contains(told), "{}", first.shown());
     assert_eq!(split(&bed, "first")["residual_rows"], 3);
 
@@ -65,11 +66,7 @@ async fn too_many_misfits_publish_nothing_and_the_hinted_command_succeeds() {
     let refused = bed.export(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
     bed.assert_nothing_published();
-    let command = follow(
-        &args,
-        &refused,
-        "exports them into columns that hold all of it",
-    );
+    let command = follow(&args, &refused, "exports everything into columns that fit");
     hints::run(&bed, &command).await.expect(0);
     assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
@@ -84,7 +81,11 @@ async fn the_hinted_command_gives_columns_to_what_the_sample_missed() {
     let args = ["--max-misfits", "0", "--columns-sample", "10"];
     let refused = bed.run(&args).await;
     assert_eq!(refused.status.code(), Some(1), "{}", refused.shown());
-    let command = follow(&args, &refused, "looks at every document for its columns");
+    let command = follow(
+        &args,
+        &refused,
+        "looks at every document to choose the columns",
+    );
     hints::run(&bed, &command).await.expect(0);
     assert_eq!(split(&bed, "another")["residual_rows"], 0);
 }
@@ -104,7 +105,7 @@ async fn names_that_look_like_data_are_reported_if_the_last_run_has_a_struct() {
         .await
         .expect(0);
     let second = bed.run(&["--run-id", "second"]).await.expect(0);
-    let told = "names in the column bids look like data, and it stays a STRUCT as in run first";
+    let told = "names in the column bids look like data, but it stays a STRUCT as in run first";
     assert!(second.stderr.contains(told), "{}", second.shown());
     bed.run(&["--run-id", "third", "--columns-from", "none"])
         .await
@@ -161,7 +162,7 @@ async fn columns_come_from_the_latest_run_a_named_run_or_none() {
     let stderr = &missing.stderr;
     assert_eq!(missing.status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.contains("the columns of run `nowhere` cannot be taken over"),
+        stderr.contains("the columns of run `nowhere` cannot be reused"),
         "{stderr}"
     );
     assert!(stderr.contains("there is no such run"), "{stderr}");
@@ -179,7 +180,7 @@ async fn an_unreadable_earlier_run_is_skipped_with_a_warning() {
         .put_raw(BUCKET, key, serde_json::to_vec(&manifest).unwrap());
     let output = bed.run(&["--run-id", "second"]).await.expect(0);
     assert!(
-        output.stderr.contains("its columns are not taken over"),
+        output.stderr.contains("its columns are not reused"),
         "{}",
         output.shown()
     );
@@ -199,7 +200,7 @@ async fn map_and_struct_decide_how_documents_are_stored() {
         .await
         .expect(0);
     assert_eq!(type_of(&split(&bed, "told"), "bids"), "map<double>");
-    let warned = "--struct asks does nothing";
+    let warned = "--struct asks has no effect";
     assert!(told.stderr.contains(warned), "{}", told.shown());
 
     let both = bed.run(&["--map", "bids", "--struct", "bids"]).await;
@@ -226,9 +227,11 @@ async fn values_without_a_column_are_reported_with_the_reason() {
     let bed = bed(documents).await;
     let output = bed.run(&["--columns-sample", "5"]).await.expect(0);
     for told in [
-        "3 of 100 documents have values that no column holds",
-        "day: 1 date of 100 values do not fit, the column is date and null there: readers know the years 1 to 9999",
-        "px: 1 decimal128 and 1 int32 of 100 values do not fit, the column is decimal(1) and null there\n",
+        "3 of 100 documents have values that fit no column",
+        "day: 1 date of 100 values do not fit: the column is date, and null there: readers support \
+         only the years 1 to 9999",
+        "px: 1 decimal128 and 1 int32 of 100 values do not fit: the column is decimal(1), and null \
+         there\n",
         "readers would confuse: Price for price (1); `--columns-from none` gives the column",
         "begin with `_lob_`, as our own columns do: _lob_x (1)\n",
     ] {

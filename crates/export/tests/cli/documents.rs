@@ -92,9 +92,10 @@ async fn fields_without_a_column_are_counted_with_advice() {
     let output = bed.export(&["--columns-sample", "1"]).await.expect(0);
     let stdout = &output.stdout;
     for told in [
-        "of 100 documents have values that no column holds",
+        "of 100 documents have values that fit no column",
         "fields without a column: f",
-        "; a larger `--columns-sample` may meet rare ones, `--map` makes names the keys of a MAP",
+        "; a larger `--columns-sample` may find rare ones, `--map` turns names into the keys of a \
+         MAP",
     ] {
         assert!(stdout.contains(told), "{}", output.shown());
     }

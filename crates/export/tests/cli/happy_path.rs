@@ -16,7 +16,7 @@ async fn a_summary_names_every_split_and_the_manifest() {
       split_1_input: 20 documents in 1 file, digest [DIGEST]
     manifest s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
-    [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
+    [TIME]  INFO the run begins; if it stops, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO [SIZE], [SPEED], 50 of 50 documents
     "#);
     let keys = bed.s3.keys(BUCKET);
@@ -165,8 +165,8 @@ async fn every_planning_step_is_logged() {
         "looking for the splits of `raw`",
         "reading the manifests of earlier runs",
         "planning 2 splits",
-        "writing the plan and trying what S3 allows",
-        "proving 2 splits by their records",
+        "writing the plan and probing S3",
+        "verifying 2 splits against their records",
     ] {
         let place = rest.find(&format!(" INFO {step}\n"));
         rest = &rest[place.unwrap_or_else(|| panic!("{step}: {told}"))..];

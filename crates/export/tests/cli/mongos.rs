@@ -42,7 +42,7 @@ async fn an_id_on_several_shards_is_refused_by_name() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: failed to export `raw.split_0_input`
-      Caused by: `raw.split_0_input` has two documents with the `_id` 24 on several shards, which no collection of one server could hold
+      Caused by: `raw.split_0_input` has documents with the same `_id`, 24, on several shards, which no unsharded collection can hold
     hint: the same command would fail again
     hint: give each of them an `_id` of its own, or choose other splits with --split
     ");
@@ -50,7 +50,7 @@ async fn an_id_on_several_shards_is_refused_by_name() {
     let in_ranges = sharded(&[0, 16, 17, 49]).await;
     let output = in_ranges.export(&SMALL).await;
     assert_eq!(output.status.code(), Some(1));
-    let named = "`raw.split_0_input` has two documents with the `_id` ";
+    let named = "`raw.split_0_input` has documents with the same `_id`, ";
     assert!(output.stderr.contains(named), "{}", output.stderr);
     in_ranges.assert_nothing_published();
 }

@@ -61,7 +61,7 @@ async fn a_missing_split_is_named_along_with_the_existing_ones() {
     ----- stdout -----
     ----- stderr -----
     error: database `raw` has no `split_7_input`
-    hint: there are: split_0_input, split_1_input
+    hint: it has: split_0_input, split_1_input
     "#);
     bed.assert_nothing_written();
 }
@@ -103,7 +103,7 @@ async fn an_option_that_does_not_apply_to_the_command_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: --jobs has no meaning for `cleanup`
+    error: --jobs cannot be used with `cleanup`
     "#);
     bed.assert_nothing_written();
 }
@@ -121,9 +121,9 @@ async fn an_object_that_nobody_recorded_fails_the_run() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` is not complete
-      Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/x.parquet` belongs to no record of this run
+      Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/x.parquet` is in no record of this run
     hint: the same command with `--run-id run-1` resumes it
-    hint: something else writes to this run: remove it, or take another --run-id
+    hint: something else writes to this run: remove the object, or use another --run-id
     "#);
     bed.assert_nothing_published();
 }
@@ -139,8 +139,8 @@ async fn a_data_file_written_by_another_process_fails_the_run() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: failed to export `raw.split_0_input`
-      Caused by: HeadObject of `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` failed: another object is there
-    hint: another run or process wrote this object; take a new --run-id
+      Caused by: HeadObject of `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` failed: a different object is there
+    hint: another run or process wrote this object; use a new --run-id
     "#);
     bed.assert_nothing_published();
     assert_eq!(bed.s3.object(BUCKET, key).unwrap().bytes, "another's");
@@ -169,8 +169,8 @@ async fn a_split_that_cannot_be_cut_into_the_requested_ranges_is_refused() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `raw.split_0_input` cannot be cut into 3 ranges, but into 1
-    hint: ask for 1 with --ranges, leave --ranges out, or choose other splits with --split
+    error: `raw.split_0_input` cannot be cut into 3 ranges, only into 1
+    hint: set --ranges to 1, leave it out, or choose other splits with --split
     "#);
     bed.assert_nothing_written();
 }
@@ -187,7 +187,7 @@ async fn a_missing_replica_set_member_is_reported_within_the_selection_timeout()
     assert_eq!(finished.status.code(), Some(1));
     let told = &finished.stderr;
     assert!(
-        told.contains("hint: take readPreference and its tags out of"),
+        told.contains("hint: remove readPreference and its tags from"),
         "{told}"
     );
     bed.assert_nothing_written();
@@ -206,9 +206,9 @@ async fn a_missing_oidc_token_file_is_a_usage_error_that_names_it() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: the token of MONGODB-OIDC in `no/token` cannot be read
+    error: the MONGODB-OIDC token in `no/token` cannot be read
       Caused by: No such file or directory (os error 2)
-    hint: AZURE_FEDERATED_TOKEN_FILE or AWS_WEB_IDENTITY_TOKEN_FILE names another file; elsewhere than in Kubernetes take another authMechanism
+    hint: set AZURE_FEDERATED_TOKEN_FILE or AWS_WEB_IDENTITY_TOKEN_FILE to the token file; outside Kubernetes use another authMechanism
     "#);
 }
 
@@ -244,6 +244,6 @@ async fn naming_a_run_latest_is_a_usage_error() {
     let finished = bed.run(&["--run-id", "latest"]).await;
     assert_eq!(finished.status.code(), Some(2));
     let told = &finished.stderr;
-    assert!(told.contains("it is a word of --columns-from"), "{told}");
+    assert!(told.contains("it is a keyword of --columns-from"), "{told}");
     bed.assert_nothing_written();
 }

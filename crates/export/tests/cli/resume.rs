@@ -142,7 +142,7 @@ async fn a_run_is_resumed_as_it_was_planned() {
         assert_eq!(output.status.code(), Some(1), "{shown}");
         let key = flag.trim_start_matches('-').replace('-', "_");
         let told =
-            format!("the run was planned with another `{key}`\n    `{key}`: flag `{flag}`\n");
+            format!("the run was planned with a different `{key}`\n    `{key}`: flag `{flag}`\n");
         assert!(shown.contains(&told), "{shown}");
     }
     // Settings that are not given follow the plan.
@@ -169,7 +169,7 @@ async fn a_committed_export_is_checked_and_its_local_copy_rewritten() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: it is not there
+    error: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: it is missing
     "#);
 }
 
@@ -186,9 +186,9 @@ async fn a_collection_replaced_before_the_run_resumes_is_an_error() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: the run cannot be resumed
-      Caused by: `raw.split_1_input` was dropped or replaced by another collection meanwhile
-    hint: take another --run-id
-    hint: run it again when nothing else changes the collection
+      Caused by: `raw.split_1_input` was dropped or replaced by another collection in the meantime
+    hint: use another --run-id
+    hint: run it again while nothing else changes the collection
     "#);
     bed.assert_nothing_published();
 }
@@ -274,10 +274,10 @@ async fn an_export_whose_snapshot_is_gone_says_that_it_cannot_be_resumed() {
     error: run `run-1` is not complete
       Caused by: failed to export `raw.split_0_input`
       Caused by: the run cannot be resumed
-      Caused by: the snapshot of `raw.split_0_input` is gone, so what is left cannot be read any more
+      Caused by: the snapshot of `raw.split_0_input` is gone, so the rest cannot be read
       Caused by: answered by the gate of the test server (code 239, Location239)
-    hint: take another --run-id
-    hint: this run cannot be resumed: raise `minSnapshotHistoryWindowInSeconds` on the server above the time that an export takes, then begin a new run
+    hint: use another --run-id
+    hint: this run cannot be resumed: raise `minSnapshotHistoryWindowInSeconds` on the server above the duration of an export, then start a new run
     "#);
     bed.assert_nothing_published();
 }

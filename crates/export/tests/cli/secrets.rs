@@ -79,7 +79,7 @@ async fn an_export_reads_its_connection_string_from_a_file() {
     let arguments = ["--mongodb-uri-file", "uri", "--run-id", "run-1"];
     let both = bed.run(&arguments).await;
     assert_eq!(both.status.code(), Some(2), "{both:?}");
-    assert!(both.stderr.contains("so is a file that holds it"));
+    assert!(both.stderr.contains("both the MongoDB URI and a file"));
     bed.assert_nothing_written();
     let alone = bed.run_without(&arguments, &["MONGODB_URI"]).await;
     alone.expect(0);

@@ -33,7 +33,7 @@ async fn only_the_hinted_command_publishes_a_split_that_lost_most_documents() {
         assert!(!is_published(&bed, run));
         let told = format!("`split_0_input` would have {told}");
         assert!(stderr.contains(&told), "{stderr}");
-        let command = follow(&["--run-id", run], &refused, "if that is how it should be");
+        let command = follow(&["--run-id", run], &refused, "if this is intended");
         assert_eq!(command, ["--run-id", run, "--max-shrink", needed]);
         hints::run(&bed, &command).await.expect(0);
         assert!(is_published(&bed, run));
@@ -88,7 +88,7 @@ async fn only_the_hinted_command_leaves_out_a_split_that_is_gone() {
     let told = "`split_1_input` would have 0 documents, run `before` has 20";
     assert!(refused.stderr.contains(told), "{}", refused.shown());
     assert!(!is_published(&bed, "after"));
-    let command = follow(&args, &refused, "if that is how it should be");
+    let command = follow(&args, &refused, "if this is intended");
     hints::run(&bed, &command).await.expect(0);
     // From then on, nothing is missed.
     bed.run(&["--run-id", "next"]).await.expect(0);

@@ -32,7 +32,7 @@ async fn an_invalid_split_selection_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'first' for '--split <NUMBERS>': `first` selects no splits: give `all`, or numbers with commas between them
+    error: invalid value 'first' for '--split <NUMBERS>': `first` selects no splits: use `all`, or numbers separated by commas
 
     For more information, try '--help'.
     "#);
@@ -44,7 +44,7 @@ async fn a_collection_pattern_without_a_number_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'split' for '--collection-pattern <PATTERN>': `split` is no collection pattern: it must hold `{N}` exactly once
+    error: invalid value 'split' for '--collection-pattern <PATTERN>': `split` is not a collection pattern: it must hold `{N}` exactly once
 
     For more information, try '--help'.
     "#);
@@ -57,7 +57,7 @@ async fn a_row_group_size_that_readers_reject_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: `row_group_size` 8GiB is outside of what readers take, 1 B to 128MiB
+    error: `row_group_size` 8GiB is outside what readers accept, 1 B to 128MiB
         `row_group_size`: flag `--row-group-size`
     "#);
     bed.assert_nothing_written();
@@ -70,7 +70,7 @@ async fn too_many_ranges_are_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: `ranges` 10001 is more than the 10000 ranges that a split is cut into at most
+    error: `ranges` 10001 is more than the 10000 ranges that a split can be cut into
         `ranges`: flag `--ranges`
     "#);
     bed.assert_nothing_written();

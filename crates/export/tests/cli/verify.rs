@@ -42,7 +42,7 @@ async fn an_export_is_verified_without_downloading_data_files() {
     files     11
     size      0.06 MiB
     verified  size, checksum and token of every object match
-    records   every data file has one that says the same
+    records   every data file has one that matches
     ----- stderr -----
     [TIME]  INFO 11 of 11 files
     ");
@@ -109,12 +109,12 @@ async fn every_data_file_and_record_that_differs_from_the_manifest_is_named() {
     ----- stdout -----
     ----- stderr -----
     [TIME]  INFO 11 of 11 files
-    error: run `run-1` is not what its manifest says:
-        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
-        the record `s3://lob-test/processed-splits/run-1/_progress/split_0/00000-00000.json` is not there
-        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00001-00000.parquet` is not what was sent: it is not there
-        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00000.parquet` is not what was sent: it has no write token of any run
-        the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00001-00000.json` says something else than the manifest
+    error: run `run-1` does not match its manifest:
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not what was sent: its size, CRC64NVME, ETag or write token on the server is different
+        the record `s3://lob-test/processed-splits/run-1/_progress/split_0/00000-00000.json` is missing
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00001-00000.parquet` is not what was sent: it is missing
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00000.parquet` is not what was sent: it has no write token
+        the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00001-00000.json` contradicts the manifest
         the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00002-00000.json` cannot be read
     "#);
 }
@@ -130,8 +130,8 @@ async fn only_a_full_verification_finds_a_flipped_bit_in_a_data_file() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` is not what its manifest says:
-        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00001-00000.parquet` has another SHA-256, after 4 downloads
+    error: run `run-1` does not match its manifest:
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00001-00000.parquet` has the wrong SHA-256, after 4 downloads
     "#);
 }
 
@@ -150,7 +150,7 @@ async fn verify_refuses_a_legacy_run_with_the_reason() {
         assert_eq!(
             refused.stderr,
             "error: run `run-1` is a legacy export: it has no hashes to verify\n\
-             hint: export again for a run that can be verified\n"
+             hint: export again to get a run that can be verified\n"
         );
     }
 }
@@ -166,10 +166,10 @@ async fn verify_refuses_anything_but_a_committed_export_with_the_reason() {
         (
             Some(upload),
             1,
-            "run `run-1` is no export: `lob-upload` wrote it",
+            "run `run-1` is not an export: `lob-upload` wrote it",
         ),
         (Some(later), 1, "hint: use the version that wrote it"),
-        (Some(ours), 3, "manifest.json` is refused"),
+        (Some(ours), 3, "manifest.json` cannot be used"),
     ] {
         if let Some(manifest) = manifest {
             bed.s3.put_raw(BUCKET, &key("manifest.json"), manifest);

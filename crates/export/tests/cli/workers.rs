@@ -176,15 +176,15 @@ async fn workers_and_commits_need_a_plan() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` is not there
+    error: run `run-1` has no plan: `s3://lob-test/processed-splits/run-1/_progress/plan.json` does not exist
     hint: check --prefix, or plan it: `lob-export plan --run-id run-1`
     "#);
     assert_shown!(bed.run(&["commit"]).await, @r#"
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: no run is named
-    hint: name the planned run with --run-id or LOB_RUN_ID
+    error: no run id is set
+    hint: set --run-id or LOB_RUN_ID to the planned run
     "#);
     bed.assert_nothing_written();
 }

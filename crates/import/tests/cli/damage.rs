@@ -64,7 +64,7 @@ async fn only_a_damaged_split_loses_its_staging() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` resumes them
     "#);
     bed.assert_given_up(1);
     bed.assert_target_untouched();
@@ -88,8 +88,8 @@ async fn every_data_file_is_checked_for_before_the_first_insert() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` is not what its manifest says:
-        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is not there, the manifest says that it is
+    error: run `run-1` does not match its manifest:
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is missing, but the manifest lists it
         `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3327
     "#);
     assert_eq!(bed.fetched(), [""; 0]);

@@ -147,7 +147,7 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-3` is no export: `stranger` wrote it
+    error: run `run-3` is not an export: `stranger` wrote it
     hint: `lob-import --list` lists the runs
     "#);
     let latest = bed.run(&["--latest"]).await;
@@ -163,10 +163,7 @@ async fn a_latest_run_with_a_future_time_causes_a_warning() {
         let latest = bed.run(&["--latest", "--dry-run"]).await;
         assert!(latest.stdout.starts_with("run run-8:"), "{latest:?}");
         let told = &latest.stderr;
-        assert!(
-            told.contains("run `run-8` is the latest by its time"),
-            "{told}"
-        );
+        assert!(told.contains("run `run-8` counts as the latest"), "{told}");
     }
 }
 
@@ -215,7 +212,7 @@ async fn an_import_takes_no_run_as_the_latest_if_one_cannot_be_read() {
     ----- stderr -----
     error: run `run-9` below `s3://lob-test/processed-splits/` cannot be read, and may be the latest
       Caused by: the manifest has format version 3, this tool reads 1 to 2
-    hint: name a run with --run-id
+    hint: choose a run with --run-id
     "#);
 }
 

@@ -79,10 +79,10 @@ async fn a_violated_unique_index_stops_the_import_but_keeps_its_work() {
     ----- stderr -----
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
-      Caused by: the server does not build the indexes of `raw.split_0_input__lob_[HASH]`
+      Caused by: the server cannot build the indexes of `raw.split_0_input__lob_[HASH]`
       Caused by: E11000 duplicate key error collection: raw.split_0_input__lob_[HASH] index: role (code 11000, DuplicateKey)
     hint: the same command would fail again
-    hint: mend it where the run comes from, or leave the indexes out with --no-indexes
+    hint: fix the index or the documents at the source, or skip the indexes with --no-indexes
     "#);
     bed.assert_target_untouched();
     let fetched = bed.fetched().len();
@@ -99,8 +99,8 @@ async fn unknown_index_fields_are_reported_and_never_sent() {
     let bed = with_indexes(&[index]).await;
     let args = ["--run-id", "run-1", "--log-level", "warn"];
     let output = bed.run(&args).await.expect(0);
-    let told = "split 0 had options that are not set: storageEngine of the index `a`, drop of the \
-                index `a`\n";
+    let told = "split 0 had options that are not restored: storageEngine of the index `a`, drop of \
+                the index `a`\n";
     let said = &output.stderr;
     assert!(said.ends_with(told), "{said}");
     let mut commands = bed.mongo.commands().into_iter();
@@ -120,7 +120,7 @@ async fn an_invalid_index_is_refused_before_anything_is_written() {
     ----- stdout -----
     ----- stderr -----
     error: the indexes or options of the exported collection cannot be read: an index has no name
-    hint: use the version that wrote the run, or leave the indexes out with --no-indexes
+    hint: use the version that wrote the run, or skip the indexes with --no-indexes
     "#);
     bed.assert_untouched();
     let output = bed.import(&["--no-indexes"]).await;
@@ -135,7 +135,7 @@ async fn options_are_set_and_skipped_ones_are_reported() {
     let args = ["--run-id", "run-1", "--log-level", "warn"];
     let output = bed.run(&args).await;
     assert_eq!(output.status.code(), Some(0));
-    let told = "split 0 had options that are not set: capped, size\n";
+    let told = "split 0 had options that are not restored: capped, size\n";
     assert!(output.stderr.ends_with(told), "{}", output.stderr);
     let commands = bed.mongo.commands();
     let bypass = |command: &&Command| {
@@ -180,8 +180,8 @@ async fn a_full_check_finds_a_document_changed_in_staging() {
     ----- stderr -----
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
-      Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], what was decoded has [DIGEST]
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
+      Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], the decoded documents have [DIGEST]
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
     "#);
     bed.assert_given_up(0);
 }
@@ -270,7 +270,8 @@ async fn with_a_partial_filter_expiring_documents_are_an_upper_bound() {
 async fn a_dry_run_names_the_ttl_indexes() {
     let soon = r#"{"key":{"timestamp":1},"name":"soon","expireAfterSeconds":60}"#;
     let bed = with_indexes(&[BY_TIME, soon, EXPIRING]).await;
-    let told = "documents expire by `soon`, `old`: the import counts those";
+    let told =
+        "documents expire by `soon`, `old`: before it replaces anything, the import counts those";
     let dry = async |args: &[&str]| {
         let args = [&["--dry-run"], args].concat();
         bed.import(&args).await.expect(0).stdout.to_owned()

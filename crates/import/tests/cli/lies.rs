@@ -28,7 +28,7 @@ async fn a_manifest_of_an_unknown_version_is_refused() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest has format version 3, this tool reads 1 to 2
     hint: use the version that wrote it
     "#);
@@ -43,8 +43,8 @@ async fn a_manifest_without_a_field_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
-      Caused by: the manifest is not of the form that this tool reads
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
+      Caused by: the manifest is not in a format that this tool reads
       Caused by: missing field `splits` at line 1 column 660
     "#);
 }
@@ -56,7 +56,7 @@ async fn a_manifest_that_points_outside_its_run_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest names `../run-2/split_0.parquet/a`, which is not a relative path of plain segments
     "#);
 }
@@ -67,7 +67,7 @@ async fn a_manifest_that_does_not_add_up_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest contradicts itself in `total_documents`
     "#);
 }
@@ -83,8 +83,8 @@ async fn sizes_whose_sum_overflows_are_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
-      Caused by: the numbers of the manifest are too large
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
+      Caused by: the manifest's numbers are too large
     "#);
 }
 
@@ -94,8 +94,8 @@ async fn a_manifest_of_another_run_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
-      Caused by: the manifest is that of another run, `run-2`
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
+      Caused by: the manifest belongs to another run, `run-2`
     "#);
 }
 
@@ -108,8 +108,8 @@ async fn a_manifest_that_is_not_json_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
-      Caused by: the manifest is not of the form that this tool reads
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
+      Caused by: the manifest is not in a format that this tool reads
       Caused by: expected value at line 1 column 1
     "#);
     bed.assert_untouched();
@@ -125,9 +125,9 @@ async fn a_missing_data_file_is_named() {
     ----- stdout -----
     ----- stderr -----
     error: the import of run `run-1` is not complete
-      Caused by: run `run-1` is not what its manifest says:
-        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is not there, the manifest says that it is
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
+      Caused by: run `run-1` does not match its manifest:
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is missing, but the manifest lists it
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -145,7 +145,7 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -158,7 +158,7 @@ async fn inconsistent_digests_are_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: `s3://lob-test/processed-splits/run-1/manifest.json` is refused
+    error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest contradicts itself in `digest`
     "#);
 }
@@ -185,6 +185,6 @@ async fn a_wrong_digest_is_found_after_the_last_document() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` resumes them
     "#);
 }

@@ -110,9 +110,9 @@ async fn an_unusable_spool_folder_is_named_before_anything_is_done() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: no data file can be kept in `/nowhere/spool`
+    error: data files cannot be stored in `/nowhere/spool`
       Caused by: No such file or directory (os error 2)
-    hint: --spool-dir names a folder with room for a data file or two, and `ulimit -n` says how many files may be open
+    hint: set --spool-dir to a folder with room for two data files, and check `ulimit -n`, the limit of open files
     "#);
     bed.assert_untouched();
     bed.import(&[]).await;
@@ -138,8 +138,8 @@ async fn a_sharded_target_is_refused_before_anything_is_written() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: `raw.split_0_input` is sharded, and what is imported in its place would not be
-    hint: choose another --database or --collection-pattern, and distribute from there what was imported
+    error: `raw.split_0_input` is sharded, and the collection that replaces it would not be
+    hint: import under another --database or --collection-pattern, and distribute the documents from there
     "#);
     bed.assert_untouched();
     let output = bed.import(&["--keep-previous"]).await;

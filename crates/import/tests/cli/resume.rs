@@ -48,7 +48,7 @@ async fn an_interrupted_import_resumes_and_fetches_no_data_file_twice() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: interrupted
-    hint: the same command with `--run-id run-1` goes on with it
+    hint: the same command with `--run-id run-1` resumes it
     "#);
     bed.assert_target_untouched();
     let before = bed.fetched().len();
@@ -61,7 +61,7 @@ async fn an_interrupted_import_resumes_and_fetches_no_data_file_twice() {
       split_1_input: 20 documents, digest [DIGEST]
     ----- stderr -----
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
-    [TIME]  INFO `split_0_input` is resumed: 2 of 2 data files are there
+    [TIME]  INFO `split_0_input` is resumed: 2 of 2 data files are already loaded
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 20 of 20 documents
     ");
@@ -85,12 +85,12 @@ async fn an_import_killed_between_two_swaps_remembers_the_first() {
     ----- stdout -----
     run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
       split_0_input: 30 documents, digest [DIGEST]
-        was in its place, by another import of this run
+        was already swapped in by another import of this run
       split_1_input: 20 documents, digest [DIGEST]
         not fetched again: 2 data files
     ----- stderr -----
-    [TIME]  INFO `split_0_input` is in its place, by another import of this run
-    [TIME]  INFO `split_1_input` is resumed: 2 of 2 data files are there
+    [TIME]  INFO `split_0_input` was already swapped in by another import of this run
+    [TIME]  INFO `split_1_input` is resumed: 2 of 2 data files are already loaded
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO 0 B of 0 B, [SPEED], 0 of 0 documents
     ");
@@ -175,7 +175,7 @@ async fn a_wrong_final_count_makes_the_next_run_start_over() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: documents in `split_0_input__lob_[HASH]`: 31, 30 were decoded
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` goes on with them
+    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
     "#);
     bed.assert_given_up(0);
     bed.import(&[]).await;
@@ -194,7 +194,7 @@ async fn an_existing_target_can_be_kept() {
         .into_iter()
         .find(|name| name.contains("previous"));
     let previous = previous.unwrap();
-    let line = format!("    the collection before it is `{previous}` now\n");
+    let line = format!("    the previous collection is now `{previous}`\n");
     assert!(output.stdout.contains(&line), "{}", output.stdout);
     let old = bson::rawdoc! { "_id": 1, "old": true }.into_bytes();
     assert_eq!(bed.mongo.documents("raw", &previous), Some(vec![old]));

@@ -7,8 +7,8 @@ use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 
 use crate::bed::{Bed, Finished};
 
-const DISK: &str = "of free disk, and the import takes about";
-const SPOOL: &str = "of room, and data files take up to";
+const DISK: &str = "of free disk, but the import needs about";
+const SPOOL: &str = "of free space, but data files take up to";
 const MEMORY: &str = "is in memory, a tmpfs of";
 
 /// The lines with warnings.

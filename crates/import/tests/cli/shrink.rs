@@ -27,7 +27,7 @@ async fn only_the_hinted_command_replaces_a_target_with_far_fewer_documents() {
         assert!(!stderr.contains("will be"), "{stderr}");
     }
     let refused = bed.run(&["--latest"]).await;
-    let command = follow(&["--latest"], &refused, "if that is how it should be");
+    let command = follow(&["--latest"], &refused, "if this is intended");
     assert_eq!(
         command,
         ["--latest", "--run-id", "run-1", "--max-shrink", "97%"]

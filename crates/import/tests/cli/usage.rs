@@ -46,8 +46,8 @@ async fn naming_no_run_is_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: no run is named
-    hint: name it with --run-id, or take the last one with --latest
+    error: no run id is set
+    hint: set --run-id, or import the latest run with --latest
     "#);
     assert_eq!(bed.collections(), [""; 0]);
 }
@@ -59,10 +59,10 @@ async fn impossible_insert_batches_are_a_usage_error() {
     exit status: 2
     ----- stdout -----
     ----- stderr -----
-    error: a batch of 67108864 bytes and 10000 documents is outside of what MongoDB takes
+    error: a batch of 67108864 bytes and 10000 documents is outside MongoDB's limits
         `insert_batch_documents`: default
         `insert_batch_size`: flag `--insert-batch-size`
-    hint: --insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000
+    hint: use at most 16MiB for --insert-batch-size and 100000 for --insert-batch-documents
     "#);
 }
 
@@ -140,7 +140,10 @@ async fn a_target_name_too_long_for_its_staging_name_is_a_usage_error() {
     let refused = bed.import(&args).await;
     let stderr = &refused.stderr;
     assert_eq!(refused.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("and MongoDB takes 255 bytes"), "{stderr}");
+    assert!(
+        stderr.contains("but MongoDB allows only 255 bytes"),
+        "{stderr}"
+    );
     assert_eq!(bed.fetched(), [""; 0]);
     bed.import(&args[..2]).await.expect(0);
 }

@@ -59,8 +59,8 @@ async fn every_target_that_differs_or_is_missing_is_named() {
     let stderr = &refused.stderr;
     assert_eq!(refused.status.code(), Some(3), "{stderr}");
     for told in [
-        "`copy.split_0_input` has 30 documents of the digest",
-        "`copy.split_1_input` is not there",
+        "`copy.split_0_input` has 30 documents with the digest",
+        "`copy.split_1_input` is missing",
     ] {
         assert!(stderr.contains(told), "{stderr}");
     }
@@ -74,7 +74,7 @@ async fn views_and_time_series_targets_are_named_like_any_other_difference() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: the target collections are not what run `run-1` holds:
+    error: the target collections do not match run `run-1`:
         `raw.split_0_input` is a view
         `raw.split_1_input` is a time-series collection
     "#);
@@ -110,7 +110,7 @@ async fn verify_refuses_the_options_of_an_import() {
             let refused = bed.run(&args).await;
             let stderr = &refused.stderr;
             assert_eq!(refused.status.code(), Some(2), "{stderr}");
-            let told = format!("{option} has no meaning for `verify`");
+            let told = format!("{option} cannot be used with `verify`");
             assert!(stderr.contains(&told), "{stderr}");
         }
     }

@@ -69,7 +69,7 @@ fn written(collection: &Collection, document: &Document, what: &str) -> Option<S
     let text = text(document).filter(|text| text.len() <= MAX_DEFINITION_BYTES);
     if text.is_none() {
         let namespace = collection.namespace();
-        tracing::warn!(%namespace, "{what} cannot be written down and is left out");
+        tracing::warn!(%namespace, "{what} cannot be recorded and is left out");
     }
     text
 }

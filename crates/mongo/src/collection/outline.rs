@@ -85,7 +85,7 @@ impl Outline {
                 }
                 _ => Ok(None),
             };
-            let found = unless_refused(collection, found, "its `_id`s are chosen in another way")?;
+            let found = unless_refused(collection, found, "its `_id`s are chosen another way")?;
             if let Some(ids) = found.flatten() {
                 (outline.ids, outline.choice) = (ids, choice);
                 break;

@@ -57,7 +57,7 @@ impl Sample {
         let even = unless_refused(
             collection,
             even.await,
-            "only its first documents are looked at",
+            "only its first documents are sampled",
         )?;
         let even = even.unwrap_or_default();
         let choice = match even.is_empty() {

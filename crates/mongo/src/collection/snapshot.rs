@@ -37,5 +37,5 @@ pub(super) async fn snapshot_time(collection: &Collection) -> Result<ClusterTime
     let cursor = reply.get_document("cursor").ok();
     let time = cursor.and_then(|cursor| cursor.get_timestamp("atClusterTime").ok());
     time.map(ClusterTime::from)
-        .ok_or_else(|| none(Cause::new("it answered without a time")))
+        .ok_or_else(|| none(Cause::new("it has no time")))
 }

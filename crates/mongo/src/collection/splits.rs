@@ -59,7 +59,7 @@ impl FromStr for CollectionPattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = |why| Err(format!("`{text}` is no collection pattern: {why}"));
+        let invalid = |why| Err(format!("`{text}` is not a collection pattern: {why}"));
         let Some((before, after)) = text
             .split_once("{N}")
             .filter(|(_, after)| !after.contains("{N}"))
@@ -67,7 +67,7 @@ impl FromStr for CollectionPattern {
             return invalid("it must hold `{N}` exactly once");
         };
         if text.contains(['$', '\0']) || text.starts_with('.') || before.starts_with("system.") {
-            return invalid("MongoDB allows no collection of such a name");
+            return invalid("MongoDB does not allow such a collection name");
         }
         Ok(Self {
             before: before.to_owned(),
@@ -118,7 +118,8 @@ impl Database {
         let listed = self.list_collections(rawdoc! {}).await?;
         for listed in listed.iter().filter(|l| pattern.is_nearly(&l.name)) {
             let namespace = self.namespace(&listed.name);
-            tracing::warn!(%namespace, "left out: a split has its number without zeros before it, and up to 4294967295");
+            tracing::warn!(%namespace, "ignored: the number of a split has no leading zeros and \
+                                        is at most 4294967295");
         }
         let mut found: BTreeMap<u32, _> = listed
             .into_iter()

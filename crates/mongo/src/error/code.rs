@@ -44,23 +44,23 @@ enum Meaning {
 }
 
 const NO_ROOM: &str = "free space on the server or raise its quota";
-const TOO_OLD: &str =
-    "this server cannot be used: it does not know a command, or a field of it, that is needed";
-const OLD_NAMES: &str = "MongoDB 5.0 and newer take field names that begin with `$` or hold `.`: \
-    import into one of them";
+const TOO_OLD: &str = "this server cannot be used: it does not support a command, or a field of \
+    one, that the tool needs";
+const OLD_NAMES: &str = "import into MongoDB 5.0 or newer, which allows field names that begin \
+    with `$` or contain `.`";
 const ATLAS_LIMIT: &str = "this is a limit of the Atlas cluster: see its metrics and its tier";
-const NO_MEMORY: &str = "the server has not enough memory for this query";
+const NO_MEMORY: &str = "the server does not have enough memory for this query";
 const BAD_NAME: &str =
-    "check --database and --collection-pattern: the server does not take this name";
+    "check --database and --collection-pattern: the server does not allow this name";
 const VALIDATED: &str = "the collection has a validator that these documents do not pass";
 const VIEW: &str = "choose other splits with --split: a view has no documents of its own";
 const NO_SUCH_CONCERN: &str =
     "the replica set has no write concern of this name: check --write-concern";
 const TOO_FEW_MEMBERS: &str = "the replica set has too few members for this --write-concern";
 const READ_CONCERN: &str =
-    "the server does not take the readConcernLevel of MONGODB_URI or --mongodb-uri";
-const API_VERSION: &str = "take apiVersion and apiStrict out of MONGODB_URI or --mongodb-uri";
-const WANTS_TLS: &str = "the server asks for TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
+    "remove readConcernLevel from MONGODB_URI or --mongodb-uri: the server does not support it";
+const API_VERSION: &str = "remove apiVersion and apiStrict from MONGODB_URI or --mongodb-uri";
+const WANTS_TLS: &str = "the server requires TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
 
 /// The codes that say more than that the server refuses. Any other code is permanent.
 const MEANINGS: [(i32, Meaning); 46] = [

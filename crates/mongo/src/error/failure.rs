@@ -82,44 +82,48 @@ impl Error {
     /// What to do about it, if anything can be done.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::UriFile { .. } => "--mongodb-uri-file or LOB_MONGODB_URI_FILE names a file that \
-                holds the connection string and nothing else"
-                .into(),
-            Self::TokenFile { .. } => "AZURE_FEDERATED_TOKEN_FILE or AWS_WEB_IDENTITY_TOKEN_FILE \
-                names another file; elsewhere than in Kubernetes take another authMechanism"
+            Self::UriFile { .. } => {
+                "set --mongodb-uri-file or LOB_MONGODB_URI_FILE to a file that holds the \
+                 connection string and nothing else"
+                    .into()
+            }
+            Self::TokenFile { .. } => "set AZURE_FEDERATED_TOKEN_FILE or \
+                AWS_WEB_IDENTITY_TOKEN_FILE to the token file; outside Kubernetes use another \
+                authMechanism"
                 .into(),
             Self::TwoUris => {
-                "leave out MONGODB_URI and --mongodb-uri, or --mongodb-uri-file".into()
+                "set either MONGODB_URI or --mongodb-uri, or --mongodb-uri-file, not both".into()
             }
-            Self::InvalidUri { .. } => "mend what is named in MONGODB_URI, --mongodb-uri or \
-                the file of --mongodb-uri-file, or leave it out; the form is mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&OPTION=VALUE"
+            Self::InvalidUri { .. } => "correct or remove it in MONGODB_URI, --mongodb-uri or the \
+                file of --mongodb-uri-file; the form is \
+                mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&OPTION=VALUE"
                 .into(),
             Self::UnescapedUri { .. } => "percent-encode `/ ? # [ ] @ : %` in the user name and \
                 the password of MONGODB_URI or --mongodb-uri: %2F %3F %23 %5B %5D %40 %3A %25"
                 .into(),
-            Self::UnusableReadConcern => "take readConcernLevel out of MONGODB_URI or \
+            Self::UnusableReadConcern => "remove readConcernLevel from MONGODB_URI or \
                 --mongodb-uri, or set it to `local` or `majority`"
                 .into(),
             Self::NotPrimary { .. } => {
-                "take directConnection out of MONGODB_URI or --mongodb-uri: \
-                with readPreference=secondary a secondary is read all the same, as of a time that \
-                the primary tells"
+                "remove directConnection from MONGODB_URI or --mongodb-uri: with \
+                 readPreference=secondary the export still reads from a secondary, as of the \
+                 primary's time"
                     .into()
             }
             Self::Certificates { source, .. } => source.hint().into(),
             Self::Unreachable { hosts, source } => source
                 .unreachable_hint(hosts)
                 .unwrap_or(
-                    "check that the server runs and that MONGODB_URI or --mongodb-uri names it; \
-                     --mongodb-server-selection-timeout says how long to wait",
+                    "check that the server is running and that MONGODB_URI or --mongodb-uri is \
+                     right; --mongodb-server-selection-timeout sets how long to wait",
                 )
                 .into(),
             Self::ConnectionLost { source, .. } | Self::Driver { source, .. } => {
                 return source.machine_hint().map(Into::into);
             }
-            Self::Authentication { source, .. } if source.is_of_aws() => "make the user or role \
-                that `aws sts get-caller-identity` names a user of the database `$external`; only \
-                Atlas and MongoDB Enterprise have MONGODB-AWS"
+            Self::Authentication { source, .. } if source.is_of_aws() => "add the user or role \
+                that `aws sts get-caller-identity` names to the database `$external` as a user; \
+                only Atlas and MongoDB Enterprise support MONGODB-AWS"
                 .into(),
             Self::Authentication { .. } => "check user name, password and `authSource` in \
                 MONGODB_URI or --mongodb-uri"
@@ -127,7 +131,7 @@ impl Error {
             Self::Unauthorized {
                 command: "insert", ..
             } => "grant the user the role `readWrite` there, and the action \
-                `bypassDocumentValidation` where the exported collection had a validator"
+                `bypassDocumentValidation` if the exported collection had a validator"
                 .into(),
             Self::Unauthorized { command, .. } => {
                 let action = privilege(command);
@@ -141,44 +145,45 @@ impl Error {
             Self::TimedOut {
                 command: "find" | "aggregate",
                 ..
-            } => "--mongodb-operation-timeout says how long to wait for a reply; a secondary that \
-                lags behind the primary replies when it has come to the time of the plan"
+            } => "raise --mongodb-operation-timeout to wait longer for a reply; a lagging \
+                secondary replies once it has reached the time of the plan"
                 .into(),
             Self::TimedOut { .. } => {
-                "--mongodb-operation-timeout says how long to wait for a reply".into()
+                "raise --mongodb-operation-timeout to wait longer for a reply".into()
             }
             Self::NoSplits { .. } => "check --database and --collection-pattern".into(),
-            Self::NoSuchSplits { existing, .. } => format!("there are: {}", existing.join(", ")),
+            Self::NoSuchSplits { existing, .. } => format!("it has: {}", existing.join(", ")),
             Self::View { .. } | Self::TimeSeries { .. } => {
                 "choose other splits with --split, or copy it into an ordinary collection".into()
             }
             Self::EqualIds { .. } => {
                 "give each of them an `_id` of its own, or choose other splits with --split".into()
             }
-            Self::Sharded { .. } => "choose another --database or --collection-pattern, and \
-                distribute from there what was imported"
+            Self::Sharded { .. } => "import under another --database or --collection-pattern, and \
+                distribute the documents from there"
                 .into(),
-            Self::Replaced { .. } => "run it again when nothing else changes the collection".into(),
+            Self::Replaced { .. } => {
+                "run it again while nothing else changes the collection".into()
+            }
             Self::TooFewRanges { possible, .. } => format!(
-                "ask for {possible} with --ranges, leave --ranges out, or choose other splits with \
-                 --split"
+                "set --ranges to {possible}, leave it out, or choose other splits with --split"
             ),
             Self::NoSnapshots { .. } => "leave out --snapshot, or read from a replica set of \
                 MongoDB 5.0 or newer"
                 .into(),
             Self::SnapshotGone { .. } => "this run cannot be resumed: raise \
-                `minSnapshotHistoryWindowInSeconds` on the server above the time that an export \
-                takes, then begin a new run"
+                `minSnapshotHistoryWindowInSeconds` on the server above the duration of an \
+                export, then start a new run"
                 .into(),
             Self::WriteConcern { .. } => "check the members of the replica set, or choose another \
                 --write-concern or a longer --write-concern-timeout"
                 .into(),
             Self::InvalidDefinition { .. } => {
-                "use the version that wrote the run, or leave the indexes out with --no-indexes"
-                    .into()
+                "use the version that wrote the run, or skip the indexes with --no-indexes".into()
             }
             Self::IndexRefused { .. } => {
-                "mend it where the run comes from, or leave the indexes out with --no-indexes"
+                "fix the index or the documents at the source, or skip the indexes with \
+                 --no-indexes"
                     .into()
             }
             Self::TargetExists { .. } => {
@@ -186,14 +191,14 @@ impl Error {
                  --collection-pattern"
                     .into()
             }
-            Self::SwapLost { .. } => "someone else renamed or dropped a collection meanwhile: see \
-                what is there, then run it again"
+            Self::SwapLost { .. } => "someone else renamed or dropped a collection in the \
+                meantime: check what is there, then run it again"
                 .into(),
             Self::OutcomeUnknown { .. } => {
                 "when the server answers again, run the same command".into()
             }
             Self::InvalidBatchLimits { .. } => {
-                "--insert-batch-size takes up to 16MiB, --insert-batch-documents up to 100000"
+                "use at most 16MiB for --insert-batch-size and 100000 for --insert-batch-documents"
                     .into()
             }
             Self::Refused { source, .. } | Self::DocumentsRefused { source, .. } => {
@@ -268,16 +273,16 @@ mod tests {
             (
                 "an invalid reply to a database operation: Invalid wire \
                  protocol opcode: 1684095520",
-                "no MongoDB server",
+                "not a MongoDB server",
             ),
             ("h:1: connecting to a proxy host: no", "proxyHost"),
             ("I/O error: unexpected end of file", "tls=true"),
             ("Connection reset by peer (os error 104)", "tls=true"),
             ("Too many open files (os error 24)", "ulimit -n"),
-            ("h:1 has not answered", "check that the server runs"),
+            ("h:1 has not answered", "check that the server is running"),
             (
                 "Connection refused (os error 111)",
-                "check that the server runs",
+                "check that the server is running",
             ),
         ] {
             let (hosts, source) = ("h".into(), Cause::new(cause));

@@ -32,9 +32,9 @@ const ROLES: [(&str, &str); 8] = [
     ("RSPrimary", "is the primary"),
     ("RSSecondary", "is a secondary"),
     ("RSArbiter", "is an arbiter"),
-    ("RSOther", "is a member that cannot be read yet"),
-    ("RSGhost", "is a member of no replica set yet"),
-    ("Standalone", "is no member of a replica set"),
+    ("RSOther", "is not readable yet"),
+    ("RSGhost", "is not in a replica set yet"),
+    ("Standalone", "is not in a replica set"),
     ("Mongos", "is a mongos"),
     ("Unknown", "has not answered"),
 ];
@@ -128,7 +128,7 @@ fn searched(before: &str, topology: &str) -> String {
     }
     match before.split_once("suitable for criteria ") {
         Some((_, "ReadPreference(Primary). ")) => format!("there is no primary: {servers}"),
-        Some(_) => format!("none is what readPreference asks for: {servers}"),
+        Some(_) => format!("no server matches readPreference: {servers}"),
         None => servers,
     }
 }
@@ -202,7 +202,7 @@ mod tests {
                  Type: ReplicaSetWithPrimary, Servers: [ { Address: a:1, Type: RsPrimary, Tags: \
                  {} } ] }"
                     .to_owned(),
-                "none is what readPreference asks for: a:1 is the primary",
+                "no server matches readPreference: a:1 is the primary",
             ),
             (
                 "SCRAM failure: Authentication failed.".to_owned(),

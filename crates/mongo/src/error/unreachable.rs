@@ -11,41 +11,40 @@ const TOLD: [(&str, &str); 10] = [
     ("is a member of the replica set", NAME_THE_SET),
     (
         "there is no primary",
-        "see with `rs.status()` why the replica set has none, and name more of its members in \
+        "run `rs.status()` to see why the replica set has none, and list more of its members in \
          MONGODB_URI or --mongodb-uri",
     ),
     (
-        "readPreference asks for",
-        "take readPreference and its tags out of MONGODB_URI or --mongodb-uri, or ask for members \
-         that there are",
+        "no server matches readPreference",
+        "remove readPreference and its tags from MONGODB_URI or --mongodb-uri, or ask for members \
+         that exist",
     ),
     (
         "invalid reply to a database operation",
-        "what answers there is no MongoDB server: check host and port in MONGODB_URI or \
-         --mongodb-uri",
+        "this is not a MongoDB server: check host and port in MONGODB_URI or --mongodb-uri",
     ),
     ("connecting to a proxy host", CHECK_PROXY),
     (
         "initialize in load balancing mode",
-        "take loadBalanced out of MONGODB_URI or --mongodb-uri: what answers there is no load \
-         balancer of MongoDB",
+        "remove loadBalanced from MONGODB_URI or --mongodb-uri: this is not a MongoDB load \
+         balancer",
     ),
     ("Too many open files", MORE_OPEN_FILES),
     ("end of file", CLOSED),
     ("Connection reset", CLOSED),
 ];
 
-const NAME_THE_SET: &str = "name the replica set as `rs.status()` does with replicaSet in MONGODB_URI \
-    or --mongodb-uri, or leave it out";
+const NAME_THE_SET: &str = "set replicaSet in MONGODB_URI or --mongodb-uri to the name that \
+    `rs.status()` shows, or remove it";
 
-const CLOSED: &str = "the server runs and closes connections: add tls=true to MONGODB_URI or \
-    --mongodb-uri if it asks for TLS, take out all options that begin with tls if it has none";
+const CLOSED: &str = "the server is running but closes connections: add tls=true to MONGODB_URI or \
+    --mongodb-uri if it requires TLS, remove all options that begin with tls if it has none";
 
 /// Separates the hosts of a connection string from the proxy that it names.
 pub(crate) const THROUGH: &str = " through the proxy ";
 
-const CHECK_PROXY: &str = "check that the proxy runs, that proxyHost and proxyPort in MONGODB_URI or \
-    --mongodb-uri name it, and that it reaches the server";
+const CHECK_PROXY: &str = "check that the proxy is running, that proxyHost and proxyPort in \
+    MONGODB_URI or --mongodb-uri are right, and that it can reach the server";
 
 impl Cause {
     /// What to do about it, if the cause says more than that nobody answers.

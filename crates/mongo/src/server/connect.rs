@@ -76,7 +76,7 @@ impl Server {
         let hello = server.hello().await.map_err(|error| match error {
             Error::TimedOut { .. } => Error::Unreachable {
                 hosts: server.hosts().to_owned(),
-                source: Cause::new("it accepts connections and does not answer"),
+                source: Cause::new("it accepts connections but does not answer"),
             },
             error => error,
         })?;

@@ -68,7 +68,7 @@ fn cut(uri: &str) -> Result<Parts<'_>> {
         .filter(|(scheme, _)| matches!(*scheme, "mongodb" | "mongodb+srv"))
         .ok_or_else(|| invalid("it does not start with mongodb:// or mongodb+srv://"))?;
     if uri.contains(char::is_whitespace) {
-        let reason = "there is white space in it, such as a line break; a space is written %20";
+        let reason = "it contains white space, such as a line break; write a space as %20";
         return Err(invalid(reason));
     }
     // A `#` in the user name or password gets an error of its own.
@@ -78,7 +78,7 @@ fn cut(uri: &str) -> Result<Parts<'_>> {
         .is_some_and(|hosts| hosts.contains('#'))
     {
         return Err(invalid(
-            "there is a `#` in it: no fragment has a meaning, and in a value it is written %23",
+            "it contains a `#`: fragments are not supported, and in a value write it as %23",
         ));
     }
     let (server, options) = rest.split_once('?').unwrap_or((rest, ""));

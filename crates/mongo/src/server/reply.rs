@@ -14,7 +14,7 @@ pub(crate) fn documents(reply: &RawBatch) -> Result<impl Iterator<Item = Result<
         value
             .map_err(invalid)?
             .as_document()
-            .ok_or_else(|| invalid("it is another BSON type"))
+            .ok_or_else(|| invalid("it has the wrong BSON type"))
     }))
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn resolve(settings: &MongoSettings) -> Result<Resolved> {
         Ok(Ok(options)) => options,
         Ok(Err(e)) => return Err(Error::from_driver(&e, "connect", &hosts, &hosts)),
         Err(_) => {
-            let source = Cause::new("the look-up of its SRV record took too long");
+            let source = Cause::new("the lookup of its SRV record timed out");
             return Err(Error::Unreachable { hosts, source });
         }
     };

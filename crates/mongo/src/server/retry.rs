@@ -49,7 +49,7 @@ impl Pauses {
         let source = std::error::Error::source(&error)
             .map(ToString::to_string)
             .unwrap_or_default();
-        tracing::warn!(%error, source, pause_ms = pause.as_millis(), "trying MongoDB again");
+        tracing::warn!(%error, source, pause_ms = pause.as_millis(), "retrying MongoDB");
         tokio::time::sleep(pause).await;
         if let Some(command) = error.command() {
             self.commands.repeated(command);

@@ -137,7 +137,7 @@ impl Database {
                 return Ok(reply);
             }
         }
-        Err(command.invalid_reply("its cursor goes on and on without a document"))
+        Err(command.invalid_reply("its cursor keeps returning no documents"))
     }
 
     /// Waits for a reply, but no longer than the operation timeout.

@@ -52,8 +52,8 @@ enum Rule {
 const MILLISECONDS: Rule = Rule::Number(0, i64::MAX);
 const DEPRECATED: Rule = Rule::Unused("", "it is deprecated");
 const UNCHECKED: Rule = Rule::Unused("true", "certificates are not checked for revocation");
-const WRITES: &str = "an import has --write-concern for it, and an export writes nothing";
-const WAITING: Rule = Rule::Unused("", "an import has --write-concern-timeout for it");
+const WRITES: &str = "an import uses --write-concern instead, and an export writes nothing";
+const WAITING: Rule = Rule::Unused("", "an import uses --write-concern-timeout instead");
 
 const PATIENCE: Rule = Rule::Unused("", "--mongodb-operation-timeout is used instead");
 
@@ -101,7 +101,7 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("serverselectiontimeoutms", Rule::Number(1, i64::MAX)),
     (
         "serverselectiontryonce",
-        Rule::Unused("false", "servers are looked for until the time is up"),
+        Rule::Unused("false", "server selection always lasts until its timeout"),
     ),
     ("slaveok", DEPRECATED),
     // The driver cannot be created with it.
@@ -114,7 +114,7 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("tlsallowinvalidcertificates", Rule::Flag),
     (
         "tlsallowinvalidhostnames",
-        Rule::Unused("false", "names of hosts are always checked"),
+        Rule::Unused("false", "host names are always checked"),
     ),
     ("tlscafile", Rule::Required),
     ("tlscertificatekeyfile", Rule::Required),
@@ -214,15 +214,15 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
             // An `&` ends a secret, so what follows may be the rest of it.
             match secret {
                 Some(secret) => sifted.warnings.push(format!(
-                    "an option after `{secret}` of the MongoDB URI is left out: it is unknown; a `&` \
-                     in a value is written %26"
+                    "an option after `{secret}` in the MongoDB URI is ignored: it is unknown; \
+                     write a `&` in a value as %26"
                 )),
                 None => match nearest(&key, OPTIONS.iter().map(|(known, _)| *known)) {
                     Some(meant) if protects(meant) => {
-                        return Err(format!("`{name}` is unknown: is `{meant}` meant?"));
+                        return Err(format!("`{name}` is unknown: did you mean `{meant}`?"));
                     }
                     Some(meant) => {
-                        sifted.leave_out(name, &format!("it is unknown; is `{meant}` meant?"));
+                        sifted.leave_out(name, &format!("it is unknown; did you mean `{meant}`?"));
                     }
                     None => sifted.leave_out(name, "it is unknown"),
                 },
@@ -241,7 +241,7 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
             continue;
         }
         if lacks_mode && OF_READ_PREFERENCE.contains(&key.as_str()) && value != NO_STALENESS {
-            sifted.leave_out(name, "`readPreference` names no members but the primary");
+            sifted.leave_out(name, "`readPreference` selects only the primary");
             continue;
         }
         match rule.judge(value) {
@@ -258,7 +258,7 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         {
             let known = known.join(", ");
             sifted.warnings.push(format!(
-                "`{name}` of the MongoDB URI is used in part: only {known} are known"
+                "`{name}` in the MongoDB URI is used only in part: only {known} are supported"
             ));
         }
     }
@@ -266,11 +266,11 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
     let is_given = |name: &&str| given.iter().any(|(key, _)| key == name);
     let is_insecure = is_given(&"tlsinsecure") && is_given(&"tlsallowinvalidhostnames");
     if is_insecure || RELAXING.iter().filter(|name| is_given(name)).count() > 1 {
-        return Err("it relaxes TLS by two options, of which one is enough".to_owned());
+        return Err("it relaxes TLS with two options; use only one".to_owned());
     }
     if OF_PROXY.iter().any(is_given) && !is_given(&"proxyhost") {
         let reason =
-            "`proxyPort`, `proxyUsername` and `proxyPassword` say nothing without `proxyHost`";
+            "`proxyPort`, `proxyUsername` and `proxyPassword` have no effect without `proxyHost`";
         return Err(reason.to_owned());
     }
     Ok(sifted)
@@ -297,7 +297,7 @@ fn check_oidc(given: &[(String, &str)]) -> Result<(), String> {
         .find(|name| environment == Some(**name));
     Err(match named {
         Some(name) => format!(
-            "the OIDC environment `{name}` of `authMechanismProperties` is not built in; \
+            "the OIDC environment `{name}` in `authMechanismProperties` is not supported; \
              `{OIDC_ENVIRONMENT}` is"
         ),
         None => format!(
@@ -314,7 +314,7 @@ impl Sifted {
     }
 
     fn leave_out(&mut self, name: &str, reason: &str) {
-        let warning = format!("`{name}` of the MongoDB URI is left out: {reason}");
+        let warning = format!("`{name}` in the MongoDB URI is ignored: {reason}");
         self.warnings.push(warning);
     }
 }
@@ -348,7 +348,7 @@ impl Rule {
         let is_flag = matches!(value, "true" | "false");
         let is_pairs = value.split(',').all(|pair| pair.contains(':'));
         let fits = match self {
-            Self::Protection if !is_flag => return Verdict::Refused("is neither true nor false"),
+            Self::Protection if !is_flag => return Verdict::Refused("must be true or false"),
             Self::Unused(held, _) if value == held && !held.is_empty() => return Verdict::Held,
             Self::Unused(_, reason) => return Verdict::LeftOut(reason),
             Self::Words(known) => {
@@ -363,13 +363,16 @@ impl Rule {
             }
             Self::Mechanism(known) if !known.contains(&value) => {
                 return Verdict::Refused(
-                    "names a mechanism that is not built in; SCRAM, X.509, PLAIN, AWS and OIDC are",
+                    "names a mechanism that is not supported; SCRAM, X.509, PLAIN, AWS and OIDC \
+                     are",
                 );
             }
             Self::Port if value.parse::<NonZeroU16>().is_err() => {
-                return Verdict::Refused("is no number of a port");
+                return Verdict::Refused("is not a port number");
             }
-            Self::Properties if !is_pairs => return Verdict::Refused("is no list of `NAME:VALUE`"),
+            Self::Properties if !is_pairs => {
+                return Verdict::Refused("is not a list of `NAME:VALUE`");
+            }
             Self::Required if value.is_empty() => return Verdict::Refused("has no value"),
             Self::Required
             | Self::Mechanism(_)
@@ -388,7 +391,7 @@ impl Rule {
         };
         match fits {
             true => Verdict::Taken(value.to_owned()),
-            false => Verdict::LeftOut("its value makes no sense"),
+            false => Verdict::LeftOut("its value is invalid"),
         }
     }
 }

@@ -78,7 +78,7 @@ impl InsertBatch {
             value
                 .map_err(invalid)?
                 .as_document()
-                .ok_or_else(|| invalid("it is another BSON type"))
+                .ok_or_else(|| invalid("it has the wrong BSON type"))
         })
     }
 

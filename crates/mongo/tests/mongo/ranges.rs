@@ -169,11 +169,11 @@ async fn a_requested_number_of_ranges_is_met_or_refused() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`{}` cannot be cut into 6 ranges, but into 5",
+            "`{}` cannot be cut into 6 ranges, only into 5",
             collection.namespace()
         )
     );
-    assert!(error.hint().unwrap().contains("ask for 5 with --ranges"));
+    assert!(error.hint().unwrap().contains("set --ranges to 5"));
     fixture.close().await;
 }
 

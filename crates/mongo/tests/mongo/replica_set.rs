@@ -107,7 +107,7 @@ async fn a_secondary_that_does_not_catch_up_is_an_error() {
     let collection = database.collection(NAME).await.unwrap().unwrap();
     let error = read(&collection).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
-    assert!(error.hint().unwrap().contains("lags behind the primary"));
+    assert!(error.hint().unwrap().contains("lagging secondary"));
 }
 
 #[tokio::test]

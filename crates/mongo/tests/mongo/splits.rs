@@ -41,7 +41,7 @@ async fn splits_are_found_and_ordered_by_number() {
     );
     assert_eq!(
         missing.hint().unwrap(),
-        "there are: split_2_input, split_10_input"
+        "it has: split_2_input, split_10_input"
     );
     let none = fixture
         .database

@@ -76,13 +76,13 @@ async fn invalid_attributes_are_a_usage_error_before_any_request() {
     let large = format!("note={}", "x".repeat(2000));
     for (args, told) in [
         (&["--metadata", &large][..], "2004 bytes"),
-        (&["--metadata", "lob-token=mine"], "only our own does"),
-        (&["--metadata", "Lob-Extra=mine"], "only our own does"),
-        (&["--metadata", "a b=c"], "cannot be a name"),
+        (&["--metadata", "lob-token=mine"], "which is reserved"),
+        (&["--metadata", "Lob-Extra=mine"], "which is reserved"),
+        (&["--metadata", "a b=c"], "is not a valid metadata name"),
         (&["--metadata", "name=größe"], "not plain ASCII"),
         (
             &["--metadata", "Team=a", "--metadata", "team=b"],
-            "given twice",
+            "is set twice",
         ),
         (
             &["--sse-kms-key-id", "key-1"],
@@ -140,7 +140,7 @@ async fn a_bucket_with_another_owner_is_refused_before_any_write() {
     ----- stdout -----
     ----- stderr -----
     error: GetObject of `s3://lob-test/lob-data/run-1/_progress/plan.json` failed: AccessDenied (403): Access Denied [request id [ID]]
-    hint: the credentials lack the permission `s3:GetObject` for this key, or, for a key that may not exist, `s3:ListBucket`; or --expected-bucket-owner is not the bucket's
+    hint: the credentials lack the permission `s3:GetObject` for this key, or, for a key that may not exist, `s3:ListBucket`, or --expected-bucket-owner is wrong
     "#);
     assert_eq!(bed.s3.keys(BUCKET), [""; 0]);
 }

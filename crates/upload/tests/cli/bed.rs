@@ -161,7 +161,7 @@ pub(crate) fn assert_not_uploaded(finished: Finished, reason: &str) {
         "error: run `run-1` is not complete\n  \
            Caused by: `lob_data/a.parquet` is not uploaded\n  \
            Caused by: {reason}\n\
-         hint: take a new --run-id for files that have changed; \
+         hint: use a new --run-id for files that have changed; \
          `lob-upload cleanup run-1 --yes` aborts the uploads that it left open\n"
     );
     assert_eq!((&*finished.stdout, finished.stderr), ("", told));

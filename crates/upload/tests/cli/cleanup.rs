@@ -46,8 +46,8 @@ async fn open_uploads_are_listed_and_aborted_only_on_request() {
     exit status: 0
     ----- stdout -----
     s3://lob-test/lob-data/run-1/big.parquet  1 part, 5.00 MiB, open since [TIME]
-    run `run-1` left 1 upload open; it is not complete, and `--run-id run-1` resumes it, or --yes aborts what is listed
-    objects that were complete stay below `s3://lob-test/lob-data/run-1/`
+    run `run-1` left 1 upload open and is not complete; resume it with `--run-id run-1`, or abort its uploads with --yes
+    complete objects stay below `s3://lob-test/lob-data/run-1/`
     ----- stderr -----
     "#);
     assert!(!bed.operations()[before..].contains(&Operation::AbortMultipartUpload));
@@ -57,7 +57,7 @@ async fn open_uploads_are_listed_and_aborted_only_on_request() {
     ----- stdout -----
     s3://lob-test/lob-data/run-1/big.parquet  1 part, 5.00 MiB, open since [TIME]
     aborted 1 upload of run `run-1`
-    objects that were complete stay below `s3://lob-test/lob-data/run-1/`
+    complete objects stay below `s3://lob-test/lob-data/run-1/`
     ----- stderr -----
     "#);
     // Another run's upload is none of this run's business.
@@ -67,7 +67,7 @@ async fn open_uploads_are_listed_and_aborted_only_on_request() {
 
     for args in [&["cleanup", "run-1"][..], &["cleanup", "run-1", "--yes"]] {
         let finished = bed.run(args).await.expect(0);
-        let told = "run `run-1` left no upload open\n";
+        let told = "run `run-1` left no uploads open\n";
         assert!(finished.stdout.starts_with(told), "{}", finished.stdout);
     }
 }
@@ -131,7 +131,7 @@ async fn cleanup_of_a_run_without_a_plan_gives_a_hint() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` has no plan: `s3://lob-test/lob-data/run-1/_progress/plan.json` is not there
+    error: run `run-1` has no plan: `s3://lob-test/lob-data/run-1/_progress/plan.json` does not exist
     hint: check --prefix
     "#);
 }

@@ -22,7 +22,7 @@ async fn a_dry_run_sends_no_request_and_writes_nothing() {
     files     3
     size      6.15 MiB
     parts     4
-    requests  about 22, and one for each retry
+    requests  about 22, plus retries
     manifest  about 0.02 MiB
     nothing was sent: this was a dry run
     ----- stderr -----

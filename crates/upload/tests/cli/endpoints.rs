@@ -15,11 +15,11 @@ const CRC: &str = "full-object-crc64nvme";
 const MD5: &str = "part-md5";
 const SIZE: &str = "size-only";
 
-const NO_CONDITIONS: &str = "the server ignores conditions on writes";
-const NO_CRC: &str = "the server attests no CRC64NVME: files are proved by the MD5";
-const NO_CRC_OF_PARTS: &str = "the server attests no CRC64NVME of files that are sent in parts";
-const NO_CHECKSUM_OF_PARTS: &str = "the server attests no checksum of files that are sent in parts";
-const NO_CHECKSUM: &str = "the server attests no checksum at all";
+const NO_CONDITIONS: &str = "the server ignores conditional writes";
+const NO_CRC: &str = "the server reports no CRC64NVME: files are verified by the MD5";
+const NO_CRC_OF_PARTS: &str = "the server reports no CRC64NVME for multipart uploads";
+const NO_CHECKSUM_OF_PARTS: &str = "the server reports no checksum for multipart uploads";
+const NO_CHECKSUM: &str = "the server reports no checksum at all";
 const NO_UPLOADS: &str = "the server cannot list open uploads";
 const NO_PARTS: &str = "the server cannot list parts";
 

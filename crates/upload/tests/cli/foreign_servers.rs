@@ -39,7 +39,7 @@ async fn anything_that_answers_200_to_everything_is_not_taken_for_s3() {
             ];
             let finished = bed.run_with(args, &variables).await;
             let stderr = finished.expect(1).stderr;
-            for told in ["is no S3", told, "`HTTP_PROXY`"] {
+            for told in ["not an S3 server", told, "`HTTP_PROXY`"] {
                 assert!(stderr.contains(told), "{reply} {args:?}: {stderr}");
             }
         }
@@ -68,7 +68,7 @@ async fn a_truncated_list_without_a_continuation_is_an_error() {
     };
     let bed = replying(|request| request.operation == Operation::ListObjectsV2, cut).await;
     let told = bed.run(&["latest"]).await.expect(3).stderr;
-    assert!(told.contains("the list breaks off"), "{told}");
+    assert!(told.contains("the list is cut off"), "{told}");
 
     let again = Verdict::Reply {
         status: 200,
@@ -78,7 +78,7 @@ async fn a_truncated_list_without_a_continuation_is_an_error() {
     let listing = |request: &Request| request.operation == Operation::ListMultipartUploads;
     let bed = replying(listing, again).await;
     let told = bed.upload(&[]).await.expect(3).stderr;
-    assert!(told.contains("the list breaks off"), "{told}");
+    assert!(told.contains("the list is cut off"), "{told}");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_store_that_rejects_the_checksum_header_on_head_is_asked_without_it() 
     };
     let bed = replying(asks, refused).await;
     let told = bed.run(&["--run-id", "run-1"]).await.expect(0).stderr;
-    assert!(told.contains("attests no CRC64NVME"), "{told}");
+    assert!(told.contains("reports no CRC64NVME"), "{told}");
 }
 
 #[tokio::test]
@@ -118,7 +118,11 @@ async fn whatever_a_store_leaves_out_is_named() {
             "content-length",
             "does not say how large the object is",
         ),
-        (head, "x-amz-meta-lob-token", "keeps no metadata"),
+        (
+            head,
+            "x-amz-meta-lob-token",
+            "does not keep object metadata",
+        ),
         (part, "etag", "without an ETag"),
     ] {
         let bed = replying(chosen, Verdict::Without(header)).await;

@@ -21,7 +21,7 @@ async fn the_summary_names_the_run_and_its_manifest() {
     manifest  s3://lob-test/lob-data/run-1/manifest.json
     copy      artifacts/lob_data_uploads/manifest_run-1.json
     ----- stderr -----
-    [TIME]  INFO the run begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 files=3 bytes=6446893
+    [TIME]  INFO the run begins; if it stops, the same command with `--run-id run-1` resumes it run=run-1 files=3 bytes=6446893
     [TIME]  INFO S3 Upload: 6.05MB in [SECONDS]s ([SPEED]) file="2025/big.parquet" bytes=6344461 kept_bytes=0 seconds=[SECONDS]
     [TIME]  INFO S3 Upload: 0.10MB in [SECONDS]s ([SPEED]) file="2025/small.parquet" bytes=100978 kept_bytes=0 seconds=[SECONDS]
     [TIME]  INFO S3 Upload: 0.00MB in [SECONDS]s ([SPEED]) file="none.parquet" bytes=1454 kept_bytes=0 seconds=[SECONDS]

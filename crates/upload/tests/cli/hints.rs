@@ -75,7 +75,7 @@ async fn the_hinted_command_completes_a_run_that_was_read_too_early() {
     bed.run(&UPLOAD).await.expect(1);
     for looking in [&["verify", "run-1"][..], &["restore", "run-1", "back"]] {
         let early = bed.run(looking).await.expect(1);
-        let command = follow(&UPLOAD, &early.stderr, OTHER, "the command that began it");
+        let command = follow(&UPLOAD, &early.stderr, OTHER, "the command that started it");
         assert_eq!(command, UPLOAD);
     }
     fails.store(false, Ordering::Relaxed);
@@ -94,7 +94,7 @@ async fn a_restore_that_ran_out_of_room_resumes_with_the_same_command() {
     let limited = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"";
     let limited = bed.through_shell(limited, &restore).spawn().unwrap();
     let failed = finish(limited).await.expect(1);
-    followed(&bed, &restore, &failed, "the same command goes on").await;
+    followed(&bed, &restore, &failed, "run the same command").await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn interrupt(child: &mut Child, signal: &str) {
     send(child, signal).await;
     // Byte by byte: what follows is the process's last word, left for whoever reads on.
     let (stderr, mut said) = (child.stderr.as_mut().unwrap(), Vec::new());
-    while !said.ends_with(b"once more stops at once\n") {
+    while !said.ends_with(b"a second signal stops at once\n") {
         let Ok(byte) = stderr.read_u8().await else {
             break;
         };
@@ -106,7 +106,7 @@ async fn an_interrupt_before_the_plan_says_that_nothing_was_written() {
 async fn an_interrupt_while_the_plan_is_written_names_the_possible_run() {
     let (bed, stopped) = stopped_at_its_plan(Operation::PutObject).await;
     let args: [&str; 0] = [];
-    let again = follow(&args, &stopped.stderr, "", "goes on with the run");
+    let again = follow(&args, &stopped.stderr, "", "resumes the run");
     assert_eq!(again, ["--run-id", "run-1"]);
     bed.run(&texts(&again)).await.expect(0);
     assert!(bed.has_manifest());
@@ -132,7 +132,7 @@ async fn an_interrupted_restore_resumes_with_the_same_command() {
         &args,
         &stopped.stderr,
         "",
-        "the same command goes on where it was",
+        "the same command resumes where it stopped",
     );
     bed.run(&texts(&again)).await.expect(0);
 }

@@ -39,7 +39,7 @@ async fn latest_prints_the_addresses_of_the_latest_uploads_files() {
     run run-2 of [TIME]: 66536 rows, 6.15 MiB, files: 3
       s3://lob-test/lob-data/run-2/
     ----- stderr -----
-    [TIME]  INFO passed over: `lob-export` wrote it run=run-8
+    [TIME]  INFO skipped: `lob-export` wrote it run=run-8
     ");
     let named = bed.run(&["latest", "--json"]).await.expect(0);
     let json: serde_json::Value = serde_json::from_str(&named.stdout).unwrap();

@@ -39,7 +39,7 @@ async fn a_pipe_that_replaced_a_planned_file_does_not_block() {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     })
     .await;
-    assert_not_uploaded(finished, "it is not a regular file any more");
+    assert_not_uploaded(finished, "it is no longer a regular file");
 }
 
 #[tokio::test]
@@ -118,8 +118,7 @@ async fn files_with_other_endings_cause_a_warning() {
     }
     let args = ["--run-id", "run-1", "--exclude", "left-out*"];
     let finished = bed.run(&args).await.expect(0);
-    let told =
-        "3 files of other endings than `.parquet` left out: `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
+    let told = "3 files not ending in `.parquet` left out: `b.parq`, `c.PQ`, `d/a.PARQUET`\n";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
     assert_eq!(bed.manifest()["num_files"], 1);
 }

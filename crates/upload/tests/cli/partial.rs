@@ -259,7 +259,10 @@ async fn a_resumed_partial_run_leaves_out_files_that_changed() {
     let failed = failed(&bed);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].0, "none.parquet");
-    assert!(failed[0].1.contains("when the run was begun"), "{failed:?}");
+    assert!(
+        failed[0].1.contains("since the run was started"),
+        "{failed:?}"
+    );
     for (name, bytes) in &feeds[..2] {
         assert!(bed.object(name).bytes == bytes, "{name}");
     }

@@ -89,8 +89,8 @@ async fn next_to_bars_the_log_shows_only_warnings_by_default() {
     for step in [
         "connecting to S3",
         "looking for files in `lob_data`",
-        "looking at 3 files",
-        "proving and publishing the run",
+        "checking 3 files",
+        "verifying and publishing the run",
     ] {
         assert!(verbose.contains(&format!("  INFO {step}\n")), "{verbose}");
     }
@@ -100,7 +100,7 @@ async fn next_to_bars_the_log_shows_only_warnings_by_default() {
     assert!(time.parse::<jiff::civil::Time>().is_ok(), "{begin}");
     assert_eq!(
         text,
-        "  INFO the run begins; should it stop, the same command with `--run-id run-4` resumes it \
+        "  INFO the run begins; if it stops, the same command with `--run-id run-4` resumes it \
          files=3 bytes=6446893"
     );
     // An error is shown whatever the options.

@@ -57,7 +57,7 @@ async fn a_proxy_that_wants_a_password_is_named() {
         let proxy = proxy(&bed, 9000, Some("user:pass")).await;
         let url = format!("http://user:wrong@{}", proxy.address());
         let finished = upload(&bed, scheme, &[(variable, &url)]).await.expect(1);
-        for told in ["proxy", "user and password in its URL"] {
+        for told in ["proxy", "user and password into its URL"] {
             assert!(finished.stderr.contains(told), "{}", finished.stderr);
         }
         assert!(!finished.stderr.contains("wrong"), "{}", finished.stderr);
@@ -73,7 +73,7 @@ async fn a_proxy_that_refuses_a_tunnel_is_named_after_a_few_attempts() {
     let url = format!("http://{}", proxy.address());
     let finished = upload(&bed, "https", &[("HTTPS_PROXY", &url)]).await;
     let finished = finished.expect(1);
-    for told in ["no way through the proxy", "NO_PROXY"] {
+    for told in ["could not connect through the proxy", "NO_PROXY"] {
         assert!(finished.stderr.contains(told), "{}", finished.stderr);
     }
     assert_eq!(proxy.seen().len(), 4);
@@ -104,7 +104,7 @@ async fn a_broken_proxy_is_blamed_instead_of_the_server() {
             let finished = upload(&bed, scheme, &[(variable, &url)]).await.expect(1);
             proxy.abort();
             let stderr = &finished.stderr;
-            let named = format!("the proxy {address} of `{variable}`");
+            let named = format!("the proxy {address} from `{variable}`");
             for told in [&named, &format!("hint: check {named}")] {
                 assert!(stderr.contains(told), "{scheme} {reply:?}: {stderr}");
             }

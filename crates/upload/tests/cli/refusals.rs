@@ -65,7 +65,7 @@ async fn a_truncated_parquet_file_is_named_before_anything_is_sent() {
     ----- stdout -----
     ----- stderr -----
     error: `lob_data/a.parquet` is not a whole Parquet file
-      Caused by: it does not end as it begins; it is cut off or not Parquet
+      Caused by: it does not end with `PAR1`; it is cut off or not Parquet
     "#);
     assert_eq!(bed.operations(), []);
 }
@@ -120,8 +120,8 @@ async fn a_run_id_that_is_taken_is_refused_and_its_objects_stay() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` is committed
-      Caused by: it does not hold `a.parquet` as it is now
-    hint: take another --run-id
+      Caused by: it does not contain the current `a.parquet`
+    hint: use another --run-id
     "#);
     assert_eq!(
         (
@@ -149,7 +149,7 @@ async fn a_key_taken_by_another_process_fails_the_run() {
       Caused by: `lob_data/b.parquet` is not uploaded
       Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): lob-data/run-1/b.parquet exists [request id [ID]]
     hint: `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
-    hint: another run or process wrote this object; take a new --run-id
+    hint: another run or process wrote this object; use a new --run-id
     "#);
     bed.assert_nothing_published();
     assert_eq!(bed.object("b.parquet").bytes, "another's");

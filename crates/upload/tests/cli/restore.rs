@@ -76,7 +76,7 @@ async fn a_run_is_restored_byte_for_byte_without_fetching_anything_twice() {
     ----- stdout -----
     run       run-1
     folder    back
-    files     3, of which 0 were there
+    files     3, of which 0 were already there
     verified  6.15 MiB, every byte was hashed
     ----- stderr -----
     "#);
@@ -192,8 +192,8 @@ async fn a_damaged_object_is_not_restored_but_the_others_are() {
     bed.s3.remove(BUCKET, &format!("{RUN}/none.parquet"));
     let finished = bed.run(&RESTORE).await.expect(3);
     for told in [
-        "2025/big.parquet` has another SHA-256",
-        "none.parquet` went away or changed while it was read",
+        "2025/big.parquet` has the wrong SHA-256",
+        "none.parquet` was removed or changed while it was read",
     ] {
         assert!(finished.stderr.contains(told), "{}", finished.stderr);
     }
@@ -275,7 +275,7 @@ async fn a_restore_whose_server_goes_away_hints_at_the_same_command() {
     let failed = bed.run(&args).await.expect(1);
     for told in [
         "error: the restore into `back` is not complete",
-        "hint: the same command goes on",
+        "hint: the same command resumes it",
     ] {
         assert!(failed.stderr.contains(told), "{}", failed.stderr);
     }
@@ -306,7 +306,7 @@ async fn a_manifest_that_names_the_scratch_folder_is_refused() {
     bed.s3
         .put_raw(BUCKET, &format!("{RUN}/manifest.json"), manifest);
     let refused = bed.run(&RESTORE).await.expect(3);
-    let told = "`.lob-restore/none.parquet` stands where a restore keeps what is unfinished";
+    let told = "`.lob-restore/none.parquet` is where a restore keeps unfinished files";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert_eq!(back(&bed), BTreeMap::new());
 }

@@ -114,7 +114,8 @@ async fn the_summary_says_what_was_kept_and_read_again() {
 
     let (bed, feeds) = killed_before_commit().await;
     let finished = bed.upload(&[]).await.expect(0);
-    let line = "resumed   3 files and 0 parts were there, 6.15 MiB were read again to prove it\n";
+    let line = "resumed   3 files and 0 parts were already there, 6.15 MiB were read again to \
+                verify them\n";
     assert!(finished.stdout.contains(line), "{}", finished.shown());
     bed.assert_whole(&feeds);
 }
@@ -183,8 +184,8 @@ async fn an_object_that_no_longer_matches_the_file_is_a_conflict() {
         let object = bed.object(name);
         forge(&bed.source(name), 100);
         let finished = bed.upload(&[]).await.expect(1);
-        let conflict = format!("`s3://{BUCKET}/{RUN}/{name}` is another object than the file");
-        assert_says(&finished, &[&conflict, "take another --run-id"]);
+        let conflict = format!("`s3://{BUCKET}/{RUN}/{name}` is not the same as the local file");
+        assert_says(&finished, &[&conflict, "use another --run-id"]);
         let stderr = &finished.stderr;
         for untrue in ["another process", "resumes it"] {
             assert!(!stderr.contains(untrue), "{stderr}");
@@ -208,7 +209,7 @@ async fn a_file_that_is_not_as_planned_is_a_named_conflict() {
         let before = bed.operations().len();
         change(&bed.source("none.parquet"));
         let finished = bed.upload(&[]).await.expect(1);
-        let message = "`none.parquet` is not what it was when the run was begun";
+        let message = "`none.parquet` has changed since the run was started";
         assert_says(&finished, &[message, "--run-id"]);
         // That neither sends nor discards anything of the other files.
         let after = &bed.operations()[before..];
@@ -225,7 +226,7 @@ async fn a_file_that_appeared_after_the_plan_is_reported_but_not_uploaded() {
     let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
     assert_says(
         &finished,
-        &["the run was begun without it", "2026/new.parquet"],
+        &["it is not in the run's plan", "2026/new.parquet"],
     );
     bed.assert_whole(&feeds);
 }
@@ -260,7 +261,7 @@ async fn settings_that_differ_from_the_plan_are_refused_by_their_flag() {
     ] {
         let before = bed.operations().len();
         let finished = bed.upload(&[flag, value]).await.expect(1);
-        assert_says(&finished, &["the run was begun with", flag, "`run-1`"]);
+        assert_says(&finished, &["the run was started with", flag, "`run-1`"]);
         let asked = &bed.s3.requests()[before..];
         assert!(
             asked.iter().all(|request| request.method != "PUT"),
@@ -288,10 +289,10 @@ async fn a_plan_not_written_by_this_tool_is_refused_and_left_as_it_is() {
         ("{}".to_owned(), "cannot be read"),
         (with("work", Value::Null), "cannot be read"),
         (with("write_token", "x".into()), "cannot be read"),
-        (with("format_version", 1.into()), "is of format version 1"),
-        (with("format_version", 3.into()), "is of format version 3"),
-        (with("tool", "lob-export".into()), "is one of lob-export"),
-        (with("run_id", "run-2".into()), "is that of run `run-2`"),
+        (with("format_version", 1.into()), "has format version 1"),
+        (with("format_version", 3.into()), "has format version 3"),
+        (with("tool", "lob-export".into()), "belongs to lob-export"),
+        (with("run_id", "run-2".into()), "belongs to run `run-2`"),
     ] {
         let key = format!("{RUN}/{PLAN}");
         bed.s3.put_raw(BUCKET, &key, plan.clone());
@@ -309,8 +310,7 @@ async fn a_committed_upload_is_checked_and_its_local_copy_rewritten() {
     std::fs::remove_file(&copy).unwrap();
     let before = bed.operations().len();
     let finished = bed.upload(&[]).await.expect(0);
-    let line =
-        "uploaded  nothing: the run is complete, its 6.15 MiB are there as the manifest says\n";
+    let line = "uploaded  nothing: the run is already complete, its 6.15 MiB match the manifest\n";
     assert!(finished.stdout.contains(line), "{}", finished.shown());
     let asked = bed.operations().split_off(before);
     let heads = asked.iter().filter(|o| **o == Operation::HeadObject);

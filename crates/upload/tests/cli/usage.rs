@@ -93,8 +93,8 @@ async fn a_refused_value_is_reported_with_its_origin() {
             "LOB_JOBS",
             "many",
             "",
-            "invalid setting `jobs`, from environment variable `LOB_JOBS`: expected a \
-             whole number from 1 on, not `many`",
+            "invalid setting `jobs`, from environment variable `LOB_JOBS`: expected a whole number \
+             of at least 1, not `many`",
         ),
     ] {
         bed.write("lob.toml", file);
@@ -242,7 +242,7 @@ async fn a_setting_given_by_both_its_old_and_its_new_name_is_refused() {
             "[export]\nconcurrency = 2\n",
             &[],
             &[],
-            "has no place for `export.concurrency`",
+            "has the unknown key `export.concurrency`",
         ),
     ] {
         let refused = shown(&bed, file, variables, flags).await.expect(2);

@@ -82,8 +82,8 @@ async fn only_a_full_verification_finds_a_flipped_bit() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: run `run-1` is not what its manifest says:
-        `s3://lob-test/lob-data/run-1/2025/big.parquet` has another SHA-256, after 4 downloads
+    error: run `run-1` does not match its manifest:
+        `s3://lob-test/lob-data/run-1/2025/big.parquet` has the wrong SHA-256, after 4 downloads
     "#);
 }
 
@@ -98,9 +98,9 @@ async fn every_replaced_or_missing_object_is_named() {
     ----- stdout -----
     ----- stderr -----
     [TIME]  INFO 3 of 3 files
-    error: run `run-1` is not what its manifest says:
-        `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: the server has another size, CRC64NVME, ETag or write token
-        `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is not there
+    error: run `run-1` does not match its manifest:
+        `s3://lob-test/lob-data/run-1/2025/small.parquet` is not what was sent: its size, CRC64NVME, ETag or write token on the server is different
+        `s3://lob-test/lob-data/run-1/none.parquet` is not what was sent: it is missing
     "#);
 }
 
@@ -133,8 +133,8 @@ async fn verifying_a_missing_run_gives_a_hint() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: there is no run `run-1`: `s3://lob-test/lob-data/run-1/manifest.json` is not there
-    hint: check the name of the run and --prefix
+    error: there is no run `run-1`: `s3://lob-test/lob-data/run-1/manifest.json` does not exist
+    hint: check the run id and --prefix
     "#);
 }
 
@@ -150,13 +150,13 @@ async fn a_damaged_manifest_or_one_from_another_run_is_refused() {
     exit status: 3
     ----- stdout -----
     ----- stderr -----
-    error: manifest `s3://lob-test/lob-data/run-2/manifest.json` is refused
-      Caused by: the manifest is that of another run, `run-1`
+    error: manifest `s3://lob-test/lob-data/run-2/manifest.json` cannot be used
+      Caused by: the manifest belongs to another run, `run-1`
     "#);
     let half = manifest.slice(..manifest.len() / 2);
     bed.s3.put_raw(BUCKET, &key("manifest.json"), half);
     let finished = bed.run(&["verify", "run-1"]).await.expect(3);
-    let told = finished.stderr.contains("manifest.json` is refused");
+    let told = finished.stderr.contains("manifest.json` cannot be used");
     assert!(told, "{}", finished.stderr);
 }
 
@@ -166,22 +166,26 @@ async fn a_manifest_from_another_tool_or_version_is_not_damage() {
     let manifest = String::from_utf8(bed.object("manifest.json").bytes.to_vec()).unwrap();
     let export = r#"{"format_version":2,"tool":"lob-export","run_id":"run-1"}"#;
     for (manifest, status, told) in [
-        (export, 1, "run `run-1` is no upload: `lob-export` wrote it"),
+        (
+            export,
+            1,
+            "run `run-1` is not an upload: `lob-export` wrote it",
+        ),
         (
             r#"{"run_id":"run-1","files":[1]}"#,
             1,
-            "run `run-1` is no upload: another tool wrote it",
+            "run `run-1` is not an upload: another tool wrote it",
         ),
         (
             r#"{"format_version":99,"tool":"lob-upload"}"#,
             1,
             "hint: use the version that wrote it",
         ),
-        (&manifest[1..], 3, "manifest.json` is refused"),
+        (&manifest[1..], 3, "manifest.json` cannot be used"),
         (
             r#"{"format_version":2,"tool":"lob-upload"}"#,
             3,
-            "is refused",
+            "cannot be used",
         ),
     ] {
         let manifest = manifest.to_owned();

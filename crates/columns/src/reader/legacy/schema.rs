@@ -66,7 +66,7 @@ pub(super) fn columns(fields: &[ParquetType]) -> Result<Vec<Column>, ReadError> 
     if are_distinct(&columns) {
         Ok(columns)
     } else {
-        Err(ReadError::Unsound("two columns have one name"))
+        Err(ReadError::Unsound("two columns have the same name"))
     }
 }
 
@@ -102,11 +102,11 @@ impl Column {
                 (None, None) => {
                     let fields = fields.iter().map(Self::of).collect::<Result<Vec<_>, _>>()?;
                     if fields.is_empty() || !are_distinct(&fields) {
-                        return Err("has no fields, or two of one name".to_owned());
+                        return Err("has no fields, or two with the same name".to_owned());
                     }
                     Kind::Struct(fields)
                 }
-                _ => return Err("is a map, which no document is".to_owned()),
+                _ => return Err("is a map, which is not supported".to_owned()),
             },
         };
         Ok(Self {
@@ -147,10 +147,10 @@ fn element(fields: &[ParquetType]) -> Result<&ParquetType, String> {
         ] if field_info.repetition == Repetition::Repeated && field_info.name != "array" => {
             match &fields[..] {
                 [element] => Ok(element),
-                _ => Err("is a list without one kind of element".to_owned()),
+                _ => Err("is a list without a single element type".to_owned()),
             }
         }
-        _ => Err("is a list of two levels, which Spark does not write".to_owned()),
+        _ => Err("is a two-level list, which Spark does not write".to_owned()),
     }
 }
 
@@ -210,7 +210,7 @@ fn scalar(primitive: &PrimitiveType) -> Result<Kind, String> {
             let logical = logical.map(|logical| format!(" ({logical:?})"));
             let logical = logical.unwrap_or_default();
             return Err(format!(
-                "is of the Parquet type {physical:?}{logical}, which no field of a document becomes"
+                "has the Parquet type {physical:?}{logical}, which is not supported"
             ));
         }
     })

@@ -23,7 +23,7 @@ const OBJECT_ID_DIGITS: usize = 24;
 pub(super) struct Refused(pub(super) &'static str);
 
 impl Refused {
-    const TOO_LARGE: Self = Self("makes a document that is too large");
+    const TOO_LARGE: Self = Self("makes a document too large");
 
     /// A single value is at most as large as a row group; the whole document has the tighter limit.
     fn if_too_large(document: &[u8]) -> Result<(), Self> {
@@ -125,7 +125,7 @@ impl Filled {
 impl Values {
     /// Appends a value that is not null and returns its type.
     fn write(&self, row: usize, document: &mut Vec<u8>) -> Result<BsonType, Refused> {
-        const GONE: Refused = Refused("does not have its rows");
+        const GONE: Refused = Refused("has the wrong number of rows");
         match self {
             Self::Bool(values) => {
                 let value = values.get(row).ok_or(GONE)?;
@@ -173,7 +173,7 @@ impl Values {
                 let ticks = *values.values().get(row).ok_or(GONE)?;
                 if ticks % per_millisecond != 0 {
                     return Err(Refused(
-                        "has a time between two milliseconds, which no date of MongoDB is",
+                        "has a time finer than a millisecond, which no MongoDB date can hold",
                     ));
                 }
                 document.extend_from_slice(&(ticks / per_millisecond).to_le_bytes());

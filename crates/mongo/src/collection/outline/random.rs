@@ -79,7 +79,7 @@ pub(super) async fn random_ids(
                 Err(error) if error.code() == Some(code::SAMPLED_TWICE) && left > 0 => {}
                 Err(error) if is_vain(&error) => {
                     let namespace = collection.namespace();
-                    tracing::warn!(%namespace, %error, "nothing of it is chosen at random");
+                    tracing::warn!(%namespace, %error, "it cannot be sampled at random");
                     return Ok(None);
                 }
                 chosen => return chosen.map(Some),

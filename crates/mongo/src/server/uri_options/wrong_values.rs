@@ -62,7 +62,7 @@ async fn fault(server: &str, name: &str, value: &str) -> Option<String> {
     let of_tls = name.starts_with("tls") && hint.contains("options that begin with tls");
     match told.to_lowercase().contains(name) || of_tls {
         _ if is_told => fault(format!("left out, and fails: {told}")),
-        true if !hint.contains("check that the server runs") => None,
+        true if !hint.contains("check that the server is running") => None,
         _ => fault(told),
     }
 }
