@@ -13,7 +13,7 @@ use lob_core::settings::{CommonArgs, is_of};
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
-use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
+use crate::settings::{Check, CountTolerance, InsertJobs, LegacyIds};
 
 /// Import an export from S3 into MongoDB split collections
 ///
@@ -141,10 +141,10 @@ pub struct Flags {
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count_tolerance: Option<CountTolerance>,
-    /// Insert commands that are under way at once [default: 4]
+    /// Insert commands to send at once [default: 4]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub insert_workers: Option<InsertWorkers>,
+    pub jobs: Option<InsertJobs>,
     /// Bytes per second that are downloaded, and moved to or from MongoDB, such as `50MiB`
     /// [default: no limit]
     #[arg(long, value_name = "SIZE")]
