@@ -6,6 +6,7 @@
 mod allocator;
 mod bars;
 mod context;
+mod defaults;
 mod display;
 mod environment;
 mod logging;

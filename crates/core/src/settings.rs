@@ -49,6 +49,7 @@ use figment::value::{Dict, Value};
 use figment::{Error, Profile, Provider as _};
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::value::NOT_SET;
 use crate::failure::Failure;
 
 /// The settings file that is read if it exists in the working directory.
@@ -137,6 +138,15 @@ where
         origins: origins.collect(),
         settings,
     })
+}
+
+/// The defaults that are a value, each as it would be written in an environment variable. A flag
+/// that takes no value has none.
+pub(crate) fn default_texts(defaults: &impl Serialize) -> BTreeMap<String, String> {
+    let defaults = dict(defaults).unwrap_or_default().into_iter();
+    let values = defaults.filter(|(_, value)| !matches!(value, Value::Bool(..)));
+    let texts = values.map(|(key, value)| (key, value::shown(&value)));
+    texts.filter(|(_, text)| text != NOT_SET).collect()
 }
 
 /// The setting that cannot be read. Settings grouped by `#[serde(flatten)]` lose the name of the

@@ -63,11 +63,11 @@ pub(crate) struct ImportSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// It counts the documents by the index on `_id`
+    /// The server counts the documents by the index on `_id`
     Standard,
-    /// It says how many there should be, and counts them if that is another number
+    /// The server estimates their number, and counts them if the estimate differs
     Estimated,
-    /// It counts them, and all are read back and compared by their digest
+    /// The server counts them, and all are read back and compared by their digest
     Full,
 }
 
@@ -75,9 +75,9 @@ pub enum Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LegacyIds {
-    /// The ObjectId that it was
+    /// The ObjectId it was
     ObjectId,
-    /// The string that the legacy scripts made of it
+    /// The string the legacy scripts made of it
     String,
 }
 

@@ -132,6 +132,10 @@ mod tests {
             &self.common
         }
 
+        fn defaults() -> impl serde::Serialize {
+            crate::settings::S3Settings::defaults("runs")
+        }
+
         fn takes(verb: Option<&str>, flag: &str) -> bool {
             verb.is_none_or(|verb| verb == "resume") || crate::cli::is_of_s3(flag)
         }
