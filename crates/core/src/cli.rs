@@ -9,6 +9,7 @@ mod context;
 mod defaults;
 mod display;
 mod environment;
+mod list;
 mod logging;
 mod outcome;
 mod output;
@@ -17,6 +18,7 @@ mod typed;
 mod verbs;
 
 pub use context::Context;
+pub use list::list;
 pub use logging::NOTICE;
 pub use outcome::Outcome;
 pub use report::MORE_OPEN_FILES;

@@ -62,6 +62,8 @@ pub enum Command {
     Commit,
     /// Check that every data file and record of a run is what its manifest says
     Verify(VerifyArgs),
+    /// List the exports below the prefix, newest first
+    List,
     /// List the multipart uploads that a run left open: they take space and cost money
     Cleanup(CleanupArgs),
     /// Name the latest committed run, and where its splits are

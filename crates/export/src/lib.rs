@@ -39,6 +39,7 @@ use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
+use lob_core::run::Writer;
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
@@ -79,6 +80,10 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Latest(LatestArgs { print_uri })) => {
             let finding = latest::latest(print_uri, &resolved.settings, context);
             (finding.await, NOTHING_WRITTEN)
+        }
+        Some(Command::List) => {
+            let listing = cli::list(&resolved.settings.s3, Writer::Export, context);
+            (listing.await, NOTHING_WRITTEN)
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             let cleaning = cleanup::cleanup(run, yes, &resolved.settings, context);

@@ -33,8 +33,8 @@ pub struct Args {
     /// typed --run-id wins
     #[arg(long)]
     pub latest: bool,
-    /// List the runs that can be imported, and do nothing else
-    #[arg(long, conflicts_with_all = ["run_id", "latest"])]
+    /// The old form of `list`
+    #[arg(long, hide = true, conflicts_with_all = ["run_id", "latest"])]
     pub list: bool,
     /// Print what would be imported and what it would replace, without writing anything
     #[arg(long, conflicts_with = "list")]
@@ -52,6 +52,8 @@ pub struct Args {
 pub enum Command {
     /// Check that the target collections still hold what the manifest of a run says
     Verify(VerifyArgs),
+    /// List the exports below the prefix, newest first
+    List,
 }
 
 /// The command line of `lob-import verify`.

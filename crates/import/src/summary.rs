@@ -1,12 +1,9 @@
-//! The output of a finished import, and the list of runs.
+//! The output of a finished import.
 
 use bytesize::ByteSize;
 use lob_core::cli::Outcome;
 use lob_core::metrics::MetricsSnapshot;
-use lob_core::run::{ExportSummary, Listed};
-use lob_core::settings::RunId;
 use lob_core::text::counted;
-use lob_core::text::redact;
 use serde_json::json;
 
 use crate::pipeline::Imported;
@@ -62,43 +59,4 @@ pub(crate) fn outcome(imported: &Imported, metrics: MetricsSnapshot) -> Outcome 
         "metrics": metrics,
     });
     Outcome::new(lines, json)
-}
-
-/// The list of the runs below `url`, latest last.
-pub(crate) fn runs(url: &str, listed: &[(RunId, Listed<ExportSummary>)]) -> Outcome {
-    let mut lines = Vec::new();
-    if listed.is_empty() {
-        lines.push(format!("there is no run below `{url}`"));
-    }
-    let mut entries = Vec::new();
-    for (id, listed) in listed {
-        let error = match listed {
-            Listed::Own(manifest) => {
-                lines.push(format!(
-                    "{id}  {:.0}  {}  {}{}",
-                    manifest.export_timestamp,
-                    counted(manifest.num_splits, "split"),
-                    counted(manifest.total_documents, "document"),
-                    if manifest.is_legacy {
-                        "  by the legacy scripts"
-                    } else {
-                        ""
-                    },
-                ));
-                entries.push(json!({
-                    "run_id": id,
-                    "export_timestamp": manifest.export_timestamp,
-                    "num_splits": manifest.num_splits,
-                    "total_documents": manifest.total_documents,
-                    "legacy": manifest.is_legacy,
-                }));
-                continue;
-            }
-            Listed::OtherTool(tool) => format!("`{tool}` wrote it"),
-            Listed::Unreadable(error) => redact(&error.to_string()),
-        };
-        lines.push(format!("{id}  cannot be imported: {error}"));
-        entries.push(json!({ "run_id": id, "error": error }));
-    }
-    Outcome::answer(lines, json!({ "runs": entries }))
 }

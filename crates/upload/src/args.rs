@@ -104,6 +104,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Name the latest committed run, and where its files are
     Latest(LatestArgs),
+    /// List the uploads below the prefix, newest first
+    List,
     /// List the multipart uploads that a run left open: they take space and cost money
     Cleanup(CleanupArgs),
 }
@@ -161,7 +163,7 @@ impl CommandLine for Args {
     fn takes(verb: Option<&str>, flag: &str) -> bool {
         match verb {
             None => true,
-            Some("cleanup" | "latest") => is_of_s3(flag),
+            Some("cleanup" | "latest" | "list") => is_of_s3(flag),
             Some(_) => flag == "max_bandwidth" || is_of_s3(flag),
         }
     }

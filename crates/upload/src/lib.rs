@@ -31,6 +31,7 @@ use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{GOES_ON, NOTHING_WRITTEN, leaving};
+use lob_core::run::Writer;
 use lob_core::settings::resolve;
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
@@ -68,6 +69,10 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Latest(LatestArgs { print_uri })) => {
             let finding = latest::latest(print_uri, settings, context);
             (finding.await, NOTHING_WRITTEN)
+        }
+        Some(Command::List) => {
+            let listing = cli::list(&settings.s3, Writer::Upload, context);
+            (listing.await, NOTHING_WRITTEN)
         }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
             let cleaning = cleanup::cleanup(run, yes, settings, context);

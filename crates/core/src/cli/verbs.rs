@@ -43,13 +43,13 @@ pub fn command<A: CommandLine>() -> Command {
         .map(|verb| verb.get_name().to_owned())
         .collect();
     let mut command = of_tool.mut_args(|flag| {
-        let is_taken = A::takes(None, flag.get_id().as_str());
-        flag.hide(!is_taken)
+        let is_hidden = flag.is_hide_set() || !A::takes(None, flag.get_id().as_str());
+        flag.hide(is_hidden)
     });
     for verb in verbs {
         let flags = flags.iter().cloned().map(|flag| {
-            let is_taken = A::takes(Some(&verb), flag.get_id().as_str());
-            flag.global(true).hide(!is_taken)
+            let is_hidden = flag.is_hide_set() || !A::takes(Some(&verb), flag.get_id().as_str());
+            flag.global(true).hide(is_hidden)
         });
         command = command.mut_subcommand(&verb, |verb| verb.args(flags));
     }

@@ -139,7 +139,7 @@ const KEYS: [(&str, &[&str]); 3] = [
 ];
 
 /// Flags of the tools that are not settings, besides those that every tool has.
-const FLAGS: [&str; 6] = ["dry_run", "full", "latest", "list", "print_uri", "yes"];
+const FLAGS: [&str; 5] = ["dry_run", "full", "latest", "print_uri", "yes"];
 
 /// The keys of one tool; `None` if there is no such tool.
 pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {

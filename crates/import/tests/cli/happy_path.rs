@@ -87,32 +87,49 @@ async fn several() -> Bed {
 }
 
 #[tokio::test]
-async fn runs_are_listed_by_time() {
-    assert_shown!(several().await.run(&["--list"]).await, @r#"
+async fn list_shows_the_newest_export_first() {
+    let bed = several().await;
+    assert_shown!(bed.run(&["list", "--log-level", "error"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run-9  cannot be imported: the manifest has format version 3, this tool reads 1 to 2
-    run-1  [TIME]  2 splits  50 documents
-    run-2  [TIME]  2 splits  50 documents
-    run-0  [TIME]  2 splits  50 documents
+    run-0  [TIME]  2 splits  3 files  50 documents  0.01 MiB
+    run-2  [TIME]  2 splits  3 files  50 documents  0.01 MiB
+    run-1  [TIME]  2 splits  3 files  50 documents  0.01 MiB
+    run-9  cannot be read: the manifest has format version 3, this tool reads 1 to 2
+    run-8  not committed, and its plan cannot be read
     ----- stderr -----
     "#);
+    let list = bed.run(&["list"]).await.expect(0);
+    let old = bed.run(&["--list"]).await.expect(0);
+    assert_eq!(old.stdout, list.stdout);
 }
 
 #[tokio::test]
 async fn runs_are_listed_as_json() {
-    let listed = several().await.run(&["--list", "--json"]).await;
+    let listed = several().await.run(&["list", "--json"]).await;
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let runs = listed["runs"].as_array().unwrap();
     let ids: Vec<_> = runs.iter().map(|run| &run["run_id"]).collect();
-    assert_eq!(ids, ["run-9", "run-1", "run-2", "run-0"]);
-    assert!(runs[0]["error"].is_string());
+    assert_eq!(ids, ["run-0", "run-2", "run-1", "run-9", "run-8"]);
+    for (key, value) in [
+        ("committed", Value::from(true)),
+        ("splits", 2.into()),
+        ("documents", 50.into()),
+        ("legacy", false.into()),
+        ("num_splits", 2.into()),
+        ("total_documents", 50.into()),
+    ] {
+        assert_eq!(runs[0][key], value, "{key}");
+    }
+    assert_eq!(runs[0]["time"], runs[0]["export_timestamp"]);
+    assert!(runs[3]["error"].is_string());
+    assert_eq!(runs[4]["committed"], false);
 }
 
 #[tokio::test]
 async fn a_bucket_without_runs_has_an_empty_list() {
     let bed = Bed::with(<_>::default()).await;
-    assert_shown!(bed.run(&["--list"]).await, @r#"
+    assert_shown!(bed.run(&["list"]).await, @r#"
     exit status: 0
     ----- stdout -----
     there is no run below `s3://lob-test/processed-splits/`
@@ -145,9 +162,9 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     ] {
         bed.put_manifest(run, manifest);
     }
-    let listed = bed.run(&["--list"]).await;
+    let listed = bed.run(&["list"]).await;
     let listed = &listed.stdout;
-    let told = "run-2  cannot be imported: `lob-upload` wrote it";
+    let told = "run-2  `lob-upload` wrote it";
     assert!(listed.contains(told), "{listed}");
     let named = ["--run-id", "run-3", "--log-level", "error"];
     assert_shown!(bed.run(&named).await, @r#"
@@ -155,7 +172,7 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-3` is no export: `stranger` wrote it
-    hint: `lob-import --list` lists the runs
+    hint: `lob-import list` lists the runs
     "#);
     let latest = bed.run(&["--latest"]).await;
     assert!(latest.stdout.starts_with("run run-1:"));
@@ -193,7 +210,7 @@ async fn read_only_commands_do_not_change_the_last_success_time() {
     assert_eq!(success(&dry_run).await, None);
     let imported = success(&["--run-id", "run-1"]).await;
     assert!(imported.is_some());
-    for looking in [&["verify", "run-1"][..], &["--list"], &dry_run] {
+    for looking in [&["verify", "run-1"][..], &["list"], &dry_run] {
         assert_eq!(success(looking).await, imported);
     }
 }
