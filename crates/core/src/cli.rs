@@ -14,6 +14,7 @@ mod logging;
 mod outcome;
 mod output;
 mod report;
+mod summary;
 mod typed;
 mod verbs;
 
@@ -22,6 +23,7 @@ pub use list::list;
 pub use logging::NOTICE;
 pub use outcome::Outcome;
 pub use report::MORE_OPEN_FILES;
+pub use summary::{Moved, SplitSummary, Summary};
 pub use typed::Typed;
 pub use verbs::{CommandLine, command, is_of_s3};
 

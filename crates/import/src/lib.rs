@@ -83,5 +83,5 @@ async fn command(
         return dry_run::dry_run(settings, latest, context).await;
     }
     let imported = pipeline::import(settings, latest, context).await?;
-    Ok(summary::outcome(&imported, context.metrics.snapshot()))
+    Ok(summary::outcome(&imported, &context.metrics.snapshot()))
 }

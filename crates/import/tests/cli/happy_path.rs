@@ -11,9 +11,15 @@ async fn a_summary_names_every_split() {
     assert_shown!(bed.run(&["--run-id", "run-1", "--database", "copy"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits imported into `copy`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
-      split_1_input: 20 documents, digest [DIGEST]
+    run       run-1
+    database  copy
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
+    files     4
+    documents 50
+    imported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 50 of 50 documents
@@ -44,8 +50,15 @@ async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
         "bytes",
         "database",
         "documents",
+        "files",
+        "local_copy",
+        "manifest",
         "metrics",
+        "mib_per_second",
+        "moved_bytes",
+        "retries",
         "run_id",
+        "seconds",
         "splits",
     ];
     assert_eq!(keys(&result), expected);
@@ -53,6 +66,7 @@ async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
         "collection",
         "digest",
         "documents",
+        "files",
         "kept_files",
         "previous",
         "split_id",
@@ -92,9 +106,9 @@ async fn list_shows_the_newest_export_first() {
     assert_shown!(bed.run(&["list", "--log-level", "error"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run-0  [TIME]  2 splits  3 files  50 documents  0.01 MiB
-    run-2  [TIME]  2 splits  3 files  50 documents  0.01 MiB
-    run-1  [TIME]  2 splits  3 files  50 documents  0.01 MiB
+    run-0  [TIME]  2 splits  4 files  50 documents  0.01 MiB
+    run-2  [TIME]  2 splits  4 files  50 documents  0.01 MiB
+    run-1  [TIME]  2 splits  4 files  50 documents  0.01 MiB
     run-9  cannot be read: the manifest has format version 3, this tool reads 1 to 2
     run-8  not committed, and its plan cannot be read
     ----- stderr -----
@@ -146,9 +160,15 @@ async fn the_latest_run_is_the_one_with_the_latest_time() {
     assert_shown!(bed.run(&args).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-0: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
-      split_1_input: 20 documents, digest [DIGEST]
+    run       run-0
+    database  raw
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
+    files     4
+    documents 50
+    imported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-0/manifest.json
     ----- stderr -----
     "#);
 }
@@ -175,7 +195,7 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     hint: `lob-import list` lists the runs
     "#);
     let latest = bed.run(&["--latest"]).await;
-    assert!(latest.stdout.starts_with("run run-1:"));
+    assert!(latest.stdout.starts_with("run       run-1\n"));
     bed.assert_imported();
 }
 
@@ -224,7 +244,7 @@ async fn latest_overrides_a_variable_but_not_a_typed_run_id() {
         crate::bed::finish(command.spawn().unwrap()).await
     };
     let latest = shown(&[]).await;
-    assert!(latest.stdout.starts_with("run run-1:"), "{latest:?}");
+    assert!(latest.stdout.starts_with("run       run-1\n"), "{latest:?}");
     let typed = shown(&["--run-id", "run-8"]).await;
     assert!(
         typed.stderr.contains("there is no run `run-8`"),
