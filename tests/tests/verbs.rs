@@ -42,7 +42,7 @@ fn operands(help: &str) -> Vec<&'static str> {
     let words = usage.unwrap().split(' ');
     words
         .filter_map(|word| match word {
-            "<RUN>" => Some("run-1"),
+            "[RUN]" => Some("run-1"),
             "<DIR>" => Some("there"),
             _ => None,
         })

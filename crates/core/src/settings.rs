@@ -12,6 +12,7 @@ mod common_args;
 mod endpoint_url;
 mod file;
 mod keys;
+mod named_run;
 mod objects;
 mod old_names;
 mod origin;
@@ -26,6 +27,7 @@ mod value;
 
 pub use self::byte_size::ByteSize;
 pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
+pub use self::named_run::RunArg;
 pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};
 pub(crate) use self::old_names::flags as old_flags;

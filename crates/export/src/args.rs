@@ -11,10 +11,10 @@ use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
 use lob_core::settings::PartArgs;
 use lob_core::settings::Percent;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::whole;
+use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
 
@@ -73,9 +73,9 @@ pub enum Command {
 /// The command line of `lob-export verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Download every data file as well, and compare its SHA-256
     #[arg(long)]
     pub full: bool,
@@ -92,9 +92,9 @@ pub struct LatestArgs {
 /// The command line of `lob-export cleanup`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CleanupArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Abort the listed uploads
     #[arg(long)]
     pub yes: bool,
@@ -133,7 +133,8 @@ impl CommandLine for Args {
                 "buffer_size",
             ]
             .contains(&flag),
-            Some("verify") => flag == "max_bandwidth" || is_of_s3(flag),
+            Some("verify") => ["run_id", "max_bandwidth"].contains(&flag) || is_of_s3(flag),
+            Some("cleanup") => flag == "run_id" || is_of_s3(flag),
             Some(_) => is_of_s3(flag),
         }
     }

@@ -6,10 +6,10 @@ use clap::{Parser, Subcommand};
 use lob_core::cli::{CommandLine, is_of_s3};
 use lob_core::settings::ByteSize;
 use lob_core::settings::Percent;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{CommonArgs, is_of};
+use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
@@ -59,9 +59,9 @@ pub enum Command {
 /// The command line of `lob-import verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
 }
 
 impl CommandLine for Args {
@@ -75,6 +75,7 @@ impl CommandLine for Args {
 
     fn takes(verb: Option<&str>, flag: &str) -> bool {
         let of_verify = [
+            "run_id",
             "split",
             "database",
             "collection_pattern",

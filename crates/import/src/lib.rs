@@ -71,7 +71,8 @@ async fn command(
 ) -> anyhow::Result<Outcome> {
     match &args.command {
         Some(Command::Verify(VerifyArgs { run })) => {
-            return verify::verify(run, settings, context).await;
+            let run = run.named(args.flags.run_id.as_ref(), settings.run_id.as_ref())?;
+            return verify::verify(&run, settings, context).await;
         }
         Some(Command::List) => return cli::list(&settings.s3, Writer::Export, context).await,
         None if args.list => return cli::list(&settings.s3, Writer::Export, context).await,

@@ -9,9 +9,9 @@ use lob_core::settings::ByteSize;
 use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
 use lob_core::settings::PartArgs;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::whole;
+use lob_core::settings::{RunArg, RunId};
 use serde::Serialize;
 
 use crate::settings::HashKind;
@@ -113,9 +113,9 @@ pub enum Command {
 /// The command line of `lob-upload verify`.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Download every object as well, and compare its SHA-256
     #[arg(long)]
     pub full: bool,
@@ -123,10 +123,11 @@ pub struct VerifyArgs {
 
 /// The command line of `lob-upload restore`.
 #[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub struct RestoreArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Directory for the files; created if it does not exist
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
@@ -143,9 +144,9 @@ pub struct LatestArgs {
 /// The command line of `lob-upload cleanup`.
 #[derive(Debug, clap::Args)]
 pub struct CleanupArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Abort the listed uploads
     #[arg(long)]
     pub yes: bool,
@@ -163,8 +164,9 @@ impl CommandLine for Args {
     fn takes(verb: Option<&str>, flag: &str) -> bool {
         match verb {
             None => true,
-            Some("cleanup" | "latest" | "list") => is_of_s3(flag),
-            Some(_) => flag == "max_bandwidth" || is_of_s3(flag),
+            Some("latest" | "list") => is_of_s3(flag),
+            Some("cleanup") => flag == "run_id" || is_of_s3(flag),
+            Some(_) => ["run_id", "max_bandwidth"].contains(&flag) || is_of_s3(flag),
         }
     }
 }
@@ -217,7 +219,7 @@ mod tests {
             "--hash sha1",
             "--metadata team",
             "--sse none",
-            "verify",
+            "restore",
             "verify a/b",
         ] {
             assert!(parse(line).is_err(), "{line}");
@@ -236,8 +238,11 @@ mod tests {
             let Some(Command::Verify(verify)) = args.command else {
                 panic!("{line}");
             };
-            assert!(verify.full && verify.run.to_string() == "run-1");
+            let run = verify.run.named(None, None).unwrap();
+            assert!(verify.full && run.to_string() == "run-1");
         }
+        let args = parse("restore there --run-id run-1").unwrap();
+        assert!(matches!(args.command, Some(Command::Restore(r)) if r.directory == *"there"));
         let args = parse("cleanup run-1 --yes").unwrap();
         assert!(matches!(args.command, Some(Command::Cleanup(c)) if c.yes));
     }

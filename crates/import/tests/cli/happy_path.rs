@@ -244,7 +244,7 @@ async fn latest_overrides_a_variable_but_not_a_typed_run_id() {
         crate::bed::finish(command.spawn().unwrap()).await
     };
     let latest = shown(&[]).await;
-    assert!(latest.stdout.starts_with("run       run-1\n"), "{latest:?}");
+    assert!(latest.stdout.starts_with("run run-1:"), "{latest:?}");
     let typed = shown(&["--run-id", "run-8"]).await;
     assert!(
         typed.stderr.contains("there is no run `run-8`"),
