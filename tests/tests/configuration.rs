@@ -119,6 +119,38 @@ async fn a_connection_string_read_from_a_file_is_not_shown() {
     }
 }
 
+/// The paragraph of `--help` about the flag of a setting.
+fn help_of(help: &str, key: &str) -> String {
+    let flag = format!("--{} <", key.replace('_', "-"));
+    let lines = help.lines().map(str::trim);
+    let lines = lines.skip_while(|line| !line.starts_with(&flag));
+    lines
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_help_of_each_flag_ends_with_the_default_of_its_setting() {
+    let servers = Servers::start().await;
+    for tool in ["lob-upload", "lob-export", "lob-import"] {
+        let help = servers.tool(tool, &["--help"]).env_clear().output().await;
+        let help = String::from_utf8(help.unwrap().stdout).unwrap();
+        for (key, value) in shown(&servers, tool).await {
+            let is_value = !["(not set)", "false", "true"].contains(&value.as_str());
+            if is_value && !NOT_SHOWN.contains(&key.as_str()) {
+                let told = help_of(&help, &key);
+                assert!(
+                    told.ends_with(&format!(" [default: {value}]")),
+                    "{tool}: {key}: {told}"
+                );
+                assert_eq!(told.matches("[default: ").count(), 1, "{tool}: {told}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flag_is_a_setting_or_a_hint_says_to_type_it() {
     let servers = Servers::start().await;

@@ -117,7 +117,7 @@ async fn a_legacy_file_without_rows_adds_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn legacy_runs_are_listed_and_may_be_the_latest() {
     let servers = servers().await;
-    let listed = servers.run("lob-import", &["--list"]).await.with_status(0);
+    let listed = servers.run("lob-import", &["list"]).await.with_status(0);
     let line =
         format!("{RUN}  2025-11-15T00:00:00Z  3 splits  180 documents  by the legacy scripts\n");
     assert_eq!(listed.stdout, line);

@@ -42,7 +42,7 @@ fn operands(help: &str) -> Vec<&'static str> {
     let words = usage.unwrap().split(' ');
     words
         .filter_map(|word| match word {
-            "<RUN>" => Some("run-1"),
+            "[RUN]" => Some("run-1"),
             "<DIR>" => Some("there"),
             _ => None,
         })
@@ -81,12 +81,15 @@ async fn every_commands_help_lists_exactly_the_flags_it_takes() {
     let servers = Servers::start().await;
     let mut cases = Vec::new();
     for (tool, verbs) in [
-        ("lob-upload", &["verify", "restore", "cleanup"][..]),
+        (
+            "lob-upload",
+            &["verify", "restore", "latest", "list", "cleanup"][..],
+        ),
         (
             "lob-export",
-            &["plan", "work", "commit", "cleanup", "latest"],
+            &["plan", "work", "commit", "cleanup", "latest", "list"],
         ),
-        ("lob-import", &["verify"]),
+        ("lob-import", &["verify", "list"]),
     ] {
         let mut helps = Vec::new();
         for verb in [None].into_iter().chain(verbs.iter().copied().map(Some)) {

@@ -6,19 +6,24 @@
 mod allocator;
 mod bars;
 mod context;
+mod defaults;
 mod display;
 mod environment;
+mod list;
 mod logging;
 mod outcome;
 mod output;
 mod report;
+mod summary;
 mod typed;
 mod verbs;
 
 pub use context::Context;
+pub use list::list;
 pub use logging::NOTICE;
 pub use outcome::Outcome;
 pub use report::MORE_OPEN_FILES;
+pub use summary::{Moved, SplitSummary, Summary};
 pub use typed::Typed;
 pub use verbs::{CommandLine, command, is_of_s3};
 

@@ -10,6 +10,7 @@ mod local_copy;
 mod published_export;
 mod published_upload;
 mod reading;
+mod sizes;
 mod statistics;
 mod time;
 mod upload;

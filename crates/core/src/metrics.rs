@@ -162,17 +162,6 @@ impl MetricsSnapshot {
     pub fn requests(&self) -> u64 {
         self.operations.values().map(|o| o.requests).sum()
     }
-
-    /// The summary line about retries, or `None` if there were none.
-    pub fn retries_line(&self) -> Option<String> {
-        match self.retries() {
-            0 => None,
-            retries => Some(format!(
-                "{retries} of {} requests were retried",
-                self.requests()
-            )),
-        }
-    }
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -12,6 +12,7 @@ mod common_args;
 mod endpoint_url;
 mod file;
 mod keys;
+mod named_run;
 mod objects;
 mod old_names;
 mod origin;
@@ -26,6 +27,7 @@ mod value;
 
 pub use self::byte_size::ByteSize;
 pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
+pub use self::named_run::RunArg;
 pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};
 pub(crate) use self::old_names::flags as old_flags;
@@ -49,6 +51,7 @@ use figment::value::{Dict, Value};
 use figment::{Error, Profile, Provider as _};
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::value::NOT_SET;
 use crate::failure::Failure;
 
 /// The settings file that is read if it exists in the working directory.
@@ -137,6 +140,15 @@ where
         origins: origins.collect(),
         settings,
     })
+}
+
+/// The defaults that are a value, each as it would be written in an environment variable. A flag
+/// that takes no value has none.
+pub(crate) fn default_texts(defaults: &impl Serialize) -> BTreeMap<String, String> {
+    let defaults = dict(defaults).unwrap_or_default().into_iter();
+    let values = defaults.filter(|(_, value)| !matches!(value, Value::Bool(..)));
+    let texts = values.map(|(key, value)| (key, value::shown(&value)));
+    texts.filter(|(_, text)| text != NOT_SET).collect()
 }
 
 /// The setting that cannot be read. Settings grouped by `#[serde(flatten)]` lose the name of the

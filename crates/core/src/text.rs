@@ -7,7 +7,7 @@ mod printable;
 mod redact;
 
 pub use self::address::{bare, decoded};
-pub use self::counted::{MIB, counted};
+pub use self::counted::{MIB, counted, mebibytes};
 pub use self::nearest::nearest;
 pub(crate) use self::printable::printable;
 pub use self::redact::{MASK, Secret, redact, remember_encoded};

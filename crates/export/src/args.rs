@@ -11,10 +11,10 @@ use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
 use lob_core::settings::PartArgs;
 use lob_core::settings::Percent;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::whole;
+use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
 
@@ -26,13 +26,13 @@ use crate::worker::Worker;
 /// Export MongoDB split collections to Parquet on S3
 ///
 /// Each collection `split_{N}_input` becomes a folder of Parquet files that Spark, DuckDB, pyarrow
-/// and polars read as one table, and from which lob-import brings back every document byte for byte.
+/// and polars read as one table, and from which lob-import restores every document byte for byte.
 /// The manifest of the run is written last: a run without one does not exist.
 ///
 /// Several processes can share a run: one plans it, any number work, and one commits it.
 ///
-/// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
-/// `LOB_EXPORT_` and its name where only this tool is meant.
+/// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
+/// `LOB_EXPORT_` and its name for this tool alone.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lob-export", version, disable_help_subcommand = true)]
 pub struct Args {
@@ -52,17 +52,19 @@ pub struct Args {
 pub enum Command {
     /// Plan a run: its splits, their columns and ranges
     Plan,
-    /// Export the ranges of a planned run that are this worker's
+    /// Export this worker's ranges of a planned run
     ///
-    /// What is exported already is left as it is, so a worker that was stopped is started again.
-    /// Slurm array jobs, Kubernetes Indexed Jobs and AWS Batch array jobs say by themselves which
-    /// worker this is.
+    /// Ranges that are already exported are left alone, so a worker that was stopped can simply be
+    /// started again. In a Slurm array job, a Kubernetes Indexed Job or an AWS Batch array job, the
+    /// environment says which worker this is.
     Work,
-    /// Commit a planned run of which every range is exported
+    /// Commit a planned run once all its ranges are exported
     Commit,
     /// Check that every data file and record of a run is what its manifest says
     Verify(VerifyArgs),
-    /// List what a run left unfinished: multipart uploads that take space and cost money
+    /// List the exports below the prefix, newest first
+    List,
+    /// List the multipart uploads that a run left open: they take space and cost money
     Cleanup(CleanupArgs),
     /// Name the latest committed run, and where its splits are
     Latest(LatestArgs),
@@ -71,9 +73,9 @@ pub enum Command {
 /// The command line of `lob-export verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Download every data file as well, and compare its SHA-256
     #[arg(long)]
     pub full: bool,
@@ -82,7 +84,7 @@ pub struct VerifyArgs {
 /// The command line of `lob-export latest`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LatestArgs {
-    /// Print nothing but the addresses of its splits, such as `s3://BUCKET/PREFIX/RUN/split_0.parquet/`
+    /// Print only the s3:// addresses of the splits, one per line
     #[arg(long)]
     pub print_uri: bool,
 }
@@ -90,10 +92,10 @@ pub struct LatestArgs {
 /// The command line of `lob-export cleanup`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CleanupArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
-    /// Abort what is listed
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
+    /// Abort the listed uploads
     #[arg(long)]
     pub yes: bool,
 }
@@ -101,6 +103,10 @@ pub struct CleanupArgs {
 impl CommandLine for Args {
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn defaults() -> impl Serialize {
+        crate::settings::defaults()
     }
 
     fn takes(verb: Option<&str>, flag: &str) -> bool {
@@ -127,7 +133,8 @@ impl CommandLine for Args {
                 "buffer_size",
             ]
             .contains(&flag),
-            Some("verify") => flag == "max_bandwidth" || is_of_s3(flag),
+            Some("verify") => ["run_id", "max_bandwidth"].contains(&flag) || is_of_s3(flag),
+            Some("cleanup") => flag == "run_id" || is_of_s3(flag),
             Some(_) => is_of_s3(flag),
         }
     }
@@ -136,110 +143,109 @@ impl CommandLine for Args {
 /// The flags that are settings.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 pub struct Flags {
-    /// Database to export from [default: raw]
+    /// Database to export from
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// Names of the split collections, `{N}` for the number [default: split_{N}_input]
+    /// Names of the split collections, with `{N}` for the number
     #[arg(long, value_name = "PATTERN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_pattern: Option<CollectionPattern>,
-    /// Splits to export, such as `0,2,5` [default: all]
+    /// Splits to export: `all`, or numbers such as `0,2,5`
     #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
-    /// Name of the run; one that was stopped is resumed [default: the time in UTC, but `work` and
+    /// Name of the run; the name of a stopped run resumes it [default: the time in UTC, but `work` and
     /// `commit` need a name]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
-    /// Compression of Parquet pages: `auto`, `zstd[:LEVEL]`, `lz4`, `snappy` or `none`
-    /// [default: auto, which is zstd:1 but none for a column that does not shrink]
+    /// Compression of Parquet pages: `zstd[:LEVEL]`, `lz4`, `snappy`, `none`, or `auto`, which is
+    /// `zstd:1` but `none` for a column that does not shrink
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
-    /// Size at which a Parquet file ends and the next one begins [default: 256MiB]
+    /// Size at which a Parquet file ends and the next one begins
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<ByteSize>,
-    /// Size in memory of one row group; about eight of them are held at once [default: 16MiB]
+    /// Size in memory of one row group; about eight of them are held at once
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group_size: Option<ByteSize>,
-    /// Ranges of `_id` that each split is cut into: `auto` or a number up to 10000 [default: auto]
+    /// Ranges of `_id` to cut each split into: `auto` or a number up to 10000
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranges: Option<NumberOr<Auto>>,
-    /// Size of the documents of one range where their number is `auto` [default: 1GiB]
+    /// Size of the documents in one range if --ranges is `auto`
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_size: Option<ByteSize>,
-    /// Read all documents as they are at the time of the plan, whatever changes meanwhile
+    /// Read all documents as they were when the run was planned, whatever changes meanwhile
     ///
     /// Only a replica set or a cluster can do this, and only for as long as it keeps its history
     /// (`minSnapshotHistoryWindowInSeconds`, five minutes by default).
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
-    /// Ranges that this process exports at once; each takes memory of its own for --read-ahead and
-    /// for eight times --row-group-size [default: one for every two cores]
+    /// Ranges to export at once; each needs memory for --read-ahead and eight times
+    /// --row-group-size [default: one for every two cores]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
-    /// Which of N workers this is, as `K/N`, counted from 0 [default: what an array job says, else
-    /// the only one]
+    /// Which of N workers this is, as `K/N`, counted from 0 [default: as the array job says, or the
+    /// only one]
     #[arg(long, value_name = "K/N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<Worker>,
-    /// How many workers there are, where the array job does not say so (Kubernetes)
+    /// How many workers there are, if the array job does not say so (Kubernetes)
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU32>,
-    /// Bytes of documents that are read ahead, of each range [default: 16MiB]
+    /// Bytes of documents to read ahead, per range
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,
-    /// Documents by which the columns of a split are chosen: as many from its start and as many all
-    /// over it, or `all`, which reads the whole collection before it is exported [default: 1000]
+    /// Documents to choose the columns of a split by: this many from its start and as many from all
+    /// over it, or `all`, which reads the whole collection before exporting it
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sample: Option<NumberOr<All>>,
-    /// Run whose columns are taken over, so that readers find all runs alike: `latest`, which is
-    /// the last one of the same collection below --prefix, `none`, or the name of a run, complete or
-    /// not [default: latest]
+    /// Run whose columns to reuse, so that all runs look alike to readers: `latest`, the last run of
+    /// the same collection below --prefix; `none`; or the name of a run, committed or not
     ///
-    /// New fields become columns at the end, and integers become doubles where doubles are met; no
-    /// other type changes but by --map and --struct.
+    /// New fields become columns at the end, and integers become doubles if doubles occur. Only --map
+    /// and --struct change any other type.
     #[arg(long, value_name = "RUN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_from: Option<ColumnsFrom>,
-    /// Documents whose field names are data, such as an order book by price: they become MAP columns;
-    /// may be repeated [default: what the sample shows]
+    /// Path of documents whose field names are data, such as an order book by price: they become a
+    /// MAP column; can be repeated [default: what the sample shows]
     ///
-    /// A path is written as in `legs[].books.bids`.
+    /// A path looks like `legs[].books.bids`.
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub map: Vec<String>,
-    /// Documents whose field names are not data: they become STRUCT columns; may be repeated
+    /// Path of documents whose field names are not data: they become a STRUCT column; can be repeated
     /// [default: what the sample shows]
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub r#struct: Vec<String>,
-    /// Publish nothing if more than this share of a split's documents have values that no column
-    /// holds, which are kept in `_lob_bson` [default: no limit]
+    /// Publish nothing if more than this share of a split's documents have values that no column can
+    /// hold; such values are kept in `_lob_bson` [default: no limit]
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_misfits: Option<Percent>,
-    /// Publish nothing if a split lost more of its documents since the last run of its collection
-    /// below --prefix; `100%` allows any loss [default: 20%]
+    /// Publish nothing if a split has lost more than this share of its documents since the last run of
+    /// its collection below --prefix; `100%` allows any loss
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_shrink: Option<Percent>,
-    /// What the manifest's `checksum` is made of [default: statistics]
+    /// What the manifest's `checksum` is made of
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<ChecksumKind>,
-    /// Folder for the local copy of the manifest [default: artifacts/s3_exports]
+    /// Directory for the local copy of the manifest
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::io::Read;
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::manifest::{LegacyManifest, ManifestError, PublishedExport, split_folder};
-use lob_core::run::{ExportSummary, FOR_JOBS, RunLocation, latest_run, read_manifest};
+use lob_core::run::{FOR_JOBS, RunLocation, Writer, latest_run, read_manifest};
 use lob_core::store::{Sending, Store};
 use lob_core::text::counted;
 use serde_json::json;
@@ -28,26 +28,27 @@ pub(crate) async fn latest(
     let finding = async {
         let folder = settings.s3.runs_folder()?;
         let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-        let (id, summary): (_, ExportSummary) = latest_run(&store, &folder, FOR_JOBS).await?;
+        let (id, summary) = latest_run(&store, &folder, Writer::Export, FOR_JOBS).await?;
         let run = RunLocation::new(folder, id);
-        let is_legacy = summary.is_legacy;
+        let is_legacy = summary.is_legacy();
         let read = move |manifest: &mut dyn Read| splits(is_legacy, manifest);
         let splits = read_manifest(&store, &run, read).await?;
         let splits = splits.map_err(|error| {
             let url = store.url(&run.manifest_key());
             Failure::new(error.exit_status(), format!("`{url}` cannot be used")).caused_by(error)
         })?;
-        anyhow::Ok((store, run, summary, splits))
+        anyhow::Ok((store, run, summary.time, splits))
     };
-    let (store, run, summary, splits) = context.interrupt.or(finding).await?;
+    let (store, run, time, splits) = context.interrupt.or(finding).await?;
     let uri = |split_id| store.url(&run.key(&split_folder(split_id)));
-    let (id, time) = (run.id(), summary.export_timestamp);
+    let id = run.id();
+    let documents: u64 = splits.iter().map(|(_, documents)| documents).sum();
     let mut lines = Vec::with_capacity(splits.len() + 1);
     if !print_uri {
         lines.push(format!(
             "run {id} of {time:.0}: {} of {}",
-            counted(summary.total_documents, "document"),
-            counted(summary.num_splits, "split")
+            counted(documents, "document"),
+            counted(splits.len(), "split")
         ));
     }
     lines.extend(splits.iter().map(|(split_id, documents)| match print_uri {

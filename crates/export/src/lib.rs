@@ -38,8 +38,9 @@ mod worker;
 use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
-use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
-use lob_core::settings::resolve;
+use lob_core::interrupt::{RESUMES, NOTHING_WRITTEN, leaving};
+use lob_core::run::Writer;
+use lob_core::settings::{RunArg, resolve};
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
 
@@ -66,22 +67,28 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    let (done, left) = match args.command {
+    let (typed, setting) = (&args.flags.run_id, &resolved.settings.run_id);
+    let named = |run: &RunArg| run.named(typed.as_ref(), setting.as_ref());
+    let (done, left) = match &args.command {
         // Anything that has written says what it left behind.
         None => (pipeline::export(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Work) => (pipeline::work(&resolved, context).await, RESUMES),
         Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, RESUMES),
         Some(Command::Verify(VerifyArgs { run, full })) => {
-            let verifying = verify::verify(run, full, &resolved.settings, context);
+            let verifying = verify::verify(named(run)?, *full, &resolved.settings, context);
             (verifying.await, NOTHING_WRITTEN)
         }
         Some(Command::Latest(LatestArgs { print_uri })) => {
-            let finding = latest::latest(print_uri, &resolved.settings, context);
+            let finding = latest::latest(*print_uri, &resolved.settings, context);
             (finding.await, NOTHING_WRITTEN)
         }
+        Some(Command::List) => {
+            let listing = cli::list(&resolved.settings.s3, Writer::Export, context);
+            (listing.await, NOTHING_WRITTEN)
+        }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
-            let cleaning = cleanup::cleanup(run, yes, &resolved.settings, context);
+            let cleaning = cleanup::cleanup(named(run)?, *yes, &resolved.settings, context);
             (cleaning.await, RESUMES)
         }
     };

@@ -4,7 +4,7 @@
 use lob_columns::{ColumnCounts, Columns};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    ExportManifest, ExportedSplit, MAX_FILES, PublishedExport, check_definition,
+    ExportManifest, ExportedSplit, MAX_FILES, PublishedExport, PublishedSplit, check_definition,
 };
 use lob_core::settings::ByteSize;
 use serde::de::IgnoredAny;
@@ -17,6 +17,8 @@ pub(crate) type Manifest = ExportManifest<Columns, ColumnCounts>;
 pub(crate) type Split = ExportedSplit<Columns, ColumnCounts>;
 /// The manifest as read back.
 pub(crate) type Published = PublishedExport<IgnoredAny, ColumnCounts>;
+/// A split of the manifest as read back.
+pub(crate) type SplitAsRead = PublishedSplit<IgnoredAny, ColumnCounts>;
 
 /// Refuses splits that no manifest can hold, given data files of `file_size`. As many data files as
 /// a manifest can hold also fit into its size in bytes, since a plan takes up at most a quarter of

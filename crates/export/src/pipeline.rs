@@ -27,15 +27,16 @@ pub(crate) async fn export(
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     let opened = open::open(settings, context).await?;
-    let exported = match &opened {
+    let (exported, own) = match &opened {
         Opened::Committed { run, manifest, .. } => {
-            confirm(run, manifest, &settings.settings, context).await?
+            let confirmed = confirm(run, manifest, &settings.settings, context).await?;
+            (confirmed, Tally::default())
         }
         Opened::Unfinished(unfinished) => work_and_commit(unfinished, &settings.settings, context)
             .await
             .map_err(|error| with_way_on(error, unfinished))?,
     };
-    Ok(summary::of_export(&exported))
+    Ok(summary::of_export(&exported, own))
 }
 
 /// Only plans, and says what to tell the workers.
@@ -84,14 +85,14 @@ pub(crate) async fn commit_alone(
         }
         Opened::Unfinished(unfinished) => commit(unfinished, &settings.settings, context).await?,
     };
-    Ok(summary::of_export(&exported))
+    Ok(summary::of_export(&exported, Tally::default()))
 }
 
 async fn work_and_commit(
     unfinished: &Unfinished,
     settings: &ExportSettings,
     context: &Context,
-) -> anyhow::Result<Exported> {
+) -> anyhow::Result<(Exported, Tally)> {
     let id = unfinished.run.location.id();
     let begins = if unfinished.is_resumed {
         "is resumed"
@@ -102,8 +103,8 @@ async fn work_and_commit(
         target: NOTICE, run = %id, splits = unfinished.plan.splits.len(),
         "the run {begins}; if it stops, the same command with `--run-id {id}` resumes it"
     );
-    export_ranges(unfinished, Worker::ALONE, settings, context).await?;
-    commit(unfinished, settings, context).await
+    let own = export_ranges(unfinished, Worker::ALONE, settings, context).await?;
+    Ok((commit(unfinished, settings, context).await?, own))
 }
 
 async fn export_ranges(

@@ -1,69 +1,72 @@
 //! The output of a finished export.
 
-use bytesize::ByteSize;
-use lob_core::cli::{Context, Outcome};
+use lob_core::cli::{Context, Moved, Outcome, SplitSummary, Summary};
 use lob_core::run::OpenRun;
-use lob_core::text::counted;
+use lob_core::text::{counted, mebibytes};
 use serde_json::json;
 
 use crate::confirm::Exported;
+use crate::manifest::SplitAsRead;
 use crate::misfits;
 use crate::open::Opened;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
-/// The summary of a committed export, as text and as JSON.
-pub(crate) fn of_export(exported: &Exported) -> Outcome {
+/// The summary of a committed export, of which this process exported `own`.
+pub(crate) fn of_export(exported: &Exported, own: Tally) -> Outcome {
     let manifest = &exported.manifest;
-    let files = manifest.splits.iter().flat_map(|split| &split.files);
-    let size = ByteSize::b(files.map(|file| file.file.size_bytes).sum());
-    let metrics = &exported.metrics;
-    let what = match exported.was_committed {
-        true => format!("match the manifest, {size}"),
-        false => format!("exported, {size} in {:.1} s", metrics.seconds),
-    };
-    let mut lines = vec![format!(
-        "run {}: {} of {} {what}",
-        manifest.run_id,
-        counted(manifest.total_documents, "document"),
-        counted(manifest.splits.len(), "split"),
-    )];
-    for split in &manifest.splits {
-        lines.push(format!(
-            "  {}: {} in {}, digest {}",
-            split.collection,
-            counted(split.num_documents, "document"),
-            counted(split.files.len(), "file"),
-            split.digest,
-        ));
-        let (rows, counts) = (split.residual_rows, split.column_counts.as_ref());
-        for line in misfits::lines(rows, split.num_documents, counts) {
-            lines.push(format!("    {line}"));
+    let files = || manifest.splits.iter().flat_map(|split| &split.files);
+    let bytes: u64 = files().map(|file| file.file.size_bytes).sum();
+    let earlier = bytes.saturating_sub(own.bytes);
+    let (moved, notes) = match exported.was_committed {
+        true => (Moved::Before, Vec::new()),
+        false if earlier == 0 => (Moved::Now(own.bytes), Vec::new()),
+        false => {
+            let text = format!("{} by other processes of the run", mebibytes(earlier));
+            (Moved::Now(own.bytes), vec![("earlier", text)])
         }
-    }
-    lines.push(format!("manifest {}", exported.manifest_url));
-    lines.extend(metrics.retries_line());
+    };
+    let summary = Summary {
+        run_id: &manifest.run_id,
+        about: Vec::new(),
+        splits: manifest.splits.iter().map(of_split).collect(),
+        files: files().count() as u64,
+        items: ("documents", manifest.total_documents),
+        bytes,
+        done: "exported",
+        moved,
+        notes,
+        manifest: Some(exported.manifest_url.clone()),
+        local_copy: exported.local_copy.as_deref(),
+        metrics: &exported.metrics,
+        more: json!({ "was_committed": exported.was_committed }),
+    };
+    summary.of_job()
+}
+
+fn of_split(split: &SplitAsRead) -> SplitSummary {
+    let mut lines = vec![format!(
+        "{}: {} in {}, digest {}",
+        split.collection,
+        counted(split.num_documents, "document"),
+        counted(split.files.len(), "file"),
+        split.digest,
+    )];
+    let (rows, counts) = (split.residual_rows, split.column_counts.as_ref());
+    let misfits = misfits::lines(rows, split.num_documents, counts).into_iter();
+    lines.extend(misfits.map(|line| format!("  {line}")));
     let json = json!({
-        "run_id": manifest.run_id,
-        "manifest": exported.manifest_url,
-        "local_copy": exported.local_copy,
-        "was_committed": exported.was_committed,
-        "documents": manifest.total_documents,
-        "bytes": size.as_u64(),
-        "splits": manifest.splits.iter().map(|split| json!({
-            "split_id": split.split_id,
-            "collection": split.collection,
-            "documents": split.num_documents,
-            "ranges": split.ranges,
-            "files": split.files.len(),
-            "residual_rows": split.residual_rows,
-            "column_counts": split.column_counts,
-            "checksum": split.checksum,
-            "digest": split.digest,
-        })).collect::<Vec<_>>(),
-        "metrics": metrics,
+        "split_id": split.split_id,
+        "collection": split.collection,
+        "documents": split.num_documents,
+        "ranges": split.ranges,
+        "files": split.files.len(),
+        "residual_rows": split.residual_rows,
+        "column_counts": split.column_counts,
+        "checksum": split.checksum,
+        "digest": split.digest,
     });
-    Outcome::new(lines, json)
+    SplitSummary { lines, json }
 }
 
 /// The summary of a plan: what to tell the workers.
@@ -74,11 +77,10 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
     };
     let id = run.location.id();
     let ranges: u32 = plan.splits.iter().map(|split| split.range_count()).sum();
-    let mut lines = vec![format!(
-        "run {id}: {} of {}",
-        counted(ranges, "range"),
-        counted(plan.splits.len(), "split")
-    )];
+    let mut lines = vec![
+        format!("run       {id}"),
+        format!("splits    {}", plan.splits.len()),
+    ];
     for split in &plan.splits {
         lines.push(format!(
             "  {}: about {} in {}",
@@ -87,6 +89,7 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
             counted(split.range_count(), "range"),
         ));
     }
+    lines.push(format!("ranges    {ranges}"));
     if is_committed {
         lines.push("the run is complete".to_owned());
     } else {
@@ -117,24 +120,23 @@ pub(crate) fn of_plan(opened: &Opened, context: &Context) -> Outcome {
 
 /// The summary of one worker.
 pub(crate) fn of_work(run: &OpenRun, worker: Worker, tally: Tally, context: &Context) -> Outcome {
-    let (id, metrics) = (run.location.id(), context.metrics.snapshot());
-    let mut lines = vec![format!(
-        "run {id}, worker {worker}: {} complete; {} exported in {}, {} in {:.1} s",
-        counted(tally.ranges, "range"),
-        counted(tally.documents, "document"),
-        counted(tally.files, "file"),
-        ByteSize::b(tally.bytes),
-        metrics.seconds,
-    )];
-    lines.extend(metrics.retries_line());
-    let json = json!({
-        "run_id": id,
-        "worker": worker,
-        "ranges": tally.ranges,
-        "documents": tally.documents,
-        "files": tally.files,
-        "bytes": tally.bytes,
-        "metrics": metrics,
-    });
-    Outcome::step(lines, json)
+    let summary = Summary {
+        run_id: run.location.id(),
+        about: vec![
+            ("worker", worker.to_string()),
+            ("ranges", tally.ranges.to_string()),
+        ],
+        splits: Vec::new(),
+        files: tally.files,
+        items: ("documents", tally.documents),
+        bytes: tally.bytes,
+        done: "exported",
+        moved: Moved::Now(tally.bytes),
+        notes: Vec::new(),
+        manifest: None,
+        local_copy: None,
+        metrics: &context.metrics.snapshot(),
+        more: json!({ "worker": worker, "ranges": tally.ranges }),
+    };
+    summary.of_step()
 }

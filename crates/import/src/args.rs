@@ -6,37 +6,37 @@ use clap::{Parser, Subcommand};
 use lob_core::cli::{CommandLine, is_of_s3};
 use lob_core::settings::ByteSize;
 use lob_core::settings::Percent;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{CommonArgs, is_of};
+use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
-use crate::settings::{Check, CountTolerance, InsertWorkers, LegacyIds};
+use crate::settings::{Check, CountTolerance, InsertJobs, LegacyIds};
 
 /// Import an export from S3 into MongoDB split collections
 ///
 /// Each data file is proved by its SHA-256 before a byte of it is decoded. Documents go into a
-/// staging collection, which takes the target's place only when digest and counts are those of the
+/// staging collection, which takes the target's place only when its digest and counts match the
 /// manifest: at every instant a target is the old collection or the new one.
 ///
-/// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
-/// `LOB_IMPORT_` and its name where only this tool is meant.
+/// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
+/// `LOB_IMPORT_` and its name for this tool alone.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lob-import", version, disable_help_subcommand = true)]
 pub struct Args {
     /// What to do instead of an import.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Import the run with the latest time in its manifest, whatever LOB_RUN_ID or a file names,
-    /// unless --run-id is typed
+    /// Import the run with the latest time in its manifest, whatever LOB_RUN_ID or a file names; a
+    /// typed --run-id wins
     #[arg(long)]
     pub latest: bool,
-    /// List the runs that can be imported, and do nothing else
-    #[arg(long, conflicts_with_all = ["run_id", "latest"])]
+    /// The old form of `list`
+    #[arg(long, hide = true, conflicts_with_all = ["run_id", "latest"])]
     pub list: bool,
-    /// Say what would be imported and what it would replace, and write nothing
+    /// Print what would be imported and what it would replace, without writing anything
     #[arg(long, conflicts_with = "list")]
     pub dry_run: bool,
     /// The flags that are settings.
@@ -50,16 +50,18 @@ pub struct Args {
 /// What there is to do with a run beside importing it.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Read the target collections, and compare their digests with the manifest of a run
+    /// Check that the target collections still hold what the manifest of a run says
     Verify(VerifyArgs),
+    /// List the exports below the prefix, newest first
+    List,
 }
 
 /// The command line of `lob-import verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
 }
 
 impl CommandLine for Args {
@@ -67,8 +69,13 @@ impl CommandLine for Args {
         &self.common
     }
 
+    fn defaults() -> impl Serialize {
+        crate::settings::defaults()
+    }
+
     fn takes(verb: Option<&str>, flag: &str) -> bool {
         let of_verify = [
+            "run_id",
             "split",
             "database",
             "collection_pattern",
@@ -86,36 +93,36 @@ impl CommandLine for Args {
 /// The flags that are settings.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 pub struct Flags {
-    /// Run to import
+    /// Name of the run to import
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
-    /// Splits to import, such as `0,2,5` [default: all]
+    /// Splits to import: `all`, or numbers such as `0,2,5`
     #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
-    /// Database to import into [default: raw]
+    /// Database to import into
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// Names of the target collections, `{N}` for the number [default: split_{N}_input]
+    /// Names of the target collections, with `{N}` for the number
     #[arg(long, value_name = "PATTERN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_pattern: Option<CollectionPattern>,
-    /// Fail where a target collection exists, instead of replacing it
+    /// Fail if a target collection exists, instead of replacing it
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_replace: bool,
-    /// Keep a target collection that exists as `{target}__lob_previous_{ID}`
+    /// Keep an existing target collection as `{target}__lob_previous_{ID}`
     ///
-    /// This takes two renames, and between them there is no target: it is the one option with such
-    /// a gap. A process that dies in it leaves both collections under other names, and the same
-    /// command again puts the new one in its place.
+    /// This takes two renames, with a moment between them when there is no target; no other option
+    /// has such a gap. A process that dies in it leaves both collections under other names, and the
+    /// same command puts the new one in its place.
     #[arg(long, conflicts_with = "no_replace")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_previous: bool,
-    /// Import nothing if the run has fewer documents than a target collection by more than this;
-    /// `100%` allows any loss [default: 20%]
+    /// Import nothing if a target collection would lose more than this share of its documents; `100%`
+    /// allows any loss
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_shrink: Option<Percent>,
@@ -123,35 +130,33 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_indexes: bool,
-    /// Build no TTL index, by which the server would remove documents that were just restored
+    /// Build no TTL index: the server would use it to delete documents that were just restored
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_ttl: bool,
-    /// How the server's documents are checked before a target is replaced [default: standard]
+    /// How to check the server's documents before a target is replaced
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
     /// What becomes of an `_id` of 24 hexadecimal digits in a legacy run
-    /// [default: object-id]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy_ids: Option<LegacyIds>,
-    /// Percent of the documents by which a split of a legacy run may differ from its
-    /// manifest [default: 0]
+    /// Percentage of its documents by which a split of a legacy run may differ from its manifest
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count_tolerance: Option<CountTolerance>,
-    /// Insert commands that are under way at once [default: 4]
+    /// Insert commands to send at once, up to 64
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub insert_workers: Option<InsertWorkers>,
-    /// Bytes per second that are downloaded, and moved to or from MongoDB, such as `50MiB`
+    pub jobs: Option<InsertJobs>,
+    /// Most bytes per second to download, and to move to or from MongoDB, such as `50MiB`
     /// [default: no limit]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
-    /// Folder for data files while they are checked; one or two of them at a time
-    /// [default: the system's temporary folder]
+    /// Directory for data files while they are checked, one or two at a time [default: the system's
+    /// temporary folder]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spool_dir: Option<PathBuf>,

@@ -26,9 +26,8 @@ use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
 use lob_core::interrupt::{NOTHING_WRITTEN, leaving};
-use lob_core::run::list_runs;
+use lob_core::run::Writer;
 use lob_core::settings::{Sources, resolve};
-use lob_core::store::{Sending, Store};
 
 use crate::settings::ImportSettings;
 
@@ -70,18 +69,14 @@ async fn command(
     settings: &ImportSettings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    if let Some(Command::Verify(VerifyArgs { run })) = &args.command {
-        return verify::verify(run, settings, context).await;
-    }
-    if args.list {
-        let folder = settings.s3.runs_folder()?;
-        context.step("reading the manifests of the runs");
-        let listed = async {
-            let store = Store::connect(&settings.s3, Sending::default(), &context.metrics).await?;
-            let listed = list_runs(&store, &folder).await?;
-            anyhow::Ok(summary::runs(&store.url(&folder.folder()), &listed))
-        };
-        return context.interrupt.or(listed).await;
+    match &args.command {
+        Some(Command::Verify(VerifyArgs { run })) => {
+            let run = run.named(args.flags.run_id.as_ref(), settings.run_id.as_ref())?;
+            return verify::verify(&run, settings, context).await;
+        }
+        Some(Command::List) => return cli::list(&settings.s3, Writer::Export, context).await,
+        None if args.list => return cli::list(&settings.s3, Writer::Export, context).await,
+        None => {}
     }
     // Hints name the run: appending that to the original command must work too.
     let latest = args.latest && args.flags.run_id.is_none();
@@ -89,5 +84,5 @@ async fn command(
         return dry_run::dry_run(settings, latest, context).await;
     }
     let imported = pipeline::import(settings, latest, context).await?;
-    Ok(summary::outcome(&imported, context.metrics.snapshot()))
+    Ok(summary::outcome(&imported, &context.metrics.snapshot()))
 }

@@ -111,7 +111,7 @@ impl Loader<'_> {
         let mut inserting = stream
             .take_while(|_| std::future::ready(!failed.load(Ordering::Relaxed)))
             .map(|batch| async move { staging.insert(&batch).await })
-            .buffer_unordered(self.settings.insert_workers.get());
+            .buffer_unordered(self.settings.jobs.get());
         let mut inserted = Ok(0);
         while let Some(result) = inserting.next().await {
             match (result, &mut inserted) {

@@ -33,6 +33,7 @@ const WATCHED: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) run_id: RunId,
+    pub(crate) manifest_url: String,
     pub(crate) database: String,
     pub(crate) splits: Vec<ImportedSplit>,
 }
@@ -43,7 +44,11 @@ pub(crate) struct ImportedSplit {
     pub(crate) split_id: u32,
     pub(crate) target: String,
     pub(crate) documents: u64,
+    pub(crate) files: usize,
+    /// The size of all its data files.
     pub(crate) bytes: u64,
+    /// The size of those that this process fetched.
+    pub(crate) fetched_bytes: u64,
     /// `None` if an earlier process put a legacy split in its place.
     pub(crate) digest: Option<Digest>,
     /// The new name of the previous collection, if it was kept.
@@ -98,6 +103,7 @@ pub(crate) async fn import(
     };
     Ok(Imported {
         run_id: run.location.id().clone(),
+        manifest_url: store.url(&run.location.manifest_key()),
         database: database.name().to_owned(),
         splits: imported,
     })
@@ -259,7 +265,12 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
         } else {
             opened.staged.count
         },
+        files: split.files.len(),
         bytes: split.size_bytes(),
+        fetched_bytes: match opened.is_in_place {
+            true => 0,
+            false => opened.left.iter().map(|file| file.size_bytes).sum(),
+        },
         digest: if opened.is_in_place {
             split.digest
         } else {

@@ -6,7 +6,7 @@ use lob_core::checksum::{Sha256, Sha256Hasher};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
-use lob_core::run::{ExportSummary, RunLocation, latest_run, read_manifest};
+use lob_core::run::{RunLocation, Writer, latest_run, read_manifest};
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{Prefix, RunId};
 use lob_core::store::{Store, StoreErrorKind};
@@ -107,12 +107,12 @@ pub(crate) async fn choose(
     latest: bool,
     context: &Context,
 ) -> anyhow::Result<ChosenRun> {
-    let list = context.typed.command("lob-import --list");
+    let list = context.typed.command("lob-import list");
     let list = format!("`{list}` lists the runs");
     let id = match id {
         _ if latest => {
             let way_out = "choose a run with --run-id";
-            let (id, _): (_, ExportSummary) = latest_run(store, &folder, way_out).await?;
+            let (id, _) = latest_run(store, &folder, Writer::Export, way_out).await?;
             id
         }
         Some(id) => id.clone(),

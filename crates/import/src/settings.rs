@@ -42,7 +42,7 @@ pub(crate) struct ImportSettings {
     /// How far a legacy run may differ from its own counts.
     pub(crate) count_tolerance: CountTolerance,
     /// How many insert commands may be in flight.
-    pub(crate) insert_workers: InsertWorkers,
+    pub(crate) jobs: InsertJobs,
     /// Limit on the bytes per second downloaded, and separately on those moved to or from MongoDB;
     /// `None` for no limit.
     pub(crate) max_bandwidth: Option<ByteSize>,
@@ -63,11 +63,11 @@ pub(crate) struct ImportSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// It counts the documents by the index on `_id`
+    /// The server counts the documents by the index on `_id`
     Standard,
-    /// It says how many there should be, and counts them if that is another number
+    /// The server estimates their number, and counts them if the estimate differs
     Estimated,
-    /// It counts them, and all are read back and compared by their digest
+    /// The server counts them, and all are read back and compared by their digest
     Full,
 }
 
@@ -75,9 +75,9 @@ pub enum Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LegacyIds {
-    /// The ObjectId that it was
+    /// The ObjectId it was
     ObjectId,
-    /// The string that the legacy scripts made of it
+    /// The string the legacy scripts made of it
     String,
 }
 
@@ -164,39 +164,39 @@ impl ImportSettings {
 /// How many insert commands may be in flight: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-pub struct InsertWorkers(u32);
+pub struct InsertJobs(u32);
 
-impl InsertWorkers {
+impl InsertJobs {
     pub(crate) fn get(self) -> usize {
         self.0 as usize
     }
 }
 
-impl TryFrom<u32> for InsertWorkers {
+impl TryFrom<u32> for InsertJobs {
     type Error = String;
 
-    fn try_from(workers: u32) -> Result<Self, Self::Error> {
-        match workers {
-            1..=64 => Ok(Self(workers)),
+    fn try_from(jobs: u32) -> Result<Self, Self::Error> {
+        match jobs {
+            1..=64 => Ok(Self(jobs)),
             _ => Err(format!(
-                "expected a whole number from 1 to 64, not `{workers}`"
+                "expected a whole number from 1 to 64, not `{jobs}`"
             )),
         }
     }
 }
 
-impl FromStr for InsertWorkers {
+impl FromStr for InsertJobs {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let workers = whole::<u32>(text)?;
-        workers.try_into()
+        let jobs = whole::<u32>(text)?;
+        jobs.try_into()
     }
 }
 
-impl From<InsertWorkers> for u32 {
-    fn from(workers: InsertWorkers) -> Self {
-        workers.0
+impl From<InsertJobs> for u32 {
+    fn from(jobs: InsertJobs) -> Self {
+        jobs.0
     }
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn defaults() -> ImportSettings {
         check: Check::Standard,
         legacy_ids: LegacyIds::ObjectId,
         count_tolerance: CountTolerance(0),
-        insert_workers: InsertWorkers(4),
+        jobs: InsertJobs(4),
         max_bandwidth: None,
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),

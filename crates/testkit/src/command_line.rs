@@ -18,7 +18,7 @@ pub use insta;
 /// Patterns for output that differs from run to run, and what a snapshot shows instead.
 pub const FILTERS: [(&str, &str); 15] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-    (r"\b\d{8}_\d{6}\b", "[RUN]"),
+    (r"\d{8}_\d{6}\b", "[RUN]"),
     (r"127\.0\.0\.1:\d+", "[SERVER]"),
     (r"(?m) +$", ""),
     (r"\d+\.\d+ s\b", "[SECONDS] s"),

@@ -9,9 +9,9 @@ use lob_core::settings::ByteSize;
 use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
 use lob_core::settings::PartArgs;
-use lob_core::settings::RunId;
 use lob_core::settings::S3Args;
 use lob_core::settings::whole;
+use lob_core::settings::{RunArg, RunId};
 use serde::Serialize;
 
 use crate::settings::HashKind;
@@ -21,8 +21,8 @@ use crate::settings::HashKind;
 /// Each file is read once, and the server attests the checksum of the whole object. The manifest of
 /// the run is written last: a run without one does not exist.
 ///
-/// Every option has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
-/// `LOB_UPLOAD_` and its name where only this tool is meant.
+/// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
+/// `LOB_UPLOAD_` and its name for this tool alone.
 #[derive(Debug, Parser, Serialize)]
 #[command(name = "lob-upload", version, disable_help_subcommand = true)]
 pub struct Args {
@@ -30,47 +30,47 @@ pub struct Args {
     #[command(subcommand)]
     #[serde(skip)]
     pub command: Option<Command>,
-    /// Directory whose `*.parquet` files are uploaded, with its subdirectories [default: lob_data]
+    /// Directory to upload: its `*.parquet` files and those of its subdirectories
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_dir: Option<PathBuf>,
-    /// Upload only files that match this pattern; may be repeated [default: all]
+    /// Upload only files that match this pattern; can be repeated [default: all]
     ///
     /// A pattern without `/` is matched against the file name, one with `/` against the whole path
     /// below the source directory. `*` and `?` do not match `/`, and `**` does.
     #[arg(long, value_name = "GLOB")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
-    /// Leave out files that match this pattern, also where they are included; may be repeated
+    /// Leave out files that match this pattern, even if --include matches them; can be repeated
     #[arg(long, value_name = "GLOB")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Name of the run; one that was stopped is resumed [default: the time in UTC]
+    /// Name of the run; the name of a stopped run resumes it [default: the time in UTC]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
-    /// Largest file that is sent in one request; larger ones are sent in parts [default: 16MiB]
+    /// Largest file to send in one request; larger ones are sent in parts
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipart_threshold: Option<ByteSize>,
-    /// Files that are sent at once [default: 4]
+    /// Files to send at once
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
-    /// Directory of the manifests' local copies [default: artifacts/lob_data_uploads]
+    /// Directory for the local copy of the manifest
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_dir: Option<PathBuf>,
-    /// Hash in the manifest's `checksum`; SHA-256 is always computed and recorded [default: sha256]
+    /// Hash in the manifest's `checksum`; SHA-256 is always computed and recorded
     #[arg(long, value_enum, value_name = "HASH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<HashKind>,
-    /// Publish the run without files that changed, are gone or are no Parquet; its manifest lists them
-    /// with their errors
+    /// Publish the run without files that changed, disappeared or are not Parquet; its manifest lists
+    /// them with their errors
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_partial: bool,
-    /// Print what would be uploaded, ask S3 nothing and write nothing
+    /// Print what would be uploaded, without asking S3 or writing anything
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -99,21 +99,23 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Bring the files of a run back to disk, each proved by its SHA-256
     ///
-    /// What is there already is proved and not fetched again, so a restore that was stopped goes on
-    /// with the same command; nothing that has other content is overwritten.
+    /// Files that are already there are checked and not fetched again, so the same command resumes a
+    /// restore that was stopped. A file with other content is never overwritten.
     Restore(RestoreArgs),
     /// Name the latest committed run, and where its files are
     Latest(LatestArgs),
-    /// List what a run left unfinished: multipart uploads that take space and cost money
+    /// List the uploads below the prefix, newest first
+    List,
+    /// List the multipart uploads that a run left open: they take space and cost money
     Cleanup(CleanupArgs),
 }
 
 /// The command line of `lob-upload verify`.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
     /// Download every object as well, and compare its SHA-256
     #[arg(long)]
     pub full: bool,
@@ -121,11 +123,12 @@ pub struct VerifyArgs {
 
 /// The command line of `lob-upload restore`.
 #[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub struct RestoreArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
-    /// Folder for the files; it is made where there is none
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
+    /// Directory for the files; created if it does not exist
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
 }
@@ -133,7 +136,7 @@ pub struct RestoreArgs {
 /// The command line of `lob-upload latest`.
 #[derive(Debug, clap::Args)]
 pub struct LatestArgs {
-    /// Print the s3:// addresses of the files and nothing else, one a line
+    /// Print only the s3:// addresses of the files, one per line
     #[arg(long)]
     pub print_uri: bool,
 }
@@ -141,10 +144,10 @@ pub struct LatestArgs {
 /// The command line of `lob-upload cleanup`.
 #[derive(Debug, clap::Args)]
 pub struct CleanupArgs {
-    /// Name of the run
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
-    /// Abort what is listed
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArg,
+    /// Abort the listed uploads
     #[arg(long)]
     pub yes: bool,
 }
@@ -154,11 +157,16 @@ impl CommandLine for Args {
         &self.common
     }
 
+    fn defaults() -> impl Serialize {
+        crate::Settings::default()
+    }
+
     fn takes(verb: Option<&str>, flag: &str) -> bool {
         match verb {
             None => true,
-            Some("cleanup" | "latest") => is_of_s3(flag),
-            Some(_) => flag == "max_bandwidth" || is_of_s3(flag),
+            Some("latest" | "list") => is_of_s3(flag),
+            Some("cleanup") => flag == "run_id" || is_of_s3(flag),
+            Some(_) => ["run_id", "max_bandwidth"].contains(&flag) || is_of_s3(flag),
         }
     }
 }
@@ -211,7 +219,7 @@ mod tests {
             "--hash sha1",
             "--metadata team",
             "--sse none",
-            "verify",
+            "restore",
             "verify a/b",
         ] {
             assert!(parse(line).is_err(), "{line}");
@@ -230,8 +238,11 @@ mod tests {
             let Some(Command::Verify(verify)) = args.command else {
                 panic!("{line}");
             };
-            assert!(verify.full && verify.run.to_string() == "run-1");
+            let run = verify.run.named(None, None).unwrap();
+            assert!(verify.full && run.to_string() == "run-1");
         }
+        let args = parse("restore there --run-id run-1").unwrap();
+        assert!(matches!(args.command, Some(Command::Restore(r)) if r.directory == *"there"));
         let args = parse("cleanup run-1 --yes").unwrap();
         assert!(matches!(args.command, Some(Command::Cleanup(c)) if c.yes));
     }

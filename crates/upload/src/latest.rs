@@ -3,7 +3,7 @@
 //! A job that picks the newest folder may read a run that is not committed or not the latest.
 
 use lob_core::cli::{Context, Outcome};
-use lob_core::run::{FOR_JOBS, RunLocation, UploadSummary, latest_run};
+use lob_core::run::{FOR_JOBS, RunLocation, Writer, latest_run};
 use lob_core::store::{Bandwidth, Sending, Store};
 use serde_json::json;
 
@@ -25,8 +25,8 @@ pub(crate) async fn latest(
         let folder = settings.s3.runs_folder()?;
         let sending = Sending::receiving(Bandwidth::of(settings.parts.max_bandwidth)?);
         let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
-        let (id, summary): (_, UploadSummary) = latest_run(&store, &folder, FOR_JOBS).await?;
-        anyhow::Ok((store, RunLocation::new(folder, id), summary.started))
+        let (id, summary) = latest_run(&store, &folder, Writer::Upload, FOR_JOBS).await?;
+        anyhow::Ok((store, RunLocation::new(folder, id), summary.time))
     };
     let (store, run, started) = context.interrupt.or(finding).await?;
     let reading = CommittedRun::read(store, run);

@@ -30,8 +30,9 @@ mod verify;
 use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
-use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
-use lob_core::settings::resolve;
+use lob_core::interrupt::{RESUMES, NOTHING_WRITTEN, leaving};
+use lob_core::run::Writer;
+use lob_core::settings::{RunArg, resolve};
 
 pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
 pub use settings::{HashKind, Settings};
@@ -56,21 +57,26 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     if args.common.show_settings {
         return Ok(Outcome::settings(&resolved));
     }
-    let (done, left) = match args.command {
+    let named = |run: &RunArg| run.named(args.run_id.as_ref(), settings.run_id.as_ref());
+    let (done, left) = match &args.command {
         Some(Command::Verify(VerifyArgs { run, full })) => {
-            let verifying = verify::verify(run, full, settings, context);
+            let verifying = verify::verify(named(run)?, *full, settings, context);
             (verifying.await, NOTHING_WRITTEN)
         }
         Some(Command::Restore(RestoreArgs { run, directory })) => {
-            let restoring = restore::restore(run, directory, settings, context);
+            let restoring = restore::restore(named(run)?, directory.clone(), settings, context);
             (restoring.await, RESUMES)
         }
         Some(Command::Latest(LatestArgs { print_uri })) => {
-            let finding = latest::latest(print_uri, settings, context);
+            let finding = latest::latest(*print_uri, settings, context);
             (finding.await, NOTHING_WRITTEN)
         }
+        Some(Command::List) => {
+            let listing = cli::list(&settings.s3, Writer::Upload, context);
+            (listing.await, NOTHING_WRITTEN)
+        }
         Some(Command::Cleanup(CleanupArgs { run, yes })) => {
-            let cleaning = cleanup::cleanup(run, yes, settings, context);
+            let cleaning = cleanup::cleanup(named(run)?, *yes, settings, context);
             (cleaning.await, RESUMES)
         }
         None if args.dry_run => {

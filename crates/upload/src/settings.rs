@@ -57,7 +57,7 @@ pub struct Settings {
 pub enum HashKind {
     /// SHA-256
     Sha256,
-    /// MD5, as the legacy scripts have it: computed as well, at more cost than all the rest together
+    /// MD5, as in the legacy scripts: computed in addition, and costs more than everything else
     Md5,
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use lob_core::cli::Outcome;
+use lob_core::cli::{Moved, Outcome, Summary};
 use lob_core::manifest::PublishedUpload;
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
-use lob_core::text::{MIB, counted};
+use lob_core::text::{counted, mebibytes};
 
 use crate::send::Kept;
 
@@ -34,74 +34,67 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
         metrics,
         ..
     } = uploaded;
-    let id = run.location.id();
-    let url = run.store.url(&run.location.manifest_key());
     let bytes: u64 = manifest.files.iter().map(|file| file.file.size_bytes).sum();
-    let seconds = metrics.seconds;
-    let sent = if uploaded.was_committed {
-        0
-    } else {
-        bytes - kept.bytes.min(bytes)
+    let moved = match uploaded.was_committed {
+        true => Moved::Before,
+        false => Moved::Now(bytes - kept.bytes.min(bytes)),
     };
-    let megabytes = sent as f64 / MIB;
-    let speed = megabytes / seconds;
-    let retries = metrics.retries();
-    let mut lines = vec![
-        format!("run       {id}"),
-        format!("files     {}", manifest.num_successful),
-        format!("rows      {}", manifest.total_rows),
-    ];
-    for failed in &manifest.failed {
-        let (path, error) = (&failed.relative_path, &failed.error);
-        lines.push(format!("failed    {path}: {error}"));
-    }
-    lines.push(match uploaded.was_committed {
-        true => format!(
-            "uploaded  nothing: the run is already complete, its {:.2} MiB match the manifest",
-            manifest.total_size_mb
-        ),
-        false => format!("uploaded  {megabytes:.2} MiB in {seconds:.2} s ({speed:.2} MiB/s)"),
-    });
+    let sent = match moved {
+        Moved::Now(sent) => sent,
+        Moved::Before => 0,
+    };
+    let summary = Summary {
+        run_id: run.location.id(),
+        about: Vec::new(),
+        splits: Vec::new(),
+        files: manifest.num_successful,
+        items: ("rows", manifest.total_rows),
+        bytes,
+        done: "uploaded",
+        moved,
+        notes: notes(uploaded),
+        manifest: Some(run.store.url(&run.location.manifest_key())),
+        local_copy: uploaded.local_copy.as_deref(),
+        metrics,
+        more: serde_json::json!({
+            "failed": manifest.failed,
+            "sent_bytes": sent,
+            "kept_files": kept.files,
+            "kept_parts": kept.parts,
+            "read_again_bytes": kept.bytes,
+            "appeared": uploaded.appeared,
+            "was_committed": uploaded.was_committed,
+        }),
+    };
+    summary.of_job()
+}
+
+fn notes(uploaded: &Uploaded) -> Vec<(&'static str, String)> {
+    let (kept, appeared) = (&uploaded.kept, uploaded.appeared.len());
+    let failed = uploaded.manifest.failed.iter();
+    let mut notes: Vec<_> = failed
+        .map(|failed| {
+            (
+                "failed",
+                format!("{}: {}", failed.relative_path, failed.error),
+            )
+        })
+        .collect();
     if *kept != Kept::default() {
-        lines.push(format!(
-            "resumed   {} and {} were already there, {:.2} MiB were read again to verify them",
+        let text = format!(
+            "{} and {} were there, {} were read again to prove it",
             counted(kept.files, "file"),
             counted(kept.parts, "part"),
-            kept.bytes as f64 / MIB
-        ));
+            mebibytes(kept.bytes)
+        );
+        notes.push(("resumed", text));
     }
-    if !uploaded.appeared.is_empty() {
-        let count = uploaded.appeared.len();
-        lines.push(format!(
-            "new       {} appeared in the meantime, not part of the run",
-            counted(count, "file")
-        ));
+    if appeared > 0 {
+        let text = format!(
+            "{} came meanwhile, no part of the run",
+            counted(appeared, "file")
+        );
+        notes.push(("new", text));
     }
-    if retries > 0 {
-        lines.push(format!("retries   {retries}"));
-    }
-    lines.push(format!("manifest  {url}"));
-    if let Some(path) = &uploaded.local_copy {
-        lines.push(format!("copy      {}", path.display()));
-    }
-    let json = serde_json::json!({
-        "run_id": id,
-        "files": manifest.num_successful,
-        "failed": manifest.failed,
-        "rows": manifest.total_rows,
-        "bytes": bytes,
-        "sent_bytes": sent,
-        "kept_files": kept.files,
-        "kept_parts": kept.parts,
-        "read_again_bytes": kept.bytes,
-        "appeared": uploaded.appeared,
-        "was_committed": uploaded.was_committed,
-        "seconds": seconds,
-        "mib_per_second": speed,
-        "retries": retries,
-        "manifest": url,
-        "local_copy": uploaded.local_copy,
-        "metrics": metrics,
-    });
-    Outcome::new(lines, json)
+    notes
 }

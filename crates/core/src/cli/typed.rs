@@ -43,7 +43,10 @@ impl Typed {
         let is_named = |flag: &Flag| command.split(' ').any(|word| word == flag.name);
         let flags = self.flags.iter().filter(|flag| {
             let is_of_output = is_of::<CommonArgs>(&flag.id) && flag.id != "config";
+            // A command names its run itself, by an operand or a flag.
+            let is_of_run = flag.id == "run_id";
             !is_of_output
+                && !is_of_run
                 && !is_named(flag)
                 && (self.takes)(Some(verb), &flag.id)
                 && is_said(&flag.id)
@@ -130,6 +133,10 @@ mod tests {
     impl CommandLine for Tool {
         fn common(&self) -> &CommonArgs {
             &self.common
+        }
+
+        fn defaults() -> impl serde::Serialize {
+            crate::settings::S3Settings::defaults("runs")
         }
 
         fn takes(verb: Option<&str>, flag: &str) -> bool {

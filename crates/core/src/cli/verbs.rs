@@ -8,26 +8,34 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Parser};
 
+use serde::Serialize;
+
+use super::defaults::with_default;
 use crate::failure::Failure;
-use crate::settings::{CommonArgs, S3Args, is_of, old_flags};
+use crate::settings::{CommonArgs, S3Args, default_texts, is_of, old_flags};
 
 /// The command line of a tool.
 pub trait CommandLine: Parser {
     /// The flags that every tool has.
     fn common(&self) -> &CommonArgs;
 
+    /// The default settings; a flag that is a setting has the name of its field as id.
+    fn defaults() -> impl Serialize;
+
     /// Whether the flag with this id means anything to `verb`, which is a subcommand or a flag that
     /// acts as one, or to the tool without either.
     fn takes(verb: Option<&str>, flag: &str) -> bool;
 }
 
-/// The command line of a tool, with the flags that each subcommand takes.
+/// The command line of a tool, with the flags that each subcommand takes and the defaults of the
+/// settings.
 pub fn command<A: CommandLine>() -> Command {
     let of_tool = A::command();
     let tool = of_tool.get_name().trim_start_matches("lob-").to_owned();
+    let defaults = default_texts(&A::defaults());
     let of_tool = of_tool.mut_args(|flag| {
         let old = old_flags(&tool, flag.get_id().as_str());
-        flag.aliases(old)
+        with_default(flag.aliases(old), &defaults)
     });
     let flags: Vec<_> = of_tool.get_arguments().cloned().collect();
     let verbs: Vec<_> = of_tool
@@ -35,13 +43,13 @@ pub fn command<A: CommandLine>() -> Command {
         .map(|verb| verb.get_name().to_owned())
         .collect();
     let mut command = of_tool.mut_args(|flag| {
-        let is_taken = A::takes(None, flag.get_id().as_str());
-        flag.hide(!is_taken)
+        let is_hidden = flag.is_hide_set() || !A::takes(None, flag.get_id().as_str());
+        flag.hide(is_hidden)
     });
     for verb in verbs {
         let flags = flags.iter().cloned().map(|flag| {
-            let is_taken = A::takes(Some(&verb), flag.get_id().as_str());
-            flag.global(true).hide(!is_taken)
+            let is_hidden = flag.is_hide_set() || !A::takes(Some(&verb), flag.get_id().as_str());
+            flag.global(true).hide(is_hidden)
         });
         command = command.mut_subcommand(&verb, |verb| verb.args(flags));
     }

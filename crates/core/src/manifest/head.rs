@@ -1,11 +1,12 @@
-//! The head of a manifest: what a list of runs shows, and what tells the formats apart. Everything
-//! else is skipped unread, so that listing large runs takes no more memory.
+//! The head of a manifest: what a list of runs shows, and what tells the formats apart. The rest is
+//! skipped or added up as it passes by, so that listing large runs takes no more memory.
 
 use std::io::Read;
 
 use serde::Deserialize;
 
 use super::reading::{ManifestError, check_version, parse};
+use super::sizes::Sizes;
 use super::time::timestamp;
 use crate::settings::RunId;
 
@@ -29,8 +30,14 @@ pub struct ManifestHead {
     pub database: Option<String>,
     /// The number of splits.
     pub num_splits: u64,
-    /// Documents in all splits.
+    /// Documents in all splits of an export.
     pub total_documents: u64,
+    /// Rows in all files of an upload.
+    pub total_rows: u64,
+    /// Data files; a legacy run does not list them.
+    pub files: u64,
+    /// The size of all data files.
+    pub bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +52,12 @@ struct Fields {
     num_splits: u64,
     #[serde(default)]
     total_documents: u64,
+    #[serde(default)]
+    total_rows: u64,
+    #[serde(default)]
+    files: Sizes,
+    #[serde(default)]
+    splits: Sizes,
     /// Spark wrote the legacy manifest as the text of this field.
     manifest_json: Option<String>,
 }
@@ -66,6 +79,7 @@ impl ManifestHead {
             let time = text.map(timestamp).transpose();
             time.map_err(|_| ManifestError::Contradiction(field))
         };
+        let sizes = fields.files.plus(fields.splits);
         Ok(Self {
             run_id: fields.run_id,
             tool: fields.tool,
@@ -74,6 +88,9 @@ impl ManifestHead {
             database: fields.database,
             num_splits: fields.num_splits,
             total_documents: fields.total_documents,
+            total_rows: fields.total_rows,
+            files: sizes.files,
+            bytes: sizes.bytes,
         })
     }
 
@@ -103,17 +120,21 @@ mod tests {
     fn a_head_is_read_regardless_of_other_fields() {
         let read = |text: &str| ManifestHead::read(text.as_bytes());
         let ours = read(
-            r#"{"splits":[{"files":[[[{}]]]}],"format_version":2,"tool":"lob-export","run_id":"r1",
+            r#"{"splits":[{"files":[[[{}]], {"size_bytes":5}, {"size_bytes":"?"}]}, {"files":{}}, null],
+                "files":true,"format_version":2,"tool":"lob-export","run_id":"r1",
                 "export_timestamp":"2025-11-15T00:00:00Z","num_splits":3,"total_documents":7}"#,
         );
         let ours = ours.unwrap();
         assert!(!ours.is_legacy());
         assert_eq!((ours.num_splits, ours.total_documents), (3, 7));
-        let upload = r#"{"format_version":1,"tool":"lob-upload","run_id":"r1","files":[],
+        assert_eq!((ours.files, ours.bytes), (2, 5));
+        let upload = r#"{"format_version":1,"tool":"lob-upload","run_id":"r1","total_rows":9,
+            "files":[{"size_bytes":3},{"schema_fields":[{"size_bytes":1}],"size_bytes":4}],
             "started":"2025-11-15T00:00:00Z"}"#;
         let upload = read(upload).unwrap();
         assert!(upload.is_upload() && upload.export_timestamp.is_none());
         assert_eq!(upload.started, ours.export_timestamp);
+        assert_eq!((upload.total_rows, upload.files, upload.bytes), (9, 2, 7));
         let legacy = r#"{"run_id":"r1","export_timestamp":"2025-11-15T00:00:00","num_splits":1}"#;
         let by_spark = serde_json::json!({ "manifest_json": legacy }).to_string();
         assert_eq!(read(&by_spark).unwrap(), read(legacy).unwrap());

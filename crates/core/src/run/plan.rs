@@ -17,7 +17,7 @@ const FORMAT_VERSION: u32 = 2;
 /// How many generated ids, one per second, may already be taken.
 const MAX_TAKEN: u32 = 60;
 /// Size limit of a plan, when written and when read.
-const MAX_PLAN_BYTES: u64 = 256 << 20;
+pub(super) const MAX_PLAN_BYTES: u64 = 256 << 20;
 
 /// What a run is going to do, written before it does anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

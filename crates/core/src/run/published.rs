@@ -68,6 +68,25 @@ pub async fn committed_runs<T: Send + 'static>(
     prefix: &Prefix,
     read: impl FnOnce(&mut dyn Read) -> T + Clone + Send + 'static,
 ) -> Result<Vec<(RunId, Result<T, StoreError>)>, StoreError> {
+    let mut runs = run_folders(store, prefix, read).await?;
+    runs.retain(|(_, manifest)| !manifest.as_ref().is_err_and(is_missing));
+    Ok(runs)
+}
+
+/// Whether there is no manifest: the run does not exist, or not yet.
+pub(super) fn is_missing(error: &StoreError) -> bool {
+    error.kind == StoreErrorKind::NotFound
+}
+
+/// The same for all folders below `prefix` that could be runs, whether or not they are committed.
+///
+/// # Errors
+/// The list cannot be read.
+pub(super) async fn run_folders<T: Send + 'static>(
+    store: &Store,
+    prefix: &Prefix,
+    read: impl FnOnce(&mut dyn Read) -> T + Clone + Send + 'static,
+) -> Result<Vec<(RunId, Result<T, StoreError>)>, StoreError> {
     let folders = store.folders(&prefix.folder()).await?;
     let ids = folders
         .into_iter()
@@ -78,11 +97,6 @@ pub async fn committed_runs<T: Send + 'static>(
             (id, read_manifest(store, &run, read.clone()).await)
         })
         .buffer_unordered(MANIFESTS_AT_ONCE)
-        .filter(|(_, manifest)| {
-            // A folder without a manifest is a run that does not exist, or not yet.
-            let is_missing = |error: &StoreError| error.kind == StoreErrorKind::NotFound;
-            std::future::ready(!manifest.as_ref().is_err_and(is_missing))
-        })
         .collect()
         .await;
     runs.sort_by(|(a, _), (b, _)| a.cmp(b));

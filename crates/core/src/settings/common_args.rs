@@ -11,7 +11,7 @@ use crate::metrics::MetricsFormat;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common")]
 pub struct CommonArgs {
-    /// Settings file [default: `lob.toml` in the working directory, where there is one]
+    /// Settings file [default: `lob.toml` in the working directory, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print every setting and where it came from, and do nothing else
@@ -20,16 +20,16 @@ pub struct CommonArgs {
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
-    /// What to show while working [default: bars on a terminal, else log]
+    /// How to show progress [default: bars on a terminal, else log]
     #[arg(long, value_enum, value_name = "FORM")]
     pub progress: Option<ProgressForm>,
-    /// Form of the log on stderr
+    /// Format of the log on stderr
     #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
     pub log_format: LogFormat,
-    /// Log every step also where bars are shown, which else leave room for warnings only
+    /// Log every step even beside bars, which otherwise leave room for warnings only
     #[arg(short, long)]
     pub verbose: bool,
-    /// Show neither progress nor anything of the log but errors
+    /// Show no progress, and of the log only errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// What to log, as a level or a filter such as `info,lob_core=debug` [env: also RUST_LOG]
@@ -38,7 +38,7 @@ pub struct CommonArgs {
     /// Write the counters of S3 and MongoDB operations, and how the command ended, to this file
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
-    /// Form of the metrics file
+    /// Format of the metrics file
     #[arg(long, value_enum, value_name = "FORM", default_value = "prometheus")]
     pub metrics_format: MetricsFormat,
 }
@@ -61,7 +61,7 @@ pub enum ProgressForm {
 pub enum LogFormat {
     /// For people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 

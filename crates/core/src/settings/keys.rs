@@ -109,10 +109,9 @@ const KEYS: [(&str, &[&str]); 3] = [
             "expected_bucket_owner",
             "insert_batch_documents",
             "insert_batch_size",
-            "insert_workers",
+            "jobs",
             "keep_previous",
             "legacy_ids",
-            "max_bandwidth",
             "max_bandwidth",
             "max_shrink",
             "mongodb_connect_timeout",
@@ -140,7 +139,7 @@ const KEYS: [(&str, &[&str]); 3] = [
 ];
 
 /// Flags of the tools that are not settings, besides those that every tool has.
-const FLAGS: [&str; 6] = ["dry_run", "full", "latest", "list", "print_uri", "yes"];
+const FLAGS: [&str; 5] = ["dry_run", "full", "latest", "print_uri", "yes"];
 
 /// The keys of one tool; `None` if there is no such tool.
 pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {

@@ -33,7 +33,7 @@ pub struct ObjectSettings {
 /// Server-side encryption, by S3's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub enum Encryption {
-    /// Keys that S3 keeps
+    /// Keys that S3 manages
     #[value(name = "AES256")]
     #[serde(rename = "AES256")]
     Aes256,
@@ -41,7 +41,7 @@ pub enum Encryption {
     #[value(name = "aws:kms")]
     #[serde(rename = "aws:kms")]
     Kms,
-    /// Two layers with a key of AWS KMS
+    /// Two layers of encryption with a key of AWS KMS
     #[value(name = "aws:kms:dsse")]
     #[serde(rename = "aws:kms:dsse")]
     KmsDsse,
@@ -124,7 +124,7 @@ pub struct ObjectArgs {
     #[arg(long, value_name = "CLASS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
-    /// Encryption by the server [default: the bucket's]
+    /// Server-side encryption [default: the bucket's]
     #[arg(long, value_enum, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sse: Option<Encryption>,
@@ -132,7 +132,7 @@ pub struct ObjectArgs {
     #[arg(long, value_name = "KEY")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sse_kms_key_id: Option<String>,
-    /// Metadata of the data files; may be repeated
+    /// Metadata of the data files; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_table")]
     pub metadata: Vec<(String, String)>,

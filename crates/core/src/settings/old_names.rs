@@ -6,32 +6,56 @@ use figment::value::Dict;
 use super::keys::variable;
 use crate::failure::Failure;
 
-/// The tool, the old name of its setting (a single word, used for its flag too), and the new name.
-const OLD_NAMES: [(&str, &str, &str); 1] = [("upload", "concurrency", "jobs")];
+/// A former name.
+struct OldName {
+    tool: &'static str,
+    key: &'static str,
+    flag: &'static str,
+    /// The key of today.
+    new: &'static str,
+}
 
-/// The old names of a tool's settings, each with its new name.
+const OLD_NAMES: [OldName; 2] = [
+    OldName {
+        tool: "upload",
+        key: "concurrency",
+        flag: "concurrency",
+        new: "jobs",
+    },
+    OldName {
+        tool: "import",
+        key: "insert_workers",
+        flag: "insert-workers",
+        new: "jobs",
+    },
+];
+
+fn names_of(tool: &str) -> impl Iterator<Item = &'static OldName> {
+    OLD_NAMES.iter().filter(move |old| old.tool == tool)
+}
+
+/// The old keys of a tool's settings, each with its new one.
 pub(super) fn of_tool(tool: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let names = OLD_NAMES.into_iter().filter(move |(of, ..)| *of == tool);
-    names.map(|(_, old, new)| (old, new))
+    names_of(tool).map(|old| (old.key, old.new))
 }
 
 /// The old flags of a tool's setting, without `--`.
 pub(crate) fn flags(tool: &str, key: &str) -> Vec<&'static str> {
-    let names = of_tool(tool).filter(|(_, new)| *new == key);
-    names.map(|(old, _)| old).collect()
+    let names = names_of(tool).filter(|old| old.new == key);
+    names.map(|old| old.flag).collect()
 }
 
 /// Whether `key` is an old name valid in the section of `tool`, or at the top level of a file.
 pub(super) fn is_known(key: &str, tool: Option<&str>) -> bool {
     let mut names = OLD_NAMES.iter();
-    names.any(|(of, old, _)| *old == key && tool.is_none_or(|tool| tool == *of))
+    names.any(|old| old.key == key && tool.is_none_or(|tool| tool == old.tool))
 }
 
 /// Whether this environment variable is the old name of a setting.
 pub(super) fn is_variable(name: &str) -> bool {
-    OLD_NAMES.iter().any(|(tool, old, _)| {
+    OLD_NAMES.iter().any(|OldName { tool, key, .. }| {
         let prefix = variable("LOB_", &format!("{tool}_"));
-        [variable("LOB_", old), variable(&prefix, old)].contains(&name.to_owned())
+        [variable("LOB_", key), variable(&prefix, key)].contains(&name.to_owned())
     })
 }
 

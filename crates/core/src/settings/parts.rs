@@ -46,20 +46,20 @@ impl PartSettings {
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(next_help_heading = "S3")]
 pub struct PartArgs {
-    /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: 8MiB]
+    /// Size of one part of a multipart upload, 5 MiB to 5 GiB
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
-    /// Bytes of parts in memory at once, over all files [default: 64MiB, 32MiB for exports]
+    /// Most bytes of parts to hold in memory, over all files
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,
-    /// Parts that are sent at once, over all files; fewer while S3 asks to slow down [default: 8]
+    /// Parts to send at once, over all files; fewer while S3 asks to slow down
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_in_flight: Option<NonZeroUsize>,
-    /// Bytes per second that are sent to S3, downloaded, and read from MongoDB, each over all files,
-    /// such as `50MiB` [default: no limit]
+    /// Most bytes per second to send to S3, to download and to read from MongoDB, each over all
+    /// files, such as `50MiB` [default: no limit]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,

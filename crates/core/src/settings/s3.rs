@@ -47,7 +47,7 @@ pub struct S3Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum PathStyle {
-    /// In the path with an endpoint URL, but for S3 Transfer Acceleration; else as a host
+    /// In the path if there is an endpoint URL, except for S3 Transfer Acceleration; else as a host
     Auto,
     /// In the path
     Path,
@@ -137,7 +137,7 @@ pub struct S3Args {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// Folder of runs in the bucket [default: lob-data, or processed-splits for exports]
+    /// Folder of runs in the bucket
     #[arg(long, value_name = "PREFIX")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
@@ -153,27 +153,27 @@ pub struct S3Args {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// CA certificates in PEM, trusted beside the system's [env: also AWS_CA_BUNDLE]
+    /// File of CA certificates in PEM to trust besides the system's [env: also AWS_CA_BUNDLE]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
-    /// Whether the bucket is in the path of a URL or a host [default: auto]
+    /// Whether to address the bucket in the path of a URL or as a host
     #[arg(long, value_enum, value_name = "STYLE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_style: Option<PathStyle>,
-    /// Account id that must own the bucket; sent with every request
+    /// Id of the account that must own the bucket; sent with every request
     #[arg(long, value_name = "ACCOUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_bucket_owner: Option<String>,
-    /// How long an S3 request is repeated when it fails for reasons that pass [default: 20m]
+    /// How long to keep retrying an S3 request that fails for transient reasons
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub retry_timeout: Option<Duration>,
-    /// Time-out for an S3 connection to be made [default: 30s]
+    /// How long opening an S3 connection may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
-    /// Time-out of one attempt, beside the time that its body takes at 32 KiB/s [default: 1m]
+    /// How long one attempt may take, plus the time its body takes at 32 KiB/s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub attempt_timeout: Option<Duration>,

@@ -11,6 +11,11 @@ pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> Strin
     format!("{number} {one}{plural}")
 }
 
+/// A size for people: `1.50 MiB`.
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.2} MiB", bytes as f64 / MIB)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

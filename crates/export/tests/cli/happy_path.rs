@@ -11,10 +11,15 @@ async fn a_summary_names_every_split_and_the_manifest() {
     assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits exported, [SIZE] in [SECONDS] s
+    run       run-1
+    splits    2
       split_0_input: 30 documents in 1 file, digest [DIGEST]
       split_1_input: 20 documents in 1 file, digest [DIGEST]
-    manifest s3://lob-test/processed-splits/run-1/manifest.json
+    files     2
+    documents 50
+    exported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
+    copy      artifacts/s3_exports/manifest_run-1.json
     ----- stderr -----
     [TIME]  INFO the run begins; if it stops, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO [SIZE], [SPEED], 50 of 50 documents
@@ -39,9 +44,14 @@ async fn a_run_without_a_name_is_named_by_the_time() {
     assert_shown!(bed.run(&["--split", "1", "--log-level", "error"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run [RUN]: 20 documents of 1 split exported, [SIZE] in [SECONDS] s
+    run       [RUN]
+    splits    1
       split_1_input: 20 documents in 1 file, digest [DIGEST]
-    manifest s3://lob-test/processed-splits/[RUN]/manifest.json
+    files     1
+    documents 20
+    exported  0.00 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/[RUN]/manifest.json
+    copy      artifacts/s3_exports/manifest_[RUN].json
     ----- stderr -----
     "#);
 }
@@ -57,10 +67,15 @@ async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
         [
             "bytes",
             "documents",
+            "files",
             "local_copy",
             "manifest",
             "metrics",
+            "mib_per_second",
+            "moved_bytes",
+            "retries",
             "run_id",
+            "seconds",
             "splits",
             "was_committed",
         ]
@@ -98,9 +113,14 @@ async fn an_empty_collection_is_a_split_without_data_files() {
     assert_shown!(bed.export(&[]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 0 documents of 1 split exported, 0 B in [SECONDS] s
+    run       run-1
+    splits    1
       split_0_input: 0 documents in 0 files, digest [DIGEST]
-    manifest s3://lob-test/processed-splits/run-1/manifest.json
+    files     0
+    documents 0
+    exported  0.00 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
+    copy      artifacts/s3_exports/manifest_run-1.json
     ----- stderr -----
     "#);
 }

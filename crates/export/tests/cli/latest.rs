@@ -55,3 +55,30 @@ async fn latest_names_no_run_if_one_cannot_be_read() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn list_shows_exports_newest_first_and_those_that_are_only_planned() {
+    let bed = two_runs().await;
+    assert_shown!(bed.run(&["list"]).await, @r#"
+    exit status: 0
+    ----- stdout -----
+    run-9  [TIME]  not committed
+    run-2  [TIME]  2 splits  2 files  50 documents  0.01 MiB
+    run-3  [TIME]  2 splits  2 files  50 documents  0.01 MiB
+    ----- stderr -----
+    "#);
+    let output = bed.run(&["list", "--json"]).await.expect(0);
+    let listed: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let [planned, latest] = [&listed["runs"][0], &listed["runs"][1]];
+    assert_eq!(planned["committed"], false);
+    assert_eq!(latest["documents"], 50);
+    let manifest = bed
+        .s3
+        .object(BUCKET, "processed-splits/run-2/manifest.json")
+        .unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest.bytes).unwrap();
+    let files = manifest["splits"].as_array().unwrap().iter();
+    let files = files.flat_map(|split| split["files"].as_array().unwrap());
+    let bytes: u64 = files.map(|file| file["size_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(latest["bytes"], bytes);
+}

@@ -35,9 +35,11 @@ async fn a_plan_prints_the_commands_of_its_workers() {
     assert_shown!(bed.export(&plan).await, @r"
     exit status: 0
     ----- stdout -----
-    run run-1: 6 ranges of 2 splits
+    run       run-1
+    splits    2
       split_0_input: about 30 documents in 3 ranges
       split_1_input: about 20 documents in 3 ranges
+    ranges    6
     work      lob-export work --run-id run-1 --worker K/N, for each K from 0 to N-1
     commit    lob-export commit --run-id run-1
     ----- stderr -----
@@ -87,7 +89,7 @@ async fn two_workers_make_the_same_manifest_as_one_process() {
     );
     for worker in [one, two] {
         let worker = worker.expect(0);
-        assert!(worker.stdout.contains("3 ranges complete"));
+        assert!(worker.stdout.contains("ranges    3\n"));
     }
     bed.export(&["commit"]).await.expect(0);
     bed.assert_whole(&whole);

@@ -13,8 +13,8 @@ async fn a_manifest_cannot_forge_a_line_of_the_list_or_an_error() {
     let manifest = json!({ "format_version": 1, "tool": FORGED, "run_id": "run-1" }).to_string();
     bed.put_manifest("run-1", &manifest);
     for (args, status) in [
-        (&["--list"][..], 0),
-        (&["--list", "--json"], 0),
+        (&["list"][..], 0),
+        (&["list", "--json"], 0),
         (&["--run-id", "run-1"], 1),
         (&["--run-id", "run-1", "--json", "--log-format", "json"], 1),
     ] {

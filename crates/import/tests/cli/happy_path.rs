@@ -11,9 +11,15 @@ async fn a_summary_names_every_split() {
     assert_shown!(bed.run(&["--run-id", "run-1", "--database", "copy"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits imported into `copy`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
-      split_1_input: 20 documents, digest [DIGEST]
+    run       run-1
+    database  copy
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
+    files     4
+    documents 50
+    imported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO importing run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 50 of 50 documents
@@ -37,8 +43,15 @@ async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
         "bytes",
         "database",
         "documents",
+        "files",
+        "local_copy",
+        "manifest",
         "metrics",
+        "mib_per_second",
+        "moved_bytes",
+        "retries",
         "run_id",
+        "seconds",
         "splits",
     ];
     assert_eq!(keys(&result), expected);
@@ -46,6 +59,7 @@ async fn the_json_of_an_import_has_the_same_facts_as_its_text() {
         "collection",
         "digest",
         "documents",
+        "files",
         "kept_files",
         "previous",
         "split_id",
@@ -80,32 +94,49 @@ async fn several() -> Bed {
 }
 
 #[tokio::test]
-async fn runs_are_listed_by_time() {
-    assert_shown!(several().await.run(&["--list"]).await, @r#"
+async fn list_shows_the_newest_export_first() {
+    let bed = several().await;
+    assert_shown!(bed.run(&["list", "--log-level", "error"]).await, @r#"
     exit status: 0
     ----- stdout -----
-    run-9  cannot be imported: the manifest has format version 3, this tool reads 1 to 2
-    run-1  [TIME]  2 splits  50 documents
-    run-2  [TIME]  2 splits  50 documents
-    run-0  [TIME]  2 splits  50 documents
+    run-0  [TIME]  2 splits  4 files  50 documents  0.01 MiB
+    run-2  [TIME]  2 splits  4 files  50 documents  0.01 MiB
+    run-1  [TIME]  2 splits  4 files  50 documents  0.01 MiB
+    run-9  cannot be read: the manifest has format version 3, this tool reads 1 to 2
+    run-8  not committed, and its plan cannot be read
     ----- stderr -----
     "#);
+    let list = bed.run(&["list"]).await.expect(0);
+    let old = bed.run(&["--list"]).await.expect(0);
+    assert_eq!(old.stdout, list.stdout);
 }
 
 #[tokio::test]
 async fn runs_are_listed_as_json() {
-    let listed = several().await.run(&["--list", "--json"]).await;
+    let listed = several().await.run(&["list", "--json"]).await;
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let runs = listed["runs"].as_array().unwrap();
     let ids: Vec<_> = runs.iter().map(|run| &run["run_id"]).collect();
-    assert_eq!(ids, ["run-9", "run-1", "run-2", "run-0"]);
-    assert!(runs[0]["error"].is_string());
+    assert_eq!(ids, ["run-0", "run-2", "run-1", "run-9", "run-8"]);
+    for (key, value) in [
+        ("committed", Value::from(true)),
+        ("splits", 2.into()),
+        ("documents", 50.into()),
+        ("legacy", false.into()),
+        ("num_splits", 2.into()),
+        ("total_documents", 50.into()),
+    ] {
+        assert_eq!(runs[0][key], value, "{key}");
+    }
+    assert_eq!(runs[0]["time"], runs[0]["export_timestamp"]);
+    assert!(runs[3]["error"].is_string());
+    assert_eq!(runs[4]["committed"], false);
 }
 
 #[tokio::test]
 async fn a_bucket_without_runs_has_an_empty_list() {
     let bed = Bed::with(<_>::default()).await;
-    assert_shown!(bed.run(&["--list"]).await, @r#"
+    assert_shown!(bed.run(&["list"]).await, @r#"
     exit status: 0
     ----- stdout -----
     there is no run below `s3://lob-test/processed-splits/`
@@ -122,9 +153,15 @@ async fn the_latest_run_is_the_one_with_the_latest_time() {
     assert_shown!(bed.run(&args).await, @r#"
     exit status: 0
     ----- stdout -----
-    run run-0: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
-      split_1_input: 20 documents, digest [DIGEST]
+    run       run-0
+    database  raw
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
+    files     4
+    documents 50
+    imported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-0/manifest.json
     ----- stderr -----
     "#);
 }
@@ -138,20 +175,20 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     ] {
         bed.put_manifest(run, manifest);
     }
-    let listed = bed.run(&["--list"]).await;
+    let listed = bed.run(&["list"]).await;
     let listed = &listed.stdout;
-    let told = "run-2  cannot be imported: `lob-upload` wrote it";
+    let told = "run-2  `lob-upload` wrote it";
     assert!(listed.contains(told), "{listed}");
     let named = ["--run-id", "run-3", "--log-level", "error"];
     assert_shown!(bed.run(&named).await, @r#"
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-3` is not an export: `stranger` wrote it
-    hint: `lob-import --list` lists the runs
+    error: run `run-3` is no export: `stranger` wrote it
+    hint: `lob-import list` lists the runs
     "#);
     let latest = bed.run(&["--latest"]).await;
-    assert!(latest.stdout.starts_with("run run-1:"));
+    assert!(latest.stdout.starts_with("run       run-1\n"));
     bed.assert_imported();
 }
 
@@ -183,7 +220,7 @@ async fn read_only_commands_do_not_change_the_last_success_time() {
     assert_eq!(success(&dry_run).await, None);
     let imported = success(&["--run-id", "run-1"]).await;
     assert!(imported.is_some());
-    for looking in [&["verify", "run-1"][..], &["--list"], &dry_run] {
+    for looking in [&["verify", "run-1"][..], &["list"], &dry_run] {
         assert_eq!(success(looking).await, imported);
     }
 }

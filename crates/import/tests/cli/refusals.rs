@@ -63,7 +63,7 @@ async fn a_missing_run_is_named() {
     ----- stdout -----
     ----- stderr -----
     error: there is no run `run-7`: no manifest at `s3://lob-test/processed-splits/run-7/manifest.json`
-    hint: `lob-import --list` lists the runs
+    hint: `lob-import list` lists the runs
     "#);
     bed.assert_untouched();
 }

@@ -55,10 +55,16 @@ async fn an_interrupted_import_resumes_and_fetches_no_data_file_twice() {
     assert_shown!(bed.run(&["--run-id", "run-1"]).await, @r"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
+    run       run-1
+    database  raw
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
         not fetched again: 2 data files
-      split_1_input: 20 documents, digest [DIGEST]
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
+    files     4
+    documents 50
+    imported  0.01 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
     [TIME]  INFO `split_0_input` is resumed: 2 of 2 data files are already loaded
@@ -83,11 +89,17 @@ async fn an_import_killed_between_two_swaps_remembers_the_first() {
     assert_shown!(bed.run(&["--run-id", "run-1", "--no-replace"]).await, @r"
     exit status: 0
     ----- stdout -----
-    run run-1: 50 documents of 2 splits imported into `raw`, [SIZE] in [SECONDS] s
-      split_0_input: 30 documents, digest [DIGEST]
-        was already swapped in by another import of this run
-      split_1_input: 20 documents, digest [DIGEST]
+    run       run-1
+    database  raw
+    splits    2
+      split_0_input: 30 documents in 2 files, digest [DIGEST]
+        was in its place, by another import of this run
+      split_1_input: 20 documents in 2 files, digest [DIGEST]
         not fetched again: 2 data files
+    files     4
+    documents 50
+    imported  0.00 MiB in [SECONDS] s ([SPEED])
+    manifest  s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
     [TIME]  INFO `split_0_input` was already swapped in by another import of this run
     [TIME]  INFO `split_1_input` is resumed: 2 of 2 data files are already loaded

@@ -75,13 +75,10 @@ async fn an_import_without_a_bucket_is_a_usage_error() {
 #[tokio::test]
 async fn every_import_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
-    bed.write(
-        "lob.toml",
-        "retry_timeout = '5m'\n[import]\ninsert_workers = 2\n",
-    );
-    let args = ["--show-settings", "--no-replace"];
-    let variables = [
-        (
+    bed.write("lob.toml", "retry_timeout = '5m'\n[import]\njobs = 2\n");
+    let mut command = bed.command(&["--show-settings", "--no-replace"]);
+    command
+        .env(
             "MONGODB_URI",
             "mongodb://user:opensesame@db.example/?authSource=admin",
         ),
@@ -103,7 +100,7 @@ async fn every_import_setting_is_shown_with_its_origin() {
     # expected_bucket_owner = (not set)  # default
     insert_batch_documents = 10000  # default
     insert_batch_size = "4MiB"  # default
-    insert_workers = 2  # file `lob.toml`, section `[import]`
+    jobs = 2  # file `lob.toml`, section `[import]`
     keep_previous = false  # default
     legacy_ids = "object-id"  # default
     # max_bandwidth = (not set)  # default
@@ -146,4 +143,53 @@ async fn a_target_name_too_long_for_its_staging_name_is_a_usage_error() {
     );
     assert_eq!(bed.fetched(), [""; 0]);
     bed.import(&args[..2]).await.expect(0);
+}
+
+#[tokio::test]
+async fn insert_workers_is_the_old_name_of_an_imports_jobs() {
+    let bed = Bed::new().await;
+    let variables = [
+        ("LOB_INSERT_WORKERS", "5"),
+        ("LOB_IMPORT_INSERT_WORKERS", "6"),
+    ];
+    for (file, variables, flags, expected) in [
+        (
+            "insert_workers = 2",
+            &[][..],
+            &[][..],
+            "2  # file `lob.toml`",
+        ),
+        (
+            "[import]\ninsert_workers = 3",
+            &[],
+            &[],
+            "3  # file `lob.toml`, section `[import]`",
+        ),
+        (
+            "",
+            &variables,
+            &[],
+            "6  # environment variable `LOB_IMPORT_INSERT_WORKERS`",
+        ),
+        (
+            "",
+            &variables,
+            &["--insert-workers", "7"],
+            "7  # flag `--jobs`",
+        ),
+    ] {
+        bed.write("lob.toml", file);
+        let mut command = bed.command(&[&["--show-settings"], flags].concat());
+        command.envs(variables.iter().copied());
+        let shown = crate::bed::finish(command.spawn().unwrap()).await.expect(0);
+        let line = format!("\njobs = {expected}\n");
+        assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+        assert_eq!(shown.stderr, "");
+    }
+    let help = bed.run(&["--help"]).await.expect(0);
+    assert!(help.stdout.contains("--jobs <COUNT>") && !help.stdout.contains("insert-workers"));
+    let both = ["--jobs", "2", "--insert-workers", "2"];
+    let refused = bed.run(&both).await.expect(2);
+    let told = "'--jobs <COUNT>' cannot be used multiple times";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
 }

@@ -100,34 +100,34 @@ impl MongoSettings {
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 #[command(next_help_heading = "MongoDB")]
 pub struct MongoArgs {
-    /// MongoDB connection string [default: mongodb://localhost:27017/]
+    /// MongoDB connection string
     ///
-    /// Better set in the environment variable MONGODB_URI than here, where other users of the
-    /// machine can read a password in it.
+    /// If it has a password, set the environment variable MONGODB_URI instead: other users of the
+    /// machine can read command lines.
     #[arg(long, value_name = "URI")]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
     pub mongodb_uri: Option<Secret>,
-    /// File that holds the MongoDB connection string
+    /// File with the MongoDB connection string
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_uri_file: Option<PathBuf>,
-    /// Time that opening one connection may take [default: 10s]
+    /// How long opening a MongoDB connection may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_connect_timeout: Option<Duration>,
-    /// Time to look for a usable MongoDB server [default: 15s]
+    /// How long to look for a usable MongoDB server
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_server_selection_timeout: Option<Duration>,
-    /// Time that one MongoDB command may take [default: 2m]
+    /// How long one MongoDB command may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
-    /// Time to go on trying when MongoDB is away or overloaded [default: 20m]
+    /// How long to keep trying if MongoDB is down or overloaded
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub mongodb_retry_timeout: Option<Duration>,
-    /// Most connections to one MongoDB server [default: 16]
+    /// Most connections to one MongoDB server
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_pool_size: Option<NonZeroU32>,

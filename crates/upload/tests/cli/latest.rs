@@ -59,3 +59,32 @@ async fn latest_names_no_upload_if_one_cannot_be_read() {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
 }
+
+#[tokio::test]
+async fn list_shows_uploads_newest_first_and_those_that_are_only_planned() {
+    let (bed, _) = two_runs().await;
+    let begun = r#"{"tool":"lob-upload","created":"2020-01-01T00:00:00Z","work":{}}"#;
+    bed.s3
+        .put_raw(BUCKET, "lob-data/run-1/_progress/plan.json", begun);
+    bed.s3.put_raw(BUCKET, "lob-data/no-run/notes.txt", "");
+    put(&bed, "run-5", "{");
+    assert_shown!(bed.run(&["list"]).await, @r"
+    exit status: 0
+    ----- stdout -----
+    run-2  [TIME]  3 files  66536 rows  6.15 MiB
+    run-3  [TIME]  3 files  66536 rows  6.15 MiB
+    run-1  [TIME]  not committed
+    run-8  `lob-export` wrote it
+    run-5  cannot be read: the manifest is not of the form that this tool reads
+    ----- stderr -----
+    ");
+    let listed = bed.run(&["list", "--json"]).await.expect(0);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let run = &listed["runs"][0];
+    assert_eq!(
+        (&run["run_id"], &run["committed"]),
+        (&"run-2".into(), &true.into())
+    );
+    assert_eq!((&run["files"], &run["rows"]), (&3.into(), &66536.into()));
+    assert!(listed["runs"][4]["error"].is_string());
+}
