@@ -16,7 +16,7 @@ use crate::worker::Worker;
 pub(crate) fn of_export(exported: &Exported) -> Outcome {
     let manifest = &exported.manifest;
     let files = manifest.splits.iter().flat_map(|split| &split.files);
-    let size = ByteSize::b(files.map(|file| file.file.size_bytes).sum());
+    let size = ByteSize::b(files.map(|file| file.file.contents.size_bytes).sum());
     let metrics = &exported.metrics;
     let what = match exported.was_committed {
         true => format!("are there as the manifest says, {size}"),

@@ -36,7 +36,11 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
     } = uploaded;
     let id = run.location.id();
     let url = run.store.url(&run.location.manifest_key());
-    let bytes: u64 = manifest.files.iter().map(|file| file.file.size_bytes).sum();
+    let bytes: u64 = manifest
+        .files
+        .iter()
+        .map(|file| file.file.contents.size_bytes)
+        .sum();
     let seconds = metrics.seconds;
     let sent = if uploaded.was_committed {
         0
