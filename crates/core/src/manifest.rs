@@ -17,7 +17,7 @@ mod upload;
 
 pub use self::statistics::{NameRoom, Role, Statistics};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use export::{
     Consistency, ExportManifest, ExportedFile, ExportedSplit, PIPELINE_STAGE, SplitColumn,
@@ -34,10 +34,9 @@ pub use reading::{
 };
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 
-use crate::checksum::Crc;
-use crate::checksum::Sha256;
 use crate::metrics::MetricsSnapshot;
 use crate::store::{EndpointCapabilities, Verified, WriteToken, WrittenObject};
+use crate::transfer::Contents;
 
 /// Where the run was written, as the legacy scripts recorded it. No reader relies on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,16 +73,13 @@ pub struct RunFacts {
 }
 
 /// One object that holds data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DataFile {
     /// Its key, relative to the run's folder.
     pub key: String,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// SHA-256 of the bytes that were sent.
-    pub sha256: Sha256,
-    /// CRC64NVME of the bytes that were sent; the server attests it.
-    pub crc64nvme: Crc,
+    /// The bytes that were sent; the server attests their CRC64NVME.
+    #[serde(flatten)]
+    pub contents: Contents,
     /// The ETag that the server assigned.
     pub etag: String,
     /// The version of the object, if the bucket keeps versions.
@@ -94,12 +90,10 @@ pub struct DataFile {
 
 impl DataFile {
     /// A data file that the server has acknowledged.
-    pub fn new(key: String, hashes: &crate::transfer::FileHashes, object: &WrittenObject) -> Self {
+    pub fn new(key: String, contents: Contents, object: &WrittenObject) -> Self {
         Self {
             key,
-            size_bytes: hashes.size,
-            sha256: hashes.sha256,
-            crc64nvme: hashes.crc,
+            contents,
             etag: object.etag.clone(),
             version_id: object.version_id.clone(),
             verified: object.verified,

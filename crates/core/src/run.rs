@@ -119,8 +119,8 @@ impl OpenRun {
     /// What the object of a data file of this run has to be.
     pub fn expected<'a>(&'a self, file: &'a DataFile) -> Expected<'a> {
         Expected {
-            size: file.size_bytes,
-            crc: file.crc64nvme,
+            size: file.contents.size_bytes,
+            crc: file.contents.crc64nvme,
             token: self.store.token(),
             proof: file.verified,
             // With a CRC, which proves more, or an ETag that proves nothing, the same bytes may

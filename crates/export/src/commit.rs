@@ -10,7 +10,7 @@ use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::Statistics;
 use lob_core::manifest::{
-    Consistency, DataFile, ExportedFile, PIPELINE_STAGE, SplitColumn, keep_local_copy, split_folder,
+    Consistency, ExportedFile, PIPELINE_STAGE, SplitColumn, keep_local_copy, split_folder,
 };
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::store::{StoreError, StoreErrorKind};
@@ -176,20 +176,8 @@ async fn recorded_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Re
             has_all_objects = false;
             continue;
         };
-        range.files.push(ExportedFile {
-            rows: description.statistics.num_documents,
-            digest: description.digest,
-            residual_rows: description.residual_rows,
-            file: DataFile {
-                key: name,
-                size_bytes: description.size_bytes,
-                sha256: description.sha256,
-                crc64nvme: description.crc64nvme,
-                etag: attested.object.etag.clone(),
-                version_id: attested.object.version_id.clone(),
-                verified: attested.object.verified,
-            },
-        });
+        let file = description.exported(name, &attested.object);
+        range.files.push(file);
         range.digest.merge(description.digest);
         range.statistics.append(description.statistics);
         range.column_counts.add(description.column_counts);

@@ -8,17 +8,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bson::RawDocument;
-use lob_columns::{ColumnCounts, Columns, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
+use lob_columns::{Columns, EncodedRowGroup, Encoder, ParquetWriter, WriteError};
 use lob_core::checksum::Digest;
 use lob_core::interrupt::Interrupt;
-use lob_core::manifest::Statistics;
 use lob_core::progress::Progress;
 use lob_core::run::OpenRun;
 use lob_core::transfer::FinishedParts;
-use lob_core::transfer::{FileHashes, PartBudget};
+use lob_core::transfer::PartBudget;
 use tokio::task::JoinHandle;
 
 use crate::part_sink::{PartSender, PartSink};
+use crate::record::Description;
 use crate::settings::ByteSettings;
 use crate::statistics::StatisticsBuilder;
 
@@ -42,11 +42,7 @@ pub(crate) struct DataFile {
 /// A data file whose parts are all acknowledged but which is not an object yet.
 #[derive(Debug)]
 pub(crate) struct WrittenFile {
-    pub(crate) residual_rows: u64,
-    pub(crate) column_counts: ColumnCounts,
-    pub(crate) digest: Digest,
-    pub(crate) statistics: Statistics,
-    pub(crate) hashes: FileHashes,
+    pub(crate) description: Description,
     pub(crate) parts: FinishedParts,
 }
 
@@ -145,15 +141,16 @@ impl DataFile {
             return Err(error.into());
         }
         let (hashes, parts) = sender.finish(interrupt).await?;
-        let statistics = statistics.finish();
-        Ok(WrittenFile {
+        let description = Description {
+            statistics: statistics.finish(),
+            digest,
             residual_rows,
             column_counts,
-            digest,
-            statistics,
-            hashes,
-            parts,
-        })
+            contents: hashes.contents,
+            upload_id: parts.upload_id().clone(),
+            parts: parts.parts().to_vec(),
+        };
+        Ok(WrittenFile { description, parts })
     }
 
     /// Aborts the file's upload.

@@ -8,10 +8,10 @@ use lob_core::store::{StoreError, StoreErrorKind};
 use lob_mongo::{DocumentId, IdRange, Scan};
 
 use crate::chain::Chain;
-use crate::data_file::DataFile;
+use crate::data_file::{DataFile, WrittenFile};
 use crate::range::{Range, scan_failure};
 use crate::range_writer::{RangeWriter, Written, claim, fill};
-use crate::record::{Claimed, Description, Record, StandingRecord};
+use crate::record::{Claimed, Record, StandingRecord};
 use crate::tally::Tally;
 
 /// How often in a row a range's upload may get lost.
@@ -60,7 +60,7 @@ impl Range<'_> {
         if let Some(description) = record.descriptions.last() {
             let documents = description.statistics.num_documents;
             let progress = &self.export.context.progress;
-            progress.skip(description.size_bytes, documents);
+            progress.skip(description.contents.size_bytes, documents);
         }
     }
 
@@ -74,7 +74,8 @@ impl Range<'_> {
                 Written::Recorded(standing) => {
                     chain.add(&standing.record)?;
                     let described = standing.record.descriptions.first();
-                    let written = described.map(|d| (d.statistics.num_documents, d.size_bytes));
+                    let written =
+                        described.map(|d| (d.statistics.num_documents, d.contents.size_bytes));
                     self.complete(*standing).await?;
                     if let Some((documents, bytes)) = written {
                         tally.add_file(documents, bytes);
@@ -138,9 +139,10 @@ impl Range<'_> {
             file.abort().await;
             return Err(error);
         }
-        let file = file.close(&self.export.context.interrupt).await?;
-        let record = standing.record.described_again(Description::of(&file));
-        match claim(self, record, Some(standing), file).await? {
+        let closing = file.close(&self.export.context.interrupt);
+        let WrittenFile { description, parts } = closing.await?;
+        let record = standing.record.described_again(description);
+        match claim(self, record, Some(standing), parts).await? {
             Claimed::Ours(standing) => Ok(standing),
             Claimed::Others => Record::read(run, place).await?.ok_or_else(|| {
                 let name = place.file_name();

@@ -3,11 +3,12 @@
 
 use bson::RawDocument;
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::transfer::FinishedParts;
 use lob_mongo::{DocumentBatch, DocumentId, Scan};
 
 use crate::data_file::{DataFile, WrittenFile};
 use crate::range::{Range, scan_failure};
-use crate::record::{Claimed, Description, Interval, Place, Record, StandingRecord};
+use crate::record::{Claimed, Interval, Place, Record, StandingRecord};
 
 /// Writes the output of a scan, one data file after the other.
 pub(crate) struct RangeWriter<'a> {
@@ -71,9 +72,9 @@ impl<'a> RangeWriter<'a> {
                 record.put(&self.range.export.run, None).await?
             }
             Some(file) => {
-                let file = file.close(&context.interrupt).await?;
-                let record = Record::new(place, interval, Some(Description::of(&file)));
-                claim(&self.range, record, None, file).await?
+                let WrittenFile { description, parts } = file.close(&context.interrupt).await?;
+                let record = Record::new(place, interval, Some(description));
+                claim(&self.range, record, None, parts).await?
             }
         };
         Ok(match claimed {
@@ -142,13 +143,13 @@ pub(crate) async fn claim(
     range: &Range<'_>,
     record: Record,
     seen: Option<&StandingRecord>,
-    file: WrittenFile,
+    parts: FinishedParts,
 ) -> anyhow::Result<Claimed> {
     let claimed = record.put(&range.export.run, seen).await;
     match &claimed {
         Ok(Claimed::Ours(_)) => {}
         Err(error) if ExitStatus::of(error) == ExitStatus::Unknown => {}
-        Ok(Claimed::Others) | Err(_) => file.parts.abort().await,
+        Ok(Claimed::Others) | Err(_) => parts.abort().await,
     }
     claimed
 }

@@ -3,20 +3,16 @@
 
 use bytes::Bytes;
 use lob_columns::ColumnCounts;
-use lob_core::checksum::Crc;
-use lob_core::checksum::Digest;
-use lob_core::checksum::Sha256;
+use lob_core::checksum::{Digest, Documents};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{ExportedFile, Statistics, split_folder};
+use lob_core::manifest::{DataFile, ExportedFile, Statistics, split_folder};
 use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
-use lob_core::store::Verified;
 use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
+use lob_core::store::{Verified, WrittenObject};
 use lob_core::transfer::Contents;
 use lob_core::transfer::FinishedParts;
 use lob_mongo::DocumentId;
 use serde::{Deserialize, Serialize};
-
-use crate::data_file::WrittenFile;
 
 /// The current version of the record format, and the oldest that cleanup can read.
 const FORMAT_VERSION: u32 = 2;
@@ -65,9 +61,8 @@ pub(crate) struct Description {
     pub(crate) residual_rows: u64,
     #[serde(default)]
     pub(crate) column_counts: ColumnCounts,
-    pub(crate) size_bytes: u64,
-    pub(crate) sha256: Sha256,
-    pub(crate) crc64nvme: Crc,
+    #[serde(flatten)]
+    pub(crate) contents: Contents,
     pub(crate) upload_id: UploadId,
     pub(crate) parts: Vec<StoredPart>,
 }
@@ -140,24 +135,19 @@ impl Place {
 }
 
 impl Description {
-    pub(crate) fn of(file: &WrittenFile) -> Self {
-        Self {
-            statistics: file.statistics.clone(),
-            digest: file.digest,
-            residual_rows: file.residual_rows,
-            column_counts: file.column_counts.clone(),
-            size_bytes: file.hashes.size,
-            sha256: file.hashes.sha256,
-            crc64nvme: file.hashes.crc,
-            upload_id: file.parts.upload_id().clone(),
-            parts: file.parts.parts().to_vec(),
+    pub(crate) fn documents(&self) -> Documents {
+        Documents {
+            count: self.statistics.num_documents,
+            digest: self.digest,
         }
     }
 
-    pub(crate) fn contents(&self) -> Contents {
-        Contents {
-            size: self.size_bytes,
-            crc: self.crc64nvme,
+    /// The data file as the manifest describes it, once it is `object`.
+    pub(crate) fn exported(&self, key: String, object: &WrittenObject) -> ExportedFile {
+        ExportedFile {
+            documents: self.documents(),
+            residual_rows: self.residual_rows,
+            file: DataFile::new(key, self.contents, object),
         }
     }
 }
@@ -203,21 +193,16 @@ impl Record {
 
     /// Whether one of the descriptions matches the manifest's entry for the data file.
     pub(crate) fn describes(&self, file: &ExportedFile) -> bool {
-        let (rows, residual_rows) = (file.rows, file.residual_rows);
-        let of_object = &file.file;
         self.descriptions.iter().any(|description| {
-            description.statistics.num_documents == rows
-                && description.residual_rows == residual_rows
-                && description.digest == file.digest
-                && description.size_bytes == of_object.size_bytes
-                && description.sha256 == of_object.sha256
-                && description.crc64nvme == of_object.crc64nvme
+            description.documents() == file.documents
+                && description.residual_rows == file.residual_rows
+                && description.contents == file.file.contents
         })
     }
 
     /// The possible contents of this record's data file.
     pub(crate) fn claim(&self) -> Claim {
-        let candidates = self.descriptions.iter().map(Description::contents);
+        let candidates = self.descriptions.iter().map(|d| d.contents);
         Claim {
             name: self.place.file_name(),
             candidates: candidates.collect(),
@@ -233,7 +218,7 @@ impl Record {
             description.upload_id.clone(),
             description.parts.clone(),
         );
-        Some((upload, description.contents()))
+        Some((upload, description.contents))
     }
 
     /// Aborts the upload that was to create the data file.
@@ -375,6 +360,70 @@ mod tests {
         ] {
             assert_eq!(Place::of_file(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_record_is_written_as_it_was_read() {
+        let written = r#"{
+  "format_version": 2,
+  "split_id": 0,
+  "range": 1,
+  "sequence": 2,
+  "after": null,
+  "last": null,
+  "range_ends": true,
+  "descriptions": [
+    {
+      "statistics": {
+        "num_documents": 3,
+        "role_distribution": [
+          [
+            {
+              "int": -1
+            },
+            3
+          ]
+        ],
+        "further_roles": 0,
+        "schema_fields": [
+          "_id"
+        ],
+        "has_further_fields": false,
+        "feature_length": null
+      },
+      "digest": "000000000000000000000000000000ff",
+      "residual_rows": 1,
+      "column_counts": {
+        "misfits": {
+          "a": {
+            "string": 1
+          }
+        },
+        "types": {
+          "a": "INT64"
+        },
+        "without_column": {},
+        "differ_in_case": {},
+        "further_without_column": 0,
+        "whole_documents": 0,
+        "beyond_double": []
+      },
+      "size_bytes": 7,
+      "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      "crc64nvme": "AAAAAAAAAAA=",
+      "upload_id": "upload",
+      "parts": [
+        {
+          "number": 1,
+          "etag": "e",
+          "crc": "AAAAAAAAAAA="
+        }
+      ]
+    }
+  ]
+}"#;
+        let record: Record = serde_json::from_str(written).unwrap();
+        assert_eq!(record.to_json().unwrap(), written);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::worker::Worker;
 pub(crate) fn of_export(exported: &Exported, own: Tally) -> Outcome {
     let manifest = &exported.manifest;
     let files = || manifest.splits.iter().flat_map(|split| &split.files);
-    let bytes: u64 = files().map(|file| file.file.size_bytes).sum();
+    let bytes: u64 = files().map(|file| file.file.contents.size_bytes).sum();
     let earlier = bytes.saturating_sub(own.bytes);
     let (moved, notes) = match exported.was_committed {
         true => (Moved::Before, Vec::new()),

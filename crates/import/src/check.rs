@@ -3,12 +3,12 @@
 //! The decoded documents match the manifest's digests, and every insert was acknowledged: what is
 //! left is to ask the server what it holds.
 
+use lob_core::checksum::Documents;
 use lob_core::failure::Failure;
 use lob_core::progress::{Hidden, Progress};
 use lob_core::settings::ByteSize;
 use lob_mongo::{Scan, Staging};
 
-use crate::documents::Documents;
 use crate::settings::{Check, ImportSettings};
 use crate::splits::Split;
 
@@ -80,8 +80,7 @@ pub(crate) async fn read_back(
     while let Some(batch) = scan.next().await? {
         let before = documents.count;
         for document in batch.documents()? {
-            documents.digest.add(document?.as_bytes());
-            documents.count += 1;
+            documents.add(document?.as_bytes());
         }
         progress.advance(0, documents.count - before);
     }

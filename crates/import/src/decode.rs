@@ -2,12 +2,12 @@
 
 use bson::RawDocument;
 use lob_columns::{LegacyIds, LegacyReader, ReadError, Reader};
+use lob_core::checksum::Documents;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::text::counted;
 use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
 
-use crate::documents::Documents;
 use crate::fetch::FetchedFile;
 
 /// Decodes a whole data file, hands its documents on and returns their count and digest. This
@@ -108,8 +108,7 @@ impl Taker<'_> {
     }
 
     fn take(&mut self, bytes: &[u8]) -> anyhow::Result<Option<InsertBatch>> {
-        self.documents.count += 1;
-        self.documents.digest.add(bytes);
+        self.documents.add(bytes);
         let document = RawDocument::from_bytes(bytes).map_err(|error| {
             let message = format!("`{}` holds a document that is not BSON", self.key);
             Failure::integrity(message).caused_by(error)

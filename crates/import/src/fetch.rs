@@ -9,14 +9,13 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use lob_core::checksum::{MAX_DOWNLOADS, Sha256, Sha256Hasher};
+use lob_core::checksum::{Documents, MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};
 
-use crate::documents::Documents;
-use crate::splits::{DataFile, Recorded};
+use crate::splits::DataFile;
 
 /// A data file on disk, without a name.
 #[derive(Debug)]
@@ -59,16 +58,20 @@ pub(crate) async fn fetch(
     spool_dir: &Path,
     progress: &dyn Progress,
 ) -> anyhow::Result<FetchedFile> {
-    let key = run.key(&file.key);
+    let key = run.key(file.key());
     let url = store.url(&key);
     let (mut downloads, mut shown) = (1, progress);
     loop {
         let (spool, found) = download(store, &key, file, spool_dir, shown).await?;
-        let Some(Recorded { sha256, documents }) = file.recorded else {
+        let Some(exported) = file.exported() else {
             return Ok(FetchedFile::Legacy(spool));
         };
+        let sha256 = exported.file.contents.sha256;
         if found == sha256 {
-            return Ok(FetchedFile::Verified(VerifiedFile(spool, documents)));
+            return Ok(FetchedFile::Verified(VerifiedFile(
+                spool,
+                exported.documents,
+            )));
         }
         let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
         if downloads == MAX_DOWNLOADS {
@@ -93,7 +96,7 @@ async fn download(
         StoreErrorKind::NotFound => Failure::integrity(file.is_gone(&url)).into(),
         _ => anyhow::Error::from(error),
     })?;
-    if body.size() != file.size_bytes {
+    if body.size() != file.size_bytes() {
         return Err(Failure::integrity(file.has_size(&url, body.size())).into());
     }
     let unusable = |error| unusable(spool_dir, error);

@@ -78,12 +78,7 @@ async fn data_files(
         let key = key.strip_prefix(&start)?.to_owned();
         // Skip anything inside a folder with such a name.
         let is_file = key.strip_prefix(&folder)?.find('/').is_none();
-        let recorded = None;
-        is_file.then_some(DataFile {
-            key,
-            size_bytes,
-            recorded,
-        })
+        is_file.then_some(DataFile::Listed { key, size_bytes })
     };
     Ok(listed.into_iter().filter_map(file).collect())
 }

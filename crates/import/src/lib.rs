@@ -6,7 +6,6 @@ mod args;
 mod check;
 mod choose;
 mod decode;
-mod documents;
 mod dry_run;
 mod fetch;
 mod legacy;

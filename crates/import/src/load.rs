@@ -5,15 +5,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
+use lob_core::checksum::Documents;
 use lob_core::cli::Context;
 use lob_core::failure::Failure;
 use lob_core::run::RunLocation;
 use lob_core::store::Store;
-use lob_mongo::{BatchLimits, Entries, FinishedFile, InsertBatch, Staging};
+use lob_mongo::{BatchLimits, Entries, InsertBatch, Staging};
 use tokio::sync::mpsc;
 
 use crate::decode::decode;
-use crate::documents::Documents;
 use crate::fetch::{FetchedFile, fetch};
 use crate::settings::ImportSettings;
 use crate::splits::DataFile;
@@ -59,7 +59,7 @@ impl Loader<'_> {
                 tokio::join!(following, self.insert(file, fetched, staging));
             let (documents, acknowledged) = inserted?;
             self.note(file, documents, acknowledged, staging).await?;
-            loaded.add(documents);
+            loaded.merge(documents);
             next = following?;
         }
         Ok(loaded)
@@ -73,18 +73,13 @@ impl Loader<'_> {
         acknowledged: u64,
         staging: &Staging,
     ) -> anyhow::Result<()> {
-        let (key, count) = (&file.key, documents.count);
+        let (key, count) = (file.key(), documents.count);
         if acknowledged != count {
             let message =
                 format!("only {acknowledged} of {count} documents of `{key}` are acknowledged");
             return Err(Failure::integrity(message).into());
         }
-        let finished = FinishedFile {
-            key: key.clone(),
-            documents: count,
-            digest: documents.digest,
-        };
-        let noted = self.entries.add_file(staging, &finished).await;
+        let noted = self.entries.add_file(staging, key, documents).await;
         Ok(noted.map_err(Failure::from)?)
     }
 
@@ -102,7 +97,7 @@ impl Loader<'_> {
         staging: &Staging,
     ) -> anyhow::Result<(Documents, u64)> {
         let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
-        let (limits, key) = (self.limits, file.key.clone());
+        let (limits, key) = (self.limits, file.key().to_owned());
         let ids = self.settings.legacy_ids.into();
         let decoder =
             tokio::task::spawn_blocking(move || decode(fetched, &key, ids, limits, &sender));

@@ -1,12 +1,10 @@
 //! Finds out how far each split is before anything is fetched: in its place, in staging with some
 //! of its data files, or not there at all.
 
-use std::collections::BTreeMap;
-
+use lob_core::checksum::Documents;
 use lob_core::failure::Failure;
-use lob_mongo::{Blueprint, Collection, Entries, ExistingTarget, FinishedFile, Opened, Staging};
+use lob_mongo::{Blueprint, Collection, Entries, ExistingTarget, FinishedFiles, Opened, Staging};
 
-use crate::documents::Documents;
 use crate::settings::ImportSettings;
 use crate::splits::{DataFile, Split};
 use crate::targets::{Existing, PlannedSplit};
@@ -48,7 +46,7 @@ pub(crate) async fn open<'a>(
         let (staging, is_in_place, left) = match found {
             Opened::InPlace(staging) => (staging, true, Vec::new()),
             Opened::Staging(staging, finished) => {
-                (staging, false, left(split, finished, &mut staged))
+                (staging, false, left(split, &finished, &mut staged))
             }
         };
         opened.push(OpenSplit {
@@ -79,25 +77,18 @@ fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
 /// or contradicts the manifest is ignored.
 fn left<'a>(
     split: &'a Split,
-    finished: Vec<FinishedFile>,
+    finished: &FinishedFiles,
     staged: &mut Documents,
 ) -> Vec<&'a DataFile> {
-    let read = |file: FinishedFile| {
-        let (count, digest) = (file.documents, file.digest);
-        Some((file.key, Documents { count, digest }))
-    };
-    let finished: BTreeMap<_, _> = finished.into_iter().filter_map(read).collect();
     let mut left = Vec::new();
     for file in &split.files {
-        match finished.get(&file.key) {
-            Some(there)
-                if file
-                    .recorded
-                    .is_none_or(|recorded| recorded.documents == *there) =>
-            {
-                staged.add(*there);
-            }
-            _ => left.push(file),
+        let is_true = |there: &&Documents| {
+            let exported = file.exported();
+            exported.is_none_or(|exported| exported.documents == **there)
+        };
+        match finished.get(file.key()).filter(is_true) {
+            Some(there) => staged.merge(*there),
+            None => left.push(file),
         }
     }
     left

@@ -118,10 +118,10 @@ async fn stage_and_swap(
     tracing::info!(target: NOTICE, %run, splits, "importing");
     let left = || opened.iter().flat_map(|split| &split.left);
     let documents: Option<u64> = left()
-        .map(|file| Some(file.recorded?.documents.count))
+        .map(|file| Some(file.exported()?.documents.count))
         .sum();
     loader.context.progress.begin(Work {
-        bytes: Some(left().map(|file| file.size_bytes).sum()),
+        bytes: Some(left().map(|file| file.size_bytes()).sum()),
         items: documents,
         unit: "documents",
         is_estimate: false,
@@ -187,7 +187,7 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
         let mut documents = opened.staged;
         let (target, context) = (&opened.target, loader.context);
         context.step(format!("loading `{target}`"));
-        documents.add(loader.load(&opened.staging, &opened.left).await?);
+        documents.merge(loader.load(&opened.staging, &opened.left).await?);
         context.step(format!("checking what was loaded for `{target}`"));
         check(opened.split, documents, &opened.staging, loader.settings).await?;
         build_indexes(opened, context).await?;

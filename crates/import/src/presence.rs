@@ -32,7 +32,7 @@ pub(crate) async fn missing(
     opened: &[OpenSplit<'_>],
 ) -> Result<Vec<Missing>, StoreError> {
     let left = opened.iter().enumerate().flat_map(|(position, split)| {
-        let recorded = split.left.iter().filter(|file| file.recorded.is_some());
+        let recorded = split.left.iter().filter(|file| file.exported().is_some());
         recorded.map(move |file| (position, *file))
     });
     let looked = futures::stream::iter(left)
@@ -52,10 +52,10 @@ async fn difference(
     run: &RunLocation,
     file: &DataFile,
 ) -> Result<Option<String>, StoreError> {
-    let key = run.key(&file.key);
+    let key = run.key(file.key());
     Ok(match store.head(&key).await? {
         None => Some(file.is_gone(&store.url(&key))),
-        Some(object) if object.size == file.size_bytes => None,
+        Some(object) if object.size == file.size_bytes() => None,
         Some(object) => Some(file.has_size(&store.url(&key), object.size)),
     })
 }

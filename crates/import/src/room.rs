@@ -34,7 +34,7 @@ pub(crate) async fn look(
     opened: &[OpenSplit<'_>],
 ) -> Result<(), Failure> {
     let left = opened.iter().flat_map(|split| &split.left);
-    let mut sizes: Vec<u64> = left.map(|file| file.size_bytes).collect();
+    let mut sizes: Vec<u64> = left.map(|file| file.size_bytes()).collect();
     if sizes.is_empty() {
         return Ok(());
     }
@@ -63,7 +63,7 @@ pub(crate) async fn look(
 /// Estimates what the documents still to be inserted will take: as much as those of the target, or
 /// a multiple of their data files if that is unknown.
 async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result<u64> {
-    let left: u64 = split.left.iter().map(|file| file.size_bytes).sum();
+    let left: u64 = split.left.iter().map(|file| file.size_bytes()).sum();
     let existing = match left {
         0 => return Ok(0),
         _ => database.collection(&split.target).await?,

@@ -1,11 +1,9 @@
 //! The splits of a run as an import needs them, for our own runs and legacy ones.
 
 use lob_core::checksum::Digest;
-use lob_core::checksum::Sha256;
 use lob_core::manifest::{ExportedFile, PublishedSplit};
 use lob_mongo::Definition;
 
-use crate::documents::Documents;
 use crate::settings::ImportSettings;
 
 /// A split of a run.
@@ -23,22 +21,41 @@ pub(crate) struct Split {
 
 /// A data file of a split.
 #[derive(Debug, Clone)]
-pub(crate) struct DataFile {
-    /// Its key, relative to the run's folder.
-    pub(crate) key: String,
-    pub(crate) size_bytes: u64,
-    /// What the manifest says about its bytes and documents; `None` for a legacy run.
-    pub(crate) recorded: Option<Recorded>,
-}
-
-/// What a data file must contain.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Recorded {
-    pub(crate) sha256: Sha256,
-    pub(crate) documents: Documents,
+pub(crate) enum DataFile {
+    /// As the manifest describes it.
+    Exported(ExportedFile),
+    /// As it was listed: the manifest of a legacy run describes no data files.
+    Listed {
+        /// Its key, relative to the run's folder.
+        key: String,
+        size_bytes: u64,
+    },
 }
 
 impl DataFile {
+    /// Its key, relative to the run's folder.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Exported(exported) => &exported.file.key,
+            Self::Listed { key, .. } => key,
+        }
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Exported(exported) => exported.file.contents.size_bytes,
+            Self::Listed { size_bytes, .. } => *size_bytes,
+        }
+    }
+
+    /// What the manifest says about it; `None` for a legacy run.
+    pub(crate) fn exported(&self) -> Option<&ExportedFile> {
+        match self {
+            Self::Exported(exported) => Some(exported),
+            Self::Listed { .. } => None,
+        }
+    }
+
     /// Message for an object that does not exist.
     pub(crate) fn is_gone(&self, url: &str) -> String {
         format!("`{url}` is missing, but the manifest lists it")
@@ -46,7 +63,7 @@ impl DataFile {
 
     /// Message for an object of the wrong size.
     pub(crate) fn has_size(&self, url: &str, found: u64) -> String {
-        let size = self.size_bytes;
+        let size = self.size_bytes();
         format!("`{url}` has {found} bytes, the manifest says {size}")
     }
 }
@@ -54,17 +71,6 @@ impl DataFile {
 impl Split {
     /// The split described by one of our own manifests.
     pub(crate) fn exported(split: PublishedSplit) -> Self {
-        let file = |file: ExportedFile| DataFile {
-            key: file.file.key,
-            size_bytes: file.file.size_bytes,
-            recorded: Some(Recorded {
-                sha256: file.file.sha256,
-                documents: Documents {
-                    count: file.rows,
-                    digest: file.digest,
-                },
-            }),
-        };
         Self {
             split_id: split.split_id,
             num_documents: split.num_documents,
@@ -73,7 +79,7 @@ impl Split {
                 indexes: split.indexes,
                 options: split.options,
             },
-            files: split.files.into_iter().map(file).collect(),
+            files: split.files.into_iter().map(DataFile::Exported).collect(),
         }
     }
 
@@ -87,6 +93,6 @@ impl Split {
 
     /// Total size of the data files.
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.size_bytes).sum()
+        self.files.iter().map(DataFile::size_bytes).sum()
     }
 }

@@ -3,7 +3,7 @@
 //! Every document is read and the digests are compared. A legacy run has no digest, so its
 //! documents are only counted.
 
-use lob_core::checksum::Digest;
+use lob_core::checksum::{Digest, Documents};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::Failure;
 use lob_core::progress::{Measure, Work};
@@ -14,7 +14,6 @@ use serde_json::json;
 
 use crate::check::{READ_AHEAD, read_back};
 use crate::choose::{Chosen, choose};
-use crate::documents::Documents;
 use crate::runs::ChosenRun;
 use crate::settings::ImportSettings;
 use crate::splits::Split;

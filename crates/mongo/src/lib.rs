@@ -28,6 +28,6 @@ pub use id::DocumentId;
 pub use scan::{DocumentBatch, Scan, ScanOptions, ScanRange};
 pub use server::{ClusterTime, Database, MongoArgs, MongoSettings, Server, Shared};
 pub use staging::{
-    BatchBuilder, BatchLimits, Entries, ExistingTarget, FinishedFile, InsertBatch, Opened,
+    BatchBuilder, BatchLimits, Entries, ExistingTarget, FinishedFiles, InsertBatch, Opened,
     SplitImport, Staging, Target, WriteArgs, WriteConcern, WriteSettings,
 };

@@ -12,7 +12,7 @@ mod write_settings;
 use std::time::Duration;
 
 pub use batch::{BatchBuilder, BatchLimits, InsertBatch};
-pub use entries::{Entries, FinishedFile, SplitImport, Target};
+pub use entries::{Entries, FinishedFiles, SplitImport, Target};
 pub use handle::Staging;
 pub use open::Opened;
 pub use swap::ExistingTarget;

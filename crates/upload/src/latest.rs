@@ -56,7 +56,7 @@ pub(crate) async fn latest(
         "failed": manifest.num_failed,
         "files": committed.manifest.files.iter().map(|file| json!({
             "uri": uri(&file.file.key),
-            "size_bytes": file.file.size_bytes,
+            "size_bytes": file.file.contents.size_bytes,
         })).collect::<Vec<_>>(),
     });
     Ok(Outcome::answer(lines, json))

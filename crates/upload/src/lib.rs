@@ -30,7 +30,7 @@ mod verify;
 use std::process::ExitCode;
 
 use lob_core::cli::{self, Context, Outcome};
-use lob_core::interrupt::{RESUMES, NOTHING_WRITTEN, leaving};
+use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{RunArg, resolve};
 

@@ -24,15 +24,15 @@ pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> 
         filename: path.rsplit('/').next().unwrap_or(path).to_owned(),
         relative_path: path.clone(),
         s3_path: run.store.url(&run.key(path)),
-        size_mb: hashes.size as f64 / MIB,
+        size_mb: hashes.contents.size_bytes as f64 / MIB,
         row_count: source.footer.rows.unwrap_or_default(),
         schema_fields: Arc::clone(&source.footer.columns),
         checksum: match hashes.md5 {
             Some(md5) => format!("md5:{md5}"),
-            None => format!("sha256:{}", hashes.sha256),
+            None => format!("sha256:{}", hashes.contents.sha256),
         },
         upload_timestamp: jiff::Timestamp::now(),
-        file: DataFile::new(path.clone(), hashes, &sent.object),
+        file: DataFile::new(path.clone(), hashes.contents, &sent.object),
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn manifest(
     metrics: MetricsSnapshot,
 ) -> UploadManifest {
     let (sent, unsent) = (files.len() as u64, failed.len() as u64);
-    let bytes: u64 = files.iter().map(|file| file.file.size_bytes).sum();
+    let bytes: u64 = files.iter().map(|file| file.file.contents.size_bytes).sum();
     let byte_settings = serde_json::json!(ByteSettings::of(settings));
     UploadManifest {
         run_id: run.location.id().clone(),

@@ -86,7 +86,7 @@ fn missing(
         let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
         match found {
             Found::Nothing => missing.push(file),
-            Found::File => progress.skip(file.size_bytes, 1),
+            Found::File => progress.skip(file.contents.size_bytes, 1),
             Found::Other => others.push(path),
         }
     }
@@ -125,10 +125,12 @@ fn look(path: &Path, file: &DataFile, real: &Path) -> io::Result<Found> {
     match fs::metadata(path) {
         Err(error) if is_absence(&error) => return Ok(Found::Other),
         Err(error) => return Err(error),
-        Ok(there) if !there.is_file() || there.len() != file.size_bytes => return Ok(Found::Other),
+        Ok(there) if !there.is_file() || there.len() != file.contents.size_bytes => {
+            return Ok(Found::Other);
+        }
         Ok(_) => {}
     }
-    if hash(path)? == file.sha256 {
+    if hash(path)? == file.contents.sha256 {
         Ok(Found::File)
     } else {
         Ok(Found::Other)
@@ -191,7 +193,7 @@ async fn fetch(
             // Already restored under another of its names, if the folder has links.
             Err(error)
                 if error.error.kind() == io::ErrorKind::AlreadyExists
-                    && hash(&path)? == file.sha256 =>
+                    && hash(&path)? == file.contents.sha256 =>
             {
                 Ok(())
             }

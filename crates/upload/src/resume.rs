@@ -67,7 +67,7 @@ impl Sender<'_> {
         };
         let expected = Expected {
             size,
-            crc: hashes.crc,
+            crc: hashes.contents.crc64nvme,
             token: self.run.store.token(),
             proof,
             etag: etag.as_deref(),

@@ -162,7 +162,7 @@ impl Sender<'_> {
                 let kept = upload.kept().into();
                 let parts = upload.finish().await?;
                 // S3 may take minutes for this. A resumed run checks how it ended.
-                let completing = parts.complete_on(hashes.contents(), condition);
+                let completing = parts.complete_on(hashes.contents, condition);
                 let object = self.stop.or(completing).await.map_err(unusable)?;
                 Ok(Sent {
                     hashes,

@@ -98,17 +98,18 @@ async fn send_one(sender: &Sender<'_>, file: &SourceFile) -> anyhow::Result<(Upl
         .send(file)
         .await
         .with_context(|| format!("`{}` is not uploaded", file.path.display()))?;
-    let (megabytes, seconds) = (sent.hashes.size as f64 / MIB, start.elapsed().as_secs_f64());
-    if sent.kept.bytes == sent.hashes.size && sent.kept.bytes > 0 {
+    let bytes = sent.hashes.contents.size_bytes;
+    let (megabytes, seconds) = (bytes as f64 / MIB, start.elapsed().as_secs_f64());
+    if sent.kept.bytes == bytes && sent.kept.bytes > 0 {
         tracing::info!(
             file = file.relative_path,
-            bytes = sent.hashes.size,
+            bytes,
             "nothing to send: the server has everything"
         );
     } else {
         tracing::info!(
             file = file.relative_path,
-            bytes = sent.hashes.size,
+            bytes,
             kept_bytes = sent.kept.bytes,
             seconds,
             "S3 Upload: {megabytes:.2}MB in {seconds:.2}s ({:.2}MB/s)",

@@ -34,7 +34,11 @@ pub(crate) fn outcome(uploaded: &Uploaded) -> Outcome {
         metrics,
         ..
     } = uploaded;
-    let bytes: u64 = manifest.files.iter().map(|file| file.file.size_bytes).sum();
+    let bytes: u64 = manifest
+        .files
+        .iter()
+        .map(|file| file.file.contents.size_bytes)
+        .sum();
     let moved = match uploaded.was_committed {
         true => Moved::Before,
         false => Moved::Now(bytes - kept.bytes.min(bytes)),

@@ -327,7 +327,8 @@ impl Bench<'_> {
             let head = self.server.s3.head_object().bucket(BUCKET).key(&key);
             let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
             let head = head.with_context(|| format!("no `{key}`"))?;
-            let (attested, ours) = (head.checksum_crc64_nvme(), file.file.crc64nvme.to_string());
+            let attested = head.checksum_crc64_nvme();
+            let ours = file.file.contents.crc64nvme.to_string();
             ensure!(
                 attested == Some(&ours),
                 "the server attests {attested:?} for `{key}`, the manifest says {ours}"

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{DataFile, RunFacts, S3Config};
-use crate::checksum::Sha256;
-use crate::checksum::{Crc, Digest};
+use crate::checksum::{Crc, Digest, Documents, Sha256};
 use crate::settings::RunId;
 use crate::store::Verified;
+use crate::transfer::Contents;
 
 /// The number that the legacy pipeline gives this step.
 pub const PIPELINE_STAGE: u32 = 14;
@@ -117,10 +117,9 @@ pub enum Consistency {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Fields")]
 pub struct ExportedFile {
-    /// The number of rows, one per document.
-    pub rows: u64,
-    /// The digest of its documents.
-    pub digest: Digest,
+    /// Its documents, one per row.
+    #[serde(flatten)]
+    pub documents: Documents,
     /// Documents that do not fit the columns entirely: the rest is in `_lob_bson`.
     pub residual_rows: u64,
     /// The object.
@@ -139,7 +138,8 @@ pub fn split_folder(split_id: u32) -> String {
     format!("split_{split_id}.parquet/")
 }
 
-/// A data file as written, flattened to one level; unknown fields are ignored.
+/// A data file as written, on one level. `flatten` would hold the values of unknown fields in
+/// memory, and whoever wrote the manifest decides how large those are.
 #[derive(Deserialize)]
 struct Fields {
     rows: u64,
@@ -157,18 +157,36 @@ struct Fields {
 impl From<Fields> for ExportedFile {
     fn from(fields: Fields) -> Self {
         Self {
-            rows: fields.rows,
-            digest: fields.digest,
+            documents: Documents {
+                count: fields.rows,
+                digest: fields.digest,
+            },
             residual_rows: fields.residual_rows,
             file: DataFile {
                 key: fields.key,
-                size_bytes: fields.size_bytes,
-                sha256: fields.sha256,
-                crc64nvme: fields.crc64nvme,
+                contents: Contents {
+                    size_bytes: fields.size_bytes,
+                    sha256: fields.sha256,
+                    crc64nvme: fields.crc64nvme,
+                },
                 etag: fields.etag,
                 version_id: fields.version_id,
                 verified: fields.verified,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_file_is_written_on_one_level_and_read_back_without_unknown_fields() {
+        let written = r#"{"rows":3,"digest":"000000000000000000000000000000ff","residual_rows":1,"key":"split_0.parquet/part-00000-00000.parquet","size_bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","crc64nvme":"AAAAAAAAAAA=","etag":"e-1","version_id":null,"verified":"full-object-crc64nvme"}"#;
+        let file: ExportedFile = serde_json::from_str(written).unwrap();
+        assert_eq!(serde_json::to_string(&file).unwrap(), written);
+        let more = written.replacen('{', r#"{"later":[[{}]],"#, 1);
+        assert_eq!(serde_json::from_str::<ExportedFile>(&more).unwrap(), file);
     }
 }

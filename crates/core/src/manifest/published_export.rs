@@ -88,7 +88,7 @@ impl<Tree: DeserializeOwned, Counts: DeserializeOwned> PublishedExport<Tree, Cou
         let splits = splits.map(|split| (split.split_id, split.num_documents));
         check_splits(splits, manifest.num_splits, manifest.total_documents)?;
         let files = manifest.splits.iter().flat_map(|split| &split.files);
-        sum(files.map(|file| file.file.size_bytes))?;
+        sum(files.map(|file| file.file.contents.size_bytes))?;
         let mut names = Names::default();
         for split in &manifest.splits {
             split.check(&mut names)?;
@@ -106,14 +106,16 @@ impl<Tree, Counts> PublishedSplit<Tree, Counts> {
                 return Err(ManifestError::Name(file.file.key.clone()));
             }
         }
-        if sum(self.files.iter().map(|file| file.rows))? != self.num_documents {
+        if sum(self.files.iter().map(|file| file.documents.count))? != self.num_documents {
             return Err(ManifestError::Contradiction("num_documents"));
         }
         if sum(self.files.iter().map(|file| file.residual_rows))? != self.residual_rows {
             return Err(ManifestError::Contradiction("residual_rows"));
         }
         let mut digest = Digest::default();
-        self.files.iter().for_each(|file| digest.merge(file.digest));
+        for file in &self.files {
+            digest.merge(file.documents.digest);
+        }
         if digest != self.digest {
             return Err(ManifestError::Contradiction("digest"));
         }

@@ -11,6 +11,7 @@ use crate::checksum::Sha256;
 use crate::settings::RunId;
 use crate::store::Verified;
 use crate::store::WriteToken;
+use crate::transfer::Contents;
 
 /// A committed upload.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -55,7 +56,7 @@ impl AsRef<DataFile> for PublishedFile {
     }
 }
 
-/// The file as written, flattened to one level.
+/// The file as written, on one level, as that of an export is read.
 #[derive(Deserialize)]
 struct Fields {
     relative_path: String,
@@ -76,9 +77,11 @@ impl From<Fields> for PublishedFile {
             row_count: fields.row_count,
             file: DataFile {
                 key: fields.key,
-                size_bytes: fields.size_bytes,
-                sha256: fields.sha256,
-                crc64nvme: fields.crc64nvme,
+                contents: Contents {
+                    size_bytes: fields.size_bytes,
+                    sha256: fields.sha256,
+                    crc64nvme: fields.crc64nvme,
+                },
                 etag: fields.etag,
                 version_id: fields.version_id,
                 verified: fields.verified,
@@ -105,7 +108,10 @@ impl PublishedUpload {
         if sum(manifest.files.iter().map(|file| file.row_count))? != manifest.total_rows {
             return Err(ManifestError::Contradiction("total_rows"));
         }
-        sum(manifest.files.iter().map(|file| file.file.size_bytes))?;
+        sum(manifest
+            .files
+            .iter()
+            .map(|file| file.file.contents.size_bytes))?;
         if manifest.files.len() as u64 != manifest.num_successful
             || manifest.failed.len() as u64 != manifest.num_failed
             || sum([manifest.num_successful, manifest.num_failed])? != manifest.num_files

@@ -47,8 +47,8 @@ impl OpenRun {
         let proof = self.store.endpoint().proof_of_multipart();
         let is_there = |contents: &Contents| {
             let expected = Expected {
-                size: contents.size,
-                crc: contents.crc,
+                size: contents.size_bytes,
+                crc: contents.crc64nvme,
                 token: self.store.token(),
                 proof,
                 etag: None,

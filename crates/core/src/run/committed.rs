@@ -134,7 +134,7 @@ impl<M: RunManifest> CommittedRun<M> {
 
     /// Total size of the data files in bytes.
     pub fn bytes(&self) -> u64 {
-        self.files().map(|file| file.size_bytes).sum()
+        self.files().map(|file| file.contents.size_bytes).sum()
     }
 
     /// Downloads an object into a target from `open`, a fresh one for each attempt, and often
@@ -154,7 +154,7 @@ impl<M: RunManifest> CommittedRun<M> {
         loop {
             let mut target = open()?;
             let error = match self.hand_on(file, shown, &mut target).await {
-                Ok(Some(sha256)) if sha256 == file.sha256 => return Ok(Ok(target)),
+                Ok(Some(sha256)) if sha256 == file.contents.sha256 => return Ok(Ok(target)),
                 Ok(Some(_)) if downloads < MAX_DOWNLOADS => {
                     tracing::warn!("`{url}` has the wrong SHA-256: fetching it again");
                     (downloads, shown) = (downloads + 1, &Hidden);
@@ -186,7 +186,7 @@ impl<M: RunManifest> CommittedRun<M> {
         target: &mut impl Write,
     ) -> anyhow::Result<Option<Sha256>> {
         let mut body = self.run.store.get(&self.run.key(&file.key)).await?;
-        if body.size() != file.size_bytes {
+        if body.size() != file.contents.size_bytes {
             return Ok(None);
         }
         let mut hasher = Sha256Hasher::default();

@@ -178,8 +178,8 @@ async fn complete(
         let part = hasher.hash_bytes(plan.clone());
         let hashes = hasher.finish();
         let expected = Expected {
-            size: hashes.size,
-            crc: hashes.crc,
+            size: hashes.contents.size_bytes,
+            crc: hashes.contents.crc64nvme,
             token: store.token(),
             proof: store.endpoint().proof_of_multipart(),
             etag: None,

@@ -85,7 +85,7 @@ impl RunStore {
             bytes: part.bytes,
             crc: part.crc,
             md5: part.md5,
-            sha256: Some(hashes.sha256),
+            sha256: Some(hashes.contents.sha256),
             is_data: true,
             condition,
         };

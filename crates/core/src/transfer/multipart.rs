@@ -239,8 +239,8 @@ impl FinishedParts {
     ) -> Result<WrittenObject, StoreError> {
         let Self { target, stored } = self;
         let expected = Expected {
-            size: contents.size,
-            crc: contents.crc,
+            size: contents.size_bytes,
+            crc: contents.crc64nvme,
             token: target.store.token(),
             proof: target.store.endpoint().proof_of_multipart(),
             etag: None,

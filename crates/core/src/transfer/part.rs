@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::settings::ByteSize;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::checksum::Crc;
@@ -186,36 +187,27 @@ pub struct HashedPart {
 /// The size and hashes of a file, known once its last byte is hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileHashes {
-    /// Size in bytes.
-    pub size: u64,
-    /// SHA-256 of all bytes.
-    pub sha256: Sha256,
-    /// CRC64NVME of all bytes.
-    pub crc: Crc,
+    /// Size, SHA-256 and CRC64NVME.
+    pub contents: Contents,
     /// MD5 of all bytes, if requested.
     pub md5: Option<Md5>,
     /// MD5 of each part, if requested.
     part_md5s: Vec<Md5>,
 }
 
-/// What identifies the server's copy of some bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What identifies the bytes of a file, named as in manifests and records. The server can be asked
+/// about all but the SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
     /// Size in bytes.
-    pub size: u64,
+    pub size_bytes: u64,
+    /// SHA-256 of all bytes.
+    pub sha256: Sha256,
     /// CRC64NVME of all bytes.
-    pub crc: Crc,
+    pub crc64nvme: Crc,
 }
 
 impl FileHashes {
-    /// What the server can be asked about.
-    pub fn contents(&self) -> Contents {
-        Contents {
-            size: self.size,
-            crc: self.crc,
-        }
-    }
-
     /// The ETag of the file when put in one request, as S3 computes it; known if the MD5 of each
     /// part is.
     pub fn etag_of_put(&self) -> Option<String> {
@@ -290,9 +282,11 @@ impl PartHasher {
     /// The hashes of all bytes so far.
     pub fn finish(self) -> FileHashes {
         FileHashes {
-            size: self.size,
-            sha256: self.sha256.finish(),
-            crc: self.crc,
+            contents: Contents {
+                size_bytes: self.size,
+                sha256: self.sha256.finish(),
+                crc64nvme: self.crc,
+            },
             md5: self.md5.map(Md5Hasher::finish),
             part_md5s: self.part_md5s.unwrap_or_default(),
         }

@@ -6,10 +6,10 @@
 //! another staging with the same name have no effect, and a target with this UUID means that the
 //! swap took place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bson::{Bson, RawDocument, RawDocumentBuf, rawdoc};
-use lob_core::checksum::Digest;
+use lob_core::checksum::Documents;
 use uuid::Uuid;
 
 use super::handle::Staging;
@@ -43,16 +43,9 @@ pub enum Target {
     Other(Collection),
 }
 
-/// A data file whose documents are all in staging.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FinishedFile {
-    /// The data file's key in the manifest.
-    pub key: String,
-    /// How many documents were acknowledged.
-    pub documents: u64,
-    /// The digest of those documents.
-    pub digest: Digest,
-}
+/// The data files whose documents are all in staging: by their keys in the manifest, what was
+/// acknowledged of each.
+pub type FinishedFiles = BTreeMap<String, Documents>;
 
 /// The entries in one database, written with the same write concern as the documents.
 #[derive(Debug, Clone)]
@@ -87,18 +80,18 @@ impl Entries {
         })
     }
 
-    /// Records that all documents of a data file are acknowledged.
+    /// Records that all documents of the data file `key` are acknowledged.
     ///
     /// # Errors
     /// The server does not answer or denies permission.
-    pub async fn add_file(&self, staging: &Staging, file: &FinishedFile) -> Result<()> {
+    pub async fn add_file(&self, staging: &Staging, key: &str, documents: Documents) -> Result<()> {
         let staging = staging.uuid().unwrap_or_default().to_string();
         self.add(rawdoc! {
-            "_id": format!("{staging}/{}", file.key),
+            "_id": format!("{staging}/{key}"),
             "staging": staging,
-            "file": file.key.as_str(),
-            "documents": i64::try_from(file.documents).map_err(invalid)?,
-            "digest": file.digest.to_string(),
+            "file": key,
+            "documents": i64::try_from(documents.count).map_err(invalid)?,
+            "digest": documents.digest.to_string(),
         })
         .await
     }
@@ -144,16 +137,16 @@ impl Entries {
     }
 
     /// The data files that are in a staging collection.
-    pub(crate) async fn files(&self, staging: Uuid) -> Result<Vec<FinishedFile>> {
+    pub(crate) async fn files(&self, staging: Uuid) -> Result<FinishedFiles> {
         let read = |entry: &RawDocument| {
-            Some(FinishedFile {
-                key: entry.get_str("file").ok()?.to_owned(),
-                documents: entry.get_i64("documents").ok()?.try_into().ok()?,
+            let documents = Documents {
+                count: entry.get_i64("documents").ok()?.try_into().ok()?,
                 digest: entry.get_str("digest").ok()?.parse().ok()?,
-            })
+            };
+            Some((entry.get_str("file").ok()?.to_owned(), documents))
         };
         let filter = rawdoc! { "staging": staging.to_string() };
-        self.find(filter, read).await
+        Ok(self.find(filter, read).await?.into_iter().collect())
     }
 
     /// What `read` makes of the entries that `filter` selects. Anything that is not an entry of

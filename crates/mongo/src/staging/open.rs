@@ -2,7 +2,7 @@
 
 use bson::{RawDocumentBuf, rawdoc};
 
-use super::entries::{Entries, FinishedFile, SplitImport};
+use super::entries::{Entries, FinishedFiles, SplitImport};
 use super::handle::Staging;
 use super::write_settings::WriteSettings;
 use crate::collection::{Blueprint, Collection, is_empty};
@@ -13,7 +13,7 @@ use crate::server::{Command, Database};
 #[derive(Debug)]
 pub enum Opened {
     /// Staging, and the data files that an earlier or concurrent process has put into it.
-    Staging(Staging, Vec<FinishedFile>),
+    Staging(Staging, FinishedFiles),
     /// The former staging of this import is at the target: the swap took place.
     InPlace(Staging),
 }

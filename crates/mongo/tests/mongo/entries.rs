@@ -1,7 +1,8 @@
 //! The next process learns what an import has done, but only if it runs the same import.
 
-use lob_core::checksum::Digest;
-use lob_mongo::FinishedFile;
+use bson::rawdoc;
+use lob_core::checksum::Documents;
+use lob_mongo::FinishedFiles;
 use lob_testkit::mongo::Moment;
 
 use crate::fixture::{Fixture, batch, disconnect, numbered};
@@ -10,12 +11,18 @@ use crate::imports::{STAGING, TARGET, import_of};
 /// The collection that holds the entries.
 const ENTRIES: &str = "__lob_progress";
 
-fn file(key: &str) -> FinishedFile {
-    FinishedFile {
-        key: key.to_owned(),
-        documents: 20,
-        digest: Digest::default(),
+fn documents() -> Documents {
+    let mut documents = Documents::default();
+    for document in numbered(20) {
+        documents.add(document.as_bytes());
     }
+    documents
+}
+
+/// Data files with [`documents`] each.
+fn files(keys: &[&str]) -> FinishedFiles {
+    let keys = keys.iter().map(|key| (*key).to_owned());
+    keys.map(|key| (key, documents())).collect()
 }
 
 #[tokio::test]
@@ -23,19 +30,36 @@ async fn staging_is_resumed_with_the_data_files_it_already_holds() {
     let fixture = Fixture::new().await;
     let import = import_of("manifest");
     let (staging, finished) = fixture.staging_of(&import).await;
-    assert_eq!(finished, []);
+    assert_eq!(finished, files(&[]));
     staging.insert(&batch(&numbered(20))).await.unwrap();
     let entries = fixture.entries();
     for key in ["a", "b", "b"] {
-        entries.add_file(&staging, &file(key)).await.unwrap();
+        entries.add_file(&staging, key, documents()).await.unwrap();
     }
-    let (again, mut finished) = fixture.staging_of(&import).await;
-    finished.sort_by(|a, b| a.key.cmp(&b.key));
+    let (again, finished) = fixture.staging_of(&import).await;
     assert_eq!(
         (again.uuid(), finished),
-        (staging.uuid(), vec![file("a"), file("b")])
+        (staging.uuid(), files(&["a", "b"]))
     );
     assert_eq!(again.count().await.unwrap(), 20);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn the_entry_of_a_data_file_names_staging_file_count_and_digest() {
+    let fixture = Fixture::new().await;
+    let staging = fixture.staging().await;
+    let entries = fixture.entries();
+    entries.add_file(&staging, "a", documents()).await.unwrap();
+    let uuid = staging.uuid().unwrap().to_string();
+    let entry = rawdoc! {
+        "_id": format!("{uuid}/a"),
+        "staging": uuid,
+        "file": "a",
+        "documents": 20_i64,
+        "digest": documents().digest.to_string(),
+    };
+    assert!(fixture.contents(ENTRIES).await.contains(&entry));
     fixture.close().await;
 }
 
@@ -45,11 +69,11 @@ async fn entries_of_another_staging_are_ignored() {
     let import = import_of("manifest");
     let old = fixture.staging().await;
     let entries = fixture.entries();
-    entries.add_file(&old, &file("a")).await.unwrap();
+    entries.add_file(&old, "a", documents()).await.unwrap();
     old.drop().await.unwrap();
     let (new, finished) = fixture.staging_of(&import).await;
     assert_ne!(new.uuid(), old.uuid());
-    assert_eq!(finished, []);
+    assert_eq!(finished, files(&[]));
     // Those of the staging that is gone are removed on the way.
     entries.forget(&[new.uuid().unwrap()]).await.unwrap();
     assert_eq!(fixture.contents(ENTRIES).await, []);
@@ -88,9 +112,9 @@ async fn a_lost_reply_to_a_write_of_an_entry_is_settled() {
             let fixture = Fixture::with_gate(disconnect(name, moment, 1)).await;
             let staging = fixture.staging().await;
             let entries = fixture.entries();
-            entries.add_file(&staging, &file("a")).await.unwrap();
+            entries.add_file(&staging, "a", documents()).await.unwrap();
             let (_, finished) = fixture.staging_of(&import_of("manifest")).await;
-            assert_eq!(finished, [file("a")]);
+            assert_eq!(finished, files(&["a"]));
             entries.forget(&[staging.uuid().unwrap()]).await.unwrap();
             assert_eq!(fixture.contents(ENTRIES).await, []);
         }

@@ -1,6 +1,6 @@
 //! The collections and entries of an import in these tests.
 
-use lob_mongo::{Blueprint, Entries, FinishedFile, Opened, SplitImport, Staging, WriteSettings};
+use lob_mongo::{Blueprint, Entries, FinishedFiles, Opened, SplitImport, Staging, WriteSettings};
 
 use crate::fixture::Fixture;
 
@@ -36,7 +36,7 @@ impl Fixture {
     }
 
     /// The staging of an import, and the data files in it.
-    pub(crate) async fn staging_of(&self, import: &SplitImport) -> (Staging, Vec<FinishedFile>) {
+    pub(crate) async fn staging_of(&self, import: &SplitImport) -> (Staging, FinishedFiles) {
         match self.open(import).await.unwrap() {
             Opened::Staging(staging, finished) => (staging, finished),
             Opened::InPlace(target) => panic!("`{}` is in its place", target.name()),
