@@ -269,7 +269,7 @@ async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Resu
         bytes: split.size_bytes(),
         fetched_bytes: match opened.is_in_place {
             true => 0,
-            false => opened.left.iter().map(|file| file.size_bytes).sum(),
+            false => opened.left.iter().map(|file| file.size_bytes()).sum(),
         },
         digest: if opened.is_in_place {
             split.digest

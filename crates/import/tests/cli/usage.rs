@@ -76,9 +76,9 @@ async fn an_import_without_a_bucket_is_a_usage_error() {
 async fn every_import_setting_is_shown_with_its_origin() {
     let bed = Bed::new().await;
     bed.write("lob.toml", "retry_timeout = '5m'\n[import]\njobs = 2\n");
-    let mut command = bed.command(&["--show-settings", "--no-replace"]);
-    command
-        .env(
+    let args = ["--show-settings", "--no-replace"];
+    let variables = [
+        (
             "MONGODB_URI",
             "mongodb://user:opensesame@db.example/?authSource=admin",
         ),
