@@ -25,6 +25,7 @@ mod error;
 mod footer;
 mod levels;
 mod limits;
+mod list_pages;
 mod number_runs;
 mod own_columns;
 mod parquet_writer;

@@ -24,6 +24,7 @@ use crate::{
     encoder::{Builder, BytesBuilder},
     error::WriteError,
     limits::{MAX_ROW_GROUP_BYTES, MAX_STATISTIC_BYTES},
+    list_pages::list_pages,
     own_columns::BSON_COLUMN,
     schema::library_types,
 };
@@ -143,6 +144,13 @@ fn encode_column(
             [_] if *values.dtype() != ArrowDataType::Float64 => None,
             nested => with_dictionary(values.as_ref(), nested.len() > 1),
         };
+        if packed.is_none()
+            && let Some(pages) = list_pages(values.as_ref(), &nested, &parquet_type)
+        {
+            let pages = pages.into_iter().map(Ok);
+            leaves.push(compress_chunk(pages, compression).map_err(said)?);
+            continue;
+        }
         let values = packed.map_or(values, DictionaryArray::boxed);
         let pages = array_to_pages(values.as_ref(), parquet_type, &nested, options, encoding);
         let pages = pages

@@ -40,7 +40,7 @@ fn main() {
         timed(|| (crc(), sha256(), md5()))
     });
 
-    let source = PartSource::new(&settings, &bytes);
+    let source = PartSource::new(&settings);
     for (name, md5) in [("PartHasher", false), ("PartHasher with MD5", true)] {
         let hashing = Hashing {
             md5,
@@ -48,7 +48,7 @@ fn main() {
         };
         measure(name, size, || {
             let (mut hasher, buffer) = (PartHasher::new(hashing), source.part());
-            timed(|| black_box(hasher.hash(buffer)))
+            timed(|| black_box(hasher.read(buffer, &bytes[..]).unwrap()))
         });
     }
 }
@@ -68,26 +68,23 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     taken
 }
 
-/// Makes parts to be hashed.
-struct PartSource<'a> {
+/// Makes buffers of one part.
+struct PartSource {
     budget: PartBudget,
-    bytes: &'a [u8],
+    size: u64,
     runtime: Runtime,
 }
 
-impl<'a> PartSource<'a> {
-    fn new(settings: &PartSettings, bytes: &'a [u8]) -> Self {
+impl PartSource {
+    fn new(settings: &PartSettings) -> Self {
         Self {
             budget: PartBudget::new(settings).unwrap(),
-            bytes,
+            size: settings.part_size.0,
             runtime: Builder::new_current_thread().build().unwrap(),
         }
     }
 
     fn part(&self) -> PartBuffer {
-        let size = self.bytes.len() as u64;
-        let mut buffer = self.runtime.block_on(self.budget.buffer(size));
-        buffer.fill(self.bytes).unwrap();
-        buffer
+        self.runtime.block_on(self.budget.buffer(self.size))
     }
 }

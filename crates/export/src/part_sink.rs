@@ -116,7 +116,7 @@ impl PartSender {
 
     /// Starts sending the next `size` bytes, which are in the sink.
     async fn send(&mut self, size: u64) -> anyhow::Result<()> {
-        let mut buffer = self.budget.buffer(size).await;
+        let buffer = self.budget.buffer(size).await;
         // A document's columns are spread over its row group, so each part counts a share of the
         // documents.
         let all = (self.sink.waiting().len() as u128).max(1);
@@ -124,8 +124,8 @@ impl PartSender {
         let share = u64::try_from(share).unwrap_or(self.documents);
         self.documents -= share;
         let part = tokio::task::block_in_place(|| {
-            buffer.fill(&mut *self.sink.waiting())?;
-            anyhow::Ok(self.hasher.hash(buffer))
+            let mut written = self.sink.waiting();
+            self.hasher.read(buffer, &mut *written)
         })?;
         Ok(self.upload.send(part, share)?)
     }

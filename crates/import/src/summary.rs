@@ -41,13 +41,13 @@ fn of_split(split: &ImportedSplit) -> SplitSummary {
         digest.unwrap_or_default()
     )];
     if split.was_in_place {
-        lines.push("  was in its place, by another import of this run".to_owned());
+        lines.push("  was already swapped in by another import of this run".to_owned());
     } else if split.kept_files > 0 {
         let kept = counted(split.kept_files, "data file");
         lines.push(format!("  not fetched again: {kept}"));
     }
     if let Some(previous) = &split.previous {
-        lines.push(format!("  the collection before it is `{previous}` now"));
+        lines.push(format!("  the previous collection is now `{previous}`"));
     }
     let json = json!({
         "split_id": split.split_id,

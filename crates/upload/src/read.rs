@@ -48,12 +48,12 @@ impl Reader {
         budget: &PartBudget,
     ) -> anyhow::Result<(Self, HashedPart)> {
         let size = size.min(self.left);
-        let mut buffer = budget.buffer(size).await;
+        let buffer = budget.buffer(size).await;
         blocking(move || {
-            if buffer.fill(&self.file)? < size {
+            let part = self.hasher.read(buffer, &self.file)?;
+            if part.size() < size {
                 return Err(FreezeError::Changed("it ended early"));
             }
-            let part = self.hasher.hash(buffer);
             self.left -= size;
             Ok((self, part))
         })

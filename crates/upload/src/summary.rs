@@ -86,7 +86,7 @@ fn notes(uploaded: &Uploaded) -> Vec<(&'static str, String)> {
         .collect();
     if *kept != Kept::default() {
         let text = format!(
-            "{} and {} were there, {} were read again to prove it",
+            "{} and {} were already there, {} were read again to verify them",
             counted(kept.files, "file"),
             counted(kept.parts, "part"),
             mebibytes(kept.bytes)
@@ -95,7 +95,7 @@ fn notes(uploaded: &Uploaded) -> Vec<(&'static str, String)> {
     }
     if appeared > 0 {
         let text = format!(
-            "{} came meanwhile, no part of the run",
+            "{} appeared in the meantime, not part of the run",
             counted(appeared, "file")
         );
         notes.push(("new", text));

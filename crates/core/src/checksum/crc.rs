@@ -40,6 +40,26 @@ impl Crc {
     }
 }
 
+/// A CRC being computed.
+#[derive(Debug)]
+pub(crate) struct CrcHasher(crc_fast::Digest);
+
+impl Default for CrcHasher {
+    fn default() -> Self {
+        Self(crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme))
+    }
+}
+
+impl CrcHasher {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Crc {
+        Crc(self.0.finalize())
+    }
+}
+
 /// The polynomial of CRC64NVME, reflected: bit 63 is the coefficient of `x^0`.
 const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
 

@@ -101,7 +101,7 @@ impl Summary<'_> {
                     format!("{} in {seconds:.2} s ({speed:.2} MiB/s)", mebibytes(bytes))
                 }
                 Moved::Before => format!(
-                    "nothing: the run is complete, its {} are there as the manifest says",
+                    "nothing: the run is already complete, its {} match the manifest",
                     mebibytes(self.bytes)
                 ),
             },

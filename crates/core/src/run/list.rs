@@ -107,7 +107,7 @@ impl RunSummary {
         let (files, bytes) = (head.files, head.bytes);
         Ok(match writer {
             Writer::Upload => Self {
-                time: head.started.context("it has no time of an upload")?,
+                time: head.started.context("it has no upload time")?,
                 content: Content::Files {
                     files,
                     rows: head.total_rows,
@@ -115,9 +115,7 @@ impl RunSummary {
                 },
             },
             Writer::Export => Self {
-                time: head
-                    .export_timestamp
-                    .context("it has no time of an export")?,
+                time: head.export_timestamp.context("it has no export time")?,
                 content: Content::Splits {
                     splits: head.num_splits,
                     documents: head.total_documents,

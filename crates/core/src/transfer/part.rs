@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::checksum::Crc;
+use crate::checksum::{Crc, CrcHasher};
 use crate::checksum::{Md5, Md5Hasher, Sha256, Sha256Hasher};
 use crate::failure::Failure;
 use crate::settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
@@ -105,8 +105,10 @@ impl PartBudget {
             Ok(paid) => paid,
             Err(closed) => unreachable!("{closed}"),
         };
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
         PartBuffer {
-            bytes: self.pool.take(usize::try_from(size).unwrap_or(usize::MAX)),
+            bytes: self.pool.take(size),
+            filled: 0,
             size,
             pool: Arc::clone(&self.pool),
             _paid: paid,
@@ -118,34 +120,40 @@ impl PartBudget {
 /// pool and its bytes to the budget.
 #[derive(Debug)]
 pub struct PartBuffer {
+    /// At least `size` bytes, of which the first `filled` are those of the part.
     bytes: Vec<u8>,
+    filled: usize,
     /// As many bytes as are paid for.
-    size: u64,
+    size: usize,
     pool: Arc<Pool>,
     _paid: OwnedSemaphorePermit,
 }
 
 impl PartBuffer {
-    /// Reads from `source` until the buffer is full or `source` ends. Returns how many bytes it
-    /// took.
-    ///
-    /// # Errors
-    /// Those of `source`.
-    pub fn fill(&mut self, source: impl Read) -> io::Result<u64> {
-        let room = self.size.saturating_sub(self.bytes.len() as u64);
-        let taken = source.take(room).read_to_end(&mut self.bytes)?;
-        Ok(taken as u64)
+    /// Reads the next piece from `source`; it is empty if the buffer is full or `source` has ended.
+    fn read_piece(&mut self, source: &mut impl Read) -> io::Result<&[u8]> {
+        let start = self.filled;
+        let end = self.size.min(start + PIECE_BYTES);
+        while self.filled < end {
+            match source.read(&mut self.bytes[self.filled..end]) {
+                Ok(0) => break,
+                Ok(taken) => self.filled += taken,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(&self.bytes[start..self.filled])
     }
 }
 
 impl AsRef<[u8]> for PartBuffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.filled]
     }
 }
 
 impl Pool {
-    /// An empty vector with room for `size` bytes.
+    /// A vector of at least `size` bytes, whatever they are.
     fn take(&self, size: usize) -> Vec<u8> {
         let pooled = if size <= self.buffer_size {
             self.lock().pop()
@@ -154,7 +162,7 @@ impl Pool {
         };
         pooled.unwrap_or_else(|| {
             // All ordinary parts have the same size; pages that are never written take no memory.
-            Vec::with_capacity(size.max(self.buffer_size))
+            vec![0; size.max(self.buffer_size)]
         })
     }
 
@@ -165,10 +173,9 @@ impl Pool {
 
 impl Drop for PartBuffer {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
+        let bytes = std::mem::take(&mut self.bytes);
         let mut buffers = self.pool.lock();
-        if bytes.capacity() == self.pool.buffer_size && buffers.len() < self.pool.capacity {
-            bytes.clear();
+        if bytes.len() == self.pool.buffer_size && buffers.len() < self.pool.capacity {
             buffers.push(bytes);
         }
     }
@@ -182,6 +189,13 @@ pub struct HashedPart {
     pub(crate) crc: Crc,
     /// Set if the endpoint can prove nothing better.
     pub(crate) md5: Option<Md5>,
+}
+
+impl HashedPart {
+    /// Its size, in bytes.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
 }
 
 /// The size and hashes of a file, known once its last byte is hashed.
@@ -256,26 +270,34 @@ impl PartHasher {
         }
     }
 
-    /// Hashes the next bytes of the file. This takes milliseconds: call it where blocking is
-    /// acceptable.
-    pub fn hash(&mut self, buffer: PartBuffer) -> HashedPart {
-        self.hash_bytes(Bytes::from_owner(buffer))
+    /// Reads the next bytes of the file into `buffer`, until it is full or `source` ends, and hashes
+    /// them. This takes milliseconds: call it where blocking is acceptable.
+    ///
+    /// # Errors
+    /// Those of `source`; then the hashes are those of no file.
+    pub fn read(
+        &mut self,
+        mut buffer: PartBuffer,
+        mut source: impl Read,
+    ) -> io::Result<HashedPart> {
+        let mut part = PieceHasher::of_part(self);
+        loop {
+            let piece = buffer.read_piece(&mut source)?;
+            if piece.is_empty() {
+                break;
+            }
+            part.add(piece);
+        }
+        let (crc, md5) = part.finish(buffer.filled as u64);
+        let bytes = Bytes::from_owner(buffer);
+        Ok(HashedPart { bytes, crc, md5 })
     }
 
     /// Hashes bytes that are in memory anyway, for a part outside the budget.
     pub(crate) fn hash_bytes(&mut self, bytes: Bytes) -> HashedPart {
-        let crc = Crc::of(&bytes);
-        self.sha256.update(&bytes);
-        self.crc = self.crc.then(crc, bytes.len() as u64);
-        self.size += bytes.len() as u64;
-        if let Some(md5) = &mut self.md5 {
-            md5.update(&bytes);
-        }
-        let md5 = self.part_md5s.as_mut().map(|md5s| {
-            let md5 = Md5::of(&bytes);
-            md5s.push(md5);
-            md5
-        });
+        let mut part = PieceHasher::of_part(self);
+        bytes.chunks(PIECE_BYTES).for_each(|piece| part.add(piece));
+        let (crc, md5) = part.finish(bytes.len() as u64);
         HashedPart { bytes, crc, md5 }
     }
 
@@ -290,6 +312,48 @@ impl PartHasher {
             md5: self.md5.map(Md5Hasher::finish),
             part_md5s: self.part_md5s.unwrap_or_default(),
         }
+    }
+}
+
+/// Hashes one part of a file piece by piece: the next hash finds in the processor's cache what the
+/// one before it has read.
+struct PieceHasher<'a> {
+    file: &'a mut PartHasher,
+    crc: CrcHasher,
+    md5: Option<Md5Hasher>,
+}
+
+/// Fits into the second level of the cache, with room for what else is there.
+const PIECE_BYTES: usize = 128 << 10;
+
+impl<'a> PieceHasher<'a> {
+    fn of_part(file: &'a mut PartHasher) -> Self {
+        let md5 = file.part_md5s.is_some().then(Md5Hasher::default);
+        let crc = CrcHasher::default();
+        Self { file, crc, md5 }
+    }
+
+    fn add(&mut self, piece: &[u8]) {
+        self.crc.update(piece);
+        self.file.sha256.update(piece);
+        if let Some(md5) = &mut self.file.md5 {
+            md5.update(piece);
+        }
+        if let Some(md5) = &mut self.md5 {
+            md5.update(piece);
+        }
+    }
+
+    /// The CRC and MD5 of the part, of `size` bytes.
+    fn finish(self, size: u64) -> (Crc, Option<Md5>) {
+        let crc = self.crc.finish();
+        self.file.crc = self.file.crc.then(crc, size);
+        self.file.size += size;
+        let md5 = self.md5.map(Md5Hasher::finish);
+        if let (Some(md5s), Some(md5)) = (&mut self.file.part_md5s, md5) {
+            md5s.push(md5);
+        }
+        (crc, md5)
     }
 }
 
@@ -329,17 +393,18 @@ mod tests {
     #[tokio::test]
     async fn a_buffer_is_reused_once_its_last_request_is_done() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
-        let mut buffer = budget.buffer(8 << 20).await;
-        assert_eq!(buffer.fill(io::repeat(7)).unwrap(), 8 << 20);
+        let buffer = budget.buffer(8 << 20).await;
         let address = buffer.bytes.as_ptr();
-        let part = PartHasher::new(Hashing::default()).hash(buffer);
+        let mut hasher = PartHasher::new(Hashing::default());
+        let part = hasher.read(buffer, io::repeat(7)).unwrap();
+        assert_eq!(part.size(), 8 << 20);
         let retry = part.bytes.clone();
         drop(part);
         assert!(budget.buffer(16 << 20).now_or_never().is_none());
         assert!(retry.iter().all(|&byte| byte == 7));
         drop(retry);
         let again = budget.buffer(8 << 20).await;
-        assert_eq!((again.bytes.as_ptr(), again.bytes.len()), (address, 0));
+        assert_eq!((again.bytes.as_ptr(), again.filled), (address, 0));
     }
 
     #[tokio::test]
@@ -356,10 +421,44 @@ mod tests {
     #[tokio::test]
     async fn a_buffer_takes_no_more_bytes_than_are_paid_for() {
         let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
-        let mut buffer = budget.buffer(7).await;
-        for (source, taken) in [("abcd", 4), ("efgh", 3), ("i", 0)] {
-            assert_eq!(buffer.fill(source.as_bytes()).unwrap(), taken);
+        let buffer = budget.buffer(7).await;
+        let mut hasher = PartHasher::new(Hashing::default());
+        let part = hasher.read(buffer, &b"abcdefghi"[..]).unwrap();
+        assert_eq!(&part.bytes[..], b"abcdefg");
+    }
+
+    #[tokio::test]
+    async fn hashes_of_parts_and_file_are_those_of_their_bytes() {
+        let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
+        let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 1000)
+            .map(|n| ((n * 31) >> 7) as u8)
+            .collect();
+        let hashing = Hashing {
+            md5: true,
+            part_md5: true,
+        };
+        let mut hasher = PartHasher::new(hashing);
+        let parts: Vec<_> = bytes.chunks(2 * PIECE_BYTES + 7).collect();
+        for part in &parts {
+            let buffer = budget.buffer(part.len() as u64).await;
+            // As from a pipe, few bytes come at a time.
+            let (first, rest) = part.split_at(77);
+            let hashed = hasher.read(buffer, first.chain(rest)).unwrap();
+            assert_eq!(&hashed.bytes[..], *part);
+            assert_eq!(
+                (hashed.crc, hashed.md5),
+                (Crc::of(part), Some(Md5::of(part)))
+            );
         }
-        assert_eq!(buffer.as_ref(), b"abcdefg");
+        let hashes = hasher.finish();
+        let contents = Contents {
+            size_bytes: bytes.len() as u64,
+            sha256: Sha256::of(&bytes),
+            crc64nvme: Crc::of(&bytes),
+        };
+        assert_eq!(hashes.contents, contents);
+        assert_eq!(hashes.md5, Some(Md5::of(&bytes)));
+        let md5s: Vec<_> = parts.iter().map(|part| Md5::of(part)).collect();
+        assert_eq!(hashes.part_md5s, md5s);
     }
 }

@@ -184,7 +184,7 @@ async fn another_tools_runs_are_skipped_and_never_imported() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: run `run-3` is no export: `stranger` wrote it
+    error: run `run-3` is not an export: `stranger` wrote it
     hint: `lob-import list` lists the runs
     "#);
     let latest = bed.run(&["--latest"]).await;

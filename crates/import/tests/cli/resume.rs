@@ -93,7 +93,7 @@ async fn an_import_killed_between_two_swaps_remembers_the_first() {
     database  raw
     splits    2
       split_0_input: 30 documents in 2 files, digest [DIGEST]
-        was in its place, by another import of this run
+        was already swapped in by another import of this run
       split_1_input: 20 documents in 2 files, digest [DIGEST]
         not fetched again: 2 data files
     files     4
