@@ -75,7 +75,7 @@ async fn list_shows_uploads_newest_first_and_those_that_are_only_planned() {
     run-3  [TIME]  3 files  66536 rows  6.15 MiB
     run-1  [TIME]  not committed
     run-8  `lob-export` wrote it
-    run-5  cannot be read: the manifest is not of the form that this tool reads
+    run-5  cannot be read: the manifest is not in a format that this tool reads
     ----- stderr -----
     ");
     let listed = bed.run(&["list", "--json"]).await.expect(0);
