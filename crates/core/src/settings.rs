@@ -200,7 +200,7 @@ fn file_layers(file: Option<&Path>, tool: &str, known: &Dict) -> Result<Vec<Laye
         own.unwrap_or_default(),
         format!("{name}, section `[{tool}]`"),
     );
-    old_names::rename(&mut shared, tool, &name)?;
+    old_names::rename_shared(&mut shared, tool);
     old_names::rename(&mut own, tool, &section)?;
     // Anything else at the top level may belong to another tool.
     shared.retain(|key, _| known.contains_key(key));
@@ -264,7 +264,7 @@ fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Result<Vec<L
     let borrowed = sources.borrowed.iter().map(owned).collect();
     let variables = [
         others,
-        prefixed("LOB_", sources, known)?,
+        prefixed(SHARED_PREFIX, sources, known)?,
         borrowed,
         prefixed(&own, sources, known)?,
     ];
@@ -282,6 +282,9 @@ fn environment_layers<A>(sources: &Sources<'_, A>, known: &Dict) -> Result<Vec<L
 fn owned(&(variable, key): &(&str, &str)) -> (String, String) {
     (variable.to_owned(), key.to_owned())
 }
+
+/// How the variables begin that all tools read.
+const SHARED_PREFIX: &str = "LOB_";
 
 /// The text of a variable, if it is set and not empty.
 fn set<'a, A>(sources: &Sources<'a, A>, variable: &str) -> Option<&'a str> {
@@ -303,7 +306,10 @@ fn prefixed<A>(
         .collect();
     for (old, new) in old_names::of_tool(sources.tool) {
         let (old, of_today) = (variable(old), variable(new));
-        if set(sources, &old).is_some() && set(sources, &of_today).is_some() {
+        if set(sources, &old).is_some() && prefix == SHARED_PREFIX {
+            // The new name may be meant for another tool.
+            variables.retain(|(name, _)| *name != of_today);
+        } else if set(sources, &old).is_some() && set(sources, &of_today).is_some() {
             let names = format!("environment variables `{of_today}` and `{old}`");
             return Err(old_names::both(&names, &old));
         }

@@ -48,6 +48,7 @@ pub use body::ObjectBody;
 pub use capabilities::{EndpointCapabilities, MultipartAbilities};
 pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
+pub use credentials::{UnusableAwsKey, check_aws_keys};
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;
@@ -81,9 +82,10 @@ pub struct Sending {
 impl Sending {
     /// Sends as the settings say.
     pub fn new(parts: &PartSettings, objects: ObjectSettings) -> Self {
+        let parts_in_flight = parts.parts_in_flight_at_pace();
         Self {
-            flow: Limiter::new(parts.parts_in_flight),
-            parts_in_flight: parts.parts_in_flight.get(),
+            flow: Limiter::new(parts_in_flight),
+            parts_in_flight: parts_in_flight.get(),
             bandwidth: parts.max_bandwidth.map(Bandwidth::new),
             received: parts.max_bandwidth.map(Bandwidth::new),
             objects,

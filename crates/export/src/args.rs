@@ -155,8 +155,8 @@ pub struct Flags {
     #[arg(long, value_name = "NUMBERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
-    /// Name of the run; the name of a stopped run resumes it [default: the time in UTC, but `work` and
-    /// `commit` need a name]
+    /// Name of the run: a new one, or one to resume, verify or clean up [default for a new run: the
+    /// time in UTC]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,

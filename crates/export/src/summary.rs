@@ -22,8 +22,8 @@ pub(crate) fn of_export(exported: &Exported, own: Tally) -> Outcome {
         true => (Moved::Before, Vec::new()),
         false if earlier == 0 => (Moved::Now(own.bytes), Vec::new()),
         false => {
-            let text = format!("{} by other processes of the run", mebibytes(earlier));
-            (Moved::Now(own.bytes), vec![("earlier", text)])
+            let text = format!("{} were already exported", mebibytes(earlier));
+            (Moved::Now(own.bytes), vec![("resumed", text)])
         }
     };
     let summary = Summary {

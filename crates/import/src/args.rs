@@ -93,7 +93,7 @@ impl CommandLine for Args {
 /// The flags that are settings.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 pub struct Flags {
-    /// Name of the run to import
+    /// Name of the run to import or verify
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,

@@ -115,7 +115,10 @@ async fn stage_and_swap(
 ) -> anyhow::Result<Vec<ImportedSplit>> {
     let interrupt = &loader.context.interrupt;
     let (run, splits) = (loader.run.id(), opened.len());
-    tracing::info!(target: NOTICE, %run, splits, "importing");
+    tracing::info!(
+        target: NOTICE, %run, splits,
+        "the import begins; should it stop, the same command with `--run-id {run}` resumes it"
+    );
     let left = || opened.iter().flat_map(|split| &split.left);
     let documents: Option<u64> = left()
         .map(|file| Some(file.exported()?.documents.count))

@@ -161,7 +161,11 @@ impl ImportSettings {
     }
 }
 
-/// How many insert commands may be in flight: 1 to 64.
+/// More insert commands at once only wait for each other in the server.
+const MOST_JOBS: u32 = 64;
+
+/// How many insert commands may be in flight: at most 64, since the setting is shared with tools that
+/// can use more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct InsertJobs(u32);
@@ -177,10 +181,8 @@ impl TryFrom<u32> for InsertJobs {
 
     fn try_from(jobs: u32) -> Result<Self, Self::Error> {
         match jobs {
-            1..=64 => Ok(Self(jobs)),
-            _ => Err(format!(
-                "expected a whole number from 1 to 64, not `{jobs}`"
-            )),
+            0 => Err("expected a whole number of at least 1, not `0`".to_owned()),
+            _ => Ok(Self(jobs.min(MOST_JOBS))),
         }
     }
 }

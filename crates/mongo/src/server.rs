@@ -1,5 +1,6 @@
 //! A server that was reached: its settings, its connection, and single commands in bounded time.
 
+mod aws_keys;
 mod cluster_time;
 mod command;
 mod connect;

@@ -45,7 +45,8 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Name of the run; the name of a stopped run resumes it [default: the time in UTC]
+    /// Name of the run: a new one, or one to resume, verify, restore or clean up [default for a new
+    /// run: the time in UTC]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,

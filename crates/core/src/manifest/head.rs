@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::reading::{ManifestError, check_version, parse};
 use super::sizes::Sizes;
@@ -49,17 +49,28 @@ struct Fields {
     started: Option<String>,
     database: Option<String>,
     #[serde(default)]
-    num_splits: u64,
+    num_splits: Count,
     #[serde(default)]
-    total_documents: u64,
+    total_documents: Count,
     #[serde(default)]
-    total_rows: u64,
+    total_rows: Count,
     #[serde(default)]
     files: Sizes,
     #[serde(default)]
     splits: Sizes,
     /// Spark wrote the legacy manifest as the text of this field.
     manifest_json: Option<String>,
+}
+
+/// A number. Whatever else a manifest of another tool has in its place counts as zero.
+#[derive(Default)]
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // It skips what it does not know without holding it in memory.
+        Sizes::deserialize(deserializer).map(|sizes| Self(sizes.bytes))
+    }
 }
 
 impl ManifestHead {
@@ -86,9 +97,9 @@ impl ManifestHead {
             export_timestamp: time("export_timestamp", fields.export_timestamp.as_deref())?,
             started: time("started", fields.started.as_deref())?,
             database: fields.database,
-            num_splits: fields.num_splits,
-            total_documents: fields.total_documents,
-            total_rows: fields.total_rows,
+            num_splits: fields.num_splits.0,
+            total_documents: fields.total_documents.0,
+            total_rows: fields.total_rows.0,
             files: sizes.files,
             bytes: sizes.bytes,
         })

@@ -59,7 +59,17 @@ pub(super) fn is_variable(name: &str) -> bool {
     })
 }
 
-/// Renames the old settings of a tool in one place of a file.
+/// Renames the old settings of a tool at the top level of a file. There the old name wins over the
+/// new one, which may be meant for another tool.
+pub(super) fn rename_shared(values: &mut Dict, tool: &str) {
+    for (old, new) in of_tool(tool) {
+        if let Some(value) = values.remove(old) {
+            values.insert(new.to_owned(), value);
+        }
+    }
+}
+
+/// Renames the old settings of a tool in its section of a file.
 ///
 /// # Errors
 /// A setting is there under both names.

@@ -40,7 +40,22 @@ impl PartSettings {
             max_bandwidth: None,
         }
     }
+
+    /// The parts to send at once: as set, or fewer if they share a bandwidth of which so many would
+    /// each take long. What is not acknowledged when a process stops is sent again.
+    pub(crate) fn parts_in_flight_at_pace(&self) -> NonZeroUsize {
+        let Some(bandwidth) = self.max_bandwidth else {
+            return self.parts_in_flight;
+        };
+        let at_pace = bandwidth.0.saturating_mul(SECONDS_IN_FLIGHT) / self.part_size.0.max(1);
+        let at_pace = usize::try_from(at_pace).unwrap_or(usize::MAX).max(2);
+        let at_pace = NonZeroUsize::new(at_pace).unwrap_or(self.parts_in_flight);
+        self.parts_in_flight.min(at_pace)
+    }
 }
+
+/// How long a part takes at the bandwidth that is set, if the others take as long.
+const SECONDS_IN_FLIGHT: u64 = 4;
 
 /// The flags for [`PartSettings`].
 #[derive(Debug, Clone, Default, Args, Serialize)]
@@ -63,4 +78,22 @@ pub struct PartArgs {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_parts_share_a_low_bandwidth() {
+        let at = |max_bandwidth| {
+            let settings = PartSettings {
+                max_bandwidth,
+                ..PartSettings::defaults()
+            };
+            settings.parts_in_flight_at_pace().get()
+        };
+        let mib = |mib| Some(ByteSize::mib(mib));
+        assert_eq!([mib(1), mib(6), mib(100), None].map(at), [2, 3, 8, 8]);
+    }
 }

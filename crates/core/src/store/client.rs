@@ -115,7 +115,8 @@ pub(super) async fn build(
         // Set explicitly, since the SDK would derive it from the number of attempts.
         .identity_cache(
             IdentityCache::lazy()
-                .load_timeout(CREDENTIALS_TIMEOUT)
+                // Whatever takes too long says so itself before.
+                .load_timeout(CREDENTIALS_TIMEOUT + Duration::from_secs(5))
                 .build(),
         )
         .retry_partition(retry_partition(settings.bucket()?))

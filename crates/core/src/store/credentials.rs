@@ -14,6 +14,7 @@ use aws_credential_types::provider::{
 use tokio::sync::Mutex;
 
 use crate::failure::{ExitStatus, Failure};
+use crate::text::remember;
 
 /// The environment variables that hold keys, and whether requests carry them verbatim.
 const VARIABLES: [(&str, Key); 3] = [
@@ -40,10 +41,10 @@ impl Key {
     }
 }
 
-/// The text from a source of credentials is unusable. The error does not repeat it.
+/// A key that no request can carry. The error does not repeat it.
 #[derive(Debug, thiserror::Error)]
-#[error("the {what} contains white space or a control character")]
-struct Unusable {
+#[error("the {what} is empty, or contains white space or another character that no key has")]
+pub struct UnusableAwsKey {
     what: &'static str,
 }
 
@@ -65,28 +66,67 @@ pub(super) fn check_environment() -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// How long before they expire credentials are asked for again: a run of the chain takes seconds.
+/// How long before they expire credentials are renewed.
 const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// How long credentials that do not say when they expire are kept, as the SDK keeps them.
 const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long the chain is left alone after an answer, whatever it was: it may start a process.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The chain of credentials, with its last answer. S3 and MongoDB share it, and each new connection
 /// to MongoDB needs credentials: without it, each would ask the metadata service.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     chain: SharedCredentialsProvider,
-    last: Arc<Mutex<Option<Answer>>>,
+    timeout: Duration,
+    last: Arc<Mutex<Last>>,
 }
 
-/// What the chain answered, and when.
 #[derive(Debug)]
+enum Last {
+    /// What the first request is to report.
+    Failed(CredentialsError),
+    Given(Answer),
+    None,
+}
+
+#[derive(Debug, Clone)]
 struct Answer {
-    given: Result,
-    at: SystemTime,
+    found: Credentials,
+    given: SystemTime,
+    /// When the chain was asked last; it may have failed to give others.
+    asked: SystemTime,
+}
+
+impl Answer {
+    /// Remembers the keys, so that they are masked wherever they came from.
+    fn now(found: Credentials) -> Self {
+        remember(found.secret_access_key());
+        found.session_token().into_iter().for_each(remember);
+        let given = SystemTime::now();
+        let asked = given;
+        Self {
+            found,
+            given,
+            asked,
+        }
+    }
+
+    /// Whether it is used without asking the chain.
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        let expiry = self.found.expiry();
+        let renewed = expiry.map_or(self.given + KEPT_FOR, |expiry| expiry - RENEWED_BEFORE);
+        now < renewed || now < self.asked + ASKED_AGAIN_AFTER
+    }
+
+    /// Whether it can be used if the chain gives no other.
+    fn is_valid(&self, now: SystemTime) -> bool {
+        self.found.expiry().is_none_or(|expiry| now < expiry)
+    }
 }
 
 impl Asked {
-    /// Asks the chain, and waits for `timeout` at most.
+    /// Asks the chain, and waits for `timeout` at most, now and each time.
     ///
     /// # Errors
     /// No answer in time, or keys that no request can carry. Any other error is reported by the
@@ -102,41 +142,89 @@ impl Asked {
                  asking for input",
             ));
         };
-        if let Ok(Err(unusable)) = given.as_ref().map(check) {
-            return Err(Failure::usage(unusable.to_string()).with_hint(TAKE_IT_OUT));
-        }
-        let at = SystemTime::now();
-        let last = Arc::new(Mutex::new(Some(Answer { given, at })));
-        Ok(Self { chain, last })
+        let last = match given {
+            Ok(found) => match check(&found) {
+                Ok(()) => Last::Given(Answer::now(found)),
+                Err(unusable) => {
+                    return Err(Failure::usage(unusable.to_string()).with_hint(TAKE_IT_OUT));
+                }
+            },
+            Err(error) => Last::Failed(error),
+        };
+        Ok(Self {
+            chain,
+            timeout,
+            last: Arc::new(Mutex::new(last)),
+        })
     }
 
     async fn next(&self) -> Result {
         let mut last = self.last.lock().await;
-        match last.take() {
-            Some(Answer { given: Err(e), .. }) => return Err(e),
-            Some(Answer {
-                given: Ok(found),
-                at,
-            }) if is_fresh(&found, at, SystemTime::now()) => {
-                let given = Ok(found.clone());
-                *last = Some(Answer { given, at });
-                return Ok(found);
+        let kept = match &*last {
+            Last::Given(answer) => Some(answer.clone()),
+            Last::Failed(_) => {
+                if let Last::Failed(error) = std::mem::replace(&mut *last, Last::None) {
+                    return Err(error);
+                }
+                None
             }
-            _ => {}
+            Last::None => None,
+        };
+        let now = SystemTime::now();
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
+            return Ok(kept.found.clone());
         }
-        let found = self.chain.provide_credentials().await?;
+        match (self.renewed().await, kept) {
+            (Ok(found), _) => {
+                *last = Last::Given(Answer::now(found.clone()));
+                Ok(found)
+            }
+            (Err(error), Some(mut kept)) if kept.is_valid(SystemTime::now()) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "AWS credentials cannot be renewed yet");
+                kept.asked = SystemTime::now();
+                *last = Last::Given(kept.clone());
+                Ok(kept.found)
+            }
+            (Err(error), _) => {
+                // MongoDB's driver (3.9.1) does not repeat the cause.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "there are no AWS credentials"
+                );
+                Err(error)
+            }
+        }
+    }
+
+    async fn renewed(&self) -> Result {
+        let asking = self.chain.provide_credentials();
+        let found = tokio::time::timeout(self.timeout, asking).await;
+        let found = found.map_err(|_| CredentialsError::provider_timed_out(self.timeout))??;
         check(&found).map_err(CredentialsError::invalid_configuration)?;
-        let given = Ok(found.clone());
-        let at = SystemTime::now();
-        *last = Some(Answer { given, at });
         Ok(found)
     }
 }
 
-/// Whether credentials that were given `at` a time can still be used `now`.
-fn is_fresh(found: &Credentials, at: SystemTime, now: SystemTime) -> bool {
-    let renewed = found.expiry().map(|expiry| expiry - RENEWED_BEFORE);
-    now < renewed.unwrap_or(at + KEPT_FOR)
+/// Refuses keys that no request can carry, such as those of a connection string.
+///
+/// # Errors
+/// Which of them cannot be, without repeating it.
+pub fn check_aws_keys(
+    access_key_id: &str,
+    secret_access_key: &str,
+    session_token: Option<&str>,
+) -> std::result::Result<(), UnusableAwsKey> {
+    let keys = [
+        ("access key id", access_key_id, Key::Sent),
+        ("secret access key", secret_access_key, Key::Kept),
+        ("session token", session_token.unwrap_or("-"), Key::Sent),
+    ];
+    let unusable = |(_, text, key): &(&str, &str, Key)| text.is_empty() || !key.can_be(text);
+    match keys.into_iter().find(unusable) {
+        Some((what, ..)) => Err(UnusableAwsKey { what }),
+        None => Ok(()),
+    }
 }
 
 impl ProvideCredentials for Asked {
@@ -148,20 +236,9 @@ impl ProvideCredentials for Asked {
     }
 }
 
-fn check(found: &Credentials) -> std::result::Result<(), Unusable> {
-    let keys = [
-        ("access key id", found.access_key_id(), Key::Sent),
-        ("secret access key", found.secret_access_key(), Key::Kept),
-        (
-            "session token",
-            found.session_token().unwrap_or_default(),
-            Key::Sent,
-        ),
-    ];
-    match keys.into_iter().find(|(_, text, key)| !key.can_be(text)) {
-        Some((what, ..)) => Err(Unusable { what }),
-        None => Ok(()),
-    }
+fn check(found: &Credentials) -> std::result::Result<(), UnusableAwsKey> {
+    let (id, secret) = (found.access_key_id(), found.secret_access_key());
+    check_aws_keys(id, secret, found.session_token())
 }
 
 #[cfg(test)]
@@ -230,15 +307,64 @@ mod tests {
             assert_eq!(asked.next().await.unwrap().access_key_id(), "AK0");
         }
         let old = SystemTime::now() - KEPT_FOR;
-        asked.last.lock().await.as_mut().unwrap().at = old;
+        if let Last::Given(answer) = &mut *asked.last.lock().await {
+            (answer.given, answer.asked) = (old, old);
+        }
         assert_eq!(asked.next().await.unwrap().access_key_id(), "AK1");
     }
 
     #[test]
     fn credentials_are_renewed_before_they_expire() {
         let now = SystemTime::now();
-        let expiring = |expiry| Credentials::new("a", "s", None, Some(expiry), "test");
-        assert!(is_fresh(&expiring(now + RENEWED_BEFORE * 2), now, now));
-        assert!(!is_fresh(&expiring(now + RENEWED_BEFORE), now, now));
+        let asked = now - ASKED_AGAIN_AFTER;
+        let expiring = |expiry| {
+            let found = Credentials::new("a", "s", None, Some(expiry), "test");
+            let given = asked;
+            Answer {
+                found,
+                given,
+                asked,
+            }
+        };
+        assert!(expiring(now + RENEWED_BEFORE * 2).is_fresh(now));
+        assert!(!expiring(now + RENEWED_BEFORE).is_fresh(now));
+    }
+
+    /// Gives keys that expire soon, and then nothing more.
+    #[derive(Debug, Default)]
+    struct Once(AtomicU64);
+
+    impl ProvideCredentials for Once {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let expiry = SystemTime::now() + RENEWED_BEFORE / 2;
+            let found = Credentials::new("AK", "s", None, Some(expiry), "test");
+            future::ProvideCredentials::ready(match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(found),
+                _ => Err(CredentialsError::provider_error("gone")),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn valid_credentials_are_used_if_they_cannot_be_renewed() {
+        let chain = SharedCredentialsProvider::new(Once::default());
+        let asked = Asked::ask(chain, Duration::from_secs(60)).await.unwrap();
+        let age = async |seconds| {
+            if let Last::Given(answer) = &mut *asked.last.lock().await {
+                answer.asked -= Duration::from_secs(seconds);
+            }
+        };
+        for _ in 0..3 {
+            assert_eq!(asked.next().await.unwrap().access_key_id(), "AK");
+            age(ASKED_AGAIN_AFTER.as_secs()).await;
+        }
+        if let Last::Given(answer) = &mut *asked.last.lock().await {
+            let long_ago = Some(SystemTime::UNIX_EPOCH);
+            answer.found = Credentials::new("AK", "s", None, long_ago, "test");
+        }
+        assert!(asked.next().await.is_err());
     }
 }

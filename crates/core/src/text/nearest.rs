@@ -3,12 +3,14 @@
 /// Minimum similarity of a suggested name, where 1 means equal.
 const NEAR: f64 = 0.75;
 
-/// The name most similar to `mistyped`, if any is similar enough.
+/// The name most similar to `mistyped`, if any is similar enough or one slip away: a letter that is
+/// wrong, missing, doubled or swapped.
 pub fn nearest<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(mistyped, name);
     let names = names.into_iter().map(|name| (likeness(name), name));
     let nearest = names.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let is_one_slip = |name: &str| strsim::damerau_levenshtein(mistyped, name) <= 1;
     nearest
-        .filter(|(likeness, _)| *likeness >= NEAR)
+        .filter(|(likeness, name)| *likeness >= NEAR || is_one_slip(name))
         .map(|(_, name)| name)
 }

@@ -90,7 +90,7 @@ async fn every_data_file_is_checked_for_before_the_first_insert() {
     ----- stderr -----
     error: run `run-1` does not match its manifest:
         `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00001.parquet` is missing, but the manifest lists it
-        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3327
+        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has 9 bytes, the manifest says 3315
     "#);
     assert_eq!(bed.fetched(), [""; 0]);
     bed.assert_untouched();

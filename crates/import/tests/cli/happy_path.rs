@@ -21,7 +21,7 @@ async fn a_summary_names_every_split() {
     imported  0.01 MiB in [SECONDS] s ([SPEED])
     manifest  s3://lob-test/processed-splits/run-1/manifest.json
     ----- stderr -----
-    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO the import begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 50 of 50 documents
     "#);
     let documents = |split| bed.mongo.documents("copy", split).unwrap().len();

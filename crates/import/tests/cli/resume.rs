@@ -68,7 +68,7 @@ async fn an_interrupted_import_resumes_and_fetches_no_data_file_twice() {
     ----- stderr -----
     [TIME]  WARN the collection exists: it and its indexes will be replaced namespace=raw.split_0_input
     [TIME]  INFO `split_0_input` is resumed: 2 of 2 data files are already loaded
-    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO the import begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO [SIZE] of [SIZE], [SPEED], 20 of 20 documents
     ");
     let again = &bed.fetched()[before..];
@@ -103,7 +103,7 @@ async fn an_import_killed_between_two_swaps_remembers_the_first() {
     ----- stderr -----
     [TIME]  INFO `split_0_input` was already swapped in by another import of this run
     [TIME]  INFO `split_1_input` is resumed: 2 of 2 data files are already loaded
-    [TIME]  INFO importing run=run-1 splits=2
+    [TIME]  INFO the import begins; should it stop, the same command with `--run-id run-1` resumes it run=run-1 splits=2
     [TIME]  INFO 0 B of 0 B, [SPEED], 0 of 0 documents
     ");
     assert_eq!(bed.fetched().len(), before);

@@ -12,7 +12,7 @@ impl Cause {
         Self(redact(&text.to_string()))
     }
 
-    /// Whether authentication with MONGODB-AWS failed.
+    /// Whether it is about MONGODB-AWS.
     pub(crate) fn is_of_aws(&self) -> bool {
         self.0.starts_with("MONGODB-AWS: ")
     }

@@ -19,6 +19,17 @@ impl Error {
     ) -> Self {
         let namespace = namespace.to_owned();
         match error.kind.as_ref() {
+            // What a source of AWS credentials says; the server has not seen any.
+            ErrorKind::Authentication { message, .. }
+                if message.starts_with("MONGODB-AWS failure: ")
+                    && message.contains("credentials") =>
+            {
+                Self::Driver {
+                    command,
+                    namespace,
+                    source: Cause::of_driver(&error.kind),
+                }
+            }
             ErrorKind::Authentication { .. } => Self::Authentication {
                 hosts: hosts.to_owned(),
                 source: Cause::of_driver(&error.kind),

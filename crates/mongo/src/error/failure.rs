@@ -121,9 +121,10 @@ impl Error {
             Self::ConnectionLost { source, .. } | Self::Driver { source, .. } => {
                 return source.machine_hint().map(Into::into);
             }
-            Self::Authentication { source, .. } if source.is_of_aws() => "add the user or role \
-                that `aws sts get-caller-identity` names to the database `$external` as a user; \
-                only Atlas and MongoDB Enterprise support MONGODB-AWS"
+            Self::Authentication { source, .. } if source.is_of_aws() => "the AWS user or role \
+                must be a user of the database `$external`; without keys in the connection string, \
+                it is the one that `aws sts get-caller-identity` names. Only Atlas and MongoDB \
+                Enterprise support MONGODB-AWS"
                 .into(),
             Self::Authentication { .. } => "check user name, password and `authSource` in \
                 MONGODB_URI or --mongodb-uri"

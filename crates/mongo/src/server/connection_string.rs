@@ -9,6 +9,7 @@ use lob_core::text::bare;
 use lob_core::text::{MASK, remember_encoded};
 use mongodb::options::ConnectionString;
 
+use super::aws_keys;
 use super::uri_options::{SECRET_OPTIONS, is_known, sift};
 use crate::error::{Cause, Error, Result};
 
@@ -19,7 +20,13 @@ pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
     let Parts { scheme, server, .. } = parts;
     let text = format!("{scheme}://{server}?{}", sifted.options);
     match ConnectionString::parse(text) {
-        Ok(parsed) => Ok((parsed, sifted.warnings)),
+        Ok(parsed) => {
+            let user_info = server
+                .split_once('@')
+                .map_or("", |(user_info, _)| user_info);
+            aws_keys::check(&parsed, user_info).map_err(|reason| Error::InvalidUri { reason })?;
+            Ok((parsed, sifted.warnings))
+        }
         Err(error) => {
             // The driver quotes what it does not understand.
             remember_pieces(uri);

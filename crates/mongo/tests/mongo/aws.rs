@@ -4,6 +4,8 @@
 use std::error::Error as _;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use bson::rawdoc;
 use lob_core::failure::Failure;
 use lob_core::store::AwsCredentials;
@@ -84,4 +86,30 @@ async fn aws_credentials_that_mongodb_refuses_are_named_with_what_makes_them_a_u
     assert!(!format!("{error} {error:?}").contains("never-shown"));
     let hint = Failure::from(error).hint.unwrap();
     assert!(hint.contains("get-caller-identity"), "{hint}");
+}
+
+/// A source that has no credentials, such as a process that fails.
+#[derive(Debug)]
+struct Nothing;
+
+impl ProvideCredentials for Nothing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::provider_error("gone")))
+    }
+}
+
+#[tokio::test]
+async fn mongodb_is_not_blamed_for_aws_credentials_that_cannot_be_loaded() {
+    let server = server(None);
+    let shared = Shared {
+        aws_credentials: Some(AwsCredentials::new(Nothing)),
+        ..Shared::default()
+    };
+    let error = read(&uri(&server, "", ""), shared).await.unwrap_err();
+    assert!(!error.to_string().contains("rejected"), "{error}");
+    let hint = Failure::from(error).hint.unwrap();
+    assert!(hint.contains("no credentials"), "{hint}");
 }

@@ -214,22 +214,16 @@ async fn a_setting_given_by_both_its_old_and_its_new_name_is_refused() {
     let bed = Bed::new().await;
     for (file, variables, flags, told) in [
         (
-            "concurrency = 2\njobs = 2\n",
-            &[][..],
-            &[][..],
-            "`jobs` and `concurrency` of file `lob.toml` are the same setting",
-        ),
-        (
             "[upload]\nconcurrency = 2\njobs = 2\n",
-            &[],
-            &[],
+            &[][..],
+            &[][..],
             "`jobs` and `concurrency` of file `lob.toml`, section `[upload]` are the same setting",
         ),
         (
             "",
-            &[("LOB_JOBS", "2"), ("LOB_CONCURRENCY", "2")],
+            &[("LOB_UPLOAD_JOBS", "2"), ("LOB_UPLOAD_CONCURRENCY", "2")],
             &[],
-            "environment variables `LOB_JOBS` and `LOB_CONCURRENCY` are the same setting",
+            "environment variables `LOB_UPLOAD_JOBS` and `LOB_UPLOAD_CONCURRENCY` are the same setting",
         ),
         (
             "",
@@ -247,5 +241,17 @@ async fn a_setting_given_by_both_its_old_and_its_new_name_is_refused() {
     ] {
         let refused = shown(&bed, file, variables, flags).await.expect(2);
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test]
+async fn an_old_name_wins_over_a_new_one_that_other_tools_share() {
+    let bed = Bed::new().await;
+    for (file, variables) in [
+        ("concurrency = 3\njobs = 2\n", &[][..]),
+        ("", &[("LOB_JOBS", "2"), ("LOB_CONCURRENCY", "3")]),
+    ] {
+        let settings = shown(&bed, file, variables, &[]).await.expect(0);
+        assert!(settings.stdout.contains("jobs = 3"), "{}", settings.stdout);
     }
 }
