@@ -1,8 +1,7 @@
 //! The few S3 operations that the tools need, typed. Nothing else uses the S3 SDK.
 //!
 //! Every object is created conditionally and carries the write token of its run, so that a lost
-//! reply can be settled by asking what is there: see [`RunStore::put_new`] and
-//! [`Store::complete_multipart`].
+//! reply can be settled by asking what is there: see [`RunStore::put_new`] and `completion`.
 
 mod answer;
 mod bandwidth;

@@ -71,7 +71,7 @@ impl Store {
     /// Reads a small object as a whole, with its ETag, which is needed to replace it.
     ///
     /// # Errors
-    /// As [`Store::get_small`].
+    /// [`StoreErrorKind::Refused`] if it is larger than `limit` bytes.
     pub async fn get_small_with_etag(
         &self,
         key: &str,

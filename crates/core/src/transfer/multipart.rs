@@ -231,7 +231,7 @@ impl FinishedParts {
     /// later.
     ///
     /// # Errors
-    /// As [`Store::complete_multipart`](crate::store::Store::complete_multipart).
+    /// Those of the request, and an object that is not the one that was sent.
     pub async fn complete_on(
         self,
         contents: Contents,
