@@ -161,4 +161,14 @@ mod tests {
             assert!(read(refused).is_err(), "{refused}");
         }
     }
+
+    #[test]
+    fn what_another_tool_has_in_the_place_of_a_number_is_no_error() {
+        for other in ["null", "-1", "\"12\"", "[[1], {\"a\": 2}]"] {
+            let text = format!(r#"{{"tool":"other","total_rows":{other},"num_splits":3}}"#);
+            let head = ManifestHead::read(text.as_bytes()).unwrap();
+            assert_eq!(head.num_splits, 3);
+            assert_eq!(head.other_tool(), Some("other"));
+        }
+    }
 }

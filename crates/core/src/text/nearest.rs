@@ -14,3 +14,16 @@ pub fn nearest<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> 
         .filter(|(likeness, name)| *likeness >= NEAR || is_one_slip(name))
         .map(|(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slip_in_a_short_name_is_near() {
+        for mistyped in ["tsl", "tl", "tlss", "tla"] {
+            assert_eq!(nearest(mistyped, ["w", "tls"]), Some("tls"), "{mistyped}");
+        }
+        assert_eq!(nearest("safe", ["w", "tls"]), None);
+    }
+}
