@@ -20,8 +20,7 @@ pub(crate) async fn with_http_client(
     secret_key: &str,
 ) -> Client {
     let keys = Credentials::new(access_key, secret_key, None, None, "xtask");
-    let settings = defaults()
-        .http_client(http_client)
+    let settings = with_client(http_client)
         .endpoint_url(endpoint)
         .region(Region::new(REGION))
         .credentials_provider(keys);
@@ -30,11 +29,11 @@ pub(crate) async fn with_http_client(
 
 /// A client for the server that the environment names.
 pub(crate) async fn from_environment() -> Client {
-    path_style(&defaults().load().await)
+    path_style(&with_client(lob_testkit::http_client()).load().await)
 }
 
-fn defaults() -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest()).http_client(lob_testkit::http_client())
+fn with_client(http_client: SharedHttpClient) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client)
 }
 
 fn path_style(settings: &aws_config::SdkConfig) -> Client {

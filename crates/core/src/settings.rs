@@ -306,12 +306,13 @@ fn prefixed<A>(
         .collect();
     for (old, new) in old_names::of_tool(sources.tool) {
         let (old, of_today) = (variable(old), variable(new));
-        if set(sources, &old).is_some() && prefix == SHARED_PREFIX {
+        if set(sources, &old).is_some() && set(sources, &of_today).is_some() {
+            if prefix != SHARED_PREFIX {
+                let names = format!("environment variables `{of_today}` and `{old}`");
+                return Err(old_names::both(&names, &old));
+            }
             // The new name may be meant for another tool.
             variables.retain(|(name, _)| *name != of_today);
-        } else if set(sources, &old).is_some() && set(sources, &of_today).is_some() {
-            let names = format!("environment variables `{of_today}` and `{old}`");
-            return Err(old_names::both(&names, &old));
         }
         variables.push((old, new.to_owned()));
     }

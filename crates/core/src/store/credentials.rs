@@ -70,7 +70,8 @@ pub(super) fn check_environment() -> std::result::Result<(), Failure> {
 const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// How long credentials that do not say when they expire are kept, as the SDK keeps them.
 const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
-/// How long the chain is left alone after an answer, whatever it was: it may start a process.
+/// How long the chain is left alone while there are credentials, even if they are about to expire and
+/// it gave no others: it may start a process.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The chain of credentials, with its last answer. S3 and MongoDB share it, and each new connection
@@ -160,13 +161,12 @@ impl Asked {
 
     async fn next(&self) -> Result {
         let mut last = self.last.lock().await;
-        let kept = match &*last {
-            Last::Given(answer) => Some(answer.clone()),
-            Last::Failed(_) => {
-                if let Last::Failed(error) = std::mem::replace(&mut *last, Last::None) {
-                    return Err(error);
-                }
-                None
+        // A renewal that is cancelled must not lose the answer, so it is put back before.
+        let kept = match std::mem::replace(&mut *last, Last::None) {
+            Last::Failed(error) => return Err(error),
+            Last::Given(answer) => {
+                *last = Last::Given(answer.clone());
+                Some(answer)
             }
             Last::None => None,
         };

@@ -63,7 +63,7 @@ impl Cause {
     /// What to do about a limit of this machine that prevents connections.
     pub(crate) fn machine_hint(&self) -> Option<&'static str> {
         if self.is_of_aws() {
-            return Some("see with `aws sts get-caller-identity` why there are no credentials");
+            return Some("run `aws sts get-caller-identity` to see why there are no credentials");
         }
         let is_of_files = self.0.contains("Too many open files");
         is_of_files.then_some(MORE_OPEN_FILES)
