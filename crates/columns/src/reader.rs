@@ -7,6 +7,8 @@
 
 mod checks;
 mod legacy;
+mod level_runs;
+mod list_pages;
 
 use std::{
     io::{self, Read, Seek},
@@ -26,6 +28,7 @@ use polars_parquet::{
 
 pub use legacy::{LegacyIds, LegacyReader};
 
+use self::list_pages::list_array;
 use crate::{
     columns::Columns,
     decoder::Decoder,
@@ -234,19 +237,28 @@ fn read_column<R: Read + Seek>(
     chunks: &[ColumnChunkMetadata],
     field: Field,
 ) -> Result<Vec<Box<dyn Array>>, ReadError> {
-    let (mut pages, mut types) = (Vec::new(), Vec::new());
+    let mut sources = Vec::new();
     for chunk in chunks {
         let range = checks::chunk_range(chunk)?;
         let bytes = checks::read_range(source, range.start, range.end - range.start)?;
         checks::pages(&bytes, chunk)?;
-        let bytes = io::Cursor::new(bytes.into());
-        let reader = PageReader::new(bytes, chunk, Vec::new(), checks::MAX_CHUNK_BYTES);
-        pages.push(BasicDecompressor::new(reader, Vec::new()));
-        types.push(&chunk.descriptor().descriptor.primitive_type);
+        sources.push((chunk, io::Cursor::new(bytes.into())));
     }
-    let decode = || column_iter_to_arrays(pages, types, field, None);
     guard(|| {
-        decode()
+        let pages = sources.iter().map(|(chunk, bytes)| {
+            let reader = PageReader::new(bytes.clone(), chunk, Vec::new(), checks::MAX_CHUNK_BYTES);
+            BasicDecompressor::new(reader, Vec::new())
+        });
+        if let [chunk] = chunks
+            && let Some(pages) = pages.clone().next()
+            && let Some(lists) = list_array(pages, chunk, &field)
+        {
+            return Ok(vec![lists]);
+        }
+        let types = chunks
+            .iter()
+            .map(|chunk| &chunk.descriptor().descriptor.primitive_type);
+        column_iter_to_arrays(pages.collect(), types.collect(), field, None)
             .map(|(arrays, _)| arrays)
             .map_err(|error| error.to_string())
     })

@@ -22,6 +22,62 @@ proptest! {
     }
 }
 
+/// An array of numbers as people have them: of one type, of several, or with nulls.
+fn numbers() -> impl Strategy<Value = Vec<u8>> {
+    let length = prop_oneof![
+        3 => Just(0_usize),
+        3 => Just(1),
+        10 => 2..30_usize,
+        4 => 700..900_usize,
+        1 => 130_000..140_000_usize,
+    ];
+    let kinds = prop::sample::select(vec!["d", "d", "i", "l", "di", "il", "dil", "dn", "in"]);
+    (length, kinds, any::<u64>()).prop_map(|(length, kinds, seed)| {
+        let elements = (0..length as u64).map(|number| {
+            let bits = seed.wrapping_mul(2 * number + 1);
+            let bits = match bits % 16 {
+                0 => (-0.0_f64).to_bits(),
+                1 => bits | 0x7ff8 << 48,
+                2..=5 => bits % 100,
+                6..=9 => ((bits % 1000) as f64 / 8.0).to_bits(),
+                _ => bits,
+            };
+            match kinds.as_bytes()[number as usize % kinds.len()] {
+                b'd' => (0x01, bits.to_le_bytes().to_vec()),
+                b'i' => (0x10, (bits as i32).to_le_bytes().to_vec()),
+                b'l' => (0x12, bits.to_le_bytes().to_vec()),
+                _ => (0x0a, vec![]),
+            }
+        });
+        Doc::array(elements)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    #[test]
+    fn lists_of_numbers_come_back_whatever_is_in_them(
+        arrays in prop::collection::vec(prop_oneof![
+            1 => Just(None),
+            1 => Just(Some(None)),
+            8 => numbers().prop_map(|array| Some(Some(array))),
+        ], 1..12),
+        observed in 1..12_usize,
+        group_rows in 1..12_usize,
+        compression in prop::sample::select(vec!["auto", "zstd", "none"]),
+    ) {
+        let documents: Vec<_> = arrays.into_iter().map(|array| match array {
+            None => Doc::new().bytes(),
+            Some(None) => Doc::new().null("l").bytes(),
+            Some(Some(array)) => Doc::new().raw(0x04, "l", &array).bytes(),
+        }).collect();
+        let columns = propose(&documents[..observed.min(documents.len())]);
+        let file = write(&columns, &documents, group_rows, compression.parse().unwrap());
+        prop_assert!(read(&file) == documents);
+    }
+}
+
 fn assert_round_trip(documents: &[Vec<u8>], residual_rows: u64) -> Columns {
     let columns = propose(documents);
     let (file, residual) = write_counting(&columns, documents, 1000, Compression::Auto);
