@@ -6,6 +6,7 @@ mod cost;
 mod export;
 mod floor;
 mod import;
+mod link;
 mod report;
 mod scale;
 mod transfer;
@@ -29,6 +30,8 @@ enum Bench {
     Export(transfer::Args),
     /// Import the same collection with lob-import and with each peer that is found
     Import(transfer::Args),
+    /// Move data through a proxy that makes each connection slow, and without
+    Link(link::Args),
     /// Encode documents as columns and decode them, in memory
     Columns,
     /// Export and import small and large collections: time, and memory over time
@@ -40,6 +43,7 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
         Bench::Upload(args) => upload::run(sh, args).await,
         Bench::Export(args) => export::run(sh, args).await,
         Bench::Import(args) => import::run(sh, args).await,
+        Bench::Link(args) => link::run(sh, args).await,
         Bench::Columns => columns::run(sh).await,
         Bench::Scale(args) => scale::run(sh, args).await,
     }
