@@ -10,8 +10,8 @@ use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/CONFIGURATION.md");
 
-/// A default that depends on the system.
-const NOT_SHOWN: [&str; 1] = ["spool_dir"];
+/// Defaults that depend on the system.
+const NOT_SHOWN: [&str; 2] = ["memory", "spool_dir"];
 
 /// A row in a table of settings; cells have neither surrounding spaces nor backticks.
 struct Row {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use lob_core::checksum::Crc;
 use lob_core::checksum::{Md5Hasher, Sha256Hasher};
-use lob_core::settings::PartSettings;
+use lob_core::settings::PART_SIZE;
 
 /// The fastest of so many passes counts: nothing makes a pass faster than it is.
 const PASSES: usize = 3;
@@ -50,14 +50,13 @@ fn main() -> io::Result<()> {
 
 fn pass(files: &[String]) -> io::Result<Floor> {
     let mut floor = Floor::default();
-    let part_size = PartSettings::defaults().part_size.0;
     let mut buffer = Vec::new();
     for path in files {
         let mut file = File::open(path)?;
         let (mut sha256, mut md5) = (Sha256Hasher::default(), Md5Hasher::default());
         loop {
             buffer.clear();
-            let mut part = file.by_ref().take(part_size);
+            let mut part = file.by_ref().take(PART_SIZE.0);
             if timed(&mut floor.read, || part.read_to_end(&mut buffer))? == 0 {
                 break;
             }

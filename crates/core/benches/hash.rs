@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use lob_core::checksum::Crc;
 use lob_core::checksum::{Md5, Sha256};
-use lob_core::settings::PartSettings;
+use lob_core::settings::{ByteSize, PART_SIZE, PartLimits, PartSettings};
 use lob_core::transfer::{Hashing, PartBudget, PartBuffer, PartHasher};
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,8 +22,8 @@ use tokio::runtime::{Builder, Runtime};
 const ROUNDS: usize = 50;
 
 fn main() {
-    let settings = PartSettings::defaults();
-    let size = settings.part_size.0;
+    let limits = PartSettings::default().within(ByteSize::gib(1));
+    let size = PART_SIZE.0;
     // What no hash is faster for: every byte value, no runs.
     let bytes: Vec<u8> = (0..size).map(|i| (i * 167 + (i >> 8)) as u8).collect();
 
@@ -40,7 +40,7 @@ fn main() {
         timed(|| (crc(), sha256(), md5()))
     });
 
-    let source = PartSource::new(&settings);
+    let source = PartSource::new(&limits);
     for (name, md5) in [("PartHasher", false), ("PartHasher with MD5", true)] {
         let hashing = Hashing {
             md5,
@@ -76,10 +76,10 @@ struct PartSource {
 }
 
 impl PartSource {
-    fn new(settings: &PartSettings) -> Self {
+    fn new(limits: &PartLimits) -> Self {
         Self {
-            budget: PartBudget::new(settings).unwrap(),
-            size: settings.part_size.0,
+            budget: PartBudget::new(limits).unwrap(),
+            size: PART_SIZE.0,
             runtime: Builder::new_current_thread().build().unwrap(),
         }
     }

@@ -7,6 +7,7 @@ pub mod checksum;
 pub mod cli;
 pub mod failure;
 pub mod interrupt;
+pub mod limiter;
 pub mod manifest;
 pub mod metrics;
 pub mod progress;

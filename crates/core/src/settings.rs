@@ -12,6 +12,7 @@ mod common_args;
 mod endpoint_url;
 mod file;
 mod keys;
+mod memory;
 mod named_run;
 mod objects;
 mod old_names;
@@ -27,12 +28,13 @@ mod value;
 
 pub use self::byte_size::ByteSize;
 pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
+pub use self::memory::{BASE_MEMORY, MemoryArgs, MemoryShare};
 pub use self::named_run::RunArg;
 pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};
 pub(crate) use self::old_names::flags as old_flags;
-pub(crate) use self::parts::PART_SIZE_RANGE;
-pub use self::parts::{MAX_PARTS, PartArgs, PartSettings};
+pub(crate) use self::parts::{FIRST_IN_FLIGHT, PART_SIZE_RANGE};
+pub use self::parts::{MAX_PARTS, PART_SIZE, PartArgs, PartLimits, PartSettings};
 pub use self::percent::Percent;
 pub use self::run_id::{Prefix, RunId};
 pub(crate) use self::s3::PathStyle;
@@ -41,7 +43,7 @@ pub use self::split_selection::SplitSelection;
 
 pub use common_args::{CommonArgs, LogFormat, ProgressForm, is_of};
 pub use origin::{Origins, SettingOrigin};
-pub use typed::{duration, whole};
+pub use typed::{duration, optional_number, whole};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -321,6 +323,7 @@ fn prefixed<A>(
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
     use std::time::Duration;
 
     use crate::settings::byte_size::ByteSize;
@@ -357,7 +360,7 @@ mod tests {
     ) -> Result<Resolved<Settings>, Failure> {
         let defaults = Settings {
             s3: S3Settings::defaults("lob-data"),
-            parts: PartSettings::defaults(),
+            parts: PartSettings::default(),
             password: Secret::default(),
             replace: true,
             include: Vec::new(),
@@ -405,8 +408,8 @@ mod tests {
         let resolved = resolve_with(&flags, &environment, file).unwrap();
         let settings = &resolved.settings;
         assert_eq!(settings.s3.bucket().unwrap(), "typed");
-        assert_eq!(settings.parts.part_size, ByteSize::mib(16));
-        assert_eq!(settings.parts.parts_in_flight.get(), 3);
+        assert_eq!(settings.parts.part_size, Some(ByteSize::mib(16)));
+        assert_eq!(settings.parts.parts_in_flight, NonZeroUsize::new(3));
         assert_eq!(settings.s3.attempt_timeout, Duration::from_secs(60));
         assert_eq!(settings.s3.prefix, "2025");
         assert!(!settings.replace);

@@ -14,7 +14,6 @@ mod credentials;
 mod error_body;
 mod first_contact;
 mod foreign;
-mod limiter;
 mod multipart;
 mod object;
 mod observe;
@@ -31,6 +30,7 @@ mod verified;
 mod write_token;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A source of AWS credentials, which asks anew before they expire.
@@ -51,27 +51,28 @@ pub use credentials::{UnusableAwsKey, check_aws_keys};
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;
-use self::limiter::Limiter;
 pub use self::object::{Expected, ObjectInfo, WrittenObject};
 use self::object::{TOKEN_FIELD, unquoted};
 pub use self::run_store::RunStore;
 pub use self::verified::Verified;
 pub use self::write_token::WriteToken;
+use crate::limiter::{Limiter, Permit};
 use crate::metrics::Metrics;
-use crate::settings::PartSettings;
 use crate::settings::{Encryption, ObjectSettings};
+use crate::settings::{FIRST_IN_FLIGHT, PartLimits};
 
 /// Minimum rate in bytes per second, below which a request is given up and retried: a link that is
-/// slower overall is left to fewer requests (`flow`).
+/// slower overall is left to fewer requests (`limiter`).
 const SLOWEST_RATE: u64 = 32 << 10;
 /// No attempt may take longer than this, however slow the configured rate: a week.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How bytes are sent, and what is set on the objects that they become.
+/// How bytes are sent and received, and what is set on the objects that they become.
 #[derive(Debug, Clone)]
 pub struct Sending {
-    flow: Limiter,
-    parts_in_flight: usize,
+    limiter: Limiter,
+    /// Most bodies of requests that are under way at once.
+    in_flight: usize,
     bandwidth: Option<Bandwidth>,
     /// The limit on downloads.
     received: Option<Bandwidth>,
@@ -79,12 +80,11 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// Sends as the settings say.
-    pub fn new(parts: &PartSettings, objects: ObjectSettings) -> Self {
-        let parts_in_flight = parts.parts_in_flight_at_pace();
+    /// Sends within the limits.
+    pub fn new(parts: &PartLimits, objects: ObjectSettings) -> Self {
         Self {
-            flow: Limiter::new(parts_in_flight),
-            parts_in_flight: parts_in_flight.get(),
+            limiter: Limiter::new(parts.at_first, parts.in_flight),
+            in_flight: parts.in_flight.get(),
             bandwidth: parts.max_bandwidth.map(Bandwidth::new),
             received: parts.max_bandwidth.map(Bandwidth::new),
             objects,
@@ -94,8 +94,22 @@ impl Sending {
     /// For a store that only reads, downloading at most `bandwidth`.
     pub fn receiving(bandwidth: Option<Bandwidth>) -> Self {
         Self {
+            limiter: Limiter::new(FIRST_IN_FLIGHT, FIRST_IN_FLIGHT),
+            in_flight: FIRST_IN_FLIGHT.get(),
+            bandwidth: None,
             received: bandwidth,
-            ..Self::default()
+            objects: ObjectSettings::default(),
+        }
+    }
+
+    /// The same, with at most this many ranges of a [`Download`](crate::transfer::Download) under
+    /// way.
+    #[must_use]
+    pub fn with_ranges(self, most: NonZeroUsize) -> Self {
+        Self {
+            limiter: Limiter::new(FIRST_IN_FLIGHT, most),
+            in_flight: most.get(),
+            ..self
         }
     }
 }
@@ -103,7 +117,7 @@ impl Sending {
 impl Default for Sending {
     /// For a store that only reads.
     fn default() -> Self {
-        Self::new(&PartSettings::defaults(), ObjectSettings::default())
+        Self::receiving(None)
     }
 }
 
@@ -149,7 +163,7 @@ impl Store {
             .sending
             .bandwidth
             .as_ref()
-            .map(|bandwidth| bandwidth.time_for(size, self.sending.parts_in_flight));
+            .map(|bandwidth| bandwidth.time_for(size, self.sending.in_flight));
         // At a set rate, others may go first: allow twice the time that it takes on average.
         let body = slowest.max(paced.unwrap_or_default().saturating_mul(2));
         self.attempt_timeout
@@ -163,6 +177,16 @@ impl Store {
             Some(bandwidth) => bandwidth.body(bytes),
             None => ByteStream::from(bytes),
         }
+    }
+
+    /// Most bodies of requests that are under way at once.
+    pub(crate) fn most_in_flight(&self) -> usize {
+        self.sending.in_flight
+    }
+
+    /// Waits until one more body may be under way.
+    pub(crate) async fn permit(&self) -> Permit {
+        self.sending.limiter.enter().await
     }
 
     /// The user metadata of an object: the write token and, for a data file, what the settings say.

@@ -9,11 +9,11 @@ use lob_core::cli::{CommandLine, is_of_s3};
 use lob_core::settings::ByteSize;
 use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
-use lob_core::settings::PartArgs;
 use lob_core::settings::Percent;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::whole;
+use lob_core::settings::{MemoryArgs, PartArgs};
 use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs};
 use serde::Serialize;
@@ -116,6 +116,7 @@ impl CommandLine for Args {
                 "worker",
                 "workers",
                 "jobs",
+                "memory",
                 "read_ahead",
                 "parts_in_flight",
                 "max_misfits",
@@ -128,6 +129,7 @@ impl CommandLine for Args {
                 "worker",
                 "workers",
                 "jobs",
+                "memory",
                 "read_ahead",
                 "parts_in_flight",
                 "buffer_size",
@@ -169,7 +171,7 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<ByteSize>,
-    /// Size in memory of one row group; about eight of them are held at once
+    /// Size in memory of one row group; about ten of them are held at once
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group_size: Option<ByteSize>,
@@ -188,8 +190,8 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
-    /// Ranges to export at once; each needs memory for --read-ahead and eight times
-    /// --row-group-size [default: one for every two cores]
+    /// Ranges to export at once; each needs memory for --read-ahead and ten times
+    /// --row-group-size [default: as many as fit into --memory, at most one for each core]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
@@ -257,6 +259,10 @@ pub struct Flags {
     #[command(flatten)]
     #[serde(flatten)]
     pub s3: S3Args,
+    /// How much memory is taken.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub memory: MemoryArgs,
     /// How files are cut into parts.
     #[command(flatten)]
     #[serde(flatten)]

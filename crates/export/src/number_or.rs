@@ -1,11 +1,10 @@
 //! Settings that are either a number or one word with a meaning of its own.
 
 use std::fmt;
-use std::num::{NonZeroU32, ParseIntError};
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use lob_core::settings::whole;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 
 /// A number, or the word of `W`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,33 +72,15 @@ enum Written {
     Text(String),
 }
 
-impl Written {
-    fn into_text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text,
-        }
-    }
-}
-
 impl<W: Word> TryFrom<Written> for NumberOr<W> {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        written.into_text().parse()
+        match written {
+            Written::Number(number) => number.to_string().parse(),
+            Written::Text(text) => text.parse(),
+        }
     }
-}
-
-/// Deserializes a number without a default. Environment variables provide it as text, because no
-/// default shows that it is a number.
-pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err = ParseIntError>,
-{
-    let written = Option::<Written>::deserialize(deserializer)?;
-    let number = written.map(|written| whole(&written.into_text()));
-    number.transpose().map_err(de::Error::custom)
 }
 
 impl<W: Word> From<NumberOr<W>> for String {

@@ -118,9 +118,10 @@ pub(crate) async fn open_planned(
 
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
     // The plan would pin settings that no worker can use.
-    PartBudget::new(&settings.parts)?;
+    let (_, limits) = settings.jobs_and_limits(settings.part_size());
+    PartBudget::new(&limits)?;
     context.step("connecting to S3");
-    let sending = Sending::new(&settings.parts, settings.objects.clone());
+    let sending = Sending::new(&limits, settings.objects.clone());
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     context.interrupt.or(connecting).await
 }

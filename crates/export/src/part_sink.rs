@@ -127,6 +127,6 @@ impl PartSender {
             let mut written = self.sink.waiting();
             self.hasher.read(buffer, &mut *written)
         })?;
-        Ok(self.upload.send(part, share)?)
+        Ok(self.upload.send(part, share).await?)
     }
 }

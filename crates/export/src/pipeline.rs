@@ -5,7 +5,6 @@
 use lob_columns::{MalformedBson, WriteError};
 use lob_core::cli::{Context, NOTICE, Outcome};
 use lob_core::failure::{FAILS_AGAIN, Failure};
-use lob_core::settings::PartSettings;
 use lob_core::settings::Resolved;
 use lob_core::transfer::PartBudget;
 
@@ -119,10 +118,8 @@ async fn export_ranges(
         database,
         ..
     } = unfinished;
-    let budget = PartBudget::new(&PartSettings {
-        part_size: plan.settings.bytes.part_size,
-        ..settings.parts.clone()
-    })?;
+    let (jobs, limits) = settings.jobs_and_limits(plan.settings.bytes.part_size);
+    let budget = PartBudget::new(&limits)?;
     let found = async { collections(database, plan).await.map_err(scan_failure) };
     let found = context.interrupt.or(found).await?;
     let export = Export {
@@ -134,7 +131,6 @@ async fn export_ranges(
         read_ahead: settings.read_ahead,
         context: context.clone(),
     };
-    let jobs = settings.jobs.unwrap_or_else(work::default_jobs);
     work::work(export, worker, jobs).await
 }
 

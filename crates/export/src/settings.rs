@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::thread;
 
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::failure::Failure;
@@ -12,14 +13,29 @@ use lob_core::settings::Percent;
 use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
-use lob_core::settings::{MAX_PARTS, PartSettings};
+use lob_core::settings::optional_number;
+use lob_core::settings::{BASE_MEMORY, MemoryShare};
+use lob_core::settings::{MAX_PARTS, PART_SIZE, PartLimits, PartSettings};
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::columns_from::ColumnsFrom;
-use crate::number_or::{self, All, Auto, NumberOr};
+use crate::number_or::{All, Auto, NumberOr};
 use crate::worker::Worker;
+
+/// The memory that an export takes by default.
+pub(crate) const MEMORY: MemoryShare = MemoryShare {
+    one_of: 16,
+    per_core: ByteSize::mib(128),
+    least: ByteSize::mib(256),
+};
+
+/// Row groups that a range holds at once: one that fills, those that are encoded with what becomes
+/// of them, and what waits to be sent.
+const ROW_GROUPS: u64 = 10;
+/// Parts of each range that should fit into memory: fewer do not fill a fast link.
+const PARTS_OF_RANGE: u64 = 4;
 
 /// The settings of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,13 +74,15 @@ pub(crate) struct ExportSettings {
     pub(crate) max_misfits: Option<Percent>,
     /// The share of its documents that a split may have lost since the last run.
     pub(crate) max_shrink: Percent,
-    /// Ranges that this process exports at once; one for every two cores if absent.
-    #[serde(deserialize_with = "number_or::optional")]
+    /// Ranges that this process exports at once; as many as memory and cores suggest if absent.
+    #[serde(deserialize_with = "optional_number")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// About how much memory is taken.
+    pub(crate) memory: ByteSize,
     /// Which share of the run this process takes; all of it if absent.
     pub(crate) worker: Option<Worker>,
     /// How many workers there are, if the array job does not say so.
-    #[serde(deserialize_with = "number_or::optional")]
+    #[serde(deserialize_with = "optional_number")]
     pub(crate) workers: Option<NonZeroU32>,
     /// What the manifest's `checksum` is made of.
     pub(crate) checksum: ChecksumKind,
@@ -115,16 +133,13 @@ pub(crate) fn defaults() -> ExportSettings {
         max_misfits: None,
         max_shrink: DEFAULT_MAX_SHRINK,
         jobs: None,
+        memory: MEMORY.here(),
         worker: None,
         workers: None,
         checksum: ChecksumKind::Statistics,
         manifest_dir: PathBuf::from("artifacts/s3_exports"),
         mongo: MongoSettings::default(),
-        parts: PartSettings {
-            // Row groups take memory besides the parts; four parts in flight fill a fast link.
-            buffer_size: ByteSize::mib(32),
-            ..PartSettings::defaults()
-        },
+        parts: PartSettings::default(),
         s3: S3Settings::defaults("processed-splits"),
         objects: ObjectSettings::default(),
     }
@@ -160,6 +175,30 @@ pub(crate) struct PlannedSettings {
 }
 
 impl ExportSettings {
+    /// The part size that a new plan pins, on any machine the same.
+    pub(crate) fn part_size(&self) -> ByteSize {
+        self.parts.part_size.unwrap_or(PART_SIZE)
+    }
+
+    /// How many ranges to export at once, and the limits on their parts of `part_size`.
+    pub(crate) fn jobs_and_limits(&self, part_size: ByteSize) -> (NonZeroUsize, PartLimits) {
+        let memory = self.memory.0.saturating_sub(BASE_MEMORY.0);
+        let of_range = self.read_ahead.0 + ROW_GROUPS * self.row_group_size.0;
+        let of_parts = PARTS_OF_RANGE * part_size.0;
+        let jobs = self.jobs.unwrap_or_else(|| {
+            let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+            let fit = memory / of_range.saturating_add(of_parts).max(1);
+            let fit = usize::try_from(fit).ok().and_then(NonZeroUsize::new);
+            fit.unwrap_or(NonZeroUsize::MIN).min(cores)
+        });
+        let left = memory.saturating_sub(jobs.get() as u64 * of_range);
+        let parts = PartSettings {
+            part_size: Some(part_size),
+            ..self.parts.clone()
+        };
+        (jobs, parts.within(ByteSize(left.max(of_parts))))
+    }
+
     /// The settings that a plan pins.
     ///
     /// # Errors
@@ -174,13 +213,14 @@ impl ExportSettings {
             ))
             .about(&["row_group_size"]));
         }
-        let largest_file = self.parts.part_size.0.saturating_mul(MAX_PARTS);
+        let part_size = self.part_size();
+        let largest_file = part_size.0.saturating_mul(MAX_PARTS);
         // A file ends once it reaches its size; row groups still being encoded belong to it too.
         let overrun = self.row_group_size.0.saturating_mul(4);
         if self.file_size.0.saturating_add(overrun) > largest_file {
             return Err(Failure::usage(format!(
-                "`file_size` {} needs more than {MAX_PARTS} parts of `part_size` {}",
-                self.file_size, self.parts.part_size
+                "`file_size` {} needs more than {MAX_PARTS} parts of `part_size` {part_size}",
+                self.file_size
             ))
             .about(&["file_size", "part_size"]));
         }
@@ -218,7 +258,7 @@ impl ExportSettings {
                 compression: self.compression,
                 file_size: self.file_size,
                 row_group_size: self.row_group_size,
-                part_size: self.parts.part_size,
+                part_size,
             },
             objects: self.objects.clone(),
         })

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread;
 
 use futures::StreamExt as _;
 use lob_core::failure::{ExitStatus, worst};
@@ -31,12 +30,6 @@ pub(crate) async fn collections(
         })?);
     }
     Ok(collections)
-}
-
-/// How many ranges to export at once by default: each keeps about two cores busy.
-pub(crate) fn default_jobs() -> NonZeroUsize {
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Exports this worker's ranges. The first failure stops the others; returns once each of them has

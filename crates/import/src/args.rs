@@ -1,5 +1,6 @@
 //! The command-line syntax of `lob-import`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -9,11 +10,12 @@ use lob_core::settings::Percent;
 use lob_core::settings::S3Args;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{CommonArgs, is_of};
+use lob_core::settings::{MemoryArgs, whole};
 use lob_core::settings::{RunArg, RunId};
 use lob_mongo::{CollectionPattern, MongoArgs, WriteArgs};
 use serde::Serialize;
 
-use crate::settings::{Check, CountTolerance, InsertJobs, LegacyIds};
+use crate::settings::{Check, CountTolerance, LegacyIds};
 
 /// Import an export from S3 into MongoDB split collections
 ///
@@ -146,10 +148,15 @@ pub struct Flags {
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count_tolerance: Option<CountTolerance>,
-    /// Insert commands to send at once, up to 64
-    #[arg(long, value_name = "COUNT")]
+    /// Insert commands to send at once, up to 64 [default: 4 at first, then as many as are of use and
+    /// fit into --memory]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<InsertJobs>,
+    pub jobs: Option<NonZeroUsize>,
+    /// How much memory is taken.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub memory: MemoryArgs,
     /// Most bytes per second to download, and to move to or from MongoDB, such as `50MiB`
     /// [default: no limit]
     #[arg(long, value_name = "SIZE")]

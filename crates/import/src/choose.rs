@@ -31,6 +31,7 @@ pub(crate) async fn choose(
     let choosing = async {
         context.step("connecting to S3");
         let sending = Sending::receiving(Bandwidth::of(settings.max_bandwidth)?);
+        let sending = sending.with_ranges(settings.ranges());
         let store = Store::connect(&settings.s3, sending, &context.metrics).await?;
         context.step(match id {
             Some(id) if !latest => format!("reading the manifest of run `{id}`"),

@@ -7,13 +7,19 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context as _;
+use futures::{Stream, StreamExt as _};
 use lob_core::checksum::{Documents, MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};
+use lob_core::transfer::Download;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::splits::DataFile;
 
@@ -46,72 +52,161 @@ pub(crate) fn check_folder(spool_dir: &Path) -> Result<(), Failure> {
     made.map(drop).map_err(|error| unusable(spool_dir, error))
 }
 
-/// Downloads one data file and, if there is a hash, verifies it, retrying often enough that a wrong
-/// hash cannot be caused by the network.
-///
-/// # Errors
-/// A data file that is not what the manifest says (exit status 3), or a store or folder error.
-pub(crate) async fn fetch(
-    store: &Store,
-    run: &RunLocation,
-    file: &DataFile,
-    spool_dir: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<FetchedFile> {
-    let key = run.key(file.key());
-    let url = store.url(&key);
-    let (mut downloads, mut shown) = (1, progress);
-    loop {
-        let (spool, found) = download(store, &key, file, spool_dir, shown).await?;
-        let Some(exported) = file.exported() else {
-            return Ok(FetchedFile::Legacy(spool));
-        };
-        let sha256 = exported.file.contents.sha256;
-        if found == sha256 {
-            return Ok(FetchedFile::Verified(VerifiedFile(
-                spool,
-                exported.documents,
-            )));
+/// Fetches data files to disk, each once there is room for it, ahead of whoever loads them.
+#[derive(Clone)]
+pub(crate) struct Fetcher {
+    pub(crate) store: Store,
+    pub(crate) run: RunLocation,
+    pub(crate) spool: Spool,
+    pub(crate) progress: Arc<dyn Progress>,
+}
+
+/// A folder with room for some data files at a time.
+#[derive(Clone)]
+pub(crate) struct Spool {
+    folder: PathBuf,
+    room: Arc<Semaphore>,
+    capacity: u32,
+}
+
+/// A data file that was fetched, and the room that it takes until it is dropped.
+pub(crate) struct Spooled<'a> {
+    pub(crate) file: &'a DataFile,
+    pub(crate) fetched: FetchedFile,
+    pub(crate) room: OwnedSemaphorePermit,
+}
+
+/// The room of a spool is counted in pages, and a file takes at least one.
+const PAGE: u64 = 4096;
+/// Small files that are fetched at once, whatever room there is.
+const FILES_AT_ONCE: usize = 64;
+
+impl Spool {
+    /// Room for `bytes` of data files in `folder`.
+    pub(crate) fn new(folder: &Path, bytes: u64) -> Self {
+        let capacity = pages(bytes);
+        Self {
+            folder: folder.to_owned(),
+            room: Arc::new(Semaphore::new(capacity as usize)),
+            capacity,
         }
-        let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
-        if downloads == MAX_DOWNLOADS {
-            let message = format!("{message}, after {downloads} downloads");
-            return Err(Failure::integrity(message).into());
+    }
+
+    /// Waits for room for a file of `bytes`; one that is larger than the spool takes all of it.
+    async fn room(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.room);
+        // The semaphore is never closed.
+        match room
+            .acquire_many_owned(pages(bytes).min(self.capacity))
+            .await
+        {
+            Ok(room) => room,
+            Err(closed) => unreachable!("{closed}"),
         }
-        tracing::warn!("{message}: fetching it again");
-        (downloads, shown) = (downloads + 1, &Hidden);
     }
 }
 
-/// Downloads a data file as it is; returns it, rewound, with the SHA-256 of its bytes.
-async fn download(
-    store: &Store,
-    key: &str,
-    file: &DataFile,
-    spool_dir: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<(File, Sha256)> {
-    let url = store.url(key);
-    let mut body = store.get(key).await.map_err(|error| match error.kind {
-        StoreErrorKind::NotFound => Failure::integrity(file.is_gone(&url)).into(),
-        _ => anyhow::Error::from(error),
-    })?;
-    if body.size() != file.size_bytes() {
-        return Err(Failure::integrity(file.has_size(&url, body.size())).into());
+fn pages(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX >> 3)
+}
+
+impl Fetcher {
+    /// Fetches these files, several at once; they come as they are ready, each at most once the
+    /// ones before it have room.
+    pub(crate) fn fetch<'a>(
+        &'a self,
+        files: &'a [&'a DataFile],
+    ) -> impl Stream<Item = anyhow::Result<Spooled<'a>>> + 'a {
+        futures::stream::iter(files)
+            .then(async |file| (*file, self.spool.room(file.size_bytes()).await))
+            .map(|(file, room)| self.spawn(file, room))
+            .buffer_unordered(FILES_AT_ONCE)
     }
-    let unusable = |error| unusable(spool_dir, error);
-    let mut spool = tempfile::tempfile_in(spool_dir).map_err(unusable)?;
-    let mut hasher = Sha256Hasher::default();
-    while let Some(bytes) = body.next().await? {
-        tokio::task::block_in_place(|| {
-            hasher.update(&bytes);
-            spool.write_all(&bytes)
+
+    /// Fetches one file in a task of its own, which ends with the returned future.
+    async fn spawn<'a>(
+        &self,
+        file: &'a DataFile,
+        room: OwnedSemaphorePermit,
+    ) -> anyhow::Result<Spooled<'a>> {
+        let (this, owned) = (self.clone(), file.clone());
+        // Unlike a task of its own, the only one of a set ends when it is dropped.
+        let mut fetching = JoinSet::new();
+        fetching.spawn(async move { this.one(&owned).await });
+        let fetched = fetching.join_next().await.context("fetching stopped")?;
+        let fetched = fetched.context("fetching stopped")??;
+        Ok(Spooled {
+            file,
+            fetched,
+            room,
         })
-        .map_err(unusable)?;
-        progress.advance(bytes.len() as u64, 0);
     }
-    spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
-    Ok((spool, hasher.finish()))
+
+    /// Downloads one data file and, if there is a hash, verifies it, retrying often enough that a
+    /// wrong hash cannot be caused by the network.
+    ///
+    /// # Errors
+    /// A data file that is not what the manifest says (exit status 3), or a store or folder error.
+    async fn one(&self, file: &DataFile) -> anyhow::Result<FetchedFile> {
+        let key = self.run.key(file.key());
+        let url = self.store.url(&key);
+        let (mut downloads, mut shown) = (1, &*self.progress);
+        loop {
+            let (spool, found) = self.download(&key, file, shown).await?;
+            let Some(exported) = file.exported() else {
+                return Ok(FetchedFile::Legacy(spool));
+            };
+            let sha256 = exported.file.contents.sha256;
+            if found == sha256 {
+                return Ok(FetchedFile::Verified(VerifiedFile(
+                    spool,
+                    exported.documents,
+                )));
+            }
+            let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
+            if downloads == MAX_DOWNLOADS {
+                let message = format!("{message}, after {downloads} downloads");
+                return Err(Failure::integrity(message).into());
+            }
+            tracing::warn!("{message}: fetching it again");
+            (downloads, shown) = (downloads + 1, &Hidden);
+        }
+    }
+
+    /// Downloads a data file as it is; returns it, rewound, with the SHA-256 of its bytes.
+    async fn download(
+        &self,
+        key: &str,
+        file: &DataFile,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<(File, Sha256)> {
+        let unusable = |error| unusable(&self.spool.folder, error);
+        let mut spool = tempfile::tempfile_in(&self.spool.folder).map_err(unusable)?;
+        let mut hasher = Sha256Hasher::default();
+        let mut download = Download::start(&self.store, key, file.size_bytes());
+        loop {
+            let arrived = download.next().await.map_err(|error| match error.kind {
+                StoreErrorKind::NotFound => {
+                    Failure::integrity(file.is_gone(&self.store.url(key))).into()
+                }
+                _ => anyhow::Error::from(error),
+            })?;
+            let Some(pieces) = arrived else {
+                break;
+            };
+            tokio::task::block_in_place(|| {
+                pieces.iter().try_for_each(|piece| {
+                    hasher.update(piece);
+                    spool.write_all(piece)
+                })
+            })
+            .map_err(unusable)?;
+            let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+            progress.advance(bytes, 0);
+        }
+        spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
+        Ok((spool, hasher.finish()))
+    }
 }
 
 fn unusable(spool_dir: &Path, error: io::Error) -> Failure {

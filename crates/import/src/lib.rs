@@ -49,6 +49,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     };
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
+    settings::MEMORY.explain(&mut resolved.origins);
     let mongo = &resolved.settings.mongo;
     mongo.show_file_alone(&mut resolved.origins);
     context.origins.keep(&resolved.origins);

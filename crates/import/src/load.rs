@@ -1,38 +1,52 @@
-//! Loads data files into a staging collection: fetch -> decode -> insert -> note.
+//! Loads data files into staging collections: fetch -> decode -> insert -> note.
 //!
-//! While one data file is decoded and inserted, the next one is fetched.
+//! Each stage runs in tasks of its own: files are fetched ahead, some are decoded at once, and
+//! batches are inserted as they come. What waits between the stages is bounded, so a stage that is
+//! slower than the others holds them up instead of filling the memory.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context as _;
 use futures::StreamExt as _;
 use lob_core::checksum::Documents;
 use lob_core::cli::Context;
-use lob_core::failure::Failure;
+use lob_core::failure::{Failure, worst};
+use lob_core::interrupt::Interrupt;
+use lob_core::limiter::Limiter;
 use lob_core::run::RunLocation;
 use lob_core::store::Store;
 use lob_mongo::{BatchLimits, Entries, InsertBatch, Staging};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::decode::decode;
-use crate::fetch::{FetchedFile, fetch};
+use crate::fetch::{Fetcher, Spooled};
 use crate::settings::ImportSettings;
 use crate::splits::DataFile;
 
-/// Batches waiting for an insert worker.
+/// Batches of a file waiting to be inserted.
 const WAITING_BATCHES: usize = 2;
 
-/// Everything needed to fill a staging collection.
+/// Everything needed to fill staging collections; all splits share it.
 pub(crate) struct Loader<'a> {
     pub(crate) store: &'a Store,
     pub(crate) run: &'a RunLocation,
     pub(crate) entries: &'a Entries,
     pub(crate) settings: &'a ImportSettings,
     pub(crate) limits: BatchLimits,
+    pub(crate) fetcher: Fetcher,
+    /// As many files are decoded at once.
+    pub(crate) decoders: Semaphore,
+    pub(crate) inserts: Limiter,
     pub(crate) context: &'a Context,
+    /// Stops all splits.
+    pub(crate) stop: Interrupt,
 }
 
 impl Loader<'_> {
-    /// Fills `staging` with the documents of these data files; returns their count and digest.
+    /// Fills `staging` with the documents of these data files; returns their count and digest. No
+    /// insert is in flight when this returns.
     ///
     /// # Errors
     /// Anything that does not match the manifest (exit status 3), or a server error.
@@ -41,90 +55,112 @@ impl Loader<'_> {
         staging: &Staging,
         left: &[&DataFile],
     ) -> anyhow::Result<Documents> {
-        let mut loaded = Documents::default();
-        let mut files = left.iter().copied();
-        let mut next = match files.next() {
-            Some(file) => Some((file, self.fetch(file).await?)),
-            None => None,
-        };
-        while let Some((file, fetched)) = next.take() {
-            let following = async {
-                match files.next() {
-                    Some(file) => Ok(Some((file, self.fetch(file).await?))),
-                    None => anyhow::Ok(None),
+        let failed = AtomicBool::new(false);
+        let go_on = || std::future::ready(!failed.load(Ordering::Relaxed));
+        let fetched = self.fetcher.fetch(left);
+        let mut loading = Box::pin(fetched)
+            .take_while(|_| go_on())
+            .map(async |spooled| self.load_file(spooled?, staging).await)
+            .buffer_unordered(self.settings.decoders());
+        let (mut loaded, mut failures) = (Documents::default(), Vec::new());
+        while let Some(result) = loading.next().await {
+            match result {
+                Ok(documents) => loaded.merge(documents),
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    failures.push(error);
                 }
-            };
-            // Run both to completion, so that no insert is in flight when staging is dropped.
-            let (following, inserted) =
-                tokio::join!(following, self.insert(file, fetched, staging));
-            let (documents, acknowledged) = inserted?;
-            self.note(file, documents, acknowledged, staging).await?;
-            loaded.merge(documents);
-            next = following?;
+            }
         }
+        worst(failures)?;
         Ok(loaded)
     }
 
-    /// Notes that a data file is in staging, if all its documents were acknowledged.
-    async fn note(
+    /// Inserts a data file, and notes that it is in staging if all its documents were acknowledged.
+    async fn load_file(
         &self,
-        file: &DataFile,
-        documents: Documents,
-        acknowledged: u64,
+        spooled: Spooled<'_>,
         staging: &Staging,
-    ) -> anyhow::Result<()> {
-        let (key, count) = (file.key(), documents.count);
+    ) -> anyhow::Result<Documents> {
+        let _decoder = self.decoders.acquire().await;
+        let key = spooled.file.key().to_owned();
+        let (documents, acknowledged) = self.insert(spooled, staging).await?;
+        let count = documents.count;
         if acknowledged != count {
             let message =
                 format!("only {acknowledged} of {count} documents of `{key}` are acknowledged");
             return Err(Failure::integrity(message).into());
         }
-        let noted = self.entries.add_file(staging, key, documents).await;
-        Ok(noted.map_err(Failure::from)?)
-    }
-
-    async fn fetch(&self, file: &DataFile) -> anyhow::Result<FetchedFile> {
-        let (spool_dir, progress) = (&self.settings.spool_dir, &*self.context.progress);
-        fetch(self.store, self.run, file, spool_dir, progress).await
+        let noted = self.entries.add_file(staging, &key, documents).await;
+        noted.map_err(Failure::from)?;
+        Ok(documents)
     }
 
     /// Decodes one data file on a thread of its own and inserts its documents as they come. All
     /// inserts have finished when this returns.
     async fn insert(
         &self,
-        file: &DataFile,
-        fetched: FetchedFile,
+        spooled: Spooled<'_>,
         staging: &Staging,
     ) -> anyhow::Result<(Documents, u64)> {
+        let Spooled {
+            file,
+            fetched,
+            room: _room,
+        } = spooled;
         let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
         let (limits, key) = (self.limits, file.key().to_owned());
         let ids = self.settings.legacy_ids.into();
         let decoder =
             tokio::task::spawn_blocking(move || decode(fetched, &key, ids, limits, &sender));
-        let stream = futures::stream::poll_fn(|context| batches.poll_recv(context));
-        let failed = AtomicBool::new(false);
-        let mut inserting = stream
-            .take_while(|_| std::future::ready(!failed.load(Ordering::Relaxed)))
-            .map(|batch| async move { staging.insert(&batch).await })
-            .buffer_unordered(self.settings.jobs.get());
-        let mut inserted = Ok(0);
-        while let Some(result) = inserting.next().await {
-            match (result, &mut inserted) {
-                (Ok(count), Ok(sum)) => {
-                    self.context.progress.advance(0, count);
-                    *sum += count;
-                }
-                (Err(error), Ok(_)) => {
-                    failed.store(true, Ordering::Relaxed);
-                    inserted = Err(Failure::from(error));
-                }
-                (_, Err(_)) => {}
+        let staging = Arc::new(staging.clone());
+        let mut inserting = JoinSet::new();
+        let mut inserted = Inserted::default();
+        while inserted.failure.is_none()
+            && let Some(batch) = batches.recv().await
+        {
+            let permit = self.inserts.enter().await;
+            let staging = Arc::clone(&staging);
+            inserting.spawn(async move {
+                let count = staging.insert(&batch).await?;
+                permit.succeeded(batch.size() as u64);
+                Ok(count)
+            });
+            while let Some(done) = inserting.try_join_next() {
+                inserted.add(done.context("an insert stopped")?, self.context);
             }
         }
-        drop(inserting);
         drop(batches);
+        while let Some(done) = inserting.join_next().await {
+            inserted.add(done.context("an insert stopped")?, self.context);
+        }
         // A failed insert stops the decoder early, without an error.
         let documents = decoder.await??;
-        Ok((documents, inserted?))
+        match inserted.failure {
+            Some(failure) => Err(failure.into()),
+            None => Ok((documents, inserted.count)),
+        }
+    }
+}
+
+/// What became of the inserts of a file.
+#[derive(Default)]
+struct Inserted {
+    count: u64,
+    /// The first of them.
+    failure: Option<Failure>,
+}
+
+impl Inserted {
+    fn add(&mut self, done: lob_mongo::Result<u64>, context: &Context) {
+        match done {
+            Ok(count) => {
+                context.progress.advance(0, count);
+                self.count += count;
+            }
+            Err(error) => {
+                self.failure.get_or_insert(error.into());
+            }
+        }
     }
 }

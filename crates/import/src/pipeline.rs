@@ -2,23 +2,27 @@
 //! swap.
 
 use std::collections::BTreeSet;
+use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::{StreamExt as _, stream};
 use lob_core::checksum::Digest;
 use lob_core::cli::{Context, NOTICE};
-use lob_core::failure::{ExitStatus, Failure};
+use lob_core::failure::{ExitStatus, Failure, worst};
 use lob_core::progress::{Measure, Work};
 use lob_core::run::begun;
 use lob_core::settings::RunId;
 use lob_core::settings::SplitSelection;
 use lob_core::text::counted;
 use lob_mongo::{BatchLimits, Entries, Expiring};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::check::check;
 use crate::choose::{Chosen, choose};
-use crate::fetch::check_folder;
+use crate::fetch::{Fetcher, Spool, check_folder};
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
 use crate::presence::{Missing, missing};
@@ -95,7 +99,16 @@ pub(crate) async fn import(
         entries: &entries,
         settings,
         limits,
+        fetcher: Fetcher {
+            store: store.clone(),
+            run: run.location.clone(),
+            spool: Spool::new(&settings.spool_dir, room::spooled(settings, &opened)),
+            progress: Arc::clone(&context.progress),
+        },
+        decoders: Semaphore::new(settings.decoders()),
+        inserts: settings.inserts(),
         context,
+        stop: context.interrupt.child(),
     };
     let imported = match stage_and_swap(&loader, opened).await {
         Ok(splits) => splits,
@@ -139,17 +152,7 @@ async fn stage_and_swap(
         return Err(refuse(loader, &opened, &missing).await);
     }
     // Fetch, decode, insert, check, build indexes.
-    let all: Vec<_> = opened.iter().map(|split| split.split.split_id).collect();
-    for split in &mut opened {
-        if let Err(error) = stage(loader, split).await {
-            if ExitStatus::of(&error) != ExitStatus::Integrity {
-                return Err(error);
-            }
-            give_up(loader.entries, split).await;
-            let others = all.into_iter().filter(|id| *id != split.split.split_id);
-            return Err(with_others(error, loader.run.id(), others.collect()));
-        }
-    }
+    stage_all(loader, &mut opened).await?;
     loader.context.progress.end();
     // The last point at which an interrupt leaves every target as it was.
     interrupt.check()?;
@@ -180,6 +183,43 @@ async fn stage_and_swap(
     Ok(imported)
 }
 
+/// Stages all splits, as many at once as files are decoded. The first failure stops the others, and
+/// a split that does not match its manifest is given up.
+async fn stage_all(loader: &Loader<'_>, opened: &mut [OpenSplit<'_>]) -> anyhow::Result<()> {
+    let all: BTreeSet<_> = opened.iter().map(|split| split.split.split_id).collect();
+    let mut staging = stream::iter(opened)
+        .take_while(|_| ready(!loader.stop.is_raised()))
+        .map(async |split| (stage(loader, split).await, split))
+        .buffer_unordered(loader.settings.decoders());
+    let (mut failures, mut damaged, mut interrupted) = (Vec::new(), Vec::new(), Ok(()));
+    while let Some((result, split)) = staging.next().await {
+        let Err(error) = result else { continue };
+        loader.stop.stop();
+        match ExitStatus::of(&error) {
+            status if status.is_interrupt() => {
+                interrupted = Err(error);
+                continue;
+            }
+            ExitStatus::Integrity => damaged.push(split),
+            _ => {}
+        }
+        failures.push(error);
+    }
+    let failed = worst(failures);
+    for split in &damaged {
+        give_up(loader.entries, split).await;
+    }
+    let damaged: Vec<_> = damaged.iter().map(|split| split.split.split_id).collect();
+    match failed {
+        Err(error) if ExitStatus::of(&error) == ExitStatus::Integrity => {
+            let others = all.into_iter().filter(|id| !damaged.contains(id));
+            Err(with_others(error, loader.run.id(), others.collect()))
+        }
+        Err(error) => Err(error),
+        Ok(()) => interrupted,
+    }
+}
+
 /// Fills the staging of a split, proves it and builds its indexes, unless the split is in its place
 /// or another process puts it there meanwhile.
 async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Result<()> {
@@ -197,7 +237,7 @@ async fn stage(loader: &Loader<'_>, opened: &mut OpenSplit<'_>) -> anyhow::Resul
         tell_of_expiring(opened).await?;
         anyhow::Ok(documents)
     };
-    let error = match loader.context.interrupt.or(staging).await {
+    let error = match loader.stop.or(staging).await {
         Ok(documents) => {
             opened.staged = documents;
             return Ok(());

@@ -21,8 +21,14 @@ use crate::settings::{self, ImportSettings};
 const STORED_FOR_A_BYTE: u64 = 2;
 /// How many targets to look up at once.
 const TARGETS_AT_ONCE: usize = 16;
-/// Data files in the spool folder at once: one is inserted while the next is fetched.
-const SPOOLED_AT_ONCE: usize = 2;
+/// The most bytes of data files that are in the spool folder at once: each decoder has one, and one
+/// more is fetched meanwhile.
+pub(crate) fn spooled(settings: &ImportSettings, opened: &[OpenSplit<'_>]) -> u64 {
+    let left = opened.iter().flat_map(|split| &split.left);
+    let mut sizes: Vec<u64> = left.map(|file| file.size_bytes()).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.iter().take(settings.decoders() + 1).sum()
+}
 
 /// Warns if MongoDB's disk or the folder for data files has less room than the splits will take.
 ///
@@ -33,13 +39,10 @@ pub(crate) async fn look(
     settings: &ImportSettings,
     opened: &[OpenSplit<'_>],
 ) -> Result<(), Failure> {
-    let left = opened.iter().flat_map(|split| &split.left);
-    let mut sizes: Vec<u64> = left.map(|file| file.size_bytes()).collect();
-    if sizes.is_empty() {
+    let spooled = spooled(settings, opened);
+    if spooled == 0 {
         return Ok(());
     }
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    let spooled = sizes.iter().take(SPOOLED_AT_ONCE).sum();
     look_at_spool(&settings.spool_dir, spooled);
     let Some(free) = database.free_disk().await? else {
         return Ok(());

@@ -1,16 +1,21 @@
 //! The resolved settings of an import.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::thread;
 
 use lob_core::failure::Failure;
+use lob_core::limiter::Limiter;
 use lob_core::run::DEFAULT_MAX_SHRINK;
 use lob_core::settings::ByteSize;
 use lob_core::settings::Percent;
 use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
-use lob_core::settings::whole;
+use lob_core::settings::{BASE_MEMORY, MemoryShare};
+use lob_core::settings::{optional_number, whole};
+use lob_core::transfer::RANGE_BYTES;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +46,12 @@ pub(crate) struct ImportSettings {
     pub(crate) legacy_ids: LegacyIds,
     /// How far a legacy run may differ from its own counts.
     pub(crate) count_tolerance: CountTolerance,
-    /// How many insert commands may be in flight.
-    pub(crate) jobs: InsertJobs,
+    /// How many insert commands may be in flight; as many as are of use and fit into memory if
+    /// absent.
+    #[serde(deserialize_with = "optional_number")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// About how much memory is taken.
+    pub(crate) memory: ByteSize,
     /// Limit on the bytes per second downloaded, and separately on those moved to or from MongoDB;
     /// `None` for no limit.
     pub(crate) max_bandwidth: Option<ByteSize>,
@@ -134,7 +143,60 @@ impl From<CountTolerance> for u32 {
 /// The server's own databases. `local` exists on only one member, whatever the write concern.
 const OF_THE_SERVER: [&str; 3] = ["admin", "config", "local"];
 
+/// The memory that an import takes by default.
+pub(crate) const MEMORY: MemoryShare = MemoryShare {
+    one_of: 16,
+    per_core: ByteSize::mib(128),
+    least: ByteSize::mib(256),
+};
+
+/// What a file takes while it is decoded: a row group as columns and as documents, and the batches
+/// that wait.
+const DECODING: ByteSize = ByteSize::mib(136);
+/// How often a batch is in memory while it is inserted: as it was decoded, and in the command.
+const COPIES_OF_BATCH: u64 = 2;
+/// More insert commands at once only wait for each other in the server.
+const MOST_INSERTS: u64 = 64;
+
 impl ImportSettings {
+    /// How many data files are decoded at once.
+    pub(crate) fn decoders(&self) -> usize {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        // One for every two cores: the others insert, encrypt and hash.
+        let fit = self.memory.0.saturating_sub(BASE_MEMORY.0) / (DECODING.0 * 3 / 2);
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX);
+        fit.min(cores / 2).max(1)
+    }
+
+    /// The bytes that inserts may hold, and that downloads may: half of the memory that decoding
+    /// leaves.
+    fn share(&self) -> u64 {
+        let decoding = DECODING.0.saturating_mul(self.decoders() as u64);
+        self.memory.0.saturating_sub(BASE_MEMORY.0 + decoding) / 2
+    }
+
+    /// Insert commands in flight, at first and at most.
+    pub(crate) fn inserts(&self) -> Limiter {
+        let pool = u64::from(self.mongo.mongodb_pool_size.get());
+        let most = MOST_INSERTS.min(pool);
+        match self.jobs {
+            Some(jobs) => {
+                let jobs = at_least_one((jobs.get() as u64).min(MOST_INSERTS));
+                Limiter::new(jobs, jobs)
+            }
+            None => {
+                let batch = COPIES_OF_BATCH * self.write.insert_batch_size.0;
+                let fit = self.share() / batch.max(1);
+                Limiter::new(FIRST_INSERTS, at_least_one(fit.max(4).min(most)))
+            }
+        }
+    }
+
+    /// Most ranges of data files that are downloaded at once.
+    pub(crate) fn ranges(&self) -> NonZeroUsize {
+        at_least_one((self.share() / RANGE_BYTES).max(2))
+    }
+
     /// Refuses a database that must not be imported into.
     ///
     /// # Errors
@@ -161,45 +223,12 @@ impl ImportSettings {
     }
 }
 
-/// More insert commands at once only wait for each other in the server.
-const MOST_JOBS: u32 = 64;
+/// Insert commands in flight at first.
+const FIRST_INSERTS: NonZeroUsize = const { NonZeroUsize::new(4).unwrap() };
 
-/// How many insert commands may be in flight: at most 64, since the setting is shared with tools that
-/// can use more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u32", into = "u32")]
-pub struct InsertJobs(u32);
-
-impl InsertJobs {
-    pub(crate) fn get(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl TryFrom<u32> for InsertJobs {
-    type Error = String;
-
-    fn try_from(jobs: u32) -> Result<Self, Self::Error> {
-        match jobs {
-            0 => Err("expected a whole number of at least 1, not `0`".to_owned()),
-            _ => Ok(Self(jobs.min(MOST_JOBS))),
-        }
-    }
-}
-
-impl FromStr for InsertJobs {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let jobs = whole::<u32>(text)?;
-        jobs.try_into()
-    }
-}
-
-impl From<InsertJobs> for u32 {
-    fn from(jobs: InsertJobs) -> Self {
-        jobs.0
-    }
+fn at_least_one(number: u64) -> NonZeroUsize {
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The default settings; the prefix is the exporter's.
@@ -217,7 +246,8 @@ pub(crate) fn defaults() -> ImportSettings {
         check: Check::Standard,
         legacy_ids: LegacyIds::ObjectId,
         count_tolerance: CountTolerance(0),
-        jobs: InsertJobs(4),
+        jobs: None,
+        memory: MEMORY.here(),
         max_bandwidth: None,
         spool_dir: std::env::temp_dir(),
         mongo: MongoSettings::default(),

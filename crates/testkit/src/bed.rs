@@ -104,6 +104,8 @@ impl Bed {
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("LOB_BUCKET", BUCKET)
+            // The default depends on the machine.
+            .env("LOB_MEMORY", "256MiB")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -8,9 +8,9 @@ use lob_core::cli::{CommandLine, is_of_s3};
 use lob_core::settings::ByteSize;
 use lob_core::settings::CommonArgs;
 use lob_core::settings::ObjectArgs;
-use lob_core::settings::PartArgs;
 use lob_core::settings::S3Args;
 use lob_core::settings::whole;
+use lob_core::settings::{MemoryArgs, PartArgs};
 use lob_core::settings::{RunArg, RunId};
 use serde::Serialize;
 
@@ -54,7 +54,8 @@ pub struct Args {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipart_threshold: Option<ByteSize>,
-    /// Files to send at once
+    /// Files to send at once [default: as many as parts for files sent in one request, and few
+    /// larger ones]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
@@ -79,6 +80,10 @@ pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
     pub s3: S3Args,
+    /// How much memory is taken.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub memory: MemoryArgs,
     /// How files are cut into parts.
     #[command(flatten)]
     #[serde(flatten)]

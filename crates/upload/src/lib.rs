@@ -52,6 +52,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("upload", &args, &args.common);
     let mut resolved = resolve(&Settings::default(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
+    settings::MEMORY.explain(&mut resolved.origins);
     context.origins.keep(&resolved.origins);
     let settings = &resolved.settings;
     if args.common.show_settings {

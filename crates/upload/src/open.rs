@@ -50,7 +50,7 @@ pub(crate) async fn open(
         None => Some(find_and_examine(settings, budget, context).await?),
         Some(_) => None,
     };
-    let sending = Sending::new(&settings.parts, settings.objects.clone());
+    let sending = Sending::new(&settings.limits(), settings.objects.clone());
     context.step("connecting to S3");
     let connecting = Store::connect(&settings.s3, sending, &context.metrics);
     let store = context.interrupt.or(connecting).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn open(
         let location = RunLocation::new(prefix.clone(), id.clone());
         let finding = FoundRun::<UploadWork>::find(&store, location.clone(), TOOL);
         if let Some(found) = context.interrupt.or(finding).await? {
-            return resume(found, settings, budget, context).await;
+            return resume(found, settings, context).await;
         }
     }
     let examined = match examined {
@@ -90,7 +90,7 @@ pub(crate) async fn open(
             let finding = FoundRun::find(&store, location, TOOL);
             let found = context.interrupt.or(finding).await?;
             let found = found.context("the run's plan has disappeared")?;
-            resume(found, settings, budget, context).await
+            resume(found, settings, context).await
         }
         (None, None) => anyhow::bail!("no run id could be generated"),
     }
@@ -99,10 +99,10 @@ pub(crate) async fn open(
 async fn resume(
     found: FoundRun<UploadWork>,
     settings: &Settings,
-    budget: &PartBudget,
     context: &Context,
 ) -> anyhow::Result<Opened> {
     let work = found.plan.work.clone();
+    let settings = &work.settings.complete(settings);
     let id = found.run.location.id();
     work.check_settings(settings)
         .with_context(|| format!("run `{id}` cannot be resumed"))?;
@@ -124,7 +124,8 @@ async fn resume(
         Err(_) => find(settings, context).await?,
     };
     context.step(format!("checking {} files", there.len()));
-    let examining = plan::examine_again(&work, there, settings, budget);
+    let budget = settings.budget()?;
+    let examining = plan::examine_again(&work, there, settings, &budget);
     let examined = context.interrupt.or(examining).await?;
     context.step("probing S3");
     let taking_up = found.resume(work.has_multipart(), &context.interrupt);

@@ -6,7 +6,6 @@ use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{DataFile, PublishedUpload, keep_local_copy};
 use lob_core::progress::Work;
 use lob_core::run::{Committed, OpenRun};
-use lob_core::transfer::PartBudget;
 
 use crate::confirm::confirm;
 use crate::dry_run;
@@ -34,7 +33,8 @@ pub(crate) async fn upload(settings: &Settings, context: &Context) -> anyhow::Re
             resumed,
         } => {
             let id = run.location.id().clone();
-            send_and_commit(run, examined, &work, resumed, &budget, settings, context)
+            let settings = &work.settings.complete(settings);
+            send_and_commit(run, examined, &work, resumed, settings, context)
                 .await
                 .map_err(|error| with_way_on(error, &id.to_string(), context))?
         }
@@ -55,10 +55,10 @@ async fn send_and_commit(
     examined: Examined,
     work: &UploadWork,
     resumed: bool,
-    budget: &PartBudget,
     settings: &Settings,
     context: &Context,
 ) -> anyhow::Result<Uploaded> {
+    let budget = settings.budget()?;
     let id = run.location.id();
     let bytes = examined
         .files
@@ -77,7 +77,7 @@ async fn send_and_commit(
         unit: "files",
         ..Work::default()
     });
-    let sent = send_all(&run, examined, resumed, budget, settings, context).await?;
+    let sent = send_all(&run, examined, resumed, &budget, settings, context).await?;
     context.progress.end();
     context.step("verifying and publishing the run");
     let appeared = appeared(settings, work).await;

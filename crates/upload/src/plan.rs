@@ -65,11 +65,20 @@ pub(crate) struct Examined {
 impl ByteSettings {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
-            part_size_bytes: settings.parts.part_size.0,
+            part_size_bytes: settings.limits().part_size.0,
             multipart_threshold_bytes: settings.multipart_threshold.0,
             hash: settings.hash,
             objects: settings.objects.clone(),
         }
+    }
+
+    /// These settings for `settings` that leave them to the tool: what memory there is now must
+    /// not decide whether a run can be resumed.
+    pub(crate) fn complete(&self, settings: &Settings) -> Settings {
+        let mut complete = settings.clone();
+        let planned = ByteSize::b(self.part_size_bytes);
+        complete.parts.part_size.get_or_insert(planned);
+        complete
     }
 
     /// Each setting as text, with its key.
@@ -258,15 +267,15 @@ fn check_parts(
     settings: &Settings,
     budget: &PartBudget,
 ) -> Result<(), Failure> {
-    let buffer_size = settings.parts.buffer_size;
+    let buffer_size = settings.limits().buffer_size;
     if budget.part_size_for(fingerprint.size) <= buffer_size.0 {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "`{}` needs parts that `buffer_size` {buffer_size} cannot hold",
+        "`{}` needs larger parts than the {buffer_size} of memory for them can hold",
         path.display()
     ))
-    .about(&["buffer_size"]))
+    .about(&["buffer_size", "memory"]))
 }
 
 /// Examines the files of a resumed plan as they are now, whatever the settings select now; selected

@@ -190,7 +190,7 @@ impl Sender<'_> {
         while reader.left() > 0 {
             let part;
             (reader, part) = reader.part(part_size, self.budget).await?;
-            upload.send(part, 0)?;
+            upload.send(part, 0).await?;
         }
         let hashes = reader.finish().await?;
         upload.acknowledged().await?;

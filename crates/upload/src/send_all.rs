@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use lob_core::cli::Context;
 use lob_core::failure::worst;
 use lob_core::manifest::{FailedFile, UploadedFile};
@@ -53,17 +54,25 @@ pub(crate) async fn send_all(
     };
     let Examined { mut files, failed } = examined;
     files.sort_by_key(|file| Reverse(file.fingerprint.size));
-    let mut sending = futures::stream::iter(&files)
-        .take_while(|_| std::future::ready(!stop.is_raised()))
-        .map(async |file| (file, send_one(&sender, file).await))
-        .buffer_unordered(settings.jobs.get());
+    let mut waiting = files.iter().peekable();
+    let mut sending = FuturesUnordered::new();
     let mut sent = SentFiles {
         files: Vec::with_capacity(files.len()),
         failed,
         kept: Kept::default(),
     };
     let mut failures: Vec<anyhow::Error> = Vec::new();
-    while let Some((file, result)) = sending.next().await {
+    loop {
+        while !stop.is_raised()
+            && let Some(file) = waiting
+                .next_if(|file| sending.len() < settings.files_at_once(file.fingerprint.size))
+        {
+            let sender = &sender;
+            sending.push(async move { (file, send_one(sender, file).await) });
+        }
+        let Some((file, result)) = sending.next().await else {
+            break;
+        };
         match result {
             Ok((uploaded, kept)) => {
                 sent.files.push(uploaded);

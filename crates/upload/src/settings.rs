@@ -2,15 +2,18 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 
 use clap::ValueEnum;
 use lob_core::failure::Failure;
 use lob_core::run::RunLocation;
 use lob_core::settings::ByteSize;
 use lob_core::settings::ObjectSettings;
-use lob_core::settings::PartSettings;
 use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
+use lob_core::settings::optional_number;
+use lob_core::settings::{BASE_MEMORY, MemoryShare};
+use lob_core::settings::{PartLimits, PartSettings};
 use lob_core::transfer::PartBudget;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,16 @@ use crate::selection::Selection;
 
 /// Stands in for an id generated from the time.
 const GENERATED_ID: &str = "YYYYMMDD_HHMMSS";
+
+/// The memory that an upload takes by default.
+pub(crate) const MEMORY: MemoryShare = MemoryShare {
+    one_of: 32,
+    per_core: ByteSize::mib(256),
+    least: ByteSize::mib(64),
+};
+
+/// Files in parts that are sent at once at least: while one is opened or completed, others are sent.
+const LARGE_FILES: usize = 4;
 
 /// The settings of `lob-upload`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +45,11 @@ pub struct Settings {
     pub run_id: Option<RunId>,
     /// Largest file sent in a single request.
     pub multipart_threshold: ByteSize,
-    /// How many files are sent at once.
-    pub jobs: NonZeroUsize,
+    /// How many files are sent at once; as many as memory and cores suggest if absent.
+    #[serde(deserialize_with = "optional_number")]
+    pub jobs: Option<NonZeroUsize>,
+    /// About how much memory is taken.
+    pub memory: ByteSize,
     /// The directory for local copies of manifests.
     pub manifest_dir: PathBuf,
     /// Which hash the manifest's `checksum` holds.
@@ -69,11 +85,12 @@ impl Default for Settings {
             exclude: Vec::new(),
             run_id: None,
             multipart_threshold: ByteSize::mib(16),
-            jobs: const { NonZeroUsize::new(4).unwrap() },
+            jobs: None,
+            memory: MEMORY.here(),
             manifest_dir: "artifacts/lob_data_uploads".into(),
             hash: HashKind::Sha256,
             allow_partial: false,
-            parts: PartSettings::defaults(),
+            parts: PartSettings::default(),
             s3: S3Settings::defaults("lob-data"),
             objects: ObjectSettings::default(),
         }
@@ -81,16 +98,50 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How large parts are, and how many there may be.
+    pub(crate) fn limits(&self) -> PartLimits {
+        let memory = self.memory.0.saturating_sub(BASE_MEMORY.0);
+        self.parts.within(ByteSize(memory))
+    }
+
     /// The memory budget shared by parts and by files sent in a single request.
     pub(crate) fn budget(&self) -> Result<PartBudget, Failure> {
-        let (threshold, buffer_size) = (self.multipart_threshold, self.parts.buffer_size);
+        let limits = self.limits();
+        let (threshold, buffer_size) = (self.multipart_threshold, limits.buffer_size);
         if threshold > buffer_size {
-            return Err(Failure::usage(format!(
-                "`buffer_size` {buffer_size} cannot hold a file of `multipart_threshold` {threshold}"
-            ))
-            .about(&["buffer_size", "multipart_threshold"]));
+            let (message, keys) = match self.parts.buffer_size {
+                Some(_) => (
+                    format!("`buffer_size` {buffer_size} cannot hold"),
+                    ["buffer_size", "multipart_threshold"],
+                ),
+                None => (
+                    format!(
+                        "`memory` {} leaves {buffer_size} for parts, which cannot hold",
+                        self.memory
+                    ),
+                    ["memory", "multipart_threshold"],
+                ),
+            };
+            let message = format!("{message} a file of `multipart_threshold` {threshold}");
+            return Err(Failure::usage(message).about(&keys));
         }
-        PartBudget::new(&self.parts)
+        PartBudget::new(&limits)
+    }
+
+    /// How many files of this size may be sent at once. A file in parts holds two of them beside
+    /// those under way: one that waits and one that is read.
+    pub(crate) fn files_at_once(&self, size: u64) -> usize {
+        if let Some(jobs) = self.jobs {
+            return jobs.get();
+        }
+        let limits = self.limits();
+        if size <= self.multipart_threshold.0 {
+            return limits.in_flight.get();
+        }
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let in_memory = limits.buffer_size.0 / limits.part_size.0.max(1);
+        let fit = usize::try_from(in_memory / 3).unwrap_or(usize::MAX);
+        cores.max(LARGE_FILES).min(fit).max(2)
     }
 
     /// The files to upload.
@@ -117,8 +168,24 @@ mod tests {
     fn a_file_sent_in_one_request_must_fit_into_memory() {
         let mut settings = Settings::default();
         assert!(settings.budget().is_ok());
-        settings.multipart_threshold = ByteSize::mib(65);
+        settings.multipart_threshold = settings.memory;
         assert!(settings.budget().is_err());
+        settings.parts.buffer_size = Some(settings.memory);
+        assert!(settings.budget().is_ok());
+    }
+
+    #[test]
+    fn small_files_are_sent_as_many_at_once_as_requests_and_large_ones_few() {
+        let mut settings = Settings {
+            memory: ByteSize::mib(128),
+            ..Settings::default()
+        };
+        assert_eq!(settings.files_at_once(1000), 20);
+        assert!((4..=7).contains(&settings.files_at_once(1 << 30)));
+        settings.memory = ByteSize::mib(64);
+        assert_eq!(settings.files_at_once(1 << 30), 2);
+        settings.jobs = NonZeroUsize::new(2);
+        assert_eq!(settings.files_at_once(1000), 2);
     }
 
     #[test]

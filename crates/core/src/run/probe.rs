@@ -186,7 +186,9 @@ async fn complete(
         };
         let mut has_md5 = false;
         let completed = async {
-            let part = store.upload_part(key, &upload.id, 1, part).await?;
+            let permit = store.permit().await;
+            let part = store.upload_part(key, &upload.id, 1, part, permit);
+            let part = part.await?;
             has_md5 = part.etag == md5;
             store
                 .complete_once(

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::byte_size::ByteSize;
-use super::whole;
+use super::{optional_number, whole};
 
 /// S3's limits: the minimum size of any part but the last, and the maximum size of a part.
 pub(crate) const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), ByteSize::gib(5));
@@ -15,44 +15,81 @@ pub(crate) const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), Byte
 /// S3's limit on the number of parts of one upload.
 pub const MAX_PARTS: u64 = 10_000;
 
-/// How large parts are, and how many bytes of them may be in memory at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The size of parts if the file must not depend on the machine.
+pub const PART_SIZE: ByteSize = ByteSize::mib(8);
+
+/// As many parts fit into memory if their size is not set: small parts fill many slow connections,
+/// large ones need few requests.
+const PARTS_IN_MEMORY: u64 = 64;
+/// The range for a size that is not set: from S3's minimum to what saves no more requests worth
+/// counting.
+const OWN_PART_SIZES: (ByteSize, ByteSize) = (PART_SIZE_RANGE.0, ByteSize::mib(16));
+
+/// How files are cut into parts, as far as it is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartSettings {
     /// Size of one part of a multipart upload; every part in flight is held in memory.
-    pub part_size: ByteSize,
+    pub part_size: Option<ByteSize>,
     /// Bytes of parts that may be in memory at once, over all files.
-    pub buffer_size: ByteSize,
+    pub buffer_size: Option<ByteSize>,
     /// Parts, and files sent in one request, that are sent at once over all files; fewer while the
     /// server asks for fewer.
-    pub parts_in_flight: NonZeroUsize,
+    #[serde(deserialize_with = "optional_number")]
+    pub parts_in_flight: Option<NonZeroUsize>,
     /// Bytes per second that are sent, downloaded or read from MongoDB, each counted separately and
     /// over all files; `None` means no limit.
     pub max_bandwidth: Option<ByteSize>,
 }
 
+/// How large parts are, and how many of them there may be at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartLimits {
+    /// Size of one part of a multipart upload.
+    pub part_size: ByteSize,
+    /// Bytes of parts that may be in memory at once, over all files.
+    pub buffer_size: ByteSize,
+    /// Bodies of requests that are under way at once at first.
+    pub at_first: NonZeroUsize,
+    /// Most of them.
+    pub in_flight: NonZeroUsize,
+    /// Bytes per second in each direction.
+    pub max_bandwidth: Option<ByteSize>,
+}
+
 impl PartSettings {
-    /// The defaults. Parts of 100 MB, as in the legacy helper module, would take too much memory.
-    pub fn defaults() -> Self {
-        Self {
-            part_size: ByteSize::mib(8),
-            buffer_size: ByteSize::mib(64),
-            parts_in_flight: const { NonZeroUsize::new(8).unwrap() },
-            max_bandwidth: None,
+    /// What is set, and for the rest what fits into `memory`.
+    pub fn within(&self, memory: ByteSize) -> PartLimits {
+        let buffer_size = self.buffer_size.unwrap_or(memory);
+        let part_size = self.part_size.unwrap_or_else(|| {
+            let share = ByteSize::mib((buffer_size.0 / PARTS_IN_MEMORY) >> 20);
+            share.clamp(OWN_PART_SIZES.0, OWN_PART_SIZES.1)
+        });
+        let in_memory = (buffer_size.0 / part_size.0.max(1)).max(1);
+        let (at_first, in_flight) = match self.parts_in_flight {
+            Some(set) => (set, set.get() as u64),
+            None => (FIRST_IN_FLIGHT, in_memory),
+        };
+        // Many parts that share a low bandwidth would each take long, and what is not acknowledged
+        // when a process stops is sent again.
+        let at_pace = self.max_bandwidth.map_or(u64::MAX, |bandwidth| {
+            bandwidth.0.saturating_mul(SECONDS_IN_FLIGHT) / part_size.0.max(1)
+        });
+        let in_flight = usize::try_from(in_flight.min(at_pace.max(2)));
+        let in_flight = in_flight.ok().and_then(NonZeroUsize::new);
+        let in_flight = in_flight.unwrap_or(NonZeroUsize::MIN);
+        PartLimits {
+            part_size,
+            buffer_size,
+            at_first: at_first.min(in_flight),
+            in_flight,
+            max_bandwidth: self.max_bandwidth,
         }
     }
-
-    /// The parts to send at once: as set, or fewer if they share a bandwidth of which so many would
-    /// each take long. What is not acknowledged when a process stops is sent again.
-    pub(crate) fn parts_in_flight_at_pace(&self) -> NonZeroUsize {
-        let Some(bandwidth) = self.max_bandwidth else {
-            return self.parts_in_flight;
-        };
-        let at_pace = bandwidth.0.saturating_mul(SECONDS_IN_FLIGHT) / self.part_size.0.max(1);
-        let at_pace = usize::try_from(at_pace).unwrap_or(usize::MAX).max(2);
-        let at_pace = NonZeroUsize::new(at_pace).unwrap_or(self.parts_in_flight);
-        self.parts_in_flight.min(at_pace)
-    }
 }
+
+/// Bodies under way at first if their number is not set: these fill a link between machines of one
+/// data centre.
+pub(crate) const FIRST_IN_FLIGHT: NonZeroUsize = const { NonZeroUsize::new(4).unwrap() };
 
 /// How long a part takes at the bandwidth that is set, if the others take as long.
 const SECONDS_IN_FLIGHT: u64 = 4;
@@ -61,15 +98,16 @@ const SECONDS_IN_FLIGHT: u64 = 4;
 #[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(next_help_heading = "S3")]
 pub struct PartArgs {
-    /// Size of one part of a multipart upload, 5 MiB to 5 GiB
+    /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: by --memory]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
-    /// Most bytes of parts to hold in memory, over all files
+    /// Most bytes of parts to hold in memory, over all files [default: by --memory]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,
-    /// Parts to send at once, over all files; fewer while S3 asks to slow down
+    /// Parts to send at once, over all files; fewer while S3 asks to slow down [default: 4 at first,
+    /// then as many as are of use and fit into --memory]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_in_flight: Option<NonZeroUsize>,
@@ -84,14 +122,32 @@ pub struct PartArgs {
 mod tests {
     use super::*;
 
+    fn in_flight(settings: &PartSettings, mib: u64) -> usize {
+        settings.within(ByteSize::mib(mib)).in_flight.get()
+    }
+
+    #[test]
+    fn parts_are_as_large_as_lets_many_fit_into_memory() {
+        let of = |mib| {
+            let limits = PartSettings::default().within(ByteSize::mib(mib));
+            (limits.part_size.0 >> 20, limits.in_flight.get())
+        };
+        assert_eq!(of(20), (5, 4));
+        assert_eq!(of(104), (5, 20));
+        assert_eq!(of(488), (7, 69));
+        assert_eq!(of(4096), (16, 256));
+    }
+
     #[test]
     fn few_parts_share_a_low_bandwidth() {
         let at = |max_bandwidth| {
             let settings = PartSettings {
+                part_size: Some(PART_SIZE),
+                parts_in_flight: NonZeroUsize::new(8),
                 max_bandwidth,
-                ..PartSettings::defaults()
+                ..PartSettings::default()
             };
-            settings.parts_in_flight_at_pace().get()
+            in_flight(&settings, 64)
         };
         let mib = |mib| Some(ByteSize::mib(mib));
         assert_eq!([mib(1), mib(6), mib(100), None].map(at), [2, 3, 8, 8]);

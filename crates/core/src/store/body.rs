@@ -3,6 +3,7 @@
 //! A connection that stays below the slowest rate for the time of an attempt is treated as broken,
 //! and a download that stays below it for the whole retry time has failed.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -18,15 +19,18 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 /// How many times in a row a body may break without a byte of progress.
 const MAX_BREAKS: u32 = 5;
 
-/// The bytes of one object, in order. A body that breaks is resumed where it broke, but only if the
-/// object still has the ETag of the first answer.
+/// The bytes of one object, or of a range of it, in order. A body that breaks is resumed where it
+/// broke, but only if the object still has the ETag of the first answer.
 #[derive(Debug)]
 pub struct ObjectBody {
     store: Store,
     key: String,
     etag: String,
+    /// Of the whole object.
     size: u64,
     position: u64,
+    /// Where the range ends.
+    end: u64,
     body: ByteStream,
     breaks: u32,
     /// For the current connection.
@@ -41,22 +45,59 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::NotFound`] if there is no such object.
     pub async fn get(&self, key: &str) -> Result<ObjectBody, StoreError> {
-        let output = self.get_from(key, 0, None).await?;
-        let size = output
-            .content_length()
-            .and_then(|n| u64::try_from(n).ok())
-            .ok_or_else(|| self.sizeless("GetObject", key))?;
-        Ok(ObjectBody {
+        let output = self.get_bytes(key, None, None).await?;
+        let size = announced(&output).ok_or_else(|| self.sizeless("GetObject", key))?;
+        Ok(self.body_of(key, output, size, 0..size))
+    }
+
+    /// Opens a range of an object for reading; the range is not empty.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] if there is no such object, [`StoreErrorKind::Refused`] if the
+    /// server does not send the range.
+    pub(crate) async fn get_range(
+        &self,
+        key: &str,
+        range: Range<u64>,
+    ) -> Result<ObjectBody, StoreError> {
+        let output = self.get_bytes(key, Some(&range), None).await?;
+        let total = output.content_range().and_then(|told| {
+            let (_, total) = told.rsplit_once('/')?;
+            total.parse().ok()
+        });
+        match total {
+            Some(total) if announced(&output) == Some(range.end - range.start) => {
+                Ok(self.body_of(key, output, total, range))
+            }
+            _ => Err(self.not_the_range(key)),
+        }
+    }
+
+    fn body_of(
+        &self,
+        key: &str,
+        output: GetObjectOutput,
+        size: u64,
+        range: Range<u64>,
+    ) -> ObjectBody {
+        ObjectBody {
             store: self.clone(),
             key: key.to_owned(),
             etag: super::unquoted(output.e_tag()),
             size,
-            position: 0,
+            position: range.start,
+            end: range.end,
             body: output.body,
             breaks: 0,
             of_attempt: Patience::new(self.attempt_timeout),
             of_download: Patience::new(self.retry_timeout),
-        })
+        }
+    }
+
+    fn not_the_range(&self, key: &str) -> StoreError {
+        let (kind, url) = (StoreErrorKind::Refused, self.url(key));
+        let detail = "the server did not send the requested range";
+        StoreError::new(kind, "GetObject", url, detail)
     }
 
     /// Reads a small object as a whole.
@@ -96,16 +137,16 @@ impl Store {
         Err(StoreError::new(kind, "GetObject", url, detail))
     }
 
-    async fn get_from(
+    async fn get_bytes(
         &self,
         key: &str,
-        position: u64,
+        range: Option<&Range<u64>>,
         etag: Option<&str>,
     ) -> Result<GetObjectOutput, StoreError> {
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let mut request = request.set_expected_bucket_owner(self.owner.clone());
-        if position > 0 {
-            request = request.range(format!("bytes={position}-"));
+        if let Some(range) = range {
+            request = request.range(format!("bytes={}-{}", range.start, range.end - 1));
         }
         if let Some(etag) = etag {
             request = request.if_match(format!("\"{etag}\""));
@@ -133,14 +174,19 @@ impl ObjectBody {
         self.size
     }
 
-    /// The next bytes, or `None` after exactly [`ObjectBody::size`] of them.
+    /// The ETag of the object.
+    pub(crate) fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    /// The next bytes, or `None` after exactly as many as were asked for.
     ///
     /// # Errors
     /// The object changed in the meantime, the connection broke too often without progress, or the
     /// bytes arrived too slowly for too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
-            let remaining = self.size - self.position;
+            let remaining = self.end - self.position;
             let begin = Instant::now();
             let patience = self.of_attempt.left().min(self.of_download.left());
             let arrived = tokio::time::timeout(patience, self.body.try_next()).await;
@@ -194,17 +240,20 @@ impl ObjectBody {
 
     /// Opens the rest of the object, after the bytes read so far.
     async fn rest(&self) -> Result<ByteStream, StoreError> {
+        let range = self.position..self.end;
         let rest = self
             .store
-            .get_from(&self.key, self.position, Some(&self.etag))
+            .get_bytes(&self.key, Some(&range), Some(&self.etag))
             .await;
         let rest = rest.map_err(StoreError::changed_meanwhile)?;
-        let announced = rest.content_length().and_then(|n| u64::try_from(n).ok());
-        if announced != Some(self.size - self.position) {
-            let (kind, url) = (StoreErrorKind::Refused, self.store.url(&self.key));
-            let detail = "the server did not send the requested range";
-            return Err(StoreError::new(kind, "GetObject", url, detail));
+        if announced(&rest) != Some(self.end - self.position) {
+            return Err(self.store.not_the_range(&self.key));
         }
         Ok(rest.body)
     }
+}
+
+/// How many bytes an answer brings.
+fn announced(output: &GetObjectOutput) -> Option<u64> {
+    output.content_length().and_then(|n| u64::try_from(n).ok())
 }

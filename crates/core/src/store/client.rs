@@ -20,13 +20,13 @@ use aws_types::service_config::ServiceConfigKey;
 use super::credentials::{self, Asked};
 use super::error_body::CutErrors;
 use super::foreign::RefuseForeign;
-use super::limiter::Limiter;
 use super::observe::Observer;
 use super::profile;
 use super::proxies::{Proxies, Routes};
 use super::resolver::Resolver;
 use super::retry::{ByAnswer, no_more_than, retry_config, retry_partition};
 use crate::failure::Failure;
+use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::settings::{EndpointUrl, InvalidEndpointUrl};
 use crate::settings::{PathStyle, S3Settings};
@@ -61,7 +61,7 @@ pub(super) struct Built {
 /// Builds the client of these settings.
 pub(super) async fn build(
     settings: &S3Settings,
-    flow: &Limiter,
+    limiter: &Limiter,
     metrics: &Metrics,
 ) -> Result<Built, Failure> {
     let timeouts = TimeoutConfig::builder()
@@ -125,7 +125,7 @@ pub(super) async fn build(
         .interceptor(CutErrors)
         .interceptor(Observer {
             metrics: metrics.clone(),
-            flow: flow.clone(),
+            limiter: limiter.clone(),
             retry_timeout: settings.retry_timeout,
         });
     let mut credentials = None;

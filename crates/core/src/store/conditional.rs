@@ -89,9 +89,9 @@ impl RunStore {
             is_data: true,
             condition,
         };
-        let slot = self.sending.flow.enter().await;
+        let (permit, size) = (self.permit().await, body.bytes.len() as u64);
         let written = self.put(key, body).await?;
-        slot.succeeded();
+        permit.succeeded(size);
         Ok(written)
     }
 

@@ -32,7 +32,7 @@ impl Store {
                 .about(&["expected_bucket_owner"])
                 .into());
         }
-        let built = client::build(settings, &sending.flow, metrics).await?;
+        let built = client::build(settings, &sending.limiter, metrics).await?;
         let mut store = Self {
             client: built.client,
             aws_credentials: built.credentials,
@@ -62,8 +62,8 @@ impl Store {
                 region: Some(home),
                 ..settings.clone()
             };
-            let flow = &store.sending.flow;
-            let built = client::build(&settings, flow, metrics).await?;
+            let limiter = &store.sending.limiter;
+            let built = client::build(&settings, limiter, metrics).await?;
             store.client = built.client;
             store.aws_credentials = built.credentials;
             store.region = built.region;

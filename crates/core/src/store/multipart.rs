@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::conditional::SignedPayload;
 use super::{RunStore, Store, StoreError, StoreErrorKind};
 use crate::checksum::Crc;
+use crate::limiter::Permit;
 use crate::transfer::HashedPart;
 
 /// How often to abort an upload at most: a part that was in flight can land after an abort.
@@ -125,6 +126,7 @@ impl Store {
         upload: &UploadId,
         number: u32,
         part: HashedPart,
+        permit: Permit,
     ) -> Result<StoredPart, StoreError> {
         let HashedPart { bytes, crc, md5 } = part;
         let size = bytes.len() as u64;
@@ -144,7 +146,6 @@ impl Store {
             }
             None => request,
         };
-        let slot = self.sending.flow.enter().await;
         let output = request
             .body(self.body(bytes))
             .customize()
@@ -153,7 +154,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("UploadPart", self.url(key), error))?;
-        slot.succeeded();
+        permit.succeeded(size);
         self.metrics.sent("UploadPart", size);
         let etag = super::unquoted(output.e_tag());
         let refused = |kind, detail| {

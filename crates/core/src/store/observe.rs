@@ -17,16 +17,16 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::answer::{self, Again};
-use super::limiter::Limiter;
 use super::operation_error::error_code;
 use super::retry::{FailedAttempts, no_more_than};
 use crate::failure::Via;
+use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) metrics: Metrics,
-    pub(super) flow: Limiter,
+    pub(super) limiter: Limiter,
     /// How long to keep retrying a request.
     pub(super) retry_timeout: Duration,
 }
@@ -125,10 +125,10 @@ impl Intercept for Observer {
         let again = status.map(|status| answer::of(code, status).again);
         if again == Some(Again::Slower) {
             self.metrics.throttled(&operation);
-            self.flow.slow_down(begin);
+            self.limiter.slow_down(begin);
         } else if is_timeout {
             // On a slow link, each request gets a larger share when there are fewer.
-            self.flow.slow_down(begin);
+            self.limiter.slow_down(begin);
         }
         // Statuses below 500 are mostly real answers: a missing key, a condition that failed.
         if status.is_none_or(|status| status >= 500) {

@@ -1,7 +1,7 @@
 //! A multipart upload that never lingers by accident: it is completed, aborted, or left open on
 //! purpose for the next process to resume.
 //!
-//! Parts are sent while the next ones are prepared; the byte budget limits how many. What has been
+//! Parts are sent while the next one is prepared; the limiter decides how many. What has been
 //! sent can only become an object through [`FinishedParts`], which exists only once every part is
 //! acknowledged.
 
@@ -113,16 +113,14 @@ impl MultipartUpload {
         self.kept
     }
 
-    /// Starts sending the next part and returns at once; its memory is freed once the server has
-    /// acknowledged it. A part that the server already has is not sent. `items` is the number of
-    /// items done with this part.
+    /// Starts sending the next part as soon as one more may be under way; its memory is freed once
+    /// the server has acknowledged it. A part that the server already has is not sent. `items` is
+    /// the number of items done with this part. It is safe to drop the returned future, but then
+    /// the part is missing and the upload can only be left or aborted.
     ///
     /// # Errors
     /// An earlier part failed.
-    pub fn send(&mut self, part: HashedPart, items: u64) -> Result<(), StoreError> {
-        while let Some(done) = self.in_flight.try_join_next() {
-            self.stored.push(joined(&self.target, done)?);
-        }
+    pub async fn send(&mut self, part: HashedPart, items: u64) -> Result<(), StoreError> {
         self.sent += 1;
         let (number, size) = (self.sent, part.bytes.len() as u64);
         let listed = self.listed.remove(&number);
@@ -137,11 +135,15 @@ impl MultipartUpload {
             self.target.told.skip(size, items);
             return Ok(());
         }
+        let permit = self.target.store.permit().await;
+        while let Some(done) = self.in_flight.try_join_next() {
+            self.stored.push(joined(&self.target, done)?);
+        }
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
         let told = self.target.told.clone();
         self.in_flight.spawn(async move {
-            let stored = store.upload_part(&key, &upload, number, part).await;
+            let stored = store.upload_part(&key, &upload, number, part, permit).await;
             if stored.is_ok() {
                 told.advance(size, items);
             }

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::checksum::{Crc, CrcHasher};
 use crate::checksum::{Md5, Md5Hasher, Sha256, Sha256Hasher};
 use crate::failure::Failure;
-use crate::settings::{MAX_PARTS, PART_SIZE_RANGE, PartSettings};
+use crate::settings::{MAX_PARTS, PART_SIZE_RANGE, PartLimits};
 use crate::store::Bandwidth;
 
 /// Granularity of the budget: a semaphore counts at most 2^29 permits on 32-bit machines.
@@ -44,14 +44,14 @@ struct Pool {
 }
 
 impl PartBudget {
-    /// The budget that `settings` define.
+    /// The budget that `limits` define.
     ///
     /// # Errors
     /// A part size outside S3's limits, or a budget that cannot hold two parts: one to fill while
     /// the other is sent.
-    pub fn new(settings: &PartSettings) -> Result<Self, Failure> {
+    pub fn new(limits: &PartLimits) -> Result<Self, Failure> {
         let (smallest, largest) = PART_SIZE_RANGE;
-        let (part_size, buffer_size) = (settings.part_size, settings.buffer_size);
+        let (part_size, buffer_size) = (limits.part_size, limits.buffer_size);
         if part_size < smallest || part_size > largest {
             return Err(Failure::usage(format!(
                 "`part_size` {part_size} is outside S3's limits, {smallest} to {largest}"
@@ -60,11 +60,11 @@ impl PartBudget {
         }
         if buffer_size.0 < 2 * part_size.0 {
             return Err(Failure::usage(format!(
-                "`buffer_size` {buffer_size} cannot hold two parts of `part_size` {part_size}"
+                "the {buffer_size} of memory for parts cannot hold two of `part_size` {part_size}"
             ))
-            .about(&["buffer_size", "part_size"]));
+            .about(&["buffer_size", "part_size", "memory"]));
         }
-        Bandwidth::of(settings.max_bandwidth)?;
+        Bandwidth::of(limits.max_bandwidth)?;
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
         let pool = Pool {
             buffers: Mutex::default(),
@@ -359,16 +359,20 @@ impl<'a> PieceHasher<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use futures::FutureExt as _;
     use proptest::prelude::*;
 
     use super::*;
 
     fn budget(part_size: ByteSize, buffer_size: ByteSize) -> Result<PartBudget, Failure> {
-        PartBudget::new(&PartSettings {
+        PartBudget::new(&PartLimits {
             part_size,
             buffer_size,
-            ..PartSettings::defaults()
+            at_first: NonZeroUsize::MIN,
+            in_flight: NonZeroUsize::MIN,
+            max_bandwidth: None,
         })
     }
 

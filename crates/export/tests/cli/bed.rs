@@ -118,7 +118,10 @@ impl Bed {
         let mongo = MongoServer::start(mongo).unwrap();
         let of_any_tool = bed::Bed::new(env!("CARGO_BIN_EXE_lob-export"), s3).await;
         Self {
-            of_any_tool: of_any_tool.with_variable("MONGODB_URI", mongo.uri()),
+            // Tests say which range is written when.
+            of_any_tool: of_any_tool
+                .with_variable("MONGODB_URI", mongo.uri())
+                .with_variable("LOB_EXPORT_JOBS", "1"),
             mongo,
         }
     }

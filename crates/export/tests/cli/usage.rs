@@ -96,7 +96,7 @@ async fn every_export_setting_is_shown_with_its_origin() {
     ----- stdout -----
     attempt_timeout = "1m"  # default
     bucket = "lob-test"  # environment variable `LOB_BUCKET`
-    buffer_size = "32MiB"  # default
+    # buffer_size = (not set)  # default
     # ca_bundle = (not set)  # default
     checksum = "statistics"  # default
     collection_pattern = "split_{N}_input"  # default
@@ -108,12 +108,13 @@ async fn every_export_setting_is_shown_with_its_origin() {
     endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
     # expected_bucket_owner = (not set)  # default
     file_size = "64MiB"  # file `lob.toml`, section `[export]`
-    # jobs = (not set)  # default
+    jobs = 1  # environment variable `LOB_EXPORT_JOBS`
     manifest_dir = "artifacts/s3_exports"  # default
     # map = (not set)  # default
     # max_bandwidth = (not set)  # default
     # max_misfits = (not set)  # default
     max_shrink = "20%"  # default
+    memory = "256MiB"  # environment variable `LOB_MEMORY`
     # metadata = (not set)  # default
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default
@@ -122,8 +123,8 @@ async fn every_export_setting_is_shown_with_its_origin() {
     mongodb_server_selection_timeout = "15s"  # default
     # mongodb_uri = mongodb://db.example/ and ***  # environment variable `MONGODB_URI`
     # mongodb_uri_file = (not set)  # default
-    part_size = "8MiB"  # default
-    parts_in_flight = 8  # default
+    # part_size = (not set)  # default
+    # parts_in_flight = (not set)  # default
     path_style = "auto"  # default
     prefix = "processed-splits"  # default
     # profile = (not set)  # default

@@ -105,6 +105,7 @@ async fn every_import_setting_is_shown_with_its_origin() {
     legacy_ids = "object-id"  # default
     # max_bandwidth = (not set)  # default
     max_shrink = "20%"  # default
+    memory = "256MiB"  # environment variable `LOB_MEMORY`
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default
     mongodb_pool_size = 16  # default

@@ -129,7 +129,7 @@ async fn every_upload_setting_is_shown_with_its_origin() {
     allow_partial = false  # default
     attempt_timeout = "1m"  # default
     bucket = "lob-test"  # environment variable `LOB_BUCKET`
-    buffer_size = "64MiB"  # default
+    # buffer_size = (not set)  # default
     # ca_bundle = (not set)  # default
     connect_timeout = "30s"  # default
     endpoint_url = "http://[SERVER]"  # environment variable `AWS_ENDPOINT_URL`
@@ -140,10 +140,11 @@ async fn every_upload_setting_is_shown_with_its_origin() {
     jobs = 2  # file `lob.toml`, section `[upload]`
     manifest_dir = "artifacts/lob_data_uploads"  # default
     # max_bandwidth = (not set)  # default
+    memory = "256MiB"  # environment variable `LOB_MEMORY`
     metadata = { desk = "x", team = "research" }  # environment variable `LOB_METADATA`
     multipart_threshold = "5MiB"  # environment variable `LOB_MULTIPART_THRESHOLD`
     part_size = "5MiB"  # environment variable `LOB_PART_SIZE`
-    parts_in_flight = 8  # default
+    # parts_in_flight = (not set)  # default
     path_style = "auto"  # default
     prefix = "lob-data"  # default
     # profile = (not set)  # default
