@@ -276,6 +276,16 @@ async fn settings_that_differ_from_the_plan_are_refused_by_their_flag() {
 }
 
 #[tokio::test]
+async fn a_run_keeps_its_part_size_whatever_memory_there_is_when_it_is_resumed() {
+    let (bed, feeds) = killed_before_complete().await;
+    let before = bed.s3.requests().len();
+    let args = ["--run-id", "run-1", "--memory", "2GiB"];
+    bed.run_without(&args, &["LOB_PART_SIZE"]).await.expect(0);
+    bed.assert_whole(&feeds);
+    assert_eq!(bed.asked(Operation::UploadPart, BIG, before).len(), 0);
+}
+
+#[tokio::test]
 async fn a_plan_not_written_by_this_tool_is_refused_and_left_as_it_is() {
     let (bed, _) = killed_before_complete().await;
     let plan: Value = serde_json::from_slice(&bed.object(PLAN).bytes).unwrap();
