@@ -28,7 +28,7 @@ mod value;
 
 pub use self::byte_size::ByteSize;
 pub(crate) use self::endpoint_url::{EndpointUrl, InvalidEndpointUrl, is_loopback};
-pub use self::memory::{BASE_MEMORY, MemoryArgs, MemoryShare};
+pub use self::memory::{BASE_MEMORY, MemoryArgs, MemoryShare, warn_of_need};
 pub use self::named_run::RunArg;
 pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};

@@ -118,6 +118,7 @@ async fn export_ranges(
         database,
         ..
     } = unfinished;
+    settings.check_memory();
     let (jobs, limits) = settings.jobs_and_limits(plan.settings.bytes.part_size);
     let budget = PartBudget::new(&limits)?;
     let found = async { collections(database, plan).await.map_err(scan_failure) };

@@ -14,7 +14,7 @@ use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::optional_number;
-use lob_core::settings::{BASE_MEMORY, MemoryShare};
+use lob_core::settings::{BASE_MEMORY, MemoryShare, warn_of_need};
 use lob_core::settings::{MAX_PARTS, PART_SIZE, PartLimits, PartSettings};
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
@@ -180,18 +180,36 @@ impl ExportSettings {
         self.parts.part_size.unwrap_or(PART_SIZE)
     }
 
+    /// What a range takes besides its parts.
+    fn of_range(&self) -> u64 {
+        let row_groups = self.row_group_size.0.saturating_mul(ROW_GROUPS);
+        self.read_ahead.0.saturating_add(row_groups)
+    }
+
+    /// Warns if one range alone may need more than the memory that is set.
+    pub(crate) fn check_memory(&self) {
+        let parts = PARTS_OF_RANGE.saturating_mul(self.part_size().0);
+        let need = BASE_MEMORY
+            .0
+            .saturating_add(self.of_range())
+            .saturating_add(parts);
+        let remedy = "a smaller --row-group-size or --read-ahead needs less";
+        warn_of_need(self.memory, ByteSize(need), remedy);
+    }
+
     /// How many ranges to export at once, and the limits on their parts of `part_size`.
     pub(crate) fn jobs_and_limits(&self, part_size: ByteSize) -> (NonZeroUsize, PartLimits) {
         let memory = self.memory.0.saturating_sub(BASE_MEMORY.0);
-        let of_range = self.read_ahead.0 + ROW_GROUPS * self.row_group_size.0;
-        let of_parts = PARTS_OF_RANGE * part_size.0;
+        let of_range = self.of_range();
+        let of_parts = PARTS_OF_RANGE.saturating_mul(part_size.0);
         let jobs = self.jobs.unwrap_or_else(|| {
             let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
             let fit = memory / of_range.saturating_add(of_parts).max(1);
             let fit = usize::try_from(fit).ok().and_then(NonZeroUsize::new);
             fit.unwrap_or(NonZeroUsize::MIN).min(cores)
         });
-        let left = memory.saturating_sub(jobs.get() as u64 * of_range);
+        let taken = of_range.saturating_mul(jobs.get() as u64);
+        let left = memory.saturating_sub(taken);
         let parts = PartSettings {
             part_size: Some(part_size),
             ..self.parts.clone()

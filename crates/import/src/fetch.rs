@@ -191,18 +191,15 @@ impl Fetcher {
                 }
                 _ => anyhow::Error::from(error),
             })?;
-            let Some(pieces) = arrived else {
+            let Some(bytes) = arrived else {
                 break;
             };
             tokio::task::block_in_place(|| {
-                pieces.iter().try_for_each(|piece| {
-                    hasher.update(piece);
-                    spool.write_all(piece)
-                })
+                hasher.update(&bytes);
+                spool.write_all(&bytes)
             })
             .map_err(unusable)?;
-            let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
-            progress.advance(bytes, 0);
+            progress.advance(bytes.len() as u64, 0);
         }
         spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
         Ok((spool, hasher.finish()))

@@ -72,6 +72,7 @@ pub(crate) async fn import(
     let limits = BatchLimits::new(&settings.write).map_err(Failure::from)?;
     settings.check_database()?;
     check_folder(&settings.spool_dir)?;
+    settings.check_memory();
 
     let Chosen {
         store,

@@ -13,7 +13,7 @@ use lob_core::settings::Percent;
 use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
-use lob_core::settings::{BASE_MEMORY, MemoryShare};
+use lob_core::settings::{BASE_MEMORY, MemoryShare, warn_of_need};
 use lob_core::settings::{optional_number, whole};
 use lob_core::transfer::RANGE_BYTES;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
@@ -173,6 +173,13 @@ impl ImportSettings {
     fn share(&self) -> u64 {
         let decoding = DECODING.0.saturating_mul(self.decoders() as u64);
         self.memory.0.saturating_sub(BASE_MEMORY.0 + decoding) / 2
+    }
+
+    /// Warns if decoding one data file may need more than the memory that is set.
+    pub(crate) fn check_memory(&self) {
+        let remedy =
+            "data files with smaller row groups need less (--row-group-size of the export)";
+        warn_of_need(self.memory, ByteSize(BASE_MEMORY.0 + DECODING.0), remedy);
     }
 
     /// Insert commands in flight, at first and at most.

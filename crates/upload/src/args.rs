@@ -54,8 +54,8 @@ pub struct Args {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipart_threshold: Option<ByteSize>,
-    /// Files to send at once [default: as many as parts for files sent in one request, and few
-    /// larger ones]
+    /// Files to send at once [default: of those sent in one request as many as of parts, of larger
+    /// ones one for each core, and at least 4]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,

@@ -108,22 +108,22 @@ impl Settings {
     pub(crate) fn budget(&self) -> Result<PartBudget, Failure> {
         let limits = self.limits();
         let (threshold, buffer_size) = (self.multipart_threshold, limits.buffer_size);
-        if threshold > buffer_size {
-            let (message, keys) = match self.parts.buffer_size {
-                Some(_) => (
-                    format!("`buffer_size` {buffer_size} cannot hold"),
-                    ["buffer_size", "multipart_threshold"],
-                ),
-                None => (
-                    format!(
-                        "`memory` {} leaves {buffer_size} for parts, which cannot hold",
-                        self.memory
-                    ),
-                    ["memory", "multipart_threshold"],
-                ),
-            };
-            let message = format!("{message} a file of `multipart_threshold` {threshold}");
-            return Err(Failure::usage(message).about(&keys));
+        if self.parts.buffer_size.is_some() && threshold > buffer_size {
+            return Err(Failure::usage(format!(
+                "`buffer_size` {buffer_size} cannot hold a file of `multipart_threshold` {threshold}"
+            ))
+            .about(&["buffer_size", "multipart_threshold"]));
+        }
+        // Two parts of the size that is chosen for the memory there is.
+        let least = ByteSize(BASE_MEMORY.0 + threshold.0.max(2 * limits.part_size.0));
+        if self.parts.buffer_size.is_none() && self.parts.part_size.is_none() && self.memory < least
+        {
+            return Err(Failure::usage(format!(
+                "`memory` {} is less than the {least} that an upload needs, with files of up to \
+                 `multipart_threshold` {threshold} in one request",
+                self.memory
+            ))
+            .about(&["memory"]));
         }
         PartBudget::new(&limits)
     }

@@ -25,7 +25,7 @@ pub struct MemoryShare {
     pub one_of: u64,
     /// Most for each core: more than its cores can fill is of no use.
     pub per_core: ByteSize,
-    /// Least, however little there is.
+    /// Least, unless that would be more than three quarters of what is allowed.
     pub least: ByteSize,
 }
 
@@ -71,7 +71,8 @@ impl MemoryShare {
     fn of(self, allowed: Allowed) -> ByteSize {
         let share = allowed.bytes / self.one_of;
         let most = self.per_core.0.saturating_mul(allowed.cores);
-        ByteSize::mib(share.min(most) >> 20).max(self.least)
+        let least = self.least.0.min(allowed.bytes / 4 * 3);
+        ByteSize::mib(share.min(most).max(least) >> 20)
     }
 
     /// Says in the origin of a default what it was derived from.
@@ -93,12 +94,20 @@ impl MemoryShare {
     }
 }
 
+/// Warns if a tool needs more than the memory that it should take.
+pub fn warn_of_need(memory: ByteSize, need: ByteSize, remedy: &str) {
+    if memory < need {
+        let [memory, need] = [memory, need].map(|size| size.0 >> 20);
+        tracing::warn!("`memory` is {memory} MiB, but {need} MiB may be needed: {remedy}");
+    }
+}
+
 /// The flag for the memory.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct MemoryArgs {
     /// Most memory to take, about: it decides how much is moved at once [default: a share of what
     /// the container, the job or the machine allows]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Memory")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
 }
@@ -123,10 +132,26 @@ mod tests {
                 cores,
             })
         };
+        assert_eq!(of(0, 2), ByteSize::mib(0));
         assert_eq!(of(1, 2), ByteSize::mib(64));
         assert_eq!(of(4, 2), ByteSize::mib(128));
         assert_eq!(of(256, 2), ByteSize::mib(1024));
         assert_eq!(of(256, 32), ByteSize::mib(8192));
+    }
+
+    #[test]
+    fn a_small_container_is_not_filled() {
+        let share = MemoryShare {
+            one_of: 16,
+            per_core: ByteSize::mib(128),
+            least: ByteSize::mib(256),
+        };
+        let allowed = Allowed {
+            bytes: 128 << 20,
+            is_of_cgroup: true,
+            cores: 2,
+        };
+        assert_eq!(share.of(allowed), ByteSize::mib(96));
     }
 
     #[test]

@@ -59,7 +59,9 @@ pub struct PartLimits {
 impl PartSettings {
     /// What is set, and for the rest what fits into `memory`.
     pub fn within(&self, memory: ByteSize) -> PartLimits {
-        let buffer_size = self.buffer_size.unwrap_or(memory);
+        // A part size that is set takes what it needs: one part is filled while another is sent.
+        let needed = self.part_size.map_or(0, |size| size.0.saturating_mul(2));
+        let buffer_size = self.buffer_size.unwrap_or(memory.max(ByteSize(needed)));
         let part_size = self.part_size.unwrap_or_else(|| {
             let share = ByteSize::mib((buffer_size.0 / PARTS_IN_MEMORY) >> 20);
             share.clamp(OWN_PART_SIZES.0, OWN_PART_SIZES.1)
@@ -133,6 +135,14 @@ mod tests {
             (limits.part_size.0 >> 20, limits.in_flight.get())
         };
         assert_eq!(of(20), (5, 4));
+        let set = PartSettings {
+            part_size: Some(ByteSize::mib(100)),
+            ..PartSettings::default()
+        };
+        assert_eq!(
+            set.within(ByteSize::mib(20)).buffer_size,
+            ByteSize::mib(200)
+        );
         assert_eq!(of(104), (5, 20));
         assert_eq!(of(488), (7, 69));
         assert_eq!(of(4096), (16, 256));

@@ -1,12 +1,13 @@
 //! Downloads an object in ranges, several at once, and hands its bytes on in order: over a distance a
 //! single connection is slower than the link.
 //!
-//! A range is held in memory until its turn has come, so the limiter also bounds the memory. What
-//! fits into one range is asked for as a whole.
+//! A range is held in memory until its turn has come, so the limiter also bounds the memory. It is
+//! copied into a buffer of its own: a few bytes of a connection's buffer keep all of it. What fits
+//! into one range is asked for as a whole.
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 
@@ -29,7 +30,7 @@ pub struct Download {
 
 /// A range that has arrived.
 struct Piece {
-    bytes: Vec<Bytes>,
+    bytes: BytesMut,
     permit: Permit,
     /// Size and ETag of the object, by this answer.
     size: u64,
@@ -56,13 +57,12 @@ impl Download {
         }
     }
 
-    /// The next bytes, in pieces as they arrived; `None` after the last. Asking for more says that
-    /// the last ones were consumed.
+    /// The next bytes; `None` after the last. Asking for more says that the last ones were consumed.
     ///
     /// # Errors
     /// [`StoreErrorKind::NotFound`] if there is no such object, [`StoreErrorKind::Integrity`] if it
     /// has another size or changes meanwhile, and whatever [`ObjectBody::next`] fails with.
-    pub async fn next(&mut self) -> Result<Option<Vec<Bytes>>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         if let Some((permit, bytes)) = self.taken.take() {
             permit.succeeded(bytes);
         }
@@ -76,9 +76,8 @@ impl Download {
         if self.etag.get_or_insert_with(|| piece.etag.clone()) != &piece.etag {
             return Err(self.damaged("it changed while it was read"));
         }
-        let bytes = piece.bytes.iter().map(|bytes| bytes.len() as u64).sum();
-        self.taken = Some((piece.permit, bytes));
-        Ok(Some(piece.bytes))
+        self.taken = Some((piece.permit, piece.bytes.len() as u64));
+        Ok(Some(piece.bytes.freeze()))
     }
 
     fn damaged(&self, detail: impl Into<String>) -> StoreError {
@@ -100,20 +99,22 @@ async fn fetch(
     size: u64,
 ) -> Result<Piece, StoreError> {
     let permit = store.permit().await;
+    let length = usize::try_from(range.end - range.start).unwrap_or(0);
     let mut body: ObjectBody = match range {
         Range { start: 0, end } if end == size => store.get(key).await?,
         range => store.get_range(key, range).await?,
     };
     let mut piece = Piece {
-        bytes: Vec::new(),
+        bytes: BytesMut::new(),
         permit,
         size: body.size(),
         etag: body.etag().to_owned(),
     };
     // Of another size than expected, it is not worth reading.
     if piece.size == size {
+        piece.bytes.reserve(length);
         while let Some(bytes) = body.next().await? {
-            piece.bytes.push(bytes);
+            piece.bytes.extend_from_slice(&bytes);
         }
     }
     Ok(piece)

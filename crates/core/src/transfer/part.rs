@@ -60,9 +60,9 @@ impl PartBudget {
         }
         if buffer_size.0 < 2 * part_size.0 {
             return Err(Failure::usage(format!(
-                "the {buffer_size} of memory for parts cannot hold two of `part_size` {part_size}"
+                "`buffer_size` {buffer_size} cannot hold two parts of `part_size` {part_size}"
             ))
-            .about(&["buffer_size", "part_size", "memory"]));
+            .about(&["buffer_size", "part_size"]));
         }
         Bandwidth::of(limits.max_bandwidth)?;
         let capacity = u32::try_from(buffer_size.0 / PERMIT_BYTES).unwrap_or(u32::MAX);
@@ -153,17 +153,15 @@ impl AsRef<[u8]> for PartBuffer {
 }
 
 impl Pool {
-    /// A vector of at least `size` bytes, whatever they are.
+    /// A vector of at least `size` bytes, whatever they are: one that is reused, or else of no more
+    /// bytes than are paid for.
     fn take(&self, size: usize) -> Vec<u8> {
         let pooled = if size <= self.buffer_size {
             self.lock().pop()
         } else {
             None
         };
-        pooled.unwrap_or_else(|| {
-            // All ordinary parts have the same size; pages that are never written take no memory.
-            vec![0; size.max(self.buffer_size)]
-        })
+        pooled.unwrap_or_else(|| vec![0; size])
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -409,6 +407,12 @@ mod tests {
         drop(retry);
         let again = budget.buffer(8 << 20).await;
         assert_eq!((again.bytes.as_ptr(), again.filled), (address, 0));
+    }
+
+    #[tokio::test]
+    async fn a_small_part_takes_no_more_memory_than_it_pays_for() {
+        let budget = budget(ByteSize::mib(8), ByteSize::mib(16)).unwrap();
+        assert_eq!(budget.buffer(1000).await.bytes.capacity(), 1000);
     }
 
     #[tokio::test]
