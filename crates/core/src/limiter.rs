@@ -5,9 +5,11 @@
 //! or behind a proxy that limits each connection, a link is full only with many. Each round of
 //! transfers shows which of the two it is. If twice as many are each about as fast as before, there
 //! is room for more. If together they are hardly faster, the link is full, and the new ones go
-//! again. Before the first round is over nothing is known, so the limit grows a little with time.
+//! again. Before the first round is over nothing is known: the limit grows with time, and once there
+//! are rounds to compare, half as many are tried in the same way.
 //!
-//! Once a server has asked to slow down, the limit grows by one after each round. The SDK also waits
+//! Once a server has asked to slow down, the limit grows by one after each round, until some minutes
+//! have passed. The SDK also waits
 //! longer between the attempts of each request, but it never reduces the number of requests in
 //! flight, which is what the server asks for.
 
@@ -30,6 +32,8 @@ const PROOF: u64 = 1 << 20;
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 /// How much more twice as many transfers must move to be kept.
 const WORTHWHILE: f64 = 1.2;
+/// How long a request to slow down counts.
+const SLOWED: Duration = Duration::from_secs(300);
 /// If transfers take longer than this, there are fewer of them.
 const SLOW: Duration = Duration::from_secs(30);
 /// How long to wait, after more transfers were of no use, before they are tried again: this long at
@@ -56,14 +60,25 @@ struct State {
     /// When the server last asked to slow down.
     slowed: Option<Instant>,
     round: Round,
-    /// The bytes per second before the limit was raised, and the limit then.
-    trial: Option<(f64, usize)>,
+    trial: Option<Trial>,
     rest: Duration,
     rests_until: Instant,
     /// Whether a transfer that says something has succeeded.
     is_proven: bool,
     /// When the limit last grew without proof.
     guessed: Instant,
+    /// Whether so many transfers are a guess.
+    is_guess: bool,
+}
+
+/// A change of the limit that the next round decides about.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    /// The bytes per second before, and the limit.
+    rate: f64,
+    limit: usize,
+    /// Whether fewer are tried.
+    is_fewer: bool,
 }
 
 /// The transfers that have succeeded since the limit last changed or was last judged.
@@ -117,10 +132,12 @@ impl State {
         self.round.count += 1;
         self.round.bytes += bytes;
         self.round.time += time;
+        self.slowed = self.slowed.filter(|at| now.duration_since(*at) < SLOWED);
         let is_short = now.duration_since(self.round.began) < SHORTEST_ROUND;
         if self.round.count < self.limit || (is_short && self.slowed.is_none()) {
             return;
         }
+        self.is_proven = true;
         let round = std::mem::replace(&mut self.round, Round::begin(now));
         if self.slowed.is_some() {
             self.set((self.limit + 1).min(self.most), permits);
@@ -133,18 +150,36 @@ impl State {
     fn judge(&mut self, round: &Round, now: Instant, permits: &Semaphore) {
         let pace = round.bytes as f64 / round.time.as_secs_f64().max(f64::MIN_POSITIVE);
         let rate = pace * self.limit as f64;
-        if let Some((before, limit)) = self.trial.take()
-            && rate < WORTHWHILE * before
+        let was_guess = std::mem::take(&mut self.is_guess);
+        let trial = self.trial.take();
+        if let Some(before) = trial.filter(|trial| !trial.is_fewer)
+            && rate < WORTHWHILE * before.rate
         {
-            self.set(limit, permits);
+            self.set(before.limit, permits);
             self.rests_until = now + self.rest;
             self.rest = (2 * self.rest).min(LONGEST_REST);
+        } else if let Some(before) = trial.filter(|trial| trial.is_fewer)
+            && WORTHWHILE * rate < before.rate
+        {
+            self.set(before.limit, permits);
         } else if round.time > SLOW * u32::try_from(round.count).unwrap_or(u32::MAX) {
             self.set((self.limit / 2).max(self.first.min(self.limit)), permits);
+        } else if (was_guess || trial.is_some_and(|trial| trial.is_fewer))
+            && self.limit / 2 >= self.first
+        {
+            self.try_limit(self.limit / 2, rate, permits);
         } else if self.waiting > 0 && self.limit < self.most && now >= self.rests_until {
-            self.trial = Some((rate, self.limit));
-            self.set((2 * self.limit).min(self.most), permits);
+            self.try_limit((2 * self.limit).min(self.most), rate, permits);
         }
+    }
+
+    fn try_limit(&mut self, limit: usize, rate: f64, permits: &Semaphore) {
+        self.trial = Some(Trial {
+            rate,
+            limit: self.limit,
+            is_fewer: limit < self.limit,
+        });
+        self.set(limit, permits);
     }
 
     /// Raises the limit although nothing has succeeded yet.
@@ -152,7 +187,7 @@ impl State {
         let most = self.most.min(MOST_UNPROVEN);
         let is_early = now.duration_since(self.guessed) < PATIENCE;
         if !self.is_proven && !is_early && self.slowed.is_none() && self.limit < most {
-            self.guessed = now;
+            (self.guessed, self.is_guess) = (now, true);
             self.set((2 * self.limit).min(most), permits);
         }
     }
@@ -176,6 +211,7 @@ impl Limiter {
             rests_until: now,
             is_proven: false,
             guessed: now,
+            is_guess: false,
         };
         Self {
             permits: Arc::new(Semaphore::new(first)),
@@ -332,6 +368,33 @@ mod tests {
         let full_with_ten = |count: usize| 0.1 * count.max(10) as f64;
         let limits = limits(&limiter(50), 5, full_with_ten);
         assert_eq!(limits, [8, 16, 32, 16, 16]);
+    }
+
+    /// A limiter that has guessed its way up to 64.
+    fn guessing() -> Limiter {
+        let limiter = limiter(64);
+        let mut now = Instant::now();
+        for _ in 0..4 {
+            now += PATIENCE;
+            limiter.state().guess(now, &limiter.permits);
+        }
+        limiter
+    }
+
+    #[test]
+    fn a_guess_is_taken_back_on_a_full_link_and_kept_on_any_other() {
+        let full = |count| 0.1 * count as f64;
+        assert_eq!(limits(&guessing(), 5, full), [32, 16, 8, 4, 8]);
+        assert_eq!(limits(&guessing(), 3, |_| 2.0), [32, 64, 64]);
+    }
+
+    #[test]
+    fn a_request_to_slow_down_counts_for_some_minutes() {
+        let limiter = limiter(64);
+        limiter.slow_down(Instant::now());
+        assert_eq!(limiter.state().limit, 2);
+        limiter.state().slowed = Instant::now().checked_sub(SLOWED);
+        assert_eq!(limits(&limiter, 2, |_| 2.0), [4, 8]);
     }
 
     #[test]

@@ -162,8 +162,8 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
-    /// Directory for data files while they are checked, one or two at a time [default: the system's
-    /// temporary folder]
+    /// Directory for data files while they are checked, one for each that is decoded and one more
+    /// [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spool_dir: Option<PathBuf>,

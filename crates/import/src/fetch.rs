@@ -107,7 +107,7 @@ impl Spool {
 }
 
 fn pages(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX >> 3)
+    u32::try_from(bytes.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX)
 }
 
 impl Fetcher {
@@ -208,7 +208,7 @@ impl Fetcher {
 
 fn unusable(spool_dir: &Path, error: io::Error) -> Failure {
     let message = format!("data files cannot be stored in `{}`", spool_dir.display());
-    let hint = "set --spool-dir to a folder with room for two data files, and check `ulimit -n`, \
+    let hint = "set --spool-dir to a folder with room for some data files, and check `ulimit -n`, \
                 the limit of open files";
     Failure::new(ExitStatus::Failed, message)
         .with_hint(hint)

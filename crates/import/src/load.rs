@@ -5,7 +5,6 @@
 //! slower than the others holds them up instead of filling the memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
@@ -17,7 +16,7 @@ use lob_core::limiter::Limiter;
 use lob_core::run::RunLocation;
 use lob_core::store::Store;
 use lob_mongo::{BatchLimits, Entries, InsertBatch, Staging};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::decode::decode;
@@ -55,11 +54,9 @@ impl Loader<'_> {
         staging: &Staging,
         left: &[&DataFile],
     ) -> anyhow::Result<Documents> {
-        let failed = AtomicBool::new(false);
-        let go_on = || std::future::ready(!failed.load(Ordering::Relaxed));
-        let fetched = self.fetcher.fetch(left);
+        let failed = Notify::new();
+        let fetched = self.fetcher.fetch(left).take_until(failed.notified());
         let mut loading = Box::pin(fetched)
-            .take_while(|_| go_on())
             .map(async |spooled| self.load_file(spooled?, staging).await)
             .buffer_unordered(self.settings.decoders());
         let (mut loaded, mut failures) = (Documents::default(), Vec::new());
@@ -67,7 +64,7 @@ impl Loader<'_> {
             match result {
                 Ok(documents) => loaded.merge(documents),
                 Err(error) => {
-                    failed.store(true, Ordering::Relaxed);
+                    failed.notify_one();
                     failures.push(error);
                 }
             }

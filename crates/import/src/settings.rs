@@ -13,7 +13,7 @@ use lob_core::settings::Percent;
 use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
-use lob_core::settings::{BASE_MEMORY, MemoryShare, warn_of_need};
+use lob_core::settings::{BASE_MEMORY, MemoryShare, at_pace, warn_of_need};
 use lob_core::settings::{optional_number, whole};
 use lob_core::transfer::RANGE_BYTES;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
@@ -150,11 +150,14 @@ pub(crate) const MEMORY: MemoryShare = MemoryShare {
     least: ByteSize::mib(256),
 };
 
-/// What a file takes while it is decoded: a row group as columns and as documents, and the batches
-/// that wait.
-const DECODING: ByteSize = ByteSize::mib(136);
+/// What a file takes while it is decoded: a row group as columns and as documents.
+const DECODING: ByteSize = ByteSize::mib(124);
+/// Batches of a file that is decoded: the one that is filled, and those that wait.
+const WAITING_BATCHES: u64 = 3;
 /// How often a batch is in memory while it is inserted: as it was decoded, and in the command.
 const COPIES_OF_BATCH: u64 = 2;
+/// Each range takes a connection.
+const MOST_RANGES: u64 = 128;
 /// More insert commands at once only wait for each other in the server.
 const MOST_INSERTS: u64 = 64;
 
@@ -171,8 +174,13 @@ impl ImportSettings {
     /// The bytes that inserts may hold, and that downloads may: half of the memory that decoding
     /// leaves.
     fn share(&self) -> u64 {
-        let decoding = DECODING.0.saturating_mul(self.decoders() as u64);
-        self.memory.0.saturating_sub(BASE_MEMORY.0 + decoding) / 2
+        let waiting = WAITING_BATCHES.saturating_mul(self.write.insert_batch_size.0);
+        let decoding = DECODING.0.saturating_add(waiting);
+        let decoding = decoding.saturating_mul(self.decoders() as u64);
+        self.memory
+            .0
+            .saturating_sub(BASE_MEMORY.0.saturating_add(decoding))
+            / 2
     }
 
     /// Warns if decoding one data file may need more than the memory that is set.
@@ -194,14 +202,16 @@ impl ImportSettings {
             None => {
                 let batch = COPIES_OF_BATCH * self.write.insert_batch_size.0;
                 let fit = self.share() / batch.max(1);
-                Limiter::new(FIRST_INSERTS, at_least_one(fit.max(4).min(most)))
+                Limiter::new(FIRST_INSERTS, at_least_one(fit.min(most)))
             }
         }
     }
 
     /// Most ranges of data files that are downloaded at once.
     pub(crate) fn ranges(&self) -> NonZeroUsize {
-        at_least_one((self.share() / RANGE_BYTES).max(2))
+        let at_pace = self.max_bandwidth.map(|rate| at_pace(rate, RANGE_BYTES));
+        let fit = (self.share() / RANGE_BYTES).clamp(2, MOST_RANGES);
+        at_least_one(fit.min(at_pace.unwrap_or(u64::MAX)))
     }
 
     /// Refuses a database that must not be imported into.

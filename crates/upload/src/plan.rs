@@ -275,7 +275,10 @@ fn check_parts(
         "`{}` needs larger parts than the {buffer_size} of memory for them can hold",
         path.display()
     ))
-    .about(&["buffer_size", "memory"]))
+    .about(&[match settings.parts.buffer_size {
+        Some(_) => "buffer_size",
+        None => "memory",
+    }]))
 }
 
 /// Examines the files of a resumed plan as they are now, whatever the settings select now; selected

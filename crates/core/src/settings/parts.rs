@@ -69,14 +69,12 @@ impl PartSettings {
         let in_memory = (buffer_size.0 / part_size.0.max(1)).max(1);
         let (at_first, in_flight) = match self.parts_in_flight {
             Some(set) => (set, set.get() as u64),
-            None => (FIRST_IN_FLIGHT, in_memory),
+            None => (FIRST_IN_FLIGHT, in_memory.min(MOST_IN_FLIGHT)),
         };
         // Many parts that share a low bandwidth would each take long, and what is not acknowledged
         // when a process stops is sent again.
-        let at_pace = self.max_bandwidth.map_or(u64::MAX, |bandwidth| {
-            bandwidth.0.saturating_mul(SECONDS_IN_FLIGHT) / part_size.0.max(1)
-        });
-        let in_flight = usize::try_from(in_flight.min(at_pace.max(2)));
+        let at_pace = self.max_bandwidth.map(|rate| at_pace(rate, part_size.0));
+        let in_flight = usize::try_from(in_flight.min(at_pace.unwrap_or(u64::MAX)));
         let in_flight = in_flight.ok().and_then(NonZeroUsize::new);
         let in_flight = in_flight.unwrap_or(NonZeroUsize::MIN);
         PartLimits {
@@ -89,9 +87,18 @@ impl PartSettings {
     }
 }
 
+/// Most bodies under way if their number is not set: each takes a connection and an open file, of
+/// which a process often has 1024.
+const MOST_IN_FLIGHT: u64 = 256;
 /// Bodies under way at first if their number is not set: these fill a link between machines of one
 /// data centre.
 pub(crate) const FIRST_IN_FLIGHT: NonZeroUsize = const { NonZeroUsize::new(4).unwrap() };
+
+/// How many transfers of `size` bytes share a bandwidth at which each takes some seconds; at least
+/// two.
+pub fn at_pace(bandwidth: ByteSize, size: u64) -> u64 {
+    (bandwidth.0.saturating_mul(SECONDS_IN_FLIGHT) / size.max(1)).max(2)
+}
 
 /// How long a part takes at the bandwidth that is set, if the others take as long.
 const SECONDS_IN_FLIGHT: u64 = 4;

@@ -40,18 +40,24 @@ struct Piece {
 impl Download {
     /// Starts to download an object that should have `size` bytes.
     pub fn start(store: &Store, key: &str, size: u64) -> Self {
+        let (most, store, key) = (store.most_in_flight(), store.clone(), key.to_owned());
         let fetching = {
-            let (store, key) = (store.clone(), key.to_owned());
-            stream::iter(ranges(size)).map(move |range| {
+            let (permits, store, key) = (store.clone(), store.clone(), key.clone());
+            // Permits in the order of the ranges: one that is early would wait for one without.
+            let permitted = stream::iter(ranges(size)).then(move |range| {
+                let permits = permits.clone();
+                async move { (permits.permit().await, range) }
+            });
+            permitted.map(move |(permit, range)| {
                 let (store, key) = (store.clone(), key.clone());
-                async move { fetch(&store, &key, range, size).await }
+                async move { fetch(&store, &key, range, size, permit).await }
             })
         };
         Self {
-            store: store.clone(),
-            key: key.to_owned(),
+            store,
+            key,
             size,
-            ranges: fetching.buffered(store.most_in_flight()).boxed(),
+            ranges: fetching.buffered(most).boxed(),
             taken: None,
             etag: None,
         }
@@ -97,8 +103,8 @@ async fn fetch(
     key: &str,
     range: Range<u64>,
     size: u64,
+    permit: Permit,
 ) -> Result<Piece, StoreError> {
-    let permit = store.permit().await;
     let length = usize::try_from(range.end - range.start).unwrap_or(0);
     let mut body: ObjectBody = match range {
         Range { start: 0, end } if end == size => store.get(key).await?,
