@@ -111,8 +111,8 @@ fn pages(bytes: u64) -> u32 {
 }
 
 impl Fetcher {
-    /// Fetches these files, several at once; they come as they are ready, each at most once the
-    /// ones before it have room.
+    /// Fetches these files, several at once, each once there is room for it; they come in their
+    /// order, so documents are inserted in that of their `_id`.
     pub(crate) fn fetch<'a>(
         &'a self,
         files: &'a [&'a DataFile],
@@ -120,7 +120,7 @@ impl Fetcher {
         futures::stream::iter(files)
             .then(async |file| (*file, self.spool.room(file.size_bytes()).await))
             .map(|(file, room)| self.spawn(file, room))
-            .buffer_unordered(FILES_AT_ONCE)
+            .buffered(FILES_AT_ONCE)
     }
 
     /// Fetches one file in a task of its own, which ends with the returned future.

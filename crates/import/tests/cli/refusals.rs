@@ -112,7 +112,7 @@ async fn an_unusable_spool_folder_is_named_before_anything_is_done() {
     ----- stderr -----
     error: data files cannot be stored in `/nowhere/spool`
       Caused by: No such file or directory (os error 2)
-    hint: set --spool-dir to a folder with room for two data files, and check `ulimit -n`, the limit of open files
+    hint: set --spool-dir to a folder with room for some data files, and check `ulimit -n`, the limit of open files
     "#);
     bed.assert_untouched();
     bed.import(&[]).await;
