@@ -89,8 +89,9 @@ async fn configuration_md_lists_exactly_the_settings_with_their_defaults() {
 #[tokio::test(flavor = "multi_thread")]
 async fn json_settings_keep_numbers_lists_and_booleans() {
     let servers = Servers::start().await;
-    let args = "--show-settings --json --include a* --include b* --metadata team=x --allow-partial";
-    let args: Vec<_> = args.split(' ').collect();
+    let args = "--show-settings --json --include a* --include b* --metadata team=x --allow-partial \
+                --jobs 4";
+    let args: Vec<_> = args.split_whitespace().collect();
     let output = servers.tool("lob-upload", &args).env_clear().output();
     let settings: Vec<Value> = serde_json::from_slice(&output.await.unwrap().stdout).unwrap();
     for (key, value) in [
@@ -99,7 +100,8 @@ async fn json_settings_keep_numbers_lists_and_booleans() {
         ("include", serde_json::json!(["a*", "b*"])),
         ("exclude", serde_json::json!([])),
         ("metadata", serde_json::json!({ "team": "x" })),
-        ("part_size", "8MiB".into()),
+        ("multipart_threshold", "16MiB".into()),
+        ("part_size", Value::Null),
         ("bucket", Value::Null),
     ] {
         let shown = settings.iter().find(|setting| setting["key"] == key);
