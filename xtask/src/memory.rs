@@ -27,14 +27,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let binaries = binaries::build(sh, Profile::Release, &binaries::TOOLS).await?;
     let s3 = Minio::start(sh, 0).await?;
     let mongo = Mongod::start(sh, Release::V6_0, 0).await?;
-    let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
-    let client = s3_client::with_keys(&s3.endpoint(), keys.0, keys.1).await;
-    client
-        .create_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .context("no bucket")?;
+    s3.new_bucket(BUCKET).await?;
     let folder = tempfile::tempdir_in(sh.current_dir().join("target"))?;
     let measure = Measure {
         sh,

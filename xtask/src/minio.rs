@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use aws_sdk_s3::Client as S3Client;
 use lob_testkit::tls::Identity;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use xshell::{Shell, cmd};
 
+use crate::s3_client;
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
@@ -74,6 +76,14 @@ impl Minio {
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.has_tls { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// A client, and the first bucket; the server must be without TLS.
+    pub(crate) async fn new_bucket(&self, bucket: &str) -> anyhow::Result<S3Client> {
+        let s3 = s3_client::with_keys(&self.endpoint(), ACCESS_KEY, SECRET_KEY).await;
+        let created = s3.create_bucket().bucket(bucket).send().await;
+        created.context("no bucket")?;
+        Ok(s3)
     }
 
     /// Its data folder.

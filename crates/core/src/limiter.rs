@@ -9,9 +9,8 @@
 //! are rounds to compare, half as many are tried in the same way.
 //!
 //! Once a server has asked to slow down, the limit grows by one after each round, until some minutes
-//! have passed. The SDK also waits
-//! longer between the attempts of each request, but it never reduces the number of requests in
-//! flight, which is what the server asks for.
+//! have passed. The SDK also waits longer between the attempts of each request, but it never reduces
+//! the number of requests in flight, which is what the server asks for.
 
 use std::num::NonZeroUsize;
 use std::pin::pin;
@@ -263,6 +262,8 @@ impl Limiter {
         let now = Instant::now();
         state.slowed = Some(now);
         state.round = Round::begin(now);
+        // What was measured before says nothing about the time after.
+        (state.trial, state.is_guess) = (None, false);
         let lower = (state.limit / 2).max(1);
         state.set(lower, &self.permits);
         tracing::info!(at_once = lower, "fewer transfers at once");

@@ -78,7 +78,7 @@ pub(crate) struct Spooled<'a> {
 
 /// The room of a spool is counted in pages, and a file takes at least one.
 const PAGE: u64 = 4096;
-/// Small files that are fetched at once, whatever room there is.
+/// Most files that are fetched at once, however small they are.
 const FILES_AT_ONCE: usize = 64;
 
 impl Spool {

@@ -13,24 +13,17 @@ use lob_core::cli::Context;
 use lob_core::failure::{Failure, worst};
 use lob_core::interrupt::Interrupt;
 use lob_core::limiter::Limiter;
-use lob_core::run::RunLocation;
-use lob_core::store::Store;
 use lob_mongo::{BatchLimits, Entries, InsertBatch, Staging};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::decode::decode;
 use crate::fetch::{Fetcher, Spooled};
-use crate::settings::ImportSettings;
+use crate::settings::{ImportSettings, WAITING_BATCHES};
 use crate::splits::DataFile;
-
-/// Batches of a file waiting to be inserted.
-const WAITING_BATCHES: usize = 2;
 
 /// Everything needed to fill staging collections; all splits share it.
 pub(crate) struct Loader<'a> {
-    pub(crate) store: &'a Store,
-    pub(crate) run: &'a RunLocation,
     pub(crate) entries: &'a Entries,
     pub(crate) settings: &'a ImportSettings,
     pub(crate) limits: BatchLimits,

@@ -95,8 +95,6 @@ pub(crate) async fn import(
     let opened = opened.map_err(|error| begun(error, id))?;
 
     let loader = Loader {
-        store: &store,
-        run: &run.location,
         entries: &entries,
         settings,
         limits,
@@ -128,7 +126,7 @@ async fn stage_and_swap(
     mut opened: Vec<OpenSplit<'_>>,
 ) -> anyhow::Result<Vec<ImportedSplit>> {
     let interrupt = &loader.context.interrupt;
-    let (run, splits) = (loader.run.id(), opened.len());
+    let (run, splits) = (loader.fetcher.run.id(), opened.len());
     tracing::info!(
         target: NOTICE, %run, splits,
         "the import begins; should it stop, the same command with `--run-id {run}` resumes it"
@@ -147,7 +145,7 @@ async fn stage_and_swap(
     });
 
     loader.context.step("checking every data file in S3");
-    let looking = missing(loader.store, loader.run, &opened);
+    let looking = missing(&loader.fetcher.store, &loader.fetcher.run, &opened);
     let missing = interrupt.or(looking).await?;
     if !missing.is_empty() {
         return Err(refuse(loader, &opened, &missing).await);
@@ -214,7 +212,11 @@ async fn stage_all(loader: &Loader<'_>, opened: &mut [OpenSplit<'_>]) -> anyhow:
     match failed {
         Err(error) if ExitStatus::of(&error) == ExitStatus::Integrity => {
             let others = all.into_iter().filter(|id| !damaged.contains(id));
-            Err(with_others(error, loader.run.id(), others.collect()))
+            Err(with_others(
+                error,
+                loader.fetcher.run.id(),
+                others.collect(),
+            ))
         }
         Err(error) => Err(error),
         Ok(()) => interrupted,
@@ -337,7 +339,7 @@ async fn refuse(
         give_up(loader.entries, &opened[*position]).await;
     }
     let messages = missing.iter().map(|file| file.message.clone()).collect();
-    let run = loader.run.id();
+    let run = loader.fetcher.run.id();
     let message = format!("run `{run}` does not match its manifest:");
     let others = opened.iter().enumerate();
     let others = others.filter(|(position, _)| !positions.contains(position));

@@ -152,12 +152,12 @@ pub(crate) const MEMORY: MemoryShare = MemoryShare {
 
 /// What a file takes while it is decoded: a row group as columns and as documents.
 const DECODING: ByteSize = ByteSize::mib(124);
-/// Batches of a file that is decoded: the one that is filled, and those that wait.
-const WAITING_BATCHES: u64 = 3;
+/// Batches of a file waiting to be inserted, besides the one that is filled.
+pub(crate) const WAITING_BATCHES: usize = 2;
 /// How often a batch is in memory while it is inserted: as it was decoded, and in the command.
 const COPIES_OF_BATCH: u64 = 2;
-/// Each range takes a connection.
-const MOST_RANGES: u64 = 128;
+/// Ranges at once: with one, each waits for the last to be consumed. Each takes a connection.
+const RANGES: (u64, u64) = (2, 128);
 /// More insert commands at once only wait for each other in the server.
 const MOST_INSERTS: u64 = 64;
 
@@ -171,23 +171,35 @@ impl ImportSettings {
         fit.min(cores / 2).max(1)
     }
 
+    /// What a file takes while it is decoded, with its batches that are not sent yet.
+    fn of_file(&self) -> u64 {
+        let waiting = (WAITING_BATCHES as u64 + 1).saturating_mul(self.write.insert_batch_size.0);
+        DECODING.0.saturating_add(waiting)
+    }
+
+    /// What a batch takes while it is inserted.
+    fn of_insert(&self) -> u64 {
+        COPIES_OF_BATCH.saturating_mul(self.write.insert_batch_size.0)
+    }
+
     /// The bytes that inserts may hold, and that downloads may: half of the memory that decoding
     /// leaves.
     fn share(&self) -> u64 {
-        let waiting = WAITING_BATCHES.saturating_mul(self.write.insert_batch_size.0);
-        let decoding = DECODING.0.saturating_add(waiting);
-        let decoding = decoding.saturating_mul(self.decoders() as u64);
+        let decoding = self.of_file().saturating_mul(self.decoders() as u64);
         self.memory
             .0
             .saturating_sub(BASE_MEMORY.0.saturating_add(decoding))
             / 2
     }
 
-    /// Warns if decoding one data file may need more than the memory that is set.
+    /// Warns if one data file may need more than the memory that is set.
     pub(crate) fn check_memory(&self) {
         let remedy =
             "data files with smaller row groups need less (--row-group-size of the export)";
-        warn_of_need(self.memory, ByteSize(BASE_MEMORY.0 + DECODING.0), remedy);
+        let moved = self.of_insert().saturating_add(RANGES.0 * RANGE_BYTES);
+        let need = self.of_file().saturating_add(moved);
+        let need = ByteSize(need.saturating_add(BASE_MEMORY.0));
+        warn_of_need(self.memory, need, remedy);
     }
 
     /// Insert commands in flight, at first and at most.
@@ -200,8 +212,7 @@ impl ImportSettings {
                 Limiter::new(jobs, jobs)
             }
             None => {
-                let batch = COPIES_OF_BATCH * self.write.insert_batch_size.0;
-                let fit = self.share() / batch.max(1);
+                let fit = self.share() / self.of_insert().max(1);
                 Limiter::new(FIRST_INSERTS, at_least_one(fit.min(most)))
             }
         }
@@ -210,7 +221,7 @@ impl ImportSettings {
     /// Most ranges of data files that are downloaded at once.
     pub(crate) fn ranges(&self) -> NonZeroUsize {
         let at_pace = self.max_bandwidth.map(|rate| at_pace(rate, RANGE_BYTES));
-        let fit = (self.share() / RANGE_BYTES).clamp(2, MOST_RANGES);
+        let fit = (self.share() / RANGE_BYTES).clamp(RANGES.0, RANGES.1);
         at_least_one(fit.min(at_pace.unwrap_or(u64::MAX)))
     }
 

@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 
 use self::shaper::{DELAY, RATE, Shaper};
 use super::cost::{self, Cost};
-use super::report;
+use super::{report, transfer};
 use crate::binaries::{self, Profile};
 use crate::fill::{self, COLLECTION};
 use crate::minio::{self, Minio};
@@ -34,18 +34,11 @@ const PEERS: [&str; 4] = ["mc", "aws", "mongodump", "mongorestore"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Documents to export and import, with 768 doubles each
-    #[arg(long, value_name = "COUNT", default_value_t = 60_000)]
-    documents: u64,
-    /// How often each client moves them, shaped and not
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    rounds: usize,
+    #[command(flatten)]
+    transfer: transfer::Args,
     /// Only this program; can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Binaries of a debug build and no change to docs/PERFORMANCE.md: to try the benchmark itself
-    #[arg(long)]
-    trial: bool,
 }
 
 /// One client in one configuration.
@@ -112,11 +105,14 @@ struct Measured {
 }
 
 pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
-    ensure!(args.documents > 0 && args.rounds > 0, "nothing to measure");
+    ensure!(
+        args.transfer.documents > 0 && args.transfer.rounds > 0,
+        "nothing to measure"
+    );
     let tools = Tools::new(sh);
     setup::minio(sh, &tools).await?;
     setup::mongodb(sh, &tools, Release::V6_0).await?;
-    let profile = match args.trial {
+    let profile = match args.transfer.trial {
         true => Profile::Dev,
         false => Profile::Release,
     };
@@ -124,17 +120,17 @@ pub(crate) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     for peer in peers::find(sh, &PEERS).await {
         programs.insert(peer.program.to_owned(), peer.path);
     }
-    let bench = Bench::open(sh, programs, args.documents).await?;
+    let bench = Bench::open(sh, programs, args.transfer.documents).await?;
     let mut measured = Vec::new();
     for (number, client) in CLIENTS.iter().enumerate() {
         let is_named = args.only.is_empty() || args.only.iter().any(|name| name == client.program);
         if is_named && bench.programs.contains_key(client.program) {
-            measured.push(bench.compare(client, number, args.rounds).await?);
+            measured.push(bench.compare(client, number, args.transfer.rounds).await?);
         }
     }
     let text = render(&measured, args)?;
     println!("\n{text}");
-    match args.trial || !args.only.is_empty() {
+    match args.transfer.trial || !args.only.is_empty() {
         true => Ok(()),
         false => report::write(sh, "link", &text),
     }
@@ -159,10 +155,7 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<Self> {
         let minio = Minio::start(sh, 0).await?;
         let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
-        let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
-        let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
-        let created = s3.create_bucket().bucket(BUCKET).send().await;
-        created.context("no bucket")?;
+        minio.new_bucket(BUCKET).await?;
         let uri = mongod.uri();
         let mongo = mongodb::Client::with_uri_str(&uri).await?;
         fill::fill(&mongo, SOURCE, documents).await?;
@@ -312,10 +305,10 @@ fn render(measured: &[Measured], args: &Args) -> anyhow::Result<String> {
         "{FILES} files of {} MB, and {} documents; {} MB/s and {} ms for each connection, no limit \
          for all; medians of {} rounds; {}.\n\n",
         FILE_SIZE / 1_000_000,
-        args.documents,
+        args.transfer.documents,
         RATE / 1_000_000,
         DELAY.as_millis(),
-        args.rounds,
+        args.transfer.rounds,
         report::machine()?,
     );
     text.push_str(

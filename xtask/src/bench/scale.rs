@@ -111,10 +111,7 @@ impl<'a> Scale<'a> {
     async fn open(sh: &'a Shell, binaries: &'a HashMap<String, PathBuf>) -> anyhow::Result<Self> {
         let minio = Minio::start(sh, 0).await?;
         let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
-        let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
-        let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
-        let created = s3.create_bucket().bucket(BUCKET).send().await;
-        created.context("no bucket")?;
+        minio.new_bucket(BUCKET).await?;
         let mongo = Client::with_uri_str(mongod.uri()).await?;
         Ok(Self {
             sh,

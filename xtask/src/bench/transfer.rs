@@ -32,13 +32,13 @@ pub(super) const SOURCE: &str = "source";
 pub(crate) struct Args {
     /// Documents of the collection, with 768 doubles each
     #[arg(long, value_name = "COUNT", default_value_t = 60_000)]
-    documents: u64,
+    pub(super) documents: u64,
     /// How often each client moves them
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    rounds: usize,
+    pub(super) rounds: usize,
     /// Binaries of a debug build and no change to docs/PERFORMANCE.md: to try the benchmark itself
     #[arg(long)]
-    trial: bool,
+    pub(super) trial: bool,
 }
 
 /// How to reach one kind of server.

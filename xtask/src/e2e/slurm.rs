@@ -39,10 +39,7 @@ pub(super) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let slurm = SlurmCluster::start(sh).await?;
     let minio = Minio::start(sh, 0).await?;
     let mongod = Mongod::start(sh, Release::V6_0, 0).await?;
-    let keys = (minio::ACCESS_KEY, minio::SECRET_KEY);
-    let s3 = s3_client::with_keys(&minio.endpoint(), keys.0, keys.1).await;
-    let created = s3.create_bucket().bucket(BUCKET).send().await;
-    created.context("no bucket")?;
+    let s3 = minio.new_bucket(BUCKET).await?;
     let mongo = Client::with_uri_str(mongod.uri()).await?;
     let filled = fill::fill(&mongo, "source", DOCUMENTS).await?;
     let folder = tempfile::tempdir()?;

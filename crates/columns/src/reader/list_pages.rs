@@ -48,8 +48,8 @@ pub(super) fn list_array(
     }
     // Both sizes were checked, but either alone may be far larger than the column.
     let bytes = usize::try_from(chunk.uncompressed_size()).ok()?;
-    let most = usize::try_from(chunk.num_values()).ok()?.min(bytes / 8);
     let levels = usize::try_from(chunk.num_values()).ok()?;
+    let most = levels.min(bytes / 8);
     let (lists, values) = match (&element.dtype, leaf.primitive_type.physical_type) {
         (ArrowDataType::Float64, PhysicalType::Double) => {
             read(pages, levels, most, f64::from_le_bytes, &element.dtype)?

@@ -4,6 +4,7 @@
 //! What a tool keeps in memory decides how much can be under way at once, so a large machine gets
 //! more connections and a small one none that it cannot hold.
 
+use std::sync::OnceLock;
 use std::thread;
 
 use clap::Args;
@@ -38,8 +39,14 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// By the limit of this process's control group, if it has one, or by the machine.
+    /// By the limit of this process's control group, if it has one, or by the machine. Asked once:
+    /// help and settings both need it.
     fn here() -> Self {
+        static HERE: OnceLock<Allowed> = OnceLock::new();
+        *HERE.get_or_init(Self::ask)
+    }
+
+    fn ask() -> Self {
         let (machine, group) = memory().unwrap_or_default();
         let bytes = group.unwrap_or(machine).min(machine);
         Self {
