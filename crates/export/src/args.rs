@@ -204,7 +204,8 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU32>,
-    /// Bytes of documents to read ahead, per range
+    /// Bytes of documents to read ahead, per range; a slow link is read by several cursors, one for
+    /// each 4 MiB [default: 16MiB, up to 128MiB as --memory allows]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,

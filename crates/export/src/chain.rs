@@ -37,6 +37,12 @@ impl Chain {
             .take(self.next.sequence as usize)
     }
 
+    /// The places after the records where a process may have opened an upload: it fills one file
+    /// while it settles another.
+    pub(crate) fn ahead(&self) -> [Place; 2] {
+        [self.next, self.next.next()]
+    }
+
     /// Reads the next record, if the chain continues.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ async fn leftovers(run: &OpenRun, plan: &PlannedRanges) -> anyhow::Result<Vec<Le
     Ok(found)
 }
 
-/// A range's uploads have the keys of its records, or the key that comes next.
+/// A range's uploads have the keys of its records, or one that comes next.
 async fn of_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Result<Vec<Leftover>> {
     let mut chain = Chain::of(split_id, number);
     let mut found = Vec::new();
@@ -94,8 +94,8 @@ async fn of_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Result<V
             .collect();
         found.append(&mut of_object(run, &record.place.file_name(), &named).await?);
     }
-    if !chain.is_complete {
-        found.append(&mut of_object(run, &chain.next.file_name(), &[]).await?);
+    for place in chain.ahead() {
+        found.append(&mut of_object(run, &place.file_name(), &[]).await?);
     }
     Ok(found)
 }

@@ -183,7 +183,7 @@ async fn recorded_range(run: &OpenRun, split_id: u32, number: u32) -> anyhow::Re
         range.column_counts.add(description.column_counts);
         range.attested.push(attested);
     }
-    range.places = chain.places().collect();
+    range.places = chain.places().chain(chain.ahead()).collect();
     if !(chain.is_complete && has_all_objects) {
         range.missing.push(number);
     }

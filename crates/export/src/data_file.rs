@@ -111,7 +111,7 @@ impl DataFile {
         Ok(())
     }
 
-    /// Waits until all documents are encoded and all full parts are acknowledged. If the wait is
+    /// Waits until all documents are encoded and all full parts are on their way. If the wait is
     /// dropped, the file can still be aborted.
     pub(crate) async fn write_out(&mut self) -> anyhow::Result<()> {
         if self.encoder.pending_rows() > 0 {
@@ -120,7 +120,6 @@ impl DataFile {
         while !self.encoding.is_empty() {
             self.write_next().await?;
         }
-        self.sender.acknowledged().await?;
         Ok(())
     }
 

@@ -10,12 +10,19 @@ use lob_mongo::{DocumentId, IdRange, Scan};
 use crate::chain::Chain;
 use crate::data_file::{DataFile, WrittenFile};
 use crate::range::{Range, scan_failure};
-use crate::range_writer::{RangeWriter, Written, claim, fill};
+use crate::range_writer::{FilledFile, RangeWriter, claim, fill};
 use crate::record::{Claimed, Record, StandingRecord};
 use crate::tally::Tally;
 
 /// How often in a row a range's upload may get lost.
 const MAX_RESTARTS: u32 = 3;
+
+/// What became of a filled file.
+enum Settled {
+    Recorded,
+    /// Another process has recorded its documents.
+    Overtaken,
+}
 
 impl Range<'_> {
     /// Exports what is not recorded yet, and completes what is.
@@ -65,26 +72,55 @@ impl Range<'_> {
     }
 
     /// Continues where the chain ends, until the range ends or another process's record gets in the
-    /// way.
+    /// way. While a file is settled, the next one is filled: only their records wait for each other.
     async fn write_on(&self, chain: &mut Chain, tally: &mut Tally) -> anyhow::Result<()> {
+        let interrupt = &self.export.context.interrupt;
         let scan = self.scan(self.bounds()?, chain.after.clone())?;
         let mut writer = RangeWriter::new(*self, scan);
-        while !chain.is_complete {
-            match writer.write_file(chain.next, chain.after.clone()).await? {
-                Written::Recorded(standing) => {
-                    chain.add(&standing.record)?;
-                    let described = standing.record.descriptions.first();
-                    let written =
-                        described.map(|d| (d.statistics.num_documents, d.contents.size_bytes));
-                    self.complete(*standing).await?;
-                    if let Some((documents, bytes)) = written {
-                        tally.add_file(documents, bytes);
-                    }
+        let filling = writer.fill_file(chain.next, chain.after.clone(), interrupt);
+        let mut filled = filling.await?;
+        while let Some((place, after)) = filled.next() {
+            let stop = interrupt.child();
+            let settling = async {
+                let settled = self.settle(filled, chain, tally).await;
+                if !matches!(settled, Ok(Settled::Recorded)) {
+                    stop.stop();
                 }
-                Written::Overtaken => return Ok(()),
-            }
+                settled
+            };
+            let filling = writer.fill_file(place, after, &stop);
+            filled = match tokio::join!(settling, filling) {
+                (Ok(Settled::Recorded), filled) => filled?,
+                (settled, filled) => {
+                    if let Ok(filled) = filled {
+                        filled.abort().await;
+                    }
+                    return settled.map(|_| ());
+                }
+            };
         }
-        Ok(())
+        self.settle(filled, chain, tally).await.map(|_| ())
+    }
+
+    /// Records a file and completes it.
+    async fn settle(
+        &self,
+        filled: FilledFile,
+        chain: &mut Chain,
+        tally: &mut Tally,
+    ) -> anyhow::Result<Settled> {
+        let standing = match filled.record(self).await? {
+            Claimed::Ours(standing) => standing,
+            Claimed::Others => return Ok(Settled::Overtaken),
+        };
+        chain.add(&standing.record)?;
+        let described = standing.record.descriptions.first();
+        let written = described.map(|d| (d.statistics.num_documents, d.contents.size_bytes));
+        self.complete(standing).await?;
+        if let Some((documents, bytes)) = written {
+            tally.add_file(documents, bytes);
+        }
+        Ok(Settled::Recorded)
     }
 
     /// Creates the object of an existing record if it is missing.

@@ -118,7 +118,8 @@ pub(crate) async fn open_planned(
 
 async fn connect(settings: &ExportSettings, context: &Context) -> anyhow::Result<Store> {
     // The plan would pin settings that no worker can use.
-    let (_, limits) = settings.jobs_and_limits(settings.part_size());
+    // A single range has the most parts; with more, it is the memory that limits them.
+    let limits = settings.shares(1, settings.part_size()).parts;
     PartBudget::new(&limits)?;
     context.step("connecting to S3");
     let sending = Sending::new(&limits, settings.objects.clone());

@@ -82,11 +82,6 @@ impl PartSender {
         Ok(())
     }
 
-    /// Waits until every part so far is acknowledged.
-    pub(crate) async fn acknowledged(&mut self) -> Result<(), StoreError> {
-        self.upload.acknowledged().await
-    }
-
     /// Sends what is left and waits until every part is acknowledged. If that fails or is
     /// interrupted, the upload is aborted.
     pub(crate) async fn finish(
@@ -111,7 +106,7 @@ impl PartSender {
         if rest > 0 {
             self.send(rest).await?;
         }
-        Ok(self.acknowledged().await?)
+        Ok(self.upload.acknowledged().await?)
     }
 
     /// Starts sending the next `size` bytes, which are in the sink.

@@ -119,8 +119,9 @@ async fn export_ranges(
         ..
     } = unfinished;
     settings.check_memory();
-    let (jobs, limits) = settings.jobs_and_limits(plan.settings.bytes.part_size);
-    let budget = PartBudget::new(&limits)?;
+    let ranges = plan.splits.iter().map(|split| split.range_count() as usize);
+    let shares = settings.shares(ranges.sum(), plan.settings.bytes.part_size);
+    let budget = PartBudget::new(&shares.parts)?;
     let found = async { collections(database, plan).await.map_err(scan_failure) };
     let found = context.interrupt.or(found).await?;
     let export = Export {
@@ -129,10 +130,10 @@ async fn export_ranges(
         settings: plan.settings.bytes.clone(),
         snapshot: plan.snapshot,
         budget,
-        read_ahead: settings.read_ahead,
+        read_ahead: shares.read_ahead,
         context: context.clone(),
     };
-    work::work(export, worker, jobs).await
+    work::work(export, worker, shares.jobs).await
 }
 
 /// Says how to continue: what is recorded need not be exported again.

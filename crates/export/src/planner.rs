@@ -17,7 +17,7 @@ use crate::history::{Gone, History};
 use crate::manifest;
 use crate::number_or::NumberOr;
 use crate::plan::{ExportPlan, SplitPlan};
-use crate::settings::PlannedSettings;
+use crate::settings::{PlannedSettings, READ_AHEAD};
 
 /// Limit on the bytes of sampled documents of each kind, first and even, used to choose columns.
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
@@ -26,8 +26,6 @@ const SIZE_SAMPLE: u32 = 100;
 /// How many splits to plan concurrently: a distant server answers them together, and each takes up
 /// to two samples of memory.
 const SPLITS_AT_ONCE: usize = 4;
-/// Documents to buffer while the whole collection is read to choose the columns.
-const READ_AHEAD: ByteSize = ByteSize::mib(16);
 
 /// Finds the splits, cuts them into ranges and chooses their columns, based on the runs in `store`
 /// below `prefix`.
@@ -145,6 +143,7 @@ async fn plan_split(
             queue: READ_AHEAD,
             mean_document_size,
             at: snapshot,
+            is_divisible: outline.is_divisible(),
         };
         observe_all(&mut proposal, collection, options).await?;
     }

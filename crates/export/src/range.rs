@@ -80,6 +80,7 @@ impl Range<'_> {
             queue: self.export.read_ahead,
             mean_document_size: self.split.mean_document_size,
             at: self.export.snapshot,
+            is_divisible: self.split.is_divisible,
         };
         Ok(self.collection.scan(part, options))
     }

@@ -1,8 +1,9 @@
-//! Writes the documents of a scan to data files in `_id` order, recording each file before it is
+//! Fills data files with the documents of a scan in `_id` order, and records each before it is
 //! completed.
 
 use bson::RawDocument;
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::interrupt::Interrupt;
 use lob_core::transfer::FinishedParts;
 use lob_mongo::{DocumentBatch, DocumentId, Scan};
 
@@ -10,20 +11,20 @@ use crate::data_file::{DataFile, WrittenFile};
 use crate::range::{Range, scan_failure};
 use crate::record::{Claimed, Interval, Place, Record, StandingRecord};
 
-/// Writes the output of a scan, one data file after the other.
+/// Fills one data file after the other.
 pub(crate) struct RangeWriter<'a> {
     range: Range<'a>,
     scan: Scan,
-    /// The batch read last, and how many of its documents are already written.
+    /// The batch read last, and how many of its documents are in a file already.
     batch: Option<(DocumentBatch, usize)>,
 }
 
-/// What became of the next documents.
-pub(crate) enum Written {
-    /// They are recorded; their data file still has to be completed.
-    Recorded(Box<StandingRecord>),
-    /// Another process has recorded them.
-    Overtaken,
+/// The next data file: its documents are all encoded, and it is not recorded yet.
+pub(crate) struct FilledFile {
+    pub(crate) place: Place,
+    pub(crate) interval: Interval,
+    /// `None` if it would have no documents.
+    pub(crate) file: Option<DataFile>,
 }
 
 /// Where a data file ends.
@@ -43,57 +44,43 @@ impl<'a> RangeWriter<'a> {
         }
     }
 
-    /// Writes and records the next data file, with the documents after `after`. If that fails or is
-    /// interrupted before the file is written out, its upload is aborted.
-    pub(crate) async fn write_file(
+    /// Fills the next data file, with the documents after `after`. If that fails or is interrupted,
+    /// its upload is aborted.
+    pub(crate) async fn fill_file(
         &mut self,
         place: Place,
         after: Option<DocumentId>,
-    ) -> anyhow::Result<Written> {
-        let mut open = None;
-        let end = match self.fill_file(place, &mut open).await {
-            Ok(end) => end,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<FilledFile> {
+        let mut file = None;
+        match self.fill_to_its_end(place, interrupt, &mut file).await {
+            Ok(End { last, range_ends }) => Ok(FilledFile {
+                place,
+                interval: Interval {
+                    after,
+                    last,
+                    range_ends,
+                },
+                file,
+            }),
             Err(error) => {
-                if let Some(file) = open {
+                if let Some(file) = file {
                     file.abort().await;
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        let interval = Interval {
-            after,
-            last: end.last,
-            range_ends: end.range_ends,
-        };
-        let context = &self.range.export.context;
-        let claimed = match open {
-            None => {
-                let record = Record::new(place, interval, None);
-                record.put(&self.range.export.run, None).await?
-            }
-            Some(file) => {
-                let WrittenFile { description, parts } = file.close(&context.interrupt).await?;
-                let record = Record::new(place, interval, Some(description));
-                claim(&self.range, record, None, parts).await?
-            }
-        };
-        Ok(match claimed {
-            Claimed::Ours(standing) => Written::Recorded(Box::new(standing)),
-            Claimed::Others => Written::Overtaken,
-        })
+        }
     }
 
-    /// Fills and writes out one data file, which is opened on its first document.
-    async fn fill_file(
+    /// Fills one data file, which is opened on its first document.
+    async fn fill_to_its_end(
         &mut self,
         place: Place,
+        interrupt: &Interrupt,
         open: &mut Option<DataFile>,
     ) -> anyhow::Result<End> {
         let range = self.range;
-        let (interrupt, progress) = (
-            &range.export.context.interrupt,
-            &range.export.context.progress,
-        );
+        let progress = &range.export.context.progress;
         let mut last = None;
         loop {
             let (batch, taken) = match &mut self.batch {
@@ -132,6 +119,38 @@ impl<'a> RangeWriter<'a> {
             }
             drop(documents);
             self.batch = None;
+        }
+    }
+}
+
+impl FilledFile {
+    /// The place of the file after it and the `_id` that it continues after, unless the range ends.
+    pub(crate) fn next(&self) -> Option<(Place, Option<DocumentId>)> {
+        let Interval {
+            after,
+            last,
+            range_ends,
+        } = &self.interval;
+        let after = last.as_ref().or(after.as_ref()).cloned();
+        (!range_ends).then(|| (self.place.next(), after))
+    }
+
+    /// Records the file once its parts are acknowledged.
+    pub(crate) async fn record(self, range: &Range<'_>) -> anyhow::Result<Claimed> {
+        let Some(file) = self.file else {
+            let record = Record::new(self.place, self.interval, None);
+            return record.put(&range.export.run, None).await;
+        };
+        let closing = file.close(&range.export.context.interrupt);
+        let WrittenFile { description, parts } = closing.await?;
+        let record = Record::new(self.place, self.interval, Some(description));
+        claim(range, record, None, parts).await
+    }
+
+    /// Aborts the file's upload.
+    pub(crate) async fn abort(self) {
+        if let Some(file) = self.file {
+            file.abort().await;
         }
     }
 }

@@ -36,6 +36,10 @@ pub(crate) const MEMORY: MemoryShare = MemoryShare {
 const ROW_GROUPS: u64 = 10;
 /// Parts of each range that should fit into memory: fewer do not fill a fast link.
 const PARTS_OF_RANGE: u64 = 4;
+/// What a range reads ahead at least if that is not set: enough for a fast link.
+pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
+/// And at most: a slow link is read by as many cursors as this has room for.
+const MOST_READ_AHEAD: ByteSize = ByteSize::mib(128);
 
 /// The settings of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,8 +64,8 @@ pub(crate) struct ExportSettings {
     pub(crate) range_size: ByteSize,
     /// Whether all documents are read as of one moment.
     pub(crate) snapshot: bool,
-    /// Documents to buffer for encoding, per range.
-    pub(crate) read_ahead: ByteSize,
+    /// Documents to buffer for encoding, per range; as much as memory allows if absent.
+    pub(crate) read_ahead: Option<ByteSize>,
     /// How many documents from the start, and as many again from across the split, to choose
     /// columns by.
     pub(crate) columns_sample: NumberOr<All>,
@@ -125,7 +129,7 @@ pub(crate) fn defaults() -> ExportSettings {
         ranges: NumberOr::Word(Auto),
         range_size: ByteSize::gib(1),
         snapshot: false,
-        read_ahead: ByteSize::mib(16),
+        read_ahead: None,
         columns_sample: NumberOr::Number(const { NonZeroU32::new(1000).unwrap() }),
         columns_from: ColumnsFrom::Latest,
         map: Vec::new(),
@@ -174,6 +178,16 @@ pub(crate) struct PlannedSettings {
     pub(crate) objects: ObjectSettings,
 }
 
+/// How the memory of an export is shared.
+pub(crate) struct Shares {
+    /// Ranges that are exported at once.
+    pub(crate) jobs: NonZeroUsize,
+    /// Documents to buffer for each of them.
+    pub(crate) read_ahead: ByteSize,
+    /// Limits on the parts of all.
+    pub(crate) parts: PartLimits,
+}
+
 impl ExportSettings {
     /// The part size that a new plan pins, on any machine the same.
     pub(crate) fn part_size(&self) -> ByteSize {
@@ -183,7 +197,8 @@ impl ExportSettings {
     /// What a range takes besides its parts.
     fn of_range(&self) -> u64 {
         let row_groups = self.row_group_size.0.saturating_mul(ROW_GROUPS);
-        self.read_ahead.0.saturating_add(row_groups)
+        let read_ahead = self.read_ahead.unwrap_or(READ_AHEAD);
+        read_ahead.0.saturating_add(row_groups)
     }
 
     /// Warns if one range alone may need more than the memory that is set.
@@ -197,24 +212,41 @@ impl ExportSettings {
         warn_of_need(self.memory, ByteSize(need), remedy);
     }
 
-    /// How many ranges to export at once, and the limits on their parts of `part_size`.
-    pub(crate) fn jobs_and_limits(&self, part_size: ByteSize) -> (NonZeroUsize, PartLimits) {
+    /// How the memory is shared while `ranges` are exported with parts of `part_size`.
+    pub(crate) fn shares(&self, ranges: usize, part_size: ByteSize) -> Shares {
         let memory = self.memory.0.saturating_sub(BASE_MEMORY.0);
         let of_range = self.of_range();
         let of_parts = PARTS_OF_RANGE.saturating_mul(part_size.0);
         let jobs = self.jobs.unwrap_or_else(|| {
             let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
             let fit = memory / of_range.saturating_add(of_parts).max(1);
-            let fit = usize::try_from(fit).ok().and_then(NonZeroUsize::new);
-            fit.unwrap_or(NonZeroUsize::MIN).min(cores)
+            let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(ranges);
+            NonZeroUsize::new(fit)
+                .unwrap_or(NonZeroUsize::MIN)
+                .min(cores)
         });
-        let taken = of_range.saturating_mul(jobs.get() as u64);
-        let left = memory.saturating_sub(taken);
+        let count = jobs.get() as u64;
+        let left = memory.saturating_sub(of_range.saturating_mul(count));
+        // Half of what is left is for documents and half for parts: data comes and goes over links
+        // that are equally slow.
+        let read_ahead = self.read_ahead.unwrap_or_else(|| {
+            let share = left.saturating_sub(of_parts) / 2 / count;
+            ByteSize(READ_AHEAD.0.saturating_add(share).min(MOST_READ_AHEAD.0))
+        });
+        let more = read_ahead.0.saturating_sub(READ_AHEAD.0);
+        let left = match self.read_ahead {
+            Some(_) => left,
+            None => left.saturating_sub(more.saturating_mul(count)),
+        };
         let parts = PartSettings {
             part_size: Some(part_size),
             ..self.parts.clone()
         };
-        (jobs, parts.within(ByteSize(left.max(of_parts))))
+        Shares {
+            jobs,
+            read_ahead,
+            parts: parts.within(ByteSize(left.max(of_parts))),
+        }
     }
 
     /// The settings that a plan pins.

@@ -23,6 +23,7 @@ pub(crate) use expiry::expiring_within;
 pub use identity::{Collection, MAX_NAMESPACE_BYTES, previous_name};
 pub(crate) use indexes::{Built, build};
 pub use outline::{Choice, Outline};
+pub(crate) use ranges::id_after;
 pub use ranges::{IdRange, MAX_RANGES, RangeSize};
 pub use sample::{Sample, SampleSize};
 pub use size::CollectionSize;

@@ -1,10 +1,12 @@
 //! Reads a range of a collection once, in `_id` order, as raw bytes, and proves that it was
 //! complete.
 //!
-//! A separate task pulls replies ahead of the consumer into a queue that is bounded in bytes.
+//! A separate task pulls replies ahead of the consumer into a queue that is bounded in bytes; over a
+//! slow connection, it uses several.
 //! Nothing else must ever look like the end of the range, so the end is the success of that task:
 //! after the last reply, and after checking that the collection is still the same.
 
+mod ahead;
 mod document_batch;
 mod options;
 mod pull;
@@ -17,7 +19,8 @@ use tokio::task::JoinSet;
 pub use document_batch::DocumentBatch;
 pub use options::{ScanOptions, ScanRange};
 
-use self::pull::Puller;
+use self::ahead::Ahead;
+use self::pull::{End, Puller};
 use crate::collection::Collection;
 use crate::error::{Cause, Error, Result};
 
@@ -40,7 +43,7 @@ impl Collection {
         }
         let (sender, batches) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
-        task.spawn(Puller::new(self, part, options, sender).pull());
+        task.spawn(pull(self.clone(), part, options, sender));
         Scan {
             namespace: self.namespace(),
             batches,
@@ -61,10 +64,30 @@ impl Collection {
         let options = ScanOptions {
             at: None,
             queue,
+            is_divisible: false,
             mean_document_size: size.mean_document_size(),
         };
         Ok(collection.scan(ScanRange::default(), options))
     }
+}
+
+/// Reads a range to its end, and checks that the collection is still the same.
+async fn pull(
+    collection: Collection,
+    part: ScanRange,
+    options: ScanOptions,
+    sender: mpsc::UnboundedSender<DocumentBatch>,
+) -> Result<()> {
+    let range = part.range.clone();
+    let mut puller = Puller::new(&collection, part, options, sender.clone());
+    puller.stops_if_slow = ahead::is_possible(&collection, options);
+    if let End::Slow(last) = puller.pull().await? {
+        let namespace = collection.namespace();
+        tracing::debug!(%namespace, "the link is slow: several cursors read ahead");
+        let ahead = Ahead::new(&collection, options, &sender);
+        ahead.pull(range, last).await?;
+    }
+    collection.check_identity().await
 }
 
 impl Scan {

@@ -77,6 +77,14 @@ async fn queries_by_id_find_the_requested_documents() {
     assert_eq!(some, [1.into(), 5.into()] as [Bson; 2]);
     assert_eq!(find(doc! { "filter": { "owner": 1 } }).await.len(), 3);
     assert_eq!(find(doc! { "limit": 2 }).await.len(), 2);
+    let third = doc! { "skip": 2, "limit": 1, "hint": { "_id": 1 }, "min": { "_id": 1 } };
+    assert_eq!(find(third.clone()).await, [Bson::from(3)]);
+    let end = doc! { "max": { "_id": 3 } };
+    assert!(
+        find(third.into_iter().chain(end).collect())
+            .await
+            .is_empty()
+    );
     let projected = rawdoc! { "find": "c", "filter": { "_id": 4 }, "projection": { "_id": 1 } };
     assert_eq!(
         first_batch(&subject.run(projected).await),

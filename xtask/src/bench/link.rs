@@ -33,6 +33,7 @@ const TOOLS: [&str; 3] = ["lob-upload", "lob-export", "lob-import"];
 const PEERS: [&str; 4] = ["mc", "aws", "mongodump", "mongorestore"];
 
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     #[command(flatten)]
     transfer: transfer::Args,

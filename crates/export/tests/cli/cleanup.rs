@@ -1,20 +1,22 @@
 //! `lob-export cleanup`: lists uploads that no record names, and aborts them only with `--yes`.
 
-use lob_testkit::s3::{Moment, Operation, Request};
+use std::time::Duration;
 
-use crate::bed::{BUCKET, Bed, SMALL, assert_shown};
+use lob_testkit::s3::Operation;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::bed::{BUCKET, Bed, SMALL, arrives, assert_shown, finish};
 use crate::workers::undisturbed;
 
-/// Kills an export when `operation` for the second data file of the first range arrives.
+const FIRST_RECORD: &str = "_progress/split_0/00000-00000.json";
+/// The last data file of the first range, after which no other upload is opened.
+const LAST: &str = "split_0.parquet/part-00000-00001.parquet";
+
+/// Kills an export when `operation` for the last data file of the first range arrives.
 async fn killed_at(operation: Operation) -> Bed {
     let bed = Bed::new().await;
-    let chosen = move |moment: Moment, request: &Request| {
-        let is_second = request
-            .key
-            .ends_with("split_0.parquet/part-00000-00001.parquet");
-        moment == Moment::Arrived && request.operation == operation && is_second
-    };
-    bed.kill_at(&SMALL, chosen).await.unwrap();
+    bed.kill_at(&SMALL, arrives(operation, LAST)).await.unwrap();
     bed
 }
 
@@ -43,6 +45,29 @@ async fn open_uploads_that_no_record_names_are_aborted_only_on_request() {
     assert_eq!(bed.s3.open_uploads(BUCKET), []);
     bed.export(&SMALL).await.expect(0);
     bed.assert_whole(&whole);
+}
+
+#[tokio::test]
+async fn the_uploads_of_a_settling_and_of_a_filling_file_are_both_aborted() {
+    let bed = Bed::new().await;
+    let mut recording = bed.trap.set(arrives(Operation::PutObject, FIRST_RECORD));
+    let mut export = bed.start(&[&SMALL[..], &["--jobs", "1"]].concat());
+    recording.request().await;
+    let both_are_open = async {
+        while bed.s3.open_uploads(BUCKET).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), both_are_open)
+        .await
+        .unwrap();
+    export.start_kill().unwrap();
+    finish(export).await;
+    let args = ["cleanup", "run-1", "--yes", "--json"];
+    let output = bed.run(&args).await.expect(0);
+    let cleaned: Value = serde_json::from_str(&output.stdout).unwrap();
+    let uploads = cleaned["uploads"].as_array().unwrap().len();
+    assert_eq!((uploads, bed.s3.open_uploads(BUCKET)), (2, vec![]));
 }
 
 #[tokio::test]

@@ -227,7 +227,8 @@ async fn a_data_file_whose_upload_was_aborted_midway_starts_over() {
     let export = bed.start(&SMALL);
     sending.request().await;
     bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
-    assert_eq!(bed.s3.open_uploads(BUCKET), []);
+    let mut open = bed.s3.open_uploads(BUCKET).into_iter();
+    assert!(open.all(|(key, _)| !key.ends_with(FIRST)));
     sending.release();
     crate::bed::finish(export).await.expect(0);
     bed.assert_whole(&whole);

@@ -118,7 +118,7 @@ async fn every_export_setting_is_shown_with_its_origin() {
     # metadata = (not set)  # default
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default
-    mongodb_pool_size = 16  # default
+    mongodb_pool_size = 64  # default
     mongodb_retry_timeout = "20m"  # default
     mongodb_server_selection_timeout = "15s"  # default
     # mongodb_uri = mongodb://db.example/ and ***  # environment variable `MONGODB_URI`
@@ -130,7 +130,7 @@ async fn every_export_setting_is_shown_with_its_origin() {
     # profile = (not set)  # default
     range_size = "1GiB"  # default
     ranges = "auto"  # default
-    read_ahead = "16MiB"  # default
+    # read_ahead = (not set)  # default
     region = "eu-central-1"  # environment variable `AWS_REGION`
     retry_timeout = "5m"  # file `lob.toml`
     row_group_size = "16MiB"  # default

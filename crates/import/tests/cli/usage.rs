@@ -108,7 +108,7 @@ async fn every_import_setting_is_shown_with_its_origin() {
     memory = "256MiB"  # environment variable `LOB_MEMORY`
     mongodb_connect_timeout = "10s"  # default
     mongodb_operation_timeout = "2m"  # default
-    mongodb_pool_size = 16  # default
+    mongodb_pool_size = 64  # default
     mongodb_retry_timeout = "20m"  # default
     mongodb_server_selection_timeout = "15s"  # default
     # mongodb_uri = mongodb://db.example/ and ***  # environment variable `MONGODB_URI`

@@ -4,10 +4,15 @@
 //! and the last are unbounded, and index bounds apply across types, so no document is outside of
 //! them.
 
+use bson::raw::cstr;
+use bson::rawdoc;
 use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use super::collect::{ONE_ID, collect, unless_refused};
+use super::identity::Collection;
 use super::size::CollectionSize;
+use crate::error::Result;
 use crate::id::DocumentId;
 
 /// More ranges per collection than this cost more than they gain.
@@ -60,4 +65,32 @@ impl RangeSize {
         };
         count.clamp(1, MAX_RANGES.into())
     }
+}
+
+/// The `_id` that comes `documents` after `first` and before `to`, from the index on `_id`; `None`
+/// if there are fewer or the server refuses to look.
+pub(crate) async fn id_after(
+    collection: &Collection,
+    first: &DocumentId,
+    to: Option<&DocumentId>,
+    documents: u32,
+) -> Result<Option<DocumentId>> {
+    let mut body = rawdoc! {
+        "find": collection.name(),
+        "filter": {},
+        "projection": { "_id": 1 },
+        "sort": { "_id": 1 },
+        "hint": { "_id": 1 },
+        "min": first.as_document().to_owned(),
+        "skip": i64::from(documents),
+        "limit": 1,
+        "singleBatch": true,
+    };
+    if let Some(to) = to {
+        body.append(cstr!("max"), to.as_document().to_owned());
+    }
+    let found = collect(collection, "find", body, 1, ONE_ID).await;
+    let found = unless_refused(collection, found, "one cursor reads the rest")?;
+    let found = found.as_ref().and_then(|found| found.first());
+    found.map(|found| DocumentId::of(found)).transpose()
 }

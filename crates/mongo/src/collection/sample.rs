@@ -20,7 +20,7 @@ const REPLY: ByteSize = ByteSize::mib(1);
 /// Maximum number of documents per reply.
 const MOST_IN_REPLY: u64 = 256;
 /// Maximum number of concurrent queries.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// How many documents to look at.
 #[derive(Debug, Clone, Copy)]
@@ -92,21 +92,44 @@ async fn first(collection: &Collection, size: SampleSize) -> Result<Vec<RawDocum
     if size.first == 0 {
         return Ok(Vec::new());
     }
-    let read = async |count: u32, in_reply: u32| {
-        let body = rawdoc! {
+    let from = |skip: u32, count: u32| {
+        rawdoc! {
             "find": collection.name(),
             "filter": {},
             "sort": { "_id": 1 },
+            "skip": i64::from(skip),
             "limit": i64::from(count),
-            "batchSize": i64::from(in_reply),
-        };
-        collect(collection, "find", body, in_reply, size.limit).await
+            "batchSize": i64::from(count),
+        }
     };
-    let few = read(size.first.min(FEW), FEW).await?;
+    let few = size.first.min(FEW);
+    let few = collect(collection, "find", from(0, few), FEW, size.limit).await?;
     if size.first <= FEW || few.len() < FEW as usize {
         return Ok(few);
     }
-    read(size.first, in_reply(&few)).await
+    // A collection that changes meanwhile may show a document twice or not at all.
+    let in_reply = in_reply(&few);
+    let questions = (0..size.first).step_by(in_reply as usize);
+    let questions = questions.map(|skip| from(skip, in_reply.min(size.first - skip)));
+    read_all(collection, questions, in_reply, size.limit).await
+}
+
+/// What the queries return, in their order, several at a time until it adds up to the limit.
+async fn read_all(
+    collection: &Collection,
+    questions: impl Iterator<Item = RawDocumentBuf>,
+    in_reply: u32,
+    limit: ByteSize,
+) -> Result<Vec<RawDocumentBuf>> {
+    let replies = questions.map(|body| collect(collection, "find", body, in_reply, limit));
+    let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
+    let mut documents = Vec::new();
+    while total(&documents) < limit.as_u64()
+        && let Some(reply) = replies.next().await
+    {
+        documents.extend(reply?);
+    }
+    Ok(documents)
 }
 
 /// The documents with these `_id`s. They are read from coarse to fine, so that whatever is read
@@ -127,16 +150,7 @@ async fn read_even(
         })
     });
     let questions = questions.collect::<Result<Vec<_>>>()?;
-    let replies = questions
-        .into_iter()
-        .map(|body| collect(collection, "find", body, in_reply, limit));
-    let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
-    let mut documents = Vec::new();
-    while total(&documents) < limit.as_u64()
-        && let Some(reply) = replies.next().await
-    {
-        documents.extend(reply?);
-    }
+    let mut documents = read_all(collection, questions.into_iter(), in_reply, limit).await?;
     documents.sort_by(by_id);
     Ok(documents)
 }

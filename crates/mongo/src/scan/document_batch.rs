@@ -1,5 +1,7 @@
 //! Documents on their way from a scan to its consumer.
 
+use std::sync::Arc;
+
 use bson::RawDocument;
 use mongodb::raw_batch_cursor::RawBatch;
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,9 +17,15 @@ pub struct DocumentBatch {
     /// How many documents at the start an earlier batch already contained.
     pub(super) seen: usize,
     pub(super) _share: OwnedSemaphorePermit,
+    /// The same of the segment that they belong to, if several are read at once.
+    pub(super) segment: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl DocumentBatch {
+    pub(super) fn bytes(&self) -> u64 {
+        self.reply.as_raw_document().as_bytes().len() as u64
+    }
+
     /// The documents as they came from the server, not copied.
     ///
     /// # Errors

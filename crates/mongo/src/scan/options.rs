@@ -7,7 +7,7 @@ use crate::id::DocumentId;
 use crate::server::ClusterTime;
 
 /// Maximum size to ask for in one reply. MongoDB itself stops at 16 MiB, other servers do not.
-const REPLY: ByteSize = ByteSize::mib(4);
+pub(super) const REPLY: ByteSize = ByteSize::mib(4);
 
 /// What to scan. The default is the whole collection.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,10 @@ pub struct ScanOptions {
     /// How many bytes of documents may wait for the consumer or be held by it. One more reply is in
     /// flight.
     pub queue: ByteSize,
+    /// Whether parts of the collection can be read on their own, as given by
+    /// [`Outline::is_divisible`](crate::Outline::is_divisible). Then several cursors may read it at
+    /// once.
+    pub is_divisible: bool,
     /// The average size of a document, as given by
     /// [`Sample::mean_document_size`](crate::Sample::mean_document_size).
     pub mean_document_size: ByteSize,
@@ -51,6 +55,7 @@ mod tests {
             ScanOptions {
                 at: None,
                 queue,
+                is_divisible: false,
                 mean_document_size,
             }
             .batch_documents()

@@ -1,7 +1,8 @@
-//! The task behind a scan: pulls replies ahead of the consumer, and reopens the cursor at the last
-//! `_id` if it is lost (an election, an idle timeout).
+//! The task behind a scan: pulls replies ahead of the consumer, and reopens the cursor at the
+//! last `_id` if it is lost (an election, an idle timeout).
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bson::raw::cstr;
 use bson::{RawBson, RawDocumentBuf, rawdoc};
@@ -9,25 +10,42 @@ use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::document_batch::DocumentBatch;
-use super::options::{ScanOptions, ScanRange};
+use super::options::{REPLY, ScanOptions, ScanRange};
 use super::sequence::Sequence;
 use crate::collection::{Collection, IdRange};
 use crate::error::{Cause, Error, Result, code};
 use crate::id::DocumentId;
-use crate::server::{ClusterTime, Command, documents};
+use crate::server::{Command, documents};
 
 /// The unit of the queue, because a semaphore's permits are limited to 32 bits.
 const QUEUE_UNIT: u64 = 1024;
+/// What one cursor has in its queue at most: that is enough on a link that is not slow.
+const QUEUE: u64 = 4 * REPLY.as_u64();
+/// A reply of at least so many bytes shows how fast the connection is.
+const LARGE: u64 = 1 << 20;
+/// Fewer bytes a second are slow, if they take longer than it takes to connect.
+const SLOW: u64 = 32 << 20;
+const CONNECTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Puller {
     collection: Collection,
     range: IdRange,
     sequence: Sequence,
-    at: Option<ClusterTime>,
-    batch_documents: u32,
+    options: ScanOptions,
+    pub(super) batch_documents: u32,
+    /// Whether to stop once the connection turns out to be slow.
+    pub(super) stops_if_slow: bool,
     queue: Arc<Semaphore>,
     queue_units: u32,
     sender: mpsc::UnboundedSender<DocumentBatch>,
+}
+
+/// Where a cursor is read no further.
+pub(super) enum End {
+    /// At the end of the range.
+    Range,
+    /// After this `_id`: the connection is slow.
+    Slow(DocumentId),
 }
 
 impl Puller {
@@ -37,14 +55,16 @@ impl Puller {
         options: ScanOptions,
         sender: mpsc::UnboundedSender<DocumentBatch>,
     ) -> Self {
-        let queue_units = (options.queue.as_u64() / QUEUE_UNIT).clamp(1, u32::MAX.into());
+        let queue_units =
+            (options.queue.as_u64().min(QUEUE) / QUEUE_UNIT).clamp(1, u32::MAX.into());
         Self {
             collection: collection.clone(),
             range: part.range.clone(),
             sequence: Sequence::new(collection.namespace(), collection.is_collated(), part)
                 .of_cluster(collection.database.server.is_mongos),
-            at: options.at,
+            options,
             batch_documents: options.batch_documents(),
+            stops_if_slow: false,
             queue: Arc::new(Semaphore::new(queue_units as usize)),
             queue_units: queue_units as u32,
             sender,
@@ -53,12 +73,12 @@ impl Puller {
 
     /// Reads to the end. Gives up once the retry pauses run out without any new cursor making
     /// progress.
-    pub(super) async fn pull(mut self) -> Result<()> {
+    pub(super) async fn pull(mut self) -> Result<End> {
         let mut pauses = self.collection.database.server.pauses();
         loop {
             let before = self.sequence.last().cloned();
             let lost = match self.pull_one_cursor().await {
-                Ok(()) => return self.collection.check_identity().await,
+                Ok(end) => return Ok(end),
                 Err(e) if is_lost_cursor(&e) => e,
                 Err(e) => return Err(expired(e, self.collection.namespace())),
             };
@@ -69,7 +89,7 @@ impl Puller {
         }
     }
 
-    async fn pull_one_cursor(&mut self) -> Result<()> {
+    async fn pull_one_cursor(&mut self) -> Result<End> {
         self.sequence.begin()?;
         let IdRange { from, to } = self.range.clone();
         let min = self.sequence.last().cloned().or(from);
@@ -79,16 +99,18 @@ impl Puller {
         let largest = rawdoc! { "_id": RawBson::MaxKey };
         let is_last_range = to.is_none();
         // The server rejects a bound that nothing can be above.
-        if *min.as_document() != *largest {
-            self.pull_query(rawdoc! {}, Some(min), to).await?;
+        if *min.as_document() != *largest
+            && let End::Slow(last) = self.pull_query(rawdoc! {}, Some(min), to).await?
+        {
+            return Ok(End::Slow(last));
         }
         let last = self.sequence.last().map(DocumentId::as_document);
         if is_last_range && last != Some(&*largest) {
             // A scan with `min` but without `max` ends before MaxKey, unless `_id` is not an index
             // but the order of the collection itself.
-            self.pull_query(largest, None, None).await?;
+            return self.pull_query(largest, None, None).await;
         }
-        Ok(())
+        Ok(End::Range)
     }
 
     async fn pull_query(
@@ -96,14 +118,35 @@ impl Puller {
         filter: RawDocumentBuf,
         min: Option<DocumentId>,
         max: Option<DocumentId>,
-    ) -> Result<()> {
+    ) -> Result<End> {
         let find = Command::new("find", self.collection.namespace());
+        // The first reply arrives as the cursor is opened.
+        let mut begin = Instant::now();
         let mut cursor = self.open(&find, filter, min, max).await?;
         let database = self.collection.database.clone();
         while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
+            let is_slow = is_slow(&reply, begin.elapsed());
             self.hand_on(reply).await?;
+            if let Some(last) = self.sequence.last()
+                && is_slow
+                && self.stops_if_slow
+            {
+                return Ok(End::Slow(last.clone()));
+            }
+            begin = Instant::now();
         }
-        Ok(())
+        Ok(End::Range)
+    }
+
+    /// Documents of a first reply: just enough to show whether the connection is slow.
+    fn first_batch(&self) -> u32 {
+        if !self.stops_if_slow {
+            return self.batch_documents;
+        }
+        let enough = LARGE / self.options.mean_document_size.as_u64().max(1) + 1;
+        u32::try_from(enough).map_or(self.batch_documents, |enough| {
+            enough.min(self.batch_documents)
+        })
     }
 
     async fn open(
@@ -119,7 +162,7 @@ impl Puller {
             "filter": filter,
             "sort": { "_id": 1 },
             "hint": { "_id": 1 },
-            "batchSize": i64::from(self.batch_documents),
+            "batchSize": i64::from(self.first_batch()),
         };
         for (name, bound) in [(cstr!("min"), min), (cstr!("max"), max)] {
             if let Some(bound) = bound {
@@ -128,7 +171,7 @@ impl Puller {
         }
         let (database, batch_documents) = (&collection.database, self.batch_documents);
         database.pin(&mut body, collection.uuid());
-        let opened = match self.at {
+        let opened = match self.options.at {
             Some(time) => database.read_at(time, find, body, batch_documents).await,
             None => database.read(find, body, batch_documents).await,
         };
@@ -150,6 +193,7 @@ impl Puller {
             reply,
             seen,
             _share: share,
+            segment: None,
         };
         self.sender.send(batch).map_err(|e| self.stopped(e))
     }
@@ -160,6 +204,12 @@ impl Puller {
             source: Cause::new(why),
         }
     }
+}
+
+fn is_slow(reply: &RawBatch, time: Duration) -> bool {
+    let bytes = reply.as_raw_document().as_bytes().len() as u64;
+    let is_slow = u128::from(bytes) * 1000 < u128::from(SLOW) * time.as_millis();
+    bytes >= LARGE && time > CONNECTED && is_slow
 }
 
 /// Whether a new cursor may continue where the old one ended. Opening it tells whether the

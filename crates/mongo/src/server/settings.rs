@@ -58,7 +58,7 @@ impl Default for MongoSettings {
             mongodb_server_selection_timeout: Duration::from_secs(15),
             mongodb_operation_timeout: Duration::from_secs(120),
             mongodb_retry_timeout: Duration::from_secs(20 * 60),
-            mongodb_pool_size: const { NonZeroU32::new(16).unwrap() },
+            mongodb_pool_size: const { NonZeroU32::new(64).unwrap() },
         }
     }
 }

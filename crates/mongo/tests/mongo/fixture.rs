@@ -224,6 +224,7 @@ pub(crate) fn small_replies() -> ScanOptions {
     ScanOptions {
         at: None,
         queue: ByteSize::kib(1),
+        is_divisible: true,
         mean_document_size: ByteSize::b(100),
     }
 }

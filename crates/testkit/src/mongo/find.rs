@@ -33,6 +33,7 @@ pub(crate) fn find(
     }
     let hinted = take_hint(&mut arguments)?;
     let (min, max) = (arguments.document("min")?, arguments.document("max")?);
+    let skip = arguments.count("skip")?.unwrap_or_default();
     let limit = arguments.count("limit")?.filter(|limit| *limit > 0);
     let batch_size = arguments.count("batchSize")?.unwrap_or(DEFAULT_FIRST_BATCH);
     let single_batch = arguments.boolean("singleBatch")?.unwrap_or(false);
@@ -49,15 +50,19 @@ pub(crate) fn find(
         hinted.check()?;
         bounds(min, max, hinted)?
     };
-    let source = match (goes_down, limit) {
-        (false, _) => Source::Range { from, to, filter },
-        (true, Some(limit)) => {
-            let documents = collection.documents.range((from, to)).rev();
-            let documents = documents.map(|(_, document)| document.clone());
-            let found = documents.filter(|document| filter.accepts(document));
-            Source::Chosen(found.take(limit).collect())
+    let source = match limit {
+        _ if !goes_down && skip == 0 => Source::Range { from, to, filter },
+        None => return Err(Failure::unsupported("this sort or skip without a limit")),
+        Some(limit) => {
+            let found = collection.documents.range((from, to));
+            let found = found.map(|(_, document)| document);
+            let found = found.filter(|document| filter.accepts(document));
+            let found: Vec<_> = match goes_down {
+                true => found.rev().skip(skip).take(limit).collect(),
+                false => found.skip(skip).take(limit).collect(),
+            };
+            Source::Chosen(found.into_iter().cloned().collect())
         }
-        (true, None) => return Err(Failure::unsupported("this sort without a limit")),
     };
     let cursor = Cursor {
         namespace,

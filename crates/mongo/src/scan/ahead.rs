@@ -1,0 +1,159 @@
+//! Reads a range with several cursors at once, for a link on which one connection is slow.
+//!
+//! The range is cut into segments of about one reply each, just ahead of reading them: the server
+//! looks up in its index which `_id` comes so many documents later. Each segment is read by a cursor
+//! of its own, and the segments are handed on in order. There are as many at once as fit into the
+//! queue, so a consumer that is slower than the link reads no more than it takes.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
+
+use lob_core::settings::ByteSize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::document_batch::DocumentBatch;
+use super::options::{REPLY, ScanOptions, ScanRange};
+use super::pull::Puller;
+use crate::collection::{Collection, IdRange, id_after};
+use crate::error::{Cause, Error, Result};
+use crate::id::DocumentId;
+
+/// More cursors at once are no kindness to the server.
+const MOST_CURSORS: u64 = 32;
+
+/// What is left of a range, and where it goes.
+pub(super) struct Ahead<'a> {
+    collection: &'a Collection,
+    sender: &'a mpsc::UnboundedSender<DocumentBatch>,
+    options: ScanOptions,
+    /// The mean size of the documents that were read last.
+    mean_document_size: AtomicU64,
+}
+
+/// A piece of the range that is being read.
+struct Segment {
+    batches: mpsc::UnboundedReceiver<DocumentBatch>,
+    task: JoinSet<Result<()>>,
+    documents: u32,
+    /// Its share of the queue, until all of its batches are dropped.
+    share: Arc<OwnedSemaphorePermit>,
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn new(
+        collection: &'a Collection,
+        options: ScanOptions,
+        sender: &'a mpsc::UnboundedSender<DocumentBatch>,
+    ) -> Self {
+        Self {
+            collection,
+            sender,
+            options,
+            mean_document_size: AtomicU64::new(options.mean_document_size.as_u64()),
+        }
+    }
+
+    /// Reads what comes after `after`, to the end of the range.
+    pub(super) async fn pull(&self, range: IdRange, after: DocumentId) -> Result<()> {
+        let (order, segments) = mpsc::unbounded_channel();
+        tokio::try_join!(self.cut(range, after, order), self.hand_on(segments))?;
+        Ok(())
+    }
+
+    /// Starts one segment after the other as the queue has room.
+    async fn cut(
+        &self,
+        range: IdRange,
+        after: DocumentId,
+        order: mpsc::UnboundedSender<Segment>,
+    ) -> Result<()> {
+        let shares = Arc::new(Semaphore::new(cursors(self.options)));
+        let (mut first, mut after) = (after.clone(), Some(after));
+        loop {
+            let share = Arc::clone(&shares).acquire_owned().await;
+            let share = share.map_err(|e| self.stopped(e))?;
+            let documents = self.options_now().batch_documents();
+            let found = id_after(self.collection, &first, range.to.as_ref(), documents).await?;
+            let bound = found.filter(|bound| bound.compare(&first) == Some(Ordering::Greater));
+            let from = match &after {
+                Some(_) => range.from.clone(),
+                None => Some(first.clone()),
+            };
+            let to = bound.clone().or_else(|| range.to.clone());
+            let part = ScanRange {
+                range: IdRange { from, to },
+                after: after.take(),
+            };
+            let segment = self.start(part, documents, share);
+            let (Ok(()), Some(bound)) = (order.send(segment), bound) else {
+                return Ok(());
+            };
+            first = bound;
+        }
+    }
+
+    fn start(&self, part: ScanRange, documents: u32, share: OwnedSemaphorePermit) -> Segment {
+        let (sender, batches) = mpsc::unbounded_channel();
+        let options = ScanOptions {
+            queue: REPLY,
+            ..self.options
+        };
+        let mut puller = Puller::new(self.collection, part, options, sender);
+        // One more than there are, so that the first reply is the last.
+        puller.batch_documents = documents.saturating_add(1);
+        let mut task = JoinSet::new();
+        task.spawn(async move { puller.pull().await.map(drop) });
+        Segment {
+            batches,
+            task,
+            documents,
+            share: Arc::new(share),
+        }
+    }
+
+    /// Hands the batches of the segments on, one segment after the other.
+    async fn hand_on(&self, mut segments: mpsc::UnboundedReceiver<Segment>) -> Result<()> {
+        while let Some(mut segment) = segments.recv().await {
+            let mut bytes = 0;
+            while let Some(mut batch) = segment.batches.recv().await {
+                bytes += batch.bytes();
+                batch.segment = Some(Arc::clone(&segment.share));
+                self.sender.send(batch).map_err(|e| self.stopped(e))?;
+            }
+            if let Some(ended) = segment.task.join_next().await {
+                ended.map_err(|e| self.stopped(e))??;
+            }
+            let mean = bytes / u64::from(segment.documents);
+            self.mean_document_size.store(mean, Memory::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn options_now(&self) -> ScanOptions {
+        ScanOptions {
+            mean_document_size: ByteSize::b(self.mean_document_size.load(Memory::Relaxed)),
+            ..self.options
+        }
+    }
+
+    fn stopped(&self, why: impl std::fmt::Display) -> Error {
+        Error::ScanStopped {
+            namespace: self.collection.namespace(),
+            source: Cause::new(why),
+        }
+    }
+}
+
+/// Whether several cursors may read a range of the collection at once: looking `_id`s up must not
+/// cost the server a look at the documents.
+pub(super) fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
+    let is_cheap = collection.has_ids_in_index() && !collection.database.server.is_mongos;
+    options.is_divisible && is_cheap && cursors(options) > 1
+}
+
+/// How many cursors the queue has room for.
+fn cursors(options: ScanOptions) -> usize {
+    (options.queue.as_u64() / REPLY.as_u64()).min(MOST_CURSORS) as usize
+}
