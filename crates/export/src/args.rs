@@ -205,7 +205,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU32>,
     /// Bytes of documents to read ahead, per range; a slow link is read by several cursors, one for
-    /// each 4 MiB [default: 16MiB, up to 128MiB as --memory allows]
+    /// each 8 MiB [default: 16MiB, up to 256MiB as --memory allows]
     #[arg(long, value_name = "SIZE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_ahead: Option<ByteSize>,

@@ -39,7 +39,7 @@ const PARTS_OF_RANGE: u64 = 4;
 /// What a range reads ahead at least if that is not set: enough for a fast link.
 pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
 /// And at most: a slow link is read by as many cursors as this has room for.
-const MOST_READ_AHEAD: ByteSize = ByteSize::mib(128);
+const MOST_READ_AHEAD: ByteSize = ByteSize::mib(256);
 
 /// The settings of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]

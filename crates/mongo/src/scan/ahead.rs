@@ -20,6 +20,8 @@ use crate::collection::{Collection, IdRange, id_after};
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
 
+/// What a segment takes of the queue: its reply, twice while it arrives.
+const SEGMENT: u64 = 2 * REPLY.as_u64();
 /// More cursors at once are no kindness to the server.
 const MOST_CURSORS: u64 = 32;
 
@@ -155,5 +157,5 @@ pub(super) fn is_possible(collection: &Collection, options: ScanOptions) -> bool
 
 /// How many cursors the queue has room for.
 fn cursors(options: ScanOptions) -> usize {
-    (options.queue.as_u64() / REPLY.as_u64()).min(MOST_CURSORS) as usize
+    (options.queue.as_u64() / SEGMENT).min(MOST_CURSORS) as usize
 }

@@ -20,7 +20,7 @@ const SIZE: usize = 100_000;
 fn options() -> ScanOptions {
     ScanOptions {
         at: None,
-        queue: ByteSize::mib(16),
+        queue: ByteSize::mib(32),
         is_divisible: true,
         mean_document_size: ByteSize::b(SIZE as u64),
     }
