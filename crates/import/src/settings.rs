@@ -154,8 +154,9 @@ pub(crate) const MEMORY: MemoryShare = MemoryShare {
 const DECODING: ByteSize = ByteSize::mib(124);
 /// Batches of a file waiting to be inserted, besides the one that is filled.
 pub(crate) const WAITING_BATCHES: usize = 2;
-/// How often a batch is in memory while it is inserted: as it was decoded, and in the command.
-const COPIES_OF_BATCH: u64 = 2;
+/// How often a batch is in memory while it is inserted: as it was decoded, in the command, and in
+/// the driver's message.
+const COPIES_OF_BATCH: u64 = 3;
 /// Ranges at once: with one, each waits for the last to be consumed. Each takes a connection.
 const RANGES: (u64, u64) = (2, 128);
 /// More insert commands at once only wait for each other in the server.
@@ -182,14 +183,14 @@ impl ImportSettings {
         COPIES_OF_BATCH.saturating_mul(self.write.insert_batch_size.0)
     }
 
-    /// The bytes that inserts may hold, and that downloads may: half of the memory that decoding
-    /// leaves.
-    fn share(&self) -> u64 {
+    /// A third of the memory that decoding leaves: downloads may hold one, and inserts, which move
+    /// more bytes, two.
+    fn third(&self) -> u64 {
         let decoding = self.of_file().saturating_mul(self.decoders() as u64);
         self.memory
             .0
             .saturating_sub(BASE_MEMORY.0.saturating_add(decoding))
-            / 2
+            / 3
     }
 
     /// Warns if one data file may need more than the memory that is set.
@@ -212,7 +213,7 @@ impl ImportSettings {
                 Limiter::new(jobs, jobs)
             }
             None => {
-                let fit = self.share() / self.of_insert().max(1);
+                let fit = 2 * self.third() / self.of_insert().max(1);
                 Limiter::new(FIRST_INSERTS, at_least_one(fit.min(most)))
             }
         }
@@ -221,7 +222,7 @@ impl ImportSettings {
     /// Most ranges of data files that are downloaded at once.
     pub(crate) fn ranges(&self) -> NonZeroUsize {
         let at_pace = self.max_bandwidth.map(|rate| at_pace(rate, RANGE_BYTES));
-        let fit = (self.share() / RANGE_BYTES).clamp(RANGES.0, RANGES.1);
+        let fit = (self.third() / RANGE_BYTES).clamp(RANGES.0, RANGES.1);
         at_least_one(fit.min(at_pace.unwrap_or(u64::MAX)))
     }
 
