@@ -13,5 +13,6 @@
 pub mod faults;
 pub mod kills;
 pub mod python;
+pub mod reliability;
 pub mod servers;
 pub mod tool;

@@ -1,7 +1,8 @@
-//! Generates `docs/reference` from the code, so that the two cannot differ: each tool's command
-//! line, from clap, and the map of the files.
+//! Generates documents from the code, so that the two cannot differ: each tool's command line, from
+//! clap, the map of the files, and the table of faults.
 
 mod file_map;
+mod reliability;
 
 use anyhow::{Context as _, bail};
 use clap_markdown::{MarkdownOptions, help_markdown_command_custom};
@@ -9,6 +10,7 @@ use lob_core::cli::{CommandLine, command};
 use xshell::Shell;
 
 const FOLDER: &str = "docs/reference";
+const RELIABILITY: &str = "docs/RELIABILITY.md";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -18,14 +20,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    let root = sh.current_dir();
     let references = [
         reference::<lob_upload::Args>(),
         reference::<lob_export::Args>(),
         reference::<lob_import::Args>(),
-        ("files".to_owned(), file_map::render(&sh.current_dir())?),
+        (format!("{FOLDER}/files.md"), file_map::render(&root)?),
+        (RELIABILITY.to_owned(), reliability::render(&root)?),
     ];
-    for (name, text) in references {
-        let path = format!("{FOLDER}/{name}.md");
+    for (path, text) in references {
         if sh.read_file(&path).is_ok_and(|there| there == text) {
             continue;
         }
@@ -39,7 +42,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A tool's name and the text of its reference.
+/// The path and the text of a tool's reference.
 fn reference<A: CommandLine>() -> (String, String) {
     let command = command::<A>();
     let tool = command.get_name().to_owned();
@@ -53,7 +56,7 @@ fn reference<A: CommandLine>() -> (String, String) {
         .collect::<Vec<_>>()
         .join("\n");
     (
-        tool,
+        format!("{FOLDER}/{tool}.md"),
         format!(
             "<!-- Made by `cargo xtask codegen`. -->\n\n{}\n",
             lines.trim_end()

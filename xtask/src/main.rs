@@ -55,7 +55,7 @@ enum Task {
     /// Upload, export, import and compare made-up LOB data; needs no server
     Demo,
     /// Run all tests against the test servers in the process
-    Test,
+    Test(test::Args),
     /// Check format, clippy, rustdoc and generated references
     Lint,
     /// Run the tests against MinIO and MongoDB, or the servers named in the environment
@@ -101,7 +101,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
     sh.change_dir(workspace()?);
     match task {
         Task::Demo => demo::run(&sh).await,
-        Task::Test => test::run(&sh).await,
+        Task::Test(args) => test::task(&sh, &args).await,
         Task::Lint => lint::run(&sh).await,
         Task::E2e(args) => e2e::task(&sh, &args).await,
         Task::Ci => ci::run(&sh).await,

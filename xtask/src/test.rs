@@ -1,9 +1,33 @@
-//! Runs all tests against the in-process test servers.
+//! Runs all tests against the in-process test servers, or those of the fault matrix alone.
 
+mod faults;
+
+use clap::Subcommand;
 use xshell::{Shell, cmd};
 
 use crate::command;
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    which: Option<Which>,
+}
+
+#[derive(Subcommand)]
+enum Which {
+    /// Run the tests that docs/RELIABILITY.md names, and check that each fault really happened
+    Faults,
+}
+
+/// Runs the chosen tests.
+pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    match args.which {
+        None => run(sh).await,
+        Some(Which::Faults) => faults::run(sh).await,
+    }
+}
+
+/// Runs all tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     command::run(cmd!(sh, "cargo test --workspace --locked")).await
 }

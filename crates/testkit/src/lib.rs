@@ -14,6 +14,7 @@ mod http_client;
 pub mod http_proxy;
 pub mod manifests;
 pub mod mongo;
+mod notes;
 pub mod parquet_files;
 pub mod passwords;
 pub mod proxy;
@@ -22,3 +23,4 @@ pub mod split_documents;
 pub mod tls;
 
 pub use http_client::{http_client, http_client_trusting};
+pub use notes::{TEST_NOTES, fault_fired, skipped};

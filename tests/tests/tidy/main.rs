@@ -12,4 +12,5 @@ mod dependencies;
 mod files;
 mod hints;
 mod promises;
+mod reliability;
 mod text;

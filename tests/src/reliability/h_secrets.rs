@@ -1,0 +1,65 @@
+//! What must not be seen, and what must not be needed.
+
+use super::{Case, RECOVERS};
+
+const HIDDEN: &str = "no secret appears";
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("H1", "The output of every case", HIDDEN)
+        .held_by(
+            &[
+                "an_upload_never_shows_its_keys",
+                "an_export_never_shows_the_password_of_its_connection_string",
+                "an_import_never_shows_the_password_of_its_connection_string",
+                "a_secret_is_masked_in_every_encoding",
+            ],
+            "every process of every suite is searched for each secret in each encoding",
+        )
+        .lacks("manifests and metrics files"),
+    Case::new("H2", "The log at trace", HIDDEN)
+        .held_by(
+            &[
+                "an_upload_never_shows_its_keys",
+                "an_upload_never_shows_the_password_of_an_endpoint",
+            ],
+            "a traced upload is searched for each secret in each encoding",
+        )
+        .lacks("traced exports and imports that send data"),
+    Case::new(
+        "H3",
+        "The command line and the environment of children",
+        "warns",
+    )
+    .held_by(
+        &[
+            "an_export_warns_that_others_can_see_a_typed_password",
+            "an_import_warns_that_others_can_see_a_typed_password",
+        ],
+        "a typed password is warned of; no child is started",
+    ),
+    Case::new("H4", "A core dump holds secrets", HIDDEN)
+        .not_applicable("whether cores are dumped is the administrator's choice"),
+    Case::new("H5", "A credentials file that others can read", "warns")
+        .not_applicable("the mode of a file is its owner's choice, as for the AWS tools"),
+    Case::new("H6", "http to another machine", "warns once").held_by(
+        &[
+            "plain_http_to_another_machine_warns_once",
+            "http_to_this_machine_does_not_count_as_plain_http",
+        ],
+        "one warning, none for this machine",
+    ),
+    Case::new(
+        "H7",
+        "Only the documented rights, and each of them missing",
+        RECOVERS,
+    )
+    .held_by(
+        &[
+            "a_missing_upload_permission_is_noticed_before_the_first_data_file",
+            "a_missing_export_permission_is_noticed_before_the_first_data_file",
+            "a_missing_privilege_is_named",
+        ],
+        "each missing right is named before any data is sent",
+    )
+    .lacks("the real servers, and MongoDB's roles"),
+];
