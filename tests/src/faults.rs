@@ -19,6 +19,22 @@ use crate::servers::{Gates, Servers};
 
 /// The tools' app name in their MongoDB connections.
 const APP_NAME: &str = "lob-tools";
+/// The commands that the tools send, besides handshakes.
+const COMMANDS: [&str; 13] = [
+    "aggregate",
+    "collStats",
+    "count",
+    "create",
+    "createIndexes",
+    "delete",
+    "drop",
+    "find",
+    "getMore",
+    "insert",
+    "listCollections",
+    "listIndexes",
+    "renameCollection",
+];
 /// How long a real MongoDB waits for a command to hit one fault before the next fault is set.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -57,6 +73,11 @@ impl s3::Gate for OfDoubles {
         }
         self.s3.decide(moment, request).await
     }
+
+    /// The test looks at the counts.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -67,16 +88,21 @@ impl mongo::Gate for OfDoubles {
         }
         self.mongo.decide(moment, command).await
     }
+
+    /// The test looks at the counts.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }
 
 impl Servers {
     /// Starts the real servers named in the environment, or the doubles, with faults for a `share`
-    /// (0 to 1) of all S3 requests and of all `find`, `getMore` and `insert` commands of MongoDB.
+    /// (0 to 1) of all requests.
     pub async fn with_faults(seed: u64, share: f64) -> (Self, Faults) {
         let of_doubles = Arc::new(OfDoubles {
             is_on: AtomicBool::new(false),
             s3: s3::RandomFaults::new(seed, share),
-            mongo: mongo::RandomFaults::new(seed, share),
+            mongo: mongo::RandomFaults::new(seed, share).on_everything(),
         });
         let mut servers = Self::start_with(Gates {
             s3: Some(Arc::clone(&of_doubles) as _),
@@ -183,17 +209,11 @@ async fn set(admin: &mongodb::Database, how: Document) -> u64 {
 
 fn any_fault(random: &mut StdRng) -> Document {
     let (mut fault, commands) = match random.random_range(0..9) {
-        0..3 => (
-            doc! { "closeConnection": true },
-            &["find", "getMore", "insert"][..],
-        ),
+        0..3 => (doc! { "closeConnection": true }, &COMMANDS[..]),
         // The server is shutting down, was interrupted by an election, or is no longer the primary.
         code @ 3..7 => {
             let code = [91, 11602, 10107, 189][code - 3];
-            (
-                doc! { "errorCode": code },
-                &["find", "getMore", "insert"][..],
-            )
+            (doc! { "errorCode": code }, &COMMANDS[..])
         }
         // The cursor no longer exists.
         7 => (doc! { "errorCode": 43 }, &["getMore"][..]),

@@ -3,6 +3,7 @@
 //! `LOB_KILLS` sets the number of kills, and `LOB_KILL_SEED` repeats the moments of an earlier run.
 
 use std::env;
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand::rngs::StdRng;
@@ -16,17 +17,39 @@ pub fn setting(name: &str) -> Option<u64> {
     Some(value.parse().unwrap())
 }
 
-/// The moments of the requested number of kills, each within a run that takes `whole`. Prints the
-/// seed that repeats them.
+/// The seed of all that is random in a test: that of an earlier run, or a new one, which is shown
+/// if the test fails.
 #[allow(clippy::print_stdout, reason = "a failure is repeated by its seed")]
-pub fn moments(whole: Duration) -> Vec<Duration> {
+pub fn seed() -> u64 {
     let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let seed = setting("LOB_KILL_SEED").unwrap_or_else(now);
-    println!("LOB_KILL_SEED={seed}, an undisturbed run takes {whole:?}");
-    let mut random = StdRng::seed_from_u64(seed);
-    let kills = setting("LOB_KILLS").unwrap_or(4);
-    let moment = |_| whole.mul_f64(random.random());
-    (0..kills).map(moment).collect()
+    println!("LOB_KILL_SEED={seed}");
+    seed
+}
+
+/// How many kills a test of random moments makes.
+fn kills() -> u32 {
+    setting("LOB_KILLS").map_or(4, |kills| kills.try_into().unwrap())
+}
+
+/// The moments of the requested number of kills: one at random in each of as many stretches of a
+/// run that takes `whole`, so that most come in time on a machine of any speed.
+#[allow(clippy::print_stdout, reason = "a failure is repeated by its seed")]
+pub fn moments(whole: Duration) -> Vec<Duration> {
+    println!("an undisturbed run takes {whole:?}");
+    let mut random = StdRng::seed_from_u64(seed());
+    let stretch = whole / kills();
+    let moment = |before| stretch * before + stretch.mul_f64(random.random());
+    (0..kills()).map(moment).collect()
+}
+
+/// Asserts that at least half of the kills met a running process.
+pub fn assert_in_time(killed: u32) {
+    let kills = kills();
+    assert!(
+        killed * 2 >= kills,
+        "only {killed} of {kills} kills came in time"
+    );
 }
 
 /// Runs a tool to completion; returns how long it took.
@@ -36,12 +59,12 @@ pub async fn undisturbed(servers: &Servers, tool: &str, arguments: &[&str]) -> D
     begin.elapsed()
 }
 
-/// Starts a tool and kills it after a while; it may have finished by then.
-pub async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) {
+/// Starts a tool and kills it after a while; returns 1 if that ended it, 0 if it had finished.
+pub async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Duration) -> u32 {
     let mut child = servers.spawn(tool, arguments);
     tokio::time::sleep(moment).await;
     let _ = child.start_kill().is_ok();
-    child.wait().await.unwrap();
+    u32::from(child.wait().await.unwrap().signal().is_some())
 }
 
 /// Runs the killed command again, which must now succeed.

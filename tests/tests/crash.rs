@@ -4,9 +4,12 @@
 //! one request, and the moment before or after it is executed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a failure is repeated by its seed")]
 
 #[path = "crash/cut.rs"]
 mod cut;
+#[path = "crash/double_kills.rs"]
+mod double_kills;
 #[path = "crash/export.rs"]
 mod export;
 #[path = "crash/import.rs"]

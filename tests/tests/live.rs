@@ -75,4 +75,5 @@ async fn documents_present_throughout_an_export_appear_once_others_at_most_once(
         written.writes
     );
     assert!(changed > 0 && changed < versions.len());
+    lob_testkit::fault_fired("E13");
 }

@@ -198,4 +198,5 @@ async fn a_replaced_target_holds_the_new_documents_and_no_replace_keeps_the_old(
         servers.documents(&servers.database, "back_0").await,
         split_documents(20, 4)
     );
+    lob_testkit::fault_fired("E17");
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use lob_testkit::manifests::without;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
-use lob_tests::kills::{kill, moments, setting, undisturbed};
+use lob_tests::kills::{assert_in_time, kill, moments, setting, undisturbed};
 use lob_tests::servers::Servers;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -43,10 +43,10 @@ async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
     let time = undisturbed(&servers, "lob-upload", &arguments(&source, "whole")).await;
     let whole = manifest(&servers, "whole").await;
 
-    let (mut resumed, mut complete) = (0, 0);
+    let (mut resumed, mut complete, mut killed) = (0, 0, 0);
     for (number, moment) in moments(time).into_iter().enumerate() {
         let run = format!("killed-{number}");
-        kill(&servers, "lob-upload", &arguments(&source, &run), moment).await;
+        killed += kill(&servers, "lob-upload", &arguments(&source, &run), moment).await;
         let had = held(&servers, &run, &files).await;
         let result = upload(&servers, &source, &run).await;
         let operations = &result["metrics"]["operations"];
@@ -77,6 +77,8 @@ async fn an_upload_killed_at_random_moments_sends_nothing_twice() {
         complete += u64::from(had == total);
     }
     println!("{resumed} runs went on in the middle, {complete} had sent everything");
+    assert_in_time(killed);
+    lob_testkit::fault_fired("C1");
 }
 
 fn feed(source: &Path, day: u64, size: u64) -> (String, u64) {

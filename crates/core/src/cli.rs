@@ -79,10 +79,8 @@ pub fn main<A: CommandLine>(
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            write_stderr(&format!(
-                "error: the async runtime cannot be started: {error}"
-            ));
-            return ExitStatus::Failed.into();
+            let error = anyhow::Error::from(error).context("the async runtime cannot be started");
+            return fail(&error, &Origins::default(), common.json);
         }
     };
     let origins = Origins::default();

@@ -112,3 +112,28 @@ impl Scan {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scan_whose_task_panics_is_an_error_and_never_the_end() {
+        let (sender, batches) = mpsc::unbounded_channel();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let _sender = sender;
+            panic!("a bug")
+        });
+        let mut scan = Scan {
+            namespace: "raw.split_0_input".to_owned(),
+            batches,
+            task,
+            is_whole: false,
+        };
+        for _ in 0..2 {
+            let ended = scan.next().await;
+            assert!(matches!(ended, Err(Error::ScanStopped { .. })), "{ended:?}");
+        }
+    }
+}

@@ -17,10 +17,13 @@ pub mod mongo;
 mod notes;
 pub mod parquet_files;
 pub mod passwords;
+pub mod preload;
 pub mod proxy;
 pub mod s3;
 pub mod split_documents;
+mod strikes;
 pub mod tls;
+pub mod wait;
 
 pub use http_client::{http_client, http_client_trusting};
 pub use notes::{TEST_NOTES, fault_fired, skipped};

@@ -23,6 +23,7 @@ mod handshake;
 mod index;
 mod insert;
 mod limits;
+mod losing_proxy;
 mod number;
 mod options;
 mod order;
@@ -47,7 +48,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use self::aws_login::AwsUser;
-pub use self::gate::{Command, Gate, Moment, Verdict};
+pub use self::gate::{Command, Gate, Moment, Verdict, perhaps};
+pub use self::losing_proxy::LosingProxy;
 pub use self::options::MongoOptions;
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::replica_set::Deployment;
@@ -257,6 +259,7 @@ impl Drop for MongoServer {
             // A thread that panicked has stopped too.
             let _ = thread.join();
         }
+        self.shared.strikes.assert_enough("MongoDB");
     }
 }
 

@@ -34,7 +34,7 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use self::gate::{Gate, Moment, Verdict, first};
+pub use self::gate::{Gate, Moment, Verdict, first, perhaps};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
 pub use self::role::{Denied, Role};
@@ -47,6 +47,7 @@ use self::backend::{Backend, Keys};
 use self::checksum::{Algorithm, Checksum};
 use self::connection::{Front, Log, lock};
 use self::storage::{Bucket, Object, Storage};
+use crate::strikes::Strikes;
 
 /// How to start an [`S3Server`].
 pub struct S3Options {
@@ -119,6 +120,7 @@ pub struct S3Server {
     secret_key: String,
     storage: Arc<Mutex<Storage>>,
     log: Log,
+    strikes: Strikes,
     task: JoinHandle<()>,
 }
 
@@ -153,10 +155,13 @@ impl S3Server {
             service.set_host(SingleDomain::new(domain).map_err(io::Error::other)?);
         }
         let log = Log::default();
+        let gate = options.gate;
+        let strikes = Strikes::new(gate.as_ref().is_some_and(|gate| gate.must_strike()));
         let front = Front {
             service: service.build(),
             log: Arc::clone(&log),
-            gate: options.gate,
+            gate,
+            strikes: strikes.clone(),
             domain: options.domain.map(Into::into),
         };
         Ok(Self {
@@ -165,6 +170,7 @@ impl S3Server {
             secret_key: options.secret_key,
             storage,
             log,
+            strikes,
             task: tokio::spawn(connection::accept(listener, front)),
         })
     }
@@ -288,5 +294,6 @@ impl S3Server {
 impl Drop for S3Server {
     fn drop(&mut self) {
         self.task.abort();
+        self.strikes.assert_enough("S3");
     }
 }

@@ -1,6 +1,5 @@
 //! A gate in front of both servers that cuts the work off at one request.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::StreamExt as _;
@@ -11,7 +10,9 @@ use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How many processes run at once.
-const PROCESSES: usize = 3;
+pub(crate) const PROCESSES: usize = 3;
+/// By how many requests two runs of the same work may differ, because some are made at once.
+const VARIES: usize = 2;
 
 /// The moment within a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +32,39 @@ pub(crate) enum Fate {
     Disconnect,
 }
 
+/// What one process meets.
+struct Aim {
+    place: Place,
+    count: usize,
+    is_reached: bool,
+    /// Whether the process under test is still running; whatever runs after it is left alone.
+    is_armed: bool,
+}
+
+impl Aim {
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            count: 0,
+            is_reached: false,
+            is_armed: true,
+        }
+    }
+}
+
 type Watch = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// The request to cut off: its position among the others, and the moment within it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) position: usize,
+    pub(crate) at: At,
+}
 
 /// Counts the requests of both servers at one moment, and cuts one of them off.
 pub(crate) struct Cut {
-    position: usize,
-    at: At,
     fate: Fate,
-    count: AtomicUsize,
-    /// Whether the process under test is still running; whatever runs after it is left alone.
-    armed: AtomicBool,
+    aim: Mutex<Aim>,
     /// Receives the request at the cut, such as `PutObject lob-data/r1/manifest.json`.
     reached: UnboundedSender<String>,
     /// Inspects the servers from outside at every moment of every request.
@@ -49,18 +73,11 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    pub(crate) fn new(
-        position: usize,
-        at: At,
-        fate: Fate,
-    ) -> (Arc<Self>, UnboundedReceiver<String>) {
+    pub(crate) fn new(place: Place, fate: Fate) -> (Arc<Self>, UnboundedReceiver<String>) {
         let (reached, reaches) = unbounded_channel();
         let cut = Self {
-            position,
-            at,
             fate,
-            count: AtomicUsize::new(0),
-            armed: AtomicBool::new(true),
+            aim: Mutex::new(Aim::at(place)),
             reached,
             watch: OnceLock::new(),
             broken_promises: Mutex::default(),
@@ -98,9 +115,14 @@ impl Cut {
             }
         };
         Gates {
-            s3: Some(Arc::new(s3)),
-            mongo: Some(Arc::new(mongo)),
+            s3: Some(Arc::new(s3::perhaps(s3))),
+            mongo: Some(Arc::new(mongo::perhaps(mongo))),
         }
+    }
+
+    /// Cuts the next process off at another place.
+    pub(crate) fn aim(&self, place: Place) {
+        *self.aim.lock().unwrap() = Aim::at(place);
     }
 
     /// Runs `watch` at every request from now on.
@@ -109,12 +131,17 @@ impl Cut {
     }
 
     pub(crate) fn at(&self) -> At {
-        self.at
+        self.aim.lock().unwrap().place.at
     }
 
     /// How many requests there were.
     pub(crate) fn requests(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.aim.lock().unwrap().count
+    }
+
+    /// Whether the request to cut off came.
+    fn is_reached(&self) -> bool {
+        self.aim.lock().unwrap().is_reached
     }
 
     /// Panics if the watch found a broken promise.
@@ -127,8 +154,14 @@ impl Cut {
         if let Some(Err(broken)) = self.watch.get().map(|watch| watch()) {
             self.broken_promises.lock().unwrap().push(broken);
         }
-        let counts = at == self.at && self.armed.load(Ordering::Relaxed);
-        let is_here = counts && self.count.fetch_add(1, Ordering::Relaxed) == self.position;
+        let is_here = {
+            let mut aim = self.aim.lock().unwrap();
+            let counts = at == aim.place.at && aim.is_armed;
+            aim.count += usize::from(counts);
+            let is_here = counts && aim.count - 1 == aim.place.position;
+            aim.is_reached |= is_here;
+            is_here
+        };
         is_here.then(|| {
             // A test that has ended no longer listens.
             let _ = self.reached.send(request());
@@ -155,29 +188,36 @@ pub(crate) async fn killed(
             None
         }
     };
-    cut.armed.store(false, Ordering::Relaxed);
+    cut.aim.lock().unwrap().is_armed = false;
     held
 }
 
-/// Runs `case` undisturbed to count the requests, then once with a cut at each of them.
+/// Runs `case` undisturbed to count the requests, then once with a cut at each of them, which must
+/// come.
 pub(crate) async fn at_every_request<C, F>(moments: &[At], fate: Fate, case: C)
 where
     C: Fn(Arc<Cut>, UnboundedReceiver<String>, Servers) -> F,
     F: Future<Output = ()>,
 {
     let start = async |position, at| {
-        let (cut, reaches) = Cut::new(position, at, fate);
+        let (cut, reaches) = Cut::new(Place { position, at }, fate);
         let servers = Servers::doubles(cut.gates()).await;
         case(Arc::clone(&cut), reaches, servers).await;
         cut.assert_promises_kept();
-        cut.requests()
+        cut
     };
-    let requests = start(usize::MAX, At::Arrived).await;
+    let requests = start(usize::MAX, At::Arrived).await.requests();
     assert!(requests > 10, "only {requests}");
     let cuts = (0..requests).flat_map(|position| moments.iter().map(move |&at| (position, at)));
-    futures::stream::iter(cuts)
-        .map(|(position, at)| start(position, at))
+    let missed: Vec<_> = futures::stream::iter(cuts)
+        .map(async |(position, at)| {
+            let is_reached = start(position, at).await.is_reached();
+            (!is_reached).then_some((position, at))
+        })
         .buffer_unordered(PROCESSES)
-        .collect::<Vec<_>>()
+        .filter_map(std::future::ready)
+        .collect()
         .await;
+    let is_last = |(position, _): &(usize, At)| position + VARIES >= requests;
+    assert!(missed.iter().all(is_last), "of {requests}: {missed:?}");
 }

@@ -80,7 +80,7 @@ fn data_file(record: &Value) -> String {
 }
 
 /// Checks that a record gives the size and CRC64NVME of every data file.
-fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
+pub(crate) fn check_records(servers: &Servers, run: &str) -> Result<(), String> {
     // List the files first: a record added in the meantime does no harm.
     let files = data_files(servers, run);
     let (s3, folder) = (&doubles(servers).s3, format!("processed-splits/{run}/"));
@@ -113,7 +113,7 @@ pub(crate) async fn exported() -> (Servers, Vec<(String, Bytes)>) {
 }
 
 /// The files of an undisturbed export; the same documents always give the same files.
-async fn undisturbed() -> Vec<(String, Bytes)> {
+pub(crate) async fn undisturbed() -> Vec<(String, Bytes)> {
     let (_, files) = exported().await;
     let of_split = |split| {
         let folder = format!("split_{split}.parquet/");
@@ -131,7 +131,7 @@ async fn undisturbed() -> Vec<(String, Bytes)> {
     files
 }
 
-fn assert_whole(servers: &Servers, run: &str, files: &[(String, Bytes)]) {
+pub(crate) fn assert_whole(servers: &Servers, run: &str, files: &[(String, Bytes)]) {
     assert!(data_files(servers, run) == files, "other files");
     check_records(servers, run).unwrap();
     let manifest = json(servers, &format!("processed-splits/{run}/manifest.json"));
@@ -181,6 +181,7 @@ async fn an_export_killed_at_any_request_is_whole_or_does_not_exist() {
         assert_eq!(doubles(servers).s3.open_uploads(&servers.bucket), []);
     })
     .await;
+    lob_testkit::fault_fired("C1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::export::{SPLITS, exported};
 use crate::{collections, doubles, load};
 
 /// Small batches, so that each data file takes several inserts.
-const IMPORT: [&str; 4] = ["--run-id", "r1", "--insert-batch-documents", "40"];
+pub(crate) const IMPORT: [&str; 4] = ["--run-id", "r1", "--insert-batch-documents", "40"];
 const TARGETS: [&str; 2] = ["split_0_input", "split_1_input"];
 const MANIFEST: &str = "processed-splits/r1/manifest.json";
 
@@ -57,7 +57,7 @@ fn old() -> RawDocumentBuf {
 }
 
 /// Whether each target is the new collection; an error if one is neither the old nor the new.
-fn swapped(servers: &Servers) -> Result<Vec<bool>, String> {
+pub(crate) fn swapped(servers: &Servers) -> Result<Vec<bool>, String> {
     let state = |(target, new): (&str, &Vec<RawDocumentBuf>)| {
         let found = doubles(servers).mongo.documents(&servers.database, target);
         let found = found.ok_or_else(|| format!("`{target}` does not exist"))?;
@@ -104,6 +104,7 @@ async fn a_target_is_the_old_or_the_new_collection_at_every_request() {
         assert_imported(servers);
     })
     .await;
+    lob_testkit::fault_fired("C1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,4 +124,5 @@ async fn an_import_that_loses_any_one_reply_is_whole() {
         },
     )
     .await;
+    lob_testkit::fault_fired("E3");
 }

@@ -1,5 +1,6 @@
-//! Ctrl-C: nothing is published, and whatever can be resumed is kept.
+//! Ctrl-C, SIGTERM and SIGHUP: nothing is published, and whatever can be resumed is kept.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -8,35 +9,57 @@ use lob_testkit::s3::{self, Operation, Request};
 use lob_tests::servers::{Gates, Servers};
 use tokio::process::Child;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::export::{arguments, load_splits};
-use crate::import::{Exported, assert_imported, assert_untouched};
+use crate::import::{Exported, IMPORT, assert_imported, assert_untouched};
 use crate::{doubles, has};
 
-/// Sends SIGINT, as a terminal does.
-async fn interrupt(child: &Child) {
+/// How a signal ends a tool.
+#[derive(Clone, Copy)]
+struct Signal {
+    name: &'static str,
+    status: i32,
+}
+
+/// Those that a tool answers, as a terminal and a scheduler send them.
+const ANSWERED: [Signal; 2] = [
+    Signal {
+        name: "-INT",
+        status: 130,
+    },
+    Signal {
+        name: "-TERM",
+        status: 143,
+    },
+];
+/// SIGHUP, by its number: no tool answers it.
+const HANGUP: i32 = 1;
+
+async fn send(child: &Child, signal: &str) {
     let pid = child.id().unwrap().to_string();
     let kill = tokio::process::Command::new("kill")
-        .args(["-INT", &pid])
+        .args([signal, &pid])
         .status()
         .await;
     assert!(kill.unwrap().success());
 }
 
-async fn ends_interrupted(child: Child) {
+async fn ends_interrupted(child: Child, signal: Signal) {
     let output = child.wait_with_output().await.unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert_eq!(output.status.code(), Some(signal.status), "{stderr}");
     assert!(stderr.contains(": interrupted\n"), "{stderr}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_export_publishes_nothing_and_aborts_its_upload() {
+/// An export that is held for ever at its first request of each of these operations, and the news
+/// of them.
+async fn held_export(operations: &'static [Operation]) -> (Servers, Child, UnboundedReceiver<()>) {
     let (held, mut holds) = unbounded_channel();
     let gate = move |moment: s3::Moment, request: &Request| {
-        if moment == s3::Moment::Arrived && request.operation == Operation::UploadPart {
-            held.send(()).unwrap();
+        let is_data = request.key.ends_with(".parquet");
+        if moment == s3::Moment::Arrived && is_data && operations.contains(&request.operation) {
+            let _ = held.send(());
             return s3::Verdict::Hold;
         }
         s3::Verdict::Pass
@@ -47,12 +70,52 @@ async fn an_interrupted_export_publishes_nothing_and_aborts_its_upload() {
     })
     .await;
     load_splits(&servers);
-    let child = servers.spawn("lob-export", &arguments("r1"));
+    let one_range = [&arguments("r1")[..], &["--jobs", "1"]].concat();
+    let child = servers.spawn("lob-export", &one_range);
     holds.recv().await.unwrap();
-    interrupt(&child).await;
-    ends_interrupted(child).await;
-    assert!(!has(&servers, "processed-splits/r1/manifest.json"));
-    assert_eq!(doubles(&servers).s3.open_uploads(&servers.bucket), []);
+    (servers, child, holds)
+}
+
+fn assert_not_published(servers: &Servers) {
+    assert!(!has(servers, "processed-splits/r1/manifest.json"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_export_publishes_nothing_and_aborts_its_upload() {
+    for signal in ANSWERED {
+        let (servers, child, _) = held_export(&[Operation::UploadPart]).await;
+        send(&child, signal.name).await;
+        ends_interrupted(child, signal).await;
+        assert_not_published(&servers);
+        assert_eq!(doubles(&servers).s3.open_uploads(&servers.bucket), []);
+    }
+    lob_testkit::fault_fired("C3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_an_export_at_once() {
+    for signal in ANSWERED {
+        let operations = &[Operation::UploadPart, Operation::AbortMultipartUpload];
+        let (servers, mut child, mut holds) = held_export(operations).await;
+        send(&child, signal.name).await;
+        // It waits for the server to abort the upload.
+        holds.recv().await.unwrap();
+        send(&child, signal.name).await;
+        let ended = child.wait().await.unwrap();
+        assert_eq!(ended.code(), Some(signal.status));
+        assert_not_published(&servers);
+        assert_eq!(doubles(&servers).s3.open_uploads(&servers.bucket).len(), 1);
+    }
+    lob_testkit::fault_fired("C3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_is_hung_up_on_publishes_nothing() {
+    let (servers, mut child, _) = held_export(&[Operation::UploadPart]).await;
+    send(&child, "-HUP").await;
+    assert_eq!(child.wait().await.unwrap().signal(), Some(HANGUP));
+    assert_not_published(&servers);
+    lob_testkit::fault_fired("C4");
 }
 
 /// Holds the first command with a given name until its connection is to be closed.
@@ -80,8 +143,8 @@ impl mongo::Gate for First {
     }
 }
 
-/// Interrupts an import at its first command with this name; the next import must succeed.
-async fn interrupted_import(command: &'static str) {
+/// An import that is held at its first command with this name.
+async fn held_import(command: &'static str) -> (Servers, Child, Arc<First>) {
     let gate = Arc::new(First {
         command,
         ..First::default()
@@ -92,20 +155,57 @@ async fn interrupted_import(command: &'static str) {
     })
     .await;
     Exported::new().await.put(&servers);
-    let import = ["--run-id", "r1"];
-    let child = servers.spawn("lob-import", &import);
+    let child = servers.spawn("lob-import", &IMPORT);
     gate.arrived.notified().await;
-    interrupt(&child).await;
-    ends_interrupted(child).await;
+    (servers, child, gate)
+}
+
+/// Asserts that no target is touched, and that the same command finishes the import.
+async fn assert_goes_on(servers: &Servers, gate: &First) {
     gate.closed.notify_one();
-    assert_untouched(&servers);
-    servers.run("lob-import", &import).await.with_status(0);
-    assert_imported(&servers);
+    assert_untouched(servers);
+    servers.run("lob-import", &IMPORT).await.with_status(0);
+    assert_imported(servers);
+}
+
+/// Interrupts an import at its first command with this name; the next import must succeed.
+async fn interrupted_import(command: &'static str) {
+    for signal in ANSWERED {
+        let (servers, child, gate) = held_import(command).await;
+        send(&child, signal.name).await;
+        ends_interrupted(child, signal).await;
+        assert_goes_on(&servers, &gate).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_hung_up_on_can_be_resumed() {
+    let (servers, mut child, gate) = held_import("insert").await;
+    send(&child, "-HUP").await;
+    assert_eq!(child.wait().await.unwrap().signal(), Some(HANGUP));
+    assert_goes_on(&servers, &gate).await;
+    lob_testkit::fault_fired("C4");
+}
+
+/// Both signals are there before the import can act on the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_signals_end_an_import_like_one() {
+    for signal in ANSWERED {
+        let (servers, mut child, gate) = held_import("insert").await;
+        for name in ["-STOP", signal.name, signal.name, "-CONT"] {
+            send(&child, name).await;
+        }
+        let ended = child.wait().await.unwrap();
+        assert_eq!(ended.code(), Some(signal.status));
+        assert_goes_on(&servers, &gate).await;
+    }
+    lob_testkit::fault_fired("C3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_interrupted_while_inserting_can_be_resumed() {
     interrupted_import("insert").await;
+    lob_testkit::fault_fired("C3");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ const FILES: [(&str, FeedSize); 3] = [
     ("empty.parquet", FeedSize::Rows(0)),
 ];
 
-fn write_files(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn write_files(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
     std::fs::create_dir(folder.join("2025")).unwrap();
     let write = |(name, size)| {
         let path = folder.join(name);
@@ -30,7 +30,7 @@ fn write_files(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
     FILES.into_iter().map(write).collect()
 }
 
-fn assert_whole(servers: &Servers, run: &str, files: &[(&str, Vec<u8>)]) {
+pub(crate) fn assert_whole(servers: &Servers, run: &str, files: &[(&str, Vec<u8>)]) {
     let prefix = format!("lob-data/{run}");
     assert!(has(servers, &format!("{prefix}/manifest.json")));
     for (name, bytes) in files {
@@ -41,15 +41,18 @@ fn assert_whole(servers: &Servers, run: &str, files: &[(&str, Vec<u8>)]) {
     }
 }
 
+/// The arguments of an upload of this folder.
+pub(crate) fn arguments<'a>(source: &'a str, run: &'a str) -> Vec<&'a str> {
+    let sizes = ["--part-size", "5MiB", "--multipart-threshold", "5MiB"];
+    [&["--source-dir", source, "--run-id", run][..], &sizes].concat()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_killed_at_any_request_is_whole_or_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let files = &write_files(folder.path());
     let source = folder.path().to_str().unwrap();
-    let upload = |run| {
-        let sizes = ["--part-size", "5MiB", "--multipart-threshold", "5MiB"];
-        [&["--source-dir", source, "--run-id", run][..], &sizes].concat()
-    };
+    let upload = |run| arguments(source, run);
     let moments = [At::Arrived, At::Executed];
     at_every_request(&moments, Fate::Hold, async |cut, mut reaches, servers| {
         let manifest = "lob-data/r1/manifest.json";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lob_testkit::manifests::without;
-use lob_tests::kills::{kill, moments, repeat, undisturbed};
+use lob_tests::kills::{assert_in_time, kill, moments, repeat, undisturbed};
 use lob_tests::servers::Servers;
 use serde_json::Value;
 
@@ -31,10 +31,10 @@ async fn an_export_killed_at_random_moments_and_rerun_equals_an_undisturbed_one(
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
-    let mut resumed = 0;
+    let (mut resumed, mut killed) = (0, 0);
     for (number, moment) in moments(time).into_iter().enumerate() {
         let run = format!("killed-{number}");
-        kill(&servers, "lob-export", &arguments(&run), moment).await;
+        killed += kill(&servers, "lob-export", &arguments(&run), moment).await;
         let had = objects(&servers, &run).await;
         resumed += u64::from(had.iter().any(|(key, _)| key.ends_with(".parquet")));
         repeat(&servers, "lob-export", &arguments(&run), moment).await;
@@ -49,6 +49,8 @@ async fn an_export_killed_at_random_moments_and_rerun_equals_an_undisturbed_one(
         assert_imports(&servers, &run, &splits).await;
     }
     println!("{resumed} runs had data files already");
+    assert_in_time(killed);
+    lob_testkit::fault_fired("C1");
 }
 
 pub(crate) fn arguments(run: &str) -> Vec<&str> {

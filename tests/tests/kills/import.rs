@@ -2,7 +2,7 @@
 //! one.
 
 use bson::{RawDocumentBuf, rawdoc};
-use lob_tests::kills::{kill, moments, repeat, undisturbed};
+use lob_tests::kills::{assert_in_time, kill, moments, repeat, undisturbed};
 use lob_tests::servers::Servers;
 
 use crate::watch::{Target, Watch};
@@ -19,6 +19,7 @@ async fn an_import_killed_at_random_moments_leaves_the_old_or_new_collection() {
     let time = undisturbed(&servers, "lob-import", &arguments("whole_{N}")).await;
     let collections = ["split_0_input", "split_1_input", "whole_0", "whole_1"];
 
+    let mut killed = 0;
     for (number, moment) in moments(time).into_iter().enumerate() {
         let name = format!("killed_{number}");
         put_in_place(&servers, &name, &old).await;
@@ -29,7 +30,7 @@ async fn an_import_killed_at_random_moments_leaves_the_old_or_new_collection() {
         });
         let watch = Watch::start(&servers, targets.collect()).await;
         let pattern = format!("{name}_{{N}}");
-        kill(&servers, "lob-import", &arguments(&pattern), moment).await;
+        killed += kill(&servers, "lob-import", &arguments(&pattern), moment).await;
         repeat(&servers, "lob-import", &arguments(&pattern), moment).await;
         watch.end().await;
         assert_holds(&servers, &name, &splits).await;
@@ -42,6 +43,8 @@ async fn an_import_killed_at_random_moments_leaves_the_old_or_new_collection() {
         let left = servers.collections(&servers.database).await;
         assert_eq!(left, collections, "killed after {moment:?}");
     }
+    assert_in_time(killed);
+    lob_testkit::fault_fired("C1");
 }
 
 fn arguments(pattern: &str) -> Vec<&str> {

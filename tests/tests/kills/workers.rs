@@ -1,6 +1,8 @@
 //! Workers that share a run, one too many and one killed, export what a single process exports.
 
-use lob_tests::kills::{moments, undisturbed};
+use std::os::unix::process::ExitStatusExt as _;
+
+use lob_tests::kills::{assert_in_time, moments, undisturbed};
 use lob_tests::servers::Servers;
 use lob_tests::tool::Ended;
 
@@ -14,6 +16,7 @@ async fn colliding_and_killed_workers_export_what_one_process_does() {
     let time = undisturbed(&servers, "lob-export", &arguments("whole")).await;
     let whole = manifest(&servers, "whole").await;
 
+    let mut killed = 0;
     for (number, moment) in moments(time).into_iter().enumerate() {
         let run = format!("shared-{number}");
         let plan = [&arguments(&run)[..], &["plan"]].concat();
@@ -31,6 +34,7 @@ async fn colliding_and_killed_workers_export_what_one_process_does() {
         for (place, worker) in workers.into_iter().enumerate() {
             let ended = worker.wait_with_output().await.unwrap();
             if place == number % 3 {
+                killed += u32::from(ended.status.signal().is_some());
                 let again = servers.run("lob-export", &work[place]).await;
                 again.with_status(0);
             } else {
@@ -43,4 +47,5 @@ async fn colliding_and_killed_workers_export_what_one_process_does() {
         assert_is_whole(&servers, &run).await;
         assert_imports(&servers, &run, &splits).await;
     }
+    assert_in_time(killed);
 }

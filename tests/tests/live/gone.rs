@@ -1,9 +1,8 @@
 //! If a collection is dropped or replaced while it is exported, the export fails and publishes
 //! nothing, and so does the same command afterwards.
 
-use std::time::Duration;
-
 use lob_testkit::proxy::Proxy;
+use lob_testkit::wait::until;
 use lob_tests::servers::Servers;
 use lob_tests::tool::Ended;
 
@@ -22,9 +21,10 @@ async fn changed_meanwhile(servers: &mut Servers, change: impl AsyncFnOnce(&Serv
     let direct = std::mem::replace(&mut servers.s3_endpoint, proxy.endpoint());
     proxy.limit_uplink(Some(SLOW));
     let child = servers.spawn("lob-export", &EXPORT);
-    while !servers.keys().await.iter().any(|key| key == PLAN) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the plan is written", async || {
+        servers.keys().await.iter().any(|key| key == PLAN)
+    })
+    .await;
     servers.s3_endpoint = direct;
     change(servers).await;
     proxy.limit_uplink(None);
@@ -45,6 +45,7 @@ async fn dropping_a_collection_during_an_export_fails_it_and_publishes_nothing()
         collection.drop().await.unwrap();
     })
     .await;
+    lob_testkit::fault_fired("E12");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,7 +137,7 @@ impl MultipartUpload {
         }
         let permit = self.target.store.permit().await;
         while let Some(done) = self.in_flight.try_join_next() {
-            self.stored.push(joined(&self.target, done)?);
+            self.stored.push(joined(|| self.target.url(), done)?);
         }
         let (store, key) = (self.target.store.clone(), Arc::clone(&self.target.key));
         let upload = Arc::clone(&self.target.upload);
@@ -159,7 +159,7 @@ impl MultipartUpload {
     /// The first part that failed.
     pub async fn acknowledged(&mut self) -> Result<(), StoreError> {
         while let Some(done) = self.in_flight.join_next().await {
-            self.stored.push(joined(&self.target, done)?);
+            self.stored.push(joined(|| self.target.url(), done)?);
         }
         Ok(())
     }
@@ -267,6 +267,10 @@ impl FinishedParts {
 }
 
 impl Target {
+    fn url(&self) -> String {
+        self.store.url(&self.key)
+    }
+
     async fn abort(&self) {
         self.told.take_back();
         if let Err(error) = self.store.abort_multipart(&self.key, &self.upload).await {
@@ -276,13 +280,29 @@ impl Target {
     }
 }
 
+/// A part that panicked is a part that was not sent.
 fn joined(
-    target: &Target,
+    url: impl FnOnce() -> String,
     done: Result<Result<StoredPart, StoreError>, tokio::task::JoinError>,
 ) -> Result<StoredPart, StoreError> {
     done.unwrap_or_else(|panic| {
-        let url = target.store.url(&target.key);
-        let failed = StoreError::new(StoreErrorKind::Refused, "UploadPart", url, "it panicked");
+        let kind = StoreErrorKind::Refused;
+        let failed = StoreError::new(kind, "UploadPart", url(), "it panicked");
         Err(failed.caused_by(panic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_whose_task_panics_fails_its_upload() {
+        let mut in_flight = JoinSet::new();
+        in_flight.spawn(async { panic!("a bug") });
+        let done = in_flight.join_next().await.unwrap();
+        let error = joined(|| "s3://bucket/key".to_owned(), done).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Refused);
+        assert!(error.to_string().contains("panicked"), "{error}");
+    }
 }

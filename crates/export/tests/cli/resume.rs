@@ -55,6 +55,38 @@ async fn documents_of_a_lost_upload_are_scanned_and_recorded_again() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_damaged_or_foreign_is_named_and_left_as_it_is() {
+    let bed = Bed::new().await;
+    let completing = arrives(Operation::CompleteMultipartUpload, FIRST);
+    bed.kill_at(&SMALL, completing).await.unwrap();
+    let record = bed.object(FIRST_RECORD).bytes;
+    let with = |field: &str, value: u32| {
+        let mut record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        record[field] = value.into();
+        record.to_string().into_bytes()
+    };
+    let key = format!("{RUN}/{FIRST_RECORD}");
+    for damaged in [
+        record[..record.len() / 2].to_vec(),
+        b"null".to_vec(),
+        with("format_version", 99),
+        with("range", 1),
+        with("split_id", 1),
+        with("sequence", 1),
+    ] {
+        bed.s3.put_raw(BUCKET, &key, damaged.clone());
+        let refused = bed.export(&SMALL).await.expect(3);
+        assert!(refused.stderr.contains(FIRST_RECORD), "{}", refused.stderr);
+        assert_eq!(bed.object(FIRST_RECORD).bytes, damaged);
+        bed.assert_no_manifest();
+    }
+    bed.s3.put_raw(BUCKET, &key, record);
+    bed.export(&SMALL).await.expect(0);
+    bed.assert_whole(&undisturbed().await);
+    lob_testkit::fault_fired("C10");
+}
+
+#[tokio::test]
 async fn a_resumed_run_recreates_a_missing_object() {
     let whole = undisturbed().await;
     let bed = Bed::new().await;

@@ -11,4 +11,5 @@ async fn an_export_whose_result_cannot_be_printed_succeeds_and_logs_it() {
         every_tool::assert_result_logged(&bed, &[], stdout).await;
         bed.manifest();
     }
+    lob_testkit::fault_fired("C4");
 }

@@ -222,14 +222,14 @@ impl Bed {
 }
 
 /// A data file of one row group, and what a manifest says about it.
-struct DataFile {
-    key: String,
-    bytes: Vec<u8>,
-    rows: u64,
-    digest: Digest,
+pub(crate) struct DataFile {
+    pub(crate) key: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) rows: u64,
+    pub(crate) digest: Digest,
 }
 
-fn data_file(key: String, documents: &[RawDocumentBuf]) -> DataFile {
+pub(crate) fn data_file(key: String, documents: &[RawDocumentBuf]) -> DataFile {
     let (mut proposal, mut digest) = (ColumnsProposal::new(), Digest::default());
     for document in documents {
         proposal.observe(document.as_bytes()).unwrap();
@@ -271,7 +271,7 @@ impl DataFile {
 }
 
 /// A split with these data files.
-fn split_of(number: u64, files: &[DataFile]) -> Value {
+pub(crate) fn split_of(number: u64, files: &[DataFile]) -> Value {
     let rows: u64 = files.iter().map(|file| file.rows).sum();
     let mut digest = Digest::default();
     files.iter().for_each(|file| digest.merge(file.digest));
@@ -293,7 +293,9 @@ fn split_of(number: u64, files: &[DataFile]) -> Value {
     })
 }
 
-fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
+pub(crate) fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
+    let counts = splits.iter().map(|split| split["num_documents"].as_u64());
+    let total: u64 = counts.flatten().sum();
     json!({
         "run_id": run,
         "export_timestamp": time,
@@ -304,7 +306,7 @@ fn manifest(run: &str, time: &str, splits: Vec<Value>) -> Value {
         "compression": "auto",
         "s3_config": { "bucket": "elsewhere", "prefix": "elsewhere", "region": "elsewhere" },
         "splits": splits,
-        "total_documents": 50,
+        "total_documents": total,
         "format_version": 1,
         "tool": "lob-export",
         "tool_version": "0.1.0",

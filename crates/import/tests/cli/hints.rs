@@ -57,6 +57,7 @@ async fn assert_goes_on(code: i32, fragment: fn(&[&str], &Finished) -> Vec<Strin
 #[tokio::test]
 async fn the_hinted_command_continues_an_import_into_a_full_server() {
     assert_goes_on(14031, |args, failed| follow(args, failed, "resumes it")).await;
+    lob_testkit::fault_fired("E14");
 }
 
 #[tokio::test]

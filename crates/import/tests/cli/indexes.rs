@@ -91,6 +91,7 @@ async fn a_violated_unique_index_stops_the_import_but_keeps_its_work() {
     // The two data files of the other split.
     assert_eq!(bed.fetched().len(), fetched + 2);
     bed.assert_imported();
+    lob_testkit::fault_fired("E16");
 }
 
 #[tokio::test]

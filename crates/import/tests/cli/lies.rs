@@ -1,6 +1,8 @@
 //! Manifests and data files that lie: the target stays as it was.
 
-use crate::bed::{BUCKET, Bed, Finished, assert_shown};
+use bson::{RawDocumentBuf, rawdoc};
+
+use crate::bed::{BUCKET, Bed, Finished, assert_shown, data_file, manifest, split_of};
 
 const DATA_FILE: &str = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";
 
@@ -187,4 +189,35 @@ async fn a_wrong_digest_is_found_after_the_last_document() {
       Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
     hint: the other splits are kept: the same command with `--run-id run-1 --split 0` resumes them
     "#);
+}
+
+/// A run whose only data file holds these documents.
+async fn with_documents(documents: &[RawDocumentBuf]) -> Bed {
+    let bed = Bed::new().await;
+    bed.put_old();
+    let file = data_file(
+        "split_0.parquet/part-00000-00000.parquet".to_owned(),
+        documents,
+    );
+    let key = format!("processed-splits/run-1/{}", file.key);
+    bed.s3.put_raw(BUCKET, &key, file.bytes.clone());
+    let split = split_of(0, &[file]);
+    let manifest = manifest("run-1", "2025-11-15T09:30:00Z", vec![split]);
+    bed.put_manifest("run-1", &manifest.to_string());
+    bed
+}
+
+/// No collection can hold both: neither may be lost in silence.
+#[tokio::test]
+async fn one_id_in_two_rows_is_an_integrity_failure_whether_they_differ_or_not() {
+    let row = |id: i32, text: &str| rawdoc! { "_id": id, "role": "train", "text": text };
+    for (second, told) in [("b", "different document"), ("a", "2 were decoded")] {
+        let bed = with_documents(&[row(7, "a"), row(7, second)]).await;
+        let refused = bed.import(&[]).await.expect(3);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        bed.assert_untouched();
+    }
+    let bed = with_documents(&[row(7, "a"), row(8, "a")]).await;
+    bed.import(&[]).await.expect(0);
+    lob_testkit::fault_fired("E16");
 }

@@ -101,6 +101,7 @@ async fn an_existing_target_that_must_not_be_replaced_is_kept() {
     error: `raw.split_0_input` already exists
     hint: leave out --no-replace to replace it, or choose another --database or --collection-pattern
     "#);
+    lob_testkit::fault_fired("E17");
 }
 
 #[tokio::test]
@@ -117,6 +118,7 @@ async fn an_unusable_spool_folder_is_named_before_anything_is_done() {
     bed.assert_untouched();
     bed.import(&[]).await;
     bed.assert_imported();
+    lob_testkit::fault_fired("C5");
 }
 
 /// The same behind a `mongos`.

@@ -1,9 +1,11 @@
 //! An import that ended early is resumed by the same command, and nothing is fetched twice.
 
+use bson::RawDocumentBuf;
 use lob_testkit::mongo::{Command, Verdict};
+use lob_testkit::split_documents::SplitDocuments;
 use tokio::process::Child;
 
-use crate::bed::{Bed, ENTRIES, Finished, assert_shown};
+use crate::bed::{BUCKET, Bed, ENTRIES, Finished, assert_shown, data_file, manifest, split_of};
 use crate::trap::Trap;
 
 fn is_insert(command: &Command) -> bool {
@@ -156,6 +158,7 @@ async fn two_simultaneous_imports_of_one_run_do_no_harm() {
         }
         bed.assert_imported();
     }
+    lob_testkit::fault_fired("C9");
 }
 
 #[tokio::test]
@@ -195,6 +198,89 @@ async fn a_wrong_final_count_makes_the_next_run_start_over() {
     bed.import(&[]).await;
     assert_eq!(bed.fetched().len(), 2 + 4);
     bed.assert_imported();
+}
+
+/// Damaged, cut off, or of a version to come: such an entry proves nothing about its data file.
+#[tokio::test]
+async fn a_data_file_whose_entry_cannot_be_read_is_fetched_again() {
+    let (bed, _) = stopped(is_insert, 2, "-KILL").await;
+    let before = bed.fetched().len();
+    let entries = bed.mongo.documents("raw", ENTRIES).unwrap();
+    let entries = entries
+        .into_iter()
+        .map(|e| RawDocumentBuf::from_bytes(e).unwrap());
+    let of_files: Vec<_> = entries.filter(|e| e.get_str("file").is_ok()).collect();
+    assert_eq!(of_files.len(), 2);
+    for (entry, (field, value)) in of_files.iter().zip([("digest", "no"), ("documents", "10")]) {
+        let mut damaged = bson::Document::try_from(entry.clone()).unwrap();
+        damaged.insert(field, value);
+        let damaged = RawDocumentBuf::try_from(&damaged).unwrap();
+        bed.mongo.load("raw", ENTRIES, [damaged]).unwrap();
+    }
+    bed.import(&[]).await.expect(0);
+    assert_eq!(bed.fetched().len(), before + 4);
+    bed.assert_imported();
+    lob_testkit::fault_fired("C10");
+}
+
+/// Puts a run of other documents on the S3 server.
+fn publish_other(bed: &Bed, documents: &[RawDocumentBuf]) {
+    let key = "split_0.parquet/part-00000-00000.parquet".to_owned();
+    let file = data_file(key, documents);
+    let key = format!("processed-splits/run-2/{}", file.key);
+    bed.s3.put_raw(BUCKET, &key, file.bytes.clone());
+    let split = split_of(0, &[file]);
+    let manifest = manifest("run-2", "2025-11-16T09:30:00Z", vec![split]);
+    bed.put_manifest("run-2", &manifest.to_string());
+}
+
+#[tokio::test]
+async fn two_imports_of_different_runs_into_one_target_never_mix() {
+    let others: Vec<_> = SplitDocuments::new(9, 4).take(30).collect();
+    for (is_meant, passes) in [(is_insert as fn(&Command) -> bool, 0), (is_rename, 0)] {
+        let (trap, mut holds) = Trap::new(is_meant, passes);
+        let bed = Bed::with_trap(&trap).await;
+        publish_other(&bed, &others);
+        bed.put_old();
+        let first = bed.start(&["--split", "0"]);
+        holds.recv().await.unwrap();
+        let other = ["--run-id", "run-2", "--log-level", "error"];
+        let second = bed.command(&other).spawn().unwrap();
+        holds.recv().await.unwrap();
+        bed.assert_target_untouched();
+        trap.open(Verdict::Pass);
+        let mut succeeded = 0;
+        for import in [first, second] {
+            let ended = crate::bed::finish(import).await;
+            succeeded += usize::from(ended.status.success());
+            // One that is overtaken right after its swap says so.
+            let overtaken = ended
+                .stderr
+                .contains("not the collection that was swapped in");
+            assert!(ended.status.success() || overtaken, "{}", ended.shown());
+        }
+        assert!(succeeded > 0);
+        let mut found = bed.mongo.documents("raw", "split_0_input").unwrap();
+        found.sort();
+        let is = |documents: &mut Vec<Vec<u8>>| {
+            documents.sort();
+            found == *documents
+        };
+        let bytes = |documents: Vec<RawDocumentBuf>| -> Vec<Vec<u8>> {
+            documents
+                .into_iter()
+                .map(RawDocumentBuf::into_bytes)
+                .collect()
+        };
+        let firsts = SplitDocuments::new(0, 4).take(30).collect();
+        assert!(
+            is(&mut bytes(firsts)) || is(&mut bytes(others.clone())),
+            "a mixture"
+        );
+        bed.import(&[]).await.expect(0);
+        bed.assert_imported();
+    }
+    lob_testkit::fault_fired("C9");
 }
 
 #[tokio::test]

@@ -56,4 +56,8 @@ impl Gate for Trap {
         let fate = fate.wait_for(Option::is_some).await.unwrap();
         fate.unwrap_or(Verdict::Pass)
     }
+    /// Whoever sets it waits for the news.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }

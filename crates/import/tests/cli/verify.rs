@@ -88,6 +88,7 @@ async fn views_and_time_series_targets_are_named_like_any_other_difference() {
     bed.import(&["--collection-pattern", "new_{N}"])
         .await
         .expect(0);
+    lob_testkit::fault_fired("E15");
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub(crate) const NAMESPACE_EXISTS: i32 = 48;
 pub(crate) const MAX_TIME_EXPIRED: i32 = 50;
 pub(crate) const COMMAND_NOT_FOUND: i32 = 59;
 const NO_SUCH_MEMBER: i32 = 133;
+/// A capped collection overwrote the documents at a cursor's position.
+const CAPPED_POSITION_LOST: i32 = 136;
 /// The collection of a running query was dropped or renamed.
 pub(crate) const QUERY_PLAN_KILLED: i32 = 175;
 pub(crate) const CURSOR_KILLED: i32 = 237;
@@ -63,7 +65,7 @@ const API_VERSION: &str = "remove apiVersion and apiStrict from MONGODB_URI or -
 const WANTS_TLS: &str = "the server requires TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
 
 /// The codes that say more than that the server refuses. Any other code is permanent.
-const MEANINGS: [(i32, Meaning); 46] = [
+const MEANINGS: [(i32, Meaning); 47] = [
     // The retryable codes of the driver specifications: a server that stops, starts or changes its
     // role, and the network between servers.
     (6, Meaning::Interrupted),
@@ -83,6 +85,7 @@ const MEANINGS: [(i32, Meaning); 46] = [
     // A lost cursor: the query can be run again.
     (CURSOR_NOT_FOUND, Meaning::Interrupted),
     (CURSOR_KILLED, Meaning::Interrupted),
+    (CAPPED_POSITION_LOST, Meaning::Interrupted),
     // Other commands are in the way: a lock, a write, an operation on the same collection.
     (24, Meaning::Interrupted),
     (112, Meaning::Interrupted),

@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use lob_core::failure::{ExitStatus, Failure};
-use lob_mongo::{Collection, CollectionPattern, Error, Server, Shared};
-use lob_testkit::mongo::{Command, Moment, MongoOptions, MongoServer, Verdict};
+use lob_mongo::{Collection, CollectionPattern, Error, MongoSettings, Server, Shared};
+use lob_testkit::mongo::{Command, Deployment, Moment, MongoOptions, MongoServer, Verdict};
 
 use crate::fixture::{Fixture, first, settings};
 
@@ -37,6 +37,44 @@ async fn a_server_that_is_down_is_named_with_a_hint() {
 }
 
 #[tokio::test]
+async fn a_set_of_another_name_and_one_without_a_primary_are_told() {
+    let server = MongoServer::start(MongoOptions {
+        deployment: Deployment::TwoMembers,
+        ..<_>::default()
+    });
+    let server = server.unwrap();
+    let secondary = server.secondary().unwrap();
+    for (uri, told) in [
+        (
+            server.uri().replace("replicaSet=lob", "replicaSet=other"),
+            "none of the hosts is a member of the replica set `other`",
+        ),
+        (
+            "mongodb+srv://cluster.invalid/".to_owned(),
+            "cluster.invalid",
+        ),
+        (
+            format!("mongodb://{secondary}/?directConnection=true"),
+            "is not the primary",
+        ),
+    ] {
+        let settings = MongoSettings {
+            mongodb_server_selection_timeout: Duration::from_millis(300),
+            ..settings(&uri)
+        };
+        let error = Server::connect(&settings, Shared::default())
+            .await
+            .unwrap_err();
+        let cause = error.source().map(ToString::to_string);
+        let shown = format!("{error}: {}", cause.unwrap_or_default());
+        assert!(shown.contains(told), "{shown}");
+        assert_eq!(error.exit_status(), ExitStatus::Failed);
+        assert!(error.hint().is_some(), "{shown}");
+    }
+    lob_testkit::fault_fired("E11");
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_an_authentication_error_without_the_password() {
     let testkit = MongoServer::start(MongoOptions {
         require_auth: true,
@@ -56,6 +94,7 @@ async fn a_wrong_password_is_an_authentication_error_without_the_password() {
         "{text}"
     );
     assert!(Failure::from(error).hint.unwrap().contains("authSource"));
+    lob_testkit::fault_fired("E9");
 }
 
 #[tokio::test]
@@ -91,6 +130,7 @@ async fn a_missing_privilege_is_named() {
             .starts_with("not authorised to run `listCollections` on `lob_")
     );
     assert!(failure.hint.unwrap().contains("role `read`"));
+    lob_testkit::fault_fired("E9");
 }
 
 /// A collection on a server that never answers `count`, though it has 100 ms for it.

@@ -49,8 +49,18 @@ impl Fixture {
         }
     }
 
-    /// Alone on a real server, and as patient as the tools; `None` if no server is named.
+    /// Alone on a real server, and as patient as the tools; `None` if no server is named, which
+    /// skips the test.
     pub(crate) async fn alone() -> Option<Self> {
+        let fixture = Self::alone_if_real().await;
+        if fixture.is_none() {
+            lob_testkit::skipped("it needs a real MongoDB server");
+        }
+        fixture
+    }
+
+    /// The same for a test that runs on the testkit's server otherwise.
+    pub(crate) async fn alone_if_real() -> Option<Self> {
         let uri = real_server()?;
         let turn = REAL_SERVER.acquire_many(TURNS).await.unwrap();
         Some(Self {
@@ -154,21 +164,26 @@ impl Fixture {
         self.testkit.as_ref().unwrap()
     }
 
-    /// Makes a real server fail a fifth of the commands with these names on a collection: with
+    /// Makes a real server fail the next `times` commands with these names on a collection: with
     /// `errorCode`, or by `closeConnection`.
     pub(crate) async fn fail(
         &self,
         collection: &str,
         commands: &[&str],
+        times: i32,
         fault: Document,
     ) -> FailPoint {
         let mut data = fault;
         data.insert("failCommands", commands);
         data.insert("namespace", format!("{}.{collection}", self.driver.name()));
-        let mode = doc! { "activationProbability": 0.2 };
         let admin = self.driver.client().database("admin");
+        let mode = doc! { "times": times };
         let before = fail_command(&admin, doc! { "mode": mode, "data": data }).await;
-        FailPoint { admin, before }
+        FailPoint {
+            admin,
+            before,
+            times,
+        }
     }
 
     /// Removes the database from a server that outlives the test.
@@ -182,12 +197,15 @@ pub(crate) struct FailPoint {
     admin: mongodb::Database,
     /// How many commands it had failed before.
     before: i32,
+    times: i32,
 }
 
 impl FailPoint {
-    /// Ends the failures and returns how many there were.
-    pub(crate) async fn end(self) -> i32 {
-        fail_command(&self.admin, doc! { "mode": "off" }).await - self.before
+    /// Ends the failures. Panics unless there were at least as many as there had to be: of commands
+    /// that arrive at the same time, the server may fail one more.
+    pub(crate) async fn end(self) {
+        let failed = fail_command(&self.admin, doc! { "mode": "off" }).await - self.before;
+        assert!(failed >= self.times, "the server failed {failed} commands");
     }
 }
 
@@ -198,11 +216,11 @@ async fn fail_command(admin: &mongodb::Database, options: Document) -> i32 {
     reply.get_i32("count").unwrap()
 }
 
-fn real_server() -> Option<String> {
+pub(crate) fn real_server() -> Option<String> {
     std::env::var("LOB_E2E_MONGODB_URI").ok()
 }
 
-fn patient_settings(uri: &str) -> MongoSettings {
+pub(crate) fn patient_settings(uri: &str) -> MongoSettings {
     MongoSettings {
         mongodb_uri: Secret::new(uri),
         ..<_>::default()

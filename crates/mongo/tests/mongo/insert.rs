@@ -1,9 +1,11 @@
 //! An insert returns only once every document is stored, unchanged and exactly once.
 
+use std::sync::Arc;
+
 use bson::{RawDocumentBuf, doc};
 use lob_core::failure::ExitStatus;
 use lob_mongo::{Blueprint, Entries, Error, Staging, WriteSettings};
-use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
+use lob_testkit::mongo::{Command, Deployment, Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, batch, disconnect, every_id, hard_to_keep, numbered, raw};
 use crate::imports::{STAGING, import_of};
@@ -87,6 +89,45 @@ async fn a_lost_reply_is_settled_whether_or_not_the_insert_took_effect() {
         assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 50);
         assert_eq!(fixture.contents(STAGING).await, documents);
     }
+    lob_testkit::fault_fired("E3");
+}
+
+/// A standalone has no retryable writes: what it executed shows only in what it stores.
+#[tokio::test]
+async fn a_lost_reply_of_a_standalone_is_settled_too() {
+    for moment in [Moment::Arrived, Moment::Executed] {
+        let gate = second_insert(moment, Verdict::Disconnect);
+        let fixture = Fixture::with(MongoOptions {
+            deployment: Deployment::Standalone,
+            gate: Some(Arc::new(gate)),
+            ..<_>::default()
+        })
+        .await;
+        let documents = numbered(50);
+        let staging = fixture.staging().await;
+        assert_eq!(staging.insert(&batch(&documents)).await.unwrap(), 50);
+        assert_eq!(fixture.contents(STAGING).await, documents);
+        let commands = fixture.testkit().commands();
+        let inserts: Vec<_> = commands.iter().filter(|c| is_insert(c)).collect();
+        assert!(inserts.len() > 1, "it was sent once only");
+        for insert in inserts {
+            assert!(insert.arguments.get("txnNumber").unwrap().is_none());
+        }
+    }
+    lob_testkit::fault_fired("E3");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_with_a_hint_about_it() {
+    let full = Verdict::Answer { code: 14031 };
+    let fixture = Fixture::with_gate(second_insert(Moment::Arrived, full)).await;
+    let staging = fixture.staging().await;
+    let error = staging.insert(&batch(&numbered(3))).await.unwrap_err();
+    assert_eq!(error.exit_status(), ExitStatus::Failed);
+    assert!(error.hint().unwrap().contains("free space"), "{error:?}");
+    // Once there is room, the same command goes on.
+    assert_eq!(staging.insert(&batch(&numbered(3))).await.unwrap(), 3);
+    lob_testkit::fault_fired("E14");
 }
 
 #[tokio::test]
@@ -106,6 +147,7 @@ async fn an_insert_is_retried_if_the_server_changes_its_role() {
         );
         assert_eq!(fixture.contents(STAGING).await, documents);
     }
+    lob_testkit::fault_fired("E1");
 }
 
 /// Whether the command inserts documents into staging.
@@ -188,6 +230,7 @@ async fn a_different_stored_document_is_an_error_and_an_equal_one_is_not() {
     );
     assert_eq!(error.exit_status(), ExitStatus::Integrity);
     fixture.close().await;
+    lob_testkit::fault_fired("E8");
 }
 
 #[tokio::test]
@@ -215,6 +258,7 @@ async fn a_document_that_the_server_refuses_fails_the_batch() {
         "{error:?}"
     );
     fixture.close().await;
+    lob_testkit::fault_fired("E8");
 }
 
 #[tokio::test]
@@ -318,4 +362,5 @@ async fn a_write_concern_that_cannot_be_satisfied_is_named() {
             .starts_with("the write concern of `create`"),
         "{error}"
     );
+    lob_testkit::fault_fired("E7");
 }

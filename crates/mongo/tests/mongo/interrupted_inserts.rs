@@ -1,10 +1,14 @@
 //! A real server interrupts inserts: every document is stored exactly once, or the insert fails.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bson::{Document, RawDocumentBuf, doc};
 use futures::StreamExt as _;
-use lob_mongo::{Error, Staging};
+use lob_mongo::{Error, Server, Shared, Staging};
+use lob_testkit::mongo::LosingProxy;
+use lob_testkit::wait::until;
 
-use crate::fixture::{Fixture, batch, numbered};
+use crate::fixture::{Fixture, batch, numbered, patient_settings, real_server};
 use crate::imports::STAGING;
 
 /// Inserts all documents in small batches, some of them concurrently.
@@ -20,24 +24,17 @@ async fn insert_all(staging: &Staging, documents: &[RawDocumentBuf]) -> lob_mong
     Ok(sum)
 }
 
-/// Inserts while a real server does this to a fifth of the commands, repeating until one of them
-/// fails.
-async fn under(fixture: &Fixture, commands: &[&str], fault: Document) {
+/// Inserts while a real server does this to as many commands.
+async fn under(fixture: &Fixture, commands: &[&str], times: i32, fault: Document) {
     let documents = numbered(500);
-    for _ in 0..50 {
-        let staging = fixture.staging().await;
-        let point = fixture.fail(STAGING, commands, fault.clone()).await;
-        let inserted = insert_all(&staging, &documents).await;
-        let failures = point.end().await;
-        assert_eq!(inserted.unwrap(), 500, "{fault}");
-        assert_eq!(staging.count().await.unwrap(), 500, "{fault}");
-        assert!(fixture.contents(STAGING).await == documents, "{fault}");
-        staging.drop().await.unwrap();
-        if failures > 0 {
-            return;
-        }
-    }
-    panic!("no {fault} on {commands:?}");
+    let staging = fixture.staging().await;
+    let point = fixture.fail(STAGING, commands, times, fault.clone()).await;
+    let inserted = insert_all(&staging, &documents).await;
+    point.end().await;
+    assert_eq!(inserted.unwrap(), 500, "{fault}");
+    assert_eq!(staging.count().await.unwrap(), 500, "{fault}");
+    assert!(fixture.contents(STAGING).await == documents, "{fault}");
+    staging.drop().await.unwrap();
 }
 
 #[tokio::test]
@@ -55,12 +52,41 @@ async fn inserts_survive_errors_and_closed_connections_of_a_real_server() {
         doc! { "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } },
         doc! { "errorCode": 462, "errorLabels": ["SystemOverloadedError", "RetryableError"] },
         doc! { "errorCode": 8000, "errorLabels": ["RetryableError"] },
+        doc! { "errorCode": 112, "errorLabels": ["RetryableWriteError"] },
+        doc! { "errorCode": 24 },
+        doc! { "errorCode": 50 },
+        doc! { "errorCode": 202 },
     ] {
-        under(&fixture, &["insert"], fault.clone()).await;
+        under(&fixture, &["insert"], 3, fault).await;
     }
+    // Four inserts at once, and then what looks for their documents.
     let lost = doc! { "closeConnection": true };
-    under(&fixture, &["insert", "find", "getMore", "count"], lost).await;
+    under(&fixture, &["insert", "find"], 6, lost).await;
     fixture.close().await;
+}
+
+/// The server executes the inserts, whose connections then end without a word.
+#[tokio::test]
+async fn inserts_survive_lost_replies_of_a_real_server() {
+    let Some(mut fixture) = Fixture::alone().await else {
+        return;
+    };
+    let uri = real_server().unwrap();
+    let address = uri.split('/').nth(2).unwrap();
+    let address = address.rsplit('@').next().unwrap();
+    let address = address.split(',').next().unwrap();
+    let proxy = LosingProxy::start(address, "insert", 6).await.unwrap();
+    let settings = patient_settings(&proxy.uri());
+    let server = Server::connect(&settings, Shared::default()).await.unwrap();
+    fixture.database = server.database(fixture.driver.name());
+    let documents = numbered(500);
+    let staging = fixture.staging().await;
+    assert_eq!(insert_all(&staging, &documents).await.unwrap(), 500);
+    assert_eq!(proxy.lost(), 6);
+    assert_eq!(staging.count().await.unwrap(), 500);
+    assert!(fixture.contents(STAGING).await == documents);
+    fixture.close().await;
+    lob_testkit::fault_fired("E3");
 }
 
 #[tokio::test]
@@ -71,19 +97,14 @@ async fn an_unconfirmed_write_concern_on_a_real_server_is_an_error() {
     let staging = fixture.staging().await;
     let late = doc! { "writeConcernError": { "code": 100, "errmsg": "not enough members" } };
     let documents = numbered(500);
-    let mut refused = 0;
-    while refused == 0 {
-        let point = fixture.fail(STAGING, &["insert"], late.clone()).await;
-        let inserted = insert_all(&staging, &documents).await;
-        if point.end().await > 0 {
-            let error = inserted.unwrap_err();
-            assert!(matches!(error, Error::WriteConcern { .. }), "{error:?}");
-            refused += 1;
-        }
-    }
+    let point = fixture.fail(STAGING, &["insert"], 1, late).await;
+    let error = insert_all(&staging, &documents).await.unwrap_err();
+    point.end().await;
+    assert!(matches!(error, Error::WriteConcern { .. }), "{error:?}");
     assert_eq!(insert_all(&staging, &documents).await.unwrap(), 500);
     assert!(fixture.contents(STAGING).await == documents);
     fixture.close().await;
+    lob_testkit::fault_fired("E7");
 }
 
 #[tokio::test]
@@ -95,14 +116,24 @@ async fn inserts_survive_a_primary_that_steps_down() {
     let staging = fixture.staging().await;
     let admin = fixture.driver.client().database("admin");
     let step_down = doc! { "replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 0, "force": true };
+    let is_over = AtomicBool::new(false);
     let stepping = async {
-        // Not before the first batches are stored.
-        while staging.count().await.unwrap() == 0 {}
+        until("the first documents are stored", async || {
+            staging.count().await.unwrap() > 0
+        })
+        .await;
         admin.run_command(step_down).await.unwrap();
+        assert!(!is_over.load(Ordering::Relaxed), "nothing was left to do");
     };
-    let (inserted, ()) = tokio::join!(insert_all(&staging, &documents), stepping);
+    let inserting = async {
+        let inserted = insert_all(&staging, &documents).await;
+        is_over.store(true, Ordering::Relaxed);
+        inserted
+    };
+    let (inserted, ()) = tokio::join!(inserting, stepping);
     assert_eq!(inserted.unwrap(), 20_000);
     assert_eq!(staging.count().await.unwrap(), 20_000);
     assert!(fixture.contents(STAGING).await == documents);
     fixture.close().await;
+    lob_testkit::fault_fired("E1");
 }

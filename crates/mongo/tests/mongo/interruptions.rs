@@ -18,22 +18,17 @@ async fn scans_survive_errors_and_closed_connections_of_a_real_server() {
         doc! { "errorCode": 91 },
         doc! { "errorCode": 189 },
         doc! { "errorCode": 11602 },
+        doc! { "errorCode": 50 },
+        doc! { "errorCode": 136 },
+        doc! { "errorCode": 462, "errorLabels": ["SystemOverloadedError", "RetryableError"] },
         doc! { "closeConnection": true },
     ] {
         for command in ["find", "getMore"] {
-            let mut failures = 0;
-            // The failures are random, so run as many scans as it takes.
-            for _ in 0..50 {
-                let point = fixture
-                    .fail(collection.name(), &[command], fault.clone())
-                    .await;
-                assert_eq!(read(&collection).await.unwrap(), documents);
-                failures += point.end().await;
-                if failures > 0 {
-                    break;
-                }
-            }
-            assert!(failures > 0, "no {fault} on {command}");
+            let point = fixture
+                .fail(collection.name(), &[command], 2, fault.clone())
+                .await;
+            assert_eq!(read(&collection).await.unwrap(), documents, "{fault}");
+            point.end().await;
         }
     }
     fixture.close().await;
@@ -74,4 +69,44 @@ async fn a_primary_that_steps_down_is_waited_for() {
     }
     assert_eq!(found, documents);
     fixture.close().await;
+    lob_testkit::fault_fired("E1");
+}
+
+/// What an administrator does to a slow consumer, and what the server does to a session that has
+/// been idle for 30 minutes.
+#[tokio::test]
+async fn a_scan_whose_session_the_server_ends_goes_on() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let documents = numbered(400);
+    let collection = fixture.collection("split_1_input", &documents).await;
+    let mut scan = collection.scan(<_>::default(), small_replies());
+    let first = scan.next().await.unwrap().unwrap();
+    let mut found: Vec<_> = first
+        .documents()
+        .unwrap()
+        .map(|d| d.unwrap().to_owned())
+        .collect();
+    drop(first);
+    let admin = fixture.driver.client().database("admin");
+    let open = async || {
+        let status = admin.run_command(doc! { "serverStatus": 1 }).await.unwrap();
+        let cursors = status
+            .get_document("metrics")
+            .unwrap()
+            .get_document("cursor")
+            .unwrap();
+        let open = cursors.get_document("open").unwrap();
+        open.get_i64("total").unwrap()
+    };
+    assert!(open().await > 0, "no cursor to lose");
+    let all = doc! { "killAllSessions": [] };
+    admin.run_command(all).await.unwrap();
+    while let Some(batch) = scan.next().await.unwrap() {
+        found.extend(batch.documents().unwrap().map(|d| d.unwrap().to_owned()));
+    }
+    assert_eq!(found, documents);
+    fixture.close().await;
+    lob_testkit::fault_fired("E5");
 }

@@ -14,13 +14,18 @@ use lob_testkit::mongo::{Command, Moment, MongoOptions, Verdict};
 use crate::fixture::{Fixture, batch, disconnect, first, numbered, read, settings};
 
 const NAME: &str = "split_1_input";
-/// Conflicting locks and writes, expired time limits, members that do not answer, too many
-/// requests.
-const PASSING: [i32; 10] = [24, 50, 64, 112, 117, 133, 202, 384, 462, 16500];
-const LABELS: [&str; 3] = [
-    "RetryableError",
-    "RetryableWriteError",
-    "SystemOverloadedError",
+/// Conflicting locks and writes, expired time limits, members that do not answer, lost positions,
+/// too many requests.
+const PASSING: [i32; 11] = [24, 50, 64, 112, 117, 133, 136, 202, 384, 462, 16500];
+const LABELS: [&[&str]; 4] = [
+    &["RetryableError"],
+    &["RetryableWriteError"],
+    &["SystemOverloadedError"],
+    &[
+        "NoWritesPerformed",
+        "SystemOverloadedError",
+        "RetryableError",
+    ],
 ];
 /// A code that does not tell whether the failure is transient.
 const UNKNOWN: i32 = 8000;
@@ -60,24 +65,25 @@ async fn transient_failures_are_waited_out() {
     for code in PASSING {
         survives(Verdict::Answer { code }).await.unwrap();
     }
+    lob_testkit::fault_fired("E10");
 }
 
 #[tokio::test]
 async fn a_command_is_retried_if_the_server_labels_its_error_as_retryable() {
-    for label in LABELS {
+    for labels in LABELS {
         let code = UNKNOWN;
-        survives(Verdict::Labelled { code, label }).await.unwrap();
+        survives(Verdict::Labelled { code, labels }).await.unwrap();
     }
     let error = survives(Verdict::Answer { code: UNKNOWN }).await;
     let error = error.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error:?}");
-    let label = "NoWritesPerformed";
     let other = survives(Verdict::Labelled {
         code: UNKNOWN,
-        label,
+        labels: &["NoWritesPerformed"],
     })
     .await;
     assert!(matches!(other, Err(Error::Refused { .. })), "{other:?}");
+    lob_testkit::fault_fired("E10");
 }
 
 /// The unit tests of the pauses cover how long.

@@ -8,7 +8,9 @@ use bson::doc;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::settings::ByteSize;
 use lob_mongo::{ClusterTime, Error, RangeSize, SampleSize, Server, Shared};
-use lob_testkit::mongo::{Command, Deployment, Gate, Moment, MongoOptions, MongoServer, Verdict};
+use lob_testkit::mongo::{
+    Command, Deployment, Gate, Moment, MongoOptions, MongoServer, Verdict, perhaps,
+};
 use mongodb::Client;
 use mongodb::options::Acknowledgment;
 use tokio::sync::Notify;
@@ -73,12 +75,12 @@ fn concerns(server: &MongoServer, from: usize) -> Vec<Option<bson::Document>> {
 async fn a_secondary_that_lags_behind_is_waited_for() {
     let arrived = Arc::new(Notify::new());
     let notify = Arc::clone(&arrived);
-    let gate = move |moment: Moment, command: &Command| {
+    let gate = perhaps(move |moment: Moment, command: &Command| {
         if moment == Moment::Arrived && command.name == "find" {
             notify.notify_one();
         }
         Verdict::Pass
-    };
+    });
     let server = start(Deployment::TwoMembers, Some(Arc::new(gate))).await;
     server.hold_replication();
     write(&server, 1000..2000).await;
@@ -199,6 +201,7 @@ async fn a_direct_connection_to_a_secondary_is_refused_naming_its_set() {
     for uri in [direct, format!("mongodb://{secondary}/?replicaSet=lob")] {
         assert!(connect(&uri).await.newest().is_some(), "{uri}");
     }
+    lob_testkit::fault_fired("E11");
 }
 
 /// The test server has no snapshots, but shows what it was asked for.

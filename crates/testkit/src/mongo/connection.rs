@@ -18,11 +18,13 @@ use super::options::MongoOptions;
 use super::replica_set::{Addresses, Member, after_cluster_time};
 use super::wire::{self, Message};
 use crate::document_writer::DocumentWriter;
+use crate::strikes::Strikes;
 
 /// State shared by all connections.
 pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     pub(crate) options: MongoOptions,
+    pub(crate) strikes: Strikes,
     server: Mutex<Server>,
     /// Notified when replication resumes.
     replicated: Notify,
@@ -31,8 +33,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(addresses: Addresses, options: MongoOptions) -> Self {
+        let gate = options.gate.as_ref();
         Self {
             addresses,
+            strikes: Strikes::new(gate.is_some_and(|gate| gate.must_strike())),
             options,
             server: Mutex::default(),
             replicated: Notify::new(),
@@ -77,10 +81,14 @@ impl Shared {
     }
 
     async fn verdict(&self, moment: Moment, command: &Command) -> Verdict {
-        match &self.options.gate {
-            Some(gate) => gate.decide(moment, command).await,
-            None => Verdict::Pass,
+        let Some(gate) = &self.options.gate else {
+            return Verdict::Pass;
+        };
+        let verdict = gate.decide(moment, command).await;
+        if verdict != Verdict::Pass {
+            self.strikes.note();
         }
+        verdict
     }
 }
 
@@ -157,10 +165,13 @@ async fn settle(shared: &Shared, moment: Moment, command: &Command) -> Option<Op
             let retryable = get(command.arguments.as_bytes(), "txnNumber").is_some();
             Some(Some(refusal(code).reply(retryable).finish()))
         }
-        Verdict::Labelled { code, label } => {
+        Verdict::Labelled { code, labels } => {
             let mut reply = refusal(code).reply(false);
-            let labels = DocumentWriter::new().string("0", label).finish();
-            Some(Some(reply.array("errorLabels", &labels).finish()))
+            let mut list = DocumentWriter::new();
+            for (position, label) in labels.iter().enumerate() {
+                list.string(position.to_string(), *label);
+            }
+            Some(Some(reply.array("errorLabels", &list.finish()).finish()))
         }
     }
 }

@@ -50,12 +50,12 @@ pub enum Verdict {
         /// MongoDB error code, such as 91 (`ShutdownInProgress`).
         code: i32,
     },
-    /// Like `Answer`, with a label that tells the client it may retry the command.
+    /// Like `Answer`, with labels that tell the client that it may retry the command.
     Labelled {
         /// MongoDB error code.
         code: i32,
         /// Such as `RetryableError`.
-        label: &'static str,
+        labels: &'static [&'static str],
     },
 }
 
@@ -68,6 +68,12 @@ pub enum Verdict {
 pub trait Gate: Send + Sync + 'static {
     /// Decides what happens to `command` at this moment.
     async fn decide(&self, moment: Moment, command: &Command) -> Verdict;
+
+    /// Whether the server panics when it is dropped if the gate has let everything pass. Gates that
+    /// need not strike belong to tests that check by themselves what happened.
+    fn must_strike(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -77,5 +83,26 @@ where
 {
     async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
         self(moment, command)
+    }
+}
+
+/// A gate that need not strike.
+pub fn perhaps(decide: impl Fn(Moment, &Command) -> Verdict + Send + Sync + 'static) -> impl Gate {
+    Perhaps(decide)
+}
+
+struct Perhaps<F>(F);
+
+#[async_trait]
+impl<F> Gate for Perhaps<F>
+where
+    F: Fn(Moment, &Command) -> Verdict + Send + Sync + 'static,
+{
+    async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
+        self.0(moment, command)
+    }
+
+    fn must_strike(&self) -> bool {
+        false
     }
 }

@@ -20,11 +20,15 @@ const INTERRUPTIONS: [i32; 4] = [91, 189, 11600, 11602];
 /// Error of a server that is not the primary and has executed nothing.
 const NOT_PRIMARY: i32 = 10107;
 const CURSOR_NOT_FOUND: i32 = 43;
+/// The labels of a server that has too much to do.
+const OVERLOADED: [&str; 2] = ["SystemOverloadedError", "RetryableError"];
+const RATE_LIMIT_EXCEEDED: i32 = 462;
 
 /// Makes a share of the chosen commands fail; all kinds of fault are equally likely.
 pub struct RandomFaults {
     fate: Fate,
-    commands: Vec<String>,
+    /// Those that fail; all of them if there is no list.
+    commands: Option<Vec<String>>,
     counts: Mutex<FaultCounts>,
 }
 
@@ -65,7 +69,7 @@ impl RandomFaults {
     pub fn new(seed: u64, share: f64) -> Self {
         Self {
             fate: Fate::new(seed, share),
-            commands: DATA_COMMANDS.map(str::to_owned).into(),
+            commands: Some(DATA_COMMANDS.map(str::to_owned).into()),
             counts: Mutex::default(),
         }
     }
@@ -73,7 +77,15 @@ impl RandomFaults {
     /// Affects these commands instead.
     #[must_use]
     pub fn on(mut self, commands: &[&str]) -> Self {
-        self.commands = commands.iter().map(|&name| name.to_owned()).collect();
+        let commands = commands.iter().map(|&name| name.to_owned());
+        self.commands = Some(commands.collect());
+        self
+    }
+
+    /// Affects every command instead.
+    #[must_use]
+    pub fn on_everything(mut self) -> Self {
+        self.commands = None;
         self
     }
 
@@ -92,8 +104,9 @@ impl RandomFaults {
         let code = INTERRUPTIONS.choose(&mut random).copied().unwrap_or(91);
         Some(match random.random_range(0..4) {
             0 => Fault::Refusal {
-                code: match random.random_range(0..3) {
+                code: match random.random_range(0..4) {
                     0 => NOT_PRIMARY,
+                    3 => RATE_LIMIT_EXCEEDED,
                     1 if command.name == "getMore" => CURSOR_NOT_FOUND,
                     _ => code,
                 },
@@ -108,7 +121,8 @@ impl RandomFaults {
 #[async_trait]
 impl Gate for RandomFaults {
     async fn decide(&self, moment: Moment, command: &Command) -> Verdict {
-        if !self.commands.contains(&command.name) {
+        let listed = self.commands.as_ref();
+        if listed.is_some_and(|listed| !listed.contains(&command.name)) {
             return Verdict::Pass;
         }
         let mut counts = self.lock();
@@ -117,7 +131,14 @@ impl Gate for RandomFaults {
         }
         let (count, verdict) = match (moment, self.fault(command)) {
             (Moment::Arrived, Some(Fault::Refusal { code })) => {
-                (&mut counts.refusals, Verdict::Answer { code })
+                let verdict = match code {
+                    RATE_LIMIT_EXCEEDED => Verdict::Labelled {
+                        code,
+                        labels: &OVERLOADED,
+                    },
+                    _ => Verdict::Answer { code },
+                };
+                (&mut counts.refusals, verdict)
             }
             (Moment::Executed, Some(Fault::Interruption { code })) => {
                 (&mut counts.interruptions, Verdict::Answer { code })
@@ -132,5 +153,10 @@ impl Gate for RandomFaults {
         };
         *count += 1;
         verdict
+    }
+
+    /// None of a few requests may be struck.
+    fn must_strike(&self) -> bool {
+        false
     }
 }

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use super::gate::{Gate, Moment, Verdict};
 use super::request::Request;
+use crate::strikes::Strikes;
 
 pub(crate) type Log = Arc<Mutex<Vec<Request>>>;
 
@@ -33,6 +34,7 @@ pub(crate) struct Front {
     pub(crate) service: S3Service,
     pub(crate) log: Log,
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    pub(crate) strikes: Strikes,
     pub(crate) domain: Option<Arc<str>>,
 }
 
@@ -109,10 +111,14 @@ impl Front {
     }
 
     async fn verdict(&self, moment: Moment, seen: &Request) -> Verdict {
-        match &self.gate {
-            Some(gate) => gate.decide(moment, seen).await,
-            None => Verdict::Pass,
+        let Some(gate) = &self.gate else {
+            return Verdict::Pass;
+        };
+        let verdict = gate.decide(moment, seen).await;
+        if verdict != Verdict::Pass {
+            self.strikes.note();
         }
+        verdict
     }
 
     fn enter(&self, seen: &mut Request) -> usize {

@@ -66,6 +66,12 @@ pub enum Verdict {
 pub trait Gate: Send + Sync + 'static {
     /// Decides what happens to `request` at this moment.
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict;
+
+    /// Whether the server panics when it is dropped if the gate has let everything pass. Gates that
+    /// need not strike belong to tests that check by themselves what happened.
+    fn must_strike(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -75,6 +81,27 @@ where
 {
     async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
         self(moment, request)
+    }
+}
+
+/// A gate that need not strike.
+pub fn perhaps(decide: impl Fn(Moment, &Request) -> Verdict + Send + Sync + 'static) -> impl Gate {
+    Perhaps(decide)
+}
+
+struct Perhaps<F>(F);
+
+#[async_trait]
+impl<F> Gate for Perhaps<F>
+where
+    F: Fn(Moment, &Request) -> Verdict + Send + Sync + 'static,
+{
+    async fn decide(&self, moment: Moment, request: &Request) -> Verdict {
+        self.0(moment, request)
+    }
+
+    fn must_strike(&self) -> bool {
+        false
     }
 }
 

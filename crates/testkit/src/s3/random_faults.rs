@@ -106,4 +106,9 @@ impl Gate for RandomFaults {
         *count += 1;
         verdict
     }
+
+    /// None of a few requests may be struck.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }

@@ -92,4 +92,9 @@ impl Gate for Trap {
         }
         bait.released.await.unwrap_or(Verdict::Hold)
     }
+
+    /// Whoever sets it waits for the catch.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }

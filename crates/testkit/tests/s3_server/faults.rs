@@ -8,6 +8,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use lob_testkit::s3::{FaultCounts, Gate, Moment, Operation, RandomFaults, Request, Verdict};
 use lob_testkit::s3::{S3Options, S3Server};
+use lob_testkit::wait::until;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -115,9 +116,10 @@ async fn random_faults_reach_real_clients() {
         failing.spawn(async move { put(&client, &number.to_string(), b"hello").await });
     }
     // Stalled requests never finish; all others fail.
-    while faults.counts().faults() < 20 {
-        tokio::task::yield_now().await;
-    }
+    until("all requests have failed", async || {
+        faults.counts().faults() == 20
+    })
+    .await;
     let counts = faults.counts();
     for _ in 0..20 - counts.stalls - counts.stalls_after {
         failing.join_next().await.unwrap().unwrap().unwrap_err();

@@ -31,6 +31,11 @@ impl Gate for Door {
         }
         Verdict::Pass
     }
+
+    /// The test waits for the arrival.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }
 
 fn door(operation: Operation) -> (Door, UnboundedReceiver<()>, std::sync::Arc<Semaphore>) {

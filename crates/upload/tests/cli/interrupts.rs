@@ -1,4 +1,6 @@
-//! Ctrl-C and SIGTERM: nothing is published, and what can be resumed is kept.
+//! Ctrl-C, SIGTERM and SIGHUP: nothing is published, and what can be resumed is kept.
+
+use std::os::unix::process::ExitStatusExt as _;
 
 use lob_testkit::hints::follow;
 use lob_testkit::parquet_files::FeedSize;
@@ -149,6 +151,20 @@ async fn sigterm_has_its_own_exit_status() {
     catch.release();
     finish(child).await.expect(143);
     assert!(!bed.has_manifest());
+    lob_testkit::fault_fired("C3");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_hung_up_on_can_be_resumed() {
+    let size = FeedSize::Bytes(6 << 20);
+    let (bed, child, _held) = held_at(Operation::UploadPart, size).await;
+    send(&child, "-HUP").await;
+    let ended = finish(child).await;
+    assert_eq!(ended.status.signal(), Some(1), "{}", ended.shown());
+    assert!(!bed.has_manifest());
+    bed.upload(&[]).await.expect(0);
+    assert!(bed.has_manifest());
+    lob_testkit::fault_fired("C4");
 }
 
 #[tokio::test]
@@ -159,6 +175,7 @@ async fn a_second_interrupt_stops_at_once() {
     send(&child, "-INT").await;
     finish(child).await.expect(130);
     assert!(!bed.has_manifest());
+    lob_testkit::fault_fired("C3");
 }
 
 #[tokio::test]

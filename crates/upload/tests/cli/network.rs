@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::proxy::Proxy;
-use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, perhaps};
+use lob_testkit::wait::until;
 use serde_json::Value;
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -32,10 +33,10 @@ impl Remote {
     async fn new(disturb: impl Fn(Moment, &Request, &Proxy) + Send + Sync + 'static) -> Self {
         let proxy = Arc::new(OnceLock::<Proxy>::new());
         let disturbed = Arc::clone(&proxy);
-        let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let bed = Bed::gated(perhaps(move |moment: Moment, request: &Request| {
             disturb(moment, request, disturbed.get().unwrap());
             Verdict::Pass
-        })
+        }))
         .await;
         let started = Proxy::start(&bed.s3.endpoint()).unwrap();
         assert!(proxy.set(started).is_ok());
@@ -175,13 +176,14 @@ async fn bytes_damaged_in_transit_are_refused_and_sent_again() {
 
 #[tokio::test]
 async fn a_lasting_outage_ends_the_run_in_time_and_says_what_to_do() {
-    let (disturb, _away) = once(first_part, Proxy::refuse);
+    let (disturb, mut away) = once(first_part, Proxy::refuse);
     let remote = Remote::new(disturb).await;
     let begin = Instant::now();
     let args = [&IMPATIENT[..], &["--retry-timeout", "2s"]].concat();
     let finished = remote.upload(&args).await.expect(1);
     let elapsed = begin.elapsed();
-    assert!((2..10).contains(&elapsed.as_secs()), "{elapsed:?}");
+    away.try_recv().unwrap();
+    assert!((2..60).contains(&elapsed.as_secs()), "{elapsed:?}");
     for told in ["--endpoint-url", "--run-id run-1"] {
         assert!(finished.stderr.contains(told), "{}", finished.stderr);
     }
@@ -197,12 +199,13 @@ async fn an_outage_at_the_commit_leaves_an_unknown_outcome() {
     let commits = |moment: Moment, request: &Request| {
         moment == Moment::Executed && writes(request, "manifest.json")
     };
-    let (disturb, _away) = once(commits, Proxy::refuse);
+    let (disturb, mut away) = once(commits, Proxy::refuse);
     let remote = Remote::new(disturb).await;
     let begin = Instant::now();
     let args = [&IMPATIENT[..], &["--retry-timeout", "1s"]].concat();
     let finished = remote.upload(&args).await.expect(4);
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    away.try_recv().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60));
     let told = finished.stderr.contains("nothing was cleaned up");
     assert!(told, "{}", finished.stderr);
 
@@ -245,7 +248,7 @@ async fn a_download_that_trickles_times_out_and_says_so() {
     let begin = Instant::now();
     let finished = remote.verify().await.expect(1);
     let elapsed = begin.elapsed();
-    assert!((3..20).contains(&elapsed.as_secs()), "{elapsed:?}");
+    assert!((3..60).contains(&elapsed.as_secs()), "{elapsed:?}");
     for told in ["big.parquet", "too slow", "--retry-timeout"] {
         assert!(finished.stderr.contains(told), "{}", finished.stderr);
     }
@@ -318,14 +321,7 @@ async fn a_connection_waiting_for_a_reply_is_kept_alive() {
     let endpoint = bed.s3.endpoint();
     let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
     // The kernel may not know yet that the request has arrived.
-    let kept_alive = async {
-        while !is_kept_alive(port) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), kept_alive)
-        .await
-        .unwrap();
+    until("the connection is kept alive", async || is_kept_alive(port)).await;
     catch.release();
     finish(child).await.expect(0);
 }

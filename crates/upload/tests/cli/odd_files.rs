@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use lob_testkit::parquet_files::FeedSize;
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Request, Verdict, perhaps};
 
 use crate::bed::{Bed, Finished, assert_not_uploaded, assert_shown};
 
@@ -17,13 +17,13 @@ async fn changed_after_the_plan(change: fn(PathBuf)) -> (Bed, Finished) {
     let path = Arc::new(OnceLock::<PathBuf>::new());
     let changed = OnceLock::new();
     let file = Arc::clone(&path);
-    let bed = Bed::gated(move |moment, request: &Request| {
+    let bed = Bed::gated(perhaps(move |moment, request: &Request| {
         let is_put = request.operation == Operation::PutObject;
         if moment == Moment::Arrived && is_put && request.key.ends_with("plan.json") {
             changed.get_or_init(|| change(file.get().unwrap().clone()));
         }
         Verdict::Pass
-    })
+    }))
     .await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     path.set(bed.source("a.parquet")).unwrap();

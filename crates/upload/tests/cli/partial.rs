@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lob_testkit::parquet_files::FeedSize;
-use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, perhaps};
 use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, finish};
@@ -63,7 +63,7 @@ async fn mixed() -> Mixed {
         }
         Verdict::Pass
     };
-    let bed = Bed::gated(gate).await;
+    let bed = Bed::gated(perhaps(gate)).await;
     fs::write(bed.source("broken.parquet"), "time,price\n1,2\n").unwrap();
     bed.feed("changed.parquet", IN_PARTS);
     bed.feed("gone.parquet", SMALL);
@@ -181,14 +181,14 @@ fn second_part(request: &Request) -> bool {
 async fn the_upload_of_a_failed_file_is_aborted() {
     let source = std::sync::Arc::new(OnceLock::<std::path::PathBuf>::new());
     let (path, grown) = (std::sync::Arc::clone(&source), OnceLock::new());
-    let bed = Bed::gated(move |_: Moment, request: &Request| {
+    let bed = Bed::gated(perhaps(move |_: Moment, request: &Request| {
         if request.operation == Operation::CreateMultipartUpload
             && request.key.ends_with("big.parquet")
         {
             grown.get_or_init(|| grow(path.get().unwrap()));
         }
         Verdict::Pass
-    })
+    }))
     .await;
     bed.feeds();
     source.set(bed.source("2025/big.parquet")).unwrap();
@@ -230,6 +230,7 @@ async fn running_out_of_descriptors_never_drops_good_files_from_a_run() {
         }
     }
     assert!(refused > 0);
+    lob_testkit::fault_fired("C6");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ struct Together {
     operation: Operation,
     name: &'static str,
     at: Moment,
-    seen: AtomicUsize,
+    seen: Arc<AtomicUsize>,
     open: Arc<Semaphore>,
 }
 
@@ -41,6 +41,11 @@ impl Gate for Together {
             self.open.add_permits(1);
         }
         Verdict::Pass
+    }
+
+    /// The test looks at what was seen.
+    fn must_strike(&self) -> bool {
+        false
     }
 }
 
@@ -99,16 +104,20 @@ async fn two_processes_that_meet_at_any_step_both_succeed() {
         (Operation::PutObject, "manifest.json", Moment::Arrived),
     ] {
         let open = Arc::new(Semaphore::new(0));
+        let seen = Arc::new(AtomicUsize::new(0));
         let together = Together {
             operation,
             name,
             at,
-            seen: AtomicUsize::new(0),
+            seen: Arc::clone(&seen),
             open: Arc::clone(&open),
         };
         let bed = Bed::gated(together).await;
         both_succeed(&bed, &format!("{operation:?} of {name}"), &open).await;
+        let seen = seen.load(Ordering::Relaxed);
+        assert!(seen > 0, "no {operation:?} of {name}");
     }
+    lob_testkit::fault_fired("C9");
 }
 
 #[tokio::test]

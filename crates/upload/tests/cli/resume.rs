@@ -311,6 +311,7 @@ async fn a_plan_not_written_by_this_tool_is_refused_and_left_as_it_is() {
         assert_eq!(bed.object(PLAN).bytes, plan);
         assert!(!bed.has_manifest());
     }
+    lob_testkit::fault_fired("C10");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ async fn an_upload_whose_result_cannot_be_printed_succeeds_and_logs_it() {
         every_tool::assert_result_logged(&bed, &["--json"], stdout).await;
         assert!(bed.has_manifest());
     }
+    lob_testkit::fault_fired("C4");
 }
 
 #[tokio::test]
