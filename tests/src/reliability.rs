@@ -179,9 +179,11 @@ impl std::fmt::Display for Count {
 }
 
 /// The suites that `cargo xtask e2e` runs on the real servers too.
-const ON_REAL_SERVERS: [&str; 15] = [
-    "crates/mongo/tests/",
+const ON_REAL_SERVERS: [&str; 19] = [
+    "crates/mongo/tests/mongo",
+    "tests/tests/commands",
     "tests/tests/configuration",
+    "tests/tests/host",
     "tests/tests/kills",
     "tests/tests/lag",
     "tests/tests/legacy",
@@ -193,7 +195,9 @@ const ON_REAL_SERVERS: [&str; 15] = [
     "tests/tests/s3_contract",
     "tests/tests/snapshot",
     "tests/tests/soak",
+    "tests/tests/tls",
     "tests/tests/upload_kills",
+    "tests/tests/verbs",
     "tests/tests/version_1",
 ];
 
@@ -201,6 +205,12 @@ const ON_REAL_SERVERS: [&str; 15] = [
 pub fn runs_on_real_servers(file: &str) -> bool {
     let mut suites = ON_REAL_SERVERS.iter();
     suites.any(|suite| file.starts_with(suite))
+}
+
+/// The names of these suites.
+pub fn suites_on_real_servers() -> impl Iterator<Item = &'static str> {
+    let suites = ON_REAL_SERVERS.iter();
+    suites.filter_map(|suite| suite.rsplit('/').next())
 }
 
 /// All cases, in order.

@@ -58,7 +58,17 @@ fn path(tool: &str) -> PathBuf {
 impl Servers {
     /// A binary with this test's servers in its environment, and nothing else from ours.
     pub fn tool(&self, tool: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(path(tool));
+        self.in_place(Command::new(path(tool)), arguments)
+    }
+
+    /// The same, started by a shell script, in which the binary is `$0`.
+    pub fn through_shell(&self, script: &str, tool: &str, arguments: &[&str]) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script]).arg(path(tool));
+        self.in_place(shell, arguments)
+    }
+
+    fn in_place(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .env_clear()

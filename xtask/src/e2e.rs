@@ -10,6 +10,7 @@ mod slurm_cluster;
 
 use std::env;
 
+use lob_tests::reliability::suites_on_real_servers;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::minio::{self, Minio};
@@ -84,7 +85,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs all suites.
+/// Runs all suites that use the servers of the environment.
 async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result<()> {
     let _mongod = if env::var_os(MONGODB_URI).is_some() {
         None
@@ -95,7 +96,7 @@ async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result
     };
     let pair = Mongod::start_pair(sh).await?;
     environment.push((MONGODB_PAIR, pair.uri()));
-    command::run_with(&environment, test(sh)).await
+    command::run_with(&environment, test(sh, suites_on_real_servers())).await
 }
 
 /// Runs the suites about MongoDB on another release of it.
@@ -106,14 +107,15 @@ async fn about_mongodb(
 ) -> anyhow::Result<()> {
     let mongod = Mongod::start(sh, release, 0).await?;
     environment.push((MONGODB_URI, mongod.uri()));
-    let suites = ABOUT_MONGODB.iter().flat_map(|suite| ["--test", suite]);
     eprintln!("once more on MongoDB {}", release.version());
-    command::run_with(&environment, test(sh).args(suites)).await
+    command::run_with(&environment, test(sh, ABOUT_MONGODB)).await
 }
 
-fn test(sh: &Shell) -> Cmd<'_> {
+fn test(sh: &Shell, suites: impl IntoIterator<Item = &'static str>) -> Cmd<'_> {
+    let suites = suites.into_iter().flat_map(|suite| ["--test", suite]);
     cmd!(
         sh,
         "cargo test --locked --no-fail-fast -p lob-tests -p lob-mongo"
     )
+    .args(suites)
 }

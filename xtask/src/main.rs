@@ -18,6 +18,7 @@ mod demo;
 mod e2e;
 mod fill;
 mod lint;
+mod long;
 mod memory;
 mod minio;
 mod mongod;
@@ -56,6 +57,8 @@ enum Task {
     Demo,
     /// Run all tests against the test servers in the process
     Test(test::Args),
+    /// Run what takes too long for every commit: 200 double kills and 200 runs under faults per tool
+    Long,
     /// Check format, clippy, rustdoc and generated references
     Lint,
     /// Run the tests against MinIO and MongoDB, or the servers named in the environment
@@ -102,6 +105,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Demo => demo::run(&sh).await,
         Task::Test(args) => test::task(&sh, &args).await,
+        Task::Long => long::run(&sh).await,
         Task::Lint => lint::run(&sh).await,
         Task::E2e(args) => e2e::task(&sh, &args).await,
         Task::Ci => ci::run(&sh).await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lob_tests::reliability::{Count, GROUPS, cases};
+use lob_tests::reliability::{Count, GROUPS, cases, runs_on_real_servers};
 
 use crate::files::{SourceFile, files, none};
 
@@ -50,6 +50,28 @@ fn names_of_tests(file: &SourceFile) -> Vec<&str> {
         (is_test && attribute.lines().count() <= 4).then_some(name)
     });
     tests.collect()
+}
+
+/// Constructors of servers that the environment may name.
+const MAY_BE_REAL: [&str; 3] = [
+    "Servers::start()",
+    "Servers::start_with(",
+    "Servers::with_faults(",
+];
+
+#[test]
+fn every_suite_that_takes_real_servers_runs_on_them() {
+    let files = files();
+    let suites = files
+        .iter()
+        .filter(|file| file.path.starts_with("tests/tests/"));
+    let suites = suites.filter(|file| !file.path.starts_with("tests/tests/tidy"));
+    let takes = |file: &&SourceFile| MAY_BE_REAL.iter().any(|start| file.text.contains(start));
+    let breaches = suites.filter(takes).filter_map(|file| {
+        let path = file.path.to_string();
+        (!runs_on_real_servers(&path)).then_some(path)
+    });
+    none("suites that e2e leaves out:", breaches);
 }
 
 #[test]
