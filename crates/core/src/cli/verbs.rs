@@ -27,10 +27,13 @@ pub trait CommandLine: Parser {
     fn takes(verb: Option<&str>, flag: &str) -> bool;
 }
 
+/// What `--version` says: version, commit if it is certain, and target.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOB_BUILD"), ")");
+
 /// The command line of a tool, with the flags that each subcommand takes and the defaults of the
 /// settings.
 pub fn command<A: CommandLine>() -> Command {
-    let of_tool = A::command();
+    let of_tool = A::command().version(VERSION);
     let tool = of_tool.get_name().trim_start_matches("lob-").to_owned();
     let defaults = default_texts(&A::defaults());
     let of_tool = of_tool.mut_args(|flag| {
