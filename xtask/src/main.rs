@@ -23,6 +23,7 @@ mod memory;
 mod minio;
 mod mongod;
 mod peers;
+mod permissions;
 mod python_environment;
 mod s3_client;
 mod server_process;

@@ -3,11 +3,13 @@
 //!
 //! stdout carries the result and nothing else; everything else goes to stderr.
 
+#[cfg(not(windows))]
 mod allocator;
 mod bars;
 mod context;
 mod defaults;
 mod display;
+#[cfg(unix)]
 mod environment;
 mod list;
 mod logging;
@@ -46,6 +48,7 @@ use crate::text::{printable, redact, remember, remember_password_of};
 pub fn main<A: CommandLine>(
     run: impl AsyncFnOnce(A, &Context) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
+    #[cfg(unix)]
     if let Err(error) = environment::leave_out_empty() {
         write_stderr(&format!(
             "error: empty environment variables cannot be removed: {error}"

@@ -1,10 +1,14 @@
-//! Ctrl-C and SIGTERM: the first asks the pipeline to shut down cleanly, the second exits at once.
+//! Ctrl-C and SIGTERM, or Ctrl-Break on Windows: the first asks the pipeline to shut down cleanly,
+//! the second exits at once.
 //! A file that hits a size limit (`ulimit -f`) fails its write instead of killing the process.
+
+mod signals;
 
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
+use self::signals::Signals;
 use crate::failure::{ExitStatus, Failure};
 
 /// What an interrupted command leaves behind if it has only read.
@@ -23,9 +27,6 @@ pub fn leaving(error: anyhow::Error, left: impl Into<String>) -> anyhow::Error {
         _ => error,
     }
 }
-
-/// SIGXFSZ on Linux and macOS. By default it kills the process, even after the commit.
-const FILE_SIZE_EXCEEDED: i32 = 25;
 
 /// Tells a pipeline that it should stop; clones share the state.
 #[derive(Debug, Clone, Default)]
@@ -102,18 +103,11 @@ impl Interrupt {
     /// # Errors
     /// The system does not let us listen.
     pub(crate) fn listen(&self) -> std::io::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        // Once it has a listener, the signal is never fatal again.
-        drop(signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))?);
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut signals = Signals::listen()?;
         let this = self.clone();
         tokio::spawn(async move {
             loop {
-                let status = tokio::select! {
-                    _ = interrupt.recv() => ExitStatus::Interrupted,
-                    _ = terminate.recv() => ExitStatus::Terminated,
-                };
+                let status = signals.next().await;
                 if this.raised.is_cancelled() {
                     std::process::exit(i32::from(status as u8));
                 }

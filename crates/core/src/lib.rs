@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod progress;
 pub mod run;
 pub mod settings;
+pub mod shared_file;
 pub mod store;
 pub mod text;
 pub mod transfer;

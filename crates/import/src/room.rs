@@ -11,10 +11,9 @@ use bytesize::ByteSize;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::failure::Failure;
 use lob_mongo::Database;
-use rustix::fs::statvfs;
 
 use crate::open::OpenSplit;
-use crate::settings::{self, ImportSettings};
+use crate::settings::ImportSettings;
 
 /// Bytes that MongoDB takes per byte of a data file holding numbers that all differ: 1.7 was
 /// measured. Other data takes more, up to 13 times as much.
@@ -86,8 +85,9 @@ async fn staged(database: &Database, split: &OpenSplit<'_>) -> lob_mongo::Result
 
 /// Checks the folder that data files of `spooled` bytes are fetched to. A folder that cannot be
 /// checked is reported when it is written to.
+#[cfg(unix)]
 fn look_at_spool(folder: &Path, spooled: u64) {
-    let Ok(found) = statvfs(folder) else {
+    let Ok(found) = rustix::fs::statvfs(folder) else {
         return;
     };
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
@@ -101,7 +101,7 @@ fn look_at_spool(folder: &Path, spooled: u64) {
         );
     }
     // Someone who names such a folder wants it.
-    if is_in_memory(folder) && folder == settings::defaults().spool_dir {
+    if is_in_memory(folder) && folder == crate::settings::defaults().spool_dir {
         let size = ByteSize(bytes(found.f_blocks));
         tracing::warn!(
             "`{folder_name}` is in memory, a tmpfs of {size}, of which data files take up to \
@@ -110,6 +110,10 @@ fn look_at_spool(folder: &Path, spooled: u64) {
     }
 }
 
+/// Windows says how full a folder's disk is only when the folder is written to.
+#[cfg(windows)]
+fn look_at_spool(_: &Path, _: u64) {}
+
 /// Whether files in this folder occupy memory.
 #[cfg(target_os = "linux")]
 fn is_in_memory(folder: &Path) -> bool {
@@ -117,7 +121,7 @@ fn is_in_memory(folder: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|found| found.f_type == TMPFS)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(unix, not(target_os = "linux")))]
 fn is_in_memory(_: &Path) -> bool {
     false
 }

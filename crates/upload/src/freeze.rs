@@ -4,59 +4,17 @@
 //! kernel's clock, so a file changed within the current tick could change again and look the same:
 //! reading waits until that tick is over.
 
+mod fingerprint;
+
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
+
+pub(crate) use self::fingerprint::Fingerprint;
 
 /// Longer than the tick of any kernel (10 ms at 100 Hz).
 const TICK: Duration = Duration::from_millis(20);
 const NANOSECONDS: i128 = 1_000_000_000;
-
-/// What the file system says about a file; any change to its bytes changes this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
-    device: u64,
-    inode: u64,
-    /// Size in bytes.
-    pub(crate) size: u64,
-    /// Time of the last change to its bytes, in nanoseconds since 1970.
-    pub(crate) modified: i128,
-    /// Time of the last change to its bytes or attributes, in nanoseconds since 1970. No program
-    /// can set it.
-    changed: i128,
-}
-
-impl Fingerprint {
-    /// Fingerprints the open file, whatever its path points to by now.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let time = |seconds: i64, nanoseconds: i64| {
-            i128::from(seconds) * NANOSECONDS + i128::from(nanoseconds)
-        };
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: time(metadata.mtime(), metadata.mtime_nsec()),
-            changed: time(metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-
-    fn difference(&self, now: &Self) -> Option<&'static str> {
-        if (self.device, self.inode) != (now.device, now.inode) {
-            Some("another file has taken its place")
-        } else if self.size != now.size {
-            Some("its size differs")
-        } else if self.modified != now.modified {
-            Some("its modification time differs")
-        } else if self.changed != now.changed {
-            Some("its change time differs")
-        } else {
-            None
-        }
-    }
-}
 
 /// Why a file cannot be read as one consistent state.
 #[derive(Debug, thiserror::Error)]

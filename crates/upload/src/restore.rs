@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::checksum::{Sha256, Sha256Hasher};
@@ -83,6 +83,10 @@ fn missing(
             let message = format!("`{}` is where a restore keeps unfinished files", file.key);
             return Err(Failure::integrity(message).into());
         }
+        if !is_path_here(&file.key) {
+            let message = format!("`{}` cannot be the name of a file on this system", file.key);
+            return Err(Failure::new(ExitStatus::Failed, message).into());
+        }
         let found = look(&path, &file, &real).map_err(|error| unusable(&path, error))?;
         match found {
             Found::Nothing => missing.push(file),
@@ -102,6 +106,17 @@ fn missing(
         .with_details(others)
         .with_hint("restore the run into another folder")
         .into())
+}
+
+/// Whether this system reads a name from a manifest as the same folders and file. Windows also
+/// separates folders by `\`, and has drives and streams after a `:`.
+fn is_path_here(name: &str) -> bool {
+    let is_plain = |part| matches!(part, Component::Normal(_));
+    let mut parts = Path::new(name).components();
+    let has_stream = cfg!(windows) && name.contains(':');
+    !has_stream
+        && name.split('/').all(|_| parts.next().is_some_and(is_plain))
+        && parts.next().is_none()
 }
 
 /// What is at the path of a file to restore.

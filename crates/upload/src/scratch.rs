@@ -1,12 +1,12 @@
 //! The folder for unfinished files, next to the finished ones. One process owns it at a time and
 //! removes it when it ends. Whatever a killed process left in it, the next one removes.
 
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use lob_core::failure::{ExitStatus, Failure};
+use lob_core::shared_file::shared_file;
 use tempfile::NamedTempFile;
 
 /// The name of the scratch folder.
@@ -55,9 +55,7 @@ impl Scratch {
 
     /// Creates a file without a lasting name. Everyone who may read the folder may read it.
     pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
-        tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(&self.path)
+        shared_file(&self.path)
     }
 
     fn clear(&self) -> io::Result<()> {

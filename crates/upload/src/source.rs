@@ -8,14 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use caseless::Caseless as _;
 use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
 use lob_core::text::counted;
-use rustix::fs::OFlags;
 use unicode_normalization::UnicodeNormalization as _;
 use walkdir::WalkDir;
 
@@ -138,14 +135,24 @@ pub(crate) fn appeared<'a>(
 }
 
 /// Opens a regular file. Anything that replaced it since it was found, such as a pipe, is refused
-/// rather than waited for.
+/// rather than waited for. On Windows, the file is closed to writers while it is open.
 pub(crate) fn open(path: &Path) -> Result<File, FreezeError> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(FreezeError::opening)?;
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        /// FILE_SHARE_READ: others may read it too, and do nothing else.
+        const SHARED_WITH_READERS: u32 = 1;
+        options.share_mode(SHARED_WITH_READERS);
+    }
+    let file = options.open(path).map_err(FreezeError::opening)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -207,10 +214,10 @@ fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
         if !entry.file_type().is_file() {
             return Err(SourceError::Special(path.to_owned()));
         }
-        let Some(name) = relative.to_str() else {
+        let Some(name) = slashed(relative) else {
             return Err(SourceError::NotUtf8(path.to_owned()));
         };
-        listing.files.push((name.to_owned(), path.to_owned()));
+        listing.files.push((name, path.to_owned()));
     }
     Ok(listing)
 }
@@ -254,8 +261,14 @@ fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
     path.strip_prefix(root).unwrap_or(path)
 }
 
+/// The path with `/` between its names, as in a key, whatever this system separates them by.
+fn slashed(relative: &Path) -> Option<String> {
+    let names = relative.iter().map(OsStr::to_str);
+    Some(names.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
 fn is_parquet(path: &Path) -> bool {
-    path.as_os_str().as_bytes().ends_with(SUFFIX)
+    path.as_os_str().as_encoded_bytes().ends_with(SUFFIX)
 }
 
 fn is_misspelled(path: &Path) -> bool {
@@ -323,10 +336,11 @@ fn check_names<'a>(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+    use std::process::Command;
 
-    use rustix::fs::{FileType, Mode, mknodat};
     use tempfile::TempDir;
 
     use super::*;
@@ -366,8 +380,8 @@ mod tests {
     }
 
     fn pipe(path: &Path) {
-        let permissions = Mode::RUSR | Mode::WUSR;
-        mknodat(rustix::fs::CWD, path, FileType::Fifo, permissions, 0).unwrap();
+        // Apple's systems have no `mknodat`.
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     }
 
     #[test]

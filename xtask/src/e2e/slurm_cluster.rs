@@ -2,7 +2,6 @@
 //! with it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::command::{self, works};
+use crate::permissions::set_mode;
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
@@ -120,7 +120,7 @@ async fn install(sh: &Shell) -> anyhow::Result<()> {
 /// A folder that other users can traverse, which `munged` requires of its socket's folder.
 fn public_folder() -> anyhow::Result<TempDir> {
     let folder = tempfile::tempdir()?;
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
+    set_mode(folder.path(), 0o711)?;
     Ok(folder)
 }
 

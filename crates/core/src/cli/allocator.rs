@@ -1,4 +1,4 @@
-//! The memory allocator of the binaries.
+//! The memory allocator of the binaries; Windows keeps its own.
 //!
 //! Buffers of several megabytes are allocated on one thread and freed on another. With glibc's
 //! allocator, the resident memory of an export grew by a third between 200 MB and 1 GB of input;

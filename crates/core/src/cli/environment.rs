@@ -2,7 +2,7 @@
 //!
 //! The SDK reads variables of its own, and takes an empty `AWS_PROFILE` for the name of a profile.
 //! A process cannot safely remove a variable from its own environment, so it re-executes itself
-//! without them.
+//! without them. On Windows a variable cannot be empty.
 
 use std::env;
 use std::ffi::OsString;

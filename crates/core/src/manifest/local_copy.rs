@@ -3,12 +3,12 @@
 //! It is written after the commit, so failing to write it does not fail the run: the manifest is in
 //! the bucket.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::settings::RunId;
+use crate::shared_file::shared_file;
 
 /// Writes `manifest` to `manifest_{run}.json` in `folder`, whole or not at all, and returns its
 /// path. A failure is only logged.
@@ -26,10 +26,7 @@ pub fn keep_local_copy(folder: &Path, run: &RunId, manifest: &[u8]) -> Option<Pa
 
 fn write(folder: &Path, path: &Path, manifest: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // Temporary files are private by default; anyone who may read the folder may read this one.
-    let mut unfinished = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+    let mut unfinished = shared_file(folder)?;
     unfinished.write_all(manifest)?;
     unfinished.as_file().sync_all()?;
     unfinished.persist(path)?;

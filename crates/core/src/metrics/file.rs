@@ -4,9 +4,8 @@
 //! one as a whole. After a failure, or a command that only reads, it still says when the tool last
 //! finished a job, so that an alarm can watch the age of that.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -15,6 +14,7 @@ use jiff::Timestamp;
 use super::report::EndedCommand;
 use super::{MetricsSnapshot, emf, prometheus};
 use crate::failure::ExitStatus;
+use crate::shared_file::shared_file;
 
 /// The number of links that Linux follows.
 const MAX_LINKS: u32 = 40;
@@ -87,10 +87,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    // Temporary files are private by default; the collector must be able to read this one.
-    let mut unfinished = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let mut unfinished = shared_file(folder.unwrap_or(Path::new(".")))?;
     unfinished.write_all(bytes)?;
     unfinished.persist(path)?;
     Ok(())
