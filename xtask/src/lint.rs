@@ -3,7 +3,8 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{codegen, command};
+use crate::windows::Compiler;
+use crate::{codegen, command, workflows};
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     command::run(cmd!(sh, "cargo fmt --all --check")).await?;
@@ -26,5 +27,13 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     );
     command::run_with(&flags, doc).await?;
     eprintln!("$ cargo xtask codegen --check");
-    codegen::run(sh, &codegen::Args { check: true })
+    codegen::run(sh, &codegen::Args { check: true })?;
+    workflows::lint(sh).await?;
+    match Compiler::find(sh).await {
+        Some(compiler) => compiler.check(sh).await,
+        None => {
+            eprintln!("nothing was compiled for Windows; `cargo xtask setup --windows` helps");
+            Ok(())
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod ci;
 mod codegen;
 mod command;
 mod demo;
+mod dist;
 mod e2e;
 mod fill;
 mod lint;
@@ -32,6 +33,8 @@ mod setup;
 mod signals;
 mod test;
 mod tools;
+mod windows;
+mod workflows;
 
 use std::env;
 use std::path::PathBuf;
@@ -74,6 +77,8 @@ enum Task {
     Bench(bench::Args),
     /// Measure the peak memory of the tools against MinIO and MongoDB
     Memory,
+    /// Make the packages of the tools from the commit that is checked out
+    Dist(dist::Args),
     /// Write the references in docs/reference from the tools' command lines
     Codegen(codegen::Args),
 }
@@ -114,6 +119,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Services(args) => services::run(&sh, &args).await,
         Task::Bench(args) => bench::run(&sh, &args).await,
         Task::Memory => memory::run(&sh).await,
+        Task::Dist(args) => dist::run(&sh, &args).await,
         Task::Codegen(args) => codegen::run(&sh, &args),
     }
 }

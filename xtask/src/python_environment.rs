@@ -1,6 +1,6 @@
 //! Creates Python virtual environments.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
@@ -13,8 +13,18 @@ pub(crate) async fn create(sh: &Shell, folder: &Path, packages: &[&str]) -> anyh
     // Without pip, which some systems package separately: the system's pip can install into the new
     // environment.
     command::run(cmd!(sh, "python3 -m venv --without-pip {folder}")).await?;
-    let python = folder.join("bin/python");
+    let python = python(folder);
     command::run(pip_install(sh, &python).args(packages)).await
+}
+
+/// Where an environment's programs are.
+pub(crate) fn programs(folder: &Path) -> PathBuf {
+    folder.join(if cfg!(windows) { "Scripts" } else { "bin" })
+}
+
+/// An environment's Python.
+pub(crate) fn python(folder: &Path) -> PathBuf {
+    programs(folder).join("python")
 }
 
 /// Installs into the environment that `python` belongs to.

@@ -12,6 +12,7 @@ use crate::mongod::Release;
 use crate::peers;
 use crate::python_environment::{self, pip_install, require_pip};
 use crate::tools::Tools;
+use crate::windows;
 
 pub(crate) use self::mongodb::mongodb;
 
@@ -36,12 +37,18 @@ pub(crate) struct Args {
     /// The clients that `bench` compares with as well
     #[arg(long)]
     peers: bool,
+    /// The compiler with which lint compiles for Windows as well; from Debian's packages
+    #[arg(long)]
+    windows: bool,
 }
 
 pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
     run(sh).await?;
     if args.peers {
         peers::install(sh).await?;
+    }
+    if args.windows {
+        windows::Compiler::install(sh).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where `setup` installs what `e2e` needs: all below `target/tools`, nothing outside the
+//! Where `setup` installs what `e2e` needs, and `dist` what it builds with: all below `target/tools`, nothing outside the
 //! workspace.
 
 use std::ffi::OsString;
@@ -69,6 +69,16 @@ impl Tools {
 
     pub(crate) fn peers_python(&self) -> PathBuf {
         self.peers_python_folder().join("bin/python")
+    }
+
+    /// The virtual environment with what `dist` builds with.
+    pub(crate) fn packaging_python_folder(&self) -> PathBuf {
+        self.folder.join("packaging-py")
+    }
+
+    /// Where Debian's packages for `windows` are unpacked.
+    pub(crate) fn windows_folder(&self) -> PathBuf {
+        self.folder.join("windows")
     }
 
     /// Where Spark puts the packages that it fetches.

@@ -13,4 +13,5 @@ mod files;
 mod hints;
 mod promises;
 mod reliability;
+mod supply;
 mod text;
