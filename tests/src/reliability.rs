@@ -148,7 +148,7 @@ pub struct Count {
 
 impl Count {
     /// The count of all groups.
-    pub fn of(cases: impl IntoIterator<Item = &'static Case>) -> Self {
+    pub fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Self {
         cases.into_iter().fold(Self::default(), |mut count, case| {
             count.all += 1;
             match case.state() {

@@ -35,7 +35,7 @@ async fn insert(servers: &Servers, ids: std::ops::Range<i32>, members: i32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_from_a_lagging_secondary_fails_until_it_catches_up() {
     let Ok(uri) = std::env::var("LOB_E2E_MONGODB_PAIR") else {
-        return;
+        return lob_testkit::skipped("no real replica set is named");
     };
     let mut servers = Servers::doubles(Gates::default()).await;
     servers.mongo = Client::with_uri_str(&uri).await.unwrap();

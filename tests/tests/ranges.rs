@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::{RawDocumentBuf, rawdoc};
+use lob_testkit::fault_fired;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict, first};
 use lob_tests::servers::{Gates, Servers};
+use lob_tests::tool::Ended;
 
 const RANGE: &str = "bytes=4194304-8388607";
 
@@ -29,12 +31,16 @@ fn is_range(request: &Request) -> bool {
     request.operation == Operation::GetObject && request.header("range") == Some(RANGE)
 }
 
-/// Exports and imports with doubles whose second range meets `verdict` first; returns how often it
-/// was asked for.
-async fn asked(moment: Moment, verdict: Verdict) -> usize {
+/// Exports and imports with doubles whose second range meets `verdict` the first `times`; returns
+/// how often it was asked for, how the import ended, and what it restored.
+async fn imported(
+    times: usize,
+    moment: Moment,
+    verdict: Verdict,
+) -> (usize, Ended, Vec<RawDocumentBuf>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
-    let gate = first(1, moment, verdict, move |request| {
+    let gate = first(times, moment, verdict, move |request| {
         let is_meant = is_range(request);
         if is_meant {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -46,8 +52,7 @@ async fn asked(moment: Moment, verdict: Verdict) -> usize {
         mongo: None,
     })
     .await;
-    let documents = documents();
-    servers.insert("split_0_input", &documents).await;
+    servers.insert("split_0_input", &documents()).await;
     let export = ["--run-id", "r1", "--compression", "none"];
     servers.run("lob-export", &export).await.with_status(0);
     let import = [
@@ -58,10 +63,17 @@ async fn asked(moment: Moment, verdict: Verdict) -> usize {
         "--database",
         "restored",
     ];
-    servers.run("lob-import", &import).await.with_status(0);
+    let ended = servers.run("lob-import", &import).await;
     let restored = servers.documents("restored", "split_0_input").await;
-    assert!(restored == documents);
-    count.load(Ordering::Relaxed)
+    (count.load(Ordering::Relaxed), ended, restored)
+}
+
+/// How often an import asks for a range that meets `verdict` first, and then comes back whole.
+async fn asked(moment: Moment, verdict: Verdict) -> usize {
+    let (count, ended, restored) = imported(1, moment, verdict).await;
+    ended.with_status(0);
+    assert!(restored == documents());
+    count
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,4 +94,32 @@ async fn a_range_that_fails_once_is_asked_for_again() {
     ] {
         assert!(asked(moment, verdict).await >= 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_is_refused_or_not_the_one_asked_for_is_an_error() {
+    let refused = Verdict::Answer {
+        status: 416,
+        code: "InvalidRange",
+    };
+    let of_another_size = Verdict::With("content-range", "bytes 4194304-8388607/9".to_owned());
+    for (moment, verdict, words) in [
+        (Moment::Arrived, refused, "InvalidRange"),
+        (
+            Moment::Executed,
+            of_another_size,
+            "it has 9 bytes instead of",
+        ),
+        (
+            Moment::Executed,
+            Verdict::Without("content-range"),
+            "the server did not send the requested range",
+        ),
+    ] {
+        let (count, ended, restored) = imported(usize::MAX, moment, verdict).await;
+        assert!(count >= 1 && restored.is_empty());
+        assert!(matches!(ended.status, Some(1 | 3)), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    fault_fired("A21");
 }

@@ -5,8 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use lob_testkit::fault_fired;
 use lob_testkit::http_proxy::HttpProxy;
 use lob_testkit::parquet_files::{FeedSize, ParquetFeed};
+use lob_testkit::proxy::{Act, Place, Proxy, Rule};
 use lob_testkit::split_documents::SplitDocuments;
 use lob_testkit::tls::{Authority, Flaw, TlsFront, UNRESOLVED};
 use lob_tests::servers::{Gates, Servers};
@@ -209,6 +211,21 @@ async fn an_untrusted_server_is_named_with_the_reason_and_gets_nothing() {
     }
     assert_eq!(bed.asked()[1], before[1]);
     assert_eq!(other.asked(), others);
+    fault_fired("B17");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_is_cut_off_is_repeated() {
+    let bed = Bed::new(Servers::doubles(Gates::default()).await).await;
+    let s3 = bed.before_s3(Flaw::None).await;
+    let network = Proxy::start(&s3.address().to_string()).unwrap();
+    network.apply(Rule::down("", Place::Start(100), Act::Close));
+    let endpoint = network.endpoint().replace("http://", "https://");
+    let told = bed.export("AWS_ENDPOINT_URL", &endpoint).await;
+    let log = told.with_status(0).stderr;
+    assert_eq!(network.struck(), 1);
+    assert!(log.contains("s3 request failed"), "{log}");
+    fault_fired("B17");
 }
 
 #[tokio::test(flavor = "multi_thread")]

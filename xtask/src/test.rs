@@ -1,10 +1,12 @@
-//! Runs all tests against the in-process test servers, or those of the fault matrix alone.
+//! Runs all tests against the in-process test servers, or those of the registry of faults alone.
 
 mod faults;
+mod notes;
 
 use clap::Subcommand;
 use xshell::{Shell, cmd};
 
+use self::notes::NotesFile;
 use crate::command;
 
 #[derive(clap::Args)]
@@ -16,18 +18,25 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Which {
     /// Run the tests that docs/RELIABILITY.md names, and check that each fault really happened
-    Faults,
+    Faults(faults::Args),
 }
 
 /// Runs the chosen tests.
 pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
-    match args.which {
+    match &args.which {
         None => run(sh).await,
-        Some(Which::Faults) => faults::run(sh).await,
+        Some(Which::Faults(args)) => faults::run(sh, args).await,
     }
 }
 
 /// Runs all tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
-    command::run(cmd!(sh, "cargo test --workspace --locked")).await
+    let notes = NotesFile::new()?;
+    command::run_with(
+        &notes.variable(),
+        cmd!(sh, "cargo test --workspace --locked"),
+    )
+    .await?;
+    notes.read().print_skipped();
+    Ok(())
 }

@@ -34,7 +34,9 @@ pub(crate) use self::objects::{Encryption, fits_a_header};
 pub use self::objects::{ObjectArgs, ObjectSettings};
 pub(crate) use self::old_names::flags as old_flags;
 pub(crate) use self::parts::{FIRST_IN_FLIGHT, PART_SIZE_RANGE};
-pub use self::parts::{MAX_PARTS, PART_SIZE, PartArgs, PartLimits, PartSettings, at_pace};
+pub use self::parts::{
+    MAX_OBJECT_BYTES, MAX_PARTS, PART_SIZE, PartArgs, PartLimits, PartSettings, at_pace,
+};
 pub use self::percent::Percent;
 pub use self::run_id::{Prefix, RunId};
 pub(crate) use self::s3::PathStyle;

@@ -7,17 +7,23 @@
 mod breaks;
 mod link;
 mod pump;
+mod rule;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use self::rule::{Act, Place, Rule, Way};
+
 use self::breaks::Breaks;
-use self::link::{Link, Mode, Rate, State, Uplink, lock, until};
+use self::link::{Delay, Link, Mode, Rate, State, Uplink, lock, until};
 use self::pump::{Exchange, pump_down, pump_up};
 
 /// How much the kernel accepts from a client while the proxy is not reading.
@@ -29,8 +35,7 @@ const BACKLOG: u32 = 128;
 pub struct Proxy {
     address: SocketAddr,
     state: watch::Sender<State>,
-    uplink: Arc<Mutex<Uplink>>,
-    downlink: Arc<Mutex<Rate>>,
+    link: Link,
     task: JoinHandle<()>,
 }
 
@@ -52,19 +57,19 @@ impl Proxy {
             mode: Mode::Pass,
             resets: 0,
         });
-        let uplink = Arc::new(Mutex::new(Uplink::new()));
-        let downlink = Arc::new(Mutex::new(Rate::unlimited()));
         let link = Link {
             upstream: upstream.into(),
             control,
-            uplink: Arc::clone(&uplink),
-            downlink: Arc::clone(&downlink),
+            uplink: Arc::new(Mutex::new(Uplink::new())),
+            downlink: Arc::new(Mutex::new(Rate::unlimited())),
+            rules: Arc::default(),
+            delay: Arc::default(),
+            slices: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self {
             address,
             state,
-            uplink,
-            downlink,
+            link: link.clone(),
             task: tokio::spawn(accept(listener, link)),
         })
     }
@@ -96,30 +101,45 @@ impl Proxy {
 
     /// Limits what clients send, over all connections, in bytes per second; `None` lifts the limit.
     pub fn limit_uplink(&self, bytes_per_second: Option<u64>) {
-        lock(&self.uplink).rate.limit(bytes_per_second);
+        lock(&self.link.uplink).rate.limit(bytes_per_second);
     }
 
     /// Limits what clients receive, over all connections, in bytes per second; `None` lifts the
     /// limit.
     pub fn limit_downlink(&self, bytes_per_second: Option<u64>) {
-        lock(&self.downlink).limit(bytes_per_second);
+        lock(&self.link.downlink).limit(bytes_per_second);
     }
 
-    /// Flips the lowest bit of one byte of the next request to begin, on whichever connection.
-    /// `offset` counts from the first byte of the request's head.
-    pub fn flip_bit(&self, offset: u64) {
-        lock(&self.uplink).flip_at = Some(offset);
+    /// Sends every byte on its own from now on.
+    pub fn slice(&self) {
+        self.link.slices.store(true, Ordering::Relaxed);
+    }
+
+    /// Holds every reply back from now on, each for a random time in this range.
+    pub fn delay(&self, range: Range<Duration>, seed: u64) {
+        *lock(&self.link.delay) = Some(Delay::new(range, seed));
+    }
+
+    /// Applies a rule to the next request that it is meant for.
+    pub fn apply(&self, rule: Rule) {
+        lock(&self.link.rules).add(rule);
+    }
+
+    /// How many rules have struck.
+    #[must_use]
+    pub fn struck(&self) -> usize {
+        lock(&self.link.rules).struck()
     }
 
     /// Breaks a share (0 to 1) of all requests from now on by resetting their connections: some
     /// before the server gets the request, some before the client gets the reply.
     pub fn break_requests(&self, seed: u64, share: f64) {
-        lock(&self.uplink).breaks = Some(Breaks::new(seed, share));
+        lock(&self.link.uplink).breaks = Some(Breaks::new(seed, share));
     }
 
     /// Stops breaking requests; returns how many were broken.
     pub fn mend(&self) -> u64 {
-        let breaks = lock(&self.uplink).breaks.take();
+        let breaks = lock(&self.link.uplink).breaks.take();
         breaks.map_or(0, |breaks| breaks.count())
     }
 }
@@ -158,7 +178,8 @@ async fn connection(mut client: TcpStream, link: Link) {
         }
         ended = pass_through(&mut client, &link) => ended,
     };
-    if ended.is_err() {
+    let is_reset = ended.is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof);
+    if is_reset {
         // Closing a socket with zero linger resets the connection.
         let _ = client.set_zero_linger();
     }

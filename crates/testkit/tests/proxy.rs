@@ -9,7 +9,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use lob_testkit::proxy::Proxy;
+use lob_testkit::proxy::{Act, Place, Proxy, Rule};
 use lob_testkit::s3::{S3Options, S3Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -151,13 +151,74 @@ async fn exactly_one_bit_of_the_next_request_is_flipped() {
     let proxy = echo().await;
     let mut stream = connect(&proxy).await;
     assert_eq!(exchange(&mut stream, b"first").await.unwrap(), b"first");
-    proxy.flip_bit(20_000);
+    proxy.apply(Rule::up("", Place::Start(20_000), Act::Flip));
     let sent = vec![0; 40_000];
     let mut damaged = sent.clone();
     damaged[20_000] = 1;
     // The echo answers while the request is still being sent; this must not confuse the proxy.
     assert!(exchange(&mut stream, &sent).await.unwrap() == damaged);
     assert!(exchange(&mut stream, &sent).await.unwrap() == sent);
+}
+
+#[tokio::test]
+async fn a_reply_ends_stalls_or_grows_after_exactly_the_bytes_that_pass() {
+    let proxy = echo().await;
+    for (act, expected) in [
+        (Act::Close, "abc"),
+        (Act::Pad(2), "abcxxdef"),
+        (Act::Stall, "abc"),
+        (Act::Reset, "abc"),
+    ] {
+        let mut stream = connect(&proxy).await;
+        proxy.apply(Rule::down("", Place::Start(3), act));
+        stream.write_all(b"abcdef").await.unwrap();
+        let mut reply = vec![0; expected.len()];
+        if act != Act::Reset {
+            stream.read_exact(&mut reply).await.unwrap();
+            assert_eq!(reply, expected.as_bytes(), "{act:?}");
+        }
+        let next = timeout(Duration::from_millis(200), stream.read_u8()).await;
+        match act {
+            Act::Close => {
+                let error = next.unwrap().unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            }
+            Act::Reset => {
+                let read = stream.read_to_end(&mut reply).await;
+                let kind = next.unwrap().err().or(read.err()).map(|error| error.kind());
+                assert_eq!(kind, Some(io::ErrorKind::ConnectionReset));
+            }
+            Act::Stall | Act::Pad(_) | Act::Flip => assert!(next.is_err(), "{act:?}"),
+        }
+    }
+    assert_eq!(proxy.struck(), 4);
+}
+
+#[tokio::test]
+async fn a_rule_waits_for_the_request_that_it_names() {
+    let proxy = echo().await;
+    proxy.apply(Rule::down("GET /b", Place::Body(1), Act::Flip));
+    let mut stream = connect(&proxy).await;
+    let other = b"GET /a HTTP/1.1\r\n\r\n00";
+    assert_eq!(exchange(&mut stream, other).await.unwrap(), other);
+    let named = b"GET /b HTTP/1.1\r\n\r\n00";
+    let reply = exchange(&mut stream, named).await.unwrap();
+    assert_eq!(reply, b"GET /b HTTP/1.1\r\n\r\n01");
+    assert_eq!(exchange(&mut stream, named).await.unwrap(), named);
+    assert_eq!(proxy.struck(), 1);
+}
+
+#[tokio::test]
+async fn sliced_and_delayed_replies_arrive_unchanged() {
+    let proxy = echo().await;
+    proxy.slice();
+    let delay = Duration::from_millis(50);
+    proxy.delay(delay..2 * delay, 7);
+    let begin = Instant::now();
+    let mut stream = connect(&proxy).await;
+    let sent: Vec<u8> = (0..1000).map(|i| (i % 251) as u8).collect();
+    assert!(exchange(&mut stream, &sent).await.unwrap() == sent);
+    assert!(begin.elapsed() >= delay);
 }
 
 #[tokio::test]
@@ -212,7 +273,7 @@ async fn signed_requests_pass_and_the_server_refuses_damaged_ones() {
         put.body(vec![0; 100_000].into()).send()
     };
     put("whole").await.unwrap();
-    proxy.flip_bit(50_000);
+    proxy.apply(Rule::up("", Place::Start(50_000), Act::Flip));
     let refused = put("damaged").await.unwrap_err();
     assert_eq!(refused.code(), Some("XAmzContentSHA256Mismatch"));
     assert_eq!(server.keys("lob-data"), ["whole"]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use lob_testkit::fault_fired;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict};
 use lob_tests::servers::{Gates, Servers};
 use serde_json::Value;
@@ -82,4 +83,5 @@ async fn requests_to_slow_down_are_obeyed_and_counted_for_each_operation() {
         (&read["throttles"], &read["retries"]),
         (&2.into(), &2.into())
     );
+    fault_fired("A1");
 }

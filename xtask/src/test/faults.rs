@@ -5,21 +5,30 @@
 //! its kill was reached. What cannot run here is printed as skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use lob_testkit::TEST_NOTES;
-use lob_tests::reliability::{Case, Count, State, cases};
+use lob_tests::reliability::{Case, Count, GROUPS, Group, State};
 use xshell::{Shell, cmd};
 
+use super::notes::{Notes, NotesFile, name_of};
 use crate::command;
 
 /// How long the tests may take.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-pub(super) async fn run(sh: &Shell) -> anyhow::Result<()> {
-    let names: BTreeSet<_> = cases().flat_map(|case| case.tests).copied().collect();
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The letters of the groups to run; all by default
+    groups: Vec<char>,
+}
+
+pub(super) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
+    let is_chosen = |group: &&Group| args.groups.is_empty() || args.groups.contains(&group.letter);
+    let groups = GROUPS.iter().filter(is_chosen);
+    let chosen: Vec<&Case> = groups.flat_map(|group| group.cases).collect();
+    let names: BTreeSet<_> = chosen.iter().flat_map(|case| case.tests).copied().collect();
+    ensure!(!names.is_empty(), "there is no such group");
     let list = cmd!(
         sh,
         "cargo test --workspace --locked -- --list --format terse"
@@ -35,93 +44,46 @@ pub(super) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let missing: Vec<_> = names.iter().filter(|n| !paths.contains_key(**n)).collect();
     ensure!(missing.is_empty(), "there are no tests {missing:?}");
 
-    let folder = tempfile::tempdir()?;
-    let notes = folder.path().join("notes");
-    let environment = [(TEST_NOTES, notes.display().to_string())];
+    let notes = NotesFile::new()?;
     let paths = paths.values();
     let tests = cmd!(
         sh,
         "cargo test --workspace --locked --no-fail-fast -- --exact {paths...}"
     );
     let begin = Instant::now();
-    let tests = tokio::time::timeout(LIMIT, command::run_with(&environment, tests)).await;
+    let tests = tokio::time::timeout(LIMIT, command::run_with(&notes.variable(), tests)).await;
     let tests = tests.context("the tests took longer than 20 minutes")?;
-    let notes = fs::read_to_string(notes).unwrap_or_default();
-    let is_fired = Notes::of(&notes).report();
+    let all_fired = report(&notes.read(), &chosen);
     let minutes = begin.elapsed().as_secs_f64() / 60.0;
-    eprintln!(
-        "{} tests in {minutes:.1} minutes: {}",
-        names.len(),
-        Count::of(cases())
-    );
+    let (names, count) = (names.len(), Count::of(chosen));
+    eprintln!("{names} tests in {minutes:.1} minutes: {count}");
     tests?;
-    ensure!(is_fired, "a case's tests passed without its fault");
+    ensure!(all_fired, "a case's tests passed without its fault");
     Ok(())
 }
 
-/// The last segment of a test's path.
-fn name_of(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path)
-}
-
-/// What the tests noted.
-#[derive(Default)]
-struct Notes<'a> {
-    /// Pairs of a case and the test that provoked it.
-    fired: BTreeSet<(&'a str, &'a str)>,
-    /// The reason by test.
-    skipped: BTreeMap<&'a str, &'a str>,
-}
-
-impl<'a> Notes<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut notes = Self::default();
-        for line in text.lines() {
-            let mut words = line.splitn(3, ' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("fired"), Some(test), Some(case)) => {
-                    notes.fired.insert((case, name_of(test)));
-                }
-                (Some("skipped"), Some(test), Some(reason)) => {
-                    notes.skipped.insert(name_of(test), reason);
-                }
-                _ => {}
-            }
+/// Prints what was skipped, what did not happen and what is not held; returns whether every fault
+/// happened that could.
+fn report(notes: &Notes, chosen: &[&Case]) -> bool {
+    notes.print_skipped();
+    let mut all_fired = true;
+    for case in chosen.iter().filter(|case| !case.tests.is_empty()) {
+        if notes.has_fired(case.id, case.tests) {
+            continue;
         }
-        notes
+        let is_skipped = notes.all_skipped(case.tests);
+        let what = if is_skipped {
+            "skipped"
+        } else {
+            "did not happen"
+        };
+        eprintln!("{what}: {} {}", case.id, case.fault);
+        all_fired &= is_skipped;
     }
-
-    /// Prints what was skipped and what did not happen; returns whether everything happened.
-    fn report(&self) -> bool {
-        for (test, reason) in &self.skipped {
-            eprintln!("skipped: {test}: {reason}");
+    for case in chosen {
+        if let State::Open(what) | State::Partly(what) = case.state() {
+            eprintln!("not held: {} {}: {what}", case.id, case.fault);
         }
-        let mut is_fired = true;
-        for case in cases().filter(|case| !case.tests.is_empty()) {
-            if self.has_fired(case) {
-                continue;
-            }
-            if case
-                .tests
-                .iter()
-                .all(|test| self.skipped.contains_key(test))
-            {
-                eprintln!("skipped: {} {}: all its tests", case.id, case.fault);
-            } else {
-                eprintln!("did not happen: {} {}", case.id, case.fault);
-                is_fired = false;
-            }
-        }
-        for case in cases() {
-            if let State::Open(what) | State::Partly(what) = case.state() {
-                eprintln!("not held: {} {}: {what}", case.id, case.fault);
-            }
-        }
-        is_fired
     }
-
-    fn has_fired(&self, case: &Case) -> bool {
-        let mut tests = case.tests.iter();
-        tests.any(|test| self.fired.contains(&(case.id, test)))
-    }
+    all_fired
 }

@@ -15,6 +15,9 @@ pub(crate) const PART_SIZE_RANGE: (ByteSize, ByteSize) = (ByteSize::mib(5), Byte
 /// S3's limit on the number of parts of one upload.
 pub const MAX_PARTS: u64 = 10_000;
 
+/// The most bytes that an object can have: as many parts as possible, each as large as possible.
+pub const MAX_OBJECT_BYTES: u64 = MAX_PARTS * PART_SIZE_RANGE.1.0;
+
 /// The size of parts if the file must not depend on the machine.
 pub const PART_SIZE: ByteSize = ByteSize::mib(8);
 

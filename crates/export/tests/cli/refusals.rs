@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::rawdoc;
-use lob_testkit::every_tool;
+use lob_testkit::{every_tool, fault_fired};
 
 use crate::bed::{BUCKET, Bed, SMALL, assert_shown};
 
@@ -246,4 +246,20 @@ async fn naming_a_run_latest_is_a_usage_error() {
     let told = &finished.stderr;
     assert!(told.contains("it is a keyword of --columns-from"), "{told}");
     bed.assert_nothing_written();
+}
+
+#[tokio::test]
+async fn an_unresolvable_name_of_mongodb_is_named() {
+    let bed = Bed::new().await;
+    for scheme in ["mongodb", "mongodb+srv"] {
+        let uri = format!("{scheme}://db.nowhere.invalid/");
+        let args = ["--mongodb-server-selection-timeout", "1s"];
+        let told = bed
+            .run_with(&args, &[("MONGODB_URI", &uri)])
+            .await
+            .expect(1);
+        assert!(told.stderr.contains("nowhere.invalid"), "{}", told.stderr);
+        assert_eq!(bed.s3.keys(BUCKET), [""; 0]);
+    }
+    fault_fired("B16");
 }

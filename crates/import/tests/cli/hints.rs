@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lob_testkit::fault_fired;
 use lob_testkit::hints;
 use lob_testkit::mongo::{self, MongoOptions};
 use lob_testkit::s3;
@@ -90,6 +91,7 @@ async fn the_same_command_imports_an_archived_object_once_it_is_restored() {
     switch.store(false, Ordering::Relaxed);
     run(&bed, &command).await.expect(0);
     bed.assert_imported();
+    fault_fired("A22");
 }
 
 #[tokio::test]

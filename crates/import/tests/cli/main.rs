@@ -10,6 +10,7 @@ mod happy_path;
 mod hints;
 mod indexes;
 mod lies;
+mod permissions;
 mod refusals;
 mod resume;
 mod room;

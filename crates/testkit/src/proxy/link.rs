@@ -1,12 +1,17 @@
 //! State shared by all connections of a proxy: what happens to them, and how fast bytes pass.
 
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::breaks::Breaks;
+use super::rule::Rules;
 
 /// The most bytes forwarded in one go.
 pub(super) const CHUNK: usize = 16 << 10;
@@ -35,6 +40,27 @@ pub(super) struct Link {
     pub(super) control: Control,
     pub(super) uplink: Arc<Mutex<Uplink>>,
     pub(super) downlink: Arc<Mutex<Rate>>,
+    pub(super) rules: Arc<Mutex<Rules>>,
+    pub(super) delay: Arc<Mutex<Option<Delay>>>,
+    /// Whether every byte is sent on its own.
+    pub(super) slices: Arc<AtomicBool>,
+}
+
+/// How long replies are held back, each for a random time.
+pub(super) struct Delay {
+    range: Range<Duration>,
+    random: StdRng,
+}
+
+impl Delay {
+    pub(super) fn new(range: Range<Duration>, seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        Self { range, random }
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        self.random.random_range(self.range.clone())
+    }
 }
 
 /// How fast bytes pass in one direction, over all connections.
@@ -47,8 +73,6 @@ pub(super) struct Rate {
 /// What all connections share on the way from clients to the server.
 pub(super) struct Uplink {
     pub(super) rate: Rate,
-    /// Position of the byte to damage in the next request.
-    pub(super) flip_at: Option<u64>,
     /// Which requests are broken.
     pub(super) breaks: Option<Breaks>,
 }
@@ -57,7 +81,6 @@ impl Uplink {
     pub(super) fn new() -> Self {
         Self {
             rate: Rate::unlimited(),
-            flip_at: None,
             breaks: None,
         }
     }

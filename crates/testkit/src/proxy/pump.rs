@@ -1,14 +1,17 @@
 //! Copies one connection's bytes in one direction, holding, slowing or damaging them on the way.
 
+use std::future::pending;
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use super::breaks::{Break, Breaks};
 use super::link::{CHUNK, Control, Link, Mode, lock, until};
+use super::rule::{Act, AtWork, Way};
 
 /// What the two directions of a connection need to know about each other.
 #[derive(Default)]
@@ -17,6 +20,8 @@ pub(super) struct Exchange {
     is_requested: AtomicBool,
     /// The reply to it will be lost.
     loses_reply: AtomicBool,
+    /// The rule for the reply.
+    reply: Mutex<Option<AtWork>>,
 }
 
 /// Copies from the client to the server.
@@ -28,7 +33,7 @@ pub(super) async fn pump_up(
 ) -> io::Result<()> {
     let mut control = link.control.clone();
     let mut buffer = vec![0; CHUNK];
-    let mut flip_in = None;
+    let mut at_work = None;
     loop {
         let chunk = lock(&link.uplink).rate.chunk();
         let bytes = read(&mut from, &mut buffer[..chunk], &mut control).await?;
@@ -36,8 +41,13 @@ pub(super) async fn pump_up(
             return to.shutdown().await;
         }
         if !exchange.is_requested.swap(true, Ordering::Relaxed) {
+            if let Some(rule) = lock(&link.rules).take(bytes) {
+                match rule.way {
+                    Way::Up => at_work = Some(AtWork::new(&rule)),
+                    Way::Down => *lock(&exchange.reply) = Some(AtWork::new(&rule)),
+                }
+            }
             let mut uplink = lock(&link.uplink);
-            flip_in = flip_in.or_else(|| uplink.flip_at.take());
             match uplink.breaks.as_mut().and_then(Breaks::decide) {
                 Some(Break::Request) => return Err(io::ErrorKind::ConnectionReset.into()),
                 Some(Break::Reply) => exchange.loses_reply.store(true, Ordering::Relaxed),
@@ -46,17 +56,7 @@ pub(super) async fn pump_up(
         }
         let passed = lock(&link.uplink).rate.pay(bytes.len());
         sleep_until(passed).await;
-        if let Some(offset) = flip_in {
-            let byte = usize::try_from(offset).ok().and_then(|i| bytes.get_mut(i));
-            flip_in = match byte {
-                Some(byte) => {
-                    *byte ^= 1;
-                    None
-                }
-                None => Some(offset - bytes.len() as u64),
-            };
-        }
-        to.write_all(bytes).await?;
+        pass(&mut to, bytes, &mut at_work, link).await?;
     }
 }
 
@@ -69,6 +69,7 @@ pub(super) async fn pump_down(
 ) -> io::Result<()> {
     let mut control = link.control.clone();
     let mut buffer = vec![0; CHUNK];
+    let mut at_work = None;
     loop {
         let bytes = read(&mut from, &mut buffer, &mut control).await?;
         if bytes.is_empty() {
@@ -77,15 +78,61 @@ pub(super) async fn pump_down(
         if exchange.loses_reply.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        exchange.is_requested.store(false, Ordering::Relaxed);
+        if exchange.is_requested.swap(false, Ordering::Relaxed) {
+            at_work = lock(&exchange.reply).take();
+            let delay = lock(&link.delay).as_mut().map(|delay| delay.next());
+            sleep(delay.unwrap_or_default()).await;
+        }
         // The rate may have changed since the read began.
         let chunk = lock(&link.downlink).chunk();
-        for piece in bytes.chunks(chunk) {
+        for piece in bytes.chunks_mut(chunk) {
             let passed = lock(&link.downlink).pay(piece.len());
             sleep_until(passed).await;
-            to.write_all(piece).await?;
+            pass(&mut to, piece, &mut at_work, link).await?;
         }
     }
+}
+
+/// Passes bytes on as the rule at work says, if there is one.
+async fn pass(
+    to: &mut WriteHalf<'_>,
+    bytes: &mut [u8],
+    at_work: &mut Option<AtWork>,
+    link: &Link,
+) -> io::Result<()> {
+    let due = at_work
+        .as_mut()
+        .and_then(|rule| Some((rule.due(bytes)?, rule.act())));
+    let Some((index, act)) = due else {
+        return write(to, bytes, link).await;
+    };
+    *at_work = None;
+    if act == Act::Flip {
+        bytes[index] ^= 1;
+    }
+    let (before, after) = bytes.split_at(index);
+    write(to, before, link).await?;
+    lock(&link.rules).count();
+    match act {
+        Act::Flip => write(to, after, link).await,
+        Act::Pad(size) => {
+            write(to, &vec![b'x'; size], link).await?;
+            write(to, after, link).await
+        }
+        Act::Close => Err(io::ErrorKind::UnexpectedEof.into()),
+        Act::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+        Act::Stall => pending().await,
+    }
+}
+
+async fn write(to: &mut WriteHalf<'_>, bytes: &[u8], link: &Link) -> io::Result<()> {
+    if !link.slices.load(Ordering::Relaxed) {
+        return to.write_all(bytes).await;
+    }
+    for byte in bytes.chunks(1) {
+        to.write_all(byte).await?;
+    }
+    Ok(())
 }
 
 /// Reads the next bytes; empty at the end of the stream. While the proxy drops everything, it

@@ -3,6 +3,7 @@
 //! A request is received in full before anything else happens, and executing it never waits, so
 //! when a client dies its request has been executed completely or not at all.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::{pending, poll_fn};
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -94,6 +95,8 @@ impl Front {
                 match self.verdict(Moment::Executed, &seen).await {
                     Verdict::Damage => damaged(reply).await?,
                     Verdict::Without(name) => without(reply, name)?,
+                    Verdict::With(name, value) => with(reply, name, &value)?,
+                    Verdict::Chunked => chunked(reply),
                     verdict => instead(verdict).await?.unwrap_or(reply),
                 }
             }
@@ -146,6 +149,12 @@ async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
         Verdict::Answer { status, code } => answer(status, code).map(Some),
         Verdict::AnswerOk { code } => answer(200, code).map(Some),
         Verdict::Reply { status, body } => replied(status, body).map(Some),
+        Verdict::AnswerWith {
+            status,
+            code,
+            header: (name, value),
+        } => with(answer(status, code)?, name, &value).map(Some),
+        Verdict::With(..) | Verdict::Chunked => Err(io::Error::other("there is no reply yet")),
         Verdict::Without(_) => Err(io::Error::other("there is no reply with a header")),
         Verdict::Damage => Err(io::Error::other("there is no reply to damage")),
     }
@@ -170,8 +179,24 @@ fn without(mut reply: HttpResponse, name: &str) -> io::Result<HttpResponse> {
     }
 }
 
-fn replied(status: u16, body: &'static str) -> io::Result<HttpResponse> {
-    let mut reply = HttpResponse::new(Body::from(Bytes::from_static(body.as_bytes())));
+/// Sets one header of the reply.
+fn with(mut reply: HttpResponse, name: &'static str, value: &str) -> io::Result<HttpResponse> {
+    let value = HeaderValue::from_str(value).map_err(io::Error::other)?;
+    reply.headers_mut().insert(name, value);
+    Ok(reply)
+}
+
+/// Hides the length of the reply's body.
+fn chunked(mut reply: HttpResponse) -> HttpResponse {
+    reply.headers_mut().remove(CONTENT_LENGTH);
+    let chunks = HeaderValue::from_static("chunked");
+    reply.headers_mut().insert(TRANSFER_ENCODING, chunks);
+    reply
+}
+
+fn replied(status: u16, body: Cow<'static, str>) -> io::Result<HttpResponse> {
+    let body = Bytes::from(body.into_owned());
+    let mut reply = HttpResponse::new(Body::from(body));
     *reply.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
     let kind = HeaderValue::from_static("application/xml");
     reply.headers_mut().insert(CONTENT_TYPE, kind);

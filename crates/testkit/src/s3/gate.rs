@@ -4,6 +4,7 @@
 //! no test needs to sleep. A gate that counts the requests of an undisturbed run can then interrupt
 //! later runs at each of them in turn.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -49,8 +50,21 @@ pub enum Verdict {
         /// HTTP status.
         status: u16,
         /// The whole body.
-        body: &'static str,
+        body: Cow<'static, str>,
     },
+    /// Reply with this error, and this header, instead.
+    AnswerWith {
+        /// HTTP status.
+        status: u16,
+        /// S3 error code of the XML body.
+        code: &'static str,
+        /// The header's name and value.
+        header: (&'static str, String),
+    },
+    /// Set this header of the reply.
+    With(&'static str, String),
+    /// Send the reply in chunks, without its length.
+    Chunked,
     /// Drop this header from the reply, like servers that do not know it. The reply must have it.
     Without(&'static str),
     /// Flip the lowest bit in the middle of the reply's body, like a network path without

@@ -146,6 +146,14 @@ impl Bed {
             .collect()
     }
 
+    /// The peak memory in bytes that a command wrote to this metrics file.
+    pub(crate) fn peak_memory(&self, file: &str) -> f64 {
+        let metrics = std::fs::read_to_string(self.path(file)).unwrap();
+        let name = "lob_peak_memory_bytes{tool=\"lob-upload\"} ";
+        let peak = metrics.lines().find_map(|line| line.strip_prefix(name));
+        peak.unwrap().parse().unwrap()
+    }
+
     /// Asserts that nothing is published and no upload is left open.
     pub(crate) fn assert_nothing_published(&self) {
         assert!(!self.has_manifest(), "{:?}", self.keys());

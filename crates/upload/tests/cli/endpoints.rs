@@ -1,6 +1,7 @@
 //! Servers that can do less than S3: the upload succeeds, warns about what is weaker, and claims no
 //! more.
 
+use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{
     Checksums, Conditions, Moment, Operation, Request, S3Options, StoredObject, Weaknesses,
@@ -342,6 +343,7 @@ async fn all_of_several_weaknesses_are_reported() {
     };
     let told = &[NO_CONDITIONS, NO_CHECKSUM];
     check(weak, told, [false; 5], [SIZE, SIZE]).await;
+    fault_fired("A25");
 }
 
 #[tokio::test]

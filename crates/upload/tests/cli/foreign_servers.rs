@@ -64,7 +64,7 @@ async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
 async fn a_truncated_list_without_a_continuation_is_an_error() {
     let cut = Verdict::Reply {
         status: 200,
-        body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>".into(),
     };
     let bed = replying(|request| request.operation == Operation::ListObjectsV2, cut).await;
     let told = bed.run(&["latest"]).await.expect(3).stderr;
@@ -73,7 +73,8 @@ async fn a_truncated_list_without_a_continuation_is_an_error() {
     let again = Verdict::Reply {
         status: 200,
         body: "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
-               <NextKeyMarker>a</NextKeyMarker></ListMultipartUploadsResult>",
+               <NextKeyMarker>a</NextKeyMarker></ListMultipartUploadsResult>"
+            .into(),
     };
     let listing = |request: &Request| request.operation == Operation::ListMultipartUploads;
     let bed = replying(listing, again).await;
@@ -85,7 +86,7 @@ async fn a_truncated_list_without_a_continuation_is_an_error() {
 async fn a_404_without_a_code_means_that_the_upload_is_gone() {
     let gone = Verdict::Reply {
         status: 404,
-        body: "",
+        body: "".into(),
     };
     let listing = |request: &Request| request.operation == Operation::ListParts;
     let bed = replying(listing, gone).await;

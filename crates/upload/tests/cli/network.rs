@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
-use lob_testkit::proxy::Proxy;
+use lob_testkit::proxy::{Act, Place, Proxy, Rule};
 use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, perhaps};
 use lob_testkit::wait::until;
 use serde_json::Value;
@@ -163,7 +164,9 @@ async fn bytes_damaged_in_transit_are_refused_and_sent_again() {
                     && request.status == Some(412)
             }
         };
-        let (disturb, _damaged) = once(begins, |proxy| proxy.flip_bit(50_000));
+        let (disturb, _damaged) = once(begins, |proxy| {
+            proxy.apply(Rule::up("", Place::Start(50_000), Act::Flip));
+        });
         let mut remote = Remote::new(disturb).await;
         std::fs::remove_dir_all(remote.bed.path("lob_data")).unwrap();
         remote.files = vec![(name.to_owned(), remote.bed.feed(name, size))];
@@ -262,6 +265,7 @@ async fn a_download_leaves_a_trickling_connection_and_resumes_where_it_was() {
     assert_eq!(got.len(), 2, "{}", finished.stderr);
     assert!(got[1].headers.contains_key("range"), "{:?}", got[1]);
     assert!(got[1].response_bytes < got[0].response_bytes);
+    fault_fired("B11");
 }
 
 /// Breaks the connection once per operation, as it is reused.
@@ -293,6 +297,8 @@ async fn a_connection_closed_on_reuse_is_reopened() {
         }
         bed.run(&["verify", "run-1", "--full"]).await.expect(0);
     }
+    fault_fired("B3");
+    fault_fired("B19");
 }
 
 /// Whether a client's connection to this port is idle and the kernel will send a keep-alive probe

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict, perhaps};
 
@@ -141,4 +142,33 @@ async fn a_file_with_an_encrypted_footer_is_uploaded_without_a_row_count() {
     assert_eq!(manifest["total_rows"], 10);
     assert_eq!(bed.object("e.parquet").bytes, encrypted[..]);
     bed.run(&["verify", "run-1", "--full"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_file_larger_than_an_object_can_be_is_refused_before_any_request() {
+    const SIZE: u64 = 100_000_000_000_000;
+    let bed = Bed::new().await;
+    let bytes = bed.feed("a.parquet", FeedSize::Rows(10));
+    let length = u32::from_le_bytes(*bytes[..bytes.len() - 4].last_chunk().unwrap());
+    let footer = &bytes[bytes.len() - 8 - usize::try_from(length).unwrap()..];
+    // Most other file systems have no files of this size, and nobody stores a hole.
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = folder.path().join("a.parquet");
+    fs::write(&path, &bytes[..4]).unwrap();
+    let mut file = File::options().append(true).open(&path).unwrap();
+    file.set_len(SIZE - footer.len() as u64).unwrap();
+    file.write_all(footer).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), SIZE);
+    for dry_run in [&[][..], &["--dry-run"]] {
+        let source = ["--source-dir", folder.path().to_str().unwrap()];
+        let told = bed
+            .upload(&[&source, dry_run].concat())
+            .await
+            .expect(1)
+            .stderr;
+        let reason = "`a.parquet` has 90.9 TiB, but an object has at most 48.8 TiB";
+        assert!(told.contains(reason), "{told}");
+    }
+    assert_eq!(bed.operations(), []);
+    fault_fired("A24");
 }

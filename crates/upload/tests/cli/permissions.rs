@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lob_testkit::fault_fired;
 use lob_testkit::s3::{
     Conditions, Denied, Moment, Operation, Request, Role, S3Options, Weaknesses,
 };
@@ -65,4 +66,5 @@ async fn a_missing_upload_permission_is_noticed_before_the_first_data_file() {
         bed.upload(&[]).await.expect(0);
         bed.assert_whole(&feeds);
     }
+    fault_fired("A15");
 }

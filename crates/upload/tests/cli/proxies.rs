@@ -1,6 +1,7 @@
 //! Proxies from the environment: S3 is reached through them, and whatever stands in the way is
 //! named.
 
+use lob_testkit::fault_fired;
 use lob_testkit::http_proxy::HttpProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -63,6 +64,7 @@ async fn a_proxy_that_wants_a_password_is_named() {
         assert!(!finished.stderr.contains("wrong"), "{}", finished.stderr);
         assert_eq!(proxy.seen().len(), 1, "{}", finished.stderr);
     }
+    fault_fired("B18");
 }
 
 #[tokio::test]

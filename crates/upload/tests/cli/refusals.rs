@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
 
 use lob_testkit::every_tool;
+use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
 
 use crate::bed::{Bed, assert_shown};
@@ -90,6 +91,7 @@ async fn a_pipe_in_the_source_directory_does_not_block() {
 async fn an_upload_names_a_missing_bucket() {
     let bed = with_file().await;
     every_tool::assert_missing_bucket_named(&bed).await;
+    fault_fired("A20");
 }
 
 #[tokio::test]
@@ -97,12 +99,14 @@ async fn an_upload_tells_wrong_keys_from_missing_permissions() {
     let bed = with_file().await;
     every_tool::assert_wrong_keys_named(&bed).await;
     bed.assert_nothing_published();
+    fault_fired("A18");
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_named_after_a_few_attempts() {
     let bed = with_file().await;
     every_tool::assert_s3_down_named(&bed).await;
+    fault_fired("B1");
 }
 
 #[tokio::test]
@@ -201,9 +205,6 @@ async fn a_huge_error_takes_up_neither_memory_nor_log_space() {
     let args = ["--endpoint-url", &talkative(), "--metrics-file", "metrics"];
     let failed = bed.upload(&args).await.expect(1);
     assert!(failed.stderr.len() < 100_000, "{}", failed.stderr.len());
-    let metrics = std::fs::read_to_string(bed.path("metrics")).unwrap();
-    let name = "lob_peak_memory_bytes{tool=\"lob-upload\"} ";
-    let peak = metrics.lines().find_map(|line| line.strip_prefix(name));
-    let peak: f64 = peak.unwrap().parse().unwrap();
+    let peak = bed.peak_memory("metrics");
     assert!(peak < 100e6, "{peak}");
 }

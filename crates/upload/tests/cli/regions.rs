@@ -2,6 +2,7 @@
 //! named.
 
 use lob_testkit::command_line::nowhere;
+use lob_testkit::fault_fired;
 use lob_testkit::s3::{HomeRegion, Moment, Operation, Request, S3Options, Verdict};
 
 use crate::bed::Bed;
@@ -80,6 +81,7 @@ async fn an_unresolvable_name_is_named() {
     let finished = bed.run(&args).await.expect(1);
     let told = "the name `s3.nowhere.invalid` cannot be resolved";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    fault_fired("B16");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use lob_testkit::fault_fired;
 use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, first};
 use serde_json::Value;
 
@@ -69,6 +70,8 @@ async fn a_lost_reply_to_any_write_is_recovered() {
         let statuses: Vec<_> = asked.iter().map(|request| request.status).collect();
         assert_eq!(statuses[..2], [None, Some(412)], "{name}");
     }
+    fault_fired("A10");
+    fault_fired("B5");
 }
 
 #[tokio::test]
@@ -192,6 +195,7 @@ async fn a_conflicting_put_is_retried() {
     let puts = bed.asked(Operation::PutObject, "2025/small.parquet", 0);
     let statuses: Vec<_> = puts.iter().map(|put| put.status).collect();
     assert_eq!(statuses, [Some(409), Some(409), Some(200)]);
+    fault_fired("A11");
 }
 
 #[tokio::test]
@@ -235,6 +239,8 @@ async fn an_error_in_a_200_body_is_an_error() {
     bed.assert_nothing_published();
     let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
     assert_eq!(completes.len(), 1);
+    fault_fired("A6");
+    fault_fired("A7");
 }
 
 #[tokio::test]
@@ -267,6 +273,7 @@ async fn bytes_that_always_arrive_damaged_fail_the_run_as_damage() {
     for code in ["BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"] {
         assert_damage(code).await;
     }
+    fault_fired("A23");
 }
 
 async fn assert_damage(code: &'static str) {
@@ -320,7 +327,10 @@ async fn an_upload_that_the_server_forgets_starts_over() {
             || request.operation == Operation::CompleteMultipartUpload;
         of_upload && request.key.ends_with(BIG)
     };
-    assert_succeeds(Bed::gated(answering(GONE, 1, forgotten)).await).await;
+    let bed = assert_succeeds(Bed::gated(answering(GONE, 1, forgotten)).await).await;
+    let created = bed.asked(Operation::CreateMultipartUpload, BIG, 0);
+    assert_eq!(created.len(), 2);
+    fault_fired("A12");
 }
 
 #[tokio::test]
@@ -346,6 +356,7 @@ async fn a_completed_upload_that_the_server_has_forgotten_is_recovered() {
     let statuses: Vec<_> = completes.iter().map(|r| r.status).collect();
     assert_eq!(statuses, [None, Some(404)]);
     assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+    fault_fired("A13");
 }
 
 /// A server that keeps working on a Complete whose connection is gone. Meanwhile it shows neither

@@ -138,7 +138,7 @@ fn the_checksum_matches_an_installed_python() {
         .arg(format!("{FORMULA}{calls}"))
         .output()
     else {
-        return;
+        return lob_testkit::skipped("there is no Python");
     };
     assert!(
         output.status.success(),

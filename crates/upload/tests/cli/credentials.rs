@@ -1,0 +1,62 @@
+//! Keys that expire during a run: those of a provider are renewed, and the run goes on.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use lob_testkit::fault_fired;
+use lob_testkit::s3::{Moment, Request, Verdict};
+
+use crate::bed::Bed;
+
+/// How long the first token is accepted: longer than the tool waits until it asks for another.
+const LIFE: Duration = Duration::from_secs(32);
+
+/// Prints the keys with a token that counts the calls. It says that they expire in 20 s.
+fn provider(bed: &Bed) -> String {
+    let (key, secret) = (bed.s3.access_key(), bed.s3.secret_key());
+    let calls = bed.path("calls").display().to_string();
+    format!(
+        "echo >> {calls}\n\
+         expiry=$(date -u -d '+20 seconds' +%Y-%m-%dT%H:%M:%SZ)\n\
+         echo '{{\"Version\": 1, \"AccessKeyId\": \"{key}\", \"SecretAccessKey\": \"{secret}\",'\n\
+         echo \"\\\"SessionToken\\\": \\\"token-$(wc -l < {calls})\\\",\"\n\
+         echo \"\\\"Expiration\\\": \\\"$expiry\\\"}}\"\n"
+    )
+}
+
+#[tokio::test]
+async fn a_run_goes_on_with_the_keys_that_a_provider_renews() {
+    let begin = OnceLock::new();
+    let bed = Bed::gated(move |moment: Moment, request: &Request| {
+        let begin: &Instant = begin.get_or_init(Instant::now);
+        let is_first = request.header("x-amz-security-token") == Some("token-1");
+        match moment == Moment::Arrived && is_first && begin.elapsed() > LIFE {
+            true => Verdict::Answer {
+                status: 400,
+                code: "ExpiredToken",
+            },
+            false => Verdict::Pass,
+        }
+    })
+    .await;
+    let feeds = bed.feeds();
+    bed.write("provider.sh", &provider(&bed));
+    std::fs::create_dir(bed.path(".aws")).unwrap();
+    let script = bed.path("provider.sh").display().to_string();
+    let config = format!("[default]\ncredential_process = /bin/sh {script}\n");
+    bed.write(".aws/config", &config);
+    let args = ["--run-id", "run-1", "--max-bandwidth", "160KiB"];
+    let fixed = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    bed.run_without(&args, &fixed).await.expect(0);
+    bed.assert_whole(&feeds);
+    let requests = bed.s3.requests();
+    let tokens = requests.iter().map(|r| r.header("x-amz-security-token"));
+    let tokens: BTreeSet<_> = tokens.collect();
+    assert_eq!(tokens, [Some("token-1"), Some("token-2")].into());
+    fault_fired("A16");
+}
