@@ -10,15 +10,12 @@ use lob_core::manifest::{
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
-use lob_core::settings::{MAX_OBJECT_BYTES, MAX_PARTS};
 use lob_core::text::MIB;
 
 use crate::plan::{ByteSettings, TOOL};
 use crate::send::Sent;
 use crate::settings::Settings;
 use crate::source::SourceFile;
-
-const TIB: f64 = MIB * MIB;
 
 /// The manifest entry for a file that is in S3.
 pub(crate) fn uploaded_file(run: &OpenRun, source: &SourceFile, sent: &Sent) -> UploadedFile {
@@ -75,19 +72,8 @@ const BYTES_OF_A_RUN: u64 = 16 << 10;
 /// Estimates the manifest's size in bytes for these files, erring on the high side.
 ///
 /// # Errors
-/// A file that no object can hold, or more files or bytes than a manifest may have: nobody could
-/// read the run.
+/// More files or bytes than a manifest may have: nobody could read the run.
 pub(crate) fn check_size(folder: &str, files: &[SourceFile]) -> Result<u64, Failure> {
-    let too_large = |file: &&SourceFile| file.fingerprint.size > MAX_OBJECT_BYTES;
-    if let Some(file) = files.iter().find(too_large) {
-        let message = format!(
-            "`{}` has {:.1} TiB, but an object has at most {:.1} TiB: {MAX_PARTS} parts of 5 GiB",
-            file.relative_path,
-            file.fingerprint.size as f64 / TIB,
-            MAX_OBJECT_BYTES as f64 / TIB
-        );
-        return Err(Failure::new(ExitStatus::Failed, message));
-    }
     let entry = |file: &SourceFile| {
         let path = &file.relative_path;
         let entry = serde_json::json!({

@@ -9,7 +9,8 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::FailedFile;
 use lob_core::run::PLAN_NAME;
-use lob_core::settings::{ByteSize, ObjectSettings};
+use lob_core::settings::{ByteSize, MAX_OBJECT_BYTES, MAX_PARTS, ObjectSettings};
+use lob_core::text::MIB;
 use lob_core::transfer::PartBudget;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ use crate::footer::{Footer, Schemas};
 use crate::freeze::Fingerprint;
 use crate::settings::{HashKind, Settings};
 use crate::source::{self, SourceFile};
+
+const TIB: f64 = MIB * MIB;
 
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-upload";
@@ -267,6 +270,15 @@ fn check_parts(
     settings: &Settings,
     budget: &PartBudget,
 ) -> Result<(), Failure> {
+    if fingerprint.size > MAX_OBJECT_BYTES {
+        let message = format!(
+            "`{}` has {:.1} TiB, but an object has at most {:.1} TiB: {MAX_PARTS} parts of 5 GiB",
+            path.display(),
+            fingerprint.size as f64 / TIB,
+            MAX_OBJECT_BYTES as f64 / TIB
+        );
+        return Err(Failure::new(ExitStatus::Failed, message));
+    }
     let buffer_size = settings.limits().buffer_size;
     if budget.part_size_for(fingerprint.size) <= buffer_size.0 {
         return Ok(());

@@ -23,6 +23,6 @@ async fn a_missing_object_without_the_right_to_list_names_that_right() {
     let denied = bed.s3.requests().into_iter();
     let denied = denied.filter(|request| request.status == Some(403));
     assert!(denied.count() >= 1);
-    bed.assert_untouched();
+    bed.assert_target_untouched();
     fault_fired("A15");
 }

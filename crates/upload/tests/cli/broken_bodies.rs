@@ -164,10 +164,11 @@ async fn a_bit_flipped_anywhere_in_a_head_never_publishes_wrong_bytes() {
         assert_eq!(proxy.struck(), 1, "seed {seed}: {rule:?}");
         match finished.status.code() {
             Some(0) => {
-                let object = bed.object("a.parquet");
-                assert!(object.bytes == bytes, "seed {seed}: {rule:?}");
-                let etag = &bed.manifest()["files"][0]["etag"];
-                assert_eq!(*etag, object.etag, "seed {seed}: {rule:?}");
+                assert!(
+                    bed.object("a.parquet").bytes == bytes,
+                    "seed {seed}: {rule:?}"
+                );
+                bed.run(&["verify", "run-1", "--full"]).await.expect(0);
             }
             Some(1 | 3 | 4) => assert!(!bed.has_manifest(), "seed {seed}: {rule:?}"),
             _ => panic!("seed {seed}: {rule:?}: {}", finished.shown()),

@@ -54,10 +54,12 @@ fn strict_about_time(moment: Moment, request: &Request) -> Verdict {
     let earliest = ahead() - Duration::from_secs(6 * 60);
     let earliest = earliest.strftime("%Y%m%dT%H%M%SZ").to_string();
     let is_early = request.header("x-amz-date").unwrap() < &*earliest;
-    if moment == Moment::Executed || !is_early {
-        return Verdict::Pass;
-    }
     let now = ahead().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    match moment {
+        Moment::Executed => return Verdict::With("date", now),
+        Moment::Arrived if !is_early => return Verdict::Pass,
+        Moment::Arrived => {}
+    }
     Verdict::AnswerWith {
         status: 403,
         code: "RequestTimeTooSkewed",

@@ -5,12 +5,14 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use lob_testkit::fault_fired;
+use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Moment, Request, Verdict};
 
 use crate::bed::Bed;
 
-/// How long the first token is accepted: longer than the tool waits until it asks for another.
-const LIFE: Duration = Duration::from_secs(32);
+/// How long the first token is accepted: longer than the 30 s after which the tool asks for another,
+/// and than a request then in flight takes.
+const LIFE: Duration = Duration::from_secs(36);
 
 /// Prints the keys with a token that counts the calls. It says that they expire in 20 s.
 fn provider(bed: &Bed) -> String {
@@ -40,7 +42,14 @@ async fn a_run_goes_on_with_the_keys_that_a_provider_renews() {
         }
     })
     .await;
-    let feeds = bed.feeds();
+    // 45 files of 100 KB, at about 100 KiB/s.
+    let feeds: Vec<_> = (10..55)
+        .map(|number| {
+            let name = format!("{number}.parquet");
+            let bytes = bed.feed(&name, FeedSize::Rows(1000));
+            (name, bytes)
+        })
+        .collect();
     bed.write("provider.sh", &provider(&bed));
     std::fs::create_dir(bed.path(".aws")).unwrap();
     let script = bed.path("provider.sh").display().to_string();

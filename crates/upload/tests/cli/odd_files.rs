@@ -166,7 +166,7 @@ async fn a_file_larger_than_an_object_can_be_is_refused_before_any_request() {
             .await
             .expect(1)
             .stderr;
-        let reason = "`a.parquet` has 90.9 TiB, but an object has at most 48.8 TiB";
+        let reason = "a.parquet` has 90.9 TiB, but an object has at most 48.8 TiB";
         assert!(told.contains(reason), "{told}");
     }
     assert_eq!(bed.operations(), []);

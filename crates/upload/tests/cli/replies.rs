@@ -9,7 +9,7 @@ use lob_testkit::fault_fired;
 use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, first};
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, RUN, writes};
+use crate::bed::{BUCKET, Bed, RUN, finish, writes};
 
 /// Loses the reply to the first `chosen` request that was executed.
 fn losing(chosen: impl Fn(&Request) -> bool + Send + Sync + 'static) -> impl Gate {
@@ -321,13 +321,21 @@ async fn requests_to_slow_down_are_not_counted_as_damage() {
 
 #[tokio::test]
 async fn an_upload_that_the_server_forgets_starts_over() {
-    // After one request, the server has lost the upload and no longer lists it.
-    let forgotten = |request: &Request| {
-        let of_upload = request.operation == Operation::UploadPart
-            || request.operation == Operation::CompleteMultipartUpload;
-        of_upload && request.key.ends_with(BIG)
-    };
-    let bed = assert_succeeds(Bed::gated(answering(GONE, 1, forgotten)).await).await;
+    let bed = Bed::new().await;
+    let feeds = bed.feeds();
+    let sent = of_big(Operation::UploadPart);
+    let mut sending = bed
+        .trap
+        .set(move |moment: Moment, request: &Request| moment == Moment::Arrived && sent(request));
+    let upload = bed.start(&[]);
+    sending.request().await;
+    bed.run(&["cleanup", "run-1", "--yes"]).await.expect(0);
+    assert_eq!(bed.s3.open_uploads(BUCKET), []);
+    sending.release();
+    finish(upload).await.expect(0);
+    bed.assert_whole(&feeds);
+    let parts = bed.asked(Operation::UploadPart, BIG, 0);
+    assert!(parts.iter().any(|part| part.status == Some(404)));
     let created = bed.asked(Operation::CreateMultipartUpload, BIG, 0);
     assert_eq!(created.len(), 2);
     fault_fired("A12");
