@@ -12,7 +12,7 @@ const LONG: [(&str, &str); 4] = [
     ("LOB_STORM_SECONDS", "90"),
 ];
 /// The tests of all tools that read them.
-const TESTS: [&str; 5] = ["crash", "kills", "soak", "storm", "upload_kills"];
+const TESTS: [&str; 5] = ["crash", "faults", "kills", "soak", "upload_kills"];
 
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let environment = LONG.map(|(name, value)| (name, value.to_owned()));
