@@ -94,6 +94,11 @@ async fn every_bson_type_and_oddity_comes_back_byte_for_byte() {
             .await;
         assert_eq!(back, source);
     }
+    lob_testkit::fault_fired("F3");
+    lob_testkit::fault_fired("F4");
+    lob_testkit::fault_fired("F5");
+    lob_testkit::fault_fired("F6");
+    lob_testkit::fault_fired("F7");
 }
 
 /// Takes each sample that some version of MongoDB does not keep from a source that keeps them all.
@@ -176,6 +181,7 @@ async fn an_empty_split_comes_back_empty() {
         servers.collections(&servers.database).await,
         ["back_0", "split_0_input"]
     );
+    lob_testkit::fault_fired("F8");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,8 @@ use crate::{
 
 /// Maximum number of leaf columns in a split.
 pub const MAX_COLUMNS: usize = 16_384;
+/// Maximum number of elements in the schema of a data file's columns: groups and leaves.
+pub(crate) const MAX_ELEMENTS: usize = 8 * MAX_COLUMNS;
 /// Maximum nesting depth of lists, maps and structs.
 pub const MAX_NESTING: usize = 32;
 /// Maximum length of a column name, in bytes.
@@ -65,6 +67,7 @@ impl Columns {
         let mut size = Size {
             is_own_name,
             leaves: 0,
+            elements: 0,
             path_bytes: 0,
         };
         let is_rest = |column: &Column| {
@@ -78,7 +81,10 @@ impl Columns {
         if let Some(rest) = rest {
             size.measure_type(&rest.column_type, 0, rest.name.len() + 1)?;
         }
-        if size.leaves > MAX_COLUMNS || size.path_bytes > MAX_PATH_BYTES {
+        if size.leaves > MAX_COLUMNS
+            || size.elements > MAX_ELEMENTS
+            || size.path_bytes > MAX_PATH_BYTES
+        {
             return Err(InvalidColumns::TooLarge);
         }
         Ok(Self {
@@ -127,6 +133,7 @@ impl From<Columns> for Fields {
 struct Size {
     is_own_name: fn(&str) -> bool,
     leaves: usize,
+    elements: usize,
     path_bytes: usize,
 }
 
@@ -151,6 +158,7 @@ impl Size {
             if name.contains('\0') || !has_gap || !column.column_type.is_possible() {
                 return Err(InvalidColumns::Impossible(name.clone()));
             }
+            self.elements += 1;
             // A column that never has a value counts as well: it takes up space in plans and
             // footers.
             self.measure_type(&column.column_type, depth, prefix + name.len() + 1)?;
@@ -171,11 +179,13 @@ impl Size {
             match column_type {
                 ColumnType::List(element) => {
                     prefix += "list.element.".len();
+                    self.elements += 2;
                     column_type = element;
                 }
                 ColumnType::Map(value) => {
                     self.leaf(prefix + "key_value.key".len());
                     prefix += "key_value.value.".len();
+                    self.elements += 3;
                     column_type = value;
                 }
                 ColumnType::Struct(fields) if fields.list.is_empty() => {
@@ -184,6 +194,7 @@ impl Size {
                 ColumnType::Struct(fields) => {
                     if fields.in_file().next().is_none() {
                         self.leaf(prefix + EMPTY_COLUMN.len());
+                        self.elements += 1;
                     }
                     return self.measure(&fields.list, depth + 1, prefix);
                 }

@@ -41,6 +41,17 @@ pub enum ReadError {
     /// Not a Parquet file, or one that contradicts itself or is too large to be read safely.
     #[error("not a valid Parquet file: {0}")]
     Unsound(&'static str),
+    /// Its row groups take more memory than its size accounts for.
+    #[error(
+        "a row group needs {} MiB of memory, more than its size accounts for and than the {} MiB \
+         that it may take", .need >> 20, .most >> 20
+    )]
+    TooLarge {
+        /// What it needs, in bytes, at most.
+        need: u64,
+        /// What it may take.
+        most: u64,
+    },
     /// A Parquet file that lob-export did not write.
     #[error("the footer was not written by lob-export")]
     Footer(#[from] InvalidFooter),

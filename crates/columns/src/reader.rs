@@ -114,6 +114,15 @@ impl<R: Read + Seek> Reader<R> {
         self.metadata.row_groups.len()
     }
 
+    /// Checks that no row group takes more than `most` bytes of memory, or as much as its size in
+    /// the file accounts for.
+    ///
+    /// # Errors
+    /// One does: [`ReadError::TooLarge`].
+    pub fn check_memory(&self, most: u64) -> Result<(), ReadError> {
+        checks::memory(&self.metadata, most)
+    }
+
     /// The raw documents of a row group, counted from 0, in the order they were pushed. The row
     /// group's columns stay in memory while the iterator lives. The iterator ends after an error.
     ///

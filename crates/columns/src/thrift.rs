@@ -9,17 +9,25 @@
 mod layout;
 
 use self::layout::{
-    FILE, Fields,
+    COLUMNS, FILE, Fields, KEY_VALUES,
     Kind::{self, Binary, Bool, Byte, I16, I32, I64, List, Refused, Struct, Union},
-    NUM_CHILDREN, PAGE, SCHEMA,
+    NUM_CHILDREN, PAGE, ROW_GROUPS, SCHEMA,
 };
 
+/// Maximum number of row groups, column chunks and key-value pairs in a footer: a few bytes each
+/// take a thousand in memory. A data file ends long before it has as many.
+const MAX_PARTS: u64 = 1 << 17;
+/// Maximum number of elements in all other lists of a footer, but for the schema: encodings, names
+/// in paths, and the like.
+const MAX_ITEMS: u64 = 16 * MAX_PARTS;
 /// Maximum nesting of a skipped field.
 const MAX_UNKNOWN_DEPTH: usize = 8;
 
 /// What a walk reports to its callback.
 enum Seen {
     I32(i64),
+    /// A list of this many elements begins.
+    List(u64),
     /// The end of a structure.
     End,
 }
@@ -160,6 +168,7 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
                 if !is_element || count > self.rest.len() as u64 / least_bytes {
                     return None;
                 }
+                (self.see)(&self.path, Seen::List(count))?;
                 (0..count).try_for_each(|_| self.value(*element))
             }
             Struct(fields) => self.structure(fields, false),
@@ -169,10 +178,11 @@ impl<'a, S: FnMut(&[i64], Seen) -> Option<()>> Walk<'a, S> {
     }
 }
 
-/// Whether a footer can be read in exactly one way, to its end, and its schema is a tree of at most
-/// `max_depth` levels and `max_elements` elements.
+/// Whether a footer can be read in exactly one way, to its end, its schema is a tree of at most
+/// `max_depth` levels and `max_elements` elements, and its lists are not longer than in any file.
 pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usize) -> bool {
     let mut elements = 0;
+    let (mut parts, mut items) = (0, 0);
     let mut children = 0;
     // The number of children still to come, per level.
     let mut open: Vec<i64> = Vec::new();
@@ -190,9 +200,15 @@ pub(crate) fn is_sound_footer(footer: &[u8], max_depth: usize, max_elements: usi
                 }
                 children = 0;
             }
+            ([SCHEMA], Seen::List(_)) => {}
+            ([ROW_GROUPS] | [ROW_GROUPS, COLUMNS] | [KEY_VALUES], Seen::List(count)) => {
+                parts += count;
+            }
+            (_, Seen::List(count)) => items += count,
             _ => {}
         }
-        (elements <= max_elements && open.len() <= max_depth).then_some(())
+        let is_tree = elements <= max_elements && open.len() <= max_depth;
+        (is_tree && parts <= MAX_PARTS && items <= MAX_ITEMS).then_some(())
     };
     let mut walk = Walk::new(footer, see);
     walk.structure(FILE, false).is_some() && walk.rest.is_empty()
@@ -339,6 +355,39 @@ mod tests {
         // One more than its three bytes, then a negative length.
         assert_eq!(page_header(&page(6)), None);
         assert_eq!(page_header(&page(1)), None);
+    }
+
+    #[test]
+    fn rejects_more_row_groups_chunks_and_names_than_any_file_has() {
+        let schema = schema(&[0]);
+        // Lists of as many elements of a few bytes.
+        let list = |field: u8, kind: u8, count: u64, element: &[u8]| {
+            let mut bytes = vec![field << 4 | 9, 0xf0 | kind];
+            let mut left = count;
+            while left >= 0x80 {
+                bytes.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            bytes.push(left as u8);
+            bytes.extend(element.repeat(count as usize));
+            bytes
+        };
+        let row_group = [0x19, 0x0c, 0x16, 0, 0x16, 0, 0];
+        assert!(is_sound(&[&schema, &list(2, 12, MAX_PARTS, &row_group)]));
+        assert!(!is_sound(&[
+            &schema,
+            &list(2, 12, MAX_PARTS + 1, &row_group)
+        ]));
+        let pair = [0x18, 0, 0];
+        assert!(is_sound(&[&schema, &list(3, 12, MAX_PARTS, &pair)]));
+        assert!(!is_sound(&[&schema, &list(3, 12, MAX_PARTS + 1, &pair)]));
+        // The encodings of a column chunk.
+        let encodings = |count| {
+            let row_group = [0x29, 0x1c, 0x19, 0x1c, 0x3c];
+            [&row_group[..], &list(2, 5, count, &[0]), &[0; 3]].concat()
+        };
+        assert!(is_sound(&[&schema, &encodings(MAX_ITEMS)]));
+        assert!(!is_sound(&[&schema, &encodings(MAX_ITEMS + 1)]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It keeps the fields of the legacy scripts and adds ours (docs/MANIFEST.md). A manifest that is
 //! read is untrusted input: [`ManifestError`] says what is refused.
 
+pub mod bounded;
 mod export;
 mod head;
 mod legacy;
@@ -29,8 +30,8 @@ pub use local_copy::keep_local_copy;
 pub use published_export::{PublishedExport, PublishedSplit};
 pub use published_upload::{PublishedFile, PublishedUpload};
 pub use reading::{
-    FORMAT_VERSION, MAX_DEFINITION_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, ManifestError,
-    check_definition, read_fields,
+    FORMAT_VERSION, MAX_DEFINITION_BYTES, MAX_FILES, MAX_INDEXES, MAX_MANIFEST_BYTES, MAX_SPLITS,
+    ManifestError, check_definition, read_fields,
 };
 pub use upload::{FailedFile, UploadManifest, UploadedFile};
 

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use lob_core::manifest::read_fields;
+use lob_core::manifest::{MAX_SPLITS, bounded, read_fields};
 use lob_core::run::committed_runs;
 use lob_core::settings::{Prefix, RunId};
 use lob_core::store::Store;
@@ -22,6 +22,7 @@ pub(crate) struct History(Vec<(RunId, Head)>);
 struct Head {
     export_timestamp: jiff::Timestamp,
     database: String,
+    #[serde(deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]
     splits: Vec<SplitHead>,
 }
 

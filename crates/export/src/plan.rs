@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use lob_columns::Columns;
 use lob_core::failure::Failure;
+use lob_core::manifest::{MAX_INDEXES, MAX_SPLITS, bounded};
 use lob_core::settings::ByteSize;
-use lob_mongo::{Choice, ClusterTime, IdRange};
+use lob_mongo::{Choice, ClusterTime, IdRange, MAX_RANGES};
 use serde::{Deserialize, Serialize};
 
 use crate::history::{DocumentsBefore, Gone};
@@ -24,9 +25,10 @@ pub(crate) struct ExportPlan {
     /// The primary's time when the run was planned: no worker reads anything older. `None` if the
     /// server is not a replica set.
     pub(crate) newest: Option<ClusterTime>,
+    #[serde(deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]
     pub(crate) splits: Vec<SplitPlan>,
     /// Collections of the last run that no longer exist, if all splits are exported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]
     pub(crate) gone: Vec<Gone>,
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct SplitPlan {
     /// The columns of every data file.
     pub(crate) columns: Columns,
     /// Indexes and options of the collection, as in the manifest.
+    #[serde(deserialize_with = "bounded::list::<MAX_INDEXES, _, _>")]
     pub(crate) indexes: Vec<String>,
     pub(crate) options: Option<String>,
     /// Whether part of it can be scanned on its own.
@@ -56,6 +59,7 @@ pub(crate) struct SplitPlan {
     /// How the bounds of the ranges were chosen.
     pub(crate) ranges_choice: Choice,
     /// Without gaps, from unbounded to unbounded.
+    #[serde(deserialize_with = "bounded::list::<{ MAX_RANGES as usize }, _, _>")]
     pub(crate) ranges: Vec<IdRange>,
 }
 

@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 use lob_columns::ColumnCounts;
-use lob_core::checksum::{Digest, Documents};
+use lob_core::checksum::{Crc, Digest, Documents, Sha256};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{DataFile, ExportedFile, Statistics, split_folder};
+use lob_core::manifest::{DataFile, ExportedFile, Statistics, bounded, split_folder};
 use lob_core::run::{Attested, Claim, OpenRun, PROGRESS_FOLDER};
+use lob_core::settings::MAX_PARTS;
 use lob_core::store::{StoreError, StoreErrorKind, StoredPart, UploadId};
 use lob_core::store::{Verified, WrittenObject};
 use lob_core::transfer::Contents;
@@ -42,6 +43,7 @@ pub(crate) struct Interval {
 
 /// One record: which documents, and in which data file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RecordFields")]
 pub(crate) struct Record {
     format_version: u32,
     #[serde(flatten)]
@@ -55,16 +57,83 @@ pub(crate) struct Record {
 
 /// What a data file holds, and the upload that creates it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "DescriptionFields")]
 pub(crate) struct Description {
     pub(crate) statistics: Statistics,
     pub(crate) digest: Digest,
     pub(crate) residual_rows: u64,
-    #[serde(default)]
     pub(crate) column_counts: ColumnCounts,
     #[serde(flatten)]
     pub(crate) contents: Contents,
     pub(crate) upload_id: UploadId,
     pub(crate) parts: Vec<StoredPart>,
+}
+
+/// A record as written, on one level. To read with `flatten` would hold the values of unknown
+/// fields in memory.
+#[derive(Deserialize)]
+struct RecordFields {
+    format_version: u32,
+    split_id: u32,
+    range: u32,
+    sequence: u32,
+    after: Option<DocumentId>,
+    last: Option<DocumentId>,
+    range_ends: bool,
+    descriptions: Vec<Description>,
+}
+
+impl From<RecordFields> for Record {
+    fn from(fields: RecordFields) -> Self {
+        Self {
+            format_version: fields.format_version,
+            place: Place {
+                split_id: fields.split_id,
+                range: fields.range,
+                sequence: fields.sequence,
+            },
+            interval: Interval {
+                after: fields.after,
+                last: fields.last,
+                range_ends: fields.range_ends,
+            },
+            descriptions: fields.descriptions,
+        }
+    }
+}
+
+/// A description as written, likewise.
+#[derive(Deserialize)]
+struct DescriptionFields {
+    statistics: Statistics,
+    digest: Digest,
+    residual_rows: u64,
+    #[serde(default)]
+    column_counts: ColumnCounts,
+    size_bytes: u64,
+    sha256: Sha256,
+    crc64nvme: Crc,
+    upload_id: UploadId,
+    #[serde(deserialize_with = "bounded::list::<{ MAX_PARTS as usize }, _, _>")]
+    parts: Vec<StoredPart>,
+}
+
+impl From<DescriptionFields> for Description {
+    fn from(fields: DescriptionFields) -> Self {
+        Self {
+            statistics: fields.statistics,
+            digest: fields.digest,
+            residual_rows: fields.residual_rows,
+            column_counts: fields.column_counts,
+            contents: Contents {
+                size_bytes: fields.size_bytes,
+                sha256: fields.sha256,
+                crc64nvme: fields.crc64nvme,
+            },
+            upload_id: fields.upload_id,
+            parts: fields.parts,
+        }
+    }
 }
 
 /// A record in S3.

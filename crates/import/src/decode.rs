@@ -9,18 +9,21 @@ use lob_mongo::{BatchBuilder, BatchLimits, InsertBatch};
 use tokio::sync::mpsc::Sender;
 
 use crate::fetch::FetchedFile;
+use crate::settings::DecodingMemory;
 
 /// Decodes a whole data file, hands its documents on and returns their count and digest. This
 /// blocks, so it needs a thread of its own. If the receiver is gone it stops early; the receiver
 /// knows why.
 ///
 /// # Errors
-/// A file that cannot be decoded, or whose documents do not match the manifest.
+/// A file that cannot be decoded, in this memory or at all, or whose documents do not match the
+/// manifest.
 pub(crate) fn decode(
     fetched: FetchedFile,
     key: &str,
     ids: LegacyIds,
     limits: BatchLimits,
+    memory: DecodingMemory,
     batches: &Sender<InsertBatch>,
 ) -> anyhow::Result<Documents> {
     let taker = Taker {
@@ -33,6 +36,8 @@ pub(crate) fn decode(
         FetchedFile::Verified(verified) => {
             let (file, expected) = verified.into_parts();
             let mut reader = Reader::open(file).map_err(|error| unreadable(key, error))?;
+            let is_small = reader.check_memory(memory.of_file);
+            is_small.map_err(|error| memory.refuse(key, error))?;
             let (rows, count) = (reader.rows(), expected.count);
             if rows != count {
                 let message = format!(
@@ -56,6 +61,8 @@ pub(crate) fn decode(
         FetchedFile::Legacy(file) => {
             let reader = LegacyReader::open(file, ids);
             let mut reader = reader.map_err(|error| unreadable(key, error))?;
+            let is_small = reader.check_memory(memory.of_file);
+            is_small.map_err(|error| memory.refuse(key, error))?;
             let groups = reader.row_groups();
             taker.take_all(groups, |group| reader.read_row_group(group))?
         }
@@ -71,6 +78,23 @@ fn unreadable(key: &str, error: ReadError) -> Failure {
         _ => Failure::integrity(message),
     };
     failure.caused_by(error)
+}
+
+impl DecodingMemory {
+    fn refuse(&self, key: &str, error: ReadError) -> Failure {
+        let ReadError::TooLarge { need, .. } = error else {
+            return unreadable(key, error);
+        };
+        let memory = self.whole(need).0.div_ceil(1 << 20);
+        let message = format!("`{key}` takes too much memory");
+        Failure::new(ExitStatus::Failed, message)
+            .with_hint(format!(
+                "`--memory {memory}MiB` is enough, if the data file can be trusted"
+            ))
+            .about(&["memory"])
+            .lasting()
+            .caused_by(error)
+    }
 }
 
 /// Collects documents and hands them on in batches.

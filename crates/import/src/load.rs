@@ -101,8 +101,10 @@ impl Loader<'_> {
         let (sender, mut batches) = mpsc::channel::<InsertBatch>(WAITING_BATCHES);
         let (limits, key) = (self.limits, file.key().to_owned());
         let ids = self.settings.legacy_ids.into();
-        let decoder =
-            tokio::task::spawn_blocking(move || decode(fetched, &key, ids, limits, &sender));
+        let memory = self.settings.decoding();
+        let decoder = tokio::task::spawn_blocking(move || {
+            decode(fetched, &key, ids, limits, memory, &sender)
+        });
         let staging = Arc::new(staging.clone());
         let mut inserting = JoinSet::new();
         let mut inserted = Inserted::default();

@@ -150,6 +150,22 @@ pub(crate) const MEMORY: MemoryShare = MemoryShare {
     least: ByteSize::mib(256),
 };
 
+/// The memory that one data file may take while it is decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DecodingMemory {
+    /// For its largest row group, in bytes.
+    pub(crate) of_file: u64,
+    most_decoders: usize,
+}
+
+impl DecodingMemory {
+    /// The memory of the whole import that leaves this much for a data file.
+    pub(crate) fn whole(&self, of_file: u64) -> ByteSize {
+        let of_all = of_file.saturating_mul(self.most_decoders as u64);
+        ByteSize(of_all.saturating_add(BASE_MEMORY.0))
+    }
+}
+
 /// What a file takes while it is decoded: a row group as columns and as documents.
 const DECODING: ByteSize = ByteSize::mib(124);
 /// Batches of a file waiting to be inserted, besides the one that is filled.
@@ -159,17 +175,30 @@ pub(crate) const WAITING_BATCHES: usize = 2;
 const COPIES_OF_BATCH: u64 = 3;
 /// Ranges at once: with one, each waits for the last to be consumed. Each takes a connection.
 const RANGES: (u64, u64) = (2, 128);
+/// One for every two cores: the others insert, encrypt and hash.
+fn most_decoders() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (cores / 2).max(1)
+}
+
 /// More insert commands at once only wait for each other in the server.
 const MOST_INSERTS: u64 = 64;
 
 impl ImportSettings {
     /// How many data files are decoded at once.
     pub(crate) fn decoders(&self) -> usize {
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        // One for every two cores: the others insert, encrypt and hash.
         let fit = self.memory.0.saturating_sub(BASE_MEMORY.0) / (DECODING.0 * 3 / 2);
         let fit = usize::try_from(fit).unwrap_or(usize::MAX);
-        fit.min(cores / 2).max(1)
+        fit.min(most_decoders()).max(1)
+    }
+
+    /// What one of these data files may take.
+    pub(crate) fn decoding(&self) -> DecodingMemory {
+        let of_all = self.memory.0.saturating_sub(BASE_MEMORY.0);
+        DecodingMemory {
+            of_file: (of_all / self.decoders() as u64).max(DECODING.0),
+            most_decoders: most_decoders(),
+        }
     }
 
     /// What a file takes while it is decoded, with its batches that are not sent yet.

@@ -7,7 +7,7 @@ use std::pin::pin;
 use anyhow::Context as _;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::FailedFile;
+use lob_core::manifest::{FailedFile, MAX_FILES, bounded};
 use lob_core::run::PLAN_NAME;
 use lob_core::settings::{ByteSize, MAX_OBJECT_BYTES, MAX_PARTS, ObjectSettings};
 use lob_core::text::MIB;
@@ -34,8 +34,10 @@ const LOOKS_AT_ONCE: usize = 16;
 pub(crate) struct UploadWork {
     pub(crate) source_directory: String,
     pub(crate) settings: ByteSettings,
+    #[serde(deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub(crate) files: Vec<PlannedFile>,
     /// Files that could not be uploaded from the start; empty without `--allow-partial`.
+    #[serde(deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub(crate) failed: Vec<FailedFile>,
 }
 

@@ -74,20 +74,16 @@ pub(super) const CASES: &[Case] = &[
     .held_by(
         &[
             "a_file_that_appeared_after_the_plan_is_reported_but_not_uploaded",
-            "selected_files_that_appear_after_the_plan_are_reported",
-        ],
+            "selected_files_that_appear_after_the_plan_are_reported", "a_file_that_appears_while_others_are_sent_is_reported_but_not_uploaded"],
         "the file is named in a warning, and the run is what was planned",
-    )
-    .lacks("an undisturbed run, from outside"),
+    ),
     Case::new("D7", "The mount vanishes: EIO, ESTALE", FAILS)
         .held_by(
             &[
                 "a_footer_on_a_failing_disk_is_not_blamed_on_the_file",
-                "machine_errors_are_not_blamed_on_a_file",
-            ],
-            "an error of the machine is not taken for a bad file, even with --allow-partial",
-        )
-        .lacks("a mount that fails under a running tool"),
+                "machine_errors_are_not_blamed_on_a_file", "a_mount_that_fails_ends_the_upload_and_is_blamed_on_no_file"],
+            "status 1 with the error of the machine, even with --allow-partial; once it is back, the run resumes",
+        ),
     Case::new("D8", "A file that is not Parquet, or cut off", REFUSES).held_by(
         &[
             "a_file_that_is_not_parquet_is_named_before_anything_is_sent",

@@ -179,6 +179,7 @@ async fn equal_ids_of_different_types_are_duplicates() {
     assert_eq!(write_errors(&reply), [(1, 11000)]);
     assert_eq!(subject.stored("c").await.len(), 4);
     subject.drop().await;
+    lob_testkit::fault_fired("F2");
 }
 
 #[tokio::test]

@@ -87,4 +87,5 @@ async fn ids_of_every_type_come_back_byte_for_byte_over_many_ranges() {
         let files = manifest["splits"][0]["files"].as_array().unwrap();
         assert!(files.len() > 4, "{} files of {ranges} ranges", files.len());
     }
+    lob_testkit::fault_fired("F1");
 }

@@ -10,10 +10,11 @@ use std::{
 };
 
 use crc_fast::crc32_iso_hdlc;
-use polars_parquet::read::{ColumnChunkMetadata, FileMetadata};
+use polars_arrow::array::View;
+use polars_parquet::read::{ColumnChunkMetadata, FileMetadata, PhysicalType};
 
 use crate::{
-    columns::{MAX_NESTING, MAX_PATH_BYTES},
+    columns::{MAX_ELEMENTS, MAX_NESTING},
     error::ReadError,
     limits::{MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES},
     thrift::{is_sound_footer, page_header},
@@ -24,9 +25,8 @@ const MAGIC: &[u8] = b"PAR1";
 /// Each level of lists produces two levels of groups.
 const MAX_SCHEMA_DEPTH: usize = 2 * MAX_NESTING + 2;
 
-/// Each element takes at least one byte of some leaf's path, except for the root and our own
-/// columns.
-const MAX_SCHEMA_ELEMENTS: usize = MAX_PATH_BYTES + 3;
+/// Those of the columns, the MAP of other fields, the root and our own columns.
+const MAX_SCHEMA_ELEMENTS: usize = MAX_ELEMENTS + 8;
 
 /// Decimals as text take almost three times as many bytes as in BSON.
 const MAX_UNCOMPRESSED_BYTES: u64 = 3 * 2 * MAX_ROW_GROUP_BYTES as u64;
@@ -37,6 +37,10 @@ const MAX_VALUES: usize = 2 * MAX_ROW_GROUP_BYTES / 4 + 2 * MAX_ROW_GROUP_BYTES 
 
 /// Maximum bytes of a column chunk, and so of a page.
 pub(super) const MAX_CHUNK_BYTES: usize = MAX_UNCOMPRESSED_BYTES as usize;
+
+/// How many times its bytes in the file a row group may always take in memory. Compression and
+/// dictionaries save less, unless nearly all values are the same.
+const MAX_GROWTH: u64 = 32;
 
 /// Reads the footer; also returns where the data before it ends.
 pub(super) fn footer<R: Read + Seek>(source: &mut R) -> Result<(Vec<u8>, u64), ReadError> {
@@ -112,6 +116,38 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
             "the rows of the row groups do not add up to those of the file",
         ))
     }
+}
+
+/// Checks that no row group takes more than `most` bytes of memory as arrays, or as much as its
+/// size in the file accounts for: a few bytes can stand for millions of equal values.
+pub(super) fn memory(metadata: &FileMetadata, most: u64) -> Result<(), ReadError> {
+    for row_group in &metadata.row_groups {
+        let (mut need, mut in_file) = (0_u64, 0_u64);
+        for chunk in row_group.parquet_columns() {
+            let range = chunk_range(chunk)?;
+            in_file += range.end - range.start;
+            need = need.saturating_add(memory_of(chunk));
+        }
+        if need > most.max(MAX_GROWTH.saturating_mul(in_file)) {
+            return Err(ReadError::TooLarge { need, most });
+        }
+    }
+    Ok(())
+}
+
+/// The most memory that a column chunk takes as an array: its values, the offset of a list for each
+/// of its levels, and a bit for what is null. Texts are views of the pages.
+fn memory_of(chunk: &ColumnChunkMetadata) -> u64 {
+    let leaf = &chunk.descriptor().descriptor;
+    let value = match leaf.primitive_type.physical_type {
+        PhysicalType::ByteArray | PhysicalType::FixedLenByteArray(_) => size_of::<View>(),
+        _ => size_of::<u64>(),
+    };
+    let lists = usize::try_from(leaf.max_rep_level).unwrap_or_default();
+    let value = (value + lists * size_of::<i64>() + 1) as u64;
+    let [values, pages] = [chunk.num_values(), chunk.uncompressed_size()]
+        .map(|claimed| u64::try_from(claimed).unwrap_or(u64::MAX));
+    values.saturating_mul(value).saturating_add(pages)
 }
 
 /// The position of a column chunk in the file.

@@ -17,7 +17,7 @@ use polars_arrow::array::Array;
 use polars_parquet::write::FileMetadata;
 
 use self::{schema::Column, values::Filled};
-use super::{read_columns, read_footer};
+use super::{checks, read_columns, read_footer};
 use crate::{
     bson_writer::{close, open},
     error::ReadError,
@@ -82,6 +82,15 @@ impl<R: Read + Seek> LegacyReader<R> {
     /// The number of row groups.
     pub fn row_groups(&self) -> usize {
         self.metadata.row_groups.len()
+    }
+
+    /// Checks that no row group takes more than `most` bytes of memory, or as much as its size in
+    /// the file accounts for.
+    ///
+    /// # Errors
+    /// One does: [`ReadError::TooLarge`].
+    pub fn check_memory(&self, most: u64) -> Result<(), ReadError> {
+        checks::memory(&self.metadata, most)
     }
 
     /// The documents of a row group, counted from 0. The row group's columns stay in memory while

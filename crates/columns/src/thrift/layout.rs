@@ -27,8 +27,8 @@ pub(super) const FILE: Fields = &[
     (1, I32),
     (SCHEMA, List(&Struct(SCHEMA_ELEMENT), 3)),
     (3, I64),
-    (4, List(&Struct(ROW_GROUP), 7)),
-    (5, List(&Struct(KEY_VALUE), 3)),
+    (ROW_GROUPS, List(&Struct(ROW_GROUP), 7)),
+    (KEY_VALUES, List(&Struct(KEY_VALUE), 3)),
     (6, Binary),
     (7, List(&Union(COLUMN_ORDER), 3)),
     // How the file is encrypted.
@@ -36,6 +36,9 @@ pub(super) const FILE: Fields = &[
     (9, Refused),
 ];
 pub(super) const SCHEMA: i64 = 2;
+pub(super) const ROW_GROUPS: i64 = 4;
+pub(super) const COLUMNS: i64 = 1;
+pub(super) const KEY_VALUES: i64 = 5;
 const SCHEMA_ELEMENT: Fields = &[
     (1, I32),
     (2, I32),
@@ -70,7 +73,7 @@ const TIME_UNIT: Fields = &[(1, EMPTY), (2, EMPTY), (3, EMPTY)];
 const KEY_VALUE: Fields = &[(1, Binary), (2, Binary)];
 const COLUMN_ORDER: Fields = &[(1, EMPTY), (2, EMPTY)];
 const ROW_GROUP: Fields = &[
-    (1, List(&Struct(COLUMN_CHUNK), 13)),
+    (COLUMNS, List(&Struct(COLUMN_CHUNK), 13)),
     (2, I64),
     (3, I64),
     (4, List(&Struct(&[(1, I32), (2, Bool), (3, Bool)]), 5)),

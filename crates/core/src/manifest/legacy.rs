@@ -7,11 +7,15 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::reading::{ManifestError, check_splits, missing, parse};
+use super::bounded;
+use super::reading::{MAX_SPLITS, ManifestError, check_splits, missing, parse};
 use super::statistics::{Role, checksum_of};
 use crate::settings::RunId;
+
+/// Limit on the names that are listed for one split: of fields, and of roles.
+const MAX_NAMES: usize = 100_000;
 
 /// The manifest of a legacy run. Its other fields are not needed, or not to be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +38,10 @@ pub struct LegacySplit {
     /// The number of documents.
     pub num_documents: u64,
     /// Documents by role.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::map::<MAX_NAMES, _, _>")]
     role_distribution: BTreeMap<String, u64>,
     /// The names of all top-level fields, in the order that the checksum uses.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<MAX_NAMES, _, _>")]
     schema_fields: Vec<String>,
     /// The length of `features` in one document.
     #[serde(default)]
@@ -67,8 +71,15 @@ struct Fields {
     manifest_json: Option<String>,
     run_id: Option<RunId>,
     num_splits: Option<u64>,
+    #[serde(default, deserialize_with = "splits")]
     splits: Option<Vec<LegacySplit>>,
     total_documents: Option<u64>,
+}
+
+fn splits<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<LegacySplit>>, D::Error> {
+    bounded::list::<MAX_SPLITS, _, _>(deserializer).map(Some)
 }
 
 impl LegacyManifest {

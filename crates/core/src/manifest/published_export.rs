@@ -1,16 +1,17 @@
 //! The manifest of an export, as far as its readers need it. The rest is skipped unread.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::ExportedFile;
 use super::export::split_folder;
 use super::reading::{
-    ManifestError, Names, check_definition, check_splits, check_version, parse, sum,
+    MAX_FILES, MAX_INDEXES, MAX_SPLITS, ManifestError, Names, check_definition, check_splits,
+    check_version, parse, sum,
 };
+use super::sizes::Total;
+use super::{ExportedFile, bounded};
 use crate::checksum::Digest;
 use crate::settings::RunId;
 use crate::store::WriteToken;
@@ -18,6 +19,7 @@ use crate::store::WriteToken;
 /// A committed export. `Tree` and `Counts` are the reader's types for a split's columns and for
 /// what they could not hold.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(bound(deserialize = "Tree: Deserialize<'de>, Counts: Deserialize<'de>"))]
 pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
     format_version: u32,
     /// The id of the run.
@@ -31,6 +33,7 @@ pub struct PublishedExport<Tree = IgnoredAny, Counts = IgnoredAny> {
     pub database: String,
     num_splits: u64,
     /// The splits, by number.
+    #[serde(deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]
     pub splits: Vec<PublishedSplit<Tree, Counts>>,
     /// Documents in all splits.
     pub total_documents: u64,
@@ -45,7 +48,7 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     pub collection: String,
     /// The number of documents.
     pub num_documents: u64,
-    role_distribution: BTreeMap<String, u64>,
+    role_distribution: Total,
     #[serde(default)]
     further_roles: u64,
     /// The legacy checksum over the statistics.
@@ -61,7 +64,7 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     #[serde(default = "none")]
     pub column_counts: Option<Counts>,
     /// The indexes of the collection, each as the server lists it, in canonical extended JSON.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<MAX_INDEXES, _, _>")]
     pub indexes: Vec<String>,
     /// The options of the collection, in the same form, if it has any.
     #[serde(default)]
@@ -69,6 +72,7 @@ pub struct PublishedSplit<Tree = IgnoredAny, Counts = IgnoredAny> {
     /// The number of `_id` ranges that the split was cut into.
     pub ranges: u32,
     /// The data files, in the order of their documents.
+    #[serde(deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub files: Vec<ExportedFile>,
 }
 
@@ -119,10 +123,25 @@ impl<Tree, Counts> PublishedSplit<Tree, Counts> {
         if digest != self.digest {
             return Err(ManifestError::Contradiction("digest"));
         }
-        let roles = self.role_distribution.values().copied();
-        if sum(roles.chain([self.further_roles]))? != self.num_documents {
+        if sum([self.role_distribution.0, self.further_roles])? != self.num_documents {
             return Err(ManifestError::Contradiction("role_distribution"));
         }
         check_definition(&self.indexes, self.options.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_indexes_than_a_collection_can_have_are_refused_while_they_are_read() {
+        let indexes = vec!["\"\""; MAX_INDEXES + 1].join(",");
+        let manifest = format!(r#"{{"splits":[{{"indexes":[{indexes}]}}]}}"#);
+        let refused = PublishedExport::<IgnoredAny, IgnoredAny>::read(manifest.as_bytes());
+        let Err(ManifestError::Form(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(error.to_string().contains("more than 64"), "{error}");
     }
 }

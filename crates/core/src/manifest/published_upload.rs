@@ -4,8 +4,8 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::reading::{ManifestError, Names, check_version, parse, sum};
-use super::{DataFile, FailedFile};
+use super::reading::{MAX_FILES, ManifestError, Names, check_version, parse, sum};
+use super::{DataFile, FailedFile, bounded};
 use crate::checksum::Crc;
 use crate::checksum::Sha256;
 use crate::settings::RunId;
@@ -30,9 +30,10 @@ pub struct PublishedUpload {
     /// Files that are not in S3.
     pub num_failed: u64,
     /// The files, in the order of their paths.
+    #[serde(deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub files: Vec<PublishedFile>,
     /// The files that are not in S3.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub failed: Vec<FailedFile>,
     /// Total size in MiB.
     pub total_size_mb: f64,

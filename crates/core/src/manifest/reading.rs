@@ -20,8 +20,10 @@ pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
 const MAX_TEXT_BYTES: usize = 64 << 20;
 /// Limit on the number of data files in one manifest.
 pub const MAX_FILES: usize = 1_000_000;
+/// Limit on the number of splits in one run.
+pub const MAX_SPLITS: usize = 100_000;
 /// Limit on the indexes of one collection, as in MongoDB.
-const MAX_INDEXES: usize = 64;
+pub const MAX_INDEXES: usize = 64;
 /// Size limit, in bytes, of the text of one index or of a collection's options.
 pub const MAX_DEFINITION_BYTES: usize = 1 << 20;
 /// Size limit of a name in bytes; S3 allows 1,024 bytes for the whole key.

@@ -1,5 +1,5 @@
-//! How many data files a manifest lists and how large they are, added up as the list passes by: a
-//! manifest may list a million of them.
+//! Numbers of a manifest that are added up as they pass by: how many data files it lists and how
+//! large they are, and documents by role. A manifest may list a million of them.
 
 use std::fmt;
 
@@ -25,6 +25,34 @@ impl Sizes {
 impl<'de> Deserialize<'de> for Sizes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OfLists)
+    }
+}
+
+/// The sum of the numbers in a map, whatever their names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Total(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Total {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OfMap)
+    }
+}
+
+struct OfMap;
+
+impl<'de> Visitor<'de> for OfMap {
+    type Value = Total;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut numbers: A) -> Result<Total, A::Error> {
+        let mut total = Total::default();
+        while let Some((IgnoredAny, number)) = numbers.next_entry()? {
+            total.0 = total.0.saturating_add(number);
+        }
+        Ok(total)
     }
 }
 

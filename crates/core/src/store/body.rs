@@ -119,7 +119,8 @@ impl Store {
         limit: u64,
     ) -> Result<(Bytes, String), StoreError> {
         let mut body = self.get_within(key, limit).await?;
-        let mut bytes = BytesMut::new();
+        // Its size is within the limit, and growing would take it twice.
+        let mut bytes = BytesMut::with_capacity(usize::try_from(body.size).unwrap_or_default());
         while let Some(chunk) = body.next().await? {
             bytes.extend_from_slice(&chunk);
         }

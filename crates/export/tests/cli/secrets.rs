@@ -1,6 +1,6 @@
 //! Passwords and keys never appear in any output, whatever goes wrong.
 
-use lob_testkit::passwords;
+use lob_testkit::{left_behind, passwords};
 
 use crate::bed::Bed;
 
@@ -27,6 +27,7 @@ async fn an_export_never_shows_a_typed_password() {
 async fn an_export_warns_that_others_can_see_a_typed_password() {
     let bed = Bed::new().await;
     passwords::assert_typed_is_told_to_be_seen(&bed).await;
+    lob_testkit::fault_fired("H3");
 }
 
 #[tokio::test]
@@ -85,4 +86,25 @@ async fn an_export_reads_its_connection_string_from_a_file() {
     bed.assert_nothing_written();
     let alone = bed.run_without(&arguments, &["MONGODB_URI"]).await;
     alone.expect(0);
+}
+
+/// The server takes the AWS keys for a login, so that both servers are sent secrets.
+#[tokio::test]
+async fn an_export_that_logs_everything_never_shows_or_leaves_its_keys() {
+    let bed = Bed::with_mongodb_aws().await;
+    let everything = ["--log-level", "trace", "--metrics-file", "metrics.prom"];
+    for format in ["text", "json"] {
+        let run = ["--run-id", "run-1", "--log-format", format];
+        let finished = bed.run(&[&run, &everything[..]].concat()).await.expect(0);
+        assert!(finished.stderr.len() > 10_000, "{}", finished.stderr);
+    }
+    for command in [&["verify", "run-1"][..], &["list"], &["cleanup", "run-1"]] {
+        bed.run(&[command, &everything[..]].concat())
+            .await
+            .expect(0);
+    }
+    // Two data files with their records, plan, manifest, its local copy and the metrics.
+    assert_eq!(left_behind::assert_without_secrets(&bed), 8);
+    lob_testkit::fault_fired("H1");
+    lob_testkit::fault_fired("H2");
 }

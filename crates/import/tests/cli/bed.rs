@@ -62,6 +62,20 @@ impl Bed {
         .await
     }
 
+    /// The same, with a MongoDB server that knows only the user of the AWS keys.
+    pub(crate) async fn with_mongodb_aws() -> Self {
+        let bed = Self::published(MongoOptions {
+            aws_user: Some(bed::aws_user()),
+            ..MongoOptions::default()
+        })
+        .await;
+        let uri = format!("{}&authMechanism=MONGODB-AWS", bed.mongo.uri());
+        Self {
+            of_any_tool: bed.of_any_tool.with_variable("MONGODB_URI", uri),
+            mongo: bed.mongo,
+        }
+    }
+
     /// The same, with a MongoDB server of these options.
     pub(crate) async fn published(mongo: MongoOptions) -> Self {
         let bed = Self::with(mongo).await;

@@ -32,4 +32,5 @@ async fn a_manifest_cannot_forge_a_line_of_the_list_or_an_error() {
                 .any(|line| line.ends_with(": forged") && !line.contains("\\n"))
         );
     }
+    lob_testkit::fault_fired("G23");
 }

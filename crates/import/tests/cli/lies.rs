@@ -72,6 +72,7 @@ async fn a_manifest_that_does_not_add_up_is_refused() {
     error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest contradicts itself in `total_documents`
     "#);
+    lob_testkit::fault_fired("G5");
 }
 
 #[tokio::test]
@@ -88,6 +89,7 @@ async fn sizes_whose_sum_overflows_are_refused() {
     error: `s3://lob-test/processed-splits/run-1/manifest.json` cannot be used
       Caused by: the manifest's numbers are too large
     "#);
+    lob_testkit::fault_fired("G7");
 }
 
 #[tokio::test]
@@ -151,6 +153,7 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
+    lob_testkit::fault_fired("G10");
 }
 
 #[tokio::test]
@@ -220,4 +223,69 @@ async fn one_id_in_two_rows_is_an_integrity_failure_whether_they_differ_or_not()
     let bed = with_documents(&[row(7, "a"), row(8, "a")]).await;
     bed.import(&[]).await.expect(0);
     lob_testkit::fault_fired("E16");
+}
+
+/// Nobody can tell an older manifest from the last one: what the bucket says is what is imported.
+#[tokio::test]
+async fn an_older_manifest_that_is_valid_is_followed_but_cannot_empty_a_target() {
+    let bed = Bed::new().await;
+    let newer = bed.manifest();
+    bed.import(&[]).await.expect(0);
+    let mut older = newer.clone();
+    let split = &mut older["splits"][0];
+    let first = split["files"][0].take();
+    let (rows, digest) = (first["rows"].clone(), first["digest"].clone());
+    split["files"] = serde_json::json!([first]);
+    split["role_distribution"] = serde_json::json!({ "train": rows });
+    (split["num_documents"], split["digest"]) = (rows, digest);
+    older["total_documents"] = 35.into();
+    bed.put_manifest("run-1", &older.to_string());
+    let refused = bed.import(&[]).await.expect(1);
+    let told = "`raw.split_0_input` would have 15 documents, and has 30";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    bed.assert_imported();
+    bed.import(&["--max-shrink", "50%"]).await.expect(0);
+    let found = bed.mongo.documents("raw", "split_0_input").unwrap();
+    assert_eq!(found.len(), 15);
+    bed.put_manifest("run-1", &newer.to_string());
+    bed.import(&[]).await.expect(0);
+    bed.assert_imported();
+    lob_testkit::fault_fired("G8");
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_the_database_or_collection_that_a_manifest_names() {
+    let bed = Bed::new().await;
+    let honest = bed.manifest();
+    for name in [
+        "elsewhere",
+        "admin",
+        "config",
+        "local",
+        "system.users",
+        "$cmd",
+        "a\0b",
+        "",
+        "../raw",
+    ] {
+        let mut manifest = honest.clone();
+        manifest["database"] = name.into();
+        manifest["splits"][0]["collection"] = name.into();
+        manifest["splits"][1]["collection"] = format!("{name}.system.profile").into();
+        bed.put_manifest("run-1", &manifest.to_string());
+        let from = bed.mongo.commands().len();
+        bed.import(&[]).await.expect(0);
+        bed.assert_imported();
+        let commands = bed.mongo.commands().split_off(from);
+        assert!(commands.len() > 10, "{commands:?}");
+        for command in commands {
+            let arguments = format!("{command:?}");
+            let is_named = name.len() > 2 && name != "admin" && arguments.contains(name);
+            assert!(!is_named, "{name}: {arguments}");
+        }
+    }
+    let requests = bed.s3.requests();
+    assert!(requests.iter().all(|request| request.bucket == BUCKET));
+    lob_testkit::fault_fired("G2");
+    lob_testkit::fault_fired("G3");
 }

@@ -3,13 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bed;
+mod bombs;
 mod damage;
 mod dry_run;
 mod foreign_text;
 mod happy_path;
 mod hints;
+mod hostile;
+mod hostile_files;
+mod hostile_manifests;
+mod hostile_values;
 mod indexes;
 mod lies;
+mod memory;
 mod permissions;
 mod refusals;
 mod resume;

@@ -195,6 +195,7 @@ async fn plain_http_to_another_machine_warns_once() {
     assert_eq!(told.matches(warning).count(), 1, "{told}");
     let near = bed.run(&["verify", "run-1"]).await.expect(0).stderr;
     assert!(!near.contains(warning), "{near}");
+    lob_testkit::fault_fired("H6");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::bed::{Bed, assert_not_uploaded, finish};
+use crate::bed::{Bed, assert_not_uploaded, finish, writes};
 
 /// Reports each request of one operation, for a data file or to put the plan, and lets it pass when
 /// the test says so.
@@ -74,6 +74,7 @@ async fn a_file_that_grows_is_not_uploaded() {
             .unwrap();
     };
     change_after_opening(grown, "it changed while being read: its size differs").await;
+    lob_testkit::fault_fired("D1");
 }
 
 #[tokio::test]
@@ -102,6 +103,7 @@ async fn a_file_rewritten_in_place_with_its_old_time_is_not_uploaded() {
         "it changed while being read: its change time differs",
     )
     .await;
+    lob_testkit::fault_fired("D2");
 }
 
 #[tokio::test]
@@ -116,6 +118,7 @@ async fn a_file_that_is_replaced_is_not_uploaded() {
         "it changed while being read: its change time differs",
     )
     .await;
+    lob_testkit::fault_fired("D3");
 }
 
 #[tokio::test]
@@ -154,4 +157,29 @@ async fn a_file_that_changes_before_it_is_read_is_not_uploaded() {
     let reason = "it changed after the plan was made: its size differs";
     assert_not_uploaded(finish(child).await, reason);
     bed.assert_nothing_published();
+}
+
+#[tokio::test]
+async fn a_file_that_appears_while_others_are_sent_is_reported_but_not_uploaded() {
+    let bed = Bed::new().await;
+    let feeds = vec![(
+        "a.parquet".to_owned(),
+        bed.feed("a.parquet", FeedSize::Rows(10)),
+    )];
+    let mut sending = bed
+        .trap
+        .set(|moment, request| moment == Moment::Arrived && writes(request, "a.parquet"));
+    let upload = ["--run-id", "run-1", "--json", "--log-level", "warn"];
+    let child = bed.command(&upload).spawn().unwrap();
+    sending.request().await;
+    bed.feed("new/b.parquet", FeedSize::Rows(10));
+    std::fs::write(bed.source("new/notes.txt"), "not selected").unwrap();
+    sending.release();
+    let finished = finish(child).await.expect(0);
+    let told = "not uploaded: it appeared after the plan was made";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    let result: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(result["appeared"], serde_json::json!(["new/b.parquet"]));
+    bed.assert_whole(&feeds);
+    lob_testkit::fault_fired("D6");
 }

@@ -49,6 +49,7 @@ async fn a_file_deleted_after_the_plan_is_named() {
     let reason = "it is gone
   Caused by: No such file or directory (os error 2)";
     assert_not_uploaded(finished, reason);
+    lob_testkit::fault_fired("D4");
 }
 
 #[tokio::test]
@@ -94,6 +95,7 @@ async fn a_file_with_a_hole_is_uploaded_as_it_reads() {
     drop(file);
     bed.upload(&[]).await.expect(0);
     assert!(bed.object("a.parquet").bytes == bytes);
+    lob_testkit::fault_fired("D5");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ async fn a_file_that_is_not_parquet_is_named_before_anything_is_sent() {
       Caused by: it does not begin with `PAR1`
     "#);
     assert_eq!(bed.operations(), []);
+    lob_testkit::fault_fired("D8");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! everything it can; [`finish`] searches the output for the canaries.
 
 use lob_testkit::canaries::{PASSWORD, SECRET_KEY, SESSION_TOKEN};
+use lob_testkit::left_behind;
 use lob_testkit::parquet_files::FeedSize;
 use tokio::process::Command;
 
@@ -116,4 +117,37 @@ async fn an_upload_never_shows_a_password_in_a_broken_settings_file() {
         let mut command = upload(&bed, &[]);
         said(command.env_remove("AWS_ENDPOINT_URL"), 2).await;
     }
+}
+
+#[tokio::test]
+async fn nothing_that_an_upload_leaves_behind_holds_a_secret() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let upload_twice = ["--metrics-file", "metrics.prom"];
+    for status in [0, 0] {
+        said(&mut upload(&bed, &upload_twice), status).await;
+    }
+    for command in ["verify", "cleanup", "list"] {
+        let run = if command == "list" {
+            None
+        } else {
+            Some("run-1")
+        };
+        let args = [command].into_iter().chain(run);
+        let args: Vec<_> = args
+            .chain([
+                "--log-level",
+                "trace",
+                "--metrics-file",
+                "m.json",
+                "--metrics-format",
+                "emf",
+            ])
+            .collect();
+        bed.run(&args).await.expect(0);
+    }
+    // Three files, the plan and the manifest; its local copy, the metrics twice, and the sources.
+    assert_eq!(left_behind::assert_without_secrets(&bed), 5 + 3 + 3);
+    lob_testkit::fault_fired("H1");
+    lob_testkit::fault_fired("H2");
 }
