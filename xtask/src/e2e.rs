@@ -24,6 +24,8 @@ const S3_SECRET_KEY: &str = "LOB_E2E_S3_SECRET_KEY";
 const MONGODB_URI: &str = "LOB_E2E_MONGODB_URI";
 /// The replica set whose secondary a test lets lag.
 const MONGODB_PAIR: &str = "LOB_E2E_MONGODB_PAIR";
+/// The root of a MongoDB that answers only to users.
+const MONGODB_USERS: &str = "LOB_E2E_MONGODB_USERS";
 const PYTHON: &str = "LOB_E2E_PYTHON";
 const SPARK: &str = "LOB_E2E_SPARK";
 
@@ -96,6 +98,8 @@ async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result
     };
     let pair = Mongod::start_pair(sh).await?;
     environment.push((MONGODB_PAIR, pair.uri()));
+    let (_users, root) = Mongod::start_with_users(sh).await?;
+    environment.push((MONGODB_USERS, root));
     command::run_with(&environment, test(sh, suites_on_real_servers())).await
 }
 

@@ -2,6 +2,7 @@
 
 mod release;
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -13,6 +14,9 @@ use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
 pub(crate) use self::release::Release;
+
+/// The password of a server's root user. The server listens on 127.0.0.1 only.
+const ROOT_PASSWORD: &str = "lob-secret-key";
 
 /// Runs until it is dropped.
 pub(crate) struct Mongod {
@@ -36,6 +40,29 @@ impl Mongod {
             primary,
             secondary: None,
         })
+    }
+
+    /// Starts a 6.0 server that answers only to users, and returns it with its root's connection
+    /// string.
+    pub(crate) async fn start_with_users(sh: &Shell) -> anyhow::Result<(Self, String)> {
+        let key = tempfile::NamedTempFile::new()?;
+        fs::write(&key, "lobtools")?;
+        let path = key.path().to_str().context("no name for a key file")?;
+        let arguments = ["--auth", "--keyFile", path];
+        let mut primary =
+            Member::start_with(sh, Release::V6_0, "mongod-users", 0, &arguments).await?;
+        primary.initiate(&[&primary.address]).await?;
+        primary.wait_until("isWritablePrimary").await?;
+        // Without users, a client on this machine may create the first.
+        let root = doc! { "createUser": "root", "pwd": ROOT_PASSWORD, "roles": ["root"] };
+        let created = admin(&primary.client, root).await;
+        created.context("no root user")?;
+        let uri = format!(
+            "mongodb://root:{ROOT_PASSWORD}@{}/?replicaSet=rs0",
+            primary.address
+        );
+        let secondary = None;
+        Ok((Self { primary, secondary }, uri))
     }
 
     /// Starts a 6.0 primary with a secondary that never becomes the primary.
@@ -73,6 +100,16 @@ impl Mongod {
 impl Member {
     /// Starts a server that does not belong to a replica set yet.
     async fn start(sh: &Shell, release: Release, name: &str, port: u16) -> anyhow::Result<Self> {
+        Self::start_with(sh, release, name, port, &[]).await
+    }
+
+    async fn start_with(
+        sh: &Shell,
+        release: Release,
+        name: &str,
+        port: u16,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
         let data = tools.data(name).context("no folder for MongoDB's data")?;
         let port = if port == 0 { free_port()? } else { port };
@@ -84,6 +121,7 @@ impl Member {
             "{mongod} --dbpath {folder} --port {port} --bind_ip 127.0.0.1 --replSet rs0
              --wiredTigerCacheSizeGB 1 --oplogSize 1024 --setParameter enableTestCommands=1"
         )
+        .args(arguments)
         .env(variable, value);
         let log = tools.log(name);
         let mut process = ServerProcess::start("MongoDB", command, log, data)?;

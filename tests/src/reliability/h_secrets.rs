@@ -53,9 +53,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             "a_missing_upload_permission_is_noticed_before_the_first_data_file",
             "a_missing_export_permission_is_noticed_before_the_first_data_file",
-            "a_missing_privilege_is_named",
-        ],
-        "each missing right is named before any data is sent",
-    )
-    .lacks("the real servers, and MongoDB's roles"),
+            "a_missing_privilege_is_named", "every_tool_works_with_exactly_the_documented_policy", "each_missing_right_on_s3_is_named_and_the_same_command_resumes_with_it", "each_right_that_a_reader_lacks_is_named_and_the_target_stays", "every_tool_works_with_exactly_the_documented_role", "each_missing_right_in_mongodb_is_named_and_the_target_stays"],
+        "with the documented rights every tool works; each missing one is named with what to grant, before anything is published",
+    ),
 ];

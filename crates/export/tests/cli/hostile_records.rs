@@ -46,7 +46,8 @@ async fn refused(
     bed.s3.put_raw(BUCKET, &key, text.into());
     let export = [&["--run-id", "run-1", "--log-level", "error"], &SMALL[..]].concat();
     let measured = bed.measure(&export).await;
-    println!("{what}: {} MiB", measured.peak >> 20);
+    let ended = measured.finished.status.code();
+    assert_eq!(ended, Some(status), "{what}: {}", measured.finished.shown());
     measured.expect(status, most);
     bed.assert_no_manifest();
     bed.s3.put_raw(BUCKET, &key, honest);

@@ -57,7 +57,6 @@ impl Hostile {
         let measured = self.import(bytes, rows, documents).await;
         let shown = measured.finished.shown();
         assert!(shown.contains(said), "{what}: {shown}");
-        println!("{what}: {} MiB", measured.peak >> 20);
         measured.expect(status, most);
         self.0.assert_target_untouched();
     }

@@ -29,7 +29,6 @@ async fn ends(bed: &Bed, what: &str, manifest: impl Into<Vec<u8>>, most: u64, st
     bed.s3.put_raw(BUCKET, key, manifest.into());
     let import = ["--run-id", "run-1", "--log-level", "error"];
     let measured = bed.measure(&import).await;
-    println!("{what}: {} MiB", measured.peak >> 20);
     let finished = measured.expect(status, most);
     let told = &finished.stderr;
     assert!(!told.contains("panic"), "{what}: {told}");

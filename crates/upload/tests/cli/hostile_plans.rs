@@ -33,7 +33,6 @@ async fn refused(bed: &Bed, what: &str, plan: impl Into<Vec<u8>>, most: u64) {
         .put_raw(BUCKET, &format!("{RUN}/_progress/plan.json"), plan.into());
     let upload = ["--run-id", "run-1", "--log-level", "error"];
     let measured = bed.measure(&upload).await;
-    println!("{what}: {} MiB", measured.peak >> 20);
     measured.expect(1, most);
     bed.measure(&["list"]).await.expect(0, most);
     assert!(!bed.has_manifest(), "{what}");
