@@ -71,7 +71,7 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn unsafe_code_is_allowed_in_one_place() {
+fn unsafe_is_allowed_in_one_place() {
     let place = "crates/core/src/cli/allocator.rs";
     // Split, so that this file does not breach its own rule.
     let words = [concat!("uns", "afe_code"), concat!("uns", "afe {")];
