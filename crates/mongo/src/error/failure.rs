@@ -134,6 +134,13 @@ impl Error {
             } => "grant the user the role `readWrite` there, and the action \
                 `bypassDocumentValidation` if the exported collection had a validator"
                 .into(),
+            // It drops the target that it replaces.
+            Self::Unauthorized {
+                command: "renameCollection",
+                ..
+            } => "grant the user the actions `renameCollectionSameDB` and `dropCollection` there, \
+                or the role `readWrite`"
+                .into(),
             Self::Unauthorized { command, .. } => {
                 let action = privilege(command);
                 let role = if READS.contains(command) {
@@ -230,7 +237,6 @@ fn privilege(command: &str) -> &str {
         "createIndexes" => "createIndex",
         "delete" => "remove",
         "drop" => "dropCollection",
-        "renameCollection" => "renameCollectionSameDB",
         other => other,
     }
 }
