@@ -9,22 +9,12 @@ use std::{collections::HashMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
+    limits::{
+        MAX_COLUMNS, MAX_DECIMAL_DIGITS, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_NESTING, MAX_PATH_BYTES,
+    },
     own_columns::{EMPTY_COLUMN, REST_COLUMN, fold, is_own_name},
     raw::BsonType,
 };
-
-/// Maximum number of leaf columns in a split.
-pub const MAX_COLUMNS: usize = 16_384;
-/// Maximum number of elements in the schema of a data file's columns: groups and leaves.
-pub(crate) const MAX_ELEMENTS: usize = 8 * MAX_COLUMNS;
-/// Maximum nesting depth of lists, maps and structs.
-pub const MAX_NESTING: usize = 32;
-/// Maximum length of a column name, in bytes.
-pub(crate) const MAX_NAME_BYTES: usize = 255;
-/// Maximum total length of all leaf paths, in bytes: each row group repeats them in the footer.
-pub(crate) const MAX_PATH_BYTES: usize = 1 << 20;
-/// Maximum number of digits in a decimal column.
-pub(crate) const MAX_DECIMAL_DIGITS: u8 = 38;
 
 /// The frozen columns of a split, without the ones lob-tools adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

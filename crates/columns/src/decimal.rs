@@ -4,7 +4,7 @@
 //! DECIMAL column holds only the number; the power of ten comes from the column's scale or from the
 //! row's code.
 
-use crate::columns::MAX_DECIMAL_DIGITS;
+use crate::limits::MAX_DECIMAL_DIGITS;
 
 const BIAS: i32 = 6176;
 const EXPONENT_BITS: u32 = 14;

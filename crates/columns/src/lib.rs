@@ -40,12 +40,12 @@ mod values;
 mod version_1;
 
 pub use column_counts::ColumnCounts;
-pub use columns::{Columns, InvalidColumns, MAX_COLUMNS, MAX_NESTING};
+pub use columns::{Columns, InvalidColumns};
 pub use compression::{Compression, InvalidCompression};
 pub use encoder::Encoder;
 pub use error::{ReadError, WriteError};
 pub use footer::{Footer, InvalidFooter};
-pub use limits::MAX_ROW_GROUP_BYTES;
+pub use limits::{MAX_COLUMNS, MAX_NESTING, MAX_ROW_GROUP_BYTES};
 pub use own_columns::{BSON_COLUMN, DIFF_COLUMN, is_own_name};
 pub use parquet_writer::ParquetWriter;
 pub use proposal::ColumnsProposal;

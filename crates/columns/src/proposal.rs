@@ -15,7 +15,8 @@ use self::{
 };
 use crate::{
     column_counts::ColumnCounts,
-    columns::{Columns, MAX_COLUMNS, MAX_PATH_BYTES},
+    columns::Columns,
+    limits::{MAX_COLUMNS, MAX_PATH_BYTES},
     raw::MalformedBson,
 };
 

@@ -10,7 +10,8 @@ use polars_parquet::{
 };
 
 use crate::{
-    columns::{ColumnType, Columns, Fields, MAX_DECIMAL_DIGITS},
+    columns::{ColumnType, Columns, Fields},
+    limits::MAX_DECIMAL_DIGITS,
     own_columns::{BSON_COLUMN, DIFF_COLUMN, EMPTY_COLUMN},
 };
 

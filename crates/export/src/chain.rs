@@ -4,7 +4,8 @@ use lob_core::failure::Failure;
 use lob_core::run::OpenRun;
 use lob_mongo::DocumentId;
 
-use crate::record::{Place, Record, StandingRecord};
+use crate::place::Place;
+use crate::record::{Record, StandingRecord};
 
 /// How far a range has come, according to its records.
 #[derive(Debug)]

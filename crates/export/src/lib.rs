@@ -21,6 +21,7 @@ mod number_or;
 mod open;
 mod part_sink;
 mod pipeline;
+mod place;
 mod plan;
 mod planner;
 mod range;

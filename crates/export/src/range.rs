@@ -13,8 +13,8 @@ use lob_mongo::{
 };
 
 use crate::data_file::DataFile;
+use crate::place::Place;
 use crate::plan::SplitPlan;
-use crate::record::Place;
 use crate::settings::ByteSettings;
 
 /// What all ranges of a run share.

@@ -8,8 +8,9 @@ use lob_core::transfer::FinishedParts;
 use lob_mongo::{DocumentBatch, DocumentId, Scan};
 
 use crate::data_file::{DataFile, WrittenFile};
+use crate::place::Place;
 use crate::range::{Range, scan_failure};
-use crate::record::{Claimed, Interval, Place, Record, StandingRecord};
+use crate::record::{Claimed, Interval, Record, StandingRecord};
 
 /// Fills one data file after the other.
 pub(crate) struct RangeWriter<'a> {

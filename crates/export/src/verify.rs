@@ -10,7 +10,8 @@ use lob_core::run::{CommittedRun, OpenRun};
 use lob_core::settings::RunId;
 use serde_json::json;
 
-use crate::record::{Place, Record};
+use crate::place::Place;
+use crate::record::Record;
 use crate::settings::ExportSettings;
 
 /// Checks every data file of the run with the server and reads its record; with `full`, also

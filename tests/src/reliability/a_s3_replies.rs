@@ -10,7 +10,7 @@ pub(super) const CASES: &[Case] = &[
         ],
         "each operation is retried exactly twice, counted as throttled, and the run is whole",
     ),
-    Case::new("A2", "503 to every request for 90 s", RECOVERS).held_by(
+    Case::new("A2", "503 to every request for a while", RECOVERS).held_by(
         &["a_storm_of_requests_to_slow_down_is_sat_out"],
         "each tool sits out a storm of 4 s (of 90 s in `cargo xtask long`) and is whole",
     ),

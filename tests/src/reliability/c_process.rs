@@ -72,7 +72,7 @@ pub(super) const CASES: &[Case] = &[
         ],
         "the limit is named, and no file is blamed",
     ),
-    Case::new("C7", "A memory limit", RECOVERS).held_by(
+    Case::new("C7", "Eight times as much input", RECOVERS).held_by(
         &[
             "an_upload_of_eight_times_as_much_takes_no_more_memory",
             "an_export_of_eight_times_as_much_takes_no_more_memory",

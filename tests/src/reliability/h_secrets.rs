@@ -12,7 +12,7 @@ pub(super) const CASES: &[Case] = &[
                 "an_export_never_shows_the_password_of_its_connection_string",
                 "an_import_never_shows_the_password_of_its_connection_string",
                 "a_secret_is_masked_in_every_encoding", "nothing_that_an_upload_leaves_behind_holds_a_secret", "an_export_that_logs_everything_never_shows_or_leaves_its_keys", "an_import_that_logs_everything_never_shows_or_leaves_its_keys"],
-            "the output of every process is searched for each secret, and everything that a tool leaves in S3 and on disk, in each encoding",
+            "the output of each command-line test is searched for each secret, and everything that a tool leaves in S3 and on disk, in each encoding",
         ),
     Case::new("H2", "The log at trace", HIDDEN)
         .held_by(
@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
         ),
     Case::new(
         "H3",
-        "The command line and the environment of children",
+        "A password on the command line",
         "warns",
     )
     .held_by(
@@ -31,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
             "an_export_warns_that_others_can_see_a_typed_password",
             "an_import_warns_that_others_can_see_a_typed_password",
         ],
-        "a typed password is warned of; no child is started",
+        "a typed password is warned of",
     ),
     Case::new("H4", "A core dump holds secrets", HIDDEN)
         .not_applicable("whether cores are dumped is the administrator's choice"),

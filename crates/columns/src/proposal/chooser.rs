@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::stats::{FieldStats, Kind, ValueStats};
 use crate::{
-    columns::{Column, ColumnType, Fields, Gap, MAX_NAME_BYTES},
+    columns::{Column, ColumnType, Fields, Gap},
+    limits::MAX_NAME_BYTES,
     own_columns::{REST_COLUMN, fold, is_own_name},
     path,
 };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     codec::{int64_as_double, is_driver_int32},
-    columns::{ColumnType, MAX_DECIMAL_DIGITS},
+    columns::ColumnType,
     decimal::Decimal,
+    limits::MAX_DECIMAL_DIGITS,
     raw::{BsonType, Element},
 };
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::number_stats::{DecimalStats, NumberStats};
 use crate::{
-    columns::{Gap, MAX_NESTING},
+    columns::Gap,
+    limits::MAX_NESTING,
     raw::{BsonType, Element, Elements, MalformedBson},
 };
 

@@ -14,8 +14,8 @@ use polars_arrow::array::View;
 use polars_parquet::read::{ColumnChunkMetadata, FileMetadata, PhysicalType};
 
 use crate::{
-    columns::{MAX_ELEMENTS, MAX_NESTING},
     error::ReadError,
+    limits::{MAX_ELEMENTS, MAX_NESTING},
     limits::{MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES},
     thrift::{is_sound_footer, page_header},
 };

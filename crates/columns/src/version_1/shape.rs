@@ -14,7 +14,8 @@ use serde::{
 
 use super::codec::Codec;
 use crate::{
-    columns::{ColumnType, Fields, MAX_NESTING},
+    columns::{ColumnType, Fields},
+    limits::MAX_NESTING,
     raw::BsonType,
 };
 

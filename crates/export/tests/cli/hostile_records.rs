@@ -1,9 +1,10 @@
 //! Plans and records made to do harm to whoever resumes an export: each is refused within little
 //! memory, and nothing is published.
 
+use lob_testkit::s3::Operation;
 use serde_json::Value;
 
-use crate::bed::{BUCKET, Bed, RUN, SMALL};
+use crate::bed::{BUCKET, Bed, RUN, SMALL, arrives};
 
 const PLAN: &str = "_progress/plan.json";
 const RECORD: &str = "_progress/split_0/00000-00000.json";
@@ -17,9 +18,9 @@ const WITH_LARGE: u64 = LITTLE + 3 * 16;
 /// A run whose first data file has its record, and whose second was never sent.
 async fn begun() -> Bed {
     let bed = Bed::new().await;
-    let second =
-        |_, request: &lob_testkit::s3::Request| request.key.ends_with("00000-00001.parquet");
-    bed.kill_at(&SMALL, second).await.unwrap();
+    let second = "split_0.parquet/part-00000-00001.parquet";
+    let sending = arrives(Operation::UploadPart, second);
+    bed.kill_at(&SMALL, sending).await.unwrap();
     bed
 }
 

@@ -17,8 +17,10 @@ async fn peak(documents: u32) -> u64 {
         "256KiB",
         "--read-ahead",
         "256KiB",
+        "--part-size",
+        "5MiB",
         "--buffer-size",
-        "16MiB",
+        "10MiB",
     ];
     let measured = bed
         .measure(&[&["--run-id", "run-1"], &small[..]].concat())
@@ -30,6 +32,6 @@ async fn peak(documents: u32) -> u64 {
 
 #[tokio::test]
 async fn an_export_of_eight_times_as_much_takes_no_more_memory() {
-    assert_no_more_for_eight_times(peak(12_000).await, peak(96_000).await);
+    assert_no_more_for_eight_times(peak(20_000).await, peak(160_000).await);
     lob_testkit::fault_fired("C7");
 }
