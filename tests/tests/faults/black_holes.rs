@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use lob_testkit::fault_fired;
 use lob_tests::servers::Gates;
+use lob_tests::tool::Ended;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::Bed;
+use crate::{Bed, IMPORT};
 
 /// An address that no handshake with completes: its queue is full, and nobody takes from it.
 struct BlackHole {
@@ -46,18 +47,19 @@ async fn a_server_that_no_connection_reaches_is_named_by_every_tool() {
     let s3 = ("AWS_ENDPOINT_URL", format!("http://{address}"));
     let mongodb = ("MONGODB_URI", format!("mongodb://{address}/"));
     let cases = [
-        ("lob-upload", &s3),
-        ("lob-export", &s3),
-        ("lob-import", &s3),
-        ("lob-export", &mongodb),
-        ("lob-import", &mongodb),
+        ("lob-upload", &["verify", "r1"][..], &s3),
+        ("lob-export", &["--run-id", "r2"], &s3),
+        ("lob-import", &IMPORT, &s3),
+        ("lob-export", &["--run-id", "r2"], &mongodb),
+        ("lob-import", &IMPORT, &mongodb),
     ];
     let times = ["--connect-timeout", "1s", "--retry-timeout", "3s"];
-    let ended =
-        join_all(cases.map(async |(tool, variable)| {
-            bed.run(tool, &times, std::slice::from_ref(variable)).await
-        }));
-    for ((tool, (variable, _)), ended) in cases.into_iter().zip(ended.await) {
+    let ended = join_all(cases.map(async |(tool, arguments, (variable, value))| {
+        let arguments = [arguments, &times].concat();
+        let mut command = bed.servers.tool(tool, &arguments);
+        Ended::from(command.env(variable, value).output().await.unwrap())
+    }));
+    for ((tool, _, (variable, _)), ended) in cases.into_iter().zip(ended.await) {
         let told = ended.with_status(1).stderr;
         let option = match *variable {
             "MONGODB_URI" => "--mongodb-uri",
