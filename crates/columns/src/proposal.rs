@@ -16,7 +16,7 @@ use self::{
 use crate::{
     column_counts::ColumnCounts,
     columns::Columns,
-    limits::{MAX_COLUMNS, MAX_PATH_BYTES},
+    limits::{MAX_COLUMNS, MAX_ELEMENTS, MAX_PATH_BYTES},
     raw::MalformedBson,
 };
 
@@ -83,6 +83,7 @@ impl ColumnsProposal {
     pub fn finish(self) -> Columns {
         let mut chooser = Chooser {
             columns: MAX_COLUMNS,
+            elements: MAX_ELEMENTS,
             path_bytes: MAX_PATH_BYTES,
             natures: self.natures,
         };

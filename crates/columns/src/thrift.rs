@@ -15,8 +15,9 @@ use self::layout::{
 };
 
 /// Maximum number of row groups, column chunks and key-value pairs in a footer: a few bytes each
-/// take a thousand in memory. A data file ends long before it has as many.
-const MAX_PARTS: u64 = 1 << 17;
+/// take a thousand in memory. A data file ends long before it has as many; earlier versions let it
+/// have 162,000 chunks.
+const MAX_PARTS: u64 = 1 << 18;
 /// Maximum number of elements in all other lists of a footer, but for the schema: encodings, names
 /// in paths, and the like.
 const MAX_ITEMS: u64 = 16 * MAX_PARTS;

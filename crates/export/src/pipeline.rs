@@ -120,7 +120,8 @@ async fn export_ranges(
     } = unfinished;
     settings.check_memory();
     let ranges = plan.splits.iter().map(|split| split.range_count() as usize);
-    let shares = settings.shares(ranges.sum(), plan.settings.bytes.part_size);
+    let own = (0..ranges.sum()).filter(|position| worker.takes(*position));
+    let shares = settings.shares(own.count(), plan.settings.bytes.part_size);
     let budget = PartBudget::new(&shares.parts)?;
     let found = async { collections(database, plan).await.map_err(scan_failure) };
     let found = context.interrupt.or(found).await?;

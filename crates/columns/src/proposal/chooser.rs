@@ -33,6 +33,7 @@ pub(super) struct Natures {
 /// The room left for further columns, and the user's settings for them.
 pub(super) struct Chooser {
     pub(super) columns: usize,
+    pub(super) elements: usize,
     pub(super) path_bytes: usize,
     pub(super) natures: Natures,
 }
@@ -80,12 +81,14 @@ impl Chooser {
             return None;
         }
         if fields.in_file().next().is_none() {
+            self.elements(1)?;
             self.leaf(prefix + MAP_PATH)?;
         }
         Some(ColumnType::Struct(fields))
     }
 
     fn map(&mut self, value: ColumnType, prefix: usize) -> Option<ColumnType> {
+        self.elements(3)?;
         self.leaf(prefix + MAP_PATH)?;
         Some(ColumnType::Map(Box::new(value)))
     }
@@ -111,7 +114,9 @@ impl Chooser {
             }
             let path = path::of_field(path, &name);
             let gap = stats.gap(documents);
-            if let Some(column_type) = self.column_type(stats, &path, prefix + name.len() + 1) {
+            if self.elements(1).is_some()
+                && let Some(column_type) = self.column_type(stats, &path, prefix + name.len() + 1)
+            {
                 list.push(Column {
                     name,
                     column_type,
@@ -145,6 +150,7 @@ impl Chooser {
             Kind::Document => return self.document(stats.fields, path, prefix),
             Kind::Array => {
                 let (path, prefix) = (path::of_elements(path), prefix + "list.element.".len());
+                self.elements(2)?;
                 let element = self.column_type(*stats.elements?, &path, prefix)?;
                 return Some(ColumnType::List(Box::new(element)));
             }
@@ -159,6 +165,12 @@ impl Chooser {
         };
         self.leaf(prefix)?;
         Some(leaf)
+    }
+
+    /// Reserves elements of the schema.
+    fn elements(&mut self, count: usize) -> Option<()> {
+        self.elements = self.elements.checked_sub(count)?;
+        Some(())
     }
 
     /// Reserves a leaf column whose path is this many bytes long.

@@ -121,6 +121,7 @@ pub(super) fn row_groups(metadata: &FileMetadata, data_end: u64) -> Result<(), R
 /// Checks that no row group takes more than `most` bytes of memory as arrays, or as much as its
 /// size in the file accounts for: a few bytes can stand for millions of equal values.
 pub(super) fn memory(metadata: &FileMetadata, most: u64) -> Result<(), ReadError> {
+    let mut largest = 0;
     for row_group in &metadata.row_groups {
         let (mut need, mut in_file) = (0_u64, 0_u64);
         for chunk in row_group.parquet_columns() {
@@ -129,10 +130,13 @@ pub(super) fn memory(metadata: &FileMetadata, most: u64) -> Result<(), ReadError
             need = need.saturating_add(memory_of(chunk));
         }
         if need > most.max(MAX_GROWTH.saturating_mul(in_file)) {
-            return Err(ReadError::TooLarge { need, most });
+            largest = need.max(largest);
         }
     }
-    Ok(())
+    match largest {
+        0 => Ok(()),
+        need => Err(ReadError::TooLarge { need, most }),
+    }
 }
 
 /// The most memory that a column chunk takes as an array: its values, the offset of a list for each

@@ -5,7 +5,7 @@
 //! them.
 
 use bson::raw::cstr;
-use bson::rawdoc;
+use bson::{RawBson, rawdoc};
 use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,10 @@ pub(crate) async fn id_after(
     to: Option<&DocumentId>,
     documents: u32,
 ) -> Result<Option<DocumentId>> {
+    // Nothing can come after the largest, and the server rejects such a bound.
+    if *first.as_document() == *rawdoc! { "_id": RawBson::MaxKey } {
+        return Ok(None);
+    }
     let mut body = rawdoc! {
         "find": collection.name(),
         "filter": {},

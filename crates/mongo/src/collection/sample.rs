@@ -108,18 +108,20 @@ async fn first(collection: &Collection, size: SampleSize) -> Result<Vec<RawDocum
         return Ok(few);
     }
     // A collection that changes meanwhile may show a document twice or not at all.
-    let in_reply = in_reply(&few);
-    let questions = (0..size.first).step_by(in_reply as usize);
-    let questions = questions.map(|skip| from(skip, in_reply.min(size.first - skip)));
-    read_all(collection, questions, in_reply, size.limit).await
+    let page = of_reply(&few).min(size.first.into()) as u32;
+    let pages = (0..size.first).step_by(page as usize);
+    let pages = pages.map(|skip| from(skip, page.min(size.first - skip)));
+    read_all(collection, pages, page, size.limit, true).await
 }
 
-/// What the queries return, in their order, several at a time until it adds up to the limit.
+/// What the queries return, in their order, several at a time until it adds up to the limit or, if
+/// they are pages, until one is not full.
 async fn read_all(
     collection: &Collection,
     questions: impl Iterator<Item = RawDocumentBuf>,
     in_reply: u32,
     limit: ByteSize,
+    are_pages: bool,
 ) -> Result<Vec<RawDocumentBuf>> {
     let replies = questions.map(|body| collect(collection, "find", body, in_reply, limit));
     let mut replies = futures::stream::iter(replies).buffered(AT_ONCE);
@@ -127,7 +129,12 @@ async fn read_all(
     while total(&documents) < limit.as_u64()
         && let Some(reply) = replies.next().await
     {
-        documents.extend(reply?);
+        let reply = reply?;
+        let is_last = are_pages && reply.len() < in_reply as usize;
+        documents.extend(reply);
+        if is_last {
+            break;
+        }
     }
     Ok(documents)
 }
@@ -150,15 +157,20 @@ async fn read_even(
         })
     });
     let questions = questions.collect::<Result<Vec<_>>>()?;
-    let mut documents = read_all(collection, questions.into_iter(), in_reply, limit).await?;
+    let mut documents = read_all(collection, questions.into_iter(), in_reply, limit, false).await?;
     documents.sort_by(by_id);
     Ok(documents)
 }
 
-/// How many documents to ask for at once, going by the size of these.
+/// How many documents to ask for at once by their `_id`s, going by the size of these.
 fn in_reply(documents: &[RawDocumentBuf]) -> u32 {
+    of_reply(documents).min(MOST_IN_REPLY) as u32
+}
+
+/// How many documents of the size of these fill a reply.
+fn of_reply(documents: &[RawDocumentBuf]) -> u64 {
     let mean = total(documents) / documents.len().max(1) as u64;
-    (REPLY.as_u64() / mean.max(1)).clamp(1, MOST_IN_REPLY) as u32
+    (REPLY.as_u64() / mean.max(1)).max(1)
 }
 
 fn by_id(a: &RawDocumentBuf, b: &RawDocumentBuf) -> Ordering {

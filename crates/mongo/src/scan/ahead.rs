@@ -2,43 +2,47 @@
 //!
 //! The range is cut into segments of about one reply each, just ahead of reading them: the server
 //! looks up in its index which `_id` comes so many documents later. Each segment is read by a cursor
-//! of its own, and the segments are handed on in order. There are as many at once as fit into the
-//! queue, so a consumer that is slower than the link reads no more than it takes.
+//! of its own, and the segments are handed on in order. There are two at once at first, and more while
+//! that is faster: connections that share a slow link would only delay each other. They must fit into
+//! the queue, so a consumer that is slower than the link reads no more than it takes.
 
 use std::cmp::Ordering;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
+use lob_core::limiter::{Limiter, Permit};
 use lob_core::settings::ByteSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::document_batch::DocumentBatch;
 use super::options::{REPLY, ScanOptions, ScanRange};
-use super::pull::Puller;
+use super::pull::{LARGE, Puller};
 use crate::collection::{Collection, IdRange, id_after};
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
 
 /// What a segment takes of the queue: its reply, twice while it arrives.
 const SEGMENT: u64 = 2 * REPLY.as_u64();
-/// More cursors at once are no kindness to the server.
-const MOST_CURSORS: u64 = 32;
+/// More cursors at once for a range are no kindness to the server.
+const MOST_CURSORS: usize = 32;
+const AT_FIRST: NonZeroUsize = const { NonZeroUsize::new(2).unwrap() };
 
 /// What is left of a range, and where it goes.
 pub(super) struct Ahead<'a> {
     collection: &'a Collection,
     sender: &'a mpsc::UnboundedSender<DocumentBatch>,
     options: ScanOptions,
+    limiter: Limiter,
     /// The mean size of the documents that were read last.
-    mean_document_size: AtomicU64,
+    mean_document_size: Arc<AtomicU64>,
 }
 
 /// A piece of the range that is being read.
 struct Segment {
     batches: mpsc::UnboundedReceiver<DocumentBatch>,
     task: JoinSet<Result<()>>,
-    documents: u32,
     /// Its share of the queue, until all of its batches are dropped.
     share: Arc<OwnedSemaphorePermit>,
 }
@@ -53,12 +57,15 @@ impl<'a> Ahead<'a> {
             collection,
             sender,
             options,
-            mean_document_size: AtomicU64::new(options.mean_document_size.as_u64()),
+            limiter: Limiter::new(AT_FIRST, cursors(options)),
+            mean_document_size: Arc::new(options.mean_document_size.as_u64().into()),
         }
     }
 
     /// Reads what comes after `after`, to the end of the range.
     pub(super) async fn pull(&self, range: IdRange, after: DocumentId) -> Result<()> {
+        // The reply that showed the connection to be slow: the limiter need not guess.
+        self.limiter.enter().await.succeeded(LARGE);
         let (order, segments) = mpsc::unbounded_channel();
         tokio::try_join!(self.cut(range, after, order), self.hand_on(segments))?;
         Ok(())
@@ -71,11 +78,12 @@ impl<'a> Ahead<'a> {
         after: DocumentId,
         order: mpsc::UnboundedSender<Segment>,
     ) -> Result<()> {
-        let shares = Arc::new(Semaphore::new(cursors(self.options)));
+        let shares = Arc::new(Semaphore::new(cursors(self.options).get()));
         let (mut first, mut after) = (after.clone(), Some(after));
         loop {
             let share = Arc::clone(&shares).acquire_owned().await;
             let share = share.map_err(|e| self.stopped(e))?;
+            let permit = self.limiter.enter().await;
             let documents = self.options_now().batch_documents();
             let found = id_after(self.collection, &first, range.to.as_ref(), documents).await?;
             let bound = found.filter(|bound| bound.compare(&first) == Some(Ordering::Greater));
@@ -88,7 +96,7 @@ impl<'a> Ahead<'a> {
                 range: IdRange { from, to },
                 after: after.take(),
             };
-            let segment = self.start(part, documents, share);
+            let segment = self.start(part, documents, share, permit);
             let (Ok(()), Some(bound)) = (order.send(segment), bound) else {
                 return Ok(());
             };
@@ -96,7 +104,13 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    fn start(&self, part: ScanRange, documents: u32, share: OwnedSemaphorePermit) -> Segment {
+    fn start(
+        &self,
+        part: ScanRange,
+        documents: u32,
+        share: OwnedSemaphorePermit,
+        permit: Permit,
+    ) -> Segment {
         let (sender, batches) = mpsc::unbounded_channel();
         let options = ScanOptions {
             queue: REPLY,
@@ -105,12 +119,21 @@ impl<'a> Ahead<'a> {
         let mut puller = Puller::new(self.collection, part, options, sender);
         // One more than there are, so that the first reply is the last.
         puller.batch_documents = documents.saturating_add(1);
+        puller.waits_for_room = true;
+        let mean_document_size = Arc::clone(&self.mean_document_size);
         let mut task = JoinSet::new();
-        task.spawn(async move { puller.pull().await.map(drop) });
+        task.spawn(async move {
+            puller.pull().await?;
+            // Documents that were deleted meanwhile do not make the others small.
+            let least = mean_document_size.load(Memory::Relaxed) / 2;
+            let mean = puller.received / u64::from(documents);
+            mean_document_size.store(mean.max(least), Memory::Relaxed);
+            permit.succeeded(puller.received);
+            Ok(())
+        });
         Segment {
             batches,
             task,
-            documents,
             share: Arc::new(share),
         }
     }
@@ -118,17 +141,13 @@ impl<'a> Ahead<'a> {
     /// Hands the batches of the segments on, one segment after the other.
     async fn hand_on(&self, mut segments: mpsc::UnboundedReceiver<Segment>) -> Result<()> {
         while let Some(mut segment) = segments.recv().await {
-            let mut bytes = 0;
             while let Some(mut batch) = segment.batches.recv().await {
-                bytes += batch.bytes();
                 batch.segment = Some(Arc::clone(&segment.share));
                 self.sender.send(batch).map_err(|e| self.stopped(e))?;
             }
             if let Some(ended) = segment.task.join_next().await {
                 ended.map_err(|e| self.stopped(e))??;
             }
-            let mean = bytes / u64::from(segment.documents);
-            self.mean_document_size.store(mean, Memory::Relaxed);
         }
         Ok(())
     }
@@ -149,13 +168,15 @@ impl<'a> Ahead<'a> {
 }
 
 /// Whether several cursors may read a range of the collection at once: looking `_id`s up must not
-/// cost the server a look at the documents.
+/// cost the server a look at the documents, and it is not the bandwidth limit that makes one slow.
 pub(super) fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
-    let is_cheap = collection.has_ids_in_index() && !collection.database.server.is_mongos;
-    options.is_divisible && is_cheap && cursors(options) > 1
+    let server = &collection.database.server;
+    let is_cheap = collection.has_ids_in_index() && !server.is_mongos;
+    options.is_divisible && is_cheap && !server.is_paced() && cursors(options) >= AT_FIRST
 }
 
 /// How many cursors the queue has room for.
-fn cursors(options: ScanOptions) -> usize {
-    (options.queue.as_u64() / SEGMENT).min(MOST_CURSORS) as usize
+fn cursors(options: ScanOptions) -> NonZeroUsize {
+    let fit = usize::try_from(options.queue.as_u64() / SEGMENT).unwrap_or(usize::MAX);
+    NonZeroUsize::new(fit.min(MOST_CURSORS)).unwrap_or(NonZeroUsize::MIN)
 }

@@ -22,10 +22,6 @@ pub struct DocumentBatch {
 }
 
 impl DocumentBatch {
-    pub(super) fn bytes(&self) -> u64 {
-        self.reply.as_raw_document().as_bytes().len() as u64
-    }
-
     /// The documents as they came from the server, not copied.
     ///
     /// # Errors

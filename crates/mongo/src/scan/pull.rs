@@ -1,6 +1,7 @@
 //! The task behind a scan: pulls replies ahead of the consumer, and reopens the cursor at the
 //! last `_id` if it is lost (an election, an idle timeout).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ const QUEUE_UNIT: u64 = 1024;
 /// What one cursor has in its queue at most: that is enough on a link that is not slow.
 const QUEUE: u64 = 4 * REPLY.as_u64();
 /// A reply of at least so many bytes shows how fast the connection is.
-const LARGE: u64 = 1 << 20;
+pub(super) const LARGE: u64 = 1 << 20;
 /// Fewer bytes a second are slow, if they take longer than it takes to connect.
 const SLOW: u64 = 32 << 20;
 const CONNECTED: Duration = Duration::from_millis(100);
@@ -35,6 +36,10 @@ pub(super) struct Puller {
     pub(super) batch_documents: u32,
     /// Whether to stop once the connection turns out to be slow.
     pub(super) stops_if_slow: bool,
+    /// Whether to ask for a further reply only once the last one was consumed.
+    pub(super) waits_for_room: bool,
+    /// Bytes of the replies so far.
+    pub(super) received: u64,
     queue: Arc<Semaphore>,
     queue_units: u32,
     sender: mpsc::UnboundedSender<DocumentBatch>,
@@ -65,6 +70,8 @@ impl Puller {
             options,
             batch_documents: options.batch_documents(),
             stops_if_slow: false,
+            waits_for_room: false,
+            received: 0,
             queue: Arc::new(Semaphore::new(queue_units as usize)),
             queue_units: queue_units as u32,
             sender,
@@ -73,7 +80,7 @@ impl Puller {
 
     /// Reads to the end. Gives up once the retry pauses run out without any new cursor making
     /// progress.
-    pub(super) async fn pull(mut self) -> Result<End> {
+    pub(super) async fn pull(&mut self) -> Result<End> {
         let mut pauses = self.collection.database.server.pauses();
         loop {
             let before = self.sequence.last().cloned();
@@ -125,13 +132,19 @@ impl Puller {
         let mut cursor = self.open(&find, filter, min, max).await?;
         let database = self.collection.database.clone();
         while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
-            let is_slow = is_slow(&reply, begin.elapsed());
+            let (is_slow, is_last) = (is_slow(&reply, begin.elapsed()), is_last(&reply));
             self.hand_on(reply).await?;
+            // Where the order is unknown, a scan cannot go on after a document that is deleted.
             if let Some(last) = self.sequence.last()
+                && last.compare(last) == Some(Ordering::Equal)
                 && is_slow
                 && self.stops_if_slow
             {
                 return Ok(End::Slow(last.clone()));
+            }
+            if self.waits_for_room && !is_last {
+                let room = self.queue.acquire_many(self.queue_units).await;
+                drop(room.map_err(|e| self.stopped(e))?);
             }
             begin = Instant::now();
         }
@@ -185,7 +198,9 @@ impl Puller {
     /// Checks a reply and puts it into the queue, waiting for room.
     async fn hand_on(&mut self, reply: RawBatch) -> Result<()> {
         let seen = self.sequence.advance(documents(&reply)?)?;
-        let units = reply.as_raw_document().as_bytes().len() as u64 / QUEUE_UNIT;
+        let bytes = reply.as_raw_document().as_bytes().len() as u64;
+        self.received += bytes;
+        let units = bytes / QUEUE_UNIT;
         let units = units.clamp(1, self.queue_units.into()) as u32;
         let share = Arc::clone(&self.queue).acquire_many_owned(units).await;
         let share = share.map_err(|e| self.stopped(e))?;
@@ -210,6 +225,12 @@ fn is_slow(reply: &RawBatch, time: Duration) -> bool {
     let bytes = reply.as_raw_document().as_bytes().len() as u64;
     let is_slow = u128::from(bytes) * 1000 < u128::from(SLOW) * time.as_millis();
     bytes >= LARGE && time > CONNECTED && is_slow
+}
+
+/// Whether the cursor ends with this reply: its id is zero.
+fn is_last(reply: &RawBatch) -> bool {
+    let cursor = reply.as_raw_document().get_document("cursor");
+    cursor.is_ok_and(|cursor| cursor.get_i64("id").is_ok_and(|id| id == 0))
 }
 
 /// Whether a new cursor may continue where the old one ended. Opening it tells whether the

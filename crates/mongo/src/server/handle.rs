@@ -51,6 +51,11 @@ impl Server {
         }
     }
 
+    /// Whether transfers are paced.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.bandwidth.is_some()
+    }
+
     /// The hosts of the connection string, for messages.
     pub fn hosts(&self) -> &str {
         &self.hosts
