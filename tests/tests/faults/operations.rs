@@ -16,10 +16,10 @@ use crate::Bed;
 /// An error with its status and code.
 type Error = (u16, &'static str);
 
-/// The operations of a run that is written.
+/// The operations of an export; an upload lists no objects.
 const OF_WRITERS: [Operation; 11] = [
-    Operation::HeadBucket,
     Operation::ListObjectsV2,
+    Operation::HeadBucket,
     Operation::ListMultipartUploads,
     Operation::PutObject,
     Operation::GetObject,
@@ -35,7 +35,7 @@ const OF_READERS: [Operation; 2] = [Operation::GetObject, Operation::HeadObject]
 /// The tools with their operations.
 fn operations() -> impl Iterator<Item = (&'static str, Operation)> {
     let of = |tool, operations: &'static [Operation]| operations.iter().map(move |o| (tool, *o));
-    of("lob-upload", &OF_WRITERS)
+    of("lob-upload", &OF_WRITERS[1..])
         .chain(of("lob-export", &OF_WRITERS))
         .chain(of("lob-import", &OF_READERS))
 }
@@ -131,8 +131,8 @@ async fn failing(operation: Operation, (status, code): Error) -> Failing {
 
 impl Failing {
     /// Runs a tool while its server fails, and again once it does not. Returns its log and how
-    /// often the server failed; `None` if the tool has no use for the operation.
-    async fn fails_then_succeeds(&self, tool: &str) -> Option<(String, usize)> {
+    /// often the server failed.
+    async fn fails_then_succeeds(&self, tool: &str) -> (String, usize) {
         if tool == "lob-import" {
             self.bed.run("lob-export", &[], &[]).await.with_status(0);
         }
@@ -140,49 +140,41 @@ impl Failing {
         let failed = self.bed.run(tool, &["--retry-timeout", "300ms"], &[]).await;
         self.switch.store(false, Ordering::Relaxed);
         let count = self.count.load(Ordering::Relaxed);
-        if count == 0 {
-            failed.with_status(0);
-            return None;
-        }
         let log = failed.stderr;
         assert!(matches!(failed.status, Some(1 | 4)), "{tool}: {log}");
         assert!(!self.bed.has_result(tool), "{tool}: {log}");
         self.bed.run(tool, &[], &[]).await.with_status(0);
         self.bed.assert_whole(tool).await;
-        Some((log, count))
+        (log, count)
     }
 }
 
 const RETRY: &str = "retrying s3 request";
 
 /// Tries each pair of a tool and an operation with this error; `check` gets the pair, the log and how
-/// often the server failed. Returns how many of them were used.
+/// often the server failed.
 async fn each(
     pairs: impl Iterator<Item = (&'static str, Operation)>,
     error: Error,
     check: impl Fn(&str, &str, usize),
-) -> usize {
+) {
     let check = &check;
     let cases = pairs.map(async |(tool, operation)| {
         let failing = failing(operation, error).await;
-        let Some((log, count)) = failing.fails_then_succeeds(tool).await else {
-            return 0;
-        };
+        let (log, count) = failing.fails_then_succeeds(tool).await;
         check(&format!("{tool}, {operation:?}"), &log, count);
-        1
     });
     let cases = futures::stream::iter(cases).buffer_unordered(3);
-    cases.fold(0, async |sum, one| sum + one).await
+    cases.collect::<Vec<()>>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_overloaded_for_ever_is_given_up_in_time_by_each_operation() {
-    let used = each(operations(), (503, "SlowDown"), |name, log, count| {
+    each(operations(), (503, "SlowDown"), |name, log, count| {
         assert!(count >= 2 && log.contains(RETRY), "{name}: {log}");
         assert!(log.contains("--retry-timeout"), "{name}: {log}");
     })
     .await;
-    assert_eq!(used, 23);
     fault_fired("A3");
 }
 
@@ -190,11 +182,10 @@ async fn a_server_that_is_overloaded_for_ever_is_given_up_in_time_by_each_operat
 async fn a_denied_operation_is_named_and_never_retried() {
     // A client that may not look at the bucket may still use it.
     let denied = operations().filter(|(_, operation)| *operation != Operation::HeadBucket);
-    let used = each(denied, (403, "AccessDenied"), |name, log, count| {
+    each(denied, (403, "AccessDenied"), |name, log, count| {
         assert!(count >= 1 && !log.contains(RETRY), "{name}: {log}");
         assert!(log.contains("s3:"), "{name}: {log}");
     })
     .await;
-    assert_eq!(used, 21);
     fault_fired("A14");
 }

@@ -22,7 +22,7 @@ fn provider(bed: &Bed) -> String {
 async fn a_run_goes_on_with_the_keys_that_a_provider_renews() {
     let bed = Bed::new().await;
     // The tool asks for other keys 30 s after the first; this takes longer.
-    // 45 files of 100 KB, at about 100 KiB/s.
+    // 45 files of 100 KB, at 100 KiB/s.
     let feeds: Vec<_> = (10..55)
         .map(|number| {
             let name = format!("{number}.parquet");
@@ -41,7 +41,7 @@ async fn a_run_goes_on_with_the_keys_that_a_provider_renews() {
         "--jobs",
         "1",
         "--max-bandwidth",
-        "160KiB",
+        "100KiB",
     ];
     let fixed = [
         "AWS_ACCESS_KEY_ID",
