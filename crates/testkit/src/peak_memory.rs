@@ -55,15 +55,19 @@ impl Measured {
     }
 }
 
+/// What the allocator may keep unused in small pieces, in bytes: it gives nothing back, and more so
+/// the longer a tool runs.
+const FRAGMENTS: u64 = 8 << 20;
+
 /// Asserts that a tool takes no more memory for eight times the input than for the input once.
 ///
 /// # Panics
-/// If it takes a tenth more.
+/// If it takes more than a tenth and some fragments more.
 #[track_caller]
 pub fn assert_no_more_for_eight_times(once: u64, eight_times: u64) {
     let [one, eight] = [once, eight_times].map(|bytes| bytes >> 20);
     assert!(
-        eight_times <= once + once / 10,
+        eight_times <= once + once / 10 + FRAGMENTS,
         "{one} MiB grew to {eight} MiB"
     );
 }

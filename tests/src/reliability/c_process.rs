@@ -78,7 +78,7 @@ pub(super) const CASES: &[Case] = &[
             "an_export_of_eight_times_as_much_takes_no_more_memory",
             "an_import_of_eight_times_as_much_takes_no_more_memory",
         ],
-        "for eight times the input, the peak is at most a tenth higher",
+        "for eight times the input, the peak is at most a tenth and 8 MiB higher",
     ),
     Case::new("C8", "The clock jumps by an hour or a day", RECOVERS).held_by(
         &["a_clock_that_jumps_disturbs_no_tool"],

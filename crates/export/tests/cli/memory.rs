@@ -12,7 +12,12 @@ async fn peak(documents: u32) -> u64 {
     let documents =
         (0..documents).map(|number| rawdoc! { "_id": number as i32, "s": text(number) });
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
+    // Several files, as what is known of a file's row groups stays until it ends.
     let small = [
+        "--file-size",
+        "4MiB",
+        "--compression",
+        "none",
         "--row-group-size",
         "256KiB",
         "--read-ahead",

@@ -83,6 +83,11 @@ impl Gate for Slow {
             None => Verdict::Pass,
         }
     }
+
+    /// It delays, and counts what comes.
+    fn must_strike(&self) -> bool {
+        false
+    }
 }
 
 async fn on(gate: Arc<dyn Gate>) -> Fixture {
