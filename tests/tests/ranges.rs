@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::{RawDocumentBuf, rawdoc};
 use lob_testkit::fault_fired;
-use lob_testkit::s3::{Moment, Operation, Request, Verdict, first};
+use lob_testkit::s3::{Gate, Moment, Operation, Request, Verdict, first, perhaps};
 use lob_tests::servers::{Gates, Servers};
 use lob_tests::tool::Ended;
 
@@ -40,15 +40,22 @@ async fn imported(
 ) -> (usize, Ended, Vec<RawDocumentBuf>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
-    let gate = first(times, moment, verdict, move |request| {
+    let is_counted = move |request: &Request| {
         let is_meant = is_range(request);
         if is_meant {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         is_meant
-    });
+    };
+    let gate: Arc<dyn Gate> = match verdict {
+        Verdict::Pass => Arc::new(perhaps(move |at, request| {
+            let _ = at == moment && is_counted(request);
+            Verdict::Pass
+        })),
+        verdict => Arc::new(first(times, moment, verdict, is_counted)),
+    };
     let servers = Servers::doubles(Gates {
-        s3: Some(Arc::new(gate)),
+        s3: Some(gate),
         mongo: None,
     })
     .await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::proxy::Proxy;
-use lob_testkit::s3::{Moment, Operation, Request, Verdict};
+use lob_testkit::s3::{Moment, Operation, Request, Verdict, perhaps};
 use lob_tests::kills::setting;
 use lob_tests::servers::Gates;
 
@@ -87,7 +87,8 @@ async fn a_partition_from_both_servers_that_heals_is_survived() {
             Verdict::Pass
         };
         let gates = Gates {
-            s3: Some(Arc::new(partition)),
+            // It is the networks that fail.
+            s3: Some(Arc::new(perhaps(partition))),
             mongo: None,
         };
         let bed = Bed::new(gates, 200, FeedSize::Bytes(6 << 20)).await;
