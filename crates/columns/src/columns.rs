@@ -9,9 +9,7 @@ use std::{collections::HashMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    limits::{
-        MAX_COLUMNS, MAX_DECIMAL_DIGITS, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_NESTING, MAX_PATH_BYTES,
-    },
+    limits::{self, MAX_COLUMNS, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_NESTING, MAX_PATH_BYTES},
     own_columns::{EMPTY_COLUMN, REST_COLUMN, fold, is_own_name},
     raw::BsonType,
 };
@@ -309,7 +307,7 @@ pub(crate) enum ColumnType {
     Date,
     /// 24 hexadecimal characters.
     ObjectId,
-    /// This many digits after the point, [`MAX_DECIMAL_DIGITS`] in total.
+    /// This many digits after the point, [`MAX_DECIMAL_DIGITS`](limits::MAX_DECIMAL_DIGITS) in total.
     Decimal(u8),
     DecimalText,
     /// Of this subtype.
@@ -344,7 +342,7 @@ impl ColumnType {
 
     fn is_possible(&self) -> bool {
         match self {
-            ColumnType::Decimal(scale) => *scale <= MAX_DECIMAL_DIGITS,
+            ColumnType::Decimal(scale) => *scale <= limits::MAX_DECIMAL_DIGITS,
             ColumnType::Raw(bson_type) => bson_type.is_raw(),
             ColumnType::List(inner) | ColumnType::Map(inner) => inner.is_possible(),
             _ => true,
