@@ -22,10 +22,10 @@ pub(crate) struct RangeWriter<'a> {
 
 /// The next data file: its documents are all encoded, and it is not recorded yet.
 pub(crate) struct FilledFile {
-    pub(crate) place: Place,
-    pub(crate) interval: Interval,
+    place: Place,
+    interval: Interval,
     /// `None` if it would have no documents.
-    pub(crate) file: Option<DataFile>,
+    file: Option<DataFile>,
 }
 
 /// Where a data file ends.

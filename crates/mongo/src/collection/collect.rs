@@ -1,6 +1,6 @@
 //! Short queries whose results are kept in memory, up to a limit.
 
-use bson::RawDocumentBuf;
+use bson::{RawDocumentBuf, rawdoc};
 use lob_core::settings::ByteSize;
 
 use super::identity::Collection;
@@ -9,6 +9,16 @@ use crate::server::{Command, Database, documents};
 
 /// For queries about a single `_id`, any limit will do.
 pub(super) const ONE_ID: ByteSize = ByteSize::b(1);
+
+/// A query for the `_id`s of a collection in order, from their index.
+pub(super) fn ids_in_order(collection: &Collection) -> RawDocumentBuf {
+    rawdoc! {
+        "find": collection.name(),
+        "projection": { "_id": 1 },
+        "sort": { "_id": 1 },
+        "hint": { "_id": 1 },
+    }
+}
 
 /// Reads documents from a cursor until they add up to `limit` bytes.
 pub(super) async fn collect(

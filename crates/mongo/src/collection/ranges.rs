@@ -9,7 +9,7 @@ use bson::{RawBson, rawdoc};
 use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::collect::{ONE_ID, collect, unless_refused};
+use super::collect::{ONE_ID, collect, ids_in_order, unless_refused};
 use super::identity::Collection;
 use super::size::CollectionSize;
 use crate::error::Result;
@@ -79,17 +79,11 @@ pub(crate) async fn id_after(
     if *first.as_document() == *rawdoc! { "_id": RawBson::MaxKey } {
         return Ok(None);
     }
-    let mut body = rawdoc! {
-        "find": collection.name(),
-        "filter": {},
-        "projection": { "_id": 1 },
-        "sort": { "_id": 1 },
-        "hint": { "_id": 1 },
-        "min": first.as_document().to_owned(),
-        "skip": i64::from(documents),
-        "limit": 1,
-        "singleBatch": true,
-    };
+    let mut body = ids_in_order(collection);
+    body.append(cstr!("min"), first.as_document().to_owned());
+    body.append(cstr!("skip"), i64::from(documents));
+    body.append(cstr!("limit"), 1);
+    body.append(cstr!("singleBatch"), true);
     if let Some(to) = to {
         body.append(cstr!("max"), to.as_document().to_owned());
     }

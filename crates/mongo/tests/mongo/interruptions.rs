@@ -1,10 +1,17 @@
 //! A real server interrupts scans. `scan.rs` shows on the testkit's server what it can be made to
 //! do; this shows that a real one does nothing else.
 
-use bson::doc;
-use lob_mongo::ScanOptions;
+use bson::{RawDocumentBuf, doc};
+use lob_mongo::{Scan, ScanOptions};
 
 use crate::fixture::{Fixture, numbered, read, read_with, small_replies};
+
+/// The next documents of a scan, `None` at its end.
+async fn next_documents(scan: &mut Scan) -> Option<Vec<RawDocumentBuf>> {
+    let batch = scan.next().await.unwrap()?;
+    let documents = batch.documents().unwrap();
+    Some(documents.map(|d| d.unwrap().to_owned()).collect())
+}
 
 #[tokio::test]
 async fn scans_survive_errors_and_closed_connections_of_a_real_server() {
@@ -46,13 +53,7 @@ async fn a_primary_that_steps_down_is_waited_for() {
         false => None,
     };
     let mut scan = collection.scan(<_>::default(), small_replies());
-    let first = scan.next().await.unwrap().unwrap();
-    let mut found: Vec<_> = first
-        .documents()
-        .unwrap()
-        .map(|d| d.unwrap().to_owned())
-        .collect();
-    drop(first);
+    let mut found = next_documents(&mut scan).await.unwrap();
     let admin = fixture.driver.client().database("admin");
     let step_down = doc! { "replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 0, "force": true };
     admin.run_command(step_down).await.unwrap();
@@ -64,8 +65,8 @@ async fn a_primary_that_steps_down_is_waited_for() {
     };
     let before = read_with(&collection, <_>::default(), options).await;
     assert_eq!(before.unwrap(), documents);
-    while let Some(batch) = scan.next().await.unwrap() {
-        found.extend(batch.documents().unwrap().map(|d| d.unwrap().to_owned()));
+    while let Some(documents) = next_documents(&mut scan).await {
+        found.extend(documents);
     }
     assert_eq!(found, documents);
     fixture.close().await;
@@ -82,13 +83,7 @@ async fn a_scan_whose_session_the_server_ends_goes_on() {
     let documents = numbered(400);
     let collection = fixture.collection("split_1_input", &documents).await;
     let mut scan = collection.scan(<_>::default(), small_replies());
-    let first = scan.next().await.unwrap().unwrap();
-    let mut found: Vec<_> = first
-        .documents()
-        .unwrap()
-        .map(|d| d.unwrap().to_owned())
-        .collect();
-    drop(first);
+    let mut found = next_documents(&mut scan).await.unwrap();
     let admin = fixture.driver.client().database("admin");
     let open = async || {
         let status = admin.run_command(doc! { "serverStatus": 1 }).await.unwrap();
@@ -103,8 +98,8 @@ async fn a_scan_whose_session_the_server_ends_goes_on() {
     assert!(open().await > 0, "no cursor to lose");
     let all = doc! { "killAllSessions": [] };
     admin.run_command(all).await.unwrap();
-    while let Some(batch) = scan.next().await.unwrap() {
-        found.extend(batch.documents().unwrap().map(|d| d.unwrap().to_owned()));
+    while let Some(documents) = next_documents(&mut scan).await {
+        found.extend(documents);
     }
     assert_eq!(found, documents);
     fixture.close().await;

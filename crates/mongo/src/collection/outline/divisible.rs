@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use bson::rawdoc;
+use bson::raw::cstr;
 
-use crate::collection::collect::{ONE_ID, collect};
+use crate::collection::collect::{ONE_ID, collect, ids_in_order};
 use crate::collection::identity::Collection;
 use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
@@ -31,20 +31,15 @@ async fn obstacle(collection: &Collection) -> Result<Option<&'static str>> {
 
 /// Asks for what is below the smallest `_id`: a server that returns anything has ignored the bound.
 async fn honours_bounds(collection: &Collection) -> Result<bool> {
-    let mut first = rawdoc! {
-        "find": collection.name(),
-        "projection": { "_id": 1 },
-        "sort": { "_id": 1 },
-        "hint": { "_id": 1 },
-        "limit": 1,
-        "singleBatch": true,
-    };
+    let mut first = ids_in_order(collection);
+    first.append(cstr!("limit"), 1);
+    first.append(cstr!("singleBatch"), true);
     let smallest = collect(collection, "find", first.clone(), 1, ONE_ID).await?;
     let Some(smallest) = smallest.first() else {
         return Ok(true);
     };
     let smallest = DocumentId::of(smallest)?;
-    first.append(bson::raw::cstr!("max"), smallest.as_document().to_owned());
+    first.append(cstr!("max"), smallest.as_document().to_owned());
     match collect(collection, "find", first, 1, ONE_ID).await {
         // Another document may have arrived in the meantime.
         Ok(found) => found.first().map_or(Ok(true), |found| {

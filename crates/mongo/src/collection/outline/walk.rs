@@ -1,10 +1,12 @@
 //! Reads the `_id`s of a collection from its index and thins them out on the way, so that memory
 //! does not grow with their number.
 
-use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use bson::raw::cstr;
+use bson::{RawDocument, RawDocumentBuf};
 use lob_core::settings::ByteSize;
 
 use super::usable::{in_order, is_usable};
+use crate::collection::collect::ids_in_order;
 use crate::collection::identity::Collection;
 use crate::collection::size::CollectionSize;
 use crate::error::Result;
@@ -34,14 +36,8 @@ pub(super) fn is_walkable(collection: &Collection, size: CollectionSize) -> bool
 /// `_id`s that cut the collection into equal parts; `None` if it has many more documents than the
 /// server believes.
 pub(super) async fn walk(collection: &Collection) -> Result<Option<Vec<DocumentId>>> {
-    let mut body = rawdoc! {
-        "find": collection.name(),
-        "filter": {},
-        "projection": { "_id": 1 },
-        "sort": { "_id": 1 },
-        "hint": { "_id": 1 },
-        "batchSize": i64::from(BATCH_IDS),
-    };
+    let mut body = ids_in_order(collection);
+    body.append(cstr!("batchSize"), i64::from(BATCH_IDS));
     collection.database.pin(&mut body, collection.uuid());
     let command = Command::new("find", collection.namespace());
     let server = &collection.database.server;
@@ -125,6 +121,8 @@ impl Thinned {
 
 #[cfg(test)]
 mod tests {
+    use bson::rawdoc;
+
     use super::*;
 
     fn thinned(ids: impl Iterator<Item = RawDocumentBuf>) -> Thinned {
