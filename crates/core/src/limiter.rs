@@ -6,7 +6,8 @@
 //! transfers shows which of the two it is. If twice as many are each about as fast as before, there
 //! is room for more. If together they are hardly faster, the link is full, and the new ones go
 //! again. Before the first round is over nothing is known: the limit grows with time, and once there
-//! are rounds to compare, half as many are tried in the same way.
+//! are rounds to compare, half as many are tried in the same way. That is spared where the rate shows
+//! that the link was not full: it would have carried the first transfers before there were others.
 //!
 //! Once a server has asked to slow down, the limit grows by one after each round, until some minutes
 //! have passed. The SDK also waits longer between the attempts of each request, but it never reduces
@@ -163,13 +164,23 @@ impl State {
             self.set(before.limit, permits);
         } else if round.time > SLOW * u32::try_from(round.count).unwrap_or(u32::MAX) {
             self.set((self.limit / 2).max(self.first.min(self.limit)), permits);
-        } else if (was_guess || trial.is_some_and(|trial| trial.is_fewer))
+        } else if (trial.is_some_and(|trial| trial.is_fewer)
+            || (was_guess && self.may_be_full(round, rate)))
             && self.limit / 2 >= self.first
         {
             self.try_limit(self.limit / 2, rate, permits);
         } else if self.waiting > 0 && self.limit < self.most && now >= self.rests_until {
             self.try_limit((2 * self.limit).min(self.most), rate, permits);
         }
+    }
+
+    /// Whether the link may have been full while the limit was guessed. The first transfers had it
+    /// for themselves for a while: at this rate, that would have been enough to end them, and nobody
+    /// would have guessed. A quarter of that while is allowed for connections to come up.
+    fn may_be_full(&self, round: &Round, rate: f64) -> bool {
+        let (first, limit) = (self.first as f64, self.limit as f64);
+        let share = PATIENCE.as_secs_f64() * 2.0 * (1.0 / first - 1.0 / limit);
+        rate * share * 0.75 <= round.bytes as f64 / round.count.max(1) as f64
     }
 
     fn try_limit(&mut self, limit: usize, rate: f64, permits: &Semaphore) {
@@ -386,7 +397,9 @@ mod tests {
     fn a_guess_is_taken_back_on_a_full_link_and_kept_on_any_other() {
         let full = |count| 0.1 * count as f64;
         assert_eq!(limits(&guessing(), 5, full), [32, 16, 8, 4, 8]);
-        assert_eq!(limits(&guessing(), 3, |_| 2.0), [32, 64, 64]);
+        assert_eq!(limits(&guessing(), 3, |_| 10.0), [32, 64, 64]);
+        // 8 MiB in 2 s each: a full link as fast as 64 of these ends the first ones at once.
+        assert_eq!(limits(&guessing(), 3, |_| 2.0), [64, 64, 64]);
     }
 
     #[test]
