@@ -81,11 +81,11 @@ async fn pull(
     let range = part.range.clone();
     let mut puller = Puller::new(&collection, part, options, sender.clone());
     puller.stops_if_slow = ahead::is_possible(&collection, options);
-    if let End::Slow(last) = puller.pull().await? {
+    if let End::Slow(slow) = puller.pull().await? {
         let namespace = collection.namespace();
         tracing::debug!(%namespace, "the link is slow: several cursors read ahead");
-        let ahead = Ahead::new(&collection, options, &sender);
-        ahead.pull(range, last).await?;
+        let ahead = Ahead::new(&collection, options, &sender, slow.pace);
+        ahead.pull(range, slow.last).await?;
     }
     collection.check_identity().await
 }

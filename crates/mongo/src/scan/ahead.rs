@@ -2,9 +2,9 @@
 //!
 //! The range is cut into segments of about one reply each, just ahead of reading them: the server
 //! looks up in its index which `_id` comes so many documents later. Each segment is read by a cursor
-//! of its own, and the segments are handed on in order. There are two at once at first, and more while
-//! that is faster: connections that share a slow link would only delay each other. They must fit into
-//! the queue, so a consumer that is slower than the link reads no more than it takes.
+//! of its own, and the segments are handed on in order. At first there are as many at once as would
+//! take some seconds if they share a slow link, and more while that is faster. They must fit into the
+//! queue, so a consumer that is slower than the link reads no more than it takes.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
@@ -27,7 +27,9 @@ use crate::id::DocumentId;
 const SEGMENT: u64 = 2 * REPLY.as_u64();
 /// More cursors at once for a range are no kindness to the server.
 const MOST_CURSORS: usize = 32;
-const AT_FIRST: NonZeroUsize = const { NonZeroUsize::new(2).unwrap() };
+const FEWEST: NonZeroUsize = const { NonZeroUsize::new(2).unwrap() };
+/// How long the first segments take together at most if one connection fills the link.
+const SECONDS_AT_FIRST: u64 = 8;
 
 /// What is left of a range, and where it goes.
 pub(super) struct Ahead<'a> {
@@ -48,16 +50,18 @@ struct Segment {
 }
 
 impl<'a> Ahead<'a> {
+    /// Of a connection that brings `pace` bytes per second.
     pub(super) fn new(
         collection: &'a Collection,
         options: ScanOptions,
         sender: &'a mpsc::UnboundedSender<DocumentBatch>,
+        pace: u64,
     ) -> Self {
         Self {
             collection,
             sender,
             options,
-            limiter: Limiter::new(AT_FIRST, cursors(options)),
+            limiter: Limiter::new(at_first(pace), cursors(options)),
             mean_document_size: Arc::new(options.mean_document_size.as_u64().into()),
         }
     }
@@ -172,7 +176,14 @@ impl<'a> Ahead<'a> {
 pub(super) fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
     let server = &collection.database.server;
     let is_cheap = collection.has_ids_in_index() && !server.is_mongos;
-    options.is_divisible && is_cheap && !server.is_paced() && cursors(options) >= AT_FIRST
+    options.is_divisible && is_cheap && !server.is_paced() && cursors(options) >= FEWEST
+}
+
+/// How many cursors there are at first if one brings `pace` bytes per second.
+fn at_first(pace: u64) -> NonZeroUsize {
+    let at_once = pace.saturating_mul(SECONDS_AT_FIRST) / REPLY.as_u64();
+    let at_once = usize::try_from(at_once).unwrap_or(usize::MAX);
+    NonZeroUsize::new(at_once).unwrap_or(FEWEST).max(FEWEST)
 }
 
 /// How many cursors the queue has room for.

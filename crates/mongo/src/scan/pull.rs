@@ -25,7 +25,7 @@ const QUEUE: u64 = 4 * REPLY.as_u64();
 /// A reply of at least so many bytes shows how fast the connection is.
 pub(super) const LARGE: u64 = 1 << 20;
 /// Fewer bytes a second are slow, if they take longer than it takes to connect.
-const SLOW: u64 = 32 << 20;
+const SLOW_PACE: u64 = 32 << 20;
 const CONNECTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Puller {
@@ -49,8 +49,16 @@ pub(super) struct Puller {
 pub(super) enum End {
     /// At the end of the range.
     Range,
-    /// After this `_id`: the connection is slow.
-    Slow(DocumentId),
+    /// Midway: the connection is slow.
+    Slow(Slow),
+}
+
+/// A connection that turned out to be slow.
+pub(super) struct Slow {
+    /// The last `_id` that was read.
+    pub(super) last: DocumentId,
+    /// Bytes per second of the reply that showed it.
+    pub(super) pace: u64,
 }
 
 impl Puller {
@@ -107,9 +115,9 @@ impl Puller {
         let is_last_range = to.is_none();
         // The server rejects a bound that nothing can be above.
         if *min.as_document() != *largest
-            && let End::Slow(last) = self.pull_query(rawdoc! {}, Some(min), to).await?
+            && let End::Slow(slow) = self.pull_query(rawdoc! {}, Some(min), to).await?
         {
-            return Ok(End::Slow(last));
+            return Ok(End::Slow(slow));
         }
         let last = self.sequence.last().map(DocumentId::as_document);
         if is_last_range && last != Some(&*largest) {
@@ -132,15 +140,16 @@ impl Puller {
         let mut cursor = self.open(&find, filter, min, max).await?;
         let database = self.collection.database.clone();
         while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
-            let (is_slow, is_last) = (is_slow(&reply, begin.elapsed()), is_last(&reply));
+            let (slow_pace, is_last) = (slow_pace(&reply, begin.elapsed()), is_last(&reply));
             self.hand_on(reply).await?;
             // Where the order is unknown, a scan cannot go on after a document that is deleted.
             if let Some(last) = self.sequence.last()
                 && last.compare(last) == Some(Ordering::Equal)
-                && is_slow
+                && let Some(pace) = slow_pace
                 && self.stops_if_slow
             {
-                return Ok(End::Slow(last.clone()));
+                let last = last.clone();
+                return Ok(End::Slow(Slow { last, pace }));
             }
             if self.waits_for_room && !is_last {
                 let room = self.queue.acquire_many(self.queue_units).await;
@@ -221,10 +230,11 @@ impl Puller {
     }
 }
 
-fn is_slow(reply: &RawBatch, time: Duration) -> bool {
+/// The bytes per second of a reply, if it shows that the connection is slow.
+fn slow_pace(reply: &RawBatch, time: Duration) -> Option<u64> {
     let bytes = reply.as_raw_document().as_bytes().len() as u64;
-    let is_slow = u128::from(bytes) * 1000 < u128::from(SLOW) * time.as_millis();
-    bytes >= LARGE && time > CONNECTED && is_slow
+    let pace = (bytes as f64 / time.as_secs_f64()) as u64;
+    (bytes >= LARGE && time > CONNECTED && pace < SLOW_PACE).then_some(pace)
 }
 
 /// Whether the cursor ends with this reply: its id is zero.
