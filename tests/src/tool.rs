@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
+use lob_testkit::canaries::assert_clean;
 use tokio::process::{Child, Command};
 
 use crate::servers::Servers;
@@ -34,7 +35,10 @@ impl Ended {
 }
 
 impl From<Output> for Ended {
+    /// Panics if the binary printed a secret.
+    #[track_caller]
     fn from(output: Output) -> Self {
+        let output = assert_clean(output);
         Self {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

@@ -65,6 +65,7 @@ impl Proxy {
             rules: Arc::default(),
             delay: Arc::default(),
             slices: Arc::new(AtomicBool::new(false)),
+            hindered: Arc::default(),
         };
         Ok(Self {
             address,
@@ -131,6 +132,12 @@ impl Proxy {
         lock(&self.link.rules).struck()
     }
 
+    /// How often bytes were held back or cut into pieces, or a connection was refused or reset.
+    #[must_use]
+    pub fn hindered(&self) -> u64 {
+        self.link.hindered.load(Ordering::Relaxed)
+    }
+
     /// Breaks a share (0 to 1) of all requests from now on by resetting their connections: some
     /// before the server gets the request, some before the client gets the reply.
     pub fn break_requests(&self, seed: u64, share: f64) {
@@ -174,6 +181,7 @@ async fn connection(mut client: TcpStream, link: Link) {
     let ended = tokio::select! {
         biased;
         () = until(&mut control, |state| refused || state.resets != born.resets) => {
+            link.hinder();
             Err(io::ErrorKind::ConnectionReset.into())
         }
         ended = pass_through(&mut client, &link) => ended,

@@ -41,6 +41,9 @@ async fn out_and_back(slow: impl Fn(&Proxy)) -> Duration {
         assert!(!log.contains("s3 request failed"), "{tool}: {log}");
         bed.assert_whole(tool).await;
     }
+    for network in &networks {
+        assert!(network.hindered() >= 20, "{}", network.hindered());
+    }
     begin.elapsed()
 }
 

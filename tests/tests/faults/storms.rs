@@ -111,6 +111,12 @@ async fn a_partition_from_both_servers_that_heals_is_survived() {
         let log = ended.with_status(0).stderr;
         assert!(log.contains("s3 request failed"), "{tool}: {log}");
         bed.assert_whole(tool).await;
+        let [s3, mongodb] = networks.get().unwrap().each_ref().map(Proxy::hindered);
+        assert!(s3 > 0, "{tool}: no connection to S3 was cut");
+        assert!(
+            mongodb > 0 || tool == "lob-upload",
+            "{tool}: none to MongoDB was"
+        );
     }
     fault_fired("B20");
 }

@@ -1,14 +1,14 @@
 //! State shared by all connections of a proxy: what happens to them, and how fast bytes pass.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::breaks::Breaks;
 use super::rule::Rules;
@@ -44,6 +44,22 @@ pub(super) struct Link {
     pub(super) delay: Arc<Mutex<Option<Delay>>>,
     /// Whether every byte is sent on its own.
     pub(super) slices: Arc<AtomicBool>,
+    pub(super) hindered: Arc<AtomicU64>,
+}
+
+impl Link {
+    /// Counts that bytes were held back or cut into pieces, or a connection was refused or reset.
+    pub(super) fn hinder(&self) {
+        self.hindered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sleeps, and counts that unless the moment has passed.
+    pub(super) async fn hold_until(&self, moment: Instant) {
+        if moment > Instant::now() {
+            self.hinder();
+            sleep_until(moment).await;
+        }
+    }
 }
 
 /// How long replies are held back, each for a random time.

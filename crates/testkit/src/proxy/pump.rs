@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::breaks::{Break, Breaks};
 use super::link::{CHUNK, Control, Link, Mode, lock, until};
@@ -55,7 +55,7 @@ pub(super) async fn pump_up(
             }
         }
         let passed = lock(&link.uplink).rate.pay(bytes.len());
-        sleep_until(passed).await;
+        link.hold_until(passed).await;
         pass(&mut to, bytes, &mut at_work, link).await?;
     }
 }
@@ -81,13 +81,14 @@ pub(super) async fn pump_down(
         if exchange.is_requested.swap(false, Ordering::Relaxed) {
             at_work = lock(&exchange.reply).take();
             let delay = lock(&link.delay).as_mut().map(|delay| delay.next());
-            sleep(delay.unwrap_or_default()).await;
+            let passed = Instant::now() + delay.unwrap_or_default();
+            link.hold_until(passed).await;
         }
         // The rate may have changed since the read began.
         let chunk = lock(&link.downlink).chunk();
         for piece in bytes.chunks_mut(chunk) {
             let passed = lock(&link.downlink).pay(piece.len());
-            sleep_until(passed).await;
+            link.hold_until(passed).await;
             pass(&mut to, piece, &mut at_work, link).await?;
         }
     }
@@ -129,6 +130,7 @@ async fn write(to: &mut WriteHalf<'_>, bytes: &[u8], link: &Link) -> io::Result<
     if !link.slices.load(Ordering::Relaxed) {
         return to.write_all(bytes).await;
     }
+    link.hinder();
     for byte in bytes.chunks(1) {
         to.write_all(byte).await?;
     }
