@@ -13,6 +13,9 @@ mod e_mongodb;
 mod f_documents;
 mod g_hostile_input;
 mod h_secrets;
+mod long_runs;
+
+pub use self::long_runs::{LONG_RUNS, LongRun};
 
 /// Passes the fault by: status 0 and the same bytes as without it.
 const RECOVERS: &str = "recovers";

@@ -1,13 +1,15 @@
-//! Runs what takes too long for every commit: hundreds of kills, and of runs under faults.
+//! Runs what takes too long for every commit: hundreds of kills and of runs under faults, and a
+//! hundred thousand damaged data files.
 
 use xshell::{Shell, cmd};
 
 use crate::command;
 
 /// How often and how long the tests do what they do in a moment otherwise.
-const LONG: [(&str, &str); 4] = [
+const LONG: [(&str, &str); 5] = [
     ("LOB_DOUBLE_KILLS", "200"),
     ("LOB_KILLS", "20"),
+    ("LOB_MUTATIONS", "100000"),
     ("LOB_SOAK_RUNS", "200"),
     ("LOB_STORM_SECONDS", "90"),
 ];
@@ -24,5 +26,10 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         sh,
         "cargo test --locked -p lob-upload --test cli -- soak --nocapture"
     );
-    command::run_with(&environment, of_upload).await
+    command::run_with(&environment, of_upload).await?;
+    let of_columns = cmd!(
+        sh,
+        "cargo test --locked -p lob-columns --test mutations -- --nocapture"
+    );
+    command::run_with(&environment, of_columns).await
 }

@@ -61,7 +61,7 @@ enum Task {
     Demo,
     /// Run all tests against the test servers in the process
     Test(test::Args),
-    /// Run what takes too long for every commit: 200 double kills and 200 runs under faults per tool
+    /// Run what takes too long for every commit: hundreds of kills and of runs under faults
     Long,
     /// Check format, clippy, rustdoc and generated references
     Lint,

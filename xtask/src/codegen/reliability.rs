@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use lob_tests::reliability::{Case, Count, GROUPS, State, cases, runs_on_real_servers};
+use lob_tests::reliability::{Case, Count, GROUPS, LONG_RUNS, State, cases, runs_on_real_servers};
 
 /// The folders with tests.
 const FOLDERS: [&str; 2] = ["crates", "tests/tests"];
@@ -45,6 +45,15 @@ pub(super) fn render(root: &Path) -> anyhow::Result<String> {
         for (case, why) in lines {
             writeln!(text, "* {} {}: {why}.", case.id, case.fault)?;
         }
+    }
+    text.push_str(
+        "\n## Long runs\n\n\
+         `cargo xtask long` does what takes too long for every commit; this was seen last:\n\n\
+         | what | to repeat it | outcome |\n| --- | --- | --- |\n",
+    );
+    for run in LONG_RUNS {
+        let (what, command, outcome) = (run.what, run.command, run.outcome);
+        writeln!(text, "| {what} | `{command}` | {outcome} |")?;
     }
     for group in &GROUPS {
         let count = Count::of(group.cases);
