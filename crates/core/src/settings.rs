@@ -89,7 +89,8 @@ pub struct Sources<'a, A> {
     /// Variables of other tools that count here too, with the keys that they set; weaker than the
     /// tool's own.
     pub borrowed: &'a [(&'a str, &'a str)],
-    /// What was typed: only the given flags are serialised.
+    /// The flags, by the names of their settings; those that were not typed are nothing, false or
+    /// empty.
     pub flags: &'a A,
     /// The environment.
     pub environment: &'a BTreeMap<String, String>,
@@ -114,7 +115,7 @@ where
     layers.extend(file_layers(sources.file, sources.tool, &defaults)?);
     layers.extend(environment_layers(sources, &defaults)?);
     for (key, value) in dict(sources.flags).map_err(invalid)? {
-        if defaults.contains_key(&key) {
+        if is_typed(&value) && defaults.contains_key(&key) {
             let flag = format!("flag `--{}`", key.replace('_', "-"));
             layers.push(Layer::new(flag, Dict::from([(key, value)])));
         }
@@ -153,6 +154,16 @@ pub(crate) fn default_texts(defaults: &impl Serialize) -> BTreeMap<String, Strin
     let values = defaults.filter(|(_, value)| !matches!(value, Value::Bool(..)));
     let texts = values.map(|(key, value)| (key, value::shown(&value)));
     texts.filter(|(_, text)| text != NOT_SET).collect()
+}
+
+/// Whether a flag was typed. One that was not is serialised as nothing, false or empty.
+fn is_typed(flag: &Value) -> bool {
+    match flag {
+        Value::Empty(..) | Value::Bool(_, false) => false,
+        Value::Array(_, items) => !items.is_empty(),
+        Value::Dict(_, table) => !table.is_empty(),
+        _ => true,
+    }
 }
 
 /// The setting that cannot be read. Settings grouped by `#[serde(flatten)]` lose the name of the
@@ -351,7 +362,6 @@ mod tests {
     struct Flags {
         #[serde(flatten)]
         s3: S3Args,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
         include: Vec<String>,
     }
 

@@ -97,23 +97,18 @@ impl CommandLine for Args {
 pub struct Flags {
     /// Name of the run to import or verify
     #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// Splits to import: `all`, or numbers such as `0,2,5`
     #[arg(long, value_name = "NUMBERS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSelection>,
     /// Database to import into
     #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// Names of the target collections, with `{N}` for the number
     #[arg(long, value_name = "PATTERN")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_pattern: Option<CollectionPattern>,
     /// Fail if a target collection exists, instead of replacing it
     #[arg(long)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_replace: bool,
     /// Keep an existing target collection as `{target}__lob_previous_{ID}`
     ///
@@ -121,37 +116,29 @@ pub struct Flags {
     /// has such a gap. A process that dies in it leaves both collections under other names, and the
     /// same command puts the new one in its place.
     #[arg(long, conflicts_with = "no_replace")]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_previous: bool,
     /// Import nothing if a target collection would lose more than this share of its documents; `100%`
     /// allows any loss
     #[arg(long, value_name = "PERCENT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_shrink: Option<Percent>,
     /// Build no index but the one on `_id`
     #[arg(long)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_indexes: bool,
     /// Build no TTL index: the server would use it to delete documents that were just restored
     #[arg(long)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_ttl: bool,
     /// How to check the server's documents before a target is replaced
     #[arg(long, value_enum, value_name = "KIND")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
     /// What becomes of an `_id` of 24 hexadecimal digits in a legacy run
     #[arg(long, value_enum, value_name = "KIND")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy_ids: Option<LegacyIds>,
     /// Percentage of its documents by which a split of a legacy run may differ from its manifest
     #[arg(long, value_name = "PERCENT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub count_tolerance: Option<CountTolerance>,
     /// Insert commands to send at once, up to 64 [default: 4 at first, then as many as are of use and
     /// fit into --memory]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<NonZeroUsize>,
     /// How much memory is taken.
     #[command(flatten)]
@@ -160,12 +147,10 @@ pub struct Flags {
     /// Most bytes per second to download, and to move to or from MongoDB, such as `50MiB`
     /// [default: no limit]
     #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
     /// Directory for data files while they are checked, one for each that is decoded and one more
     /// [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub spool_dir: Option<PathBuf>,
     /// How MongoDB is reached.
     #[command(flatten)]

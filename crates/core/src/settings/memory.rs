@@ -115,7 +115,6 @@ pub struct MemoryArgs {
     /// Most memory to take, about: it decides how much is moved at once [default: a share of what
     /// the container, the job or the machine allows]
     #[arg(long, value_name = "SIZE", help_heading = "Memory")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
 }
 

@@ -122,19 +122,16 @@ pub(crate) fn fits_a_header(name: &str) -> bool {
 pub struct ObjectArgs {
     /// Storage class of the data files, such as STANDARD_IA [default: the bucket's]
     #[arg(long, value_name = "CLASS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
     /// Server-side encryption [default: the bucket's]
     #[arg(long, value_enum, value_name = "KIND")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sse: Option<Encryption>,
     /// KMS key for `--sse aws:kms` [default: the account's]
     #[arg(long, value_name = "KEY")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sse_kms_key_id: Option<String>,
     /// Metadata of the data files; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_table")]
+    #[serde(serialize_with = "as_table")]
     pub metadata: Vec<(String, String)>,
 }
 

@@ -112,21 +112,17 @@ const SECONDS_IN_FLIGHT: u64 = 4;
 pub struct PartArgs {
     /// Size of one part of a multipart upload, 5 MiB to 5 GiB [default: by --memory]
     #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
     /// Most bytes of parts to hold in memory, over all files [default: by --memory]
     #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer_size: Option<ByteSize>,
     /// Parts to send at once, over all files; fewer while S3 asks to slow down [default: 4 at first,
     /// then as many as are of use and fit into --memory]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_in_flight: Option<NonZeroUsize>,
     /// Most bytes per second to send to S3, to download and to read from MongoDB, each over all
     /// files, such as `50MiB` [default: no limit]
     #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bandwidth: Option<ByteSize>,
 }
 

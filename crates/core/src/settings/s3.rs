@@ -135,46 +135,38 @@ impl S3Settings {
 pub struct S3Args {
     /// Bucket that holds the runs, or `s3://NAME/PREFIX` (required)
     #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// Folder of runs in the bucket
     #[arg(long, value_name = "PREFIX")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Endpoint of an S3-compatible server [env: also AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_url: Option<String>,
     /// Region of the bucket [env: also AWS_REGION, AWS_DEFAULT_REGION]
     #[arg(long, value_name = "REGION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Profile of the AWS configuration files [env: also AWS_PROFILE]
     #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// File of CA certificates in PEM to trust besides the system's [env: also AWS_CA_BUNDLE]
     #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
     /// Whether to address the bucket in the path of a URL or as a host
     #[arg(long, value_enum, value_name = "STYLE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub path_style: Option<PathStyle>,
     /// Id of the account that must own the bucket; sent with every request
     #[arg(long, value_name = "ACCOUNT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_bucket_owner: Option<String>,
     /// How long to keep retrying an S3 request that fails for transient reasons
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub retry_timeout: Option<Duration>,
     /// How long opening an S3 connection may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,
     /// How long one attempt may take, plus the time its body takes at 32 KiB/s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub attempt_timeout: Option<Duration>,
 }

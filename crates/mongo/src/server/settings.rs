@@ -96,7 +96,7 @@ impl MongoSettings {
     }
 }
 
-/// The flags of [`MongoSettings`]; what was not typed is left out when they are serialised.
+/// The flags of [`MongoSettings`].
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 #[command(next_help_heading = "MongoDB")]
 pub struct MongoArgs {
@@ -105,31 +105,29 @@ pub struct MongoArgs {
     /// If it has a password, set the environment variable MONGODB_URI instead: other users of the
     /// machine can read command lines.
     #[arg(long, value_name = "URI")]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
+    #[serde(serialize_with = "exposed")]
     pub mongodb_uri: Option<Secret>,
     /// File with the MongoDB connection string
     #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_uri_file: Option<PathBuf>,
     /// How long opening a MongoDB connection may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub mongodb_connect_timeout: Option<Duration>,
     /// How long to look for a usable MongoDB server
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub mongodb_server_selection_timeout: Option<Duration>,
     /// How long one MongoDB command may take
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub mongodb_operation_timeout: Option<Duration>,
     /// How long to keep trying if MongoDB is down or overloaded
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub mongodb_retry_timeout: Option<Duration>,
     /// Most connections to one MongoDB server
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_pool_size: Option<NonZeroU32>,
 }
 
@@ -181,11 +179,9 @@ mod tests {
             ..<_>::default()
         };
         let typed = serde_json::to_value(&args).unwrap();
-        assert_eq!(
-            typed,
-            serde_json::json!({ "mongodb_uri": "mongodb://u:pw-9@h/" })
-        );
-        let settings: MongoSettings = serde_json::from_value(typed).unwrap();
+        let uri = serde_json::json!({ "mongodb_uri": "mongodb://u:pw-9@h/" });
+        assert_eq!(typed["mongodb_uri"], uri["mongodb_uri"]);
+        let settings: MongoSettings = serde_json::from_value(uri).unwrap();
         assert_eq!(settings.mongodb_uri.expose(), "mongodb://u:pw-9@h/");
         assert_eq!(settings.mongodb_operation_timeout, Duration::from_secs(120));
         let shown = serde_json::to_value(&settings).unwrap();

@@ -49,25 +49,22 @@ impl WriteSettings {
     }
 }
 
-/// The flags of [`WriteSettings`]; what was not typed is left out when they are serialised.
+/// The flags of [`WriteSettings`].
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
 #[command(next_help_heading = "MongoDB writes")]
 pub struct WriteArgs {
     /// Members that must have a write in their journal: `majority` or a number
     #[arg(long, value_name = "MEMBERS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub write_concern: Option<WriteConcern>,
     /// How long to wait for those members
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub write_concern_timeout: Option<Duration>,
     /// Most bytes in one insert command, up to 16MiB
     #[arg(long, value_name = "SIZE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_batch_size: Option<ByteSize>,
     /// Most documents in one insert command, up to 100000
     #[arg(long, value_name = "COUNT", value_parser = whole::<u32>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub insert_batch_documents: Option<u32>,
 }
 
