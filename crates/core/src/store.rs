@@ -47,7 +47,7 @@ pub use body::ObjectBody;
 pub use capabilities::{EndpointCapabilities, MultipartAbilities};
 pub(crate) use completion::Unanswered;
 pub use conditional::Condition;
-pub use credentials::{UnusableAwsKey, check_aws_keys};
+pub use credentials::check_aws_keys;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
 
 pub use self::bandwidth::Bandwidth;

@@ -5,11 +5,9 @@ use std::str::FromStr;
 
 use lob_core::failure::Failure;
 use lob_core::settings::RunId;
-use serde::{Deserialize, Serialize};
 
 /// The run whose columns are reused; written as `latest`, `none` or a run's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnsFrom {
     /// The last committed run of the same database and collection.
     Latest,
@@ -51,14 +49,6 @@ impl FromStr for ColumnsFrom {
     }
 }
 
-impl TryFrom<String> for ColumnsFrom {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 impl fmt::Display for ColumnsFrom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,11 +59,7 @@ impl fmt::Display for ColumnsFrom {
     }
 }
 
-impl From<ColumnsFrom> for String {
-    fn from(from: ColumnsFrom) -> Self {
-        from.to_string()
-    }
-}
+lob_core::serialize_as_text!(ColumnsFrom);
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,9 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use lob_core::failure::Failure;
-use serde::{Deserialize, Serialize};
 
 /// One of several processes that share a run, written as `K/N`, with K counting from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Worker {
     number: u32,
     count: NonZeroU32,
@@ -164,19 +162,7 @@ impl fmt::Display for Worker {
     }
 }
 
-impl TryFrom<String> for Worker {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Worker> for String {
-    fn from(worker: Worker) -> Self {
-        worker.to_string()
-    }
-}
+lob_core::serialize_as_text!(Worker);
 
 #[cfg(test)]
 mod tests {

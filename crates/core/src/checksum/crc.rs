@@ -9,11 +9,11 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crc_fast::CrcAlgorithm;
-use serde::{Deserialize, Serialize};
+
+use crate::text::InvalidText;
 
 /// A CRC64NVME value, written as in S3: base64 of the eight bytes, most significant first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crc(u64);
 
 impl Crc {
@@ -101,19 +101,10 @@ impl fmt::Display for Crc {
     }
 }
 
-impl From<Crc> for String {
-    fn from(crc: Crc) -> Self {
-        crc.to_string()
-    }
-}
-
-/// The text is not the base64 form of eight bytes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a CRC64NVME in base64")]
-pub struct NotACrc(String);
+crate::serialize_as_text!(Crc);
 
 impl FromStr for Crc {
-    type Err = NotACrc;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = BASE64
@@ -122,15 +113,7 @@ impl FromStr for Crc {
             .and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
         bytes
             .map(|bytes| Self(u64::from_be_bytes(bytes)))
-            .ok_or_else(|| NotACrc(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for Crc {
-    type Error = NotACrc;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+            .ok_or_else(|| InvalidText(format!("`{text}` is not a CRC64NVME in base64")))
     }
 }
 

@@ -6,11 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use crate::text::InvalidText;
 
 /// The digest of the documents added so far; written as 32 hexadecimal digits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Digest(u128);
 
 impl Digest {
@@ -34,38 +33,21 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The text is not 32 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is 32 lower-case hexadecimal digits")]
-pub struct InvalidDigest;
-
 impl FromStr for Digest {
-    type Err = InvalidDigest;
+    type Err = InvalidText;
 
-    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 32 || !text.bytes().all(is_digit) {
-            return Err(InvalidDigest);
-        }
-        u128::from_str_radix(text, 16)
+        let has_form = text.len() == 32 && text.bytes().all(is_digit);
+        let number = has_form.then(|| u128::from_str_radix(text, 16).ok());
+        number
+            .flatten()
             .map(Self)
-            .map_err(|_| InvalidDigest)
+            .ok_or_else(|| InvalidText("a digest is 32 lower-case hexadecimal digits".to_owned()))
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = InvalidDigest;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
-    }
-}
+crate::serialize_as_text!(Digest);
 
 #[cfg(test)]
 mod tests {
@@ -111,7 +93,7 @@ mod tests {
             "+0000000000000000000000000000000",
             "A".repeat(32).as_str(),
         ] {
-            assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest));
+            assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }
 }

@@ -6,16 +6,16 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::Digest as _;
-use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+
+use crate::text::InvalidText;
 
 /// How many times to download an object whose SHA-256 does not match before blaming the object
 /// rather than the transfer: once, plus three retries.
 pub const MAX_DOWNLOADS: u32 = 4;
 
 /// The SHA-256 of a file. Its text form is 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
@@ -26,7 +26,7 @@ impl Sha256 {
 }
 
 /// A SHA-256 being computed.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sha256Hasher(sha2::Sha256);
 
 impl Sha256Hasher {
@@ -72,7 +72,7 @@ impl fmt::Display for Md5 {
 }
 
 /// An MD5 being computed.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Md5Hasher(md5::Md5);
 
 impl Md5Hasher {
@@ -84,18 +84,6 @@ impl Md5Hasher {
     /// The hash of all bytes added.
     pub fn finish(self) -> Md5 {
         Md5(self.0.finalize().into())
-    }
-}
-
-impl fmt::Debug for Md5Hasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Md5Hasher")
-    }
-}
-
-impl fmt::Debug for Sha256Hasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sha256Hasher")
     }
 }
 
@@ -111,32 +99,16 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-impl From<Sha256> for String {
-    fn from(hash: Sha256) -> Self {
-        hash.to_string()
-    }
-}
-
-/// The text is not 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256 in hexadecimal")]
-pub struct NotASha256(String);
+crate::serialize_as_text!(Sha256);
 
 impl FromStr for Sha256 {
-    type Err = NotASha256;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotASha256(text.to_owned()))?;
+        hex::decode_to_slice(text, &mut bytes)
+            .map_err(|_| InvalidText(format!("`{text}` is not a SHA-256 in hexadecimal")))?;
         Ok(Self(bytes))
-    }
-}
-
-impl TryFrom<String> for Sha256 {
-    type Error = NotASha256;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 

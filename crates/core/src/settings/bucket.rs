@@ -1,28 +1,22 @@
 //! A bucket as people write it: its name, its ARN or that of an access point, or the `s3://` URL of
 //! a folder in it. Anything else is refused before a server is contacted.
 
+use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::text::bare;
+use crate::text::{InvalidText, bare};
 
 /// A bucket, and the folder that its URL named.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     name: String,
     /// Without slashes around it; empty if none was named.
     folder: String,
 }
 
-/// The text does not name a bucket. The error does not repeat it: people put keys into URLs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a bucket name has 3 to 255 letters, digits, `.`, `_` and `-`, and begins and ends with a \
-     letter or digit; an ARN and `s3://BUCKET/PREFIX` also work"
-)]
-pub struct InvalidBucket;
+/// What is said of other texts. It does not repeat them: people put keys into URLs.
+const INVALID: &str = "a bucket name has 3 to 255 letters, digits, `.`, `_` and `-`, and begins and \
+                       ends with a letter or digit; an ARN and `s3://BUCKET/PREFIX` also work";
 
 impl Bucket {
     /// The name or ARN to send in requests.
@@ -38,7 +32,7 @@ impl Bucket {
 }
 
 impl FromStr for Bucket {
-    type Err = InvalidBucket;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = bare(text);
@@ -52,7 +46,7 @@ impl FromStr for Bucket {
             None => (text, ""),
         };
         if !is_name(name) && !is_arn(name) {
-            return Err(InvalidBucket);
+            return Err(InvalidText(INVALID.to_owned()));
         }
         Ok(Self {
             name: name.to_owned(),
@@ -80,22 +74,16 @@ fn is_arn(text: &str) -> bool {
         if resource.contains([':', '/']) && !resource.contains(char::is_whitespace))
 }
 
-impl TryFrom<String> for Bucket {
-    type Error = InvalidBucket;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Bucket> for String {
-    fn from(bucket: Bucket) -> Self {
-        match bucket.folder.as_str() {
-            "" => bucket.name,
-            folder => format!("s3://{}/{folder}", bucket.name),
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.folder.as_str() {
+            "" => f.write_str(&self.name),
+            folder => write!(f, "s3://{}/{folder}", self.name),
         }
     }
 }
+
+crate::serialize_as_text!(Bucket);
 
 #[cfg(test)]
 mod tests {
@@ -117,7 +105,7 @@ mod tests {
             ("s3://lob/a/b/", "lob", Some("a/b")),
         ] {
             let mut bucket: Bucket = text.parse().unwrap();
-            assert_eq!(String::from(bucket.clone()).parse(), Ok(bucket.clone()));
+            assert_eq!(bucket.to_string().parse(), Ok(bucket.clone()));
             assert_eq!(bucket.name(), name);
             assert_eq!(bucket.take_folder().as_deref(), folder, "{text}");
         }

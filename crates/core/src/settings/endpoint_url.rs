@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use hyper::Uri;
-use serde::{Deserialize, Serialize, Serializer};
 
 use crate::text::bare;
 use crate::text::remember_password_of;
@@ -18,8 +17,7 @@ const ACCELERATED: [&str; 2] = [
 ];
 
 /// The URL of a server: `http` or `https`, a host, optionally a port and a path, and no secret.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(String);
 
 /// The text is not the URL of an S3 server. The error does not repeat it: it may contain a
@@ -89,14 +87,6 @@ impl FromStr for EndpointUrl {
     }
 }
 
-impl TryFrom<String> for EndpointUrl {
-    type Error = InvalidEndpointUrl;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -109,11 +99,7 @@ impl fmt::Debug for EndpointUrl {
     }
 }
 
-impl Serialize for EndpointUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+crate::serialize_as_text!(EndpointUrl);
 
 /// Whether a host, as written in a URL, is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {

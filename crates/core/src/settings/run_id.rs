@@ -3,15 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use crate::text::InvalidText;
 
 /// S3 allows 1,024 bytes for a key; what follows the run id needs room too.
 const MAX_RUN_ID: usize = 128;
 const MAX_PREFIX: usize = 512;
 
 /// The name of a run: one segment of ASCII letters, digits, `.`, `_` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
 
 impl RunId {
@@ -21,15 +20,8 @@ impl RunId {
     }
 }
 
-/// The text cannot be a run id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a run id: 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit"
-)]
-pub struct InvalidRunId(String);
-
 impl FromStr for RunId {
-    type Err = InvalidRunId;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -38,7 +30,10 @@ impl FromStr for RunId {
         if fits && text.chars().all(allowed) && !text.starts_with(['.', '_', '-']) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidRunId(text.to_owned()))
+            Err(InvalidText(format!(
+                "`{text}` is not a run id: 1 to {MAX_RUN_ID} letters, digits, `.`, `_` or `-`, the \
+                 first a letter or a digit"
+            )))
         }
     }
 }
@@ -49,19 +44,7 @@ impl fmt::Display for RunId {
     }
 }
 
-impl TryFrom<String> for RunId {
-    type Error = InvalidRunId;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<RunId> for String {
-    fn from(id: RunId) -> Self {
-        id.0
-    }
-}
+crate::serialize_as_text!(RunId);
 
 /// The folder of runs inside a bucket; empty for the bucket itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,16 +61,8 @@ impl Prefix {
     }
 }
 
-/// The text cannot be a prefix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` cannot be a prefix: use up to {MAX_PREFIX} bytes of names separated by one `/`, none of \
-     them `.` or `..`, without control characters"
-)]
-pub struct InvalidPrefix(String);
-
 impl FromStr for Prefix {
-    type Err = InvalidPrefix;
+    type Err = InvalidText;
 
     /// Trailing slashes, which people type, are ignored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -97,7 +72,10 @@ impl FromStr for Prefix {
         if path.is_empty() || fits && segments_fit() {
             Ok(Self(path.to_owned()))
         } else {
-            Err(InvalidPrefix(text.to_owned()))
+            Err(InvalidText(format!(
+                "`{text}` cannot be a prefix: use up to {MAX_PREFIX} bytes of names separated by \
+                 one `/`, none of them `.` or `..`, without control characters"
+            )))
         }
     }
 }

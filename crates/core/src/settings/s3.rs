@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
 use super::endpoint_url::EndpointUrl;
-use super::run_id::{InvalidPrefix, Prefix};
+use super::run_id::Prefix;
 use super::{SettingOrigin, duration};
 use crate::failure::Failure;
+use crate::text::InvalidText;
 
 /// Everything about S3, resolved. For a missing value, the SDK's own chain decides: profile,
 /// environment, container or instance.
@@ -123,9 +124,9 @@ impl S3Settings {
     /// # Errors
     /// The prefix is invalid.
     pub fn runs_folder(&self) -> Result<Prefix, Failure> {
-        self.prefix.parse().map_err(|invalid: InvalidPrefix| {
-            Failure::usage(invalid.to_string()).about(&["prefix"])
-        })
+        self.prefix
+            .parse()
+            .map_err(|invalid: InvalidText| Failure::usage(invalid.to_string()).about(&["prefix"]))
     }
 }
 

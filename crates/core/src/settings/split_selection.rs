@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use crate::text::InvalidText;
 
 /// All splits, or some by number. Its text form is `all` or `0,2,5`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum SplitSelection {
     /// Every split.
     #[default]
@@ -27,22 +26,19 @@ impl SplitSelection {
     }
 }
 
-/// The text does not select any splits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` selects no splits: use `all`, or numbers separated by commas")]
-pub struct InvalidSelection(String);
-
 impl FromStr for SplitSelection {
-    type Err = InvalidSelection;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "all" {
             return Ok(Self::All);
         }
         let numbers: Result<_, _> = text.split(',').map(|n| n.trim().parse()).collect();
-        numbers
-            .map(Self::Some)
-            .map_err(|_| InvalidSelection(text.to_owned()))
+        numbers.map(Self::Some).map_err(|_| {
+            InvalidText(format!(
+                "`{text}` selects no splits: use `all`, or numbers separated by commas"
+            ))
+        })
     }
 }
 
@@ -58,19 +54,7 @@ impl fmt::Display for SplitSelection {
     }
 }
 
-impl TryFrom<String> for SplitSelection {
-    type Error = InvalidSelection;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<SplitSelection> for String {
-    fn from(selection: SplitSelection) -> Self {
-        selection.to_string()
-    }
-}
+crate::serialize_as_text!(SplitSelection);
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use aws_credential_types::provider::{
 use tokio::sync::Mutex;
 
 use crate::failure::{ExitStatus, Failure};
-use crate::text::remember;
+use crate::text::{InvalidText, remember};
 
 /// The environment variables that hold keys, and whether requests carry them verbatim.
 const VARIABLES: [(&str, Key); 3] = [
@@ -39,13 +39,6 @@ impl Key {
             Self::Kept => text.trim() == text && !text.contains(char::is_control),
         }
     }
-}
-
-/// A key that no request can carry. The error does not repeat it.
-#[derive(Debug, thiserror::Error)]
-#[error("the {what} is empty, or contains white space or another character that no key has")]
-pub struct UnusableAwsKey {
-    what: &'static str,
 }
 
 const TAKE_IT_OUT: &str = "remove it; secret files often end with a line break";
@@ -214,7 +207,7 @@ pub fn check_aws_keys(
     access_key_id: &str,
     secret_access_key: &str,
     session_token: Option<&str>,
-) -> std::result::Result<(), UnusableAwsKey> {
+) -> std::result::Result<(), InvalidText> {
     let keys = [
         ("access key id", access_key_id, Key::Sent),
         ("secret access key", secret_access_key, Key::Kept),
@@ -222,7 +215,9 @@ pub fn check_aws_keys(
     ];
     let unusable = |(_, text, key): &(&str, &str, Key)| text.is_empty() || !key.can_be(text);
     match keys.into_iter().find(unusable) {
-        Some((what, ..)) => Err(UnusableAwsKey { what }),
+        Some((what, ..)) => Err(InvalidText(format!(
+            "the {what} is empty, or contains white space or another character that no key has"
+        ))),
         None => Ok(()),
     }
 }
@@ -236,7 +231,7 @@ impl ProvideCredentials for Asked {
     }
 }
 
-fn check(found: &Credentials) -> std::result::Result<(), UnusableAwsKey> {
+fn check(found: &Credentials) -> std::result::Result<(), InvalidText> {
     let (id, secret) = (found.access_key_id(), found.secret_access_key());
     check_aws_keys(id, secret, found.session_token())
 }

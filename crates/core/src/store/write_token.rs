@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use crate::text::InvalidText;
 
 /// A random number that marks everything that one run wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteToken(String);
 
 impl WriteToken {
@@ -23,32 +22,15 @@ impl fmt::Display for WriteToken {
     }
 }
 
-/// The text is not 32 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a write token")]
-pub struct NotAToken(String);
-
 impl FromStr for WriteToken {
-    type Err = NotAToken;
+    type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match uuid::Uuid::try_parse(text) {
             Ok(token) => Ok(Self(token.simple().to_string())),
-            Err(_) => Err(NotAToken(text.to_owned())),
+            Err(_) => Err(InvalidText(format!("`{text}` is not a write token"))),
         }
     }
 }
 
-impl TryFrom<String> for WriteToken {
-    type Error = NotAToken;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<WriteToken> for String {
-    fn from(token: WriteToken) -> Self {
-        token.0
-    }
-}
+crate::serialize_as_text!(WriteToken);

@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use bson::rawdoc;
-use serde::{Deserialize, Serialize};
 
 use super::identity::{Collection, Listed};
 use crate::error::{Error, Result};
@@ -13,8 +12,7 @@ use crate::server::Database;
 
 /// A collection name with `{N}` in place of the split's number, `split_{N}_input` by default. Name
 /// and number are an inverse pair: `split_01_input` is not a split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionPattern {
     before: String,
     after: String,
@@ -82,19 +80,7 @@ impl fmt::Display for CollectionPattern {
     }
 }
 
-impl TryFrom<String> for CollectionPattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<CollectionPattern> for String {
-    fn from(pattern: CollectionPattern) -> Self {
-        pattern.to_string()
-    }
-}
+lob_core::serialize_as_text!(CollectionPattern);
 
 /// A collection that holds a split.
 #[derive(Debug, Clone)]

@@ -70,8 +70,7 @@ pub struct WriteArgs {
 
 /// How many members of a replica set must have a write in their journal before it counts.
 /// Unacknowledged writes (`w: 0`) cannot be expressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteConcern {
     /// Enough that no election can undo the write.
     Majority,
@@ -93,14 +92,6 @@ impl FromStr for WriteConcern {
     }
 }
 
-impl TryFrom<String> for WriteConcern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
 impl fmt::Display for WriteConcern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -110,11 +101,7 @@ impl fmt::Display for WriteConcern {
     }
 }
 
-impl From<WriteConcern> for String {
-    fn from(concern: WriteConcern) -> Self {
-        concern.to_string()
-    }
-}
+lob_core::serialize_as_text!(WriteConcern);
 
 #[cfg(test)]
 mod tests {
