@@ -6,6 +6,7 @@
 #[cfg(not(windows))]
 mod allocator;
 mod bars;
+mod cleanup;
 mod context;
 mod defaults;
 mod display;
@@ -20,6 +21,7 @@ mod summary;
 mod typed;
 mod verbs;
 
+pub use cleanup::{Cleanup, Leftover};
 pub use context::Context;
 pub use list::list;
 pub use logging::NOTICE;

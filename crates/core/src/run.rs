@@ -24,7 +24,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 pub use attest::{Attested, Claim};
 pub use committed::{CommittedRun, RunManifest};
 pub use latest::{FOR_JOBS, latest_run};
-pub use leftovers::abort_uploads;
+pub(crate) use leftovers::abort_uploads;
 pub use list::{Content, RunSummary, Writer};
 pub(crate) use list::{Listed, list_runs};
 pub use plan::{FoundRun, Plan, begun};

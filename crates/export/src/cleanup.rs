@@ -1,11 +1,10 @@
-//! `lob-export cleanup RUN`: lists and aborts the multipart uploads that a run left open in the
-//! bucket, where they take up space and cost money unseen.
+//! `lob-export cleanup RUN`: lists and aborts the multipart uploads that no record of the run names.
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use lob_core::cli::{Context, Outcome};
-use lob_core::run::{FoundRun, OpenRun, PLAN_NAME, RunLocation, abort_uploads};
+use lob_core::cli::{Cleanup, Context, Leftover, Outcome};
+use lob_core::run::{OpenRun, PLAN_NAME};
 use lob_core::settings::RunId;
-use lob_core::store::{OpenUpload, Sending, Store, UploadId};
+use lob_core::store::UploadId;
 use lob_core::text::counted;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -29,12 +28,6 @@ struct PlannedSplit {
     ranges: Vec<IgnoredAny>,
 }
 
-/// An open upload that no record names.
-struct Leftover {
-    key: String,
-    upload: OpenUpload,
-}
-
 /// Lists the run's open multipart uploads that no record names, and aborts them if `yes` is set.
 ///
 /// # Errors
@@ -45,25 +38,24 @@ pub(crate) async fn cleanup(
     settings: &ExportSettings,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    context.step(format!("looking for open uploads of run `{id}`"));
-    let connecting = Store::connect(&settings.s3, Sending::default(), &context.metrics);
-    let store = context.interrupt.or(connecting).await?;
-    let location = RunLocation::new(settings.s3.runs_folder()?, id.clone());
-    let finding = FoundRun::<PlannedRanges>::find_planned(&store, location, TOOL);
-    let found = context.interrupt.or(finding).await?;
-    let looking = leftovers(&found.run, &found.plan.work);
-    let leftovers = context.interrupt.or(looking).await?;
-    if yes {
-        let uploads = leftovers.iter().map(|l| (l.key.as_str(), &l.upload.id));
-        abort_uploads(&store, uploads, &context.interrupt).await?;
+    let cleaning = Cleanup::of(id.clone(), yes, &settings.s3, TOOL, context, leftovers);
+    let cleanup = cleaning.await?;
+    let mut lines = cleanup.lines(|()| String::new());
+    let uploads = counted(cleanup.leftovers.len(), "upload");
+    lines.push(match (cleanup.leftovers.len(), yes) {
+        (0, _) => format!("run `{id}` has no open uploads except those in its records"),
+        (_, true) => format!("aborted {uploads} of run `{id}`"),
+        (_, false) => format!(
+            "run `{id}` has {uploads} open that no record names, perhaps from a process that is \
+             still running; abort with --yes"
+        ),
+    });
+    if !cleanup.is_committed {
+        lines.push(format!(
+            "the run is not complete: `--run-id {id}` resumes it"
+        ));
     }
-    Ok(outcome(
-        &id,
-        &store,
-        &leftovers,
-        yes,
-        found.manifest.is_some(),
-    ))
+    Ok(cleanup.outcome(lines))
 }
 
 async fn leftovers(run: &OpenRun, plan: &PlannedRanges) -> anyhow::Result<Vec<Leftover>> {
@@ -109,58 +101,7 @@ async fn of_object(run: &OpenRun, name: &str, named: &[UploadId]) -> anyhow::Res
     let found = unnamed.map(|upload| Leftover {
         key: key.clone(),
         upload,
+        details: (),
     });
     Ok(found.collect())
-}
-
-fn outcome(
-    id: &RunId,
-    store: &Store,
-    leftovers: &[Leftover],
-    aborted: bool,
-    committed: bool,
-) -> Outcome {
-    let mut lines = Vec::new();
-    for Leftover { key, upload } in leftovers {
-        let since = match upload.initiated {
-            Some(time) => time.to_string(),
-            None => "an unknown time".to_owned(),
-        };
-        lines.push(format!("{}  open since {since}", store.url(key)));
-    }
-    let count = leftovers.len();
-    lines.push(match (count, aborted) {
-        (0, _) => format!("run `{id}` has no open uploads except those in its records"),
-        (_, true) => format!("aborted {} of run `{id}`", counted(count, "upload")),
-        (_, false) => format!(
-            "run `{id}` has {} open that no record names, perhaps from a process that is still \
-             running; abort with --yes",
-            counted(count, "upload")
-        ),
-    });
-    if !committed {
-        lines.push(format!(
-            "the run is not complete: `--run-id {id}` resumes it"
-        ));
-    }
-    let uploads: Vec<_> = leftovers
-        .iter()
-        .map(|Leftover { key, upload }| {
-            serde_json::json!({
-                "key": key,
-                "upload_id": upload.id,
-                "initiated": upload.initiated,
-            })
-        })
-        .collect();
-    let json = serde_json::json!({
-        "run_id": id,
-        "committed": committed,
-        "aborted": aborted,
-        "uploads": uploads,
-    });
-    match aborted {
-        true => Outcome::step(lines, json),
-        false => Outcome::answer(lines, json),
-    }
 }

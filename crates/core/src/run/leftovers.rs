@@ -1,4 +1,4 @@
-//! What `cleanup` does in every tool: finds the named run and aborts the uploads that it left open.
+//! Runs that left uploads open: finds one by its plan, of whatever version, and aborts its uploads.
 
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
     ///
     /// # Errors
     /// A run without a plan; those of [`FoundRun::find`].
-    pub async fn find_planned(
+    pub(crate) async fn find_planned(
         store: &Store,
         location: RunLocation,
         tool: &str,
@@ -35,7 +35,7 @@ impl<W: DeserializeOwned> FoundRun<W> {
 ///
 /// # Errors
 /// The last failure, once all were tried; an interrupt at once.
-pub async fn abort_uploads<'a>(
+pub(crate) async fn abort_uploads<'a>(
     store: &Store,
     uploads: impl Iterator<Item = (&'a str, &'a UploadId)>,
     interrupt: &Interrupt,

@@ -63,9 +63,10 @@ impl ListedPart {
 }
 
 /// An open multipart upload, as listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenUpload {
     /// The server's id of the upload.
+    #[serde(rename = "upload_id")]
     pub id: UploadId,
     /// When it was opened.
     pub initiated: Option<jiff::Timestamp>,
