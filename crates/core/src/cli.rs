@@ -35,6 +35,8 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::FromArgMatches as _;
+
 use self::bars::Bars;
 use self::display::{Display, Shown};
 use self::outcome::Kind;
@@ -60,8 +62,12 @@ pub fn main<A: CommandLine>(
     let tool = A::command().get_name().to_owned();
     remember_secrets();
     let parsed = command::<A>().try_get_matches();
-    let (typed, args) = match parsed.and_then(|typed| Ok((A::from_arg_matches(&typed)?, typed))) {
-        Ok((args, typed)) => (typed, args),
+    let parsed = parsed.and_then(|typed| {
+        let common = CommonArgs::from_arg_matches(&typed)?;
+        Ok((A::from_arg_matches(&typed)?, common, typed))
+    });
+    let (args, common, typed) = match parsed {
+        Ok(parsed) => parsed,
         // Help and version are results; a usage error is not.
         Err(error) if error.use_stderr() => {
             let usage = redact(&wrong_usage::<A>(&error));
@@ -74,9 +80,9 @@ pub fn main<A: CommandLine>(
         Err(help) => return print(help.render().to_string().lines()),
     };
     if let Err(refused) = verbs::check::<A>(&typed) {
-        return fail(&refused.into(), &Origins::default(), args.common().json);
+        return fail(&refused.into(), &Origins::default(), common.json);
     }
-    let (common, typed) = (args.common().clone(), Typed::of::<A>(&typed));
+    let typed = Typed::of::<A>(&typed);
     redact_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

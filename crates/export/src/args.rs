@@ -61,50 +61,34 @@ pub enum Command {
     /// Commit a planned run once all its ranges are exported
     Commit,
     /// Check that every data file and record of a run is what its manifest says
-    Verify(VerifyArgs),
+    Verify {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+        /// Download every data file as well, and compare its SHA-256
+        #[arg(long)]
+        full: bool,
+    },
     /// List the exports below the prefix, newest first
     List,
     /// List the multipart uploads that a run left open: they take space and cost money
-    Cleanup(CleanupArgs),
+    Cleanup {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+        /// Abort the listed uploads
+        #[arg(long)]
+        yes: bool,
+    },
     /// Name the latest committed run, and where its splits are
-    Latest(LatestArgs),
-}
-
-/// The command line of `lob-export verify`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct VerifyArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-    /// Download every data file as well, and compare its SHA-256
-    #[arg(long)]
-    pub full: bool,
-}
-
-/// The command line of `lob-export latest`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct LatestArgs {
-    /// Print only the s3:// addresses of the splits, one per line
-    #[arg(long)]
-    pub print_uri: bool,
-}
-
-/// The command line of `lob-export cleanup`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct CleanupArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-    /// Abort the listed uploads
-    #[arg(long)]
-    pub yes: bool,
+    Latest {
+        /// Print only the s3:// addresses of the splits, one per line
+        #[arg(long)]
+        print_uri: bool,
+    },
 }
 
 impl CommandLine for Args {
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     fn defaults() -> impl Serialize {
         crate::settings::defaults()
     }

@@ -43,7 +43,7 @@ use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{RunArg, resolve};
 
-pub use args::{Args, CleanupArgs, Command, LatestArgs, VerifyArgs};
+pub use args::{Args, Command};
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
 /// library's futures a second time.
@@ -77,11 +77,11 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Plan) => (pipeline::plan(&resolved, context).await, NOTHING_WRITTEN),
         Some(Command::Work) => (pipeline::work(&resolved, context).await, RESUMES),
         Some(Command::Commit) => (pipeline::commit_alone(&resolved, context).await, RESUMES),
-        Some(Command::Verify(VerifyArgs { run, full })) => {
+        Some(Command::Verify { run, full }) => {
             let verifying = verify::verify(named(run)?, *full, &resolved.settings, context);
             (verifying.await, NOTHING_WRITTEN)
         }
-        Some(Command::Latest(LatestArgs { print_uri })) => {
+        Some(Command::Latest { print_uri }) => {
             let finding = latest::latest(*print_uri, &resolved.settings, context);
             (finding.await, NOTHING_WRITTEN)
         }
@@ -89,7 +89,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
             let listing = cli::list(&resolved.settings.s3, Writer::Export, context);
             (listing.await, NOTHING_WRITTEN)
         }
-        Some(Command::Cleanup(CleanupArgs { run, yes })) => {
+        Some(Command::Cleanup { run, yes }) => {
             let cleaning = cleanup::cleanup(named(run)?, *yes, &resolved.settings, context);
             (cleaning.await, RESUMES)
         }

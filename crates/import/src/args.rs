@@ -53,24 +53,16 @@ pub struct Args {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Check that the target collections still hold what the manifest of a run says
-    Verify(VerifyArgs),
+    Verify {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+    },
     /// List the exports below the prefix, newest first
     List,
 }
 
-/// The command line of `lob-import verify`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct VerifyArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-}
-
 impl CommandLine for Args {
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     fn defaults() -> impl Serialize {
         crate::settings::defaults()
     }

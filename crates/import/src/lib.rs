@@ -30,7 +30,7 @@ use lob_core::settings::{Sources, resolve};
 
 use crate::settings::ImportSettings;
 
-pub use args::{Args, Command, VerifyArgs};
+pub use args::{Args, Command};
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
 /// library's futures a second time.
@@ -70,7 +70,7 @@ async fn command(
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     match &args.command {
-        Some(Command::Verify(VerifyArgs { run })) => {
+        Some(Command::Verify { run }) => {
             let run = run.named(args.flags.run_id.as_ref(), settings.run_id.as_ref())?;
             return verify::verify(&run, settings, context).await;
         }

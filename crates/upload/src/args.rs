@@ -92,67 +92,47 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check that every object of a run is what its manifest says
-    Verify(VerifyArgs),
+    Verify {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+        /// Download every object as well, and compare its SHA-256
+        #[arg(long)]
+        full: bool,
+    },
     /// Bring the files of a run back to disk, each proved by its SHA-256
     ///
     /// Files that are already there are checked and not fetched again, so the same command resumes a
     /// restore that was stopped. A file with other content is never overwritten.
-    Restore(RestoreArgs),
+    #[command(allow_missing_positional = true)]
+    Restore {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+        /// Directory for the files; created if it does not exist
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Name the latest committed run, and where its files are
-    Latest(LatestArgs),
+    Latest {
+        /// Print only the s3:// addresses of the files, one per line
+        #[arg(long)]
+        print_uri: bool,
+    },
     /// List the uploads below the prefix, newest first
     List,
     /// List the multipart uploads that a run left open: they take space and cost money
-    Cleanup(CleanupArgs),
-}
-
-/// The command line of `lob-upload verify`.
-#[derive(Debug, clap::Args)]
-pub struct VerifyArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-    /// Download every object as well, and compare its SHA-256
-    #[arg(long)]
-    pub full: bool,
-}
-
-/// The command line of `lob-upload restore`.
-#[derive(Debug, clap::Args)]
-#[command(allow_missing_positional = true)]
-pub struct RestoreArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-    /// Directory for the files; created if it does not exist
-    #[arg(value_name = "DIR")]
-    pub directory: PathBuf,
-}
-
-/// The command line of `lob-upload latest`.
-#[derive(Debug, clap::Args)]
-pub struct LatestArgs {
-    /// Print only the s3:// addresses of the files, one per line
-    #[arg(long)]
-    pub print_uri: bool,
-}
-
-/// The command line of `lob-upload cleanup`.
-#[derive(Debug, clap::Args)]
-pub struct CleanupArgs {
-    /// The run.
-    #[command(flatten)]
-    pub run: RunArg,
-    /// Abort the listed uploads
-    #[arg(long)]
-    pub yes: bool,
+    Cleanup {
+        /// The run.
+        #[command(flatten)]
+        run: RunArg,
+        /// Abort the listed uploads
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 impl CommandLine for Args {
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     fn defaults() -> impl Serialize {
         crate::Settings::default()
     }
@@ -235,15 +215,21 @@ mod tests {
             let args = parse(line).unwrap();
             assert_eq!(args.s3.bucket.as_deref(), Some("b"));
             assert!(args.common.json);
-            let Some(Command::Verify(verify)) = args.command else {
+            let Some(Command::Verify { run, full }) = args.command else {
                 panic!("{line}");
             };
-            let run = verify.run.named(None, None).unwrap();
-            assert!(verify.full && run.to_string() == "run-1");
+            let run = run.named(None, None).unwrap();
+            assert!(full && run.to_string() == "run-1");
         }
         let args = parse("restore there --run-id run-1").unwrap();
-        assert!(matches!(args.command, Some(Command::Restore(r)) if r.directory == *"there"));
+        let there = std::path::Path::new("there");
+        assert!(
+            matches!(args.command, Some(Command::Restore { directory, .. }) if directory == there)
+        );
         let args = parse("cleanup run-1 --yes").unwrap();
-        assert!(matches!(args.command, Some(Command::Cleanup(c)) if c.yes));
+        assert!(matches!(
+            args.command,
+            Some(Command::Cleanup { yes: true, .. })
+        ));
     }
 }

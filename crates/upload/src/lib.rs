@@ -34,7 +34,7 @@ use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{RunArg, resolve};
 
-pub use args::{Args, CleanupArgs, Command, LatestArgs, RestoreArgs, VerifyArgs};
+pub use args::{Args, Command};
 pub use settings::{HashKind, Settings};
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
@@ -60,15 +60,15 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     }
     let named = |run: &RunArg| run.named(args.run_id.as_ref(), settings.run_id.as_ref());
     let (done, left) = match &args.command {
-        Some(Command::Verify(VerifyArgs { run, full })) => {
+        Some(Command::Verify { run, full }) => {
             let verifying = verify::verify(named(run)?, *full, settings, context);
             (verifying.await, NOTHING_WRITTEN)
         }
-        Some(Command::Restore(RestoreArgs { run, directory })) => {
+        Some(Command::Restore { run, directory }) => {
             let restoring = restore::restore(named(run)?, directory.clone(), settings, context);
             (restoring.await, RESUMES)
         }
-        Some(Command::Latest(LatestArgs { print_uri })) => {
+        Some(Command::Latest { print_uri }) => {
             let finding = latest::latest(*print_uri, settings, context);
             (finding.await, NOTHING_WRITTEN)
         }
@@ -76,7 +76,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
             let listing = cli::list(&settings.s3, Writer::Upload, context);
             (listing.await, NOTHING_WRITTEN)
         }
-        Some(Command::Cleanup(CleanupArgs { run, yes })) => {
+        Some(Command::Cleanup { run, yes }) => {
             let cleaning = cleanup::cleanup(named(run)?, *yes, settings, context);
             (cleaning.await, RESUMES)
         }

@@ -122,7 +122,7 @@ mod tests {
         #[command(flatten)]
         _s3: S3Args,
         #[command(flatten)]
-        common: CommonArgs,
+        _common: CommonArgs,
     }
 
     #[derive(clap::Subcommand)]
@@ -131,10 +131,6 @@ mod tests {
     }
 
     impl CommandLine for Tool {
-        fn common(&self) -> &CommonArgs {
-            &self.common
-        }
-
         fn defaults() -> impl serde::Serialize {
             crate::settings::S3Settings::defaults("runs")
         }

@@ -16,9 +16,6 @@ use crate::settings::{CommonArgs, S3Args, default_texts, is_of, old_flags};
 
 /// The command line of a tool.
 pub trait CommandLine: Parser {
-    /// The flags that every tool has.
-    fn common(&self) -> &CommonArgs;
-
     /// The default settings; a flag that is a setting has the name of its field as id.
     fn defaults() -> impl Serialize;
 
