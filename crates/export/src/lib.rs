@@ -59,15 +59,10 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("export", &args.flags, &args.common);
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
-    settings::MEMORY.explain(&mut resolved.origins);
-    let mongo = &resolved.settings.mongo;
-    mongo.show_file_alone(&mut resolved.origins);
-    context.origins.keep(&resolved.origins);
-    if args.flags.mongo.has_password() {
-        tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
-    }
-    if args.common.show_settings {
-        return Ok(Outcome::settings(&resolved));
+    let (mongo, typed) = (&resolved.settings.mongo, &args.flags.mongo);
+    mongo.explain(typed, &mut resolved.origins);
+    if let Some(shown) = context.settle(&mut resolved, settings::MEMORY, &args.common) {
+        return Ok(shown);
     }
     let (typed, setting) = (&args.flags.run_id, &resolved.settings.run_id);
     let named = |run: &RunArg| run.named(typed.as_ref(), setting.as_ref());

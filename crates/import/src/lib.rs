@@ -49,15 +49,10 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     };
     let mut resolved = resolve(&settings::defaults(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
-    settings::MEMORY.explain(&mut resolved.origins);
-    let mongo = &resolved.settings.mongo;
-    mongo.show_file_alone(&mut resolved.origins);
-    context.origins.keep(&resolved.origins);
-    if args.flags.mongo.has_password() {
-        tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
-    }
-    if args.common.show_settings {
-        return Ok(Outcome::settings(&resolved));
+    let (mongo, typed) = (&resolved.settings.mongo, &args.flags.mongo);
+    mongo.explain(typed, &mut resolved.origins);
+    if let Some(shown) = context.settle(&mut resolved, settings::MEMORY, &args.common) {
+        return Ok(shown);
     }
     // Anything that has written says what it left behind.
     let done = command(&args, &resolved.settings, context).await;

@@ -52,12 +52,10 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     let sources = context.sources("upload", &args, &args.common);
     let mut resolved = resolve(&Settings::default(), &sources)?;
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
-    settings::MEMORY.explain(&mut resolved.origins);
-    context.origins.keep(&resolved.origins);
-    let settings = &resolved.settings;
-    if args.common.show_settings {
-        return Ok(Outcome::settings(&resolved));
+    if let Some(shown) = context.settle(&mut resolved, settings::MEMORY, &args.common) {
+        return Ok(shown);
     }
+    let settings = &resolved.settings;
     let named = |run: &RunArg| run.named(args.run_id.as_ref(), settings.run_id.as_ref());
     let (done, left) = match &args.command {
         Some(Command::Verify { run, full }) => {

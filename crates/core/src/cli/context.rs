@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Outcome;
 use super::logging::STEP;
 use super::typed::Typed;
 use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
-use crate::settings::{CommonArgs, Origins, Sources};
+use crate::settings::{CommonArgs, MemoryShare, Origins, Resolved, Sources};
 
 /// What a pipeline gets from its surroundings: counters, signals, the environment and flags.
 #[derive(Debug, Clone)]
@@ -49,5 +50,18 @@ impl Context {
             environment: &self.environment,
             file: common.config.as_deref(),
         }
+    }
+
+    /// Explains the default of the memory and keeps the origins of the settings, for errors about
+    /// them. Returns the answer to `--show-settings` if that was typed.
+    pub fn settle<S>(
+        &self,
+        resolved: &mut Resolved<S>,
+        memory: MemoryShare,
+        common: &CommonArgs,
+    ) -> Option<Outcome> {
+        memory.explain(&mut resolved.origins);
+        self.origins.keep(&resolved.origins);
+        common.show_settings.then(|| Outcome::settings(resolved))
     }
 }

@@ -50,7 +50,7 @@ impl Outcome {
     }
 
     /// The answer to `--show-settings`.
-    pub fn settings<S>(resolved: &Resolved<S>) -> Self {
+    pub(super) fn settings<S>(resolved: &Resolved<S>) -> Self {
         let lines = resolved.origins.iter().map(|o| match &o.toml {
             Some(toml) => format!("{} = {toml}  # {}", o.key, o.origin),
             // Either it cannot be set in a file, or there is nothing to set.

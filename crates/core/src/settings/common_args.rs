@@ -16,7 +16,7 @@ pub struct CommonArgs {
     pub config: Option<PathBuf>,
     /// Print every setting and where it came from, and do nothing else
     #[arg(long)]
-    pub show_settings: bool,
+    pub(crate) show_settings: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,

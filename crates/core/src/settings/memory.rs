@@ -83,7 +83,7 @@ impl MemoryShare {
     }
 
     /// Says in the origin of a default what it was derived from.
-    pub fn explain(self, origins: &mut [SettingOrigin]) {
+    pub(crate) fn explain(self, origins: &mut [SettingOrigin]) {
         let found = origins.iter_mut().find(|origin| origin.key == KEY);
         if let Some(memory) = found.filter(|memory| memory.origin == "default") {
             let Allowed {

@@ -50,7 +50,7 @@ pub struct Origins(Arc<OnceLock<Vec<SettingOrigin>>>);
 
 impl Origins {
     /// Stores the origins for error messages. A command resolves its settings once.
-    pub fn keep(&self, origins: &[SettingOrigin]) {
+    pub(crate) fn keep(&self, origins: &[SettingOrigin]) {
         self.0.get_or_init(|| origins.to_vec());
     }
 

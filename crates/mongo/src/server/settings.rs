@@ -64,8 +64,12 @@ impl Default for MongoSettings {
 }
 
 impl MongoSettings {
-    /// Hides the default connection string if a file provides another.
-    pub fn show_file_alone(&self, origins: &mut Vec<SettingOrigin>) {
+    /// Hides the default connection string if a file provides another, and warns of a password that
+    /// was `typed`, where other users of the machine can read it.
+    pub fn explain(&self, typed: &MongoArgs, origins: &mut Vec<SettingOrigin>) {
+        if typed.has_password() {
+            tracing::warn!("other users can read a password on the command line: set MONGODB_URI");
+        }
         if self.mongodb_uri_file.is_some() {
             origins.retain(|shown| shown.key != "mongodb_uri" || shown.origin != "default");
         }
@@ -132,8 +136,7 @@ pub struct MongoArgs {
 }
 
 impl MongoArgs {
-    /// Whether a password was typed, where other users of the machine can read it.
-    pub fn has_password(&self) -> bool {
+    fn has_password(&self) -> bool {
         self.mongodb_uri.as_ref().is_some_and(|uri| {
             let user_info = uri
                 .expose()
