@@ -239,7 +239,7 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
             let message = format!("`{key}` in settings {name} is a section: write `[{key}]`");
             return Err(Failure::usage(message));
         };
-        let is_known = |own: &str| keys.contains(&own) || old_names::is_known(own, Some(key));
+        let is_known = |own: &str| keys.contains(own) || old_names::is_known(own, Some(key));
         let mistyped = section.keys().find(|own| !is_known(own));
         if let Some(own) = mistyped {
             return Err(unknown(&format!("{key}.{own}"), keys::hint(own, Some(key))));

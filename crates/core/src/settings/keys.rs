@@ -6,137 +6,123 @@ use std::collections::BTreeSet;
 use super::common_args::{CommonArgs, is_of};
 use crate::text::nearest;
 
-/// The keys of each tool, by its short name.
-const KEYS: [(&str, &[&str]); 3] = [
+/// How S3 is reached.
+const S3: &[&str] = &[
+    "attempt_timeout",
+    "bucket",
+    "ca_bundle",
+    "connect_timeout",
+    "endpoint_url",
+    "expected_bucket_owner",
+    "path_style",
+    "prefix",
+    "profile",
+    "region",
+    "retry_timeout",
+];
+/// How MongoDB is reached.
+const MONGODB: &[&str] = &[
+    "mongodb_connect_timeout",
+    "mongodb_operation_timeout",
+    "mongodb_pool_size",
+    "mongodb_retry_timeout",
+    "mongodb_server_selection_timeout",
+    "mongodb_uri",
+    "mongodb_uri_file",
+];
+/// How files are cut into parts.
+const PARTS: &[&str] = &[
+    "buffer_size",
+    "max_bandwidth",
+    "part_size",
+    "parts_in_flight",
+];
+/// How objects are stored.
+const OBJECTS: &[&str] = &["metadata", "sse", "sse_kms_key_id", "storage_class"];
+
+/// The keys of each tool, by its short name: groups that tools share, and its own.
+const KEYS: [(&str, &[&[&str]]); 3] = [
     (
         "upload",
         &[
-            "allow_partial",
-            "attempt_timeout",
-            "bucket",
-            "buffer_size",
-            "ca_bundle",
-            "connect_timeout",
-            "endpoint_url",
-            "exclude",
-            "expected_bucket_owner",
-            "hash",
-            "include",
-            "jobs",
-            "manifest_dir",
-            "max_bandwidth",
-            "memory",
-            "metadata",
-            "multipart_threshold",
-            "part_size",
-            "parts_in_flight",
-            "path_style",
-            "prefix",
-            "profile",
-            "region",
-            "retry_timeout",
-            "run_id",
-            "source_dir",
-            "sse",
-            "sse_kms_key_id",
-            "storage_class",
+            S3,
+            PARTS,
+            OBJECTS,
+            &[
+                "allow_partial",
+                "exclude",
+                "hash",
+                "include",
+                "jobs",
+                "manifest_dir",
+                "memory",
+                "multipart_threshold",
+                "run_id",
+                "source_dir",
+            ],
         ],
     ),
     (
         "export",
         &[
-            "attempt_timeout",
-            "bucket",
-            "buffer_size",
-            "ca_bundle",
-            "checksum",
-            "collection_pattern",
-            "columns_from",
-            "columns_sample",
-            "compression",
-            "connect_timeout",
-            "database",
-            "endpoint_url",
-            "expected_bucket_owner",
-            "file_size",
-            "jobs",
-            "manifest_dir",
-            "map",
-            "max_bandwidth",
-            "max_misfits",
-            "max_shrink",
-            "memory",
-            "metadata",
-            "mongodb_connect_timeout",
-            "mongodb_operation_timeout",
-            "mongodb_pool_size",
-            "mongodb_retry_timeout",
-            "mongodb_server_selection_timeout",
-            "mongodb_uri",
-            "mongodb_uri_file",
-            "part_size",
-            "parts_in_flight",
-            "path_style",
-            "prefix",
-            "profile",
-            "range_size",
-            "ranges",
-            "read_ahead",
-            "region",
-            "retry_timeout",
-            "row_group_size",
-            "run_id",
-            "snapshot",
-            "split",
-            "sse",
-            "sse_kms_key_id",
-            "storage_class",
-            "struct",
-            "worker",
-            "workers",
+            S3,
+            MONGODB,
+            PARTS,
+            OBJECTS,
+            &[
+                "checksum",
+                "collection_pattern",
+                "columns_from",
+                "columns_sample",
+                "compression",
+                "database",
+                "file_size",
+                "jobs",
+                "manifest_dir",
+                "map",
+                "max_misfits",
+                "max_shrink",
+                "memory",
+                "range_size",
+                "ranges",
+                "read_ahead",
+                "row_group_size",
+                "run_id",
+                "snapshot",
+                "split",
+                "struct",
+                "worker",
+                "workers",
+            ],
         ],
     ),
     (
         "import",
         &[
-            "attempt_timeout",
-            "bucket",
-            "ca_bundle",
-            "check",
-            "collection_pattern",
-            "connect_timeout",
-            "count_tolerance",
-            "database",
-            "endpoint_url",
-            "expected_bucket_owner",
-            "insert_batch_documents",
-            "insert_batch_size",
-            "jobs",
-            "keep_previous",
-            "legacy_ids",
-            "max_bandwidth",
-            "max_shrink",
-            "memory",
-            "mongodb_connect_timeout",
-            "mongodb_operation_timeout",
-            "mongodb_pool_size",
-            "mongodb_retry_timeout",
-            "mongodb_server_selection_timeout",
-            "mongodb_uri",
-            "mongodb_uri_file",
-            "no_indexes",
-            "no_replace",
-            "no_ttl",
-            "path_style",
-            "prefix",
-            "profile",
-            "region",
-            "retry_timeout",
-            "run_id",
-            "split",
-            "spool_dir",
-            "write_concern",
-            "write_concern_timeout",
+            S3,
+            MONGODB,
+            &[
+                "check",
+                "collection_pattern",
+                "count_tolerance",
+                "database",
+                "insert_batch_documents",
+                "insert_batch_size",
+                "jobs",
+                "keep_previous",
+                "legacy_ids",
+                "max_bandwidth",
+                "max_shrink",
+                "memory",
+                "no_indexes",
+                "no_replace",
+                "no_ttl",
+                "run_id",
+                "split",
+                "spool_dir",
+                "write_concern",
+                "write_concern_timeout",
+            ],
         ],
     ),
 ];
@@ -145,9 +131,14 @@ const KEYS: [(&str, &[&str]); 3] = [
 const FLAGS: [&str; 5] = ["dry_run", "full", "latest", "print_uri", "yes"];
 
 /// The keys of one tool; `None` if there is no such tool.
-pub(super) fn of_tool(tool: &str) -> Option<&'static [&'static str]> {
-    let found = KEYS.iter().find(|(name, _)| *name == tool);
-    found.map(|(_, keys)| *keys)
+pub(super) fn of_tool(tool: &str) -> Option<BTreeSet<&'static str>> {
+    let mut tools = of_tools();
+    tools.find_map(|(name, keys)| (name == tool).then_some(keys))
+}
+
+fn of_tools() -> impl Iterator<Item = (&'static str, BTreeSet<&'static str>)> {
+    KEYS.iter()
+        .map(|(tool, groups)| (*tool, groups.iter().copied().flatten().copied().collect()))
 }
 
 /// The short names of the tools, which are also the sections of a file.
@@ -157,7 +148,7 @@ pub(super) fn tools() -> impl Iterator<Item = &'static str> {
 
 /// The keys of all tools together.
 pub(super) fn all() -> BTreeSet<&'static str> {
-    KEYS.iter().flat_map(|(_, keys)| *keys).copied().collect()
+    of_tools().flat_map(|(_, keys)| keys).collect()
 }
 
 /// What to do about a key that does not belong at the top level of a file, or in a tool's section.
@@ -165,7 +156,7 @@ pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     if let Some(flag) = flag(key) {
         return format!("it is not a setting: use the flag `{flag}`");
     }
-    let own = tool.and_then(of_tool).unwrap_or_default().iter().copied();
+    let own = tool.and_then(of_tool).unwrap_or_default().into_iter();
     let sections = tools().filter(|_| tool.is_none());
     if let Some(nearest) = nearest(key, own.chain(sections)) {
         return format!("did you mean `{nearest}`?");
@@ -173,7 +164,7 @@ pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     let Some(nearest) = nearest(key, all()) else {
         return "remove it; docs/CONFIGURATION.md lists all settings".to_owned();
     };
-    let tools = KEYS.iter().filter(|(_, keys)| keys.contains(&nearest));
+    let tools = of_tools().filter(|(_, keys)| keys.contains(nearest));
     let sections: Vec<_> = tools.map(|(tool, _)| format!("`[{tool}]`")).collect();
     match tool {
         // The top level accepts the keys of every tool.
@@ -204,9 +195,9 @@ fn flag(key: &str) -> Option<String> {
 /// The environment variables of all tools.
 pub(super) fn variables() -> BTreeSet<String> {
     let shared = all().into_iter().map(|key| variable("LOB_", key));
-    let own = KEYS.iter().flat_map(|(tool, keys)| {
+    let own = of_tools().flat_map(|(tool, keys)| {
         let prefix = variable("LOB_", &format!("{tool}_"));
-        keys.iter().map(move |key| variable(&prefix, key))
+        keys.into_iter().map(move |key| variable(&prefix, key))
     });
     shared.chain(own).collect()
 }
