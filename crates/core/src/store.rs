@@ -37,6 +37,7 @@ use std::time::Duration;
 pub use aws_credential_types::provider::SharedCredentialsProvider as AwsCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption, StorageClass};
@@ -45,7 +46,7 @@ use bytes::Bytes;
 pub use crate::failure::{StoreError, StoreErrorKind};
 pub use body::ObjectBody;
 pub use capabilities::{EndpointCapabilities, MultipartAbilities};
-pub(crate) use completion::Unanswered;
+pub(crate) use completion::{Completion, Unanswered};
 pub use conditional::Condition;
 pub use credentials::check_aws_keys;
 pub use multipart::{ListedPart, OpenUpload, StoredPart, UploadId};
@@ -313,22 +314,13 @@ impl Store {
         limit: Option<i32>,
     ) -> Result<Vec<(String, u64)>, StoreError> {
         let request = self.lists(prefix).set_max_keys(limit);
-        let mut pages = request.into_paginator().send();
-        let (mut objects, mut goes_on) = (Vec::new(), false);
-        while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|e| StoreError::from_sdk("ListObjectsV2", self.url(prefix), e))?;
+        let pages = self.pages(request, prefix, limit.is_some(), |page, objects| {
             objects.extend(page.contents().iter().filter_map(|object| {
                 let size = u64::try_from(object.size()?).ok()?;
                 Some((object.key()?.to_owned(), size))
             }));
-            goes_on = page.is_truncated() == Some(true);
-            if limit.is_some() {
-                return Ok(objects);
-            }
-        }
-        self.whole("ListObjectsV2", prefix, goes_on)?;
-        Ok(objects)
+        });
+        pages.await
     }
 
     /// The names of the folders directly below `prefix`, which ends with `/` or is empty.
@@ -337,18 +329,35 @@ impl Store {
     /// Any page cannot be read.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let request = self.lists(prefix).delimiter("/");
-        let mut pages = request.into_paginator().send();
-        let (mut folders, mut goes_on) = (Vec::new(), false);
-        while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|e| StoreError::from_sdk("ListObjectsV2", self.url(prefix), e))?;
+        let pages = self.pages(request, prefix, false, |page, folders| {
             folders.extend(page.common_prefixes().iter().filter_map(|folder| {
                 let name = folder.prefix()?.strip_prefix(prefix)?.strip_suffix('/')?;
                 Some(name.to_owned())
             }));
+        });
+        pages.await
+    }
+
+    /// What `take` makes of each page of a list, or of the first one alone.
+    async fn pages<T>(
+        &self,
+        request: ListObjectsV2FluentBuilder,
+        prefix: &str,
+        first_only: bool,
+        take: impl Fn(&ListObjectsV2Output, &mut Vec<T>),
+    ) -> Result<Vec<T>, StoreError> {
+        let mut pages = request.into_paginator().send();
+        let (mut items, mut goes_on) = (Vec::new(), false);
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|e| StoreError::from_sdk("ListObjectsV2", self.url(prefix), e))?;
+            take(&page, &mut items);
+            if first_only {
+                return Ok(items);
+            }
             goes_on = page.is_truncated() == Some(true);
         }
         self.whole("ListObjectsV2", prefix, goes_on)?;
-        Ok(folders)
+        Ok(items)
     }
 }

@@ -7,8 +7,8 @@ use crate::checksum::Md5;
 use crate::interrupt::Interrupt;
 use crate::store::Verified;
 use crate::store::{
-    Condition, EndpointCapabilities, Expected, MultipartAbilities, ObjectInfo, RunStore,
-    StoreError, StoreErrorKind, Unanswered,
+    Completion, Condition, EndpointCapabilities, Expected, MultipartAbilities, ObjectInfo,
+    RunStore, StoreError, StoreErrorKind, Unanswered,
 };
 use crate::transfer::{Hashing, PartHasher};
 
@@ -190,16 +190,15 @@ async fn complete(
             let part = store.upload_part(key, &upload.id, 1, part, permit);
             let part = part.await?;
             has_md5 = part.etag == md5;
-            store
-                .complete_once(
-                    key,
-                    &upload.id,
-                    &[part],
-                    &expected,
-                    Condition::Unmet,
-                    &Unanswered::default(),
-                )
-                .await
+            let completion = Completion {
+                key,
+                upload: &upload.id,
+                parts: &[part],
+                expected,
+                condition: Condition::Unmet,
+            };
+            let unanswered = Unanswered::default();
+            store.complete_once(completion, &unanswered).await
         };
         let completed = interrupt.or(completed).await;
         // Abort it even if it became the plan: a missing permission to abort shows before it is

@@ -26,6 +26,16 @@ const LEAST_TIMEOUTS: u32 = 5;
 /// It gets one more for every this many parts.
 const PARTS_PER_TIMEOUT: u32 = 1000;
 
+/// An open upload and the object that it is to become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completion<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) upload: &'a UploadId,
+    pub(crate) parts: &'a [StoredPart],
+    pub(crate) expected: Expected<'a>,
+    pub(crate) condition: Condition<'a>,
+}
+
 impl Store {
     /// Assembles the object from its parts, under `condition`.
     ///
@@ -34,21 +44,24 @@ impl Store {
     /// [`StoreErrorKind::Conflict`] if the upload has to be restarted.
     pub(crate) async fn complete_multipart(
         &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[StoredPart],
-        expected: &Expected<'_>,
-        condition: Condition<'_>,
+        completion: Completion<'_>,
     ) -> Result<WrittenObject, StoreError> {
+        let Completion {
+            key,
+            upload,
+            expected,
+            condition,
+            ..
+        } = completion;
         let unconditional = !self.endpoint.has_conditional_completes();
         let in_the_way = match unconditional {
             true => self.standing_in_the_way(key, condition).await?,
             false => None,
         };
         let unanswered = Unanswered::default();
-        let complete = || self.complete_once(key, upload, parts, expected, condition, &unanswered);
+        let complete = || self.complete_once(completion, &unanswered);
         let settled = match in_the_way {
-            Some(there) => self.judge(key, expected, &there, "CompleteMultipartUpload")?,
+            Some(there) => self.judge(key, &expected, &there, "CompleteMultipartUpload")?,
             None => {
                 let mut outcome = complete().await;
                 let mut pauses = 0;
@@ -57,7 +70,7 @@ impl Store {
                         Ok(written) => return Ok(written),
                         Err(error) => error,
                     };
-                    let error = match self.settle(key, expected, condition, error).await {
+                    let error = match self.settle(key, &expected, condition, error).await {
                         Ok(settled) => break settled,
                         Err(error) if unanswered.may_be_why(error.kind) => error,
                         Err(error) => return Err(error),
@@ -86,13 +99,16 @@ impl Store {
     /// [`Store::complete_multipart`] without checking what is there, before or after.
     pub(crate) async fn complete_once(
         &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[StoredPart],
-        expected: &Expected<'_>,
-        condition: Condition<'_>,
+        completion: Completion<'_>,
         unanswered: &Unanswered,
     ) -> Result<WrittenObject, StoreError> {
+        let Completion {
+            key,
+            parts,
+            expected,
+            condition,
+            ..
+        } = completion;
         let timeout = time_for(parts.len(), self.attempt_timeout);
         let has_crc = self.endpoint.has_full_object_crc();
         let parts = parts.iter().map(|part| {
@@ -111,7 +127,7 @@ impl Store {
             .bucket(&self.bucket)
             .key(key)
             .set_expected_bucket_owner(self.owner.clone())
-            .upload_id(&upload.0)
+            .upload_id(&completion.upload.0)
             .multipart_upload(parts)
             .set_checksum_type(has_crc.then_some(ChecksumType::FullObject))
             .set_checksum_crc64_nvme(has_crc.then(|| expected.crc.to_string()))

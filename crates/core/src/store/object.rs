@@ -25,7 +25,7 @@ pub struct ObjectInfo {
 }
 
 /// What an object must be once it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected<'a> {
     /// Size in bytes.
     pub size: u64,

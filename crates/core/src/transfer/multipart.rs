@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use super::part::{Contents, HashedPart};
 use crate::progress::{Hidden, Progress, Told};
 use crate::store::{
-    Condition, Expected, ListedPart, RunStore, StoreError, StoreErrorKind, StoredPart, UploadId,
-    WrittenObject,
+    Completion, Condition, Expected, ListedPart, RunStore, StoreError, StoreErrorKind, StoredPart,
+    UploadId, WrittenObject,
 };
 
 /// How long to wait for parts in flight when a process stops.
@@ -247,11 +247,14 @@ impl FinishedParts {
             proof: target.store.endpoint().proof_of_multipart(),
             etag: None,
         };
-        let done = target
-            .store
-            .complete_multipart(&target.key, &target.upload, &stored, &expected, condition)
-            .await;
-        match done {
+        let completing = target.store.complete_multipart(Completion {
+            key: &target.key,
+            upload: &target.upload,
+            parts: &stored,
+            expected,
+            condition,
+        });
+        match completing.await {
             Err(error) if !error.kind.may_pass() || error.kind == StoreErrorKind::Conflict => {
                 target.abort().await;
                 Err(error)
