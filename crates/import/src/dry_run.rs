@@ -27,10 +27,8 @@ pub(crate) async fn dry_run(
     let Chosen { run, database, .. } = chosen;
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
-    let (id, hash) = (run.location.id(), &run.manifest_hash);
-    context.step(format!("checking {} targets", splits.len()));
-    let looking = targets::look(&entries, settings, id, hash, &splits);
-    let planned = context.interrupt.or(looking).await?;
+    let planned = targets::look(&entries, settings, &run, &splits, context).await?;
+    let id = run.location.id();
 
     let documents: u64 = splits.iter().map(|split| split.num_documents).sum();
     let bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();

@@ -81,10 +81,7 @@ pub(crate) async fn import(
     } = choose(settings, settings.run_id.as_ref(), latest, context).await?;
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
-    let (id, hash) = (run.location.id(), &run.manifest_hash);
-    context.step(format!("checking {} targets", splits.len()));
-    let looking = targets::look(&entries, settings, id, hash, &splits);
-    let planned = context.interrupt.or(looking).await?;
+    let planned = targets::look(&entries, settings, &run, &splits, context).await?;
     context.step(format!("opening staging for {} splits", splits.len()));
     let opening = async {
         let opened = open(&entries, settings, planned).await?;
@@ -92,7 +89,7 @@ pub(crate) async fn import(
         anyhow::Ok(opened)
     };
     let opened = context.interrupt.or(opening).await;
-    let opened = opened.map_err(|error| begun(error, id))?;
+    let opened = opened.map_err(|error| begun(error, run.location.id()))?;
 
     let loader = Loader {
         entries: &entries,

@@ -2,14 +2,15 @@
 //! written.
 
 use lob_core::checksum::Sha256;
+use lob_core::cli::Context;
 use lob_core::failure::Failure;
 use lob_core::run::Shrunk;
-use lob_core::settings::RunId;
 use lob_mongo::{
     Blueprint, Collection, Definition, Entries, Error, ExistingTarget, MAX_NAMESPACE_BYTES,
     SplitImport, Target, previous_name,
 };
 
+use crate::runs::ChosenRun;
 use crate::settings::{ImportSettings, LegacyIds};
 use crate::splits::Split;
 
@@ -40,19 +41,33 @@ pub(crate) enum Existing {
     },
 }
 
-/// Looks at every target. An existing target is refused if it must stay, is sharded, or would lose
-/// too many documents.
+/// Looks at the target of each of these splits of `run`. An existing target is refused if it must
+/// stay, is sharded, or would lose too many documents.
+///
+/// # Errors
+/// A target that is refused, a server error, or an interrupt.
 pub(crate) async fn look<'a>(
     entries: &Entries,
     settings: &ImportSettings,
-    run: &RunId,
-    manifest_hash: &Sha256,
+    run: &ChosenRun,
+    splits: &[&'a Split],
+    context: &Context,
+) -> anyhow::Result<Vec<PlannedSplit<'a>>> {
+    context.step(format!("checking {} targets", splits.len()));
+    let looking = look_at_all(entries, settings, run, splits);
+    context.interrupt.or(looking).await
+}
+
+async fn look_at_all<'a>(
+    entries: &Entries,
+    settings: &ImportSettings,
+    run: &ChosenRun,
     splits: &[&'a Split],
 ) -> anyhow::Result<Vec<PlannedSplit<'a>>> {
     let (mut planned, mut shrunk) = (Vec::new(), Shrunk::beyond(settings.max_shrink));
     for &split in splits {
         let target = settings.collection_pattern.name(split.split_id);
-        let import = split_import(target, manifest_hash, split, settings);
+        let import = split_import(target, &run.manifest_hash, split, settings);
         check_names(settings, &import)?;
         let blueprint = blueprint(split, settings).map_err(Failure::from)?;
         let existing = match look_at_target(entries, settings, &import).await? {
@@ -70,7 +85,7 @@ pub(crate) async fn look<'a>(
             existing,
         });
     }
-    shrunk.refuse("nothing is imported", run)?;
+    shrunk.refuse("nothing is imported", run.location.id())?;
     Ok(planned)
 }
 
