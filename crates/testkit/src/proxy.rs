@@ -24,7 +24,7 @@ pub use self::rule::{Act, Place, Rule, Way};
 
 use self::breaks::Breaks;
 use self::link::{Delay, Link, Mode, Rate, State, Uplink, lock, until};
-use self::pump::{Exchange, pump_down, pump_up};
+use self::pump::{Exchange, Pump};
 
 /// How much the kernel accepts from a client while the proxy is not reading.
 const RECEIVE_BUFFER: u32 = 16 << 10;
@@ -201,8 +201,8 @@ async fn pass_through(client: &mut TcpStream, link: &Link) -> io::Result<()> {
     let (from_server, to_server) = server.split();
     let exchange = Exchange::default();
     tokio::try_join!(
-        pump_up(from_client, to_server, link, &exchange),
-        pump_down(from_server, to_client, link, &exchange),
+        Pump::new(from_client, to_server, link, &exchange).up(),
+        Pump::new(from_server, to_client, link, &exchange).down(),
     )?;
     Ok(())
 }

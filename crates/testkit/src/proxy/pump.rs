@@ -24,134 +24,140 @@ pub(super) struct Exchange {
     reply: Mutex<Option<AtWork>>,
 }
 
-/// Copies from the client to the server.
-pub(super) async fn pump_up(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    link: &Link,
-    exchange: &Exchange,
-) -> io::Result<()> {
-    let mut control = link.control.clone();
-    let mut buffer = vec![0; CHUNK];
-    let mut at_work = None;
-    loop {
-        let chunk = lock(&link.uplink).rate.chunk();
-        let bytes = read(&mut from, &mut buffer[..chunk], &mut control).await?;
-        if bytes.is_empty() {
-            return to.shutdown().await;
+/// One direction of a connection.
+pub(super) struct Pump<'a> {
+    from: ReadHalf<'a>,
+    to: WriteHalf<'a>,
+    link: &'a Link,
+    exchange: &'a Exchange,
+    control: Control,
+    /// The rule for what is passed on now.
+    at_work: Option<AtWork>,
+}
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(
+        from: ReadHalf<'a>,
+        to: WriteHalf<'a>,
+        link: &'a Link,
+        exchange: &'a Exchange,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            link,
+            exchange,
+            control: link.control.clone(),
+            at_work: None,
         }
-        if !exchange.is_requested.swap(true, Ordering::Relaxed) {
-            if let Some(rule) = lock(&link.rules).take(bytes) {
-                match rule.way {
-                    Way::Up => at_work = Some(AtWork::new(&rule)),
-                    Way::Down => *lock(&exchange.reply) = Some(AtWork::new(&rule)),
+    }
+
+    /// Copies from the client to the server.
+    pub(super) async fn up(mut self) -> io::Result<()> {
+        let (link, exchange) = (self.link, self.exchange);
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let chunk = lock(&link.uplink).rate.chunk();
+            let Some(bytes) = self.read(&mut buffer[..chunk]).await? else {
+                return self.to.shutdown().await;
+            };
+            if !exchange.is_requested.swap(true, Ordering::Relaxed) {
+                if let Some(rule) = lock(&link.rules).take(bytes) {
+                    match rule.way {
+                        Way::Up => self.at_work = Some(AtWork::new(&rule)),
+                        Way::Down => *lock(&exchange.reply) = Some(AtWork::new(&rule)),
+                    }
+                }
+                let mut uplink = lock(&link.uplink);
+                match uplink.breaks.as_mut().and_then(Breaks::decide) {
+                    Some(Break::Request) => return Err(io::ErrorKind::ConnectionReset.into()),
+                    Some(Break::Reply) => exchange.loses_reply.store(true, Ordering::Relaxed),
+                    None => {}
                 }
             }
-            let mut uplink = lock(&link.uplink);
-            match uplink.breaks.as_mut().and_then(Breaks::decide) {
-                Some(Break::Request) => return Err(io::ErrorKind::ConnectionReset.into()),
-                Some(Break::Reply) => exchange.loses_reply.store(true, Ordering::Relaxed),
-                None => {}
+            let passed = lock(&link.uplink).rate.pay(bytes.len());
+            link.hold_until(passed).await;
+            self.pass(bytes).await?;
+        }
+    }
+
+    /// Copies from the server to the client.
+    pub(super) async fn down(mut self) -> io::Result<()> {
+        let (link, exchange) = (self.link, self.exchange);
+        let mut buffer = vec![0; CHUNK];
+        while let Some(bytes) = self.read(&mut buffer).await? {
+            if exchange.loses_reply.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            if exchange.is_requested.swap(false, Ordering::Relaxed) {
+                self.at_work = lock(&exchange.reply).take();
+                let delay = lock(&link.delay).as_mut().map(|delay| delay.next());
+                let passed = Instant::now() + delay.unwrap_or_default();
+                link.hold_until(passed).await;
+            }
+            // The rate may have changed since the read began.
+            let chunk = lock(&link.downlink).chunk();
+            for piece in bytes.chunks_mut(chunk) {
+                let passed = lock(&link.downlink).pay(piece.len());
+                link.hold_until(passed).await;
+                self.pass(piece).await?;
             }
         }
-        let passed = lock(&link.uplink).rate.pay(bytes.len());
-        link.hold_until(passed).await;
-        pass(&mut to, bytes, &mut at_work, link).await?;
+        self.to.shutdown().await
     }
-}
 
-/// Copies from the server to the client.
-pub(super) async fn pump_down(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    link: &Link,
-    exchange: &Exchange,
-) -> io::Result<()> {
-    let mut control = link.control.clone();
-    let mut buffer = vec![0; CHUNK];
-    let mut at_work = None;
-    loop {
-        let bytes = read(&mut from, &mut buffer, &mut control).await?;
-        if bytes.is_empty() {
-            return to.shutdown().await;
-        }
-        if exchange.loses_reply.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        if exchange.is_requested.swap(false, Ordering::Relaxed) {
-            at_work = lock(&exchange.reply).take();
-            let delay = lock(&link.delay).as_mut().map(|delay| delay.next());
-            let passed = Instant::now() + delay.unwrap_or_default();
-            link.hold_until(passed).await;
-        }
-        // The rate may have changed since the read began.
-        let chunk = lock(&link.downlink).chunk();
-        for piece in bytes.chunks_mut(chunk) {
-            let passed = lock(&link.downlink).pay(piece.len());
-            link.hold_until(passed).await;
-            pass(&mut to, piece, &mut at_work, link).await?;
+    /// Reads the next bytes; `None` at the end of the stream. While the proxy drops everything, it
+    /// neither reads nor returns.
+    async fn read<'b>(&mut self, buffer: &'b mut [u8]) -> io::Result<Option<&'b mut [u8]>> {
+        let size = loop {
+            until(&mut self.control, |state| state.mode != Mode::Drop).await;
+            tokio::select! {
+                biased;
+                _ = self.control.changed() => {}
+                size = self.from.read(buffer) => break size?,
+            }
+        };
+        until(&mut self.control, |state| state.mode != Mode::Drop).await;
+        match size {
+            0 => Ok(None),
+            _ => Ok(Some(&mut buffer[..size])),
         }
     }
-}
 
-/// Passes bytes on as the rule at work says, if there is one.
-async fn pass(
-    to: &mut WriteHalf<'_>,
-    bytes: &mut [u8],
-    at_work: &mut Option<AtWork>,
-    link: &Link,
-) -> io::Result<()> {
-    let due = at_work
-        .as_mut()
-        .and_then(|rule| Some((rule.due(bytes)?, rule.act())));
-    let Some((index, act)) = due else {
-        return write(to, bytes, link).await;
-    };
-    *at_work = None;
-    if act == Act::Flip {
-        bytes[index] ^= 1;
-    }
-    let (before, after) = bytes.split_at(index);
-    write(to, before, link).await?;
-    lock(&link.rules).count();
-    match act {
-        Act::Flip => write(to, after, link).await,
-        Act::Pad(size) => {
-            write(to, &vec![b'x'; size], link).await?;
-            write(to, after, link).await
+    /// Passes bytes on as the rule at work says, if there is one.
+    async fn pass(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        let due = self.at_work.as_mut();
+        let due = due.and_then(|rule| Some((rule.due(bytes)?, rule.act())));
+        let Some((index, act)) = due else {
+            return self.write(bytes).await;
+        };
+        self.at_work = None;
+        if act == Act::Flip {
+            bytes[index] ^= 1;
         }
-        Act::Close => Err(io::ErrorKind::UnexpectedEof.into()),
-        Act::Reset => Err(io::ErrorKind::ConnectionReset.into()),
-        Act::Stall => pending().await,
-    }
-}
-
-async fn write(to: &mut WriteHalf<'_>, bytes: &[u8], link: &Link) -> io::Result<()> {
-    if !link.slices.load(Ordering::Relaxed) {
-        return to.write_all(bytes).await;
-    }
-    link.hinder();
-    for byte in bytes.chunks(1) {
-        to.write_all(byte).await?;
-    }
-    Ok(())
-}
-
-/// Reads the next bytes; empty at the end of the stream. While the proxy drops everything, it
-/// neither reads nor returns.
-async fn read<'a>(
-    from: &mut ReadHalf<'_>,
-    buffer: &'a mut [u8],
-    control: &mut Control,
-) -> io::Result<&'a mut [u8]> {
-    let size = loop {
-        until(control, |state| state.mode != Mode::Drop).await;
-        tokio::select! {
-            biased;
-            _ = control.changed() => {}
-            size = from.read(buffer) => break size?,
+        let (before, after) = bytes.split_at(index);
+        self.write(before).await?;
+        lock(&self.link.rules).count();
+        match act {
+            Act::Flip => self.write(after).await,
+            Act::Pad(size) => {
+                self.write(&vec![b'x'; size]).await?;
+                self.write(after).await
+            }
+            Act::Close => Err(io::ErrorKind::UnexpectedEof.into()),
+            Act::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            Act::Stall => pending().await,
         }
-    };
-    until(control, |state| state.mode != Mode::Drop).await;
-    Ok(&mut buffer[..size])
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.link.slices.load(Ordering::Relaxed) {
+            return self.to.write_all(bytes).await;
+        }
+        self.link.hinder();
+        for byte in bytes.chunks(1) {
+            self.to.write_all(byte).await?;
+        }
+        Ok(())
+    }
 }
