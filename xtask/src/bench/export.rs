@@ -19,6 +19,16 @@ const LOB_EXPORT: Client = Client {
     does: "compressed Parquet to S3, proved",
 };
 
+pub(super) const PYSPARK: Client = Client {
+    name: "PySpark",
+    program: "pyspark",
+    arguments: "--master local[*] --driver-memory 4g --jars JARS SCRIPTS/spark_export.py \
+                URI source split_0_input DIR/RUN",
+    servers: Servers::Real,
+    format: Format::Parquet,
+    does: "snappy Parquet to the disk",
+};
+
 /// `lob-export` with its defaults comes first: all others are compared with it.
 pub(super) const CLIENTS: [Client; 6] = [
     LOB_EXPORT,
@@ -51,15 +61,7 @@ pub(super) const CLIENTS: [Client; 6] = [
         format: Format::Parquet,
         does: "zstd Parquet to the disk",
     },
-    Client {
-        name: "PySpark",
-        program: "pyspark",
-        arguments: "--master local[*] --driver-memory 4g --jars JARS SCRIPTS/spark_export.py \
-                    URI source split_0_input DIR/RUN",
-        servers: Servers::Real,
-        format: Format::Parquet,
-        does: "snappy Parquet to the disk",
-    },
+    PYSPARK,
 ];
 const PEERS: [&str; 4] = ["mongodump", "pymongo", "pymongoarrow", "pyspark"];
 

@@ -44,13 +44,10 @@ const CLIENTS: [Client; 5] = [
         ..MONGORESTORE
     },
     Client {
-        name: "PySpark",
-        program: "pyspark",
         arguments: "--master local[*] --driver-memory 4g --jars JARS SCRIPTS/spark_import.py \
                     URI RUN split_0_input DIR/parquet",
-        servers: Servers::Real,
-        format: Format::Parquet,
         does: "snappy Parquet from the disk",
+        ..export::PYSPARK
     },
 ];
 const TOOLS: [&str; 2] = ["lob-export", "lob-import"];
