@@ -1,14 +1,32 @@
-//! What every tool answers alike: to a bad command line, to servers that it cannot use, and to a
-//! stdout that takes nothing.
+//! What every tool answers alike: to a bad command line, to servers that it cannot use, to a stdout
+//! that takes nothing, and to `verify`; and what its result consists of.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::process::Stdio;
 
+use serde_json::{Value, json};
+
 use crate::assert_shown;
-use crate::bed::Bed;
+use crate::bed::{BUCKET, Bed};
 use crate::command_line::{finish, nowhere};
+
+/// Checks that a mistyped flag is a usage error that shows the `usage` of the one that was meant.
+///
+/// # Panics
+/// If it is not.
+pub async fn assert_mistyped_flag_refused(bed: &Bed, mistyped: &str, usage: &str) {
+    let refused = bed.run(&[mistyped]).await.expect(2);
+    let meant = usage.split(' ').nth(1).unwrap();
+    let told = format!(
+        "error: unexpected argument '{mistyped}' found\n\n  \
+           tip: a similar argument exists: '{meant}'\n\n\
+         Usage: {usage}\n\n\
+         For more information, try '--help'.\n"
+    );
+    assert_eq!((&*refused.stdout, &*refused.stderr), ("", &*told));
+}
 
 /// Checks that a run id with a slash is a usage error.
 ///
@@ -142,4 +160,73 @@ pub async fn assert_result_logged(bed: &Bed, args: &[&str], stdout: Stdio) {
     ] {
         assert!(stderr.contains(told), "{stderr}");
     }
+}
+
+/// Checks that the result in JSON has the members that every tool's has, and besides exactly `own`.
+///
+/// # Panics
+/// If it has not.
+#[track_caller]
+pub fn assert_members(result: &Value, own: &[&str]) {
+    let of_all = [
+        "bytes",
+        "files",
+        "local_copy",
+        "manifest",
+        "metrics",
+        "mib_per_second",
+        "moved_bytes",
+        "retries",
+        "run_id",
+        "seconds",
+    ];
+    let mut expected = [&of_all[..], own].concat();
+    expected.sort_unstable();
+    assert_eq!(members(result), expected);
+}
+
+/// The names of the members of a JSON object, in their order.
+///
+/// # Panics
+/// If it is none.
+pub fn members(object: &Value) -> Vec<&str> {
+    let members = object.as_object().unwrap();
+    members.keys().map(String::as_str).collect()
+}
+
+/// Checks that a full verification of `run-1` finds as many data files, of as many bytes in all, and
+/// returns the result.
+///
+/// # Panics
+/// If it finds others, or fails.
+pub async fn assert_verified(bed: &Bed, files: usize, bytes: usize) -> Value {
+    let finished = bed.run(&["verify", "run-1", "--full", "--json"]).await;
+    let result: Value = serde_json::from_str(&finished.expect(0).stdout).unwrap();
+    for (field, value) in [
+        ("run_id", json!("run-1")),
+        ("files", json!(files)),
+        ("bytes", json!(bytes)),
+        ("full", json!(true)),
+        ("verified", json!(true)),
+    ] {
+        assert_eq!(result[field], value, "{field}");
+    }
+    result
+}
+
+/// Checks that a flipped bit of a data file of `run-1` is found by a full verification, and only by
+/// one.
+///
+/// # Panics
+/// If it is not.
+pub async fn assert_flipped_bit_found(bed: &Bed, key: &str, bit: usize) {
+    assert!(bed.s3.corrupt(BUCKET, key, bit));
+    bed.run(&["verify", "run-1"]).await.expect(0);
+    let args = ["--log-level", "error", "verify", "run-1", "--full"];
+    let found = bed.run(&args).await.expect(3);
+    let told = format!(
+        "error: run `run-1` does not match its manifest:\n    \
+           `s3://{BUCKET}/{key}` has the wrong SHA-256, after 4 downloads\n"
+    );
+    assert_eq!((&*found.stdout, &*found.stderr), ("", &*told));
 }

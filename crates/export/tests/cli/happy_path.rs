@@ -1,5 +1,6 @@
 //! A successful export: what it prints and what it leaves behind.
 
+use lob_testkit::every_tool;
 use lob_testkit::mongo::MongoOptions;
 use serde_json::Value;
 
@@ -61,27 +62,9 @@ async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
     let bed = Bed::new().await;
     let output = bed.export(&["--json"]).await;
     let result: Value = serde_json::from_str(&output.stdout).unwrap();
-    let keys = |value: &Value| Vec::from_iter(value.as_object().unwrap().keys().cloned());
+    every_tool::assert_members(&result, &["documents", "splits", "was_committed"]);
     assert_eq!(
-        keys(&result),
-        [
-            "bytes",
-            "documents",
-            "files",
-            "local_copy",
-            "manifest",
-            "metrics",
-            "mib_per_second",
-            "moved_bytes",
-            "retries",
-            "run_id",
-            "seconds",
-            "splits",
-            "was_committed",
-        ]
-    );
-    assert_eq!(
-        keys(&result["splits"][0]),
+        every_tool::members(&result["splits"][0]),
         [
             "checksum",
             "collection",
@@ -95,7 +78,7 @@ async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
         ]
     );
     assert_eq!(
-        keys(&result["metrics"]),
+        every_tool::members(&result["metrics"]),
         ["commands", "operations", "peak_memory_bytes", "seconds"]
     );
     assert_eq!(result["documents"], 50);
@@ -110,19 +93,13 @@ async fn the_json_of_an_export_has_the_same_facts_as_its_text() {
 async fn an_empty_collection_is_a_split_without_data_files() {
     let bed = Bed::with(MongoOptions::default()).await;
     bed.mongo.load("raw", "split_0_input", []).unwrap();
-    assert_shown!(bed.export(&[]).await, @r#"
-    exit status: 0
-    ----- stdout -----
-    run       run-1
-    splits    1
-      split_0_input: 0 documents in 0 files, digest [DIGEST]
-    files     0
-    documents 0
-    exported  0.00 MiB in [SECONDS] s ([SPEED])
-    manifest  s3://lob-test/processed-splits/run-1/manifest.json
-    copy      artifacts/s3_exports/manifest_run-1.json
-    ----- stderr -----
-    "#);
+    let summary = bed.export(&[]).await.expect(0).stdout;
+    for line in [
+        "  split_0_input: 0 documents in 0 files, digest ",
+        "files     0\ndocuments 0\nexported  0.00 MiB ",
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
 }
 
 #[tokio::test]

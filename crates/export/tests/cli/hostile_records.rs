@@ -28,9 +28,18 @@ fn text(bed: &Bed, name: &str) -> String {
     String::from_utf8(bed.object(name).bytes.to_vec()).unwrap()
 }
 
-/// `entry`, repeated to fill a large object.
-fn many(entry: &str) -> String {
-    vec![entry; LARGE / (entry.len() + 1)].join(",")
+/// `honest` with many more of these entries in one of its lists, or in a field that nobody knows.
+fn grown(honest: &str, list: Option<&str>, entry: &str) -> String {
+    let entries = vec![entry; LARGE / (entry.len() + 1)].join(",");
+    let grown = match list {
+        Some(list) => {
+            let begin = format!("\"{list}\":[");
+            honest.replacen(&begin, &format!("{begin}{entries},"), 1)
+        }
+        None => honest.replacen('{', &format!(r#"{{"x":[{entries}],"#), 1),
+    };
+    assert!(grown.len() > LARGE, "{list:?}");
+    grown
 }
 
 /// Asserts that an export with this text in place of an object is refused, and puts it back.
@@ -122,50 +131,27 @@ async fn a_record_that_lies_about_its_place_or_documents_is_refused() {
 async fn millions_of_entries_take_little_more_than_their_text() {
     let bed = begun().await;
     let plan = text(&bed, PLAN);
-    for (what, from, to) in [
-        (
-            "ranges",
-            r#""ranges":["#,
-            format!(r#""ranges":[{},"#, many(r#"{"from":null,"to":null}"#)),
-        ),
-        (
-            "indexes",
-            r#""indexes":["#,
-            format!(r#""indexes":[{},"#, many(r#""""#)),
-        ),
-        (
-            "splits",
-            r#""splits":["#,
-            format!(r#""splits":[{},"#, many("{}")),
-        ),
-        ("unknown fields", "{", format!(r#"{{"x":[{}],"#, many("0"))),
+    for (list, entry) in [
+        (Some("ranges"), r#"{"from":null,"to":null}"#),
+        (Some("indexes"), r#""""#),
+        (Some("splits"), "{}"),
+        (None, "0"),
     ] {
         // One that can be read belongs to another run.
-        let text = plan
-            .replacen(from, &to, 1)
-            .replacen(r#""run-1""#, r#""run-2""#, 1);
-        assert!(text.len() > LARGE, "{what}");
+        let text = grown(&plan, list, entry).replacen(r#""run-1""#, r#""run-2""#, 1);
+        let what = list.unwrap_or("unknown fields");
         refused(&bed, what, PLAN, 1, text, WITH_LARGE).await;
     }
-    let record = serde_json::from_str::<Value>(&text(&bed, RECORD))
-        .unwrap()
-        .to_string();
-    for (what, from, to) in [
-        ("parts", r#""parts":["#, {
-            let part = r#"{"number":1,"etag":"","size_bytes":0}"#;
-            format!(r#""parts":[{},"#, many(part))
-        }),
-        (
-            "descriptions",
-            r#""descriptions":["#,
-            format!(r#""descriptions":[{},"#, many("{}")),
-        ),
-        ("unknown fields", "{", format!(r#"{{"x":[{}],"#, many("0"))),
+    let record = serde_json::from_str::<Value>(&text(&bed, RECORD)).unwrap();
+    let part = r#"{"number":1,"etag":"","size_bytes":0}"#;
+    for (list, entry) in [
+        (Some("parts"), part),
+        (Some("descriptions"), "{}"),
+        (None, "0"),
     ] {
-        let text = record
-            .replacen(from, &to, 1)
-            .replacen(r#""split_id":0"#, r#""split_id":1"#, 1);
-        assert!(text.len() > LARGE, "{what}");
+        let text = grown(&record.to_string(), list, entry);
+        let text = text.replacen(r#""split_id":0"#, r#""split_id":1"#, 1);
+        let what = list.unwrap_or("unknown fields");
         refused(&bed, what, RECORD, 3, text, WITH_LARGE).await;
     }
     lob_testkit::fault_fired("C10");

@@ -6,18 +6,9 @@ use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
 async fn an_unknown_export_flag_is_a_usage_error() {
-    assert_shown!(Bed::new().await.run(&["--splits", "1"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: unexpected argument '--splits' found
-
-      tip: a similar argument exists: '--split'
-
-    Usage: lob-export --split <NUMBERS>
-
-    For more information, try '--help'.
-    "#);
+    let bed = Bed::new().await;
+    let usage = "lob-export --split <NUMBERS>";
+    every_tool::assert_mistyped_flag_refused(&bed, "--splits", usage).await;
 }
 
 #[tokio::test]

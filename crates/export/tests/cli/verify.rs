@@ -1,5 +1,6 @@
 //! `lob-export verify`: names every data file and record that is not what the manifest says.
 
+use lob_testkit::every_tool;
 use lob_testkit::s3::Operation;
 use serde_json::{Value, json};
 
@@ -63,20 +64,10 @@ async fn an_export_is_verified_without_downloading_data_files() {
 async fn a_full_verification_of_an_export_reads_every_byte() {
     let bed = exported().await;
     let before = bed.s3.requests().len();
-    let finished = bed.run(&["verify", "run-1", "--full", "--json"]).await;
-    let result: Value = serde_json::from_str(&finished.expect(0).stdout).unwrap();
     let data_files = keys(&bed, ".parquet");
     let size = |key: &String| bed.s3.object(BUCKET, key).unwrap().bytes.len();
     let bytes: usize = data_files.iter().map(size).sum();
-    for (field, value) in [
-        ("run_id", json!("run-1")),
-        ("files", json!(data_files.len())),
-        ("bytes", json!(bytes)),
-        ("full", json!(true)),
-        ("verified", json!(true)),
-    ] {
-        assert_eq!(result[field], value, "{field}");
-    }
+    every_tool::assert_verified(&bed, data_files.len(), bytes).await;
     for key in data_files {
         let asked = bed.asked(Operation::GetObject, &key, before);
         assert_eq!(asked.len(), 1, "{key}");
@@ -122,17 +113,8 @@ async fn every_data_file_and_record_that_differs_from_the_manifest_is_named() {
 #[tokio::test]
 async fn only_a_full_verification_finds_a_flipped_bit_in_a_data_file() {
     let bed = exported().await;
-    let name = "split_1.parquet/part-00001-00000.parquet";
-    assert!(bed.s3.corrupt(BUCKET, &key(name), 1234));
-    bed.run(&["verify", "run-1"]).await.expect(0);
-    let args = ["--log-level", "error", "verify", "run-1", "--full"];
-    assert_shown!(bed.run(&args).await, @r#"
-    exit status: 3
-    ----- stdout -----
-    ----- stderr -----
-    error: run `run-1` does not match its manifest:
-        `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00001-00000.parquet` has the wrong SHA-256, after 4 downloads
-    "#);
+    let key = key("split_1.parquet/part-00001-00000.parquet");
+    every_tool::assert_flipped_bit_found(&bed, &key, 1234).await;
 }
 
 #[tokio::test]

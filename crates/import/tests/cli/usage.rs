@@ -6,18 +6,9 @@ use crate::bed::{Bed, assert_shown};
 
 #[tokio::test]
 async fn an_unknown_import_flag_is_a_usage_error() {
-    assert_shown!(Bed::new().await.run(&["--no-replase"]).await, @r#"
-    exit status: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: unexpected argument '--no-replase' found
-
-      tip: a similar argument exists: '--no-replace'
-
-    Usage: lob-import --no-replace
-
-    For more information, try '--help'.
-    "#);
+    let bed = Bed::new().await;
+    let usage = "lob-import --no-replace";
+    every_tool::assert_mistyped_flag_refused(&bed, "--no-replase", usage).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! `lob-upload verify`: whatever no longer matches the manifest is named, object by object.
 
+use lob_testkit::every_tool;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::Operation;
-use serde_json::Value;
 
 use crate::bed::{BUCKET, Bed, RUN, assert_shown};
 
@@ -44,18 +44,8 @@ async fn a_run_is_verified_without_downloading_data() {
 async fn a_full_verification_reads_every_byte() {
     let (bed, feeds) = uploaded().await;
     let before = bed.operations().len();
-    let finished = bed.run(&["verify", "run-1", "--full", "--json"]).await;
-    let result: Value = serde_json::from_str(&finished.expect(0).stdout).unwrap();
     let bytes: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
-    for (field, value) in [
-        ("run_id", Value::from("run-1")),
-        ("files", 3.into()),
-        ("bytes", bytes.into()),
-        ("full", true.into()),
-        ("verified", true.into()),
-    ] {
-        assert_eq!(result[field], value, "{field}");
-    }
+    let result = every_tool::assert_verified(&bed, feeds.len(), bytes).await;
     let received = &result["metrics"]["operations"]["GetObject"]["bytes_received"];
     let manifest = bed.object("manifest.json").bytes.len();
     assert_eq!(*received, bytes + manifest);
@@ -75,16 +65,7 @@ async fn a_full_verification_reads_every_byte() {
 #[tokio::test]
 async fn only_a_full_verification_finds_a_flipped_bit() {
     let (bed, _) = uploaded().await;
-    assert!(bed.s3.corrupt(BUCKET, &key("2025/big.parquet"), 12_345_678));
-    bed.run(&["verify", "run-1"]).await.expect(0);
-    let args = ["--log-level", "error", "verify", "run-1", "--full"];
-    assert_shown!(bed.run(&args).await, @r#"
-    exit status: 3
-    ----- stdout -----
-    ----- stderr -----
-    error: run `run-1` does not match its manifest:
-        `s3://lob-test/lob-data/run-1/2025/big.parquet` has the wrong SHA-256, after 4 downloads
-    "#);
+    every_tool::assert_flipped_bit_found(&bed, &key("2025/big.parquet"), 12_345_678).await;
 }
 
 #[tokio::test]
