@@ -43,7 +43,8 @@ pub(crate) use self::s3::PathStyle;
 pub use self::s3::{S3Args, S3Settings};
 pub use self::split_selection::SplitSelection;
 
-pub use common_args::{CommonArgs, LogFormat, ProgressForm, is_of};
+pub use common_args::{CommonArgs, is_of};
+pub(crate) use common_args::{LogFormat, ProgressForm};
 pub use origin::{Origins, SettingOrigin};
 pub use typed::{duration, optional_number, whole};
 
@@ -59,7 +60,7 @@ use self::value::NOT_SET;
 use crate::failure::Failure;
 
 /// The settings file that is read if it exists in the working directory.
-pub const DEFAULT_FILE: &str = "lob.toml";
+const DEFAULT_FILE: &str = "lob.toml";
 
 /// Names that other tools use for the same thing, weakest first; `LOB_` names take precedence.
 const STANDARD_VARIABLES: [(&str, &str); 7] = [

@@ -45,7 +45,8 @@ use bytes::Bytes;
 
 pub use crate::failure::{StoreError, StoreErrorKind};
 pub use body::ObjectBody;
-pub use capabilities::{EndpointCapabilities, MultipartAbilities};
+pub use capabilities::EndpointCapabilities;
+pub(crate) use capabilities::MultipartAbilities;
 pub(crate) use completion::{Completion, Unanswered};
 pub use conditional::Condition;
 pub use credentials::check_aws_keys;

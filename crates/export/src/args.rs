@@ -38,18 +38,18 @@ use crate::worker::Worker;
 pub struct Args {
     /// What to do instead of a whole export.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// The flags that are settings.
     #[command(flatten)]
-    pub flags: Flags,
+    pub(crate) flags: Flags,
     /// The flags that every tool has.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// The steps of an export, for several processes that share a run, and what there is to do beside.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Plan a run: its splits, their columns and ranges
     Plan,
     /// Export this worker's ranges of a planned run
@@ -128,110 +128,110 @@ impl CommandLine for Args {
 
 /// The flags that are settings.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Database to export from
     #[arg(long, value_name = "NAME")]
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// Names of the split collections, with `{N}` for the number
     #[arg(long, value_name = "PATTERN")]
-    pub collection_pattern: Option<CollectionPattern>,
+    pub(crate) collection_pattern: Option<CollectionPattern>,
     /// Splits to export: `all`, or numbers such as `0,2,5`
     #[arg(long, value_name = "NUMBERS")]
-    pub split: Option<SplitSelection>,
+    pub(crate) split: Option<SplitSelection>,
     /// Name of the run: a new one, or one to resume, verify or clean up [default for a new run: the
     /// time in UTC]
     #[arg(long, value_name = "NAME")]
-    pub run_id: Option<RunId>,
+    pub(crate) run_id: Option<RunId>,
     /// Compression of Parquet pages: `zstd[:LEVEL]`, `lz4`, `snappy`, `none`, or `auto`, which is
     /// `zstd:1` but `none` for a column that does not shrink
     #[arg(long, value_name = "NAME")]
-    pub compression: Option<Compression>,
+    pub(crate) compression: Option<Compression>,
     /// Size at which a Parquet file ends and the next one begins
     #[arg(long, value_name = "SIZE")]
-    pub file_size: Option<ByteSize>,
+    pub(crate) file_size: Option<ByteSize>,
     /// Size in memory of one row group; about ten of them are held at once
     #[arg(long, value_name = "SIZE")]
-    pub row_group_size: Option<ByteSize>,
+    pub(crate) row_group_size: Option<ByteSize>,
     /// Ranges of `_id` to cut each split into: `auto` or a number up to 10000
     #[arg(long, value_name = "COUNT")]
-    pub ranges: Option<NumberOr<Auto>>,
+    pub(crate) ranges: Option<NumberOr<Auto>>,
     /// Size of the documents in one range if --ranges is `auto`
     #[arg(long, value_name = "SIZE")]
-    pub range_size: Option<ByteSize>,
+    pub(crate) range_size: Option<ByteSize>,
     /// Read all documents as they were when the run was planned, whatever changes meanwhile
     ///
     /// Only a replica set or a cluster can do this, and only for as long as it keeps its history
     /// (`minSnapshotHistoryWindowInSeconds`, five minutes by default).
     #[arg(long)]
-    pub snapshot: bool,
+    pub(crate) snapshot: bool,
     /// Ranges to export at once; each needs memory for --read-ahead and ten times
     /// --row-group-size [default: as many as fit into --memory, at most one for each core]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
-    pub jobs: Option<NonZeroUsize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Which of N workers this is, as `K/N`, counted from 0 [default: as the array job says, or the
     /// only one]
     #[arg(long, value_name = "K/N")]
-    pub worker: Option<Worker>,
+    pub(crate) worker: Option<Worker>,
     /// How many workers there are, if the array job does not say so (Kubernetes)
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>)]
-    pub workers: Option<NonZeroU32>,
+    pub(crate) workers: Option<NonZeroU32>,
     /// Bytes of documents to read ahead, per range; a slow link is read by several cursors, one for
     /// each 8 MiB [default: 16MiB, up to 256MiB as --memory allows]
     #[arg(long, value_name = "SIZE")]
-    pub read_ahead: Option<ByteSize>,
+    pub(crate) read_ahead: Option<ByteSize>,
     /// Documents to choose the columns of a split by: this many from its start and as many from all
     /// over it, or `all`, which reads the whole collection before exporting it
     #[arg(long, value_name = "COUNT")]
-    pub columns_sample: Option<NumberOr<All>>,
+    pub(crate) columns_sample: Option<NumberOr<All>>,
     /// Run whose columns to reuse, so that all runs look alike to readers: `latest`, the last run of
     /// the same collection below --prefix; `none`; or the name of a run, committed or not
     ///
     /// New fields become columns at the end, and integers become doubles if doubles occur. Only --map
     /// and --struct change any other type.
     #[arg(long, value_name = "RUN")]
-    pub columns_from: Option<ColumnsFrom>,
+    pub(crate) columns_from: Option<ColumnsFrom>,
     /// Path of documents whose field names are data, such as an order book by price: they become a
     /// MAP column; can be repeated [default: what the sample shows]
     ///
     /// A path looks like `legs[].books.bids`.
     #[arg(long, value_name = "PATH")]
-    pub map: Vec<String>,
+    pub(crate) map: Vec<String>,
     /// Path of documents whose field names are not data: they become a STRUCT column; can be repeated
     /// [default: what the sample shows]
     #[arg(long, value_name = "PATH")]
-    pub r#struct: Vec<String>,
+    pub(crate) r#struct: Vec<String>,
     /// Publish nothing if more than this share of a split's documents have values that no column can
     /// hold; such values are kept in `_lob_bson` [default: no limit]
     #[arg(long, value_name = "PERCENT")]
-    pub max_misfits: Option<Percent>,
+    pub(crate) max_misfits: Option<Percent>,
     /// Publish nothing if a split has lost more than this share of its documents since the last run of
     /// its collection below --prefix; `100%` allows any loss
     #[arg(long, value_name = "PERCENT")]
-    pub max_shrink: Option<Percent>,
+    pub(crate) max_shrink: Option<Percent>,
     /// What the manifest's `checksum` is made of
     #[arg(long, value_enum, value_name = "KIND")]
-    pub checksum: Option<ChecksumKind>,
+    pub(crate) checksum: Option<ChecksumKind>,
     /// Directory for the local copy of the manifest
     #[arg(long, value_name = "DIR")]
-    pub manifest_dir: Option<PathBuf>,
+    pub(crate) manifest_dir: Option<PathBuf>,
     /// How MongoDB is reached.
     #[command(flatten)]
     #[serde(flatten)]
-    pub mongo: MongoArgs,
+    pub(crate) mongo: MongoArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
-    pub s3: S3Args,
+    pub(crate) s3: S3Args,
     /// How much memory is taken.
     #[command(flatten)]
     #[serde(flatten)]
-    pub memory: MemoryArgs,
+    pub(crate) memory: MemoryArgs,
     /// How files are cut into parts.
     #[command(flatten)]
     #[serde(flatten)]
-    pub parts: PartArgs,
+    pub(crate) parts: PartArgs,
     /// How objects are stored.
     #[command(flatten)]
     #[serde(flatten)]
-    pub objects: ObjectArgs,
+    pub(crate) objects: ObjectArgs,
 }

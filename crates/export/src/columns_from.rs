@@ -8,7 +8,7 @@ use lob_core::settings::RunId;
 
 /// The run whose columns are reused; written as `latest`, `none` or a run's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ColumnsFrom {
+pub(crate) enum ColumnsFrom {
     /// The last committed run of the same database and collection.
     Latest,
     /// No run: today's sample alone determines the columns.

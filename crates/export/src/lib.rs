@@ -43,7 +43,9 @@ use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{RunArg, resolve};
 
-pub use args::{Args, Command};
+use crate::args::Command;
+
+pub use args::Args;
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
 /// library's futures a second time.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A number, or the word of `W`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "String", bound = "W: Word")]
-pub enum NumberOr<W> {
+pub(crate) enum NumberOr<W> {
     /// A number, at least 1.
     Number(NonZeroU32),
     /// The word.
@@ -17,18 +17,18 @@ pub enum NumberOr<W> {
 }
 
 /// A word that can stand in place of a number.
-pub trait Word: Copy + Default {
+pub(crate) trait Word: Copy + Default {
     /// How the word is written.
     const TEXT: &'static str;
 }
 
 /// `all`: as many as there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct All;
+pub(crate) struct All;
 
 /// `auto`: as many as seem right.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Auto;
+pub(crate) struct Auto;
 
 impl Word for All {
     const TEXT: &'static str = "all";

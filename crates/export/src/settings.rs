@@ -109,7 +109,7 @@ pub(crate) struct ExportSettings {
 /// What the manifest's `checksum` is made of: the two options of the legacy scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum ChecksumKind {
+pub(crate) enum ChecksumKind {
     /// The MD5 of the statistics
     Statistics,
     /// The ETags of the data files

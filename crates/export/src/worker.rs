@@ -9,7 +9,7 @@ use lob_core::failure::Failure;
 
 /// One of several processes that share a run, written as `K/N`, with K counting from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worker {
+pub(crate) struct Worker {
     number: u32,
     count: NonZeroU32,
 }

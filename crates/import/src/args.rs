@@ -30,28 +30,28 @@ use crate::settings::{Check, CountTolerance, LegacyIds};
 pub struct Args {
     /// What to do instead of an import.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// Import the run with the latest time in its manifest, whatever LOB_RUN_ID or a file names; a
     /// typed --run-id wins
     #[arg(long)]
-    pub latest: bool,
+    pub(crate) latest: bool,
     /// The old form of `list`
     #[arg(long, hide = true, conflicts_with_all = ["run_id", "latest"])]
-    pub list: bool,
+    pub(crate) list: bool,
     /// Print what would be imported and what it would replace, without writing anything
     #[arg(long, conflicts_with = "list")]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// The flags that are settings.
     #[command(flatten)]
-    pub flags: Flags,
+    pub(crate) flags: Flags,
     /// The flags that every tool has.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// What there is to do with a run beside importing it.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Check that the target collections still hold what the manifest of a run says
     Verify {
         /// The run.
@@ -86,74 +86,74 @@ impl CommandLine for Args {
 
 /// The flags that are settings.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Name of the run to import or verify
     #[arg(long, value_name = "NAME")]
-    pub run_id: Option<RunId>,
+    pub(crate) run_id: Option<RunId>,
     /// Splits to import: `all`, or numbers such as `0,2,5`
     #[arg(long, value_name = "NUMBERS")]
-    pub split: Option<SplitSelection>,
+    pub(crate) split: Option<SplitSelection>,
     /// Database to import into
     #[arg(long, value_name = "NAME")]
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// Names of the target collections, with `{N}` for the number
     #[arg(long, value_name = "PATTERN")]
-    pub collection_pattern: Option<CollectionPattern>,
+    pub(crate) collection_pattern: Option<CollectionPattern>,
     /// Fail if a target collection exists, instead of replacing it
     #[arg(long)]
-    pub no_replace: bool,
+    pub(crate) no_replace: bool,
     /// Keep an existing target collection as `{target}__lob_previous_{ID}`
     ///
     /// This takes two renames, with a moment between them when there is no target; no other option
     /// has such a gap. A process that dies in it leaves both collections under other names, and the
     /// same command puts the new one in its place.
     #[arg(long, conflicts_with = "no_replace")]
-    pub keep_previous: bool,
+    pub(crate) keep_previous: bool,
     /// Import nothing if a target collection would lose more than this share of its documents; `100%`
     /// allows any loss
     #[arg(long, value_name = "PERCENT")]
-    pub max_shrink: Option<Percent>,
+    pub(crate) max_shrink: Option<Percent>,
     /// Build no index but the one on `_id`
     #[arg(long)]
-    pub no_indexes: bool,
+    pub(crate) no_indexes: bool,
     /// Build no TTL index: the server would use it to delete documents that were just restored
     #[arg(long)]
-    pub no_ttl: bool,
+    pub(crate) no_ttl: bool,
     /// How to check the server's documents before a target is replaced
     #[arg(long, value_enum, value_name = "KIND")]
-    pub check: Option<Check>,
+    pub(crate) check: Option<Check>,
     /// What becomes of an `_id` of 24 hexadecimal digits in a legacy run
     #[arg(long, value_enum, value_name = "KIND")]
-    pub legacy_ids: Option<LegacyIds>,
+    pub(crate) legacy_ids: Option<LegacyIds>,
     /// Percentage of its documents by which a split of a legacy run may differ from its manifest
     #[arg(long, value_name = "PERCENT")]
-    pub count_tolerance: Option<CountTolerance>,
+    pub(crate) count_tolerance: Option<CountTolerance>,
     /// Insert commands to send at once, up to 64 [default: 4 at first, then as many as are of use and
     /// fit into --memory]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
-    pub jobs: Option<NonZeroUsize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// How much memory is taken.
     #[command(flatten)]
     #[serde(flatten)]
-    pub memory: MemoryArgs,
+    pub(crate) memory: MemoryArgs,
     /// Most bytes per second to download, and to move to or from MongoDB, such as `50MiB`
     /// [default: no limit]
     #[arg(long, value_name = "SIZE")]
-    pub max_bandwidth: Option<ByteSize>,
+    pub(crate) max_bandwidth: Option<ByteSize>,
     /// Directory for data files while they are checked, one for each that is decoded and one more
     /// [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
-    pub spool_dir: Option<PathBuf>,
+    pub(crate) spool_dir: Option<PathBuf>,
     /// How MongoDB is reached.
     #[command(flatten)]
     #[serde(flatten)]
-    pub mongo: MongoArgs,
+    pub(crate) mongo: MongoArgs,
     /// How documents are written.
     #[command(flatten)]
     #[serde(flatten)]
-    pub write: WriteArgs,
+    pub(crate) write: WriteArgs,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
-    pub s3: S3Args,
+    pub(crate) s3: S3Args,
 }

@@ -28,9 +28,10 @@ use lob_core::interrupt::{NOTHING_WRITTEN, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{Sources, resolve};
 
+use crate::args::Command;
 use crate::settings::ImportSettings;
 
-pub use args::{Args, Command};
+pub use args::Args;
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
 /// library's futures a second time.

@@ -71,7 +71,7 @@ pub(crate) struct ImportSettings {
 /// How the server's documents are checked before a target is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Check {
+pub(crate) enum Check {
     /// The server counts the documents by the index on `_id`
     Standard,
     /// The server estimates their number, and counts them if the estimate differs
@@ -83,7 +83,7 @@ pub enum Check {
 /// What to make of an `_id` of 24 hexadecimal digits in a legacy run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum LegacyIds {
+pub(crate) enum LegacyIds {
     /// The ObjectId it was
     ObjectId,
     /// The string the legacy scripts made of it
@@ -102,7 +102,7 @@ impl From<LegacyIds> for lob_columns::LegacyIds {
 /// How far a legacy run may differ from its own counts: 0 to 100 percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-pub struct CountTolerance(u32);
+pub(crate) struct CountTolerance(u32);
 
 impl CountTolerance {
     /// The tolerance as a number of these documents.

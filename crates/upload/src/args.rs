@@ -14,7 +14,7 @@ use lob_core::settings::{MemoryArgs, PartArgs};
 use lob_core::settings::{RunArg, RunId};
 use serde::Serialize;
 
-use crate::settings::HashKind;
+use crate::settings::{HashKind, Settings};
 
 /// Upload a directory of Parquet files to S3
 ///
@@ -29,68 +29,68 @@ pub struct Args {
     /// What to do instead of an upload.
     #[command(subcommand)]
     #[serde(skip)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// Directory to upload: its `*.parquet` files and those of its subdirectories
     #[arg(long, value_name = "DIR")]
-    pub source_dir: Option<PathBuf>,
+    pub(crate) source_dir: Option<PathBuf>,
     /// Upload only files that match this pattern; can be repeated [default: all]
     ///
     /// A pattern without `/` is matched against the file name, one with `/` against the whole path
     /// below the source directory. `*` and `?` do not match `/`, and `**` does.
     #[arg(long, value_name = "GLOB")]
-    pub include: Vec<String>,
+    pub(crate) include: Vec<String>,
     /// Leave out files that match this pattern, even if --include matches them; can be repeated
     #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     /// Name of the run: a new one, or one to resume, verify, restore or clean up [default for a new
     /// run: the time in UTC]
     #[arg(long, value_name = "NAME")]
-    pub run_id: Option<RunId>,
+    pub(crate) run_id: Option<RunId>,
     /// Largest file to send in one request; larger ones are sent in parts
     #[arg(long, value_name = "SIZE")]
-    pub multipart_threshold: Option<ByteSize>,
+    pub(crate) multipart_threshold: Option<ByteSize>,
     /// Files to send at once [default: of those sent in one request as many as of parts, of larger
     /// ones one for each core, and at least 4]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroUsize>)]
-    pub jobs: Option<NonZeroUsize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Directory for the local copy of the manifest
     #[arg(long, value_name = "DIR")]
-    pub manifest_dir: Option<PathBuf>,
+    pub(crate) manifest_dir: Option<PathBuf>,
     /// Hash in the manifest's `checksum`; SHA-256 is always computed and recorded
     #[arg(long, value_enum, value_name = "HASH")]
-    pub hash: Option<HashKind>,
+    pub(crate) hash: Option<HashKind>,
     /// Publish the run without files that changed, disappeared or are not Parquet; its manifest lists
     /// them with their errors
     #[arg(long)]
-    pub allow_partial: bool,
+    pub(crate) allow_partial: bool,
     /// Print what would be uploaded, without asking S3 or writing anything
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// How S3 is reached.
     #[command(flatten)]
     #[serde(flatten)]
-    pub s3: S3Args,
+    pub(crate) s3: S3Args,
     /// How much memory is taken.
     #[command(flatten)]
     #[serde(flatten)]
-    pub memory: MemoryArgs,
+    pub(crate) memory: MemoryArgs,
     /// How files are cut into parts.
     #[command(flatten)]
     #[serde(flatten)]
-    pub parts: PartArgs,
+    pub(crate) parts: PartArgs,
     /// How objects are stored.
     #[command(flatten)]
     #[serde(flatten)]
-    pub objects: ObjectArgs,
+    pub(crate) objects: ObjectArgs,
     /// What every tool has.
     #[command(flatten)]
     #[serde(skip)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// What there is to do with a run beside uploading it.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Check that every object of a run is what its manifest says
     Verify {
         /// The run.
@@ -134,7 +134,7 @@ pub enum Command {
 
 impl CommandLine for Args {
     fn defaults() -> impl Serialize {
-        crate::Settings::default()
+        Settings::default()
     }
 
     fn takes(verb: Option<&str>, flag: &str) -> bool {

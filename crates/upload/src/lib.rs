@@ -34,8 +34,10 @@ use lob_core::interrupt::{NOTHING_WRITTEN, RESUMES, leaving};
 use lob_core::run::Writer;
 use lob_core::settings::{RunArg, resolve};
 
-pub use args::{Args, Command};
-pub use settings::{HashKind, Settings};
+use crate::args::Command;
+use crate::settings::Settings;
+
+pub use args::Args;
 
 /// The binary's whole `main`. It is here and not generic, so that the binary need not compile the
 /// library's futures a second time.

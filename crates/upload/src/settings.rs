@@ -34,43 +34,43 @@ const LARGE_FILES: usize = 4;
 
 /// The settings of `lob-upload`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The directory whose Parquet files are uploaded.
-    pub source_dir: PathBuf,
+    pub(crate) source_dir: PathBuf,
     /// If there are any, a file must match one of these patterns.
-    pub include: Vec<String>,
+    pub(crate) include: Vec<String>,
     /// A file must match none of these patterns.
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     /// The run's id; generated from the time if absent.
-    pub run_id: Option<RunId>,
+    pub(crate) run_id: Option<RunId>,
     /// Largest file sent in a single request.
-    pub multipart_threshold: ByteSize,
+    pub(crate) multipart_threshold: ByteSize,
     /// How many files are sent at once; as many as memory and cores suggest if absent.
     #[serde(deserialize_with = "optional_number")]
-    pub jobs: Option<NonZeroUsize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// About how much memory is taken.
-    pub memory: ByteSize,
+    pub(crate) memory: ByteSize,
     /// The directory for local copies of manifests.
-    pub manifest_dir: PathBuf,
+    pub(crate) manifest_dir: PathBuf,
     /// Which hash the manifest's `checksum` holds.
-    pub hash: HashKind,
+    pub(crate) hash: HashKind,
     /// Publish the run without the files that fail.
-    pub allow_partial: bool,
+    pub(crate) allow_partial: bool,
     /// How files are cut into parts.
     #[serde(flatten)]
-    pub parts: PartSettings,
+    pub(crate) parts: PartSettings,
     /// How S3 is reached.
     #[serde(flatten)]
-    pub s3: S3Settings,
+    pub(crate) s3: S3Settings,
     /// How objects are stored.
     #[serde(flatten)]
-    pub objects: ObjectSettings,
+    pub(crate) objects: ObjectSettings,
 }
 
 /// Hashes that the manifest's `checksum` can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum HashKind {
+pub(crate) enum HashKind {
     /// SHA-256
     Sha256,
     /// MD5, as in the legacy scripts: computed in addition, and costs more than everything else

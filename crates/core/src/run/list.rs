@@ -35,12 +35,12 @@ pub struct RunSummary {
     /// When it was exported, or when an upload was planned; this decides which run is the latest.
     pub time: Timestamp,
     /// What it holds.
-    pub content: Content,
+    pub(crate) content: Content,
 }
 
 /// What a run holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     /// Uploaded files.
     Files {
         /// Their number.

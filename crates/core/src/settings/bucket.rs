@@ -8,7 +8,7 @@ use crate::text::{InvalidText, bare};
 
 /// A bucket, and the folder that its URL named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     name: String,
     /// Without slashes around it; empty if none was named.
     folder: String,
@@ -20,7 +20,7 @@ const INVALID: &str = "a bucket name has 3 to 255 letters, digits, `.`, `_` and 
 
 impl Bucket {
     /// The name or ARN to send in requests.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 

@@ -22,10 +22,10 @@ pub struct CommonArgs {
     pub json: bool,
     /// How to show progress [default: bars on a terminal, else log]
     #[arg(long, value_enum, value_name = "FORM")]
-    pub progress: Option<ProgressForm>,
+    pub(crate) progress: Option<ProgressForm>,
     /// Format of the log on stderr
     #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// Log every step even beside bars, which otherwise leave room for warnings only
     #[arg(short, long)]
     pub verbose: bool,
@@ -45,7 +45,7 @@ pub struct CommonArgs {
 
 /// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressForm {
+pub(crate) enum ProgressForm {
     /// Nothing
     None,
     /// Bars, redrawn in place
@@ -58,7 +58,7 @@ pub enum ProgressForm {
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people
     Text,
     /// One JSON object per line

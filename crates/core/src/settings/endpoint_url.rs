@@ -18,12 +18,12 @@ const ACCELERATED: [&str; 2] = [
 
 /// The URL of a server: `http` or `https`, a host, optionally a port and a path, and no secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct EndpointUrl(String);
+pub(crate) struct EndpointUrl(String);
 
 /// The text is not the URL of an S3 server. The error does not repeat it: it may contain a
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidEndpointUrl {
+pub(crate) enum InvalidEndpointUrl {
     /// Not a URL, or the URL of something else.
     #[error(
         "expected a URL such as `https://HOST` or `http://HOST:PORT`, without quotes, white space, \

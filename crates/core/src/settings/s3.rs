@@ -18,11 +18,11 @@ use crate::text::InvalidText;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct S3Settings {
     /// The bucket; it has no default.
-    pub bucket: Option<Bucket>,
+    pub(crate) bucket: Option<Bucket>,
     /// The folder of runs inside the bucket.
     pub prefix: String,
     /// An endpoint other than AWS's own, such as `http://127.0.0.1:9000`.
-    pub endpoint_url: Option<EndpointUrl>,
+    pub(crate) endpoint_url: Option<EndpointUrl>,
     /// The region of the bucket.
     pub region: Option<String>,
     /// The profile of the shared AWS configuration files.
@@ -30,7 +30,7 @@ pub struct S3Settings {
     /// A PEM file of CA certificates, trusted in addition to the system's.
     pub ca_bundle: Option<PathBuf>,
     /// Whether the bucket is addressed in the path or as a host.
-    pub path_style: PathStyle,
+    pub(crate) path_style: PathStyle,
     /// The account that must own the bucket; sent with every request.
     pub expected_bucket_owner: Option<String>,
     /// How long to keep retrying a request that fails for transient reasons.
@@ -47,7 +47,7 @@ pub struct S3Settings {
 /// Whether the bucket is addressed in the path of a URL or as a host of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum PathStyle {
+pub(crate) enum PathStyle {
     /// In the path if there is an endpoint URL, except for S3 Transfer Acceleration; else as a host
     Auto,
     /// In the path
@@ -154,7 +154,7 @@ pub struct S3Args {
     pub ca_bundle: Option<PathBuf>,
     /// Whether to address the bucket in the path of a URL or as a host
     #[arg(long, value_enum, value_name = "STYLE")]
-    pub path_style: Option<PathStyle>,
+    pub(crate) path_style: Option<PathStyle>,
     /// Id of the account that must own the bucket; sent with every request
     #[arg(long, value_name = "ACCOUNT")]
     pub expected_bucket_owner: Option<String>,

@@ -18,16 +18,16 @@ pub struct EndpointCapabilities {
     /// those of parts if nothing else proves them.
     pub md5_etags: bool,
     /// What it can do with multipart uploads; `None` if the run has none.
-    pub multipart: Option<MultipartAbilities>,
+    pub(crate) multipart: Option<MultipartAbilities>,
 }
 
 /// What the endpoint can do with multipart uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MultipartAbilities {
+pub(crate) struct MultipartAbilities {
     /// Whether it honours `If-None-Match` when an upload is completed.
-    pub conditional_completes: bool,
+    pub(crate) conditional_completes: bool,
     /// Whether it computes the CRC64NVME of the whole object.
-    pub full_object_crc64nvme: bool,
+    pub(crate) full_object_crc64nvme: bool,
 }
 
 impl EndpointCapabilities {
