@@ -18,9 +18,9 @@ use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
 use lob_core::store::{Store, StoreErrorKind};
 use lob_core::transfer::Download;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::budget::{Budget, Taken};
 use crate::splits::DataFile;
 
 /// A data file on disk, without a name.
@@ -64,51 +64,19 @@ pub(crate) struct Fetcher {
 /// A folder with room for some data files at a time.
 #[derive(Clone)]
 pub(crate) struct Spool {
-    folder: PathBuf,
-    room: Arc<Semaphore>,
-    capacity: u32,
+    pub(crate) folder: PathBuf,
+    pub(crate) room: Budget,
 }
 
 /// A data file that was fetched, and the room that it takes until it is dropped.
 pub(crate) struct Spooled<'a> {
     pub(crate) file: &'a DataFile,
     pub(crate) fetched: FetchedFile,
-    pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) room: Taken,
 }
 
-/// The room of a spool is counted in pages, and a file takes at least one.
-const PAGE: u64 = 4096;
 /// Most files that are fetched at once, however small they are.
 const FILES_AT_ONCE: usize = 64;
-
-impl Spool {
-    /// Room for `bytes` of data files in `folder`.
-    pub(crate) fn new(folder: &Path, bytes: u64) -> Self {
-        let capacity = pages(bytes);
-        Self {
-            folder: folder.to_owned(),
-            room: Arc::new(Semaphore::new(capacity as usize)),
-            capacity,
-        }
-    }
-
-    /// Waits for room for a file of `bytes`; one that is larger than the spool takes all of it.
-    async fn room(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let room = Arc::clone(&self.room);
-        // The semaphore is never closed.
-        match room
-            .acquire_many_owned(pages(bytes).min(self.capacity))
-            .await
-        {
-            Ok(room) => room,
-            Err(closed) => unreachable!("{closed}"),
-        }
-    }
-}
-
-fn pages(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX)
-}
 
 impl Fetcher {
     /// Fetches these files, several at once, each once there is room for it; they come in their
@@ -118,17 +86,13 @@ impl Fetcher {
         files: &'a [&'a DataFile],
     ) -> impl Stream<Item = anyhow::Result<Spooled<'a>>> + 'a {
         futures::stream::iter(files)
-            .then(async |file| (*file, self.spool.room(file.size_bytes()).await))
+            .then(async |file| (*file, self.spool.room.take(file.size_bytes()).await))
             .map(|(file, room)| self.spawn(file, room))
             .buffered(FILES_AT_ONCE)
     }
 
     /// Fetches one file in a task of its own, which ends with the returned future.
-    async fn spawn<'a>(
-        &self,
-        file: &'a DataFile,
-        room: OwnedSemaphorePermit,
-    ) -> anyhow::Result<Spooled<'a>> {
+    async fn spawn<'a>(&self, file: &'a DataFile, room: Taken) -> anyhow::Result<Spooled<'a>> {
         let (this, owned) = (self.clone(), file.clone());
         // Unlike a task of its own, the only one of a set ends when it is dropped.
         let mut fetching = JoinSet::new();

@@ -3,6 +3,7 @@
 //! `pipeline` shows how the data flows; the other files are its stages.
 
 mod args;
+mod budget;
 mod check;
 mod choose;
 mod decode;

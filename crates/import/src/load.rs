@@ -17,9 +17,10 @@ use lob_mongo::{BatchLimits, Entries, InsertBatch, Staging};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use crate::budget::Budget;
 use crate::decode::decode;
 use crate::fetch::{Fetcher, Spooled};
-use crate::settings::{ImportSettings, WAITING_BATCHES};
+use crate::settings::{COPIES_OF_BATCH, ImportSettings, WAITING_BATCHES};
 use crate::splits::DataFile;
 
 /// Everything needed to fill staging collections; all splits share it.
@@ -31,6 +32,8 @@ pub(crate) struct Loader<'a> {
     /// As many files are decoded at once.
     pub(crate) decoders: Semaphore,
     pub(crate) inserts: Limiter,
+    /// What the batches that are inserted may take.
+    pub(crate) memory: Budget,
     pub(crate) context: &'a Context,
     /// Stops all splits.
     pub(crate) stop: Interrupt,
@@ -111,9 +114,12 @@ impl Loader<'_> {
         while inserted.failure.is_none()
             && let Some(batch) = batches.recv().await
         {
+            let memory = COPIES_OF_BATCH * batch.size() as u64;
+            let memory = self.memory.take(memory).await;
             let permit = self.inserts.enter().await;
             let staging = Arc::clone(&staging);
             inserting.spawn(async move {
+                let _memory = memory;
                 let count = staging.insert(&batch).await?;
                 permit.succeeded(batch.size() as u64);
                 Ok(count)

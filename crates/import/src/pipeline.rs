@@ -20,6 +20,7 @@ use lob_mongo::{BatchLimits, Entries, Expiring};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::budget::Budget;
 use crate::check::check;
 use crate::choose::{Chosen, choose};
 use crate::fetch::{Fetcher, Spool, check_folder};
@@ -98,11 +99,15 @@ pub(crate) async fn import(
         fetcher: Fetcher {
             store: store.clone(),
             run: run.location.clone(),
-            spool: Spool::new(&settings.spool_dir, room::spooled(settings, &opened)),
+            spool: Spool {
+                folder: settings.spool_dir.clone(),
+                room: Budget::of(room::spooled(settings, &opened)),
+            },
             progress: Arc::clone(&context.progress),
         },
         decoders: Semaphore::new(settings.decoders()),
         inserts: settings.inserts(),
+        memory: settings.memory_of_inserts(),
         context,
         stop: context.interrupt.child(),
     };

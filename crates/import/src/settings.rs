@@ -19,6 +19,8 @@ use lob_core::transfer::RANGE_BYTES;
 use lob_mongo::{CollectionPattern, ExistingTarget, MongoSettings, WriteSettings};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
+
 /// The settings of an import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ImportSettings {
@@ -172,7 +174,7 @@ const DECODING: ByteSize = ByteSize::mib(124);
 pub(crate) const WAITING_BATCHES: usize = 2;
 /// How often a batch is in memory while it is inserted: as it was decoded, in the command, and in
 /// the driver's message.
-const COPIES_OF_BATCH: u64 = 3;
+pub(crate) const COPIES_OF_BATCH: u64 = 3;
 /// Ranges at once: with one, each waits for the last to be consumed. Each takes a connection.
 const RANGES: (u64, u64) = (2, 128);
 /// One for every two cores: the others insert, encrypt and hash.
@@ -246,6 +248,13 @@ impl ImportSettings {
                 Limiter::new(FIRST_INSERTS, at_least_one(fit.min(most)))
             }
         }
+    }
+
+    /// What the batches that are inserted may take together. A document may be larger than a batch.
+    pub(crate) fn memory_of_inserts(&self) -> Budget {
+        let jobs = self.jobs.map_or(1, |jobs| jobs.get() as u64);
+        let of_jobs = self.of_insert().saturating_mul(jobs);
+        Budget::of((2 * self.third()).max(of_jobs))
     }
 
     /// Most ranges of data files that are downloaded at once.
