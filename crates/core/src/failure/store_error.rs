@@ -77,8 +77,8 @@ impl StoreError {
         }
         let hint = match self.kind {
             K::NotS3 => {
-                "check --endpoint-url, and whether a proxy or the network's login page answers \
-                 instead of the server"
+                "check --endpoint-url, also whether the server expects https://, and whether a proxy or \
+                 the network's login page answers instead of the server"
             }
             K::Unmakeable if self.source().is_some_and(UnusableProxy::is_in) => UnusableProxy::HINT,
             K::Unmakeable => "check --bucket, --region, --endpoint-url and --path-style",

@@ -1,6 +1,9 @@
 //! The first request of a command: whether the bucket exists, in which region, and whether we may
 //! use it. Wrong S3 settings show up here, before anything is done.
 
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::error::SdkError;
+
 use super::{EndpointCapabilities, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
 use crate::metrics::Metrics;
@@ -67,16 +70,16 @@ impl Store {
             store.client = built.client;
             store.aws_credentials = built.credentials;
             store.region = built.region;
-            match store.head_bucket(first).await {
+            match store.head_bucket(first.clone()).await {
                 Ok(()) => return Ok(store),
                 Err(again) => failed = again,
             }
         }
-        store.judge_bucket(failed).await?;
+        store.judge_bucket(failed, first).await?;
         Ok(store)
     }
 
-    async fn head_bucket(&self, first: aws_sdk_s3::config::Builder) -> Result<(), StoreError> {
+    async fn head_bucket(&self, first: Builder) -> Result<(), StoreError> {
         let request = self.client.head_bucket().bucket(&self.bucket);
         let request = request.set_expected_bucket_owner(self.owner.clone());
         let asked = request.customize().config_override(first).send().await;
@@ -86,7 +89,7 @@ impl Store {
     }
 
     /// Decides whether a bucket may be used although it could not be asked for.
-    async fn judge_bucket(&self, failed: StoreError) -> anyhow::Result<()> {
+    async fn judge_bucket(&self, failed: StoreError, first: Builder) -> anyhow::Result<()> {
         if failed.kind == StoreErrorKind::Timeout {
             let message = format!("the server for `{}` does not answer", self.url(""));
             let hint = "check --endpoint-url, and whether a proxy or firewall is in the way";
@@ -101,13 +104,32 @@ impl Store {
             // in an answer to HEAD, but the answer to a list request has a code. Whoever may
             // neither list nor head may still be allowed to write.
             StoreErrorKind::AccessDenied | StoreErrorKind::Refused => {
-                match self.list("", Some(1)).await {
-                    Err(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,
+                match self.why_no_list(first).await {
+                    Some(denied) if denied.kind != StoreErrorKind::AccessDenied => denied,
                     _ => return Ok(()),
                 }
             }
             _ => failed,
         }
         .into())
+    }
+
+    /// Why the bucket cannot be listed, if it cannot.
+    async fn why_no_list(&self, first: Builder) -> Option<StoreError> {
+        let request = self.lists("").max_keys(1).customize();
+        let error = request.config_override(first).send().await.err()?;
+        let status = error.raw_response().map(|answer| answer.status());
+        match (&error, status) {
+            // Such as that of a web server that expects TLS.
+            (SdkError::ResponseError(_), Some(status)) if status.is_client_error() => {
+                let status = status.as_u16();
+                let detail = format!(
+                    "this is not an S3 server: it answers with status {status} and no error of S3"
+                );
+                let (kind, url) = (StoreErrorKind::NotS3, self.url(""));
+                Some(StoreError::new(kind, "ListObjectsV2", url, detail))
+            }
+            _ => Some(StoreError::from_sdk("ListObjectsV2", self.url(""), error)),
+        }
     }
 }

@@ -47,6 +47,23 @@ async fn anything_that_answers_200_to_everything_is_not_taken_for_s3() {
     }
 }
 
+#[tokio::test]
+async fn a_server_that_expects_tls_is_told_from_s3_after_a_few_attempts() {
+    let bed = Bed::gated(|_, _: &Request| Verdict::Reply {
+        status: 400,
+        body: "Client sent an HTTP request to an HTTPS server.\n".into(),
+    })
+    .await;
+    bed.feeds();
+    let stderr = bed.upload(&[]).await.expect(1).stderr;
+    for told in ["not an S3 server", "status 400", "https://"] {
+        assert!(stderr.contains(told), "{stderr}");
+    }
+    let operations = bed.operations();
+    assert_eq!(operations[0], Operation::HeadBucket);
+    assert_eq!(operations[1..], [Operation::ListObjectsV2; 4]);
+}
+
 /// A bed whose server gives this verdict on the chosen requests once they are executed.
 async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
     let bed = Bed::gated(move |moment, request: &Request| {
