@@ -87,6 +87,7 @@ impl TrustError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Unreadable { .. } => "check the path, and whether you may read the file",
             Self::NoKey { .. } => {
                 "put the key into the file beside the certificate; `tlsCertificateKeyFilePassword` \
                  decrypts it"

@@ -14,6 +14,7 @@ use lob_core::manifest::{
 };
 use lob_core::run::{Attested, Committed, OpenRun, PLAN_NAME, Proved};
 use lob_core::store::{StoreError, StoreErrorKind};
+use lob_core::text::counted;
 
 use crate::chain::Chain;
 use crate::confirm::{Exported, confirm};
@@ -68,10 +69,8 @@ pub(crate) async fn commit(
     context: &Context,
 ) -> anyhow::Result<Exported> {
     let Unfinished { run, plan, .. } = unfinished;
-    context.step(format!(
-        "verifying {} splits against their records",
-        plan.splits.len()
-    ));
+    let splits = counted(plan.splits.len(), "split");
+    context.step(format!("verifying the records of {splits}"));
     let (exported, proved) = context.interrupt.or(prove(unfinished, context)).await?;
     let manifest = Manifest {
         run_id: run.location.id().clone(),

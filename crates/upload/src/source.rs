@@ -71,7 +71,10 @@ pub(crate) enum SourceError {
     Special(PathBuf),
     #[error("the name of `{}` is not UTF-8", escaped(.0))]
     NotUtf8(PathBuf),
-    #[error("the name `{}` holds a control character", .0.escape_debug())]
+    #[error(
+        "the name `{}` holds a control character: rename it, or leave it out with --exclude",
+        .0.escape_debug()
+    )]
     Control(String),
     #[error("the name `{0}` has more than {MAX_NAME} bytes")]
     TooLong(String),
@@ -79,7 +82,10 @@ pub(crate) enum SourceError {
     KeyTooLong(String),
     #[error("`{0}` would be in `{1}`, which is reserved for the tool")]
     Reserved(String, String),
-    #[error("`{0}` and `{1}` are the same name where case and Unicode form are ignored")]
+    #[error(
+        "`{}` and `{}` are the same name where case and Unicode form are ignored: rename one, or \
+         leave it out with --exclude", told_apart(.0), told_apart(.1)
+    )]
     SameName(String, String),
 }
 
@@ -303,6 +309,15 @@ fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
 
 fn escaped(path: &Path) -> impl std::fmt::Display {
     path.to_string_lossy().escape_debug().to_string()
+}
+
+/// A name with all characters escaped that may look like others.
+fn told_apart(name: &str) -> String {
+    let escape = |c: char| match c.is_ascii() {
+        true => c.to_string(),
+        false => c.escape_unicode().to_string(),
+    };
+    name.chars().map(escape).collect()
 }
 
 fn check_names<'a>(
@@ -533,7 +548,8 @@ mod tests {
     fn names_that_are_unsafe_anywhere_are_refused() {
         assert_eq!(
             refused(&with(&["a\nb.parquet"])),
-            "the name `a\\nb.parquet` holds a control character"
+            "the name `a\\nb.parquet` holds a control character: rename it, or leave it out with \
+             --exclude"
         );
         for first in ["_progress", "manifest.json", ".lob-restore"] {
             let name = format!("{first}/a.parquet");

@@ -33,6 +33,7 @@ pub struct MemoryShare {
 /// What this process is allowed.
 #[derive(Debug, Clone, Copy)]
 struct Allowed {
+    /// Zero if nothing tells, as without /proc.
     bytes: u64,
     is_of_cgroup: bool,
     cores: u64,
@@ -76,6 +77,9 @@ impl MemoryShare {
     }
 
     fn of(self, allowed: Allowed) -> ByteSize {
+        if allowed.bytes == 0 {
+            return self.least;
+        }
         let share = allowed.bytes / self.one_of;
         let most = self.per_core.0.saturating_mul(allowed.cores);
         let least = self.least.0.min(allowed.bytes / 4 * 3);
@@ -91,6 +95,10 @@ impl MemoryShare {
                 is_of_cgroup,
                 cores,
             } = Allowed::here();
+            if bytes == 0 {
+                "default, as nothing tells how much there is".clone_into(&mut memory.origin);
+                return;
+            }
             let whose = match is_of_cgroup {
                 true => "its control group allows",
                 false => "the machine has",
@@ -138,7 +146,7 @@ mod tests {
                 cores,
             })
         };
-        assert_eq!(of(0, 2), ByteSize::mib(0));
+        assert_eq!(of(0, 2), ByteSize::mib(64));
         assert_eq!(of(1, 2), ByteSize::mib(64));
         assert_eq!(of(4, 2), ByteSize::mib(128));
         assert_eq!(of(256, 2), ByteSize::mib(1024));

@@ -163,7 +163,7 @@ async fn every_planning_step_is_logged() {
         "reading the manifests of earlier runs",
         "planning 2 splits",
         "writing the plan and probing S3",
-        "verifying 2 splits against their records",
+        "verifying the records of 2 splits",
     ] {
         let place = rest.find(&format!(" INFO {step}\n"));
         rest = &rest[place.unwrap_or_else(|| panic!("{step}: {told}"))..];

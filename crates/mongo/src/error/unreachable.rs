@@ -37,8 +37,9 @@ const TOLD: [(&str, &str); 10] = [
 const NAME_THE_SET: &str = "set replicaSet in MONGODB_URI or --mongodb-uri to the name that \
     `rs.status()` shows, or remove it";
 
-const CLOSED: &str = "the server is running but closes connections: add tls=true to MONGODB_URI or \
-    --mongodb-uri if it requires TLS, remove all options that begin with tls if it has none";
+const CLOSED: &str = "something at this address accepts connections and closes them: add tls=true to \
+    MONGODB_URI or --mongodb-uri if MongoDB requires TLS, remove all options that begin with tls if \
+    it has none; behind a tunnel or a load balancer, check that MongoDB is running";
 
 /// Separates the hosts of a connection string from the proxy that it names.
 pub(crate) const THROUGH: &str = " through the proxy ";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mongodb::options::{AuthMechanism, ClientOptions, HostInfo, Tls};
+use mongodb::options::{AuthMechanism, ClientOptions, HostInfo, ServerAddress, Tls};
 
 use super::connection_string::parse;
 use super::oidc_token;
@@ -80,11 +80,25 @@ pub(super) async fn resolve(settings: &MongoSettings) -> Result<Resolved> {
 fn host_list(hosts: &HostInfo) -> String {
     match hosts {
         HostInfo::HostIdentifiers(addresses) => {
-            let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            let hosts: Vec<_> = addresses.iter().map(address).collect();
             hosts.join(",")
         }
         HostInfo::DnsRecord(name) => name.clone(),
         _ => "the hosts of the connection string".to_owned(),
+    }
+}
+
+/// An address as it is written in a connection string.
+fn address(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Tcp { host, port } if host.contains(':') => {
+            let address = ServerAddress::Tcp {
+                host: format!("[{host}]"),
+                port: *port,
+            };
+            address.to_string()
+        }
+        other => other.to_string(),
     }
 }
 
