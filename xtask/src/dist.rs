@@ -12,6 +12,8 @@ mod container;
 mod contents;
 mod deb;
 mod dependencies;
+mod documents;
+mod links;
 mod make;
 mod notices;
 mod release;

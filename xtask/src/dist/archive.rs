@@ -50,19 +50,13 @@ fn files<'a>(release: &Release, contents: &'a Contents) -> Vec<(String, u32, &'a
     let mut files = vec![
         (binary, 0o755, contents.binary.as_slice()),
         (
-            "CHANGELOG.md".to_owned(),
-            0o644,
-            contents.changelog.as_bytes(),
-        ),
-        ("README.md".to_owned(), 0o644, contents.readme.as_bytes()),
-        (
             "THIRD-PARTY.txt".to_owned(),
             0o644,
             contents.notices.as_bytes(),
         ),
     ];
-    for licence in &contents.licences {
-        files.push((licence.name.clone(), 0o644, &licence.text));
+    for document in contents.documents.all() {
+        files.push((document.path.clone(), 0o644, document.text.as_bytes()));
     }
     for page in &contents.man_pages {
         files.push((format!("man/man1/{}", page.name), 0o644, &page.text));

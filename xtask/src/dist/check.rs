@@ -3,6 +3,8 @@
 
 mod binary;
 mod deb;
+mod image;
+mod links;
 mod repeat;
 mod version;
 mod wheel;
@@ -26,6 +28,7 @@ pub(super) async fn run(
         binary::check(sh, release, folder).await?;
         deb::check(sh, release, folder).await?;
         wheel::check(sh, release, folder).await?;
+        image::check(sh, release, folder).await?;
     }
     repeat::check(sh, source, toolchain, releases, folder).await?;
     eprintln!("all packages hold what they should");

@@ -1,5 +1,6 @@
 //! The recipe of a container image: Debian with the tool's package, run by a user with no rights.
-//! It is linted here; whoever wants the image builds it.
+//! It serves every processor that there is a package for, and is linted here; whoever wants the image
+//! builds it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,19 +15,17 @@ pub(super) async fn write(
     sh: &Shell,
     toolchain: &Toolchain,
     release: &Release,
-    deb: &Path,
     folder: &Path,
 ) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("{}.Containerfile", release.tool));
-    let deb = deb.file_name().unwrap_or_default().to_string_lossy();
-    sh.write_file(&path, render(&release.tool, &deb))?;
+    sh.write_file(&path, render(release))?;
     let hadolint = toolchain.programs().join("hadolint");
     command::run(cmd!(sh, "{hadolint} {path}")).await?;
     Ok(path)
 }
 
-fn render(tool: &str, deb: &str) -> String {
+fn render(release: &Release) -> String {
     include_str!("container/Containerfile")
-        .replace("{tool}", tool)
-        .replace("{deb}", deb)
+        .replace("{tool}", &release.tool)
+        .replace("{version}", release.version)
 }

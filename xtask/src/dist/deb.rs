@@ -8,6 +8,7 @@ use xshell::{Shell, cmd};
 
 use super::archive::compressed;
 use super::contents::Contents;
+use super::links;
 use super::release::Release;
 use super::target::GLIBC;
 use crate::command;
@@ -46,23 +47,24 @@ pub(super) async fn write(
 /// Each file with its path below the root and its mode.
 fn files(tool: &str, contents: &Contents) -> anyhow::Result<Vec<(String, u32, Vec<u8>)>> {
     let documents = format!("usr/share/doc/{tool}");
-    let changelog = compressed(contents.changelog.as_bytes())?;
-    let mut copyright = Vec::new();
-    for licence in &contents.licences {
-        copyright.extend_from_slice(&licence.text);
-        copyright.push(b'\n');
+    // The only one that is not beside the files that it has links to.
+    let changelog = links::as_text(contents.documents.changelog()?);
+    let changelog = compressed(changelog.as_bytes())?;
+    let mut copyright = String::new();
+    for licence in contents.documents.licences() {
+        copyright += &licence.text;
+        copyright.push('\n');
     }
-    copyright.extend_from_slice(contents.notices.as_bytes());
+    copyright += &contents.notices;
     let mut files = vec![
         (format!("usr/bin/{tool}"), 0o755, contents.binary.clone()),
-        (
-            format!("{documents}/README.md"),
-            0o644,
-            contents.readme.clone().into(),
-        ),
         (format!("{documents}/changelog.gz"), 0o644, changelog),
-        (format!("{documents}/copyright"), 0o644, copyright),
+        (format!("{documents}/copyright"), 0o644, copyright.into()),
     ];
+    for document in contents.documents.all() {
+        let file = format!("{documents}/{}", document.path);
+        files.push((file, 0o644, document.text.clone().into()));
+    }
     for page in &contents.man_pages {
         let file = format!("usr/share/man/man1/{}.gz", page.name);
         files.push((file, 0o644, compressed(&page.text)?));

@@ -29,9 +29,8 @@ pub(super) async fn make(
         let contents = Contents::gather(sh, &release, &binary, &dependencies)?;
         made.push(archive::write(&release, &contents, folder)?);
         if toolchain.is_for_linux() {
-            let deb = deb::write(sh, &release, &contents, folder).await?;
-            made.push(container::write(sh, toolchain, &release, &deb, folder).await?);
-            made.push(deb);
+            made.push(deb::write(sh, &release, &contents, folder).await?);
+            made.push(container::write(sh, toolchain, &release, folder).await?);
         }
         made.push(wheel::write(sh, toolchain, &release, &contents, folder).await?);
         made.push(sbom::write(sh, &release, &dependencies, folder)?);

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
 use super::contents::Contents;
+use super::links;
 use super::release::Release;
 use super::target::{GLIBC, Target};
 use super::toolchain::Toolchain;
@@ -38,15 +39,22 @@ pub(super) async fn write(
     set_mode(&script, 0o755)?;
     let about = format!("{name}.dist-info");
     let mut licences = String::new();
-    for licence in &contents.licences {
-        sh.write_file(format!("{about}/licenses/{}", licence.name), &licence.text)?;
-        licences += &format!("License-File: {}\n", licence.name);
+    for licence in contents.documents.licences() {
+        sh.write_file(format!("{about}/licenses/{}", licence.path), &licence.text)?;
+        licences += &format!("License-File: {}\n", licence.path);
     }
     sh.write_file(
         format!("{about}/licenses/THIRD-PARTY.txt"),
         &contents.notices,
     )?;
     licences += "License-File: THIRD-PARTY.txt\n";
+    let documents = format!("share/doc/{}", release.tool);
+    for document in contents.documents.all() {
+        let file = format!("{name}.data/data/{documents}/{}", document.path);
+        sh.write_file(file, &document.text)?;
+    }
+    // An index shows it on a page of its own, which has no other file beside it.
+    let readme = links::as_text(contents.documents.readme()?);
     sh.write_file(
         format!("{about}/WHEEL"),
         format!(
@@ -68,8 +76,9 @@ pub(super) async fn write(
              Requires-Python: >=3.7\n\
              Description-Content-Type: text/markdown\n\
              \n\
-             {}",
-            release.tool, release.version, contents.summary, contents.readme
+             {readme}\n\
+             The documents that this page names are in `{documents}` of the environment.\n",
+            release.tool, release.version, contents.summary
         ),
     )?;
     let (python, tree) = (toolchain.python(), unpacked.path());

@@ -1,4 +1,5 @@
-//! The archive's binary: its size, how fast it starts, and the glibc that it asks for.
+//! The archive: its documents, and its binary with its size, how fast it starts and the glibc that
+//! it asks for.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use xshell::{Shell, cmd};
 
+use super::links::lead_somewhere;
 use super::version::says_version;
 use crate::command;
 use crate::dist::release::Release;
@@ -18,7 +20,7 @@ const MAX_START: Duration = Duration::from_millis(20);
 /// How often it is measured: the fastest start counts, since other programs only slow it down.
 const STARTS: usize = 20;
 
-/// Unpacks the archive and checks its binary.
+/// Unpacks the archive and checks what is in it.
 pub(super) async fn check(sh: &Shell, release: &Release, folder: &Path) -> anyhow::Result<()> {
     let name = format!(
         "{}-{}-{}",
@@ -28,7 +30,8 @@ pub(super) async fn check(sh: &Shell, release: &Release, folder: &Path) -> anyho
     let into = unpacked.path();
     command::run(cmd!(sh, "tar -xzf {archive} -C {into}")).await?;
     let binary = into.join(&name).join(&release.tool);
-    says_version(sh, release, &binary).await?;
+    says_version(release, cmd!(sh, "{binary} --version")).await?;
+    lead_somewhere(&sh.current_dir(), &release.tool, &into.join(&name))?;
 
     let size = std::fs::metadata(&binary)?.len();
     let max = match release.tool.as_str() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use xshell::{Shell, cmd};
 
+use super::links::lead_somewhere;
 use super::version::says_version;
 use crate::command;
 use crate::dist::release::Release;
@@ -42,7 +43,10 @@ pub(super) async fn check(sh: &Shell, release: &Release, folder: &Path) -> anyho
     let dpkg = || cmd!(sh, "dpkg --root={root} --force-depends --force-not-root");
     let install = dpkg().arg("--install").arg(&deb);
     command::run(install.ignore_stdout().ignore_stderr()).await?;
-    says_version(sh, release, &root.join("usr/bin").join(tool)).await?;
+    let program = root.join("usr/bin").join(tool);
+    says_version(release, cmd!(sh, "{program} --version")).await?;
+    let documents = root.join("usr/share/doc").join(tool);
+    lead_somewhere(&sh.current_dir(), tool, &documents)?;
 
     let pages = root.join("usr/share/man");
     let page = command::output(cmd!(sh, "man --manpath={pages} {tool}")).await?;

@@ -1,20 +1,15 @@
 //! What a packaged program says of itself: the version, the commit and the target of its release.
 
-use std::path::Path;
-
 use anyhow::ensure;
-use xshell::{Shell, cmd};
+use xshell::Cmd;
 
 use crate::command;
 use crate::dist::release::Release;
 
-/// Fails unless `--version` of the program says what was released.
-pub(super) async fn says_version(
-    sh: &Shell,
-    release: &Release,
-    program: &Path,
-) -> anyhow::Result<()> {
-    let said = command::output(cmd!(sh, "{program} --version")).await?;
+/// Fails unless this command, which asks for the version, says what was released.
+pub(super) async fn says_version(release: &Release, ask: Cmd<'_>) -> anyhow::Result<()> {
+    let shown = ask.to_string();
+    let said = command::output(ask).await?;
     let expected = format!(
         "{} {} ({} {})",
         release.tool,
@@ -22,10 +17,6 @@ pub(super) async fn says_version(
         &release.commit[..12],
         release.target.triple
     );
-    ensure!(
-        said.trim() == expected,
-        "`{}` says {said}",
-        program.display()
-    );
+    ensure!(said.trim() == expected, "`{shown}` says {said}");
     Ok(())
 }

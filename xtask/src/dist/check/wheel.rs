@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use xshell::{Shell, cmd};
 
+use super::links::lead_somewhere;
 use super::version::says_version;
 use crate::dist::release::Release;
 use crate::{command, python_environment};
@@ -22,13 +23,17 @@ pub(super) async fn check(sh: &Shell, release: &Release, folder: &Path) -> anyho
     let environment = environment.path();
     python_environment::create(sh, environment, &["--no-index", &wheel.to_string_lossy()]).await?;
     let program = environment.join("bin").join(tool);
-    says_version(sh, release, &program).await?;
+    says_version(release, cmd!(sh, "{program} --version")).await?;
+    let documents = environment.join("share/doc").join(tool);
+    lead_somewhere(&sh.current_dir(), tool, &documents)?;
     let python = environment.join("bin/python");
     let remove = cmd!(
         sh,
         "python3 -m pip --python {python} uninstall --quiet --yes {tool}"
     );
     command::run(remove).await?;
-    ensure!(!program.exists(), "pip leaves `{}`", program.display());
+    for left in [program, documents] {
+        ensure!(!left.exists(), "pip leaves `{}`", left.display());
+    }
     Ok(())
 }
