@@ -13,6 +13,8 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
         "cargo clippy --workspace --all-targets --locked -- -D warnings"
     );
     command::run(clippy).await?;
+    // The rules look at all dependencies, also at those of other systems, which no build downloads.
+    command::run(cmd!(sh, "cargo fetch --locked")).await?;
     // `--all-targets` does not include a target that `cargo test` leaves out.
     let rules = cmd!(
         sh,
