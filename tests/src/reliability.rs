@@ -182,7 +182,14 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// The suites that `cargo xtask e2e` runs on the real servers too.
+/// The suites that `cargo xtask e2e` runs on real servers of which each test takes some to itself.
+const COMMAND_LINES: [&str; 3] = [
+    "crates/export/tests/cli",
+    "crates/import/tests/cli",
+    "crates/upload/tests/cli",
+];
+
+/// The suites that it runs on the same real servers.
 const ON_REAL_SERVERS: [&str; 20] = [
     "crates/mongo/tests/mongo",
     "tests/tests/commands",
@@ -208,11 +215,11 @@ const ON_REAL_SERVERS: [&str; 20] = [
 
 /// Whether the tests in this file run on the real servers too.
 pub fn runs_on_real_servers(file: &str) -> bool {
-    let mut suites = ON_REAL_SERVERS.iter();
+    let mut suites = ON_REAL_SERVERS.iter().chain(&COMMAND_LINES);
     suites.any(|suite| file.starts_with(suite))
 }
 
-/// The names of these suites.
+/// The names of the suites that share real servers.
 pub fn suites_on_real_servers() -> impl Iterator<Item = &'static str> {
     let suites = ON_REAL_SERVERS.iter();
     suites.filter_map(|suite| suite.rsplit('/').next())

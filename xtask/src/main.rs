@@ -23,6 +23,7 @@ mod long;
 mod memory;
 mod minio;
 mod mongod;
+mod notes;
 mod peers;
 mod permissions;
 mod python_environment;

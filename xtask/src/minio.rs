@@ -1,10 +1,13 @@
 //! A private MinIO: the real S3 server that the tests run against.
 
+mod users;
+
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
 use aws_sdk_s3::Client as S3Client;
+use lob_testkit::real::S3_ROOT;
 use lob_testkit::tls::Identity;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,9 +18,9 @@ use crate::s3_client;
 use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
-/// Its only user. The server listens on 127.0.0.1 only.
-pub(crate) const ACCESS_KEY: &str = "lob-access-key";
-pub(crate) const SECRET_KEY: &str = "lob-secret-key";
+/// Its root. The server listens on 127.0.0.1 only.
+pub(crate) const ACCESS_KEY: &str = S3_ROOT.0;
+pub(crate) const SECRET_KEY: &str = S3_ROOT.1;
 
 /// Runs until it is dropped.
 pub(crate) struct Minio {
@@ -30,17 +33,30 @@ pub(crate) struct Minio {
 impl Minio {
     /// Starts an empty server; port 0 takes a free one.
     pub(crate) async fn start(sh: &Shell, port: u16) -> anyhow::Result<Self> {
-        Self::launch(sh, port, None).await
+        Self::launch(sh, "minio", port, None).await
+    }
+
+    /// Starts an empty server with a user for each tool, who has exactly the documented rights on
+    /// the bucket of the tools' tests. Its log has this name.
+    pub(crate) async fn with_users(sh: &Shell, name: &str) -> anyhow::Result<Self> {
+        let minio = Self::launch(sh, name, 0, None).await?;
+        users::create(sh, &minio.endpoint()).await?;
+        Ok(minio)
     }
 
     /// Starts an empty server that speaks TLS, with `identity`, on a free port.
     pub(crate) async fn with_tls(sh: &Shell, identity: &Identity) -> anyhow::Result<Self> {
-        Self::launch(sh, 0, Some(identity)).await
+        Self::launch(sh, "minio", 0, Some(identity)).await
     }
 
-    async fn launch(sh: &Shell, port: u16, identity: Option<&Identity>) -> anyhow::Result<Self> {
+    async fn launch(
+        sh: &Shell,
+        name: &str,
+        port: u16,
+        identity: Option<&Identity>,
+    ) -> anyhow::Result<Self> {
         let tools = Tools::new(sh);
-        let data = tools.data("minio").context("no folder for MinIO's data")?;
+        let data = tools.data(name).context("no folder for MinIO's data")?;
         let certificates = tempfile::tempdir()?;
         if let Some(identity) = identity {
             let [certificate, key] = identity.pems();
@@ -56,7 +72,7 @@ impl Minio {
             .env("MINIO_ROOT_USER", ACCESS_KEY)
             .env("MINIO_ROOT_PASSWORD", SECRET_KEY)
             .env("MINIO_PROMETHEUS_AUTH_TYPE", "public");
-        let log = tools.log("minio");
+        let log = tools.log(name);
         let mut process = ServerProcess::start("MinIO", command, log, data)?;
         process
             .wait_until(async || match identity {

@@ -1,12 +1,14 @@
 //! A private MongoDB, set up as a replica set: snapshots, retryable writes and majority need one.
 
 mod release;
+mod users;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
 use bson::{Document, doc};
+use lob_testkit::real::MONGODB_ROOT;
 use mongodb::Client;
 use xshell::{Shell, cmd};
 
@@ -14,9 +16,6 @@ use crate::server_process::{ServerProcess, free_port};
 use crate::tools::Tools;
 
 pub(crate) use self::release::Release;
-
-/// The password of a server's root user. The server listens on 127.0.0.1 only.
-const ROOT_PASSWORD: &str = "lob-secret-key";
 
 /// Runs until it is dropped.
 pub(crate) struct Mongod {
@@ -42,25 +41,26 @@ impl Mongod {
         })
     }
 
-    /// Starts a 6.0 server that answers only to users, and returns it with its root's connection
-    /// string.
-    pub(crate) async fn start_with_users(sh: &Shell) -> anyhow::Result<(Self, String)> {
+    /// Starts a 6.0 server that answers only to users, one of which has the name of each tool and the
+    /// documented role; returns it with its root's connection string. Its log has this name.
+    pub(crate) async fn start_with_users(sh: &Shell, name: &str) -> anyhow::Result<(Self, String)> {
         let key = tempfile::NamedTempFile::new()?;
         fs::write(&key, "lobtools")?;
         let path = key.path().to_str().context("no name for a key file")?;
         let arguments = ["--auth", "--keyFile", path];
-        let mut primary =
-            Member::start_with(sh, Release::V6_0, "mongod-users", 0, &arguments).await?;
+        let mut primary = Member::start_with(sh, Release::V6_0, name, 0, &arguments).await?;
         primary.initiate(&[&primary.address]).await?;
         primary.wait_until("isWritablePrimary").await?;
         // Without users, a client on this machine may create the first.
-        let root = doc! { "createUser": "root", "pwd": ROOT_PASSWORD, "roles": ["root"] };
-        let created = admin(&primary.client, root).await;
+        let (root, password) = MONGODB_ROOT;
+        let create = doc! { "createUser": root, "pwd": password, "roles": ["root"] };
+        let created = admin(&primary.client, create).await;
         created.context("no root user")?;
         let uri = format!(
-            "mongodb://root:{ROOT_PASSWORD}@{}/?replicaSet=rs0",
+            "mongodb://{root}:{password}@{}/?replicaSet=rs0",
             primary.address
         );
+        users::create(&Client::with_uri_str(&uri).await?).await?;
         let secondary = None;
         Ok((Self { primary, secondary }, uri))
     }
@@ -84,6 +84,11 @@ impl Mongod {
         let addresses = members.into_iter().flatten().map(|m| m.address.as_str());
         let addresses = addresses.collect::<Vec<_>>().join(",");
         format!("mongodb://{addresses}/?replicaSet=rs0")
+    }
+
+    /// `host:port` of the primary.
+    pub(crate) fn address(&self) -> &str {
+        &self.primary.address
     }
 
     /// Its data folder.

@@ -1,13 +1,12 @@
 //! Runs all tests against the in-process test servers, or those of the registry of faults alone.
 
 mod faults;
-mod notes;
 
 use clap::Subcommand;
 use xshell::{Shell, cmd};
 
-use self::notes::NotesFile;
 use crate::command;
+use crate::notes::NotesFile;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,7 +32,7 @@ pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
     let notes = NotesFile::new()?;
     command::run_with(
-        &notes.variable(),
+        &[notes.variable()],
         cmd!(sh, "cargo test --workspace --locked"),
     )
     .await?;

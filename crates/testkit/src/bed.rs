@@ -1,8 +1,12 @@
 //! The setup of a command-line test: an S3 server, a working directory and a tool's binary.
+//!
+//! Where the environment names [real servers](crate::real), a bed's server passes requests on to one,
+//! and the tool has keys for exactly the documented policy; options that only the double knows keep
+//! the double.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -11,7 +15,7 @@ use tokio::process::{Child, Command};
 
 use crate::canaries;
 use crate::command_line::{Finished, finish};
-use crate::mongo::AwsUser;
+use crate::mongo::{AwsUser, MongoOptions, MongoServer};
 use crate::s3::{Moment, Request, S3Options, S3Server, Trap};
 
 /// The bucket that every bed creates.
@@ -27,6 +31,22 @@ pub fn aws_user() -> AwsUser {
         secret_access_key: keys.secret_key,
         session_token: Some(canaries::SESSION_TOKEN.to_owned()),
     }
+}
+
+/// A MongoDB server for the binary at the path `program`, started from `options`.
+///
+/// # Panics
+/// If the server does not start.
+pub async fn mongodb(program: &str, options: MongoOptions) -> MongoServer {
+    MongoServer::start_for(tool(program), options)
+        .await
+        .unwrap()
+}
+
+/// The name of the binary at this path.
+fn tool(program: &str) -> &str {
+    let name = Path::new(program).file_stem();
+    name.and_then(|name| name.to_str()).unwrap()
 }
 
 /// The fixture that each tool's tests start from.
@@ -48,10 +68,10 @@ impl Bed {
     /// If the server does not start.
     pub async fn new(program: &'static str, mut options: S3Options) -> Self {
         let trap = Trap::default();
-        options.buckets = vec![BUCKET.to_owned()];
         options.gate.get_or_insert_with(|| Arc::new(trap.clone()));
+        let s3 = S3Server::start_for(tool(program), BUCKET, options).await;
         Self {
-            s3: S3Server::start(options).await.unwrap(),
+            s3: s3.unwrap(),
             trap,
             program,
             variables: Vec::new(),
@@ -100,7 +120,7 @@ impl Bed {
             .env("AWS_ENDPOINT_URL", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", self.s3.access_key())
             .env("AWS_SECRET_ACCESS_KEY", self.s3.secret_key())
-            .env("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN)
+            .envs(self.session_token())
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("LOB_BUCKET", BUCKET)
@@ -112,6 +132,12 @@ impl Bed {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// The variable with a token that the double ignores. MinIO refuses it for a user's keys.
+    fn session_token(&self) -> Option<(&'static str, &'static str)> {
+        let token = ("AWS_SESSION_TOKEN", canaries::SESSION_TOKEN);
+        (!self.s3.is_real()).then_some(token)
     }
 
     /// Runs the binary with exactly these arguments.

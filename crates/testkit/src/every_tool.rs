@@ -77,7 +77,7 @@ pub async fn assert_wrong_keys_named(bed: &Bed) {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403) [request id [ID]]
+    error: ListObjectsV2 of `s3://lob-test/` failed: SignatureDoesNotMatch (403): The request signature we calculated does not match the signature you provided. Check your key and signing method. [request id [ID]]
     hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile
     "#);
 }

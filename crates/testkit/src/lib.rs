@@ -22,6 +22,7 @@ pub mod passwords;
 pub mod peak_memory;
 pub mod preload;
 pub mod proxy;
+pub mod real;
 pub mod s3;
 pub mod split_documents;
 mod strikes;

@@ -3,7 +3,7 @@
 //! It lets the demo and the tests run on nothing but Rust, and produces faults that a real server
 //! cannot be made to produce. It speaks only what the tools use and refuses everything else, so a
 //! test that passes here means something; `tests/mongo_contract` holds it and a real MongoDB to the
-//! same promises.
+//! same promises. A real MongoDB can stand behind it and execute in its place.
 
 mod aggregate;
 mod arguments;
@@ -24,6 +24,7 @@ mod index;
 mod insert;
 mod limits;
 mod losing_proxy;
+mod mongod;
 mod number;
 mod options;
 mod order;
@@ -40,7 +41,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use bson::RawDocumentBuf;
+use bson::{RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -57,8 +58,11 @@ pub use self::version::MongoVersion;
 
 use self::catalog::{Collection, Entry, Namespace};
 use self::connection::{Shared, serve};
+use self::mongod::Mongod;
 use self::order::Key;
 use self::replica_set::{Addresses, Member};
+use self::wire::Message;
+use crate::real;
 
 /// A running server on a port of 127.0.0.1.
 ///
@@ -96,6 +100,29 @@ impl MongoServer {
     ///
     /// If there is no free port or no thread to be had.
     pub fn start(options: MongoOptions) -> io::Result<Self> {
+        Self::in_front_of(None, options)
+    }
+
+    /// Starts a server for one tool in front of a real MongoDB, if there is one and the options ask
+    /// for nothing that only the double can do.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::start`].
+    pub(crate) async fn start_for(tool: &str, options: MongoOptions) -> io::Result<Self> {
+        let Some(pool) = real::MONGODS.as_ref() else {
+            return Self::start(options);
+        };
+        if let Some(reason) = options.needs_double() {
+            crate::notes::on_double(reason);
+            return Self::start(options);
+        }
+        crate::notes::on_real_server();
+        let mongod = Mongod::take(pool, tool).await;
+        Self::in_front_of(Some(mongod), options)
+    }
+
+    fn in_front_of(mongod: Option<Mongod>, options: MongoOptions) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -116,7 +143,7 @@ impl MongoServer {
                 .map(TcpListener::local_addr)
                 .transpose()?,
         };
-        let shared = Arc::new(Shared::new(addresses, options));
+        let shared = Arc::new(Shared::new(addresses, options, mongod));
         let for_connections = Arc::clone(&shared);
         let (keep, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -137,6 +164,9 @@ impl MongoServer {
     /// A connection string for the server, without a database.
     pub fn uri(&self) -> String {
         let address = self.shared.addresses.primary;
+        if let Some(mongod) = &self.shared.mongod {
+            return mongod.uri(address);
+        }
         match self.shared.options.deployment {
             Deployment::Standalone | Deployment::Mongos => format!("mongodb://{address}/"),
             _ => format!("mongodb://{address}/?replicaSet={}", handshake::SET_NAME),
@@ -170,6 +200,9 @@ impl MongoServer {
 
     /// The documents of a collection in `_id` order, byte for byte; `None` if it does not exist.
     pub fn documents(&self, database: &str, collection: &str) -> Option<Vec<Vec<u8>>> {
+        if let Some(mongod) = &self.shared.mongod {
+            return mongod.documents(&Namespace::new(database, collection));
+        }
         let server = self.shared.server();
         match server.catalog.databases.get(database)?.get(collection)? {
             Entry::Collection(collection) => Some(
@@ -185,6 +218,9 @@ impl MongoServer {
 
     /// Names and UUIDs of a database's collections, sorted by name, without views.
     pub fn collections(&self, database: &str) -> Vec<(String, Uuid)> {
+        if let Some(mongod) = &self.shared.mongod {
+            return mongod.collections(database);
+        }
         let server = self.shared.server();
         let entries = server.catalog.databases.get(database).into_iter().flatten();
         let collections = entries.filter_map(|(name, entry)| match entry {
@@ -194,6 +230,25 @@ impl MongoServer {
         collections.collect()
     }
 
+    /// Runs a command past all gates. Its `$db` names the database.
+    ///
+    /// # Panics
+    /// If the server refuses it.
+    pub fn run(&self, command: &RawDocument) {
+        let bytes = command.as_bytes();
+        if let Some(mongod) = &self.shared.mongod {
+            return mongod.run_as_sent(bytes);
+        }
+        let message = Message::of(bytes);
+        let Shared {
+            options, addresses, ..
+        } = &*self.shared;
+        let mut server = self.shared.server();
+        let reply = server.execute(options, *addresses, Member::Primary, &message);
+        let is_ok = element::get(&reply.document, "ok").and_then(arguments::as_integer);
+        assert_eq!(is_ok, Some(1), "{command:?} failed");
+    }
+
     /// Spreads a collection over two shards and puts these documents on the second one. Their
     /// `_id`s already exist on the first. `collStats` reports the sharding, and a scan returns both
     /// copies.
@@ -201,12 +256,16 @@ impl MongoServer {
     /// # Errors
     ///
     /// See [`LoadError`].
+    ///
+    /// # Panics
+    /// If a real server, which has no shards, stands behind this one.
     pub fn shard(
         &self,
         database: &str,
         collection: &str,
         documents: impl IntoIterator<Item = RawDocumentBuf>,
     ) -> Result<(), LoadError> {
+        assert!(self.shared.mongod.is_none(), "only the double has shards");
         self.store(database, collection, documents, |found| {
             found.second_shard.get_or_insert_default()
         })
@@ -224,9 +283,26 @@ impl MongoServer {
         collection: &str,
         documents: impl IntoIterator<Item = RawDocumentBuf>,
     ) -> Result<(), LoadError> {
-        self.store(database, collection, documents, |found| {
-            &mut found.documents
-        })
+        let Some(mongod) = &self.shared.mongod else {
+            return self.store(database, collection, documents, |found| {
+                &mut found.documents
+            });
+        };
+        let namespace = Namespace::new(database, collection);
+        if mongod.is_special(&namespace) {
+            return Err(LoadError::NotACollection(namespace.to_string()));
+        }
+        let (mut accepted, mut refused) = (Vec::new(), Ok(()));
+        for (index, document) in documents.into_iter().enumerate() {
+            let document = document.into_bytes();
+            refused = check(index, &document).map(|_| ());
+            if refused.is_err() {
+                break;
+            }
+            accepted.push(document);
+        }
+        mongod.load(&namespace, &accepted);
+        refused
     }
 
     /// Stores documents on one shard of a collection, which is created if needed.
@@ -244,16 +320,24 @@ impl MongoServer {
         let stored = part(found);
         for (index, document) in documents.into_iter().enumerate() {
             let document = document.into_bytes();
-            element::validate(&document).map_err(|_| LoadError::Malformed { index })?;
-            let id = element::get(&document, "_id").ok_or(LoadError::NoId { index })?;
+            let id = check(index, &document)?;
             stored.insert(Key::from(id), document.into());
         }
         Ok(())
     }
 }
 
+/// The `_id` of a document to load.
+fn check(index: usize, document: &[u8]) -> Result<element::Value<'_>, LoadError> {
+    element::validate(document).map_err(|_| LoadError::Malformed { index })?;
+    element::get(document, "_id").ok_or(LoadError::NoId { index })
+}
+
 impl Drop for MongoServer {
     fn drop(&mut self) {
+        if let Some(mongod) = &self.shared.mongod {
+            mongod.settle();
+        }
         if let Some((keep, thread)) = self.running.take() {
             drop(keep);
             // A thread that panicked has stopped too.

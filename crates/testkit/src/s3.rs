@@ -4,16 +4,19 @@
 //! whole objects, conditions, part sizes and part order are all checked, with AWS's error codes, so
 //! that a tool that passes here passes on the real thing. It refuses what it does not implement. It
 //! logs every request, lets a test decide the fate of each one ([`Gate`]), and can show and tamper
-//! with what is stored.
+//! with what is stored. A real MinIO can stand behind it and execute in its place.
 
 mod access;
 mod attributes;
 mod backend;
+mod bad_bits;
 mod buckets;
 mod checksum;
 mod connection;
+mod contents;
 mod gate;
 mod listing;
+mod minio;
 mod multipart;
 mod objects;
 mod random_faults;
@@ -26,7 +29,7 @@ mod weaknesses;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use s3s::host::SingleDomain;
@@ -44,9 +47,13 @@ pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 use self::access::Access;
 pub use self::access::HomeRegion;
 use self::backend::{Backend, Keys};
+use self::bad_bits::BadBits;
 use self::checksum::{Algorithm, Checksum};
-use self::connection::{Front, Log, lock};
-use self::storage::{Bucket, Object, Storage};
+use self::connection::{Executor, Front, Log, lock};
+use self::contents::Contents;
+use self::minio::Minio;
+use self::storage::{Bucket, Storage};
+use crate::real;
 use crate::strikes::Strikes;
 
 /// How to start an [`S3Server`].
@@ -69,6 +76,8 @@ pub struct S3Options {
     pub region: Option<HomeRegion>,
     /// Features of S3 that the server lacks; none by default.
     pub weaknesses: Weaknesses,
+    /// Why a bed takes the double even where there are real servers: what only the double can do.
+    pub double: Option<&'static str>,
 }
 
 impl Default for S3Options {
@@ -83,7 +92,24 @@ impl Default for S3Options {
             domain: None,
             region: None,
             weaknesses: Weaknesses::default(),
+            double: None,
         }
+    }
+}
+
+impl S3Options {
+    /// Why no real server will do, if so.
+    fn needs_double(&self) -> Option<&'static str> {
+        if self.weaknesses != Weaknesses::default() {
+            return Some("a server with weaknesses");
+        }
+        if self.region.is_some() {
+            return Some("a server of one region");
+        }
+        if self.domain.is_some() {
+            return Some("buckets as hosts");
+        }
+        self.double
     }
 }
 
@@ -118,7 +144,9 @@ pub struct S3Server {
     address: SocketAddr,
     access_key: String,
     secret_key: String,
-    storage: Arc<Mutex<Storage>>,
+    contents: Arc<dyn Contents>,
+    bad_bits: BadBits,
+    is_real: bool,
     log: Log,
     strikes: Strikes,
     task: JoinHandle<()>,
@@ -131,11 +159,9 @@ impl S3Server {
     ///
     /// If the port cannot be bound.
     pub async fn start(options: S3Options) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
-        let address = listener.local_addr()?;
         let mut storage = Storage::default();
-        for name in options.buckets {
-            storage.buckets.insert(name, Bucket::new());
+        for name in &options.buckets {
+            storage.buckets.insert(name.clone(), Bucket::new());
         }
         let storage = Arc::new(Mutex::new(storage));
         let mut service = S3ServiceBuilder::new(Backend {
@@ -147,18 +173,58 @@ impl S3Server {
             secret_key: options.secret_key.clone(),
         });
         service.set_access(Access {
-            owner: options.owner,
-            region: options.region,
+            owner: options.owner.clone(),
+            region: options.region.clone(),
             weaknesses: options.weaknesses,
         });
         if let Some(domain) = &options.domain {
             service.set_host(SingleDomain::new(domain).map_err(io::Error::other)?);
         }
+        let executor = Executor::Double(service.build());
+        Self::in_front_of(executor, storage, options).await
+    }
+
+    /// Starts a server for one bucket and one tool in front of a MinIO, if there is one and the
+    /// options ask for nothing that only the double can do.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be bound.
+    pub(crate) async fn start_for(
+        tool: &str,
+        bucket: &str,
+        mut options: S3Options,
+    ) -> io::Result<Self> {
+        options.buckets = vec![bucket.to_owned()];
+        let Some(pool) = real::MINIOS.as_ref() else {
+            return Self::start(options).await;
+        };
+        if let Some(reason) = options.needs_double() {
+            crate::notes::on_double(reason);
+            return Self::start(options).await;
+        }
+        crate::notes::on_real_server();
+        options.access_key = tool.to_owned();
+        let minio = Minio::take(pool, bucket).await;
+        let contents = Arc::new(minio.clone());
+        Self::in_front_of(Executor::Minio(minio), contents, options).await
+    }
+
+    async fn in_front_of(
+        executor: Executor,
+        contents: Arc<dyn Contents>,
+        options: S3Options,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let address = listener.local_addr()?;
         let log = Log::default();
         let gate = options.gate;
         let strikes = Strikes::new(gate.as_ref().is_some_and(|gate| gate.must_strike()));
+        let is_real = matches!(executor, Executor::Minio(_));
+        let bad_bits = BadBits::default();
         let front = Front {
-            service: service.build(),
+            executor,
+            bad_bits: bad_bits.clone(),
             log: Arc::clone(&log),
             gate,
             strikes: strikes.clone(),
@@ -168,7 +234,9 @@ impl S3Server {
             address,
             access_key: options.access_key,
             secret_key: options.secret_key,
-            storage,
+            contents,
+            bad_bits,
+            is_real,
             log,
             strikes,
             task: tokio::spawn(connection::accept(listener, front)),
@@ -199,95 +267,57 @@ impl S3Server {
         lock(&self.log).clone()
     }
 
+    /// Whether a real server executes the requests.
+    pub(crate) fn is_real(&self) -> bool {
+        self.is_real
+    }
+
+    /// The answer expected from this server, where the double and MinIO are known to differ.
+    pub fn either<T>(&self, double: T, minio: T) -> T {
+        if self.is_real { minio } else { double }
+    }
+
     /// The keys of a bucket in order; empty if the bucket does not exist.
     #[must_use]
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        let storage = self.storage();
-        let bucket = storage.buckets.get(bucket);
-        bucket
-            .map(|bucket| bucket.objects.keys().cloned().collect())
-            .unwrap_or_default()
+        self.contents.keys(bucket)
     }
 
     /// Keys and ids of a bucket's open multipart uploads.
     #[must_use]
     pub fn open_uploads(&self, bucket: &str) -> Vec<(String, String)> {
-        let storage = self.storage();
-        let bucket = storage.buckets.get(bucket);
-        bucket
-            .map(|bucket| bucket.uploads.keys().cloned().collect())
-            .unwrap_or_default()
+        self.contents.open_uploads(bucket)
     }
 
     /// A stored object, read without a request.
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
-        let storage = self.storage();
-        let object = storage.buckets.get(bucket)?.objects.get(key)?;
-        let attributes = object.attributes.clone();
-        let encryption = attributes.encryption;
-        Some(StoredObject {
-            bytes: object.content.concat().into(),
-            etag: object.etag.clone(),
-            metadata: attributes.metadata.into_iter().collect(),
-            crc64nvme: object
-                .checksum
-                .as_ref()
-                .filter(|checksum| checksum.algorithm == Algorithm::Crc64Nvme)
-                .map(|checksum| checksum.value.clone()),
-            storage_class: attributes
-                .storage_class
-                .map(|class| class.as_str().to_owned()),
-            server_side_encryption: encryption.algorithm.map(|sse| sse.as_str().to_owned()),
-            kms_key_id: encryption.kms_key_id,
-        })
+        self.contents.object(bucket, key)
     }
 
     /// Stores an object without a request, with the ETag and CRC64NVME of its bytes. Metadata of an
     /// existing object is kept. The bucket is created if it does not exist.
     pub fn put_raw(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
-        let content = vec![bytes.into()];
-        let checksum = Checksum::of(Algorithm::Crc64Nvme, &content);
-        let mut storage = self.storage();
-        let bucket = storage
-            .buckets
-            .entry(bucket.to_owned())
-            .or_insert_with(Bucket::new);
-        let attributes = bucket
-            .objects
-            .get(key)
-            .map(|object| object.attributes.clone());
-        let object = Object::put(content, Some(checksum), attributes.unwrap_or_default());
-        bucket.objects.insert(key.to_owned(), object);
+        self.bad_bits.forget(bucket, key);
+        self.contents.put(bucket, key, bytes.into());
     }
 
     /// Removes an object without a request; returns whether it existed.
     pub fn remove(&self, bucket: &str, key: &str) -> bool {
-        let mut storage = self.storage();
-        let bucket = storage.buckets.get_mut(bucket);
-        bucket.is_some_and(|bucket| bucket.objects.remove(key).is_some())
+        self.bad_bits.forget(bucket, key);
+        self.contents.remove(bucket, key)
     }
 
     /// Flips one bit of a stored object (bit 0 is the lowest of byte 0) without updating its ETag
-    /// and checksum, as a failing disk would. Returns whether the object has such a bit.
+    /// and checksum, as a failing disk would: whoever fetches the object gets it so. Returns whether
+    /// the object has such a bit.
     pub fn corrupt(&self, bucket: &str, key: &str, bit: usize) -> bool {
-        let mut storage = self.storage();
-        let object = storage
-            .buckets
-            .get_mut(bucket)
-            .and_then(|b| b.objects.get_mut(key));
-        let Some(object) = object else { return false };
-        let mut bytes = object.content.concat();
-        let Some(byte) = bytes.get_mut(bit / 8) else {
-            return false;
-        };
-        *byte ^= 1 << (bit % 8);
-        object.content = vec![bytes.into()];
-        true
-    }
-
-    fn storage(&self) -> MutexGuard<'_, Storage> {
-        lock(&self.storage)
+        let object = self.object(bucket, key);
+        let has_bit = object.is_some_and(|object| bit / 8 < object.bytes.len());
+        if has_bit {
+            self.bad_bits.flip(bucket, key, bit);
+        }
+        has_bit
     }
 }
 

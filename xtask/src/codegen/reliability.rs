@@ -21,7 +21,7 @@ What may go wrong, what the tools must do then, and the tests that provoke it.
 A tool *recovers* if the fault passes with status 0 and the same bytes as without it; it *fails cleanly* if it ends with a named error, publishes nothing and touches no target; it *refuses* if nothing was written before that.
 A case is *held* if tests provoke it and assert the outcome, *partly held* if they leave something out, *open* without a test, and *not applicable* for the reason given.
 `cargo xtask test faults` runs exactly these tests, and fails if a case's fault did not happen in any of them; what this machine cannot do (a real server, a C compiler) is listed as skipped.
-The tests run on the servers in `crates/testkit`, or need none; the suites marked \u{2020} also run with MinIO and MongoDB in `cargo xtask e2e`, on which those of their tests run that need no fault of the test servers.
+The tests run on the servers in `crates/testkit`, or need none; the suites marked \u{2020} also run with MinIO and MongoDB in `cargo xtask e2e`, except for those of their tests that need what only the test servers can do: e2e prints how many.
 ";
 
 /// Renders the page as Markdown.

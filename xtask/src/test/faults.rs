@@ -11,8 +11,8 @@ use anyhow::ensure;
 use lob_tests::reliability::{Case, Count, GROUPS, Group, State};
 use xshell::{Shell, cmd};
 
-use super::notes::{Notes, NotesFile, name_of};
 use crate::command;
+use crate::notes::{Notes, NotesFile, name_of};
 
 /// How long the tests may take.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -51,7 +51,7 @@ pub(super) async fn run(sh: &Shell, args: &Args) -> anyhow::Result<()> {
         "cargo test --workspace --locked --no-fail-fast -- --exact {paths...}"
     );
     let begin = Instant::now();
-    let tests = command::run_with(&notes.variable(), tests).await;
+    let tests = command::run_with(&[notes.variable()], tests).await;
     let all_fired = report(&notes.read(), &chosen);
     let time = begin.elapsed();
     let minutes = time.as_secs_f64() / 60.0;

@@ -1,11 +1,8 @@
 //! The test bed: two servers, a working directory, and the binary between them.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bson::RawDocument;
 pub(crate) use lob_testkit::assert_shown;
 use lob_testkit::bed;
 pub(crate) use lob_testkit::bed::BUCKET;
@@ -64,6 +61,15 @@ impl Bed {
         Self::on(s3, MongoOptions::default()).await.loaded()
     }
 
+    /// [`Bed::new`] on the double of S3, wherever it runs, for this reason.
+    pub(crate) async fn on_double(reason: &'static str) -> Self {
+        let s3 = S3Options {
+            double: Some(reason),
+            ..S3Options::default()
+        };
+        Self::on(s3, MongoOptions::default()).await.loaded()
+    }
+
     /// A bed with empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
         Self::on(S3Options::default(), mongo).await
@@ -76,7 +82,11 @@ impl Bed {
             aws_user,
             ..MongoOptions::default()
         };
-        let bed = Self::with(mongo).await.loaded();
+        let s3 = S3Options {
+            double: Some("keys that MongoDB's double knows too"),
+            ..S3Options::default()
+        };
+        let bed = Self::on(s3, mongo).await.loaded();
         let uri = format!("{}&authMechanism=MONGODB-AWS", bed.mongo.uri());
         Self {
             of_any_tool: bed.of_any_tool.with_variable("MONGODB_URI", uri),
@@ -115,8 +125,9 @@ impl Bed {
     }
 
     async fn on(s3: S3Options, mongo: MongoOptions) -> Self {
-        let mongo = MongoServer::start(mongo).unwrap();
-        let of_any_tool = bed::Bed::new(env!("CARGO_BIN_EXE_lob-export"), s3).await;
+        let program = env!("CARGO_BIN_EXE_lob-export");
+        let mongo = bed::mongodb(program, mongo).await;
+        let of_any_tool = bed::Bed::new(program, s3).await;
         Self {
             // Tests say which range is written when.
             of_any_tool: of_any_tool
@@ -198,21 +209,6 @@ impl Bed {
         requests
             .filter(|request| request.operation == operation && request.key.ends_with(end))
             .collect()
-    }
-
-    /// Runs a command on the MongoDB server, for whatever `load` cannot create.
-    pub(crate) fn mongo_command(&self, command: &RawDocument) {
-        let uri = self.mongo.uri();
-        let address = uri.split('/').nth(2).unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        // OP_MSG: length, request id, response to, opcode, flags, and one section of kind 0.
-        let body = command.as_bytes();
-        let header = [21 + body.len() as i32, 1, 0, 2013, 0];
-        let header: Vec<u8> = header.into_iter().flat_map(i32::to_le_bytes).collect();
-        stream
-            .write_all(&[&header, &[0][..], body].concat())
-            .unwrap();
-        stream.read_exact(&mut [0; 21]).unwrap();
     }
 
     /// Asserts that nothing is published.

@@ -136,7 +136,8 @@ async fn columns_come_from_the_latest_run_a_named_run_or_none() {
     bed.run(&["--run-id", "first"]).await.expect(0);
     // The columns of the first documents come first, whatever today's order.
     let documents = (0..50).map(|i| rawdoc! { "_id": i, "c": i, "a": i, "b": i });
-    bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
+    bed.mongo
+        .run(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
     let names = |run: &str| {
         let split = split(&bed, run);

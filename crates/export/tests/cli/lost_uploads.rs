@@ -24,7 +24,7 @@ fn change_first(bed: &Bed) {
         bson::raw::cstr!("changed"),
         "a text that no other document has",
     );
-    bed.mongo_command(&rawdoc! {
+    bed.mongo.run(&rawdoc! {
         "update": "split_0_input",
         "updates": [{ "q": { "_id": id }, "u": changed }],
         "$db": "raw",

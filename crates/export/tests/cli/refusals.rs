@@ -69,7 +69,7 @@ async fn a_missing_split_is_named_along_with_the_existing_ones() {
 #[tokio::test]
 async fn a_view_is_refused() {
     let bed = Bed::new().await;
-    bed.mongo_command(&rawdoc! {
+    bed.mongo.run(&rawdoc! {
         "create": "split_2_input", "viewOn": "split_0_input", "pipeline": [], "$db": "raw",
     });
     assert_shown!(bed.export(&[]).await, @r#"

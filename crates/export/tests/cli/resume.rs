@@ -209,7 +209,8 @@ async fn a_committed_export_is_checked_and_its_local_copy_rewritten() {
 async fn a_collection_replaced_before_the_run_resumes_is_an_error() {
     let bed = Bed::new().await;
     bed.export(&["plan"]).await.expect(0);
-    bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
+    bed.mongo
+        .run(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
     let documents = SplitDocuments::new(7, 4).take(3);
     bed.mongo.load("raw", "split_1_input", documents).unwrap();
     assert_shown!(bed.export(&[]).await, @r#"

@@ -38,7 +38,7 @@ async fn an_export_never_shows_a_password_in_a_broken_settings_file() {
 
 #[tokio::test]
 async fn a_secret_that_is_an_ordinary_word_or_number_alters_no_output() {
-    let bed = Bed::new().await;
+    let bed = Bed::on_double("session tokens that mean nothing").await;
     for (secret, run) in [
         ("1000", "run-1000"),
         ("split", "split-1"),

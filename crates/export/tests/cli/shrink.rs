@@ -8,7 +8,8 @@ use crate::hints::{self, follow};
 
 /// Replaces the contents of `split_0_input` with this many documents.
 fn replace(bed: &Bed, count: usize) {
-    bed.mongo_command(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
+    bed.mongo
+        .run(&rawdoc! { "drop": "split_0_input", "$db": "raw" });
     let documents = SplitDocuments::new(0, 4).take(count);
     bed.mongo.load("raw", "split_0_input", documents).unwrap();
 }
@@ -77,7 +78,8 @@ async fn a_small_loss_or_another_databases_run_does_not_stop_an_export() {
 async fn only_the_hinted_command_leaves_out_a_split_that_is_gone() {
     let bed = Bed::new().await;
     bed.run(&["--run-id", "before"]).await.expect(0);
-    bed.mongo_command(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
+    bed.mongo
+        .run(&rawdoc! { "drop": "split_1_input", "$db": "raw" });
     // Naming splits explicitly means the others are not missed.
     bed.run(&["--run-id", "one", "--split", "0"])
         .await

@@ -65,7 +65,8 @@ async fn a_worker_reads_nothing_older_than_the_plan() {
     let plan: Value = serde_json::from_slice(&bed.object("_progress/plan.json").bytes).unwrap();
     let newest = &plan["work"]["newest"];
     // A later write makes no difference to the run.
-    bed.mongo_command(&bson::rawdoc! { "create": "later", "$db": "raw" });
+    bed.mongo
+        .run(&bson::rawdoc! { "create": "later", "$db": "raw" });
     let before = bed.mongo.commands().len();
     bed.export(&["work"]).await.expect(0);
     let commands = bed.mongo.commands().into_iter().skip(before);

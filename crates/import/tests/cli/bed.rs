@@ -214,12 +214,15 @@ impl Bed {
 
     /// The same, with a gate in front of S3.
     pub(crate) async fn with_gate(mongo: MongoOptions, gate: Option<Arc<dyn s3::Gate>>) -> Self {
+        let has_aws_user = mongo.aws_user.is_some();
         let s3 = S3Options {
             gate,
+            double: has_aws_user.then_some("keys that MongoDB's double knows too"),
             ..S3Options::default()
         };
-        let mongo = MongoServer::start(mongo).unwrap();
-        let of_any_tool = bed::Bed::new(env!("CARGO_BIN_EXE_lob-import"), s3).await;
+        let program = env!("CARGO_BIN_EXE_lob-import");
+        let mongo = bed::mongodb(program, mongo).await;
+        let of_any_tool = bed::Bed::new(program, s3).await;
         Self {
             of_any_tool: of_any_tool
                 .with_variable("MONGODB_URI", mongo.uri())

@@ -28,6 +28,11 @@ pub(crate) fn is_handshake(command: &str) -> bool {
     matches!(command, "hello" | "isMaster" | "ismaster")
 }
 
+/// Whether a command is part of logging in: not logged, and not shown to a gate.
+pub(crate) fn is_login(command: &str) -> bool {
+    matches!(command, "saslStart" | "saslContinue")
+}
+
 /// Everything the server remembers between commands.
 #[derive(Default)]
 pub(crate) struct Server {

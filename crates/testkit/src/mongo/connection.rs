@@ -10,10 +10,11 @@ use tokio::sync::Notify;
 
 use super::arguments::as_integer;
 use super::aws_login::Login;
-use super::command::{Server, is_handshake};
+use super::command::{Reply, Server, is_handshake, is_login};
 use super::element::{elements, get};
 use super::failure::Failure;
 use super::gate::{Command, Moment, Verdict};
+use super::mongod::{Mongod, Upstream, brought, hello_from};
 use super::options::MongoOptions;
 use super::replica_set::{Addresses, Member, after_cluster_time};
 use super::wire::{self, Message};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     pub(crate) options: MongoOptions,
     pub(crate) strikes: Strikes,
+    /// What executes commands in place of `server`.
+    pub(crate) mongod: Option<Mongod>,
     server: Mutex<Server>,
     /// Notified when replication resumes.
     replicated: Notify,
@@ -32,12 +35,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(addresses: Addresses, options: MongoOptions) -> Self {
+    pub(crate) fn new(addresses: Addresses, options: MongoOptions, mongod: Option<Mongod>) -> Self {
         let gate = options.gate.as_ref();
         Self {
             addresses,
             strikes: Strikes::new(gate.is_some_and(|gate| gate.must_strike())),
             options,
+            mongod,
             server: Mutex::default(),
             replicated: Notify::new(),
             log: Mutex::default(),
@@ -105,12 +109,16 @@ pub(crate) async fn serve(
     stream.set_nodelay(true)?;
     let mut reply_id = 0;
     let mut login = Login::default();
+    let mut upstream = match &shared.mongod {
+        Some(mongod) => Some(mongod.connect().await?),
+        None => None,
+    };
     while let Some(message) = wire::read(&mut stream).await? {
         let user = shared.options.aws_user.as_ref();
         let login = user.and_then(|user| login.answer(user, &message));
         let reply = match login {
             Some(reply) => reply,
-            None => match answer(&shared, member, &message).await {
+            None => match answer(&shared, member, upstream.as_mut(), &message).await? {
                 Some(reply) => reply,
                 None => return Ok(()),
             },
@@ -126,14 +134,15 @@ pub(crate) async fn serve(
 }
 
 /// The reply document; `None` if there is none and the connection must be closed.
-async fn answer(shared: &Shared, member: Member, message: &Message) -> Option<Vec<u8>> {
-    let execute = || {
-        shared
-            .server()
-            .execute(&shared.options, shared.addresses, member, message)
-    };
+async fn answer(
+    shared: &Shared,
+    member: Member,
+    upstream: Option<&mut Upstream>,
+    message: &Message,
+) -> io::Result<Option<Vec<u8>>> {
     let Some(mut command) = describe(message) else {
-        return Some(execute().document);
+        let reply = execute(shared, member, upstream, message).await?;
+        return Ok(Some(reply.document));
     };
     let position = {
         let mut log = shared.log();
@@ -143,16 +152,38 @@ async fn answer(shared: &Shared, member: Member, message: &Message) -> Option<Ve
         position
     };
     if let Some(instead) = settle(shared, Moment::Arrived, &command).await {
-        return instead;
+        return Ok(instead);
     }
-    shared.reach(member, message).await;
-    let reply = execute();
+    let reply = execute(shared, member, upstream, message).await?;
     command.documents = command.documents.max(reply.documents);
     command.reply_bytes = reply.document.len();
     shared.log()[position] = command.clone();
-    settle(shared, Moment::Executed, &command)
-        .await
-        .unwrap_or(Some(reply.document))
+    let instead = settle(shared, Moment::Executed, &command).await;
+    Ok(instead.unwrap_or(Some(reply.document)))
+}
+
+/// Has the command executed, here or by the real server.
+async fn execute(
+    shared: &Shared,
+    member: Member,
+    upstream: Option<&mut Upstream>,
+    message: &Message,
+) -> io::Result<Reply> {
+    let Some(upstream) = upstream else {
+        shared.reach(member, message).await;
+        let mut server = shared.server();
+        return Ok(server.execute(&shared.options, shared.addresses, member, message));
+    };
+    let mut document = upstream.execute(message).await?;
+    let command = elements(&message.body).next();
+    let command = command.and_then(|first| std::str::from_utf8(first.name).ok());
+    if command.is_some_and(is_handshake) {
+        document = hello_from(shared.addresses.primary, &document);
+    }
+    Ok(Reply {
+        documents: brought(&document),
+        document,
+    })
 }
 
 /// Asks the gate; `None` means go on.
@@ -180,12 +211,12 @@ fn refusal(code: i32) -> Failure {
     Failure::new(code, "answered by the gate of the test server")
 }
 
-/// The command as tests see it; `None` for handshakes and for anything that is not a command.
+/// The command as tests see it; `None` for handshakes, log-ins and anything that is not a command.
 fn describe(message: &Message) -> Option<Command> {
     message.depth.ok()?;
     let first = elements(&message.body).next()?;
     let name = String::from_utf8(first.name.to_vec()).ok()?;
-    if is_handshake(&name) {
+    if is_handshake(&name) || is_login(&name) {
         return None;
     }
     let text = |field: &str| {

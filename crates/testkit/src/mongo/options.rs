@@ -27,4 +27,23 @@ pub struct MongoOptions {
     pub free_disk: Option<u64>,
     /// Deviation: batches are as large as requested instead of at most 16 MiB, as on some servers.
     pub uncapped_replies: bool,
+    /// Why a bed takes the double even where there are real servers: what only the double can do.
+    pub double: Option<&'static str>,
+}
+
+impl MongoOptions {
+    /// Why no real server will do, if so.
+    pub(crate) fn needs_double(&self) -> Option<&'static str> {
+        if self.deployment != Deployment::default() {
+            return Some("another deployment of MongoDB");
+        }
+        if self.require_auth || self.aws_user.is_some() {
+            return Some("a MongoDB with other users");
+        }
+        let reports = self.believed_documents.is_some() || self.free_disk.is_some();
+        if reports || self.ignore_bounds || self.uncapped_replies {
+            return Some("a MongoDB that deviates");
+        }
+        self.double
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Message {
     pub(crate) sequence: Option<Sequence>,
     /// How deep the documents nest. Invalid BSON gets an error reply, not a closed connection.
     pub(crate) depth: Result<usize, element::Malformed>,
+    /// Everything after the header.
+    payload: Bytes,
 }
 
 /// A kind-1 section: documents that belong in the body under a name.
@@ -60,6 +62,7 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
 }
 
 fn parse(id: i32, mut payload: Bytes) -> io::Result<Message> {
+    let whole = payload.clone();
     let flags = payload.try_get_u32_le().map_err(|_| invalid("no flags"))?;
     if flags & !(CHECKSUM_PRESENT | MORE_TO_COME | EXHAUST_ALLOWED) != 0 {
         return Err(invalid("unknown flag"));
@@ -96,7 +99,22 @@ fn parse(id: i32, mut payload: Bytes) -> io::Result<Message> {
         body,
         sequence,
         depth,
+        payload: whole,
     })
+}
+
+impl Message {
+    /// A command as if a client had sent it.
+    pub(crate) fn of(command: &[u8]) -> Self {
+        Self {
+            id: 0,
+            more_to_come: false,
+            body: Bytes::copy_from_slice(command),
+            sequence: None,
+            depth: element::validate(command),
+            payload: Bytes::new(),
+        }
+    }
 }
 
 fn deepest(
@@ -136,6 +154,31 @@ fn take_framed(bytes: &mut Bytes) -> io::Result<Bytes> {
     match usize::try_from(length) {
         Ok(length) if (4..=bytes.len()).contains(&length) => Ok(bytes.split_to(length)),
         _ => Err(invalid("section longer than its message")),
+    }
+}
+
+/// A request as it was read.
+pub(crate) fn request(message: &Message) -> Vec<u8> {
+    let length = HEADER_BYTES + message.payload.len();
+    let mut request = Vec::with_capacity(length);
+    for field in [length as i32, message.id, 0, OP_MSG] {
+        request.extend_from_slice(&field.to_le_bytes());
+    }
+    request.extend_from_slice(&message.payload);
+    request
+}
+
+/// Reads a reply and returns its document.
+///
+/// # Errors
+///
+/// `InvalidData` if it is not an OP_MSG with one document, or the connection's error.
+pub(crate) async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let reply = read(stream).await?;
+    let reply = reply.ok_or(io::ErrorKind::UnexpectedEof)?;
+    match reply.sequence {
+        None => Ok(reply.body.into()),
+        Some(_) => Err(invalid("a reply with a sequence")),
     }
 }
 

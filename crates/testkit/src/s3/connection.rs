@@ -1,7 +1,7 @@
 //! The path of one request: receive, log, ask the gate, execute, ask the gate, reply.
 //!
-//! A request is received in full before anything else happens, and executing it never waits, so
-//! when a client dies its request has been executed completely or not at all.
+//! A request is received in full before anything else happens, and nothing interrupts its execution,
+//! so when a client dies its request has been executed completely or not at all.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -23,7 +23,9 @@ use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3ErrorCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::bad_bits::BadBits;
 use super::gate::{Gate, Moment, Verdict};
+use super::minio::Minio;
 use super::request::Request;
 use crate::strikes::Strikes;
 
@@ -32,11 +34,34 @@ pub(crate) type Log = Arc<Mutex<Vec<Request>>>;
 /// State shared by all connections.
 #[derive(Clone)]
 pub(crate) struct Front {
-    pub(crate) service: S3Service,
+    pub(crate) executor: Executor,
+    pub(crate) bad_bits: BadBits,
     pub(crate) log: Log,
     pub(crate) gate: Option<Arc<dyn Gate>>,
     pub(crate) strikes: Strikes,
     pub(crate) domain: Option<Arc<str>>,
+}
+
+/// What executes requests.
+#[derive(Clone)]
+pub(crate) enum Executor {
+    /// This process, in memory.
+    Double(S3Service),
+    /// A real server.
+    Minio(Minio),
+}
+
+impl Executor {
+    async fn execute(&self, request: HttpRequest) -> io::Result<HttpResponse> {
+        match self {
+            Self::Double(service) => {
+                let executed = service.call(request).await;
+                let reply = executed.map_err(|error| io::Error::other(StdError::from(error)))?;
+                explained(reply).await
+            }
+            Self::Minio(minio) => minio.execute(request).await,
+        }
+    }
 }
 
 /// Accepts connections until it is aborted, which ends all connections too.
@@ -89,8 +114,8 @@ impl Front {
         let mut reply = match instead(self.verdict(Moment::Arrived, &seen).await).await? {
             Some(answer) => answer,
             None => {
-                let executed = self.service.call(request).await;
-                let reply = executed.map_err(|error| io::Error::other(StdError::from(error)))?;
+                let reply = self.executor.execute(request).await?;
+                let reply = self.bad_bits.pass(&seen, reply).await?;
                 seen.status = Some(reply.status().as_u16());
                 match self.verdict(Moment::Executed, &seen).await {
                     Verdict::Damage => damaged(reply).await?,
@@ -158,6 +183,23 @@ async fn instead(verdict: Verdict) -> io::Result<Option<HttpResponse>> {
         Verdict::Without(_) => Err(io::Error::other("there is no reply with a header")),
         Verdict::Damage => Err(io::Error::other("there is no reply to damage")),
     }
+}
+
+/// Adds what S3 and MinIO say about a wrong signature, of which s3s gives only the code.
+async fn explained(mut reply: HttpResponse) -> io::Result<HttpResponse> {
+    if reply.status() != StatusCode::FORBIDDEN {
+        return Ok(reply);
+    }
+    let body = reply.body_mut().store_all_limited(usize::MAX).await;
+    let body = body.map_err(io::Error::other)?;
+    let text = String::from_utf8_lossy(&body).replace(
+        "<Code>SignatureDoesNotMatch</Code></Error>",
+        "<Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not \
+         match the signature you provided. Check your key and signing method.</Message></Error>",
+    );
+    reply.headers_mut().remove(CONTENT_LENGTH);
+    *reply.body_mut() = Body::from(text);
+    Ok(reply)
 }
 
 /// Flips one bit of the reply's body.

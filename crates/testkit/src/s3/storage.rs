@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use s3s::dto::ETagCondition;
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 use uuid::Uuid;
 
 use super::attributes::Attributes;
@@ -109,7 +109,7 @@ impl Bucket {
         match if_none_match {
             None => {}
             Some(ETagCondition::Any) if present.is_none() => {}
-            Some(ETagCondition::Any) => return Err(s3_error!(PreconditionFailed, "{key} exists")),
+            Some(ETagCondition::Any) => return Err(precondition_failed()),
             Some(ETagCondition::ETag(_)) => {
                 return Err(s3_error!(
                     NotImplemented,
@@ -153,14 +153,18 @@ impl Object {
     /// `PreconditionFailed` unless the object is the one that the condition names.
     pub(crate) fn check_if_match(&self, condition: &ETagCondition) -> S3Result<()> {
         match condition {
-            ETagCondition::ETag(etag) if etag.value() != self.etag => Err(s3_error!(
-                PreconditionFailed,
-                "the object's ETag is \"{}\"",
-                self.etag
-            )),
+            ETagCondition::ETag(etag) if etag.value() != self.etag => Err(precondition_failed()),
             _ => Ok(()),
         }
     }
+}
+
+/// In the words of S3 and MinIO.
+fn precondition_failed() -> S3Error {
+    s3_error!(
+        PreconditionFailed,
+        "At least one of the pre-conditions you specified did not hold"
+    )
 }
 
 pub(crate) fn size(content: &[Bytes]) -> u64 {

@@ -9,11 +9,11 @@ use crate::bed::{BUCKET, Bed, RUN, assert_shown};
 const KMS_KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/key-1";
 
 async fn assert_on_all(
+    bed: Bed,
     args: &[&str],
     of_data: impl Fn(&StoredObject) -> bool,
     of_ours: impl Fn(&StoredObject) -> bool,
 ) {
-    let bed = Bed::new().await;
     let feeds = bed.feeds();
     bed.upload(args).await.expect(0);
     for (name, bytes) in feeds {
@@ -29,6 +29,7 @@ async fn assert_on_all(
 #[tokio::test]
 async fn only_data_files_get_the_storage_class() {
     assert_on_all(
+        Bed::on_double("the storage classes of S3").await,
         &["--storage-class", "STANDARD_IA"],
         |object| object.storage_class.as_deref() == Some("STANDARD_IA"),
         |object| object.storage_class.is_none(),
@@ -42,17 +43,19 @@ async fn every_object_is_encrypted_as_requested() {
         object.server_side_encryption.as_deref() == Some(sse) && object.kms_key_id.as_deref() == key
     };
     let own = |object: &StoredObject| is(object, "AES256", None);
-    assert_on_all(&["--sse", "AES256"], own, own).await;
+    let bed = async || Bed::on_double("encryption with keys of KMS").await;
+    assert_on_all(bed().await, &["--sse", "AES256"], own, own).await;
     let kms = |object: &StoredObject| is(object, "aws:kms", None);
-    assert_on_all(&["--sse", "aws:kms"], kms, kms).await;
+    assert_on_all(bed().await, &["--sse", "aws:kms"], kms, kms).await;
     let with_key = |object: &StoredObject| is(object, "aws:kms", Some(KMS_KEY));
     let args = ["--sse", "aws:kms", "--sse-kms-key-id", KMS_KEY];
-    assert_on_all(&args, with_key, with_key).await;
+    assert_on_all(bed().await, &args, with_key, with_key).await;
 }
 
 #[tokio::test]
 async fn data_files_carry_the_metadata_and_the_write_token() {
     assert_on_all(
+        Bed::new().await,
         &[
             "--metadata",
             "team=research desk",
@@ -130,7 +133,7 @@ async fn every_request_names_the_expected_bucket_owner() {
 
 #[tokio::test]
 async fn a_bucket_with_another_owner_is_refused_before_any_write() {
-    let bed = Bed::new().await;
+    let bed = Bed::on_double("a bucket with an owner").await;
     bed.feeds();
     let finished = bed
         .upload(&["--expected-bucket-owner", "999988887777"])

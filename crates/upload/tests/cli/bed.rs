@@ -46,6 +46,15 @@ impl Bed {
         .await
     }
 
+    /// A bed on the double, wherever it runs, for this reason.
+    pub(crate) async fn on_double(reason: &'static str) -> Self {
+        Self::on(S3Options {
+            double: Some(reason),
+            ..S3Options::default()
+        })
+        .await
+    }
+
     /// A bed on a server with these options.
     pub(crate) async fn on(options: S3Options) -> Self {
         let bed = bed::Bed::new(env!("CARGO_BIN_EXE_lob-upload"), options).await;

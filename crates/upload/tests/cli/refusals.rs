@@ -152,7 +152,7 @@ async fn a_key_taken_by_another_process_fails_the_run() {
     ----- stderr -----
     error: run `run-1` is not complete
       Caused by: `lob_data/b.parquet` is not uploaded
-      Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): lob-data/run-1/b.parquet exists [request id [ID]]
+      Caused by: PutObject of `s3://lob-test/lob-data/run-1/b.parquet` failed: PreconditionFailed (412): At least one of the pre-conditions you specified did not hold [request id [ID]]
     hint: `lob-upload cleanup run-1 --yes` aborts the uploads that it left open
     hint: another run or process wrote this object; use a new --run-id
     "#);

@@ -9,7 +9,15 @@ use tokio::process::Command;
 use crate::bed::{Bed, Finished, finish};
 
 async fn bed() -> Bed {
-    let bed = Bed::new().await;
+    with_file(Bed::new().await)
+}
+
+/// A bed whose server takes any session token.
+async fn bed_for_tokens() -> Bed {
+    with_file(Bed::on_double("session tokens that mean nothing").await)
+}
+
+fn with_file(bed: Bed) -> Bed {
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed
 }
@@ -39,7 +47,7 @@ fn with_password(bed: &Bed) -> String {
 
 #[tokio::test]
 async fn an_upload_never_shows_its_keys() {
-    let bed = bed().await;
+    let bed = bed_for_tokens().await;
     for args in [
         &[][..],
         &["--json"],
@@ -57,7 +65,7 @@ async fn an_upload_never_shows_its_keys() {
 
 #[tokio::test]
 async fn an_upload_never_shows_the_keys_of_a_credentials_file() {
-    let bed = bed().await;
+    let bed = bed_for_tokens().await;
     let key = bed.s3.access_key();
     let text = format!(
         "[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET_KEY}\n\
