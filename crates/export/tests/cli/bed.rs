@@ -70,6 +70,15 @@ impl Bed {
         Self::on(s3, MongoOptions::default()).await.loaded()
     }
 
+    /// [`Bed::new`] on the double of MongoDB, wherever it runs, for this reason.
+    pub(crate) async fn on_double_of_mongodb(reason: &'static str) -> Self {
+        let mongo = MongoOptions {
+            double: Some(reason),
+            ..MongoOptions::default()
+        };
+        Self::with(mongo).await.loaded()
+    }
+
     /// A bed with empty servers.
     pub(crate) async fn with(mongo: MongoOptions) -> Self {
         Self::on(S3Options::default(), mongo).await

@@ -84,7 +84,7 @@ async fn a_view_is_refused() {
 
 #[tokio::test]
 async fn a_server_without_snapshots_is_reported_before_anything_is_written() {
-    let bed = Bed::new().await;
+    let bed = Bed::on_double_of_mongodb("a MongoDB without snapshots").await;
     assert_shown!(bed.export(&["--snapshot"]).await, @r#"
     exit status: 1
     ----- stdout -----
@@ -195,7 +195,7 @@ async fn a_missing_replica_set_member_is_reported_within_the_selection_timeout()
 
 #[tokio::test]
 async fn a_missing_oidc_token_file_is_a_usage_error_that_names_it() {
-    let bed = Bed::new().await;
+    let bed = Bed::on_double_of_mongodb("a MongoDB without users").await;
     let oidc = "authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:k8s";
     let uri = format!("{}&{oidc}", bed.mongo.uri());
     let variables = [
