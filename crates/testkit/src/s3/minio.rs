@@ -105,13 +105,13 @@ async fn clear(client: &Client, bucket: &str) {
     let names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
     let names: Vec<_> = names.map(str::to_owned).collect();
     for name in &names {
-        for keys in keys(client, name).await.chunks(1000) {
-            let object = |key| ObjectIdentifier::builder().key(key).build().unwrap();
-            let objects = keys.iter().map(object).collect();
-            let objects = Delete::builder().set_objects(Some(objects)).build();
-            let delete = client.delete_objects().bucket(name);
-            let deleted = delete.delete(objects.unwrap()).send().await.unwrap();
-            assert!(deleted.errors().is_empty(), "{deleted:?}");
+        // What lies below an object shows once the object is gone.
+        loop {
+            let found = keys(client, name).await;
+            if found.is_empty() {
+                break;
+            }
+            remove(client, name, &found).await;
         }
         for (key, id) in open_uploads(client, name).await {
             let abort = client.abort_multipart_upload().bucket(name);
@@ -123,6 +123,17 @@ async fn clear(client: &Client, bucket: &str) {
     }
     if !names.iter().any(|name| name == bucket) {
         client.create_bucket().bucket(bucket).send().await.unwrap();
+    }
+}
+
+async fn remove(client: &Client, bucket: &str, keys: &[String]) {
+    for keys in keys.chunks(1000) {
+        let object = |key| ObjectIdentifier::builder().key(key).build().unwrap();
+        let objects = keys.iter().map(object).collect();
+        let objects = Delete::builder().set_objects(Some(objects)).build();
+        let delete = client.delete_objects().bucket(bucket);
+        let deleted = delete.delete(objects.unwrap()).send().await.unwrap();
+        assert!(deleted.errors().is_empty(), "{deleted:?}");
     }
 }
 
