@@ -59,10 +59,6 @@ pub(crate) async fn task(sh: &Shell, args: &Args) -> anyhow::Result<()> {
 
 /// Runs all tests.
 pub(crate) async fn run(sh: &Shell) -> anyhow::Result<()> {
-    // DEV
-    if env::var_os("LOB_DEV").is_some() {
-        return pool::run(sh).await;
-    }
     setup::run(sh).await?;
     let python = Tools::new(sh).python();
     let mut environment = vec![(PYTHON, python.display().to_string())];

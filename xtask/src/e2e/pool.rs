@@ -26,18 +26,6 @@ pub(super) async fn run(sh: &Shell) -> anyhow::Result<()> {
     }
     let endpoints: Vec<_> = minios.iter().map(Minio::endpoint).collect();
     let addresses: Vec<_> = mongods.iter().map(Mongod::address).collect();
-    if std::env::var_os("LOB_DEV").is_some() {
-        std::fs::write(
-            "/tmp/pool.env",
-            format!(
-                "export {S3_POOL}='{}' {MONGODB_POOL}='{}'\n",
-                endpoints.join(" "),
-                addresses.join(" ")
-            ),
-        )?;
-        crate::signals::stop().await;
-        return Ok(());
-    } // DEV
     let notes = NotesFile::new()?;
     let environment = [
         (S3_POOL, endpoints.join(" ")),
