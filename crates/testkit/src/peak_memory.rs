@@ -57,7 +57,7 @@ impl Measured {
 
 /// What the allocator may keep unused in small pieces, in bytes: it gives nothing back, and more so
 /// the longer a tool runs, such as on a busy machine. The input that is added is far more than that.
-const FRAGMENTS: u64 = 16 << 20;
+const FRAGMENTS: u64 = 32 << 20;
 
 /// Asserts that a tool takes no more memory for eight times the input than for the input once.
 ///

@@ -5,11 +5,11 @@
 //! with jemalloc it stays flat.
 //!
 //! It has two arenas instead of four per core, since each holds on to freed memory. Memory that was
-//! free for a second is joined with its neighbours and offered to the system, which takes it when it
-//! is short and leaves it where it is otherwise: row groups come and go, and clearing fresh pages for
-//! each took half of an import's CPU time. Kept without being joined, it was of no use for anything
-//! larger: an export of wide documents grew to 1.2 GB instead of 0.3. Large allocations are treated
-//! like all others, or they would be given back at once.
+//! free for a second is joined with its neighbours and offered to the system, which takes it if it is
+//! short of memory, and gets it after ten seconds otherwise: row groups come and go, and clearing
+//! fresh pages for each took half of an import's CPU time. Kept without being joined, it was of no
+//! use for anything larger: an export of wide documents grew to 1.2 GB instead of 0.3. Large
+//! allocations are treated like all others, or they would be given back at once.
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -23,5 +23,5 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 // SAFETY: jemalloc declares a `const char *` of this name for programs to define; a reference to an
 // array is such a pointer, and the array ends with a NUL.
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static SETTINGS: &[u8; 69] =
-    b"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:-1,oversize_threshold:0\0";
+static SETTINGS: &[u8; 72] =
+    b"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:10000,oversize_threshold:0\0";

@@ -2,7 +2,7 @@
 //! use it. Wrong S3 settings show up here, before anything is done.
 
 use aws_sdk_s3::config::Builder;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 
 use super::{EndpointCapabilities, Sending, Store, StoreError, StoreErrorKind, client};
 use crate::failure::{ExitStatus, Failure};
@@ -118,14 +118,12 @@ impl Store {
     async fn why_no_list(&self, first: Builder) -> Option<StoreError> {
         let request = self.lists("").max_keys(1).customize();
         let error = request.config_override(first).send().await.err()?;
-        let status = error.raw_response().map(|answer| answer.status());
-        match (&error, status) {
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        match (error.code(), status) {
             // Such as that of a web server that expects TLS.
-            (SdkError::ResponseError(_), Some(status)) if status.is_client_error() => {
-                let status = status.as_u16();
-                let detail = format!(
-                    "this is not an S3 server: it answers with status {status} and no error of S3"
-                );
+            (None, Some(400)) => {
+                let detail =
+                    "this is not an S3 server: it answers with status 400 and no error of S3";
                 let (kind, url) = (StoreErrorKind::NotS3, self.url(""));
                 Some(StoreError::new(kind, "ListObjectsV2", url, detail))
             }

@@ -38,7 +38,8 @@ impl Pool {
     /// Waits for an idle server.
     pub(crate) async fn take(&'static self) -> Lease {
         let taken = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
-        taken.expect("no real server became idle").unwrap().forget();
+        let taken = taken.unwrap_or_else(|_| panic!("no real server became idle"));
+        taken.unwrap().forget();
         let address = self.idle().pop().unwrap();
         let pool = self;
         Lease { pool, address }

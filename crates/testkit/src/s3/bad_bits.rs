@@ -13,9 +13,12 @@ use s3s::{Body, HttpResponse};
 use super::connection::lock;
 use super::request::{Operation, Request};
 
-/// The flipped bits by bucket and key; clones share one state.
+/// A bucket and a key.
+type Object = (String, String);
+
+/// The flipped bits of each object; clones share one state.
 #[derive(Clone, Default)]
-pub(crate) struct BadBits(Arc<Mutex<BTreeMap<(String, String), Vec<usize>>>>);
+pub(crate) struct BadBits(Arc<Mutex<BTreeMap<Object, Vec<usize>>>>);
 
 impl BadBits {
     /// Flips a bit.

@@ -1,6 +1,7 @@
 //! Lost replies and servers that ask for patience: the run ends as if nothing had happened.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -369,15 +370,15 @@ async fn a_completed_upload_that_the_server_has_forgotten_is_recovered() {
 
 /// A server that keeps working on a Complete whose connection is gone. Meanwhile it shows neither
 /// the object nor, to another Complete, the upload. It is done after `looks` looks at the object.
-fn finishing(lost: Verdict, meanwhile: Verdict, looks: u32) -> impl Gate {
+fn finishing(lost: Verdict, meanwhile: Verdict, looks: Arc<AtomicU32>) -> impl Gate {
     let completes = AtomicU32::new(0);
     let looked = AtomicU32::new(0);
     move |moment: Moment, request: &Request| {
         if !request.key.ends_with(BIG) {
             return Verdict::Pass;
         }
-        let is_at_work =
-            completes.load(Ordering::Relaxed) > 0 && looked.load(Ordering::Relaxed) < looks;
+        let is_at_work = completes.load(Ordering::Relaxed) > 0
+            && looked.load(Ordering::Relaxed) < looks.load(Ordering::Relaxed);
         match (request.operation, moment) {
             (Operation::CompleteMultipartUpload, Moment::Executed)
                 if completes.fetch_add(1, Ordering::Relaxed) == 0 =>
@@ -405,7 +406,7 @@ async fn an_upload_the_server_is_still_completing_is_awaited_and_never_aborted()
         (Verdict::Disconnect, CONFLICT),
         (Verdict::Disconnect, NOT_FOUND),
     ] {
-        let bed = Bed::gated(finishing(lost, meanwhile, 3)).await;
+        let bed = Bed::gated(finishing(lost, meanwhile, Arc::new(3.into()))).await;
         let feeds = bed.feeds();
         bed.upload(&["--attempt-timeout", "400ms"]).await.expect(0);
         bed.assert_whole(&feeds);
@@ -444,9 +445,16 @@ async fn a_complete_that_died_on_the_server_is_retried_for_the_same_upload() {
 #[tokio::test]
 async fn a_complete_with_an_unknown_outcome_aborts_nothing_and_is_resumed() {
     for meanwhile in [GONE, CONFLICT] {
-        let bed = Bed::gated(finishing(Verdict::Disconnect, meanwhile, 4)).await;
+        let looks = Arc::new(AtomicU32::new(u32::MAX));
+        let bed = Bed::gated(finishing(
+            Verdict::Disconnect,
+            meanwhile,
+            Arc::clone(&looks),
+        ))
+        .await;
         let feeds = bed.feeds();
         let finished = bed.upload(&["--retry-timeout", "800ms"]).await.expect(4);
+        looks.store(0, Ordering::Relaxed);
         let says = &finished.stderr;
         assert!(says.contains("nothing was cleaned up"), "{says}");
         assert!(!bed.has_manifest());
