@@ -124,7 +124,8 @@ impl Member {
         let command = cmd!(
             sh,
             "{mongod} --dbpath {folder} --port {port} --bind_ip 127.0.0.1 --replSet rs0
-             --wiredTigerCacheSizeGB 1 --oplogSize 1024 --setParameter enableTestCommands=1"
+             --wiredTigerCacheSizeGB 1 --oplogSize 1024 --setParameter enableTestCommands=1
+             --setParameter ttlMonitorEnabled=false"
         )
         .args(arguments)
         .env(variable, value);

@@ -249,12 +249,11 @@ async fn corrupting_an_object_flips_one_bit_and_leaves_its_head_unchanged() {
     assert!(server.corrupt(BUCKET, "k", 9));
     assert!(!server.corrupt(BUCKET, "k", 40));
 
-    let after = server.object(BUCKET, "k").unwrap();
-    assert_eq!(after.bytes.as_ref(), b"hgllo");
-    assert_eq!(
-        (&after.etag, &after.crc64nvme),
-        (&before.etag, &before.crc64nvme)
-    );
+    // A part of an object comes without a checksum that the SDK would look at.
+    let part = client.get_object().bucket(BUCKET).key("k");
+    let part = part.range("bytes=1-4").send().await.unwrap();
+    let bytes = part.body.collect().await.unwrap().into_bytes();
+    assert_eq!(bytes.as_ref(), b"gllo");
     let head = client
         .head_object()
         .bucket(BUCKET)
@@ -262,6 +261,7 @@ async fn corrupting_an_object_flips_one_bit_and_leaves_its_head_unchanged() {
         .checksum_mode(ChecksumMode::Enabled);
     let head = head.send().await.unwrap();
     assert_eq!(head.checksum_crc64_nvme, before.crc64nvme);
+    assert_eq!(head.e_tag.unwrap(), format!("\"{}\"", before.etag));
 }
 
 #[tokio::test]
