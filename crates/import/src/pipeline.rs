@@ -163,7 +163,7 @@ async fn stage_and_swap(
     let mut imported = Vec::new();
     for split in &opened {
         let done = imported.len();
-        let swapped = swap(split, loader.settings).await;
+        let swapped = swap(split, loader).await;
         imported.push(swapped.with_context(|| {
             let before = match done {
                 0 => String::new(),
@@ -297,12 +297,16 @@ async fn build_expiring(opened: &OpenSplit<'_>, context: &Context) -> anyhow::Re
     Ok(built.map_err(Failure::from)?)
 }
 
-async fn swap(opened: &OpenSplit<'_>, settings: &ImportSettings) -> anyhow::Result<ImportedSplit> {
-    let (split, existing) = (opened.split, settings.existing_target());
+async fn swap(opened: &OpenSplit<'_>, loader: &Loader<'_>) -> anyhow::Result<ImportedSplit> {
+    let (split, existing) = (opened.split, loader.settings.existing_target());
     let previous = if opened.is_in_place {
         None
     } else {
         let swapped = opened.staging.swap_into(&opened.target, existing).await;
+        if let Err(lob_mongo::Error::SwapLost { .. }) = swapped {
+            // Another import has replaced it since: nothing is left to be resumed.
+            forget(loader.entries, opened).await;
+        }
         swapped.map_err(Failure::from)?
     };
     Ok(ImportedSplit {
@@ -354,12 +358,16 @@ async fn refuse(
 /// otherwise. The other splits keep what they have.
 async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
     // In this order: staging without entries is dropped by any process that finds it.
-    if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
-        tracing::warn!(%error, "entries in the database are left over");
-    }
+    forget(entries, split).await;
     if let Err(error) = split.staging.drop().await {
         let name = split.staging.name();
         tracing::warn!(collection = name, %error, "a staging collection is left over");
+    }
+}
+
+async fn forget(entries: &Entries, split: &OpenSplit<'_>) {
+    if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
+        tracing::warn!(%error, "entries in the database are left over");
     }
 }
 
