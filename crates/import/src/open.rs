@@ -24,6 +24,15 @@ pub(crate) struct OpenSplit<'a> {
     pub(crate) staged: Documents,
 }
 
+impl OpenSplit<'_> {
+    /// Removes the entries of its staging collection, which prove nothing any more.
+    pub(crate) async fn forget(&self, entries: &Entries) {
+        if let Err(error) = entries.forget(self.staging.uuid().as_slice()).await {
+            tracing::warn!(%error, "entries in the database are left over");
+        }
+    }
+}
+
 /// Opens the staging collection of every split.
 pub(crate) async fn open<'a>(
     entries: &Entries,

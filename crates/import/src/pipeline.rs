@@ -305,7 +305,7 @@ async fn swap(opened: &OpenSplit<'_>, loader: &Loader<'_>) -> anyhow::Result<Imp
         let swapped = opened.staging.swap_into(&opened.target, existing).await;
         if let Err(lob_mongo::Error::SwapLost { .. }) = swapped {
             // Another import has replaced it since: nothing is left to be resumed.
-            forget(loader.entries, opened).await;
+            opened.forget(loader.entries).await;
         }
         swapped.map_err(Failure::from)?
     };
@@ -358,16 +358,10 @@ async fn refuse(
 /// otherwise. The other splits keep what they have.
 async fn give_up(entries: &Entries, split: &OpenSplit<'_>) {
     // In this order: staging without entries is dropped by any process that finds it.
-    forget(entries, split).await;
+    split.forget(entries).await;
     if let Err(error) = split.staging.drop().await {
         let name = split.staging.name();
         tracing::warn!(collection = name, %error, "a staging collection is left over");
-    }
-}
-
-async fn forget(entries: &Entries, split: &OpenSplit<'_>) {
-    if let Err(error) = entries.forget(split.staging.uuid().as_slice()).await {
-        tracing::warn!(%error, "entries in the database are left over");
     }
 }
 

@@ -16,6 +16,7 @@ mod connection;
 mod contents;
 mod gate;
 mod listing;
+mod lock;
 mod minio;
 mod multipart;
 mod objects;
@@ -23,10 +24,10 @@ mod random_faults;
 mod request;
 mod role;
 mod storage;
+mod stored_object;
 mod trap;
 mod weaknesses;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,7 @@ pub use self::gate::{Gate, Moment, Verdict, first, perhaps};
 pub use self::random_faults::{FaultCounts, RandomFaults};
 pub use self::request::{Operation, Request};
 pub use self::role::{Denied, Role};
+pub use self::stored_object::StoredObject;
 pub use self::trap::{Catch, Trap};
 pub use self::weaknesses::{Checksums, Conditions, Weaknesses};
 
@@ -49,8 +51,9 @@ pub use self::access::HomeRegion;
 use self::backend::{Backend, Keys};
 use self::bad_bits::BadBits;
 use self::checksum::{Algorithm, Checksum};
-use self::connection::{Executor, Front, Log, lock};
+use self::connection::{Executor, Front, Log};
 use self::contents::Contents;
+use self::lock::lock;
 use self::minio::Minio;
 use self::storage::{Bucket, Storage};
 use crate::real;
@@ -111,26 +114,6 @@ impl S3Options {
         }
         self.double
     }
-}
-
-/// A stored object, as a test sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredObject {
-    /// The whole content.
-    pub bytes: Bytes,
-    /// ETag without quotes.
-    pub etag: String,
-    /// User metadata; names in lower case without `x-amz-meta-`.
-    pub metadata: BTreeMap<String, String>,
-    /// CRC64NVME in base64, as HEAD reports it; `None` if the object was stored with another
-    /// checksum, or the server keeps none.
-    pub crc64nvme: Option<String>,
-    /// Storage class; `None` for `STANDARD`.
-    pub storage_class: Option<String>,
-    /// `AES256` or `aws:kms`, if the client asked for it.
-    pub server_side_encryption: Option<String>,
-    /// The KMS key that the client named.
-    pub kms_key_id: Option<String>,
 }
 
 /// The CRC64NVME of some bytes in base64, as S3 writes it.

@@ -7,10 +7,10 @@ use anyhow::{Context as _, ensure};
 use aws_sdk_s3::primitives::ByteStream;
 use lob_testkit::bed::BUCKET;
 use lob_testkit::canaries::SECRET_KEY;
+use lob_testkit::real::S3_ROOT;
 use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
 
-use super::{ACCESS_KEY, SECRET_KEY as ROOT_SECRET_KEY};
 use crate::{command, s3_client};
 
 /// The buckets that tests name: one that exists, and one that does not, which S3 reveals to all.
@@ -62,7 +62,7 @@ pub(super) async fn create(sh: &Shell, endpoint: &str) -> anyhow::Result<()> {
     command::finish(cmd!(sh, "python3 -c {PACK} {archive} {files}")).await?;
 
     // To the client, the administration is a bucket.
-    let client = s3_client::with_keys(endpoint, ACCESS_KEY, ROOT_SECRET_KEY).await;
+    let client = s3_client::with_keys(endpoint, S3_ROOT.0, S3_ROOT.1).await;
     let import = client
         .put_object()
         .bucket("minio")

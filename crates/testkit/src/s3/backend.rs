@@ -16,7 +16,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::connection::lock;
+use super::lock::lock;
 use super::storage::Storage;
 use super::weaknesses::Weaknesses;
 

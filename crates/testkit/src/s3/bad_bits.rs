@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_RANGE;
 use s3s::{Body, HttpResponse};
 
-use super::connection::lock;
+use super::lock::lock;
 use super::request::{Operation, Request};
 
 /// A bucket and a key.

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use super::bad_bits::BadBits;
 use super::gate::{Gate, Moment, Verdict};
+use super::lock::lock;
 use super::minio::Minio;
 use super::request::Request;
 use crate::strikes::Strikes;
@@ -263,9 +264,4 @@ fn body_bytes(reply: &HttpResponse) -> u64 {
     declared
         .or_else(|| reply.body().size_hint().exact())
         .unwrap_or_default()
-}
-
-/// A test that panicked elsewhere must not make every later access to the server panic too.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

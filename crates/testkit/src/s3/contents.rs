@@ -4,12 +4,12 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::StoredObject;
 use super::checksum::{Algorithm, Checksum};
-use super::connection::lock;
+use super::lock::lock;
 use super::storage::{Bucket, Object, Storage};
+use super::stored_object::StoredObject;
 
-/// The objects and open uploads of a server. [`S3Server`](super::S3Server) says what each does.
+/// The objects and open uploads of a server. `S3Server` says what each does.
 pub(crate) trait Contents: Send + Sync {
     fn keys(&self, bucket: &str) -> Vec<String>;
     fn open_uploads(&self, bucket: &str) -> Vec<(String, String)>;

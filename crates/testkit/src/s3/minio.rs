@@ -20,8 +20,8 @@ use hyper_util::rt::TokioIo;
 use s3s::{Body, HttpRequest, HttpResponse};
 use tokio::net::TcpStream;
 
-use super::StoredObject;
 use super::contents::Contents;
+use super::stored_object::StoredObject;
 use crate::real::{self, InFlight, Lease, Pool};
 
 /// A MinIO that nobody else uses; clones share it, and the last one gives it back.

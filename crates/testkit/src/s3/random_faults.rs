@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use rand::RngExt as _;
 
-use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
+use super::lock::lock;
 use super::request::Request;
 use crate::fate::Fate;
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
+use super::lock::lock;
 use super::request::{Operation, Request};
 
 /// The permission that a [`Role`] lacks.

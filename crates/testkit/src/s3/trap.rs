@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::connection::lock;
 use super::gate::{Gate, Moment, Verdict};
+use super::lock::lock;
 use super::request::Request;
 
 /// Lets everything pass until it is set. Clones share one state.
