@@ -82,8 +82,10 @@ async fn no_name_of_a_data_file_leads_out_of_its_split() {
         let manifest = changed(&bed, "/splits/0/files/0/key", name.into());
         let unchanged = bed.manifest();
         // S3 has no such object; MinIO refuses such a key.
-        let is_odd = name.contains("/..\\");
-        let status = if is_odd { bed.s3.either(3, 1) } else { 3 };
+        let status = match name.contains("/..\\") {
+            true => bed.s3.either(3, 1),
+            false => 3,
+        };
         let shown = name.escape_debug().to_string();
         ends(&bed, &shown, manifest, LITTLE, status).await;
         bed.put_manifest("run-1", &unchanged.to_string());
