@@ -5,6 +5,7 @@
 //! the many rare fields of a sparse top level: a column costs per row, not per value.
 
 mod chooser;
+mod decimal_scale;
 mod evolution;
 mod number_stats;
 mod stats;

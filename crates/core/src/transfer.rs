@@ -2,11 +2,12 @@
 //! multipart upload; and from S3 in ranges.
 
 mod download;
+mod hashed_part;
 mod multipart;
-mod part;
+mod part_budget;
+mod part_size;
 
 pub use self::download::{Download, RANGE_BYTES};
+pub use self::hashed_part::{Contents, FileHashes, HashedPart, Hashing, PartHasher};
 pub use self::multipart::{FinishedParts, KeptParts, MultipartUpload};
-pub use self::part::{
-    Contents, FileHashes, HashedPart, Hashing, PartBudget, PartBuffer, PartHasher,
-};
+pub use self::part_budget::{PartBudget, PartBuffer};

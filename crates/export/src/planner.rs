@@ -118,9 +118,9 @@ async fn plan_split(
         NumberOr::Number(count) => RangeSize::Count(count.get()),
         NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
     };
-    let outline = collection.outline(count, wanted).await;
-    let outline = outline.map_err(Failure::from)?;
-    let sample = collection.sample(size, &outline).await;
+    let cuts = collection.cuts(count, wanted).await;
+    let cuts = cuts.map_err(Failure::from)?;
+    let sample = collection.sample(size, &cuts).await;
     let sample = sample.map_err(Failure::from)?;
     let mean_document_size = sample.mean_document_size();
     let (maps, structs) = (settings.map.clone(), settings.r#struct.clone());
@@ -143,7 +143,7 @@ async fn plan_split(
             queue: READ_AHEAD,
             mean_document_size,
             at: snapshot,
-            is_divisible: outline.is_divisible(),
+            is_divisible: cuts.is_divisible(),
         };
         observe_all(&mut proposal, collection, options).await?;
     }
@@ -158,10 +158,10 @@ async fn plan_split(
         columns: choose_columns(proposal, earlier, collection),
         indexes: definition.indexes,
         options: definition.options,
-        is_divisible: outline.is_divisible(),
+        is_divisible: cuts.is_divisible(),
         sample_choice: sample.choice,
-        ranges_choice: outline.ranges_choice(),
-        ranges: outline.ranges(),
+        ranges_choice: cuts.ranges_choice(),
+        ranges: cuts.ranges(),
     })
 }
 

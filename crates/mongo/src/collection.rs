@@ -4,12 +4,12 @@
 mod blueprint;
 mod collect;
 mod count;
+mod cuts;
 mod definition;
 mod expiry;
+mod id_range;
 mod identity;
 mod indexes;
-mod outline;
-mod ranges;
 mod sample;
 mod size;
 mod snapshot;
@@ -17,14 +17,14 @@ mod splits;
 
 pub use blueprint::Blueprint;
 pub(crate) use count::is_empty;
+pub use cuts::{Choice, Cuts};
 pub use definition::Definition;
 pub use expiry::Expiring;
 pub(crate) use expiry::expiring_within;
+pub(crate) use id_range::id_after;
+pub use id_range::{IdRange, MAX_RANGES, RangeSize};
 pub use identity::{Collection, MAX_NAMESPACE_BYTES, previous_name};
 pub(crate) use indexes::{Built, build};
-pub use outline::{Choice, Outline};
-pub(crate) use ranges::id_after;
-pub use ranges::{IdRange, MAX_RANGES, RangeSize};
 pub use sample::{Sample, SampleSize};
 pub use size::CollectionSize;
 pub use splits::{CollectionPattern, SplitCollection};
@@ -96,17 +96,16 @@ impl Collection {
     /// [`Error::TooFewRanges`](crate::Error::TooFewRanges) if the collection cannot be cut into the
     /// requested number of ranges. Otherwise, the server does not answer or the collection was
     /// replaced.
-    pub async fn outline(&self, even: u32, ranges: RangeSize) -> Result<Outline> {
-        Outline::of(self, even, ranges).await
+    pub async fn cuts(&self, even: u32, ranges: RangeSize) -> Result<Cuts> {
+        Cuts::of(self, even, ranges).await
     }
 
-    /// Reads the first documents, and some from all over the collection at the places in its
-    /// outline. The same collection yields the same sample, unless its outline was chosen at
-    /// random.
+    /// Reads the first documents, and some from all over the collection at its cuts. The same
+    /// collection yields the same sample, unless its cuts were chosen at random.
     ///
     /// # Errors
     /// The server does not answer, or the collection was replaced.
-    pub async fn sample(&self, size: SampleSize, outline: &Outline) -> Result<Sample> {
-        Sample::of(self, size, outline).await
+    pub async fn sample(&self, size: SampleSize, cuts: &Cuts) -> Result<Sample> {
+        Sample::of(self, size, cuts).await
     }
 }

@@ -19,9 +19,9 @@ mod server;
 mod staging;
 
 pub use collection::{
-    Blueprint, Choice, Collection, CollectionPattern, CollectionSize, Definition, Expiring,
-    IdRange, MAX_NAMESPACE_BYTES, MAX_RANGES, Outline, RangeSize, Sample, SampleSize,
-    SplitCollection, previous_name,
+    Blueprint, Choice, Collection, CollectionPattern, CollectionSize, Cuts, Definition, Expiring,
+    IdRange, MAX_NAMESPACE_BYTES, MAX_RANGES, RangeSize, Sample, SampleSize, SplitCollection,
+    previous_name,
 };
 pub use error::{Cause, Error, Refusal, Result};
 pub use id::DocumentId;

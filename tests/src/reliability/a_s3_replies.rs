@@ -199,7 +199,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             "a_file_larger_than_an_object_can_be_is_refused_before_anything_is_sent",
             "any_file_within_the_limit_of_s3_fits_into_its_parts",
-            "part_sizes_outside_the_limits_of_s3_or_the_budget_are_refused",
+            "part_sizes_outside_the_limits_of_s3_are_refused",
             "impossible_part_settings_are_refused_before_planning",
         ],
         "a file of 90.9 TiB is refused before anything is sent; each below the limit has a part size",

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::number_stats::{DecimalStats, NumberStats};
+use super::decimal_scale::DecimalStats;
+use super::number_stats::NumberStats;
 use crate::{
     columns::Gap,
     limits::MAX_NESTING,

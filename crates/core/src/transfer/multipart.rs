@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::part::{Contents, HashedPart};
+use super::hashed_part::{Contents, HashedPart};
 use crate::progress::{Hidden, Progress, Told};
 use crate::store::{
     Completion, Condition, Expected, ListedPart, RunStore, StoreError, StoreErrorKind, StoredPart,

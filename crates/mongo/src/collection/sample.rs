@@ -7,8 +7,8 @@ use futures::StreamExt as _;
 use lob_core::settings::ByteSize;
 
 use super::collect::{collect, unless_refused};
+use super::cuts::{Choice, Cuts, MOST_EVEN};
 use super::identity::Collection;
-use super::outline::{Choice, MOST_EVEN, Outline};
 use crate::error::Result;
 use crate::id::{DocumentId, id_of, one_of};
 use crate::id_order::compare;
@@ -45,14 +45,10 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The first documents, and some from all over the collection at the places in its outline.
-    pub(super) async fn of(
-        collection: &Collection,
-        size: SampleSize,
-        outline: &Outline,
-    ) -> Result<Self> {
+    /// The first documents, and some from all over the collection at its cuts.
+    pub(super) async fn of(collection: &Collection, size: SampleSize, cuts: &Cuts) -> Result<Self> {
         let first = first(collection, size).await?;
-        let ids = outline.evenly(size.even.min(MOST_EVEN).into());
+        let ids = cuts.evenly(size.even.min(MOST_EVEN).into());
         let even = read_even(collection, &ids, in_reply(&first), size.limit);
         let even = unless_refused(
             collection,
@@ -62,7 +58,7 @@ impl Sample {
         let even = even.unwrap_or_default();
         let choice = match even.is_empty() {
             true => Choice::None,
-            false => outline.choice,
+            false => cuts.choice,
         };
         Ok(Self {
             first,

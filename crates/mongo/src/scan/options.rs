@@ -28,8 +28,7 @@ pub struct ScanOptions {
     /// flight.
     pub queue: ByteSize,
     /// Whether parts of the collection can be read on their own, as given by
-    /// [`Outline::is_divisible`](crate::Outline::is_divisible). Then several cursors may read it at
-    /// once.
+    /// [`Cuts::is_divisible`](crate::Cuts::is_divisible). Then several cursors may read it at once.
     pub is_divisible: bool,
     /// The average size of a document, as given by
     /// [`Sample::mean_document_size`](crate::Sample::mean_document_size).

@@ -69,7 +69,7 @@ async fn a_document_comes_once_if_it_exists_throughout_else_at_most_once() {
     let first: Vec<_> = first.map(|id| document(id, 0)).collect();
     let collection = fixture.collection(COLLECTION, &first).await;
     let ranges = collection
-        .outline(0, RangeSize::Count(5))
+        .cuts(0, RangeSize::Count(5))
         .await
         .unwrap()
         .ranges();

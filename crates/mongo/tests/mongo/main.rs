@@ -7,6 +7,7 @@
 mod ahead;
 mod aws;
 mod connect;
+mod cuts;
 mod definition;
 mod entries;
 mod fixture;
@@ -16,7 +17,6 @@ mod insert;
 mod interrupted_inserts;
 mod interruptions;
 mod live;
-mod outline;
 mod patience;
 mod ranges;
 mod replica_set;

@@ -10,12 +10,12 @@ use crate::fixture::{Fixture, numbered, raw, read_part, read_with, small_replies
 
 /// Only the ranges.
 async fn cut(collection: &Collection, wanted: RangeSize) -> Vec<IdRange> {
-    collection.outline(0, wanted).await.unwrap().ranges()
+    collection.cuts(0, wanted).await.unwrap().ranges()
 }
 
 async fn is_divisible(collection: &Collection) -> bool {
-    let outline = collection.outline(0, RangeSize::Count(1)).await;
-    outline.unwrap().is_divisible()
+    let cuts = collection.cuts(0, RangeSize::Count(1)).await;
+    cuts.unwrap().is_divisible()
 }
 
 async fn read_all(collection: &Collection, ranges: &[IdRange]) -> Vec<RawDocumentBuf> {
@@ -130,8 +130,8 @@ async fn a_collation_or_a_server_that_ignores_bounds_gives_one_range() {
     assert!(!is_divisible(&collection).await);
     let ranges = cut(&collection, RangeSize::Bytes(ByteSize::b(100))).await;
     assert_eq!(ranges, [IdRange::default()]);
-    let refused = collection.outline(0, RangeSize::Count(4)).await;
-    let possible = |outline| match outline {
+    let refused = collection.cuts(0, RangeSize::Count(4)).await;
+    let possible = |cuts| match cuts {
         Err(Error::TooFewRanges { possible, .. }) => Some(possible),
         _ => None,
     };
@@ -164,7 +164,7 @@ async fn a_requested_number_of_ranges_is_met_or_refused() {
     let documents: Vec<_> = numbered(5).into_iter().chain(decimals).collect();
     let collection = fixture.collection("split_1_input", &documents).await;
     assert_eq!(cut(&collection, RangeSize::Count(5)).await.len(), 5);
-    let refused = collection.outline(100, RangeSize::Count(6)).await;
+    let refused = collection.cuts(100, RangeSize::Count(6)).await;
     let error = refused.unwrap_err();
     assert_eq!(
         error.to_string(),

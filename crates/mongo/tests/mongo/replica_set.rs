@@ -123,13 +123,13 @@ async fn no_read_in_any_process_is_older_than_the_plan() {
     for database in [planner, worker.after(planned)] {
         let before = server.commands().len();
         let collection = database.collection(NAME).await.unwrap().unwrap();
-        let outline = collection.outline(20, RangeSize::Count(3)).await.unwrap();
+        let cuts = collection.cuts(20, RangeSize::Count(3)).await.unwrap();
         let size = SampleSize {
             first: 10,
             even: 10,
             limit: ByteSize::mib(1),
         };
-        collection.sample(size, &outline).await.unwrap();
+        collection.sample(size, &cuts).await.unwrap();
         read(&collection).await.unwrap();
         collection.exact_count().await.unwrap();
         let reads = concerns(&server, before);

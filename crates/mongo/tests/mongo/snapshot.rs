@@ -26,7 +26,7 @@ async fn every_range_is_read_as_of_the_snapshot() {
     let documents = numbered(200);
     let collection = fixture.collection("split_1_input", &documents).await;
     let ranges = collection
-        .outline(0, RangeSize::Count(4))
+        .cuts(0, RangeSize::Count(4))
         .await
         .unwrap()
         .ranges();

@@ -19,8 +19,8 @@ use self::interpolate::interpolate;
 use self::random::{most_even_ranges, places, random_ids};
 use self::walk::{is_walkable, walk};
 use super::collect::unless_refused;
+use super::id_range::{IdRange, RangeSize};
 use super::identity::Collection;
-use super::ranges::{IdRange, RangeSize};
 use super::size::CollectionSize;
 use crate::error::{Error, Result};
 use crate::id::DocumentId;
@@ -46,7 +46,7 @@ pub enum Choice {
 
 /// Where a collection can be sampled and cut.
 #[derive(Debug, Clone)]
-pub struct Outline {
+pub struct Cuts {
     /// Sorted and distinct; they cut the collection into roughly equal parts.
     ids: Vec<DocumentId>,
     pub(super) choice: Choice,
@@ -55,44 +55,44 @@ pub struct Outline {
     is_divisible: bool,
 }
 
-impl Outline {
+impl Cuts {
     /// Where to read `even` documents of a collection, and where to cut it.
     pub(super) async fn of(collection: &Collection, even: u32, ranges: RangeSize) -> Result<Self> {
         let size = CollectionSize::of(collection).await?;
         let is_divisible = is_divisible(collection).await?;
         let even = u64::from(even.min(MOST_EVEN));
-        let mut outline = Self {
+        let mut cuts = Self {
             ids: Vec::new(),
             choice: Choice::None,
             ranges: if is_divisible { ranges.count(size) } else { 1 },
             is_divisible,
         };
-        if even == 0 && outline.ranges == 1 {
-            outline.check_ranges(ranges, size.documents, collection.namespace())?;
-            return Ok(outline);
+        if even == 0 && cuts.ranges == 1 {
+            cuts.check_ranges(ranges, size.documents, collection.namespace())?;
+            return Ok(cuts);
         }
         for choice in [Choice::IndexWalk, Choice::Interpolated, Choice::Random] {
             let found = match choice {
                 Choice::IndexWalk if is_walkable(collection, size) => walk(collection).await,
                 Choice::Interpolated if is_divisible => {
-                    let places = even.max(LEAST_PLACES).div_ceil(outline.ranges);
-                    interpolate(collection, places * outline.ranges - 1, outline.ranges - 1).await
+                    let places = even.max(LEAST_PLACES).div_ceil(cuts.ranges);
+                    interpolate(collection, places * cuts.ranges - 1, cuts.ranges - 1).await
                 }
                 Choice::Random => {
-                    outline.ranges = most_even_ranges(outline.ranges, ranges);
-                    let places = places(outline.ranges, even);
+                    cuts.ranges = most_even_ranges(cuts.ranges, ranges);
+                    let places = places(cuts.ranges, even);
                     random_ids(collection, places, size.documents).await
                 }
                 _ => Ok(None),
             };
             let found = unless_refused(collection, found, "its `_id`s are chosen another way")?;
             if let Some(ids) = found.flatten() {
-                (outline.ids, outline.choice) = (ids, choice);
+                (cuts.ids, cuts.choice) = (ids, choice);
                 break;
             }
         }
-        outline.check_ranges(ranges, size.documents, collection.namespace())?;
-        Ok(outline)
+        cuts.check_ranges(ranges, size.documents, collection.namespace())?;
+        Ok(cuts)
     }
 
     /// Whether part of the collection can be read on its own. If not, an interrupted scan cannot be
@@ -163,13 +163,13 @@ mod tests {
     fn places_are_chosen_evenly() {
         let id = |id: i32| DocumentId::of(&rawdoc! { "_id": id }).unwrap();
         let chosen = |ids: i32, count| {
-            let outline = Outline {
+            let cuts = Cuts {
                 ids: (1..=ids).map(id).collect(),
                 choice: Choice::IndexWalk,
                 ranges: 1,
                 is_divisible: true,
             };
-            let ids = outline.evenly(count);
+            let ids = cuts.evenly(count);
             ids.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(chosen(99, 3), ["25", "50", "75"]);

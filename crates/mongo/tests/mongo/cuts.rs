@@ -37,9 +37,9 @@ async fn planned_if_possible(collection: &Collection) -> (Sample, Vec<IdRange>, 
 }
 
 async fn planned_by(collection: &Collection, ranges: RangeSize) -> (Sample, Vec<IdRange>, Choice) {
-    let outline = collection.outline(SIZE.even, ranges).await.unwrap();
-    let sample = collection.sample(SIZE, &outline).await.unwrap();
-    (sample, outline.ranges(), outline.ranges_choice())
+    let cuts = collection.cuts(SIZE.even, ranges).await.unwrap();
+    let sample = collection.sample(SIZE, &cuts).await.unwrap();
+    (sample, cuts.ranges(), cuts.ranges_choice())
 }
 
 async fn counts(collection: &Collection, ranges: &[IdRange]) -> Vec<usize> {
@@ -134,13 +134,13 @@ async fn a_sample_cut_short_by_its_limit_is_still_even() {
         .map(|i| raw(doc! { "_id": i, "x": &big }))
         .collect();
     let collection = fixture.collection(NAME, &documents).await;
-    let outline = collection.outline(100, RangeSize::Count(1)).await.unwrap();
+    let cuts = collection.cuts(100, RangeSize::Count(1)).await.unwrap();
     let size = SampleSize {
         first: 100,
         even: 100,
         limit: ByteSize::mib(6),
     };
-    let sample = collection.sample(size, &outline).await.unwrap();
+    let sample = collection.sample(size, &cuts).await.unwrap();
     assert!(
         (20..40).contains(&sample.first.len()),
         "{}",
@@ -302,16 +302,16 @@ async fn a_random_choice_stays_below_a_twentieth_and_has_a_time_limit() {
         written.insert_many(documents).await.unwrap();
     }
     let collection = fixture.find(NAME).await;
-    let outline = collection.outline(1000, RangeSize::Count(1)).await.unwrap();
+    let cuts = collection.cuts(1000, RangeSize::Count(1)).await.unwrap();
     let size = SampleSize { even: 1000, ..SIZE };
-    let sample = collection.sample(size, &outline).await.unwrap();
+    let sample = collection.sample(size, &cuts).await.unwrap();
     assert_eq!(sample.choice, Choice::Random);
     assert!(
         (1..=24).contains(&sample.even.len()),
         "{}",
         sample.even.len()
     );
-    assert_eq!(outline.ranges(), [IdRange::default()]);
+    assert_eq!(cuts.ranges(), [IdRange::default()]);
     if let Some(testkit) = fixture.started() {
         assert_eq!(asked_at_random(&testkit.commands()), [(24, 30_000)]);
     }
@@ -336,13 +336,13 @@ async fn a_plan_of_small_documents_takes_few_requests() {
     let documents = numbered(10_000);
     let collection = fixture.collection(NAME, &documents).await;
     let before = fixture.testkit().commands().len();
-    let outline = collection.outline(1000, RangeSize::Count(4)).await.unwrap();
+    let cuts = collection.cuts(1000, RangeSize::Count(4)).await.unwrap();
     let size = SampleSize {
         first: 1000,
         even: 1000,
         ..SIZE
     };
-    let sample = collection.sample(size, &outline).await.unwrap();
+    let sample = collection.sample(size, &cuts).await.unwrap();
     assert_eq!((sample.first.len(), sample.even.len()), (1000, 1000));
     let requests = fixture.testkit().commands().len() - before;
     assert!(requests <= 20, "{requests}");

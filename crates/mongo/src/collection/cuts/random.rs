@@ -8,8 +8,8 @@ use lob_core::settings::ByteSize;
 
 use super::usable::{in_order, is_usable};
 use crate::collection::collect::collect_once;
+use crate::collection::id_range::RangeSize;
 use crate::collection::identity::Collection;
-use crate::collection::ranges::RangeSize;
 use crate::error::{Error, Result, code};
 use crate::id::DocumentId;
 use crate::server::Command;
