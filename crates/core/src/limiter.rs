@@ -111,6 +111,25 @@ impl Round {
 }
 
 impl State {
+    fn new(first: usize, most: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            first,
+            most,
+            limit: first,
+            excess: 0,
+            waiting: 0,
+            slowed: None,
+            round: Round::begin(now),
+            trial: None,
+            rest: FIRST_REST,
+            rests_until: now,
+            is_proven: false,
+            guessed: now,
+            is_guess: false,
+        }
+    }
+
     /// Changes the limit; permits that are in use beyond it are taken away as they return.
     fn set(&mut self, limit: usize, permits: &Semaphore) {
         if limit > self.limit {
@@ -207,24 +226,29 @@ impl Limiter {
     /// Allows `first` transfers at once, and later at most `most`.
     pub fn new(first: NonZeroUsize, most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
-        let (first, now) = (first.get().min(most), Instant::now());
-        let state = State {
-            first,
-            most,
-            limit: first,
-            excess: 0,
-            waiting: 0,
-            slowed: None,
-            round: Round::begin(now),
-            trial: None,
-            rest: FIRST_REST,
-            rests_until: now,
-            is_proven: false,
-            guessed: now,
-            is_guess: false,
-        };
+        Self::of(State::new(first.get().min(most), most))
+    }
+
+    /// Tries `limit` transfers at once, of at most `most`, because one alone moved only `pace`
+    /// bytes per second. If together they are hardly faster, there are `first`.
+    pub fn trying(limit: NonZeroUsize, first: NonZeroUsize, most: NonZeroUsize, pace: u64) -> Self {
+        let most = most.get().min(Semaphore::MAX_PERMITS);
+        let first = first.get().min(most);
+        Self::of(State {
+            limit: limit.get().clamp(first, most),
+            is_proven: true,
+            trial: Some(Trial {
+                rate: pace as f64,
+                limit: first,
+                is_fewer: false,
+            }),
+            ..State::new(first, most)
+        })
+    }
+
+    fn of(state: State) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(first)),
+            permits: Arc::new(Semaphore::new(state.limit)),
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -400,6 +424,18 @@ mod tests {
         assert_eq!(limits(&guessing(), 3, |_| 10.0), [32, 64, 64]);
         // 8 MiB in 2 s each: a full link as fast as 64 of these ends the first ones at once.
         assert_eq!(limits(&guessing(), 3, |_| 2.0), [64, 64, 64]);
+    }
+
+    #[test]
+    fn as_many_as_a_slow_transfer_suggests_are_kept_only_if_they_are_faster() {
+        let trying = |pace| {
+            let [limit, first, most] = [8, 2, 50].map(|count| NonZeroUsize::new(count).unwrap());
+            Limiter::trying(limit, first, most, pace)
+        };
+        assert_eq!(fill(&trying(BYTES / 2)).len(), 8);
+        assert_eq!(limits(&trying(BYTES / 2), 3, |_| 2.0), [16, 32, 50]);
+        let full = |count| 2.0 * count as f64;
+        assert_eq!(limits(&trying(BYTES / 2), 3, full), [2, 2, 2]);
     }
 
     #[test]

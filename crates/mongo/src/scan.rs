@@ -80,11 +80,11 @@ async fn pull(
 ) -> Result<()> {
     let range = part.range.clone();
     let mut puller = Puller::new(&collection, part, options, sender.clone());
-    puller.stops_if_slow = ahead::is_possible(&collection, options);
+    puller.stops_at = ahead::slow_paces(&collection, options);
     if let End::Slow(slow) = puller.pull().await? {
         let namespace = collection.namespace();
         tracing::debug!(%namespace, "the link is slow: several cursors read ahead");
-        let ahead = Ahead::new(&collection, options, &sender, slow.pace);
+        let ahead = Ahead::new(&collection, options, &sender, &slow);
         ahead.pull(range, slow.last).await?;
     }
     collection.check_identity().await

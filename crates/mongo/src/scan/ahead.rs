@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 
 use super::document_batch::DocumentBatch;
 use super::options::{REPLY, ScanOptions, ScanRange};
-use super::pull::{LARGE, Puller};
+use super::pull::{Puller, Slow};
 use crate::collection::{Collection, IdRange, id_after};
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
@@ -27,6 +28,8 @@ use crate::id::DocumentId;
 const SEGMENT: u64 = 2 * REPLY.as_u64();
 /// More cursors at once for a range are no kindness to the server.
 const MOST_CURSORS: usize = 32;
+/// More bytes per second are fast enough for one cursor.
+const SLOW_PACE: u64 = 32 << 20;
 const FEWEST: NonZeroUsize = const { NonZeroUsize::new(2).unwrap() };
 /// How long the first segments take together at most if one connection fills the link.
 const SECONDS_AT_FIRST: u64 = 8;
@@ -50,26 +53,24 @@ struct Segment {
 }
 
 impl<'a> Ahead<'a> {
-    /// Of a connection that brings `pace` bytes per second.
     pub(super) fn new(
         collection: &'a Collection,
         options: ScanOptions,
         sender: &'a mpsc::UnboundedSender<DocumentBatch>,
-        pace: u64,
+        slow: &Slow,
     ) -> Self {
+        let most = cursors(options);
         Self {
             collection,
             sender,
             options,
-            limiter: Limiter::new(at_first(pace), cursors(options)),
-            mean_document_size: Arc::new(options.mean_document_size.as_u64().into()),
+            limiter: Limiter::trying(at_first(slow.pace), FEWEST, most, slow.pace),
+            mean_document_size: Arc::new(slow.mean_document_size.as_u64().into()),
         }
     }
 
     /// Reads what comes after `after`, to the end of the range.
     pub(super) async fn pull(&self, range: IdRange, after: DocumentId) -> Result<()> {
-        // The reply that showed the connection to be slow: the limiter need not guess.
-        self.limiter.enter().await.succeeded(LARGE);
         let (order, segments) = mpsc::unbounded_channel();
         tokio::try_join!(self.cut(range, after, order), self.hand_on(segments))?;
         Ok(())
@@ -95,6 +96,10 @@ impl<'a> Ahead<'a> {
                 Some(_) => range.from.clone(),
                 None => Some(first.clone()),
             };
+            let share = match bound {
+                Some(_) => share,
+                None => self.with_another(share, &shares).await?,
+            };
             let to = bound.clone().or_else(|| range.to.clone());
             let part = ScanRange {
                 range: IdRange { from, to },
@@ -108,6 +113,18 @@ impl<'a> Ahead<'a> {
         }
     }
 
+    /// What is left may be more than a segment, if the server does not say where one ends: there
+    /// is room for one reply to be consumed and for one to arrive.
+    async fn with_another(
+        &self,
+        mut share: OwnedSemaphorePermit,
+        shares: &Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit> {
+        let another = Arc::clone(shares).acquire_owned().await;
+        share.merge(another.map_err(|e| self.stopped(e))?);
+        Ok(share)
+    }
+
     fn start(
         &self,
         part: ScanRange,
@@ -116,22 +133,21 @@ impl<'a> Ahead<'a> {
         permit: Permit,
     ) -> Segment {
         let (sender, batches) = mpsc::unbounded_channel();
+        let replies = share.num_permits() as u64;
         let options = ScanOptions {
-            queue: REPLY,
+            queue: ByteSize::b(replies * REPLY.as_u64()),
             ..self.options
         };
         let mut puller = Puller::new(self.collection, part, options, sender);
         // One more than there are, so that the first reply is the last.
         puller.batch_documents = documents.saturating_add(1);
-        puller.waits_for_room = true;
+        puller.waits_for_room = replies == 1;
         let mean_document_size = Arc::clone(&self.mean_document_size);
         let mut task = JoinSet::new();
         task.spawn(async move {
             puller.pull().await?;
-            // Documents that were deleted meanwhile do not make the others small.
-            let least = mean_document_size.load(Memory::Relaxed) / 2;
-            let mean = puller.received / u64::from(documents);
-            mean_document_size.store(mean.max(least), Memory::Relaxed);
+            let mean = puller.mean_document_size().as_u64();
+            mean_document_size.store(mean, Memory::Relaxed);
             permit.succeeded(puller.received);
             Ok(())
         });
@@ -171,9 +187,20 @@ impl<'a> Ahead<'a> {
     }
 }
 
+/// The paces of a connection, in bytes per second, at which several cursors read on: it is slow, but
+/// replies arrive well within the time that an operation may take, although two share it.
+pub(super) fn slow_paces(collection: &Collection, options: ScanOptions) -> Range<u64> {
+    if !is_possible(collection, options) {
+        return 0..0;
+    }
+    let timeout = collection.database.server.operation_timeout;
+    let slowest = 2.0 * REPLY.as_u64() as f64 / (timeout.as_secs_f64() / 4.0);
+    slowest as u64..SLOW_PACE
+}
+
 /// Whether several cursors may read a range of the collection at once: looking `_id`s up must not
 /// cost the server a look at the documents, and it is not the bandwidth limit that makes one slow.
-pub(super) fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
+fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
     let server = &collection.database.server;
     let is_cheap = collection.has_ids_in_index() && !server.is_mongos;
     options.is_divisible && is_cheap && !server.is_paced() && cursors(options) >= FEWEST

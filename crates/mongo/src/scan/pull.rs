@@ -2,11 +2,13 @@
 //! last `_id` if it is lost (an election, an idle timeout).
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::raw::cstr;
 use bson::{RawBson, RawDocumentBuf, rawdoc};
+use lob_core::settings::ByteSize;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -23,9 +25,8 @@ const QUEUE_UNIT: u64 = 1024;
 /// What one cursor has in its queue at most: that is enough on a link that is not slow.
 const QUEUE: u64 = 4 * REPLY.as_u64();
 /// A reply of at least so many bytes shows how fast the connection is.
-pub(super) const LARGE: u64 = 1 << 20;
-/// Fewer bytes a second are slow, if they take longer than it takes to connect.
-const SLOW_PACE: u64 = 32 << 20;
+const LARGE: u64 = 1 << 20;
+/// One that takes no longer may have been slow to connect.
 const CONNECTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Puller {
@@ -34,12 +35,13 @@ pub(super) struct Puller {
     sequence: Sequence,
     options: ScanOptions,
     pub(super) batch_documents: u32,
-    /// Whether to stop once the connection turns out to be slow.
-    pub(super) stops_if_slow: bool,
+    /// At which bytes per second of the connection to stop.
+    pub(super) stops_at: Range<u64>,
     /// Whether to ask for a further reply only once the last one was consumed.
     pub(super) waits_for_room: bool,
-    /// Bytes of the replies so far.
+    /// Bytes and documents of the replies so far.
     pub(super) received: u64,
+    documents: u64,
     queue: Arc<Semaphore>,
     queue_units: u32,
     sender: mpsc::UnboundedSender<DocumentBatch>,
@@ -59,6 +61,8 @@ pub(super) struct Slow {
     pub(super) last: DocumentId,
     /// Bytes per second of the reply that showed it.
     pub(super) pace: u64,
+    /// Of the documents that were read.
+    pub(super) mean_document_size: ByteSize,
 }
 
 impl Puller {
@@ -77,9 +81,10 @@ impl Puller {
                 .of_cluster(collection.database.server.is_mongos),
             options,
             batch_documents: options.batch_documents(),
-            stops_if_slow: false,
+            stops_at: 0..0,
             waits_for_room: false,
             received: 0,
+            documents: 0,
             queue: Arc::new(Semaphore::new(queue_units as usize)),
             queue_units: queue_units as u32,
             sender,
@@ -140,16 +145,19 @@ impl Puller {
         let mut cursor = self.open(&find, filter, min, max).await?;
         let database = self.collection.database.clone();
         while let Some(reply) = database.next_reply(&find, &mut cursor).await? {
-            let (slow_pace, is_last) = (slow_pace(&reply, begin.elapsed()), is_last(&reply));
+            let (pace, is_last) = (pace(&reply, begin.elapsed()), is_last(&reply));
             self.hand_on(reply).await?;
             // Where the order is unknown, a scan cannot go on after a document that is deleted.
             if let Some(last) = self.sequence.last()
                 && last.compare(last) == Some(Ordering::Equal)
-                && let Some(pace) = slow_pace
-                && self.stops_if_slow
+                && let Some(pace) = pace
+                && self.stops_at.contains(&pace)
             {
-                let last = last.clone();
-                return Ok(End::Slow(Slow { last, pace }));
+                return Ok(End::Slow(Slow {
+                    last: last.clone(),
+                    pace,
+                    mean_document_size: self.mean_document_size(),
+                }));
             }
             if self.waits_for_room && !is_last {
                 let room = self.queue.acquire_many(self.queue_units).await;
@@ -162,7 +170,7 @@ impl Puller {
 
     /// Documents of a first reply: just enough to show whether the connection is slow.
     fn first_batch(&self) -> u32 {
-        if !self.stops_if_slow {
+        if self.stops_at.is_empty() {
             return self.batch_documents;
         }
         let enough = LARGE / self.options.mean_document_size.as_u64().max(1) + 1;
@@ -206,9 +214,12 @@ impl Puller {
 
     /// Checks a reply and puts it into the queue, waiting for room.
     async fn hand_on(&mut self, reply: RawBatch) -> Result<()> {
-        let seen = self.sequence.advance(documents(&reply)?)?;
+        let mut count = 0;
+        let counted = documents(&reply)?.inspect(|_| count += 1);
+        let seen = self.sequence.advance(counted)?;
         let bytes = reply.as_raw_document().as_bytes().len() as u64;
         self.received += bytes;
+        self.documents += count;
         let units = bytes / QUEUE_UNIT;
         let units = units.clamp(1, self.queue_units.into()) as u32;
         let share = Arc::clone(&self.queue).acquire_many_owned(units).await;
@@ -222,6 +233,12 @@ impl Puller {
         self.sender.send(batch).map_err(|e| self.stopped(e))
     }
 
+    /// The mean size of the documents so far, or else that of the sample.
+    pub(super) fn mean_document_size(&self) -> ByteSize {
+        let mean = self.received.checked_div(self.documents);
+        mean.map_or(self.options.mean_document_size, ByteSize::b)
+    }
+
     fn stopped(&self, why: impl std::fmt::Display) -> Error {
         Error::ScanStopped {
             namespace: self.collection.namespace(),
@@ -230,11 +247,11 @@ impl Puller {
     }
 }
 
-/// The bytes per second of a reply, if it shows that the connection is slow.
-fn slow_pace(reply: &RawBatch, time: Duration) -> Option<u64> {
+/// The bytes per second of a reply, if it shows how fast the connection is.
+fn pace(reply: &RawBatch, time: Duration) -> Option<u64> {
     let bytes = reply.as_raw_document().as_bytes().len() as u64;
     let pace = (bytes as f64 / time.as_secs_f64()) as u64;
-    (bytes >= LARGE && time > CONNECTED && pace < SLOW_PACE).then_some(pace)
+    (bytes >= LARGE && time > CONNECTED).then_some(pace)
 }
 
 /// Whether the cursor ends with this reply: its id is zero.
