@@ -16,10 +16,12 @@ pub(super) async fn estimated(collection: &Collection) -> Result<u64> {
     counted(&command, &reply)
 }
 
-/// By walking the `_id` index.
+/// By walking the `_id` index of the primary.
 pub(super) async fn exact(collection: &Collection) -> Result<u64> {
+    let mut collection = collection.clone();
+    collection.database = collection.database.on_primary();
     let exact = rawdoc! { "count": collection.name(), "query": {}, "hint": "_id_" };
-    to_its_end(collection, exact).await
+    to_its_end(&collection, exact).await
 }
 
 /// The number of documents that `query` selects. Never times out.

@@ -9,7 +9,7 @@ use lob_core::store::Bandwidth;
 use mongodb::Client;
 
 use super::cluster_time::ClusterTime;
-use super::read_concern::ReadConcern;
+use super::read_concern::{Durability, ReadConcern};
 
 /// A MongoDB server, replica set or cluster that answered. Clones share the connections.
 #[derive(Debug, Clone)]
@@ -97,10 +97,13 @@ impl Database {
         self
     }
 
-    /// The same database, read from the primary, whatever the connection string says.
+    /// The same database, read as the primary has it, whatever the connection string says: what
+    /// was just written is there, whether or not most members have it.
     pub(crate) fn on_primary(&self) -> Self {
         let mut database = self.clone();
-        database.server.reads_primary = true;
+        let server = &mut database.server;
+        server.reads_primary = true;
+        server.read_concern.durability = server.read_concern.durability.map(|_| Durability::Local);
         database
     }
 

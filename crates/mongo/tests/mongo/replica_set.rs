@@ -230,3 +230,20 @@ async fn a_plan_from_the_future_is_refused_and_not_waited_for() {
     let error = read(&collection).await.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn what_was_written_is_counted_and_read_back_before_most_members_have_it() {
+    let server = start(Deployment::OneMember, None).await;
+    let uri = format!("{}&readConcernLevel=majority", server.uri());
+    let database = connect(&uri).await;
+    let collection = database.collection(NAME).await.unwrap().unwrap();
+    let before = server.commands().len();
+    collection.exact_count().await.unwrap();
+    let mut scan = collection.read_back(ByteSize::mib(1)).await.unwrap();
+    while scan.next().await.unwrap().is_some() {}
+    let reads = concerns(&server, before);
+    assert!(reads.len() > 1, "{reads:?}");
+    for read in reads {
+        assert_eq!(read.unwrap().get_str("level").unwrap(), "local");
+    }
+}
