@@ -33,20 +33,27 @@ impl WriteErrors {
             .map(Bson::as_document)
         {
             let error = error.ok_or_else(|| invalid("writeErrors"))?;
-            let refusal = Refusal::read(error, reply);
             let index = number(error, "index")
                 .and_then(|index| usize::try_from(index).ok())
                 .filter(|&index| index < documents)
                 .ok_or_else(|| invalid("index"))?;
             errors.refused.insert(index);
-            if refusal.code == code::DUPLICATE_KEY {
+            if error
+                .get_i32("code")
+                .is_ok_and(|told| told == code::DUPLICATE_KEY)
+            {
                 errors.duplicates.insert(index);
-                errors.duplicate.get_or_insert(refusal);
-            } else if refusal.is_transient() {
-                errors.transient.get_or_insert(refusal);
-            } else {
-                errors.other.get_or_insert(refusal);
+                // A batch can have a hundred thousand, each with a message to copy and to mask.
+                let first = &mut errors.duplicate;
+                first.get_or_insert_with(|| Refusal::read(error, reply));
+                continue;
             }
+            let refusal = Refusal::read(error, reply);
+            let first = match refusal.is_transient() {
+                true => &mut errors.transient,
+                false => &mut errors.other,
+            };
+            first.get_or_insert(refusal);
         }
         // Some servers also count refused documents.
         let inserted = number(reply, "n").ok_or_else(|| invalid("n"))?;
