@@ -104,6 +104,12 @@ async fn a_range_that_fails_once_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_file_that_was_replaced_by_the_same_bytes_is_fetched_again() {
+    let replaced = Verdict::With("etag", "\"another\"".to_owned());
+    assert!(asked(Moment::Executed, replaced).await >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_range_that_is_refused_or_not_the_one_asked_for_is_an_error() {
     let refused = Verdict::Answer {
         status: 416,
@@ -127,6 +133,8 @@ async fn a_range_that_is_refused_or_not_the_one_asked_for_is_an_error() {
         assert!(count >= 1 && restored.is_empty());
         assert!(matches!(ended.status, Some(1 | 3)), "{}", ended.stderr);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
+        let may_resume = ended.stderr.contains("resumes it");
+        assert!(!may_resume || words == "InvalidRange", "{}", ended.stderr);
     }
     fault_fired("A21");
 }

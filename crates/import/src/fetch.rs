@@ -16,7 +16,7 @@ use lob_core::checksum::{Documents, MAX_DOWNLOADS, Sha256, Sha256Hasher};
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::progress::{Hidden, Progress};
 use lob_core::run::RunLocation;
-use lob_core::store::{Store, StoreErrorKind};
+use lob_core::store::{Store, StoreError, StoreErrorKind};
 use lob_core::transfer::Download;
 use tokio::task::JoinSet;
 
@@ -116,7 +116,17 @@ impl Fetcher {
         let url = self.store.url(&key);
         let (mut downloads, mut shown) = (1, &*self.progress);
         loop {
-            let (spool, found) = self.download(&key, file, shown).await?;
+            let downloaded = self.download(&key, file, shown).await;
+            if let Err(error) = &downloaded
+                && has_changed(error)
+                && file.exported().is_some()
+                && downloads < MAX_DOWNLOADS
+            {
+                tracing::warn!("{error:#}: fetching it again");
+                (downloads, shown) = (downloads + 1, &Hidden);
+                continue;
+            }
+            let (spool, found) = downloaded?;
             let Some(exported) = file.exported() else {
                 return Ok(FetchedFile::Legacy(spool));
             };
@@ -168,6 +178,13 @@ impl Fetcher {
         spool.seek(SeekFrom::Start(0)).map_err(unusable)?;
         Ok((spool, hasher.finish()))
     }
+}
+
+/// Whether the object was replaced while it was read, perhaps by the same bytes with another
+/// encryption or storage class.
+fn has_changed(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<StoreError>();
+    error.is_some_and(|error| error.kind == StoreErrorKind::Integrity)
 }
 
 fn unusable(spool_dir: &Path, error: io::Error) -> Failure {

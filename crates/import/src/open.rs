@@ -53,7 +53,10 @@ pub(crate) async fn open<'a>(
         let mut staged = Documents::default();
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await?;
         let (staging, is_in_place, left) = match found {
-            Opened::InPlace(staging) => (staging, true, Vec::new()),
+            Opened::InPlace(staging) => {
+                warn_if_changed(split, &import.target, &staging, settings).await?;
+                (staging, true, Vec::new())
+            }
             Opened::Staging(staging, finished) => {
                 (staging, false, left(split, &finished, &mut staged))
             }
@@ -80,6 +83,28 @@ fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
     } else {
         tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
     }
+}
+
+/// Warns if the target no longer has as many documents as were put there: it is not put there again.
+async fn warn_if_changed(
+    split: &Split,
+    target: &str,
+    staging: &Staging,
+    settings: &ImportSettings,
+) -> Result<(), Failure> {
+    let (expected, tolerance) = (split.num_documents, split.tolerance(settings));
+    let is_expected = |found: u64| found.abs_diff(expected) <= tolerance;
+    if is_expected(staging.estimated_count().await?) {
+        return Ok(());
+    }
+    let found = staging.count().await?;
+    if !is_expected(found) {
+        tracing::warn!(
+            "an earlier import of this run put `{target}` in its place; it has {found} documents now, \
+             the run has {expected}: to import it again, rename or drop it first"
+        );
+    }
+    Ok(())
 }
 
 /// Returns the data files without an entry, and sums up those with one. An entry that is unreadable

@@ -1,6 +1,6 @@
 //! An import that ended early is resumed by the same command, and nothing is fetched twice.
 
-use bson::RawDocumentBuf;
+use bson::{RawDocumentBuf, rawdoc};
 use lob_testkit::mongo::{Command, Verdict};
 use lob_testkit::split_documents::SplitDocuments;
 use tokio::process::Child;
@@ -104,6 +104,17 @@ async fn an_import_killed_between_two_swaps_remembers_the_first() {
     assert_eq!(bed.fetched().len(), before + 4);
     assert_ne!(bed.identities()[0], first);
     bed.assert_imported();
+}
+
+#[tokio::test]
+async fn a_target_that_was_changed_after_its_swap_is_kept_with_a_warning() {
+    let (bed, _) = stopped(is_rename, 1, "-KILL").await;
+    let later = rawdoc! { "_id": "later" };
+    bed.mongo.load("raw", "split_0_input", [later]).unwrap();
+    let resumed = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    let told = "WARN an earlier import of this run put `split_0_input` in its place; it has 31 \
+                documents now, the run has 30: to import it again, rename or drop it first";
+    assert!(resumed.stderr.contains(told), "{}", resumed.stderr);
 }
 
 #[tokio::test]
