@@ -14,6 +14,8 @@ pub(crate) use self::fingerprint::Fingerprint;
 
 /// Longer than the tick of any kernel (10 ms at 100 Hz).
 const TICK: Duration = Duration::from_millis(20);
+/// Longer than that of a file system that knows only seconds (ext3, HFS+) or every other (FAT).
+const LONG_TICK: Duration = Duration::from_millis(2100);
 const NANOSECONDS: i128 = 1_000_000_000;
 
 /// Why a file cannot be read as one consistent state.
@@ -58,7 +60,8 @@ impl Freeze {
     /// Call before the first read. Blocks briefly if the file has only just changed.
     pub(crate) fn begin(file: &File, planned: &Fingerprint) -> Result<Self, FreezeError> {
         let mut begin = now();
-        while (0..=nanoseconds(TICK)).contains(&(begin - planned.changed)) {
+        let tick = tick(planned.changed);
+        while (0..=nanoseconds(tick)).contains(&(begin - planned.changed)) {
             std::thread::sleep(TICK);
             begin = now();
         }
@@ -82,6 +85,14 @@ impl Freeze {
             Some(difference) => Err(FreezeError::Changed(difference)),
             None => Ok(()),
         }
+    }
+}
+
+/// How long after this change another one may have the same time.
+fn tick(changed: i128) -> Duration {
+    match changed % NANOSECONDS {
+        0 => LONG_TICK,
+        _ => TICK,
     }
 }
 
@@ -116,6 +127,12 @@ mod tests {
             begin: 200,
         };
         freeze.judge(&after, 300).is_ok()
+    }
+
+    #[test]
+    fn times_in_whole_seconds_have_a_long_tick() {
+        assert_eq!(tick(7 * NANOSECONDS + 1), TICK);
+        assert_eq!(tick(7 * NANOSECONDS), LONG_TICK);
     }
 
     #[test]

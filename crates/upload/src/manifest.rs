@@ -93,7 +93,22 @@ pub(crate) fn check_size(folder: &str, files: &[SourceFile]) -> Result<u64, Fail
     };
     let size = files.iter().map(entry).sum::<u64>() + BYTES_OF_A_RUN;
     check_limits(files.len(), size)?;
+    check_rows(files)?;
     Ok(size)
+}
+
+/// A damaged footer may claim any number of rows.
+fn check_rows(files: &[SourceFile]) -> Result<(), Failure> {
+    let mut rows = files.iter().filter_map(|file| file.footer.rows);
+    let sum = rows.try_fold(0_u64, u64::checked_add);
+    if sum.is_some_and(|sum| i64::try_from(sum).is_ok()) {
+        return Ok(());
+    }
+    let most = files.iter().max_by_key(|file| file.footer.rows);
+    let most = most.map_or("", |file| &file.relative_path);
+    let message = "the files have more rows than a manifest can count";
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint(format!("check `{most}`, which claims the most")))
 }
 
 fn check_limits(files: usize, size: u64) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 //! vanishes: the upload ends, and no file is left out as if it were its own fault.
 
 use lob_testkit::preload::{FAULT, Preload, SystemFault};
+use lob_testkit::s3::Operation;
 
 use crate::bed::{Bed, finish};
 
@@ -31,8 +32,10 @@ async fn a_mount_that_fails_ends_the_upload_and_is_blamed_on_no_file() {
                 assert!(finished.stderr.contains(said), "{}", finished.stderr);
                 assert_eq!(bed.keys().is_empty(), !is_planned, "{:?}", bed.keys());
                 assert!(!bed.has_manifest());
-                // The mount is back.
+                // The mount is back, and what was sent is not sent again.
                 bed.upload(args).await.expect(0);
+                let aborted = bed.asked(Operation::AbortMultipartUpload, "2025/big.parquet", 0);
+                assert_eq!(aborted.len(), 0);
                 bed.assert_whole(&feeds);
             }
         }

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use lob_testkit::fault_fired;
+use lob_testkit::hostile_parquet::HostileParquet;
 use lob_testkit::parquet_files::FeedSize;
 use lob_testkit::s3::{Moment, Operation, Request, Verdict, perhaps};
 
@@ -50,6 +51,25 @@ async fn a_file_deleted_after_the_plan_is_named() {
   Caused by: No such file or directory (os error 2)";
     assert_not_uploaded(finished, reason);
     lob_testkit::fault_fired("D4");
+}
+
+#[tokio::test]
+async fn footers_that_claim_more_rows_than_a_manifest_can_count_are_refused_at_once() {
+    let bed = Bed::new().await;
+    for name in ["a.parquet", "b.parquet"] {
+        bed.feed(name, FeedSize::Rows(10));
+    }
+    let path = bed.source("b.parquet");
+    let file = HostileParquet::of(&fs::read(&path).unwrap());
+    fs::write(&path, file.lying(|footer| footer.num_rows = i64::MAX)).unwrap();
+    assert_shown!(bed.run(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: the files have more rows than a manifest can count
+    hint: check `b.parquet`, which claims the most
+    "#);
+    bed.assert_nothing_published();
 }
 
 #[tokio::test]
