@@ -28,6 +28,11 @@ impl Chain {
         }
     }
 
+    /// Whether it has a record, and more are to come.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.next.sequence > 0 && !self.is_complete
+    }
+
     /// The places of all records, in order.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
         let first = Place {

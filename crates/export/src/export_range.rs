@@ -9,7 +9,7 @@ use lob_mongo::{DocumentId, IdRange, Scan};
 
 use crate::chain::Chain;
 use crate::data_file::{DataFile, WrittenFile};
-use crate::range::{Range, scan_failure};
+use crate::range::{NotResumable, Range, scan_failure};
 use crate::range_writer::{FilledFile, RangeWriter, claim, fill};
 use crate::record::{Claimed, Record, StandingRecord};
 use crate::tally::Tally;
@@ -27,11 +27,23 @@ enum Settled {
 impl Range<'_> {
     /// Exports what is not recorded yet, and completes what is.
     pub(crate) async fn export(self) -> anyhow::Result<Tally> {
+        let mut chain = Chain::of(self.split.split_id, self.number);
+        let exported = self.export_behind(&mut chain).await;
+        exported.map_err(|error| {
+            // Nothing can be read behind its records.
+            let is_stuck = chain.is_begun() && !self.split.is_divisible;
+            match is_stuck && !error.is::<NotResumable>() {
+                true => error.context(NotResumable),
+                false => error,
+            }
+        })
+    }
+
+    async fn export_behind(self, chain: &mut Chain) -> anyhow::Result<Tally> {
         let mut tally = Tally {
             ranges: 1,
             ..Tally::default()
         };
-        let mut chain = Chain::of(self.split.split_id, self.number);
         let (mut restarts, mut counted) = (0, 0);
         loop {
             let interrupt = &self.export.context.interrupt;
@@ -45,7 +57,7 @@ impl Range<'_> {
                 return Ok(tally);
             }
             let before = chain.next;
-            if let Err(error) = self.write_on(&mut chain, &mut tally).await {
+            if let Err(error) = self.write_on(chain, &mut tally).await {
                 restarts = if chain.next == before {
                     restarts + 1
                 } else {
@@ -57,7 +69,7 @@ impl Range<'_> {
                 tracing::warn!("restarting a data file: {error:#}");
                 counted = chain.next.sequence;
                 // The last record may not have an object yet.
-                chain = Chain::of(self.split.split_id, self.number);
+                *chain = Chain::of(self.split.split_id, self.number);
             }
         }
     }

@@ -98,10 +98,12 @@ async fn work_and_commit(
     } else {
         "begins"
     };
-    tracing::info!(
-        target: NOTICE, run = %id, splits = unfinished.plan.splits.len(),
-        "the run {begins}; if it stops, the same command with `--run-id {id}` resumes it"
-    );
+    let splits = &unfinished.plan.splits;
+    let promise = match splits.iter().all(|split| split.is_divisible) {
+        true => format!("; if it stops, the same command with `--run-id {id}` resumes it"),
+        false => String::new(),
+    };
+    tracing::info!(target: NOTICE, run = %id, splits = splits.len(), "the run {begins}{promise}");
     let own = export_ranges(unfinished, Worker::ALONE, settings, context).await?;
     Ok((commit(unfinished, settings, context).await?, own))
 }

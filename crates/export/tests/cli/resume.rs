@@ -278,6 +278,24 @@ async fn a_collection_readable_only_in_one_piece_is_not_resumed_midway() {
 }
 
 #[tokio::test]
+async fn a_collection_readable_only_in_one_piece_promises_no_resume_once_it_has_a_record() {
+    let bed = Bed::in_one_piece().await;
+    for (file, way_on) in [
+        ("00000", "the same command with `--run-id run-1` resumes it"),
+        ("00001", "use another --run-id"),
+    ] {
+        let part = format!("split_0.parquet/part-00000-{file}.parquet");
+        let mut refused = bed.trap.set(arrives(Operation::UploadPart, &part));
+        let export = bed.start(&SMALL[2..]);
+        refused.request().await;
+        refused.answer(403, "AccessDenied");
+        let told = crate::bed::finish(export).await.expect(1).stderr;
+        assert!(told.contains(way_on), "{told}");
+        assert!(!told.contains("if it stops"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn an_export_whose_snapshot_is_gone_says_that_it_cannot_be_resumed() {
     // Matches the scan of a range, but not the plan's queries.
     let is_scan = |command: &Command| {
