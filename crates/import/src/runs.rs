@@ -10,9 +10,13 @@ use lob_core::run::{RunLocation, Writer, latest_run, read_manifest};
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{Prefix, RunId};
 use lob_core::store::{Store, StoreErrorKind};
+use lob_core::text::counted;
 
 use crate::legacy;
 use crate::splits::Split;
+
+/// How many of a run's splits a hint names.
+const SHOWN: usize = 20;
 
 /// A run to import, and where its data files are.
 #[derive(Debug)]
@@ -34,10 +38,15 @@ impl ChosenRun {
             .iter()
             .find(|id| all.iter().all(|s| s.split_id != **id))
         {
-            let existing: Vec<_> = all.iter().map(|split| split.split_id.to_string()).collect();
+            let existing = all.iter().map(|split| split.split_id.to_string());
+            let mut shown: Vec<_> = existing.take(SHOWN).collect();
+            if all.len() > SHOWN {
+                shown.push("…".to_owned());
+            }
+            let (count, shown) = (counted(all.len(), "split"), shown.join(", "));
             let message = format!("run `{}` has no split {missing}", self.location.id());
             return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint(format!("it has the splits {}", existing.join(", ")))
+                .with_hint(format!("it has {count}: {shown}"))
                 .into());
         }
         Ok(all

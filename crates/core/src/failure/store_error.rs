@@ -123,6 +123,10 @@ impl StoreError {
                 "the server does not support this --storage-class: choose another, and use a new \
                  --run-id"
             }
+            K::UnusableKey => {
+                "the server takes no object under this key: check --prefix, --run-id and the names of \
+                 files"
+            }
             K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
             K::Full => "free space on the server, or raise its quota",
             K::Throttled => {
@@ -148,12 +152,10 @@ impl StoreError {
                  password into its URL if it needs them; NO_PROXY lists hosts to reach directly"
             }
             K::Unknown => "nothing was cleaned up; check the object before you repeat the run",
-            K::NotFound
-            | K::NoSuchUpload
-            | K::Unsupported
-            | K::Integrity
-            | K::ServerFailed
-            | K::Refused => return None,
+            K::Unsupported => "this needs a part of S3 that the server does not have",
+            K::NotFound | K::NoSuchUpload | K::Integrity | K::ServerFailed | K::Refused => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }
@@ -168,7 +170,9 @@ impl StoreError {
         causes.any(|cause| {
             matches!(
                 cause.kind,
-                StoreErrorKind::AlreadyExists | StoreErrorKind::StorageClass
+                StoreErrorKind::AlreadyExists
+                    | StoreErrorKind::StorageClass
+                    | StoreErrorKind::Unsupported
             )
         })
     }

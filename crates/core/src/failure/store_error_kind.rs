@@ -31,6 +31,8 @@ pub enum StoreErrorKind {
     Archived,
     /// The server does not know the storage class.
     StorageClass,
+    /// The server takes no object under this key.
+    UnusableKey,
     /// The key for encryption at rest is missing or unusable.
     EncryptionKey,
     /// The server is full, or this account or bucket has used up its quota.
@@ -120,7 +122,7 @@ impl StoreErrorKind {
         match self {
             Self::Integrity => ExitStatus::Integrity,
             Self::Unknown => ExitStatus::Unknown,
-            Self::Unmakeable => ExitStatus::Usage,
+            Self::Unmakeable | Self::UnusableKey => ExitStatus::Usage,
             _ => ExitStatus::Failed,
         }
     }

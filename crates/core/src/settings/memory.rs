@@ -112,8 +112,8 @@ impl MemoryShare {
 /// Warns if a tool needs more than the memory that it should take.
 pub fn warn_of_need(memory: ByteSize, need: ByteSize, remedy: &str) {
     if memory < need {
-        let [memory, need] = [memory, need].map(|size| size.0 >> 20);
-        tracing::warn!("`memory` is {memory} MiB, but {need} MiB may be needed: {remedy}");
+        let need = need.0 >> 20;
+        tracing::warn!("`memory` is {memory}, but {need} MiB may be needed: {remedy}");
     }
 }
 

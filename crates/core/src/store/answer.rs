@@ -31,7 +31,7 @@ pub(super) struct Answer {
 pub(super) const CONFLICT: &str = "ConditionalRequestConflict";
 
 /// The codes. Those that only compatible servers use are marked by their prefix.
-const CODES: [(&str, K, Again); 67] = [
+const CODES: [(&str, K, Again); 71] = [
     ("NoSuchBucket", K::NoSuchBucket, Again::Never),
     ("InvalidBucketName", K::NoSuchBucket, Again::Never),
     ("NoSuchUpload", K::NoSuchUpload, Again::Never),
@@ -82,6 +82,15 @@ const CODES: [(&str, K, Again); 67] = [
     // What is stored, or not accepted.
     ("InvalidObjectState", K::Archived, Again::Never),
     ("InvalidStorageClass", K::StorageClass, Again::Never),
+    ("KeyTooLongError", K::UnusableKey, Again::Never),
+    ("XMinioInvalidObjectName", K::UnusableKey, Again::Never),
+    ("XMinioInvalidResourceName", K::UnusableKey, Again::Never),
+    // Other objects lie below this key.
+    (
+        "XMinioObjectExistsAsDirectory",
+        K::UnusableKey,
+        Again::Never,
+    ),
     ("KMS.DisabledException", K::EncryptionKey, Again::Never),
     (
         "KMS.InvalidKeyUsageException",

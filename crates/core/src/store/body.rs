@@ -53,7 +53,7 @@ impl Store {
     /// Opens a range of an object for reading; the range is not empty.
     ///
     /// # Errors
-    /// [`StoreErrorKind::NotFound`] if there is no such object, [`StoreErrorKind::Refused`] if the
+    /// [`StoreErrorKind::NotFound`] if there is no such object, [`StoreErrorKind::Unsupported`] if the
     /// server does not send the range.
     pub(crate) async fn get_range(
         &self,
@@ -95,7 +95,7 @@ impl Store {
     }
 
     fn not_the_range(&self, key: &str) -> StoreError {
-        let (kind, url) = (StoreErrorKind::Refused, self.url(key));
+        let (kind, url) = (StoreErrorKind::Unsupported, self.url(key));
         let detail = "the server did not send the requested range";
         StoreError::new(kind, "GetObject", url, detail)
     }
@@ -247,6 +247,12 @@ impl ObjectBody {
             .get_bytes(&self.key, Some(&range), Some(&self.etag))
             .await;
         let rest = rest.map_err(StoreError::changed_meanwhile)?;
+        // A server may ignore the condition.
+        if super::unquoted(rest.e_tag()) != self.etag {
+            let (kind, url) = (StoreErrorKind::Integrity, self.store.url(&self.key));
+            let detail = "it changed while it was read";
+            return Err(StoreError::new(kind, "GetObject", url, detail));
+        }
         if announced(&rest) != Some(self.end - self.position) {
             return Err(self.store.not_the_range(&self.key));
         }

@@ -110,7 +110,7 @@ impl Answer {
     fn is_fresh(&self, now: SystemTime) -> bool {
         let expiry = self.found.expiry();
         let renewed = expiry.map_or(self.given + KEPT_FOR, |expiry| expiry - RENEWED_BEFORE);
-        now < renewed || now < self.asked + ASKED_AGAIN_AFTER
+        now < renewed || now < self.asked + ASKED_AGAIN_AFTER && self.is_valid(now)
     }
 
     /// Whether it can be used if the chain gives no other.
@@ -323,6 +323,12 @@ mod tests {
         };
         assert!(expiring(now + RENEWED_BEFORE * 2).is_fresh(now));
         assert!(!expiring(now + RENEWED_BEFORE).is_fresh(now));
+        let just_asked = |expiry| Answer {
+            asked: now,
+            ..expiring(expiry)
+        };
+        assert!(just_asked(now + Duration::from_secs(1)).is_fresh(now));
+        assert!(!just_asked(now).is_fresh(now));
     }
 
     /// Gives keys that expire soon, and then nothing more.

@@ -188,6 +188,7 @@ mod tests {
             ("RequestTimeTooSkewed", 403, "clock"),
             ("InvalidObjectState", 403, "restore"),
             ("KMS.NotFoundException", 400, "--sse-kms-key-id"),
+            ("KeyTooLongError", 400, "names"),
             ("QuotaExceeded", 403, "quota"),
             ("AccessDenied", 403, "s3:GetObject"),
         ] {

@@ -88,7 +88,7 @@ async fn a_split_missing_from_the_run_is_named_along_with_the_existing_ones() {
     ----- stdout -----
     ----- stderr -----
     error: run `run-1` has no split 7
-    hint: it has the splits 0, 1
+    hint: it has 2 splits: 0, 1
     "#);
 }
 
