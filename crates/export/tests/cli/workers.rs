@@ -48,6 +48,18 @@ async fn a_plan_prints_the_commands_of_its_workers() {
 }
 
 #[tokio::test]
+async fn a_commit_refuses_an_object_that_is_not_the_one_of_its_record() {
+    let bed = planned().await;
+    bed.export(&["work"]).await.expect(0);
+    let object = format!("{RUN}/split_0.parquet/part-00000-00000.parquet");
+    bed.s3.put_raw(BUCKET, &object, "another");
+    let told = bed.export(&["commit"]).await.expect(3).stderr;
+    let reason = "does not match its record: its size, CRC64NVME or write token is different";
+    assert!(told.contains(reason), "{told}");
+    bed.assert_no_manifest();
+}
+
+#[tokio::test]
 async fn splits_are_planned_together() {
     let bed = planned().await;
     let of_split = |split: u32| {

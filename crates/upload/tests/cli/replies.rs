@@ -47,6 +47,10 @@ const GONE: Verdict = Verdict::Answer {
     status: 404,
     code: "NoSuchUpload",
 };
+const FORBIDDEN: Verdict = Verdict::Answer {
+    status: 403,
+    code: "AccessDenied",
+};
 const NOT_FOUND: Verdict = Verdict::Answer {
     status: 404,
     code: "NoSuchKey",
@@ -421,25 +425,35 @@ async fn an_upload_the_server_is_still_completing_is_awaited_and_never_aborted()
 
 #[tokio::test]
 async fn a_complete_that_died_on_the_server_is_retried_for_the_same_upload() {
-    let completes = AtomicU32::new(0);
-    let chosen = of_big(Operation::CompleteMultipartUpload);
-    let bed = Bed::gated(move |moment: Moment, request: &Request| {
-        if moment == Moment::Executed || !chosen(request) {
-            return Verdict::Pass;
-        }
-        match completes.fetch_add(1, Ordering::Relaxed) {
-            0 => Verdict::Disconnect,
-            1 | 2 => CONFLICT,
-            _ => Verdict::Pass,
-        }
-    })
-    .await;
-    let bed = assert_succeeds(bed).await;
-    let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
-    let ids: BTreeSet<_> = completes.iter().map(|r| r.upload_id.clone()).collect();
-    assert_eq!((completes.len(), ids.len()), (4, 1));
-    assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
-    assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+    // Whoever may not list the parts cannot tell whether the upload is still open.
+    for listed in [Verdict::Pass, FORBIDDEN] {
+        let completes = AtomicU32::new(0);
+        let completing = of_big(Operation::CompleteMultipartUpload);
+        let listing = of_big(Operation::ListParts);
+        let bed = Bed::gated(move |moment: Moment, request: &Request| {
+            if moment == Moment::Executed {
+                return Verdict::Pass;
+            }
+            if listing(request) {
+                return listed.clone();
+            }
+            if !completing(request) {
+                return Verdict::Pass;
+            }
+            match completes.fetch_add(1, Ordering::Relaxed) {
+                0 => Verdict::Disconnect,
+                1 | 2 => CONFLICT,
+                _ => Verdict::Pass,
+            }
+        })
+        .await;
+        let bed = assert_succeeds(bed).await;
+        let completes = bed.asked(Operation::CompleteMultipartUpload, BIG, 0);
+        let ids: BTreeSet<_> = completes.iter().map(|r| r.upload_id.clone()).collect();
+        assert_eq!((completes.len(), ids.len()), (4, 1));
+        assert_eq!(bed.asked(Operation::AbortMultipartUpload, BIG, 0).len(), 0);
+        assert_eq!(bed.asked(Operation::UploadPart, BIG, 0).len(), 2);
+    }
 }
 
 #[tokio::test]
