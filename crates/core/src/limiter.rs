@@ -434,8 +434,8 @@ mod tests {
         };
         assert_eq!(fill(&trying(BYTES / 2)).len(), 8);
         assert_eq!(limits(&trying(BYTES / 2), 3, |_| 2.0), [16, 32, 50]);
-        let full = |count| 2.0 * count as f64;
-        assert_eq!(limits(&trying(BYTES / 2), 3, full), [2, 2, 2]);
+        let full = |count| 0.1 * count as f64;
+        assert_eq!(limits(&trying(10 * BYTES), 3, full), [2, 2, 2]);
     }
 
     #[test]
