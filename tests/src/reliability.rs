@@ -190,7 +190,7 @@ const COMMAND_LINES: [&str; 3] = [
 ];
 
 /// The suites that it runs on the same real servers.
-const ON_REAL_SERVERS: [&str; 20] = [
+const ON_REAL_SERVERS: [&str; 19] = [
     "crates/mongo/tests/mongo",
     "tests/tests/commands",
     "tests/tests/configuration",
@@ -209,7 +209,6 @@ const ON_REAL_SERVERS: [&str; 20] = [
     "tests/tests/soak",
     "tests/tests/tls",
     "tests/tests/upload_kills",
-    "tests/tests/verbs",
     "tests/tests/version_1",
 ];
 
