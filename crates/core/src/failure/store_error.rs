@@ -172,6 +172,7 @@ impl StoreError {
                 cause.kind,
                 StoreErrorKind::AlreadyExists
                     | StoreErrorKind::StorageClass
+                    | StoreErrorKind::UnusableKey
                     | StoreErrorKind::Unsupported
             )
         })

@@ -122,7 +122,7 @@ impl StoreErrorKind {
         match self {
             Self::Integrity => ExitStatus::Integrity,
             Self::Unknown => ExitStatus::Unknown,
-            Self::Unmakeable | Self::UnusableKey => ExitStatus::Usage,
+            Self::Unmakeable => ExitStatus::Usage,
             _ => ExitStatus::Failed,
         }
     }

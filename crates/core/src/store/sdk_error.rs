@@ -224,12 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_another_writer_ends_the_run_permanently() {
+    fn what_the_server_will_never_take_ends_the_run_permanently() {
         let of = |kind| {
             let error = StoreError::new(kind, "PutObject", "s3://b/k", "");
             StoreError::ends_the_run(&anyhow::Error::from(error).context("a file"))
         };
         assert!(of(StoreErrorKind::AlreadyExists));
+        assert!(of(StoreErrorKind::UnusableKey));
+        assert!(of(StoreErrorKind::Unsupported));
         assert!(!of(StoreErrorKind::Throttled));
     }
 
