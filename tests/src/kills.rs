@@ -3,7 +3,6 @@
 //! `LOB_KILLS` sets the number of kills, and `LOB_KILL_SEED` repeats the moments of an earlier run.
 
 use std::env;
-use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand::rngs::StdRng;
@@ -64,7 +63,12 @@ pub async fn kill(servers: &Servers, tool: &str, arguments: &[&str], moment: Dur
     let mut child = servers.spawn(tool, arguments);
     tokio::time::sleep(moment).await;
     let _ = child.start_kill().is_ok();
-    u32::from(child.wait().await.unwrap().signal().is_some())
+    let status = child.wait().await.unwrap();
+    // Windows has no signals: a killed process ends with a status.
+    u32::from(match cfg!(unix) {
+        true => status.code().is_none(),
+        false => !status.success(),
+    })
 }
 
 /// Runs the killed command again, which must now succeed.
