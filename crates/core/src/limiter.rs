@@ -111,8 +111,9 @@ impl Round {
 }
 
 impl State {
-    fn new(first: usize, most: usize) -> Self {
-        let now = Instant::now();
+    fn new(first: NonZeroUsize, most: NonZeroUsize) -> Self {
+        let most = most.get().min(Semaphore::MAX_PERMITS);
+        let (first, now) = (first.get().min(most), Instant::now());
         Self {
             first,
             most,
@@ -225,24 +226,22 @@ impl State {
 impl Limiter {
     /// Allows `first` transfers at once, and later at most `most`.
     pub fn new(first: NonZeroUsize, most: NonZeroUsize) -> Self {
-        let most = most.get().min(Semaphore::MAX_PERMITS);
-        Self::of(State::new(first.get().min(most), most))
+        Self::of(State::new(first, most))
     }
 
     /// Tries `limit` transfers at once, of at most `most`, because one alone moved only `pace`
     /// bytes per second. If together they are hardly faster, there are `first`.
     pub fn trying(limit: NonZeroUsize, first: NonZeroUsize, most: NonZeroUsize, pace: u64) -> Self {
-        let most = most.get().min(Semaphore::MAX_PERMITS);
-        let first = first.get().min(most);
+        let state = State::new(first, most);
         Self::of(State {
-            limit: limit.get().clamp(first, most),
+            limit: limit.get().clamp(state.first, state.most),
             is_proven: true,
             trial: Some(Trial {
                 rate: pace as f64,
-                limit: first,
+                limit: state.first,
                 is_fewer: false,
             }),
-            ..State::new(first, most)
+            ..state
         })
     }
 

@@ -117,32 +117,32 @@ impl Fetcher {
         let (mut downloads, mut shown) = (1, &*self.progress);
         loop {
             let downloaded = self.download(&key, file, shown).await;
-            if let Err(error) = &downloaded
-                && has_changed(error)
-                && file.exported().is_some()
-                && downloads < MAX_DOWNLOADS
-            {
-                tracing::warn!("{error:#}: fetching it again");
-                (downloads, shown) = (downloads + 1, &Hidden);
-                continue;
-            }
-            let (spool, found) = downloaded?;
             let Some(exported) = file.exported() else {
-                return Ok(FetchedFile::Legacy(spool));
+                return downloaded.map(|(spool, _)| FetchedFile::Legacy(spool));
             };
-            let sha256 = exported.file.contents.sha256;
-            if found == sha256 {
-                return Ok(FetchedFile::Verified(VerifiedFile(
-                    spool,
-                    exported.documents,
-                )));
-            }
-            let message = format!("`{url}` has the SHA-256 {found}, the manifest says {sha256}");
+            let wrong = match downloaded {
+                Ok((spool, found)) => {
+                    let sha256 = exported.file.contents.sha256;
+                    if found == sha256 {
+                        let verified = VerifiedFile(spool, exported.documents);
+                        return Ok(FetchedFile::Verified(verified));
+                    }
+                    let after = match downloads {
+                        MAX_DOWNLOADS => format!(", after {downloads} downloads"),
+                        _ => String::new(),
+                    };
+                    Failure::integrity(format!(
+                        "`{url}` has the SHA-256 {found}, the manifest says {sha256}{after}"
+                    ))
+                    .into()
+                }
+                Err(error) if is_another_object(&error) => error,
+                Err(error) => return Err(error),
+            };
             if downloads == MAX_DOWNLOADS {
-                let message = format!("{message}, after {downloads} downloads");
-                return Err(Failure::integrity(message).into());
+                return Err(wrong);
             }
-            tracing::warn!("{message}: fetching it again");
+            tracing::warn!("{wrong:#}: fetching it again");
             (downloads, shown) = (downloads + 1, &Hidden);
         }
     }
@@ -180,9 +180,9 @@ impl Fetcher {
     }
 }
 
-/// Whether the object was replaced while it was read, perhaps by the same bytes with another
-/// encryption or storage class.
-fn has_changed(error: &anyhow::Error) -> bool {
+/// Whether the object has another size than expected or was replaced while it was read, perhaps by
+/// the same bytes with another encryption or storage class.
+fn is_another_object(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<StoreError>();
     error.is_some_and(|error| error.kind == StoreErrorKind::Integrity)
 }

@@ -22,6 +22,13 @@ pub(crate) fn is_of_the_file(failure: &anyhow::Error) -> bool {
     })
 }
 
+/// Whether the disk failed, which may pass.
+pub(crate) fn is_of_the_disk(failure: &anyhow::Error) -> bool {
+    let mut causes = failure.chain();
+    let freeze = causes.find_map(|cause| cause.downcast_ref::<FreezeError>());
+    freeze.is_some_and(|freeze| !freeze.is_of_the_file())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{
-    DataFile, FailedFile, MAX_FILES, MAX_MANIFEST_BYTES, UploadManifest, UploadedFile,
+    DataFile, FailedFile, MAX_FILES, MAX_MANIFEST_BYTES, PublishedUpload, UploadManifest,
+    UploadedFile,
 };
 use lob_core::metrics::MetricsSnapshot;
 use lob_core::run::OpenRun;
@@ -99,9 +100,8 @@ pub(crate) fn check_size(folder: &str, files: &[SourceFile]) -> Result<u64, Fail
 
 /// A damaged footer may claim any number of rows.
 fn check_rows(files: &[SourceFile]) -> Result<(), Failure> {
-    let mut rows = files.iter().filter_map(|file| file.footer.rows);
-    let sum = rows.try_fold(0_u64, u64::checked_add);
-    if sum.is_some_and(|sum| i64::try_from(sum).is_ok()) {
+    let rows = files.iter().filter_map(|file| file.footer.rows);
+    if PublishedUpload::count_rows(rows).is_ok() {
         return Ok(());
     }
     let most = files.iter().max_by_key(|file| file.footer.rows);

@@ -11,7 +11,7 @@ use lob_core::store::{Condition, StoreError, StoreErrorKind, WrittenObject};
 use lob_core::transfer::{FileHashes, Hashing, PartBudget};
 use lob_core::transfer::{KeptParts, MultipartUpload};
 
-use crate::freeze::FreezeError;
+use crate::fault::is_of_the_disk;
 use crate::read::Reader;
 use crate::source::SourceFile;
 
@@ -218,13 +218,9 @@ fn restarts(error: &anyhow::Error) -> bool {
 
 /// Whether the file may still succeed as it is, so what was sent of it is worth keeping.
 fn is_resumable(error: &anyhow::Error) -> bool {
-    let is_of_the_machine = |failure: &FreezeError| !failure.is_of_the_file();
     ExitStatus::of(error).is_interrupt()
         || store_error(error).is_some_and(StoreErrorKind::may_pass)
-        || error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref())
-            .any(is_of_the_machine)
+        || is_of_the_disk(error)
 }
 
 fn store_error(error: &anyhow::Error) -> Option<StoreErrorKind> {

@@ -92,6 +92,14 @@ impl From<Fields> for PublishedFile {
 }
 
 impl PublishedUpload {
+    /// The rows of all files together.
+    ///
+    /// # Errors
+    /// [`ManifestError::Overflow`]: more than a manifest can hold.
+    pub fn count_rows(of_files: impl IntoIterator<Item = u64>) -> Result<u64, ManifestError> {
+        sum(of_files)
+    }
+
     /// Reads a manifest as untrusted input.
     ///
     /// # Errors
@@ -106,7 +114,8 @@ impl PublishedUpload {
                 return Err(ManifestError::Contradiction("relative_path and key"));
             }
         }
-        if sum(manifest.files.iter().map(|file| file.row_count))? != manifest.total_rows {
+        let rows = manifest.files.iter().map(|file| file.row_count);
+        if Self::count_rows(rows)? != manifest.total_rows {
             return Err(ManifestError::Contradiction("total_rows"));
         }
         sum(manifest

@@ -94,6 +94,12 @@ impl Store {
         }
     }
 
+    /// The object's answers have different ETags.
+    pub(crate) fn changed(&self, key: &str) -> StoreError {
+        let (kind, url) = (StoreErrorKind::Integrity, self.url(key));
+        StoreError::new(kind, "GetObject", url, "it changed while it was read")
+    }
+
     fn not_the_range(&self, key: &str) -> StoreError {
         let (kind, url) = (StoreErrorKind::Unsupported, self.url(key));
         let detail = "the server did not send the requested range";
@@ -249,9 +255,7 @@ impl ObjectBody {
         let rest = rest.map_err(StoreError::changed_meanwhile)?;
         // A server may ignore the condition.
         if super::unquoted(rest.e_tag()) != self.etag {
-            let (kind, url) = (StoreErrorKind::Integrity, self.store.url(&self.key));
-            let detail = "it changed while it was read";
-            return Err(StoreError::new(kind, "GetObject", url, detail));
+            return Err(self.store.changed(&self.key));
         }
         if announced(&rest) != Some(self.end - self.position) {
             return Err(self.store.not_the_range(&self.key));

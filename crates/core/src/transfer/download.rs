@@ -77,18 +77,14 @@ impl Download {
         };
         if piece.size != self.size {
             let detail = format!("it has {} bytes instead of {}", piece.size, self.size);
-            return Err(self.damaged(detail));
+            let (kind, url) = (StoreErrorKind::Integrity, self.store.url(&self.key));
+            return Err(StoreError::new(kind, "GetObject", url, detail));
         }
         if self.etag.get_or_insert_with(|| piece.etag.clone()) != &piece.etag {
-            return Err(self.damaged("it changed while it was read"));
+            return Err(self.store.changed(&self.key));
         }
         self.taken = Some((piece.permit, piece.bytes.len() as u64));
         Ok(Some(piece.bytes.freeze()))
-    }
-
-    fn damaged(&self, detail: impl Into<String>) -> StoreError {
-        let (kind, url) = (StoreErrorKind::Integrity, self.store.url(&self.key));
-        StoreError::new(kind, "GetObject", url, detail)
     }
 }
 
