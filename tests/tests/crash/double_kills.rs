@@ -14,9 +14,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::cut::{At, Cut, Fate, PROCESSES, Place, killed};
-use crate::export::{self, check_records, load_splits, undisturbed};
+use crate::export::{self, load_splits, undisturbed, watch_records};
 use crate::import::{Exported, IMPORT, assert_imported, swapped};
 use crate::{doubles, has, upload};
+
+/// Checks what holds at every moment.
+type Watch = Box<dyn Fn(&Servers) -> Result<(), String> + Send + Sync>;
 
 /// What is killed, and what it promises.
 struct Work<'a> {
@@ -24,8 +27,8 @@ struct Work<'a> {
     arguments: Vec<&'a str>,
     /// Puts on new servers what the work begins with.
     prepare: &'a dyn Fn(&Servers),
-    /// Holds at every moment.
-    watch: fn(&Servers) -> Result<(), String>,
+    /// Makes what is checked at every request of a case.
+    watch: fn() -> Watch,
     /// Asserts what the servers hold after a kill.
     killed: &'a dyn Fn(&Servers),
     /// Asserts what the servers hold at the end.
@@ -83,7 +86,7 @@ impl Work<'_> {
         let (cut, mut reaches) = Cut::new(places[0], Fate::Hold);
         let servers = Arc::new(Servers::doubles(cut.gates()).await);
         (self.prepare)(&servers);
-        let (watched, watch) = (Arc::downgrade(&servers), self.watch);
+        let (watched, watch) = (Arc::downgrade(&servers), (self.watch)());
         cut.watch(move || {
             let servers = watched.upgrade();
             servers.map_or(Ok(()), |servers| watch(&servers))
@@ -113,7 +116,7 @@ async fn an_upload_that_is_killed_twice_is_completed_by_the_next() {
         tool: "lob-upload",
         arguments: upload::arguments(folder.path().to_str().unwrap(), "r1"),
         prepare: &|_| (),
-        watch: |_| Ok(()),
+        watch: || Box::new(|_| Ok(())),
         killed: &|servers| {
             if has(servers, manifest) {
                 upload::assert_whole(servers, "r1", &files);
@@ -136,7 +139,7 @@ async fn an_export_that_is_killed_twice_is_completed_by_the_next() {
         tool: "lob-export",
         arguments: export::arguments("r1"),
         prepare: &load_splits,
-        watch: |servers| check_records(servers, "r1"),
+        watch: || Box::new(watch_records("r1")),
         killed: &|servers| {
             if has(servers, manifest) {
                 export::assert_whole(servers, "r1", &files);
@@ -158,7 +161,7 @@ async fn an_import_that_is_killed_twice_is_completed_by_the_next() {
         tool: "lob-import",
         arguments: IMPORT.to_vec(),
         prepare: &|servers| exported.put(servers),
-        watch: |servers| swapped(servers).map(drop),
+        watch: || Box::new(|servers| swapped(servers).map(drop)),
         killed: &|servers| drop(swapped(servers).unwrap()),
         whole: &assert_imported,
     };

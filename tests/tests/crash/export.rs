@@ -115,6 +115,22 @@ pub(crate) fn check_records(servers: &Servers, run: &str) -> Result<(), String> 
     Ok(())
 }
 
+/// Checks them whenever an object has changed, which most requests do not do.
+pub(crate) fn watch_records(
+    run: &'static str,
+) -> impl Fn(&Servers) -> Result<(), String> + Send + Sync {
+    let checked = Mutex::default();
+    move |servers| {
+        let objects = objects(servers);
+        let mut checked = checked.lock().unwrap();
+        if *checked != objects {
+            check_records(servers, run)?;
+            *checked = objects;
+        }
+        Ok(())
+    }
+}
+
 /// Servers with an undisturbed export `r1`, and its data files.
 pub(crate) async fn exported() -> (Servers, Vec<(String, Bytes)>) {
     let servers = Servers::doubles(<_>::default()).await;
@@ -171,19 +187,10 @@ async fn an_export_killed_at_any_request_is_whole_or_does_not_exist() {
         let manifest = "processed-splits/r1/manifest.json";
         let child = servers.spawn("lob-export", &arguments("r1"));
         let servers = &Arc::new(servers);
-        let (watched, checked) = (Arc::downgrade(servers), Mutex::default());
+        let (watched, records) = (Arc::downgrade(servers), watch_records("r1"));
         cut.watch(move || {
-            let Some(servers) = watched.upgrade() else {
-                return Ok(());
-            };
-            let objects = objects(&servers);
-            let mut checked = checked.lock().unwrap();
-            // Most requests change nothing.
-            if *checked != objects {
-                check_records(&servers, "r1")?;
-                *checked = objects;
-            }
-            Ok(())
+            let servers = watched.upgrade();
+            servers.map_or(Ok(()), |servers| records(&servers))
         });
         match killed(child, &cut, &mut reaches).await {
             Some(held) if !has(servers, manifest) => {
