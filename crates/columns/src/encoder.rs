@@ -72,6 +72,19 @@ impl Pending {
         }
     }
 
+    /// The next row group, which is likely to be as large.
+    fn emptied(&self) -> Self {
+        Self {
+            columns: self.columns.emptied(),
+            codes: self.codes.emptied(),
+            leftovers: self.leftovers.emptied(),
+            rows: 0,
+            bytes: 0,
+            has_wide_lists: self.has_wide_lists,
+            list_bytes: 0,
+        }
+    }
+
     /// Whether the lists of the row just filled stay within the limit.
     fn has_sane_lists(&mut self) -> bool {
         if !self.has_wide_lists {
@@ -200,7 +213,8 @@ impl Encoder {
     /// Cuts a row group of all pending documents.
     pub fn take_row_group(&mut self) -> RowGroup {
         let pending_bytes = self.pending_bytes();
-        let pending = std::mem::replace(&mut self.pending, Pending::new(&self.columns));
+        let next = self.pending.emptied();
+        let pending = std::mem::replace(&mut self.pending, next);
         RowGroup {
             file_columns: Arc::clone(&self.columns),
             columns: pending.columns.into_children(),

@@ -23,6 +23,9 @@ use polars_parquet::{
 
 use crate::values::typed;
 
+/// Values lie in pages as they lie in memory.
+const _: () = assert!(cfg!(target_endian = "little"));
+
 /// As the library cuts pages.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -109,12 +112,7 @@ impl<F: Fn(usize) -> bool> Lists<'_, F> {
             buffer.extend((levels.len() as u32).to_le_bytes());
             buffer.extend(levels);
         }
-        let start = buffer.len();
-        buffer.resize(start + size_of_val(values), 0);
-        let places = buffer[start..].chunks_exact_mut(size_of::<T>());
-        for (place, value) in places.zip(values) {
-            place.copy_from_slice(value.to_le_bytes().as_ref());
-        }
+        buffer.extend_from_slice(bytemuck::cast_slice(values));
         let header = DataPageHeaderV1 {
             num_values: num_values as i32,
             encoding: Encoding::Plain.into(),

@@ -56,7 +56,10 @@ impl DataFile {
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
-        let sink = PartSink::default();
+        // The next row group after what was too little for a part.
+        let row_group = settings.row_group_size.0;
+        let room = row_group.saturating_add(budget.part_size().min(row_group));
+        let sink = PartSink::with_room(room);
         Ok(Self {
             settings: settings.clone(),
             encoder: Encoder::new(columns),

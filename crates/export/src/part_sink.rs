@@ -17,10 +17,16 @@ use lob_core::transfer::{FinishedParts, MultipartUpload};
 /// They are copied to buffers of parts only when a part is full. The writer does not pause within a
 /// row group, which may need several parts: ranges that each held some of the budget would wait for
 /// each other for the rest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct PartSink(Arc<Mutex<VecDeque<u8>>>);
 
 impl PartSink {
+    /// A sink with room for `size` bytes: to grow step by step would copy them over and over.
+    pub(crate) fn with_room(size: u64) -> Self {
+        let size = usize::try_from(size).unwrap_or(0);
+        Self(Arc::new(Mutex::new(VecDeque::with_capacity(size))))
+    }
+
     fn waiting(&self) -> MutexGuard<'_, VecDeque<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -60,6 +60,22 @@ impl Builder {
         }
     }
 
+    /// An empty one with room for about as many values: to grow step by step would copy them over
+    /// and over.
+    fn emptied(&self) -> Self {
+        match self {
+            Self::Double(values) => Self::Double(values.emptied()),
+            Self::Int64(values) => Self::Int64(values.emptied()),
+            Self::Decimal(values, dtype) => Self::Decimal(values.emptied(), dtype.clone()),
+            Self::Bool(values) => Self::Bool(values.emptied()),
+            Self::Bytes(bytes) => Self::Bytes(bytes.emptied()),
+            Self::Null => Self::Null,
+            Self::List(list) => Self::List(list.emptied()),
+            Self::Map(map) => Self::Map(map.emptied()),
+            Self::Struct(fields) => Self::Struct(fields.emptied()),
+        }
+    }
+
     /// Drops the values from row `len` on.
     pub(crate) fn truncate(&mut self, len: usize) {
         match self {

@@ -7,7 +7,7 @@ use polars_arrow::{
 
 use super::{
     Builder, BytesBuilder,
-    scalar::{Gaps, offset, position},
+    scalar::{Gaps, offset, position, room},
 };
 use crate::{
     columns::{ColumnType, Fields},
@@ -33,6 +33,17 @@ impl ListBuilder {
             elements,
             width_bytes,
             ends_as_offsets: vec![0],
+            gaps: Gaps::default(),
+        }
+    }
+
+    pub(super) fn emptied(&self) -> Self {
+        let mut ends_as_offsets = Vec::with_capacity(room(self.ends_as_offsets.len()));
+        ends_as_offsets.push(0);
+        Self {
+            elements: Box::new(self.elements.emptied()),
+            width_bytes: self.width_bytes,
+            ends_as_offsets,
             gaps: Gaps::default(),
         }
     }
@@ -139,6 +150,13 @@ impl MapBuilder {
         }
     }
 
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            keys: self.keys.emptied(),
+            values: self.values.emptied(),
+        }
+    }
+
     /// Appends the key of an entry to the map under construction and returns where its value goes.
     pub(crate) fn put_key(&mut self, key: &[u8]) -> (&mut Builder, usize) {
         let at = self.keys.len();
@@ -203,6 +221,15 @@ impl StructBuilder {
             .map(|column| Builder::new(&column.column_type));
         Self {
             children: children.collect(),
+            len: 0,
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// An empty one with room for about as many values.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            children: self.children.iter().map(Builder::emptied).collect(),
             len: 0,
             gaps: Gaps::default(),
         }

@@ -57,6 +57,13 @@ pub(crate) struct Values<T> {
 }
 
 impl<T: Copy + Default> Values<T> {
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            values: Vec::with_capacity(room(self.values.len())),
+            gaps: Gaps::default(),
+        }
+    }
+
     pub(crate) fn put(&mut self, at: usize, value: T) {
         if self.values.len() != at {
             self.skip_to(at);
@@ -117,6 +124,15 @@ pub(crate) struct BytesBuilder {
 }
 
 impl BytesBuilder {
+    /// An empty one with room for about as many values.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            bytes: Vec::with_capacity(room(self.bytes.len())),
+            ends: Vec::with_capacity(room(self.ends.len())),
+            gaps: Gaps::default(),
+        }
+    }
+
     pub(crate) fn put(&mut self, codec: BytesCodec, at: usize, value: &[u8]) -> bool {
         let start = self.bytes.len();
         if !codec.encode(value, &mut self.bytes) {
@@ -188,6 +204,11 @@ impl BytesBuilder {
         .map(BinaryArray::boxed)
         .map_err(|error| error.to_string())
     }
+}
+
+/// Room for as many as there were last time, and a few more.
+pub(super) fn room(len: usize) -> usize {
+    len + len / 16
 }
 
 /// An offset as Arrow stores it; a position in memory always fits.
