@@ -48,11 +48,17 @@ pub(crate) async fn open(
     settings: &Resolved<ExportSettings>,
     context: &Context,
 ) -> anyhow::Result<Opened> {
-    let ExportSettings { run_id, s3, .. } = &settings.settings;
+    let ExportSettings {
+        run_id,
+        s3,
+        database: name,
+        ..
+    } = &settings.settings;
     if let Some(id) = run_id {
         ColumnsFrom::check_name(id)?;
     }
-    let planned = settings.settings.planned()?;
+    // What cannot be planned is refused before anything is asked.
+    settings.settings.planned()?;
     let (store, prefix) = (
         connect(&settings.settings, context).await?,
         s3.runs_folder()?,
@@ -60,8 +66,8 @@ pub(crate) async fn open(
     if let Some(opened) = find(&store, settings, context).await? {
         return Ok(opened);
     }
-    let database = database(&settings.settings, &store, &planned.database, context).await?;
-    let planning = planner::plan(&store, &prefix, &database, planned, context);
+    let database = database(&settings.settings, &store, name, context).await?;
+    let planning = planner::plan(&store, &prefix, &database, &settings.settings, context);
     let plan = context.interrupt.or(planning).await?;
     context.step("writing the plan and probing S3");
     let creating = Plan::create(

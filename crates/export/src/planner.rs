@@ -17,7 +17,8 @@ use crate::history::{Gone, History};
 use crate::manifest;
 use crate::number_or::NumberOr;
 use crate::plan::{ExportPlan, SplitPlan};
-use crate::settings::{PlannedSettings, READ_AHEAD};
+use crate::settings::{ExportSettings, PlannedSettings};
+use crate::shares::READ_AHEAD;
 
 /// Limit on the bytes of sampled documents of each kind, first and even, used to choose columns.
 const SAMPLE_LIMIT: ByteSize = ByteSize::mib(16);
@@ -33,9 +34,10 @@ pub(crate) async fn plan(
     store: &Store,
     prefix: &Prefix,
     database: &Database,
-    settings: PlannedSettings,
+    export: &ExportSettings,
     context: &CommandContext,
 ) -> anyhow::Result<ExportPlan> {
+    let settings = export.planned()?;
     context.step(format!("looking for the splits of `{}`", settings.database));
     let splits = database
         .splits(&settings.collection_pattern, settings.split.numbers())
@@ -54,9 +56,17 @@ pub(crate) async fn plan(
     let history = History::of(store, prefix, name).await;
     let earlier = EarlierRuns::find(store, prefix, from, &history, name, &names).await?;
     context.step(format!("planning {}", counted(splits.len(), "split")));
+    let cuts = export.cuts(splits.len());
     let planning = splits.iter().map(|split| {
         let earlier = earlier.columns(split.collection.name());
-        plan_split(split.split, &split.collection, &settings, snapshot, earlier)
+        plan_split(
+            split.split,
+            &split.collection,
+            &settings,
+            cuts,
+            snapshot,
+            earlier,
+        )
     });
     let planning = futures::stream::iter(planning).buffered(SPLITS_AT_ONCE);
     let mut planned: Vec<_> = planning.try_collect().await?;
@@ -102,6 +112,7 @@ async fn plan_split(
     split_id: u32,
     collection: &Collection,
     settings: &PlannedSettings,
+    cuts: RangeSize,
     snapshot: Option<ClusterTime>,
     earlier: Option<&EarlierColumns>,
 ) -> anyhow::Result<SplitPlan> {
@@ -114,11 +125,7 @@ async fn plan_split(
         even: count,
         limit: SAMPLE_LIMIT,
     };
-    let wanted = match settings.ranges {
-        NumberOr::Number(count) => RangeSize::Count(count.get()),
-        NumberOr::Word(_) => RangeSize::Bytes(settings.range_size),
-    };
-    let cuts = collection.cuts(count, wanted).await;
+    let cuts = collection.cuts(count, cuts).await;
     let cuts = cuts.map_err(Failure::from)?;
     let sample = collection.sample(size, &cuts).await;
     let sample = sample.map_err(Failure::from)?;

@@ -2,7 +2,6 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
-use std::thread;
 
 use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::failure::Failure;
@@ -14,32 +13,18 @@ use lob_core::settings::RunId;
 use lob_core::settings::S3Settings;
 use lob_core::settings::SplitSelection;
 use lob_core::settings::optional_number;
-use lob_core::settings::{BASE_MEMORY, MemoryShare, warn_of_need};
-use lob_core::settings::{MAX_PARTS, PART_SIZE, PartLimits, PartSettings};
+use lob_core::settings::{MAX_PARTS, PART_SIZE, PartSettings};
 use lob_mongo::{CollectionPattern, MAX_RANGES, MongoSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::columns_from::ColumnsFrom;
 use crate::number_or::{All, Auto, NumberOr};
+use crate::shares::MEMORY;
 use crate::worker::Worker;
 
-/// The memory that an export takes by default.
-pub(crate) const MEMORY: MemoryShare = MemoryShare {
-    one_of: 16,
-    per_core: ByteSize::mib(128),
-    least: ByteSize::mib(256),
-};
-
-/// Row groups that a range holds at once: one that fills, those that are encoded with what becomes
-/// of them, and what waits to be sent.
-const ROW_GROUPS: u64 = 10;
-/// Parts of each range that should fit into memory: fewer do not fill a fast link.
-const PARTS_OF_RANGE: u64 = 4;
-/// What a range reads ahead at least if that is not set: enough for a fast link.
-pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
-/// And at most: a slow link is read by as many cursors as this has room for.
-const MOST_READ_AHEAD: ByteSize = ByteSize::mib(256);
+/// The documents of a range if that is not set and the splits have enough ranges.
+const RANGE_SIZE: ByteSize = ByteSize::gib(1);
 
 /// The settings of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,8 +45,9 @@ pub(crate) struct ExportSettings {
     pub(crate) row_group_size: ByteSize,
     /// Ranges of each split.
     pub(crate) ranges: NumberOr<Auto>,
-    /// Size of the documents in one range, if the number of ranges is not set.
-    pub(crate) range_size: ByteSize,
+    /// Size of the documents in one range, if the number of ranges is not set; 1 GiB if absent, or
+    /// less if there would be fewer ranges than are exported at once.
+    pub(crate) range_size: Option<ByteSize>,
     /// Whether all documents are read as of one moment.
     pub(crate) snapshot: bool,
     /// Documents to buffer for encoding, per range; as much as memory allows if absent.
@@ -127,7 +113,7 @@ pub(crate) fn defaults() -> ExportSettings {
         file_size: ByteSize::mib(256),
         row_group_size: ByteSize::mib(16),
         ranges: NumberOr::Word(Auto),
-        range_size: ByteSize::gib(1),
+        range_size: None,
         snapshot: false,
         read_ahead: None,
         columns_sample: NumberOr::Number(const { NonZeroU32::new(1000).unwrap() }),
@@ -178,75 +164,15 @@ pub(crate) struct PlannedSettings {
     pub(crate) objects: ObjectSettings,
 }
 
-/// How the memory of an export is shared.
-pub(crate) struct Shares {
-    /// Ranges that are exported at once.
-    pub(crate) jobs: NonZeroUsize,
-    /// Documents to buffer for each of them.
-    pub(crate) read_ahead: ByteSize,
-    /// Limits on the parts of all.
-    pub(crate) parts: PartLimits,
-}
-
 impl ExportSettings {
     /// The part size that a new plan pins, on any machine the same.
     pub(crate) fn part_size(&self) -> ByteSize {
         self.parts.part_size.unwrap_or(PART_SIZE)
     }
 
-    /// What a range takes besides its parts.
-    fn of_range(&self) -> u64 {
-        let row_groups = self.row_group_size.0.saturating_mul(ROW_GROUPS);
-        let read_ahead = self.read_ahead.unwrap_or(READ_AHEAD);
-        read_ahead.0.saturating_add(row_groups)
-    }
-
-    /// Warns if one range alone may need more than the memory that is set.
-    pub(crate) fn check_memory(&self) {
-        let parts = PARTS_OF_RANGE.saturating_mul(self.part_size().0);
-        let need = BASE_MEMORY
-            .0
-            .saturating_add(self.of_range())
-            .saturating_add(parts);
-        let remedy = "a smaller --row-group-size or --read-ahead needs less";
-        warn_of_need(self.memory, ByteSize(need), remedy);
-    }
-
-    /// How the memory is shared while `ranges` are exported with parts of `part_size`.
-    pub(crate) fn shares(&self, ranges: usize, part_size: ByteSize) -> Shares {
-        let memory = self.memory.0.saturating_sub(BASE_MEMORY.0);
-        let of_range = self.of_range();
-        let of_parts = PARTS_OF_RANGE.saturating_mul(part_size.0);
-        let jobs = self.jobs.unwrap_or_else(|| {
-            let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-            let fit = memory / of_range.saturating_add(of_parts).max(1);
-            let fit = usize::try_from(fit).unwrap_or(usize::MAX).min(ranges);
-            NonZeroUsize::new(fit)
-                .unwrap_or(NonZeroUsize::MIN)
-                .min(cores)
-        });
-        let count = jobs.get() as u64;
-        let left = memory.saturating_sub(of_range.saturating_mul(count));
-        // Half of what is left is for documents and half for parts: data comes and goes over links
-        // that are equally slow.
-        let read_ahead = self.read_ahead.unwrap_or_else(|| {
-            let share = left.saturating_sub(of_parts) / 2 / count;
-            ByteSize(READ_AHEAD.0.saturating_add(share).min(MOST_READ_AHEAD.0))
-        });
-        let more = read_ahead.0.saturating_sub(READ_AHEAD.0);
-        let left = match self.read_ahead {
-            Some(_) => left,
-            None => left.saturating_sub(more.saturating_mul(count)),
-        };
-        let parts = PartSettings {
-            part_size: Some(part_size),
-            ..self.parts.clone()
-        };
-        Shares {
-            jobs,
-            read_ahead,
-            parts: parts.within(ByteSize(left.max(of_parts))),
-        }
+    /// The size of ranges that a new plan pins.
+    pub(crate) fn range_size(&self) -> ByteSize {
+        self.range_size.unwrap_or(RANGE_SIZE)
     }
 
     /// The settings that a plan pins.
@@ -274,7 +200,7 @@ impl ExportSettings {
             ))
             .about(&["file_size", "part_size"]));
         }
-        if self.range_size.0 == 0 {
+        if self.range_size().0 == 0 {
             return Err(Failure::usage("`range_size` cannot be 0").about(&["range_size"]));
         }
         if let NumberOr::Number(count) = self.ranges
@@ -297,7 +223,7 @@ impl ExportSettings {
             collection_pattern: self.collection_pattern.clone(),
             split: self.split.clone(),
             ranges: self.ranges,
-            range_size: self.range_size,
+            range_size: self.range_size(),
             snapshot: self.snapshot,
             columns_sample: self.columns_sample,
             columns_from: self.columns_from.clone(),

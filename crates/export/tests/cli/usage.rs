@@ -119,7 +119,7 @@ async fn every_export_setting_is_shown_with_its_origin() {
     path_style = "auto"  # default
     prefix = "processed-splits"  # default
     # profile = (not set)  # default
-    range_size = "1GiB"  # default
+    # range_size = (not set)  # default
     ranges = "auto"  # default
     # read_ahead = (not set)  # default
     region = "eu-central-1"  # environment variable `AWS_REGION`

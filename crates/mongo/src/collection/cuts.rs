@@ -132,7 +132,7 @@ impl Cuts {
                     possible,
                 })
             }
-            RangeSize::Bytes(_) if possible < self.ranges.min(documents) => {
+            RangeSize::Bytes { .. } if possible < self.ranges.min(documents) => {
                 let wanted = self.ranges;
                 tracing::warn!(%namespace, wanted, possible, "it is cut into fewer ranges");
                 Ok(())

@@ -17,6 +17,8 @@ use crate::id::DocumentId;
 
 /// More ranges per collection than this cost more than they gain.
 pub const MAX_RANGES: u32 = 10_000;
+/// Nor are smaller ranges worth their cost.
+const SMALLEST: ByteSize = ByteSize::mib(128);
 
 /// A half-open interval of `_id`: from `from` up to but excluding `to`. Without an end, the range
 /// is unbounded on that side.
@@ -49,8 +51,14 @@ impl IdRange {
 pub enum RangeSize {
     /// Into exactly this many ranges, or one per document if there are fewer.
     Count(u32),
-    /// Into ranges of about this many bytes of documents.
-    Bytes(ByteSize),
+    /// Into ranges of about `largest` bytes of documents, or smaller ones if there would be fewer
+    /// than `wanted`: of 128 MiB at least, below which a range costs more than it gains.
+    Bytes {
+        /// About the size of a range at most.
+        largest: ByteSize,
+        /// How many are exported at once.
+        wanted: u32,
+    },
 }
 
 impl RangeSize {
@@ -58,8 +66,10 @@ impl RangeSize {
     pub(crate) fn count(self, size: CollectionSize) -> u64 {
         let count = match self {
             Self::Count(count) => count.into(),
-            Self::Bytes(bytes) => {
-                let count = size.bytes.as_u64().div_ceil(bytes.as_u64().max(1));
+            Self::Bytes { largest, wanted } => {
+                let needed = size.bytes.as_u64().div_ceil(largest.as_u64().max(1));
+                let worthwhile = size.bytes.as_u64() / SMALLEST.as_u64();
+                let count = needed.max(worthwhile.min(wanted.into()));
                 count.min(size.documents)
             }
         };
@@ -91,4 +101,36 @@ pub(crate) async fn id_after(
     let found = unless_refused(collection, found, "one cursor reads the rest")?;
     let found = found.as_ref().and_then(|found| found.first());
     found.map(|found| DocumentId::of(found)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_smaller_where_few_would_be_left() {
+        let count = |mib, documents, wanted| {
+            let size = CollectionSize {
+                documents,
+                bytes: ByteSize::mib(mib),
+                stored: None,
+                is_sharded: false,
+            };
+            let largest = ByteSize::gib(1);
+            RangeSize::Bytes { largest, wanted }.count(size)
+        };
+        for (mib, wanted, ranges) in [
+            (0, 16, 1),
+            (100, 16, 1),
+            (900, 1, 1),
+            (900, 4, 4),
+            (900, 16, 7),
+            (10 << 10, 4, 10),
+            (10 << 10, 16, 16),
+            (u64::from(MAX_RANGES + 5) << 10, 1, MAX_RANGES.into()),
+        ] {
+            assert_eq!(count(mib, 1 << 30, wanted), ranges, "{mib} MiB");
+        }
+        assert_eq!(count(900, 3, 16), 3);
+    }
 }

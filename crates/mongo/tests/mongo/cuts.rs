@@ -33,7 +33,14 @@ async fn planned(collection: &Collection, ranges: u32) -> (Sample, Vec<IdRange>,
 
 /// The same, for a collection that may be impossible to cut.
 async fn planned_if_possible(collection: &Collection) -> (Sample, Vec<IdRange>, Choice) {
-    planned_by(collection, RangeSize::Bytes(ByteSize::kib(4))).await
+    planned_by(
+        collection,
+        RangeSize::Bytes {
+            largest: ByteSize::kib(4),
+            wanted: 1,
+        },
+    )
+    .await
 }
 
 async fn planned_by(collection: &Collection, ranges: RangeSize) -> (Sample, Vec<IdRange>, Choice) {

@@ -9,6 +9,13 @@ use lob_testkit::mongo::MongoOptions;
 use crate::fixture::{Fixture, numbered, raw, read_part, read_with, small_replies};
 
 /// Only the ranges.
+fn of_size(bytes: u64) -> RangeSize {
+    RangeSize::Bytes {
+        largest: ByteSize::b(bytes),
+        wanted: 1,
+    }
+}
+
 async fn cut(collection: &Collection, wanted: RangeSize) -> Vec<IdRange> {
     collection.cuts(0, wanted).await.unwrap().ranges()
 }
@@ -51,7 +58,7 @@ async fn ranges_leave_no_gap_and_hold_every_document_once() {
         (size.documents, size.bytes),
         (997, ByteSize::b(bytes as u64))
     );
-    let tenth = RangeSize::Bytes(ByteSize::b(bytes as u64 / 10 + 1));
+    let tenth = of_size(bytes as u64 / 10 + 1);
     assert_eq!(cut(&collection, tenth).await.len(), 10);
     fixture.close().await;
 }
@@ -88,7 +95,7 @@ async fn ids_of_every_type_are_in_exactly_one_range_and_can_be_resumed_from() {
     let documents: Vec<_> = samples.into_iter().map(|sample| sample.document).collect();
     let collection = fixture.collection("split_1_input", &documents).await;
 
-    let ranges = cut(&collection, RangeSize::Bytes(ByteSize::b(1))).await;
+    let ranges = cut(&collection, of_size(1)).await;
     assert!(ranges.len() > 12, "{ranges:?}");
     assert_eq!(read_all(&collection, &ranges).await, documents);
 
@@ -128,7 +135,7 @@ async fn a_collation_or_a_server_that_ignores_bounds_gives_one_range() {
     .await;
     let collection = fixture.collection("split_1_input", &numbered(100)).await;
     assert!(!is_divisible(&collection).await);
-    let ranges = cut(&collection, RangeSize::Bytes(ByteSize::b(100))).await;
+    let ranges = cut(&collection, of_size(100)).await;
     assert_eq!(ranges, [IdRange::default()]);
     let refused = collection.cuts(0, RangeSize::Count(4)).await;
     let possible = |cuts| match cuts {

@@ -37,7 +37,7 @@ const IDS_LIMIT: ByteSize = ByteSize::mib(64);
 pub(super) fn most_even_ranges(ranges: u64, wanted: RangeSize) -> u64 {
     match wanted {
         RangeSize::Count(_) => ranges,
-        RangeSize::Bytes(_) => ranges.min(MOST_CHOSEN / LEAST_PER_RANGE),
+        RangeSize::Bytes { .. } => ranges.min(MOST_CHOSEN / LEAST_PER_RANGE),
     }
 }
 
@@ -116,7 +116,10 @@ mod tests {
             let ranges = most_even_ranges(ranges, wanted);
             (places(ranges, even), ranges)
         };
-        let derived = RangeSize::Bytes(ByteSize::gib(1));
+        let derived = RangeSize::Bytes {
+            largest: ByteSize::gib(1),
+            wanted: 1,
+        };
         assert_eq!(asked(10_000, 1000, derived), (10_000, 1000));
         assert_eq!(asked(4, 0, derived), (300, 4));
         assert_eq!(
