@@ -73,11 +73,11 @@ impl Pending {
     }
 
     /// The next row group, which is likely to be as large.
-    fn emptied(&self) -> Self {
+    fn successor(&self) -> Self {
         Self {
-            columns: self.columns.emptied(),
-            codes: self.codes.emptied(),
-            leftovers: self.leftovers.emptied(),
+            columns: self.columns.successor(),
+            codes: self.codes.successor(),
+            leftovers: self.leftovers.successor(),
             rows: 0,
             bytes: 0,
             has_wide_lists: self.has_wide_lists,
@@ -213,7 +213,7 @@ impl Encoder {
     /// Cuts a row group of all pending documents.
     pub fn take_row_group(&mut self) -> RowGroup {
         let pending_bytes = self.pending_bytes();
-        let next = self.pending.emptied();
+        let next = self.pending.successor();
         let pending = std::mem::replace(&mut self.pending, next);
         RowGroup {
             file_columns: Arc::clone(&self.columns),
@@ -270,8 +270,12 @@ mod tests {
             [&len, body, b"\0"].concat()
         };
         let document = frame(&[b"\x04l\0", &frame(&elements)[..]].concat());
-        encoder.push(&document).unwrap();
-        assert_eq!(encoder.residual_rows(), 1);
-        assert!(encoder.pending.columns.list_bytes() < MAX_LIST_BYTES);
+        // The limits hold in each row group.
+        for row_groups in 1..3 {
+            encoder.push(&document).unwrap();
+            assert_eq!(encoder.residual_rows(), row_groups);
+            assert!(encoder.pending.columns.list_bytes() < MAX_LIST_BYTES);
+            encoder.take_row_group();
+        }
     }
 }

@@ -23,8 +23,10 @@ use polars_parquet::{
 
 use crate::values::typed;
 
-/// Values lie in pages as they lie in memory.
-const _: () = assert!(cfg!(target_endian = "little"));
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "values lie in pages as in memory, which must be little-endian"
+);
 
 /// As the library cuts pages.
 const PAGE_BYTES: usize = 1 << 20;

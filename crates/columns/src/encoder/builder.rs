@@ -62,17 +62,17 @@ impl Builder {
 
     /// An empty one with room for about as many values: to grow step by step would copy them over
     /// and over.
-    fn emptied(&self) -> Self {
+    fn successor(&self) -> Self {
         match self {
-            Self::Double(values) => Self::Double(values.emptied()),
-            Self::Int64(values) => Self::Int64(values.emptied()),
-            Self::Decimal(values, dtype) => Self::Decimal(values.emptied(), dtype.clone()),
-            Self::Bool(values) => Self::Bool(values.emptied()),
-            Self::Bytes(bytes) => Self::Bytes(bytes.emptied()),
+            Self::Double(values) => Self::Double(values.successor()),
+            Self::Int64(values) => Self::Int64(values.successor()),
+            Self::Decimal(values, dtype) => Self::Decimal(values.successor(), dtype.clone()),
+            Self::Bool(values) => Self::Bool(values.successor()),
+            Self::Bytes(bytes) => Self::Bytes(bytes.successor()),
             Self::Null => Self::Null,
-            Self::List(list) => Self::List(list.emptied()),
-            Self::Map(map) => Self::Map(map.emptied()),
-            Self::Struct(fields) => Self::Struct(fields.emptied()),
+            Self::List(list) => Self::List(list.successor()),
+            Self::Map(map) => Self::Map(map.successor()),
+            Self::Struct(fields) => Self::Struct(fields.successor()),
         }
     }
 

@@ -37,11 +37,11 @@ impl ListBuilder {
         }
     }
 
-    pub(super) fn emptied(&self) -> Self {
+    pub(super) fn successor(&self) -> Self {
         let mut ends_as_offsets = Vec::with_capacity(room(self.ends_as_offsets.len()));
         ends_as_offsets.push(0);
         Self {
-            elements: Box::new(self.elements.emptied()),
+            elements: Box::new(self.elements.successor()),
             width_bytes: self.width_bytes,
             ends_as_offsets,
             gaps: Gaps::default(),
@@ -150,10 +150,10 @@ impl MapBuilder {
         }
     }
 
-    pub(super) fn emptied(&self) -> Self {
+    pub(super) fn successor(&self) -> Self {
         Self {
-            keys: self.keys.emptied(),
-            values: self.values.emptied(),
+            keys: self.keys.successor(),
+            values: self.values.successor(),
         }
     }
 
@@ -227,9 +227,9 @@ impl StructBuilder {
     }
 
     /// An empty one with room for about as many values.
-    pub(crate) fn emptied(&self) -> Self {
+    pub(crate) fn successor(&self) -> Self {
         Self {
-            children: self.children.iter().map(Builder::emptied).collect(),
+            children: self.children.iter().map(Builder::successor).collect(),
             len: 0,
             gaps: Gaps::default(),
         }

@@ -57,7 +57,7 @@ pub(crate) struct Values<T> {
 }
 
 impl<T: Copy + Default> Values<T> {
-    pub(super) fn emptied(&self) -> Self {
+    pub(super) fn successor(&self) -> Self {
         Self {
             values: Vec::with_capacity(room(self.values.len())),
             gaps: Gaps::default(),
@@ -125,7 +125,7 @@ pub(crate) struct BytesBuilder {
 
 impl BytesBuilder {
     /// An empty one with room for about as many values.
-    pub(crate) fn emptied(&self) -> Self {
+    pub(crate) fn successor(&self) -> Self {
         Self {
             bytes: Vec::with_capacity(room(self.bytes.len())),
             ends: Vec::with_capacity(room(self.ends.len())),
