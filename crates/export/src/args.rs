@@ -155,8 +155,8 @@ pub(crate) struct Flags {
     /// Ranges of `_id` to cut each split into: `auto` or a number up to 10000
     #[arg(long, value_name = "COUNT")]
     pub(crate) ranges: Option<NumberOr<Auto>>,
-    /// Size of the documents in one range if --ranges is `auto` [default: 1GiB, or less if that
-    /// leaves fewer ranges than are exported at once]
+    /// Size of the documents in one range if --ranges is `auto` [default: 1GiB; without `plan`, less
+    /// if that leaves fewer ranges than can be exported at once]
     #[arg(long, value_name = "SIZE")]
     pub(crate) range_size: Option<ByteSize>,
     /// Read all documents as they were when the run was planned, whatever changes meanwhile

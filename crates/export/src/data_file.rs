@@ -56,9 +56,10 @@ impl DataFile {
         budget: &PartBudget,
         progress: &Arc<dyn Progress>,
     ) -> anyhow::Result<Self> {
-        // The next row group after what was too little for a part.
+        // What is left of the last row group, less than a part, and the next one. A huge part size
+        // must not reserve its whole size.
         let row_group = settings.row_group_size.0;
-        let room = row_group.saturating_add(budget.part_size().min(row_group));
+        let room = row_group + budget.part_size().min(row_group);
         let sink = PartSink::with_room(room);
         Ok(Self {
             settings: settings.clone(),

@@ -40,25 +40,20 @@ pub(crate) struct Unfinished {
     pub(crate) is_resumed: bool,
 }
 
-/// Opens the run that the settings name, or a new one.
+/// Opens the run that the settings name, or a new one that is cut for `at_once` ranges at once.
 ///
 /// # Errors
 /// Collections that cannot be exported, a plan that is not ours, or server errors.
 pub(crate) async fn open(
     settings: &Resolved<ExportSettings>,
+    at_once: usize,
     context: &Context,
 ) -> anyhow::Result<Opened> {
-    let ExportSettings {
-        run_id,
-        s3,
-        database: name,
-        ..
-    } = &settings.settings;
+    let ExportSettings { run_id, s3, .. } = &settings.settings;
     if let Some(id) = run_id {
         ColumnsFrom::check_name(id)?;
     }
-    // What cannot be planned is refused before anything is asked.
-    settings.settings.planned()?;
+    let planned = settings.settings.planned()?;
     let (store, prefix) = (
         connect(&settings.settings, context).await?,
         s3.runs_folder()?,
@@ -66,8 +61,9 @@ pub(crate) async fn open(
     if let Some(opened) = find(&store, settings, context).await? {
         return Ok(opened);
     }
-    let database = database(&settings.settings, &store, name, context).await?;
-    let planning = planner::plan(&store, &prefix, &database, &settings.settings, context);
+    let database = database(&settings.settings, &store, &planned.database, context).await?;
+    let cuts = |splits| settings.settings.cuts(splits, at_once);
+    let planning = planner::plan(&store, &prefix, &database, planned, cuts, context);
     let plan = context.interrupt.or(planning).await?;
     context.step("writing the plan and probing S3");
     let creating = Plan::create(

@@ -25,7 +25,8 @@ pub(crate) async fn export(
     settings: &Resolved<ExportSettings>,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let opened = open::open(settings, context).await?;
+    let at_once = settings.settings.most_at_once();
+    let opened = open::open(settings, at_once, context).await?;
     let (exported, own) = match &opened {
         Opened::Committed { run, manifest, .. } => {
             let confirmed = confirm(run, manifest, &settings.settings, context).await?;
@@ -43,7 +44,8 @@ pub(crate) async fn plan(
     settings: &Resolved<ExportSettings>,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let opened = open::open(settings, context).await?;
+    // The workers' machines may be unlike this one.
+    let opened = open::open(settings, 1, context).await?;
     Ok(summary::of_plan(&opened, context))
 }
 

@@ -11,7 +11,7 @@ use lob_mongo::{Choice, ClusterTime, IdRange, MAX_RANGES};
 use serde::{Deserialize, Serialize};
 
 use crate::history::{DocumentsBefore, Gone};
-use crate::settings::PlannedSettings;
+use crate::settings::{PlannedSettings, check_row_group_size};
 
 /// The tool's name in plans and manifests.
 pub(crate) const TOOL: &str = "lob-export";
@@ -68,8 +68,12 @@ impl ExportPlan {
     /// exported.
     ///
     /// # Errors
-    /// A split occurs twice, or its ranges do not reach from unbounded to unbounded without a gap.
+    /// A split occurs twice, or its ranges do not reach from unbounded to unbounded without a gap;
+    /// or row groups are of an impossible size.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        let size = self.settings.bytes.row_group_size;
+        check_row_group_size(size)
+            .map_err(|error| Failure::integrity(format!("in the plan, {error}")))?;
         let mut numbers = BTreeSet::new();
         let broken = self
             .splits
@@ -108,6 +112,26 @@ mod tests {
 
     use super::*;
 
+    fn plan(splits: Vec<SplitPlan>) -> ExportPlan {
+        ExportPlan {
+            settings: crate::settings::defaults().planned().unwrap(),
+            snapshot: None,
+            newest: None,
+            splits,
+            gone: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_plan_with_row_groups_of_an_impossible_size_is_refused() {
+        let mut plan = plan(Vec::new());
+        plan.check().unwrap();
+        for size in [0, 128 << 20 | 1, u64::MAX] {
+            plan.settings.bytes.row_group_size = ByteSize::b(size);
+            plan.check().unwrap_err();
+        }
+    }
+
     #[test]
     fn a_plan_whose_ranges_leave_a_gap_is_refused() {
         let id = |id: i32| Some(DocumentId::of(&rawdoc! { "_id": id }).unwrap());
@@ -132,17 +156,7 @@ mod tests {
                 })
                 .collect(),
         };
-        let check = |splits| {
-            let settings = crate::settings::defaults().planned().unwrap();
-            let plan = ExportPlan {
-                settings,
-                snapshot: None,
-                newest: None,
-                splits,
-                gone: Vec::new(),
-            };
-            plan.check()
-        };
+        let check = |splits| plan(splits).check();
         let whole = [(None, Some(1)), (Some(1), Some(2)), (Some(2), None)];
         check(vec![split(0, &whole), split(1, &[(None, None)])]).unwrap();
         check(vec![split(0, &whole), split(0, &whole)]).unwrap_err();

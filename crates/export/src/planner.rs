@@ -17,7 +17,7 @@ use crate::history::{Gone, History};
 use crate::manifest;
 use crate::number_or::NumberOr;
 use crate::plan::{ExportPlan, SplitPlan};
-use crate::settings::{ExportSettings, PlannedSettings};
+use crate::settings::PlannedSettings;
 use crate::shares::READ_AHEAD;
 
 /// Limit on the bytes of sampled documents of each kind, first and even, used to choose columns.
@@ -28,16 +28,16 @@ const SIZE_SAMPLE: u32 = 100;
 /// to two samples of memory.
 const SPLITS_AT_ONCE: usize = 4;
 
-/// Finds the splits, cuts them into ranges and chooses their columns, based on the runs in `store`
-/// below `prefix`.
+/// Finds the splits, cuts them into ranges, as `cuts` says for their number, and chooses their
+/// columns, based on the runs in `store` below `prefix`.
 pub(crate) async fn plan(
     store: &Store,
     prefix: &Prefix,
     database: &Database,
-    export: &ExportSettings,
+    settings: PlannedSettings,
+    cuts: impl FnOnce(usize) -> RangeSize,
     context: &CommandContext,
 ) -> anyhow::Result<ExportPlan> {
-    let settings = export.planned()?;
     context.step(format!("looking for the splits of `{}`", settings.database));
     let splits = database
         .splits(&settings.collection_pattern, settings.split.numbers())
@@ -56,7 +56,7 @@ pub(crate) async fn plan(
     let history = History::of(store, prefix, name).await;
     let earlier = EarlierRuns::find(store, prefix, from, &history, name, &names).await?;
     context.step(format!("planning {}", counted(splits.len(), "split")));
-    let cuts = export.cuts(splits.len());
+    let cuts = cuts(splits.len());
     let planning = splits.iter().map(|split| {
         let earlier = earlier.columns(split.collection.name());
         plan_split(

@@ -23,7 +23,7 @@ use crate::number_or::{All, Auto, NumberOr};
 use crate::shares::MEMORY;
 use crate::worker::Worker;
 
-/// The documents of a range if that is not set and the splits have enough ranges.
+/// The size of the documents in one range if it is not set.
 const RANGE_SIZE: ByteSize = ByteSize::gib(1);
 
 /// The settings of an export.
@@ -45,8 +45,8 @@ pub(crate) struct ExportSettings {
     pub(crate) row_group_size: ByteSize,
     /// Ranges of each split.
     pub(crate) ranges: NumberOr<Auto>,
-    /// Size of the documents in one range, if the number of ranges is not set; 1 GiB if absent, or
-    /// less if there would be fewer ranges than are exported at once.
+    /// Size of the documents in one range, if the number of ranges is not set; if absent, 1 GiB or
+    /// what is left for each of the ranges that are exported at once.
     pub(crate) range_size: Option<ByteSize>,
     /// Whether all documents are read as of one moment.
     pub(crate) snapshot: bool,
@@ -151,6 +151,7 @@ pub(crate) struct PlannedSettings {
     pub(crate) collection_pattern: CollectionPattern,
     pub(crate) split: SplitSelection,
     pub(crate) ranges: NumberOr<Auto>,
+    /// At most: where it was not set, there may be more and smaller ranges.
     pub(crate) range_size: ByteSize,
     pub(crate) snapshot: bool,
     pub(crate) columns_sample: NumberOr<All>,
@@ -162,6 +163,20 @@ pub(crate) struct PlannedSettings {
     pub(crate) bytes: ByteSettings,
     #[serde(flatten)]
     pub(crate) objects: ObjectSettings,
+}
+
+/// Checks a size of row groups: that of a setting, or of a plan.
+///
+/// # Errors
+/// It is outside what readers accept.
+pub(crate) fn check_row_group_size(size: ByteSize) -> Result<(), Failure> {
+    let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
+    if (1..=largest.0).contains(&size.0) {
+        return Ok(());
+    }
+    let message =
+        format!("`row_group_size` {size} is outside what readers accept, 1 B to {largest}");
+    Err(Failure::usage(message).about(&["row_group_size"]))
 }
 
 impl ExportSettings {
@@ -181,14 +196,7 @@ impl ExportSettings {
     /// Sizes beyond what readers or memory can take, more ranges than possible, documents that
     /// would be both MAP and STRUCT, and object settings that S3 does not accept.
     pub(crate) fn planned(&self) -> Result<PlannedSettings, Failure> {
-        let largest = ByteSize::b(MAX_ROW_GROUP_BYTES as u64);
-        if self.row_group_size > largest || self.row_group_size.0 == 0 {
-            let size = self.row_group_size;
-            return Err(Failure::usage(format!(
-                "`row_group_size` {size} is outside what readers accept, 1 B to {largest}"
-            ))
-            .about(&["row_group_size"]));
-        }
+        check_row_group_size(self.row_group_size)?;
         let part_size = self.part_size();
         let largest_file = part_size.0.saturating_mul(MAX_PARTS);
         // A file ends once it reaches its size; row groups still being encoded belong to it too.

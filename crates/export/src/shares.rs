@@ -39,18 +39,20 @@ pub(crate) struct Shares {
 }
 
 impl ExportSettings {
-    /// How finely to cut each of so many splits. If that is not set, there are as many ranges as
-    /// this machine exports at once.
-    pub(crate) fn cuts(&self, splits: usize) -> RangeSize {
+    /// How many ranges this process exports at once if there are as many.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.shares(usize::MAX, self.part_size()).jobs.get()
+    }
+
+    /// How finely to cut each of so many splits. If that is not set, together they have `at_once`
+    /// ranges at least, each split as many as any other.
+    pub(crate) fn cuts(&self, splits: usize, at_once: usize) -> RangeSize {
         if let NumberOr::Number(count) = self.ranges {
             return RangeSize::Count(count.get());
         }
         let wanted = match self.range_size {
             Some(_) => 1,
-            None => {
-                let at_once = self.shares(usize::MAX, self.part_size()).jobs.get();
-                at_once.div_ceil(splits.max(1))
-            }
+            None => at_once.div_ceil(splits.max(1)),
         };
         RangeSize::Bytes {
             largest: self.range_size(),
@@ -123,24 +125,26 @@ mod tests {
 
     #[test]
     fn splits_are_cut_into_as_many_ranges_as_are_exported_at_once() {
-        let eight_jobs = || ExportSettings {
-            jobs: NonZeroUsize::new(8),
-            ..defaults()
-        };
+        let settings = defaults();
         let largest = ByteSize::gib(1);
         let bytes = |largest, wanted| RangeSize::Bytes { largest, wanted };
         for (splits, wanted) in [(1, 8), (3, 3), (8, 1), (100, 1)] {
-            assert_eq!(eight_jobs().cuts(splits), bytes(largest, wanted));
+            assert_eq!(settings.cuts(splits, 8), bytes(largest, wanted));
         }
         let sized = ExportSettings {
             range_size: Some(largest),
-            ..eight_jobs()
+            ..defaults()
         };
-        assert_eq!(sized.cuts(1), bytes(largest, 1));
+        assert_eq!(sized.cuts(1, 8), bytes(largest, 1));
         let counted = ExportSettings {
             ranges: NumberOr::Number(NonZeroU32::new(5).unwrap()),
-            ..eight_jobs()
+            ..defaults()
         };
-        assert_eq!(counted.cuts(1), RangeSize::Count(5));
+        assert_eq!(counted.cuts(1, 8), RangeSize::Count(5));
+        let with_jobs = ExportSettings {
+            jobs: NonZeroUsize::new(8),
+            ..defaults()
+        };
+        assert_eq!(with_jobs.most_at_once(), 8);
     }
 }

@@ -17,6 +17,7 @@ mod memory;
 mod mongos;
 mod permissions;
 mod progress;
+mod ranges;
 mod refusals;
 mod resume;
 mod secrets;

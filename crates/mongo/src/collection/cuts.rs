@@ -68,7 +68,7 @@ impl Cuts {
             is_divisible,
         };
         if even == 0 && cuts.ranges == 1 {
-            cuts.check_ranges(ranges, size.documents, collection.namespace())?;
+            cuts.check_ranges(ranges, size, collection.namespace())?;
             return Ok(cuts);
         }
         for choice in [Choice::IndexWalk, Choice::Interpolated, Choice::Random] {
@@ -91,7 +91,7 @@ impl Cuts {
                 break;
             }
         }
-        cuts.check_ranges(ranges, size.documents, collection.namespace())?;
+        cuts.check_ranges(ranges, size, collection.namespace())?;
         Ok(cuts)
     }
 
@@ -117,27 +117,36 @@ impl Cuts {
     }
 
     /// Compares the possible number of ranges with the wanted one; there are never more ranges than
-    /// documents. A requested number of ranges is met or an error; a requested size is only a wish.
-    fn check_ranges(&self, wanted: RangeSize, documents: u64, namespace: String) -> Result<()> {
+    /// documents. A requested number of ranges is met or an error; a requested size is only a wish,
+    /// and ranges that are smaller for speed are no wish at all.
+    fn check_ranges(
+        &self,
+        wanted: RangeSize,
+        size: CollectionSize,
+        namespace: String,
+    ) -> Result<()> {
         let possible = if self.is_divisible {
             self.ids.len() as u64 + 1
         } else {
             1
         };
         match wanted {
-            RangeSize::Count(wanted) if possible < u64::from(wanted).min(documents) => {
+            RangeSize::Count(wanted) if possible < u64::from(wanted).min(size.documents) => {
                 Err(Error::TooFewRanges {
                     namespace,
                     wanted,
                     possible,
                 })
             }
-            RangeSize::Bytes { .. } if possible < self.ranges.min(documents) => {
-                let wanted = self.ranges;
-                tracing::warn!(%namespace, wanted, possible, "it is cut into fewer ranges");
+            RangeSize::Bytes { largest, .. } => {
+                let wanted = RangeSize::Bytes { largest, wanted: 1 }.count(size);
+                let wanted = wanted.min(self.ranges);
+                if possible < wanted {
+                    tracing::warn!(%namespace, wanted, possible, "it is cut into fewer ranges");
+                }
                 Ok(())
             }
-            _ => Ok(()),
+            RangeSize::Count(_) => Ok(()),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::id::DocumentId;
 
 /// More ranges per collection than this cost more than they gain.
 pub const MAX_RANGES: u32 = 10_000;
-/// Nor are smaller ranges worth their cost.
+/// Smaller ranges than this cost more than they gain, unless they are asked for.
 const SMALLEST: ByteSize = ByteSize::mib(128);
 
 /// A half-open interval of `_id`: from `from` up to but excluding `to`. Without an end, the range
@@ -51,12 +51,12 @@ impl IdRange {
 pub enum RangeSize {
     /// Into exactly this many ranges, or one per document if there are fewer.
     Count(u32),
-    /// Into ranges of about `largest` bytes of documents, or smaller ones if there would be fewer
-    /// than `wanted`: of 128 MiB at least, below which a range costs more than it gains.
+    /// Into ranges of about this many bytes of documents, or smaller ones, but not below 128 MiB,
+    /// if there would be too few.
     Bytes {
-        /// About the size of a range at most.
+        /// About how large a range may be.
         largest: ByteSize,
-        /// How many are exported at once.
+        /// How many ranges there should be at least.
         wanted: u32,
     },
 }

@@ -8,7 +8,6 @@ use lob_testkit::mongo::MongoOptions;
 
 use crate::fixture::{Fixture, numbered, raw, read_part, read_with, small_replies};
 
-/// Only the ranges.
 fn of_size(bytes: u64) -> RangeSize {
     RangeSize::Bytes {
         largest: ByteSize::b(bytes),
@@ -16,6 +15,7 @@ fn of_size(bytes: u64) -> RangeSize {
     }
 }
 
+/// Only the ranges.
 async fn cut(collection: &Collection, wanted: RangeSize) -> Vec<IdRange> {
     collection.cuts(0, wanted).await.unwrap().ranges()
 }
