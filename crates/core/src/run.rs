@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 pub use attest::{Attested, Claim};
-pub use committed::{CommittedRun, RunManifest};
+pub use committed::{CommittedRun, RunManifest, missing_run};
 pub use latest::{FOR_JOBS, latest_run};
 pub(crate) use leftovers::abort_uploads;
 pub(crate) use list::{Content, Listed, list_runs};

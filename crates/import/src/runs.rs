@@ -6,7 +6,7 @@ use lob_core::checksum::{Sha256, Sha256Hasher};
 use lob_core::cli::Context;
 use lob_core::failure::{ExitStatus, Failure};
 use lob_core::manifest::{LegacyManifest, ManifestError, ManifestHead, PublishedExport};
-use lob_core::run::{RunLocation, Writer, latest_run, read_manifest};
+use lob_core::run::{RunLocation, Writer, latest_run, missing_run, read_manifest};
 use lob_core::settings::SplitSelection;
 use lob_core::settings::{Prefix, RunId};
 use lob_core::store::{Store, StoreErrorKind};
@@ -134,19 +134,12 @@ pub(crate) async fn choose(
     let location = RunLocation::new(folder, id);
     let url = store.url(&location.manifest_key());
     let read_head = |manifest: &mut dyn Read| ManifestHead::read(manifest);
-    let head = read_manifest(store, &location, read_head)
-        .await
-        .map_err(|error| match error.kind {
-            StoreErrorKind::NotFound => {
-                let message = format!(
-                    "there is no run `{}`: no manifest at `{url}`",
-                    location.id()
-                );
-                let missing = Failure::new(ExitStatus::Failed, message);
-                anyhow::Error::from(missing.with_hint(&list))
-            }
-            _ => error.into(),
-        })?;
+    let head = match read_manifest(store, &location, read_head).await {
+        Err(error) if error.kind == StoreErrorKind::NotFound => {
+            return Err(missing_run(store, &location, &list).await?.into());
+        }
+        head => head?,
+    };
     let refused = |error: ManifestError| {
         let failure = Failure::new(error.exit_status(), format!("`{url}` cannot be used"));
         match error {

@@ -219,7 +219,8 @@ async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyh
     let read = |bytes: &mut dyn Read| M::read(bytes);
     let manifest = match read_manifest(store, location, read).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
-            return Err(missing(store, location).await?.into());
+            let hint = "check the run id and --prefix";
+            return Err(missing_run(store, location, hint).await?.into());
         }
         manifest => manifest?,
     };
@@ -253,8 +254,15 @@ async fn manifest<M: RunManifest>(store: &Store, location: &RunLocation) -> anyh
     Err(failure.into())
 }
 
-/// Explains why there is no manifest.
-async fn missing(store: &Store, location: &RunLocation) -> Result<Failure, StoreError> {
+/// Explains why there is no manifest; `hint` says what to do if there is no run either.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn missing_run(
+    store: &Store,
+    location: &RunLocation,
+    hint: &str,
+) -> Result<Failure, StoreError> {
     let id = location.id();
     let is_begun = store.head(&location.plan_key()).await?.is_some();
     let (message, hint) = if is_begun {
@@ -266,7 +274,7 @@ async fn missing(store: &Store, location: &RunLocation) -> Result<Failure, Store
         let url = store.url(&location.manifest_key());
         (
             format!("there is no run `{id}`: `{url}` does not exist"),
-            "check the run id and --prefix".to_owned(),
+            hint.to_owned(),
         )
     };
     Ok(Failure::new(ExitStatus::Failed, message).with_hint(hint))

@@ -3,7 +3,7 @@
 use lob_testkit::every_tool;
 use lob_testkit::mongo::{Deployment, MongoOptions};
 
-use crate::bed::{Bed, Finished, assert_shown};
+use crate::bed::{BUCKET, Bed, Finished, assert_shown};
 
 /// A run, and a target that it would replace.
 async fn with_old() -> Bed {
@@ -62,8 +62,23 @@ async fn a_missing_run_is_named() {
     exit status: 1
     ----- stdout -----
     ----- stderr -----
-    error: there is no run `run-7`: no manifest at `s3://lob-test/processed-splits/run-7/manifest.json`
+    error: there is no run `run-7`: `s3://lob-test/processed-splits/run-7/manifest.json` does not exist
     hint: `lob-import list` lists the runs
+    "#);
+    bed.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_complete_is_told_from_one_that_does_not_exist() {
+    let bed = with_old().await;
+    let plan = "processed-splits/run-7/_progress/plan.json";
+    bed.s3.put_raw(BUCKET, plan, "{}");
+    assert_shown!(bed.run(&["--run-id", "run-7", "--log-level", "error"]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-7` is not complete
+    hint: the command that started it resumes it with `--run-id run-7`
     "#);
     bed.assert_untouched();
 }
