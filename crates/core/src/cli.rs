@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::FromArgMatches as _;
+use clap::error::{ContextKind, ContextValue};
 
 use self::bars::Bars;
 use self::display::{Display, Shown};
@@ -237,9 +238,21 @@ fn print<'a>(lines: impl IntoIterator<Item = &'a str>) -> ExitCode {
 fn wrong_usage<A: CommandLine>(error: &clap::Error) -> String {
     let shown = std::env::args_os().map(|arg| printable(&arg.to_string_lossy()).into_owned());
     match command::<A>().try_get_matches_from(shown) {
-        Err(error) => error.render().to_string(),
+        Err(error) => with_tip::<A>(error).render().to_string(),
         Ok(_) => printable(error.render().to_string().trim_end()).into_owned(),
     }
+}
+
+/// Suggests a flag to whoever typed what to move where a command is expected.
+fn with_tip<A: CommandLine>(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(operand)) = error.get(ContextKind::InvalidSubcommand)
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+    {
+        let tip = format!("did you mean `{} {}`?", A::INPUT, typed::quoted(operand));
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
 }
 
 /// Registers secrets that no setting holds but that must never be printed: the SDK's own variables,

@@ -89,6 +89,8 @@ pub(crate) enum Command {
 }
 
 impl CommandLine for Args {
+    const INPUT: &'static str = "--database";
+
     fn defaults() -> impl Serialize {
         crate::settings::defaults()
     }

@@ -63,6 +63,8 @@ pub(crate) enum Command {
 }
 
 impl CommandLine for Args {
+    const INPUT: &'static str = "--run-id";
+
     fn defaults() -> impl Serialize {
         crate::settings::defaults()
     }

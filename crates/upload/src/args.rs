@@ -133,6 +133,8 @@ pub(crate) enum Command {
 }
 
 impl CommandLine for Args {
+    const INPUT: &'static str = "--source-dir";
+
     fn defaults() -> impl Serialize {
         Settings::default()
     }

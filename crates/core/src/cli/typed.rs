@@ -96,7 +96,7 @@ fn placeholder(flag: &Arg) -> &str {
 }
 
 /// Quotes a word for a shell.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+%".contains(c);
     match !value.is_empty() && value.chars().all(is_plain) {
         true => value.to_owned(),
@@ -131,6 +131,8 @@ mod tests {
     }
 
     impl CommandLine for Tool {
+        const INPUT: &'static str = "--metadata";
+
         fn defaults() -> impl serde::Serialize {
             crate::settings::S3Settings::defaults("runs")
         }

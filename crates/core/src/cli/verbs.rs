@@ -6,7 +6,7 @@
 //! reason.
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, Parser};
+use clap::{Arg, ArgMatches, Command, Parser, ValueHint};
 
 use serde::Serialize;
 
@@ -16,6 +16,9 @@ use crate::settings::{CommonArgs, S3Args, default_texts, is_of, old_flags};
 
 /// The command line of a tool.
 pub trait CommandLine: Parser {
+    /// The flag that names what is moved, for whoever types only its value.
+    const INPUT: &'static str;
+
     /// The default settings; a flag that is a setting has the name of its field as id.
     fn defaults() -> impl Serialize;
 
@@ -35,7 +38,7 @@ pub fn command<A: CommandLine>() -> Command {
     let defaults = default_texts(&A::defaults());
     let of_tool = of_tool.mut_args(|flag| {
         let old = old_flags(&tool, flag.get_id().as_str());
-        with_default(flag.aliases(old), &defaults)
+        with_value_hint(with_default(flag.aliases(old), &defaults))
     });
     let flags: Vec<_> = of_tool.get_arguments().cloned().collect();
     let verbs: Vec<_> = of_tool
@@ -51,9 +54,17 @@ pub fn command<A: CommandLine>() -> Command {
             let is_hidden = flag.is_hide_set() || !A::takes(Some(&verb), flag.get_id().as_str());
             flag.global(true).hide(is_hidden)
         });
-        command = command.mut_subcommand(&verb, |verb| verb.args(flags));
+        command = command.mut_subcommand(&verb, |verb| verb.mut_args(with_value_hint).args(flags));
     }
     command
+}
+
+/// Shells complete file names for the values of `flag` only if these are paths.
+fn with_value_hint(flag: Arg) -> Arg {
+    match flag.get_value_hint() {
+        ValueHint::Unknown if flag.get_action().takes_values() => flag.value_hint(ValueHint::Other),
+        _ => flag,
+    }
 }
 
 /// Refuses flags that have no meaning for this command: whoever types one expects an effect.

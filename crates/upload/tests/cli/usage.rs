@@ -19,6 +19,23 @@ async fn an_unknown_upload_flag_is_a_usage_error() {
 }
 
 #[tokio::test]
+async fn a_folder_where_a_command_is_expected_gets_its_flag_suggested() {
+    let bed = Bed::new().await;
+    assert_shown!(bed.run(&["lob_data/day 1"]).await, @r#"
+    exit status: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unrecognized subcommand 'lob_data/day 1'
+
+      tip: did you mean `--source-dir 'lob_data/day 1'`?
+
+    Usage: lob-upload [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[tokio::test]
 async fn an_upload_without_a_bucket_is_a_usage_error() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(1));
