@@ -74,17 +74,46 @@ pub(super) fn completions(command: &Command, shell: Shell) -> Generated {
     let tool = command.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command.clone(), &tool, &mut text);
+    let misspelt = misspelt(shell, &tool);
+    let text = misspelt.iter().fold(
+        String::from_utf8_lossy(&text).into_owned(),
+        |text, (wrong, right)| text.replace(wrong, right),
+    );
     let name = match shell {
         Shell::Zsh => format!("_{tool}"),
         Shell::Fish => format!("{tool}.fish"),
         Shell::PowerShell => format!("_{tool}.ps1"),
         _ => tool,
     };
-    Generated { name, text }
+    Generated {
+        name,
+        text: text.into_bytes(),
+    }
+}
+
+/// What clap_complete 4.6 gets wrong: in bash, it looks for the commands of a tool with a dash in its
+/// name under another name than it gave them; in zsh, a colon in a value ends the value.
+fn misspelt(shell: Shell, tool: &str) -> Vec<(String, String)> {
+    let owned = |[wrong, right]: [&str; 2]| (wrong.to_owned(), right.to_owned());
+    match shell {
+        Shell::Bash => {
+            let [wrong, right] = ["__subcmd__", "__"].map(|dash| tool.replace('-', dash));
+            vec![(wrong + "__subcmd__", right + "__subcmd__")]
+        }
+        Shell::Zsh => [
+            [r#"aws\:kms\:""#, r#"aws\\:kms\:""#],
+            [r"aws\:kms\:dsse", r"aws\\:kms\\:dsse"],
+        ]
+        .map(owned)
+        .to_vec(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command as Process;
+
     use super::*;
     use crate::binaries::TOOLS;
 
@@ -98,6 +127,25 @@ mod tests {
             for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
                 let script = completions(&of(tool).unwrap(), shell);
                 assert!(text(&script).contains("show-settings"), "{tool} {shell}");
+            }
+        }
+    }
+
+    #[test]
+    fn bash_completes_flags_after_every_subcommand() {
+        for tool in TOOLS {
+            let command = of(tool).unwrap();
+            let script = completions(&command, Shell::Bash);
+            for verb in command.get_subcommands() {
+                let (verb, function) = (verb.get_name(), tool.replace('-', "__"));
+                let ask = format!(
+                    "COMP_WORDS=({tool} {verb} --buck); COMP_CWORD=2; \
+                     _{function} {tool} --buck {verb}; echo \"${{COMPREPLY[*]}}\""
+                );
+                let asked = format!("{}\n{ask}", text(&script));
+                let answer = Process::new("bash").args(["-c", &asked]).output().unwrap();
+                let answer = String::from_utf8(answer.stdout).unwrap();
+                assert_eq!(answer.trim(), "--bucket", "{tool} {verb}");
             }
         }
     }
