@@ -24,9 +24,22 @@ pub const LONG_RUNS: &[LongRun] = &[
         outcome: "each run ended with status 0 and was whole (27 November 2026)",
     },
     LongRun {
-        what: "200 uploads and 200 imports that are killed twice each",
+        what: "200 uploads, 200 exports and 200 imports that are killed twice each",
         command: "LOB_DOUBLE_KILLS=200 cargo test -p lob-tests --test crash double_kills",
-        outcome: "the third process completed each of them (26 November 2026)",
+        outcome: "the third process completed each of them (uploads and imports 26 November 2026, \
+                  exports 27 November 2026)",
+    },
+    LongRun {
+        what: "200 exports, each with its import, while one in twenty requests to either server fails",
+        command: "LOB_SOAK_RUNS=200 cargo test -p lob-tests --test soak",
+        outcome: "each of them completed with the right documents, although 1,102 requests of S3 and \
+                  1,670 of MongoDB went wrong (27 November 2026)",
+    },
+    LongRun {
+        what: "200 uploads of 20 files while one in twenty requests fails, and 100 of files that change",
+        command: "LOB_SOAK_RUNS=200 cargo test -p lob-upload --test cli soak",
+        outcome: "each upload completed with the right bytes, and no file that changed was published \
+                  with wrong ones (28 November 2026)",
     },
     LongRun {
         what: "20 mutants of the code that settles, records, commits and swaps, drawn with the seed \
