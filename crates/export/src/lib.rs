@@ -64,7 +64,7 @@ async fn run(args: Args, context: &Context) -> anyhow::Result<Outcome> {
     resolved.settings.s3.take_folder(&mut resolved.origins)?;
     let (mongo, typed) = (&resolved.settings.mongo, &args.flags.mongo);
     mongo.explain(typed, &mut resolved.origins);
-    if let Some(shown) = context.settle(&mut resolved, shares::MEMORY, &args.common) {
+    if let Some(shown) = context.settle(&mut resolved, settings::MEMORY, &args.common) {
         return Ok(shown);
     }
     let (typed, setting) = (&args.flags.run_id, &resolved.settings.run_id);

@@ -7,6 +7,7 @@ use lob_columns::{Compression, MAX_ROW_GROUP_BYTES};
 use lob_core::failure::Failure;
 use lob_core::run::DEFAULT_MAX_SHRINK;
 use lob_core::settings::ByteSize;
+use lob_core::settings::MemoryShare;
 use lob_core::settings::ObjectSettings;
 use lob_core::settings::Percent;
 use lob_core::settings::RunId;
@@ -20,9 +21,14 @@ use serde_json::Value;
 
 use crate::columns_from::ColumnsFrom;
 use crate::number_or::{All, Auto, NumberOr};
-use crate::shares::MEMORY;
 use crate::worker::Worker;
 
+/// The memory that an export takes by default.
+pub(crate) const MEMORY: MemoryShare = MemoryShare {
+    one_of: 16,
+    per_core: ByteSize::mib(128),
+    least: ByteSize::mib(256),
+};
 /// The size of the documents in one range if it is not set.
 const RANGE_SIZE: ByteSize = ByteSize::gib(1);
 

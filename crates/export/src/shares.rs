@@ -4,19 +4,12 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use lob_core::settings::ByteSize;
-use lob_core::settings::{BASE_MEMORY, MemoryShare, warn_of_need};
+use lob_core::settings::{BASE_MEMORY, warn_of_need};
 use lob_core::settings::{PartLimits, PartSettings};
 use lob_mongo::{MAX_RANGES, RangeSize};
 
 use crate::number_or::NumberOr;
 use crate::settings::ExportSettings;
-
-/// The memory that an export takes by default.
-pub(crate) const MEMORY: MemoryShare = MemoryShare {
-    one_of: 16,
-    per_core: ByteSize::mib(128),
-    least: ByteSize::mib(256),
-};
 
 /// Row groups that a range holds at once: one that fills, those that are encoded with what becomes
 /// of them, and what waits to be sent.
