@@ -11,8 +11,11 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// The system's error.
 pub fn shared_file(folder: &Path) -> io::Result<NamedTempFile> {
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "a file gets the permissions of its folder")
+    )]
     let mut file = tempfile::Builder::new();
-    // Elsewhere, a file gets the permissions of its folder.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
