@@ -52,4 +52,5 @@ async fn a_missing_export_permission_is_noticed_before_the_first_data_file() {
         assert!(output.status.success(), "{denied:?}: {}", output.shown());
         assert_eq!(bed.s3.open_uploads("lob-test"), [], "{denied:?}");
     }
+    lob_testkit::fault_fired("H7");
 }

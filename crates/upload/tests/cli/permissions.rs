@@ -67,4 +67,5 @@ async fn a_missing_upload_permission_is_noticed_before_the_first_data_file() {
         bed.assert_whole(&feeds);
     }
     fault_fired("A15");
+    fault_fired("H7");
 }
