@@ -167,7 +167,7 @@ async fn indexes_and_options_of_a_version_1_run_are_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unfinished_version_1_run_does_not_exist() {
+async fn an_unfinished_version_1_run_is_not_imported() {
     let servers = servers("v1-unfinished").await;
     let listed = servers.run("lob-import", &["list"]).await.with_status(0);
     let lines: Vec<_> = listed.stdout.lines().collect();
@@ -179,7 +179,7 @@ async fn an_unfinished_version_1_run_does_not_exist() {
     for run in ["begun", "planned", "worked"] {
         let import = [&["--run-id", run], &PATTERN[..]].concat();
         let refused = servers.run("lob-import", &import).await.with_status(1);
-        let message = format!("there is no run `{run}`");
+        let message = format!("run `{run}` is not complete");
         assert!(refused.stderr.contains(&message), "{}", refused.stderr);
     }
     assert!(servers.collections(&servers.database).await.is_empty());
