@@ -18,6 +18,7 @@ mod outcome;
 mod output;
 mod report;
 mod summary;
+mod threads;
 mod typed;
 mod verbs;
 
@@ -31,6 +32,7 @@ pub use summary::{Moved, SplitSummary, Summary};
 pub use typed::Typed;
 pub use verbs::{CommandLine, command, is_of_s3};
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use self::bars::Bars;
 use self::display::{Display, Shown};
 use self::outcome::Kind;
 use self::output::{write_stderr, write_stdout};
-use crate::failure::ExitStatus;
+use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::metrics::{Ended, Metrics};
 use crate::progress::{Hidden, Progress, Tally};
@@ -85,6 +87,9 @@ pub fn main<A: CommandLine>(
     }
     let typed = Typed::of::<A>(&typed);
     redact_panics();
+    if let Err(refused) = threads::check() {
+        return fail(&refused.into(), &Origins::default(), common.json);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -192,17 +197,37 @@ fn context(
 ) -> anyhow::Result<Context> {
     let interrupt = Interrupt::default();
     interrupt.listen()?;
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
     Ok(Context {
         metrics,
         progress,
         interrupt,
-        environment,
+        environment: environment()?,
         origins,
         typed,
     })
+}
+
+/// How the names of the variables begin that set something here.
+const OURS: [&str; 3] = ["LOB_", "AWS_", "MONGODB_URI"];
+
+/// The environment, as far as it is text.
+///
+/// # Errors
+/// A variable that sets something is not: without it, another folder or database would be meant.
+fn environment() -> Result<BTreeMap<String, String>, Failure> {
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        if let Ok(value) = value.into_string() {
+            environment.insert(name, value);
+        } else if OURS.iter().any(|beginning| name.starts_with(beginning)) {
+            let message = format!("environment variable `{name}` is not UTF-8 text");
+            return Err(Failure::usage(message));
+        }
+    }
+    Ok(environment)
 }
 
 /// Prints the result. What was done stands even if printing fails; the log then has the result.

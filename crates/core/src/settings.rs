@@ -58,6 +58,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::value::NOT_SET;
 use crate::failure::Failure;
+use crate::text::bare;
 
 /// The settings file that is read if it exists in the working directory.
 const DEFAULT_FILE: &str = "lob.toml";
@@ -302,9 +303,10 @@ fn owned(&(variable, key): &(&str, &str)) -> (String, String) {
 /// How the variables begin that all tools read.
 const SHARED_PREFIX: &str = "LOB_";
 
-/// The text of a variable, if it is set and not empty.
+/// The text of a variable, if it is set and not empty. A file of variables, such as that of `docker
+/// run --env-file`, keeps the quotes and the white space around a value.
 fn set<'a, A>(sources: &Sources<'a, A>, variable: &str) -> Option<&'a str> {
-    let text = sources.environment.get(variable)?;
+    let text = bare(sources.environment.get(variable)?);
     (!text.is_empty()).then_some(text)
 }
 
@@ -506,6 +508,17 @@ mod tests {
             assert!(told.contains("cannot hold a user and password"), "{told}");
             assert!(!told.contains("opensesame"), "{told}");
         }
+    }
+
+    #[test]
+    fn quotes_and_white_space_that_a_file_of_variables_leaves_around_a_value_are_dropped() {
+        let environment = [("LOB_REGION", "\"eu-west-2\" "), ("LOB_PROFILE", " ")];
+        let resolved = resolve_with(&Flags::default(), &environment, "").unwrap();
+        assert_eq!(
+            origin(&resolved, "region"),
+            "eu-west-2 <- environment variable"
+        );
+        assert_eq!(origin(&resolved, "profile"), "(not set) <- default");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::worker::Worker;
 /// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_EXPORT_` and its name for this tool alone.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lob-export", version, disable_help_subcommand = true)]
+#[command(name = "lob-export", version)]
 pub struct Args {
     /// What to do instead of a whole export.
     #[command(subcommand)]

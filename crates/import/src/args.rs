@@ -26,7 +26,7 @@ use crate::settings::{Check, CountTolerance, LegacyIds};
 /// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_IMPORT_` and its name for this tool alone.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lob-import", version, disable_help_subcommand = true)]
+#[command(name = "lob-import", version)]
 pub struct Args {
     /// What to do instead of an import.
     #[command(subcommand)]

@@ -24,7 +24,7 @@ use crate::settings::{HashKind, Settings};
 /// Every setting also has an environment variable: `LOB_` and its name, such as LOB_BUCKET, or
 /// `LOB_UPLOAD_` and its name for this tool alone.
 #[derive(Debug, Parser, Serialize)]
-#[command(name = "lob-upload", version, disable_help_subcommand = true)]
+#[command(name = "lob-upload", version)]
 pub struct Args {
     /// What to do instead of an upload.
     #[command(subcommand)]

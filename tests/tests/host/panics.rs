@@ -20,9 +20,11 @@ async fn a_thread_that_cannot_start_fails_the_run_wherever_it_is_needed() {
     let mut host = Host::new().await;
     for tool in TOOLS {
         let mut panics = 0;
-        // The workers of the runtime start: a tool without them has not begun.
         let workers = std::thread::available_parallelism().unwrap().get() as u32;
-        for after in workers.. {
+        // A tool first tries whether it may have its workers and four more, and ends the threads
+        // again, so a limit on them strikes there. The workers themselves start.
+        let tried = workers + 4;
+        for after in (0..tried).chain(tried + workers..) {
             host.turn += 1;
             let limited = SystemFault {
                 call: "pthread_create",
@@ -44,6 +46,8 @@ async fn a_thread_that_cannot_start_fails_the_run_wherever_it_is_needed() {
             }
             assert!(preload.faults() > 0, "{}", ended.stderr);
             assert!(ended.status.is_some(), "{after}: {}", ended.stderr);
+            let is_told = ended.stderr.contains("the system does not allow the");
+            assert_eq!(is_told, after < tried, "{after}: {}", ended.stderr);
             panics += usize::from(ended.stderr.contains("panicked"));
             println!("{tool} {after}: {:?}\n{}", ended.status, ended.stderr);
             host.assert_can_be_done(tool).await;

@@ -30,30 +30,25 @@ const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_
 const WARNINGS: &str = "warn,notice=info,aws_config=error,hyper=error";
 const ERRORS: &str = "error";
 
+/// Whatever the filter is: the SDK's reader of the files in `~/.aws` logs a file that is not UTF-8
+/// byte by byte, with the keys in it.
+const NEVER: &str = "aws_runtime::env_config=off";
+
 /// Starts the log of this process.
 pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
-    let (origin, filter) = match (&common.log_level, std::env::var("RUST_LOG")) {
-        (Some(filter), _) => ("flag `--log-level`", filter.clone()),
-        (None, _) if common.quiet => ("flag `--quiet`", ERRORS.to_owned()),
-        (None, _) if common.verbose => ("flag `--verbose`", format!("{EVERYTHING},{STEP}=info")),
-        (None, Ok(filter)) => ("environment variable `RUST_LOG`", filter),
-        (None, Err(_)) if bars.is_some() => ("default", WARNINGS.to_owned()),
-        (None, Err(_)) => ("default", EVERYTHING.to_owned()),
+    let filter = match &common.log_level {
+        Some(filter) => typed(filter)?,
+        None if common.quiet => ERRORS.to_owned(),
+        None if common.verbose => format!("{EVERYTHING},{STEP}=info"),
+        None => match of_environment() {
+            Some(filter) => filter,
+            None if bars.is_some() => WARNINGS.to_owned(),
+            None => EVERYTHING.to_owned(),
+        },
     };
-    // A single word that is not a level would be taken for a target, and log nothing.
-    let is_word = filter.chars().all(|c| c.is_ascii_alphabetic());
-    if common.log_level.is_some() && is_word && filter.parse::<LevelFilter>().is_err() {
-        let message = format!("`{filter}`, from {origin}, is not a log level");
-        let hint = "use error, warn, info, debug or trace";
-        return Err(Failure::usage(message).with_hint(hint));
-    }
-    let filter = EnvFilter::try_new(&filter).map_err(|error| {
-        let message = format!("`{filter}`, from {origin}, is not a log filter: {error}");
-        Failure::usage(message)
-    })?;
     let has_bars = bars.is_some();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(format!("{filter},{NEVER}")))
         .with_writer(RedactedStderr {
             format: common.log_format,
             bars,
@@ -72,6 +67,32 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
         }
     };
     started.map_err(|error| Failure::usage("logging cannot be set up").caused_by(error))
+}
+
+/// A filter that was typed.
+///
+/// # Errors
+/// It is none.
+fn typed(filter: &str) -> Result<String, Failure> {
+    let refused =
+        |why: String| Failure::usage(format!("`{filter}`, from flag `--log-level`, {why}"));
+    // A single word that is not a level would be taken for a target, and log nothing.
+    let is_word = filter.chars().all(|c| c.is_ascii_alphabetic());
+    if is_word && filter.parse::<LevelFilter>().is_err() {
+        return Err(refused("is not a log level".to_owned())
+            .with_hint("use error, warn, info, debug or trace"));
+    }
+    match EnvFilter::try_new(filter) {
+        Ok(_) => Ok(filter.to_owned()),
+        Err(error) => Err(refused(format!("is not a log filter: {error}"))),
+    }
+}
+
+/// The filter of `RUST_LOG`, if it is one: whoever sets the variable may mean another program.
+fn of_environment() -> Option<String> {
+    let filter = std::env::var("RUST_LOG").ok()?;
+    let is_one = !filter.trim().is_empty() && EnvFilter::try_new(&filter).is_ok();
+    is_one.then_some(filter)
 }
 
 struct RedactedStderr {

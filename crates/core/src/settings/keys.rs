@@ -156,6 +156,12 @@ pub(super) fn hint(key: &str, tool: Option<&str>) -> String {
     if let Some(flag) = flag(key) {
         return format!("it is not a setting: use the flag `{flag}`");
     }
+    if let Some(section) = key
+        .strip_prefix("lob-")
+        .filter(|name| of_tool(name).is_some())
+    {
+        return format!("write `[{section}]`");
+    }
     let own = tool.and_then(of_tool).unwrap_or_default().into_iter();
     let sections = tools().filter(|_| tool.is_none());
     if let Some(nearest) = nearest(key, own.chain(sections)) {

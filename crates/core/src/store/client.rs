@@ -30,6 +30,7 @@ use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::settings::{EndpointUrl, InvalidEndpointUrl};
 use crate::settings::{PathStyle, S3Settings};
+use crate::text::bare;
 use crate::trust::Authorities;
 
 /// S3 closes idle connections after about 20 seconds. We drop ours before that, so that no request
@@ -80,8 +81,8 @@ pub(super) async fn build(
     if let Some(region) = &settings.region {
         loader = loader.region(region_of(region)?);
     }
+    profile::check(settings.profile.as_deref()).await?;
     if let Some(profile) = &settings.profile {
-        profile::check(profile).await?;
         loader = loader.profile_name(profile);
     }
     let base = loader.load().await;
@@ -93,7 +94,8 @@ pub(super) async fn build(
 
     // S3-compatible servers do not care about the region, but a request cannot be signed without
     // one.
-    let region = base.region().map(|region| region_of(region.as_ref()));
+    let region = base.region().map(|region| bare(region.as_ref()));
+    let region = region.filter(|region| !region.is_empty()).map(region_of);
     let region = region
         .transpose()?
         .unwrap_or_else(|| Region::from_static("us-east-1"));
@@ -167,15 +169,16 @@ fn endpoint(settings: &S3Settings, base: &SdkConfig) -> Result<Option<EndpointUr
     })
 }
 
-/// A region, with surrounding white space removed.
+/// A region, without white space or quotes around it.
 ///
 /// # Errors
 /// The text cannot be used to sign requests.
 fn region_of(text: &str) -> Result<Region, Failure> {
-    let text = text.trim();
+    let text = bare(text);
     let is_of_one = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if text.is_empty() || !text.chars().all(is_of_one) {
-        return Err(Failure::usage("this is not the name of a region")
+        let message = format!("`{}` is not the name of a region", text.escape_debug());
+        return Err(Failure::usage(message)
             .about(&["region"])
             .with_hint("write it as `eu-central-1`"));
     }

@@ -78,11 +78,15 @@ impl Proxies {
             let url = http_proxy(&value);
             Some(Proxy { variable, url })
         });
-        let exceptions = exceptions.map(|(_, hosts)| hosts).unwrap_or_default();
+        let (name, exceptions) = exceptions.unwrap_or_default();
+        let (exceptions, unusable) = Exceptions::of(&exceptions);
+        for entry in unusable {
+            tracing::warn!("`{entry}` in the environment variable `{name}` matches no host");
+        }
         Ok(Self {
             of_https,
             of_http,
-            exceptions: Exceptions::of(&exceptions),
+            exceptions,
         })
     }
 
@@ -112,7 +116,8 @@ impl Proxies {
         let Some((host, proxy)) = url.host().zip(proxy.as_ref()) else {
             return Ok(None);
         };
-        if is_near(host) || self.exceptions.contain(host) {
+        let port = url.port_u16().unwrap_or(if is_tunnel { 443 } else { 80 });
+        if is_near(host) || self.exceptions.contain(host, port) {
             return Ok(None);
         }
         let variable = proxy.variable;

@@ -13,7 +13,7 @@ pub fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// An address without surrounding white space and quotes.
+/// A text without surrounding white space and quotes, such as an address that was copied.
 pub fn bare(text: &str) -> &str {
     // Windows editors put a byte order mark at the beginning.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');

@@ -347,6 +347,37 @@ async fn all_of_several_weaknesses_are_reported() {
 }
 
 #[tokio::test]
+async fn a_profile_in_a_file_that_cannot_be_read_is_not_said_to_be_missing() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(1));
+    let latin = b"# caf\xe9\n[prod]\naws_access_key_id=a\n".to_vec();
+    for (file, told) in [
+        (latin, "`credentials` is not UTF-8 text"),
+        (
+            b"[prod]\nregion=r\ngarbage\n".to_vec(),
+            "credentials on line 3",
+        ),
+    ] {
+        std::fs::write(bed.path("credentials"), file).unwrap();
+        let variables = [("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
+        let named = [&variables[..], &[("AWS_PROFILE", "prod")]].concat();
+        let stderr = bed.run_with(&[], &named).await.expect(2).stderr;
+        assert!(
+            stderr.contains("the AWS profile `prod` cannot be read"),
+            "{stderr}"
+        );
+        assert!(stderr.contains(told), "{stderr}");
+        // The keys are in variables.
+        let stderr = bed.run_with(&[], &variables).await.expect(0).stderr;
+        assert!(
+            stderr.contains("a file of the AWS configuration is not used"),
+            "{stderr}"
+        );
+        assert!(stderr.contains(told), "{stderr}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_profile_is_named_with_the_files_searched() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(1));

@@ -46,6 +46,27 @@ fn with_password(bed: &Bed) -> String {
 }
 
 #[tokio::test]
+async fn a_file_of_keys_that_is_not_utf_8_is_not_logged_byte_by_byte() {
+    let bed = bed().await;
+    let keys = format!("[default]\naws_secret_access_key={SECRET_KEY}\n");
+    let utf_16: Vec<u8> = keys.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(bed.path("credentials"), utf_16).unwrap();
+    let bytes: Vec<_> = SECRET_KEY.bytes().take(4).map(|b| b.to_string()).collect();
+    for level in ["warn", "trace", "aws_runtime=trace"] {
+        let mut upload = bed.command(&["--log-level", level]);
+        upload.env("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+        let said = said(&mut upload, 0).await;
+        for separator in [", ", ", 0, "] {
+            assert!(
+                !said.stderr.contains(&bytes.join(separator)),
+                "{}",
+                said.stderr
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upload_never_shows_its_keys() {
     let bed = bed_for_tokens().await;
     for args in [

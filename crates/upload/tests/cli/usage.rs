@@ -3,7 +3,7 @@
 use lob_testkit::every_tool;
 use lob_testkit::parquet_files::FeedSize;
 
-use crate::bed::{Bed, Finished, assert_shown};
+use crate::bed::{Bed, Finished, assert_shown, finish};
 
 #[tokio::test]
 async fn an_upload_run_id_with_a_slash_is_a_usage_error() {
@@ -54,6 +54,33 @@ async fn a_buffer_that_is_too_small_is_a_usage_error() {
         `buffer_size`: flag `--buffer-size`
         `multipart_threshold`: flag `--multipart-threshold`
     "#);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_variable_that_is_not_utf_8_is_refused_and_not_taken_for_one_that_is_not_set() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(1));
+    for variable in ["LOB_PREFIX", "LOB_EXCLUDE", "AWS_PROFILE"] {
+        let mut upload = bed.command(&[]);
+        upload.env(variable, std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        let stderr = finish(upload.spawn().unwrap()).await.expect(2).stderr;
+        let told = format!("environment variable `{variable}` is not UTF-8 text");
+        assert!(stderr.contains(&told), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_rust_log_for_another_program_changes_nothing() {
+    let bed = Bed::new().await;
+    bed.feed("a.parquet", FeedSize::Rows(1));
+    std::fs::write(bed.source("b.pq"), "PAR1").unwrap();
+    for filter in ["", " ", "a=b=c"] {
+        let finished = bed.run_with(&["--dry-run"], &[("RUST_LOG", filter)]).await;
+        let stderr = finished.expect(0).stderr;
+        assert!(stderr.contains("left out: `b.pq`"), "{filter}: {stderr}");
+    }
 }
 
 #[tokio::test]

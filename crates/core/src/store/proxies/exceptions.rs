@@ -1,6 +1,6 @@
 //! The hosts in `NO_PROXY`: names with their subdomains, addresses, networks, and `*` for
-//! everything. They are separated by commas or white space; dots around a name and brackets around
-//! an address are ignored.
+//! everything, each but the last also with a port. They are separated by commas, semicolons or white
+//! space; a scheme, `*.` before a name, dots around it and brackets around an address are ignored.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,15 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Exceptions(Vec<Exception>);
 
+/// Hosts, and the port that counts if not all do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Exception {
+struct Exception {
+    hosts: Hosts,
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hosts {
     Everything,
     /// In lower case, without surrounding dots.
     Name(String),
@@ -18,22 +25,31 @@ enum Exception {
 }
 
 impl Exceptions {
-    pub(super) fn of(list: &str) -> Self {
-        let hosts = list.split(|c: char| c == ',' || c.is_whitespace());
-        Self(hosts.filter_map(Exception::of).collect())
+    /// The exceptions of a list, and its entries that match nothing.
+    pub(super) fn of(list: &str) -> (Self, Vec<&str>) {
+        let entries = list.split(|c: char| [',', ';'].contains(&c) || c.is_whitespace());
+        let entries = entries.filter(|entry| !entry.is_empty());
+        let (mut exceptions, mut unusable) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match Exception::of(entry) {
+                Some(exception) => exceptions.push(exception),
+                None => unusable.push(entry),
+            }
+        }
+        (Self(exceptions), unusable)
     }
 
-    /// Whether a host, as written in a URL, is one of them.
-    pub(super) fn contain(&self, host: &str) -> bool {
+    /// Whether a host, as written in a URL, is one of them at this port.
+    pub(super) fn contain(&self, host: &str, port: u16) -> bool {
         let host = plain(host);
         let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
         let address = address.ok();
-        self.0.iter().any(|exception| match (exception, address) {
-            (Exception::Everything, _) => true,
-            (Exception::Network(network, bits), Some(address)) => {
-                starts_as(address, *network, *bits)
-            }
-            (Exception::Name(name), None) => {
+        let of_port = |exception: &&Exception| exception.port.is_none_or(|own| own == port);
+        let mut exceptions = self.0.iter().filter(of_port);
+        exceptions.any(|exception| match (&exception.hosts, address) {
+            (Hosts::Everything, _) => true,
+            (Hosts::Network(network, bits), Some(address)) => starts_as(address, *network, *bits),
+            (Hosts::Name(name), None) => {
                 let above = host.strip_suffix(name.as_str());
                 above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
             }
@@ -43,6 +59,24 @@ impl Exceptions {
 }
 
 impl Exception {
+    fn of(entry: &str) -> Option<Self> {
+        let entry = match entry.split_once("://") {
+            Some((_, host)) => host.trim_end_matches('/'),
+            None => entry,
+        };
+        let (host, port) = match entry.rsplit_once(':') {
+            // More colons are those of an IPv6 address.
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, Some(port.parse().ok()?))
+            }
+            _ => (entry, None),
+        };
+        let hosts = Hosts::of(host)?;
+        Some(Self { hosts, port })
+    }
+}
+
+impl Hosts {
     fn of(text: &str) -> Option<Self> {
         let (host, bits) = text.split_once('/').unwrap_or((text, ""));
         let host = plain(host);
@@ -61,7 +95,11 @@ impl Exception {
                 })
             }
             Err(_) if text == "*" => Some(Self::Everything),
-            Err(_) => (!host.is_empty()).then_some(Self::Name(host)),
+            Err(_) => {
+                let name = host.strip_prefix("*.").unwrap_or(&host);
+                let is_name = !name.is_empty() && !name.contains('*') && bits.is_empty();
+                is_name.then(|| Self::Name(name.to_owned()))
+            }
         }
     }
 }
@@ -100,19 +138,36 @@ mod tests {
             ("[fe80::1]", "[fe80::1]"),
             ("fd00::/8", "[fd12::1]"),
             ("0.0.0.0/0", "8.8.8.8"),
+            ("*.example.com", "s3.example.com"),
+            ("s3.example.com:9000", "s3.example.com"),
+            ("http://s3.example.com:9000/", "s3.example.com"),
+            ("[fe80::1]:9000", "[fe80::1]"),
+            ("a;example.com", "example.com"),
         ] {
-            assert!(Exceptions::of(list).contain(host), "{list} {host}");
+            let (exceptions, unusable) = Exceptions::of(list);
+            assert!(exceptions.contain(host, 9000), "{list} {host}");
+            assert_eq!(unusable, [""; 0], "{list}");
         }
         for (list, host) in [
             ("", "example.com"),
             ("example.com", "notexample.com"),
             ("example.com", "example.com.evil"),
             ("10.0.0.0/8", "11.1.2.3"),
-            ("10.0.0.0/99", "10.1.2.3"),
+            ("example.com:443", "example.com"),
             ("10.1.2.3", "10.1.2.30"),
             ("fd00::/8", "10.1.2.3"),
         ] {
-            assert!(!Exceptions::of(list).contain(host), "{list} {host}");
+            assert!(!Exceptions::of(list).0.contain(host, 9000), "{list} {host}");
         }
+    }
+
+    #[test]
+    fn an_entry_that_can_match_nothing_is_told() {
+        let list = "10.0.0.0/99,192.0.2.*,s3.*.com,a:port,b/8,example.com";
+        let (_, unusable) = Exceptions::of(list);
+        assert_eq!(
+            unusable,
+            ["10.0.0.0/99", "192.0.2.*", "s3.*.com", "a:port", "b/8"]
+        );
     }
 }
