@@ -95,12 +95,12 @@ impl Failure {
         self
     }
 
-    /// The keys of the settings whose values are rejected.
+    /// The keys of the settings whose values are rejected or may be wrong.
     pub fn settings(&self) -> &[String] {
         &self.settings
     }
 
-    /// Names the settings whose values are rejected, by key; the report then says where each value
+    /// Names the settings whose values are rejected or may be wrong, by key; the report then says where each value
     /// came from.
     #[must_use]
     pub fn about(mut self, settings: &[&str]) -> Self {

@@ -63,6 +63,8 @@ pub async fn assert_missing_bucket_named(bed: &Bed) {
     ----- stdout -----
     ----- stderr -----
     error: HeadBucket of `s3://missing/` failed: NotFound (404) [request id [ID]]
+        `bucket`: flag `--bucket`
+        `endpoint_url`: environment variable `AWS_ENDPOINT_URL`
     hint: check --bucket, --endpoint-url and --region
     "#);
 }
@@ -93,9 +95,10 @@ pub async fn assert_s3_down_named(bed: &Bed) {
     ----- stdout -----
     ----- stderr -----
     error: HeadBucket of `s3://lob-test/` failed: no connection
+        `endpoint_url`: flag `--endpoint-url`
       Caused by: tcp connect error
       Caused by: Connection refused (os error 111)
-    hint: check that the server is running and that --endpoint-url is right
+    hint: check that the server is running and that --endpoint-url or AWS_ENDPOINT_URL, or without one --region, is right
     "#);
 }
 
@@ -116,6 +119,7 @@ pub async fn assert_mongodb_down_named(bed: &Bed) {
     ----- stdout -----
     ----- stderr -----
     error: no usable MongoDB server at [SERVER]
+        `mongodb_uri`: environment variable `MONGODB_URI`
       Caused by: [SERVER]: Connection refused (os error 111)
     hint: check that the server is running and that MONGODB_URI or --mongodb-uri is right; --mongodb-server-selection-timeout sets how long to wait
     "#);
@@ -131,6 +135,7 @@ pub async fn assert_credentials_refused(bed: &Bed) {
     ----- stdout -----
     ----- stderr -----
     error: MongoDB at [SERVER] rejected the credentials
+        `mongodb_uri`: environment variable `MONGODB_URI`
       Caused by: command listCollections requires authentication
     hint: check user name, password and `authSource` in MONGODB_URI or --mongodb-uri
     "#);

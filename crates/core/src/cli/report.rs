@@ -78,14 +78,15 @@ fn of(error: &str, hint: Option<String>, status: ExitStatus, retry_helps: Option
 
 /// What the message is about, and where the values that it rejects came from.
 fn details(error: &(dyn Error + 'static), origins: &Origins) -> Vec<String> {
-    let Some(failure) = error.downcast_ref::<Failure>() else {
-        return Vec::new();
+    let told = if let Some(failure) = error.downcast_ref::<Failure>() {
+        let details = failure.details().iter().cloned();
+        details.chain(origins.told(failure.settings())).collect()
+    } else if let Some(store) = error.downcast_ref::<StoreError>() {
+        origins.told(store.settings())
+    } else {
+        Vec::new()
     };
-    let details = failure.details().iter().cloned();
-    details
-        .chain(origins.told(failure.settings()))
-        .map(|detail| format!("    {detail}"))
-        .collect()
+    told.iter().map(|detail| format!("    {detail}")).collect()
 }
 
 fn hints(error: &anyhow::Error) -> Vec<String> {

@@ -69,6 +69,15 @@ impl StoreError {
         self.operation
     }
 
+    /// The keys of the settings that may be wrong: a report says where their values came from.
+    pub(crate) fn settings(&self) -> &'static [&'static str] {
+        match self.kind {
+            StoreErrorKind::Unreachable | StoreErrorKind::NotS3 => &["endpoint_url"],
+            StoreErrorKind::NoSuchBucket => &["bucket", "endpoint_url"],
+            _ => &[],
+        }
+    }
+
     /// What the user can do, in one sentence.
     pub fn hint(&self) -> Option<String> {
         use StoreErrorKind as K;
@@ -96,6 +105,10 @@ impl StoreError {
                     "the credentials lack the permission {lacking}, or --expected-bucket-owner is \
                      wrong"
                 ));
+            }
+            K::Credentials if self.lacks_a_feature() => {
+                "this kind of profile, such as that of `aws login`, is not supported: set the \
+                 variables that `aws configure export-credentials --format env` prints"
             }
             K::Credentials => {
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or --profile"
@@ -129,9 +142,13 @@ impl StoreError {
             }
             K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
             K::Full => "free space on the server, or raise its quota",
+            K::TooLarge => {
+                "raise the limit on the size of a request, such as nginx's `client_max_body_size`, \
+                 above --part-size and --multipart-threshold"
+            }
             K::Throttled => {
-                "the server throttles requests; run fewer processes at once or raise \
-                 --retry-timeout"
+                "the server throttles requests, or a proxy cannot reach it: run fewer processes at \
+                 once or raise --retry-timeout"
             }
             K::Timeout => match self.operation {
                 "UploadPart" | "PutObject" => {
@@ -145,7 +162,10 @@ impl StoreError {
                      an endpoint that needs only access keys"
                 }
                 Some(disagreement) => disagreement.hint(),
-                None => "check that the server is running and that --endpoint-url is right",
+                None => {
+                    "check that the server is running and that --endpoint-url or AWS_ENDPOINT_URL, or \
+                     without one --region, is right"
+                }
             },
             K::Proxy => {
                 "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, and put user and \
@@ -176,6 +196,12 @@ impl StoreError {
                     | StoreErrorKind::Unsupported
             )
         })
+    }
+
+    /// Whether the SDK says that it was built without what this kind of credentials needs.
+    fn lacks_a_feature(&self) -> bool {
+        let mut causes = iter::successors(self.source(), |error| (*error).source());
+        causes.any(|error| error.to_string().contains("cargo feature"))
     }
 
     /// Why the TLS handshake failed with a server that was reached, if that is what failed.

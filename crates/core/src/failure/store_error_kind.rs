@@ -37,6 +37,8 @@ pub enum StoreErrorKind {
     EncryptionKey,
     /// The server is full, or this account or bucket has used up its quota.
     Full,
+    /// The server, or a proxy in front of it, takes no body of this size.
+    TooLarge,
     /// The server does not know the request, or one of its headers.
     Unsupported,
     /// The server's object differs from what was sent, or the server reports damaged bytes.
@@ -112,6 +114,7 @@ impl StoreErrorKind {
                 | Self::Clock
                 | Self::EncryptionKey
                 | Self::Full
+                | Self::TooLarge
                 | Self::Conflict
                 | Self::NoSuchUpload
         )

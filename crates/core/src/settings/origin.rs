@@ -56,9 +56,10 @@ impl Origins {
 
     /// Where the values of these settings came from, one line each; settings without a value are
     /// left out.
-    pub(crate) fn told(&self, keys: &[String]) -> Vec<String> {
+    pub(crate) fn told<K: AsRef<str>>(&self, keys: &[K]) -> Vec<String> {
         let origins = self.0.get().into_iter().flatten();
-        let told = origins.filter(|origin| keys.contains(&origin.key) && origin.text != NOT_SET);
+        let is_asked = |key: &str| keys.iter().any(|asked| asked.as_ref() == key);
+        let told = origins.filter(|origin| is_asked(&origin.key) && origin.text != NOT_SET);
         told.map(|origin| format!("`{}`: {}", origin.key, origin.origin))
             .collect()
     }

@@ -149,6 +149,7 @@ fn of_status(status: u16) -> Answer {
         408 => (K::Timeout, Again::Later),
         409 => (K::Conflict, Again::Never),
         412 => (K::AlreadyExists, Again::Never),
+        413 => (K::TooLarge, Again::Never),
         429 | 503 => (K::Throttled, Again::Slower),
         // nginx: the client closed the connection, which was not us.
         499 => (K::Unreachable, Again::Later),

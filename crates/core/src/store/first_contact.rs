@@ -127,6 +127,11 @@ impl Store {
                 let (kind, url) = (StoreErrorKind::NotS3, self.url(""));
                 Some(StoreError::new(kind, "ListObjectsV2", url, detail))
             }
+            // Such as that of the port where MinIO has its console.
+            (Some("InvalidArgument"), _) => {
+                let failed = StoreError::from_sdk("ListObjectsV2", self.url(""), error);
+                Some(failed.of_kind(StoreErrorKind::NotS3))
+            }
             _ => Some(StoreError::from_sdk("ListObjectsV2", self.url(""), error)),
         }
     }

@@ -8,11 +8,14 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 
 /// How an answer shows that it does not come from S3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Foreign {
     /// S3 answers in XML, or with what was stored.
     #[error("it answers with an HTML page")]
     Page,
+    /// S3 redirects only to where the bucket is, and says where that is.
+    #[error("it redirects to `{0}`")]
+    Redirect(String),
     /// Every object has an ETag.
     #[error("it answers without an ETag")]
     NoEtag,
@@ -29,9 +32,8 @@ impl Foreign {
         if !response.status().is_success() || header("x-amz-request-id").is_some() {
             return None;
         }
-        let is_page = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
         match operation {
-            _ if is_page => Some(Self::Page),
+            _ if is_page(response) => Some(Self::Page),
             Some("HeadObject" | "GetObject") if header("etag").is_none() => Some(Self::NoEtag),
             Some(
                 "ListObjectsV2"
@@ -45,6 +47,32 @@ impl Foreign {
             _ => None,
         }
     }
+
+    /// What is foreign about a refusal without an error code.
+    pub(super) fn of_refusal(response: &HttpResponse) -> Option<Self> {
+        let header = |name| response.headers().get(name);
+        if header("x-amz-request-id")
+            .or(header("x-amz-bucket-region"))
+            .is_some()
+        {
+            return None;
+        }
+        match response.status().as_u16() {
+            301 | 302 | 303 | 307 | 308 => {
+                let target = header("location").unwrap_or_default();
+                // What follows may be a secret.
+                let target = target.split(['?', '#']).next().unwrap_or_default();
+                Some(Self::Redirect(target.to_owned()))
+            }
+            401 | 403 if is_page(response) => Some(Self::Page),
+            _ => None,
+        }
+    }
+}
+
+fn is_page(response: &HttpResponse) -> bool {
+    let kind = response.headers().get("content-type");
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 /// Refuses answers that do not come from S3.

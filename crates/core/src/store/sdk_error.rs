@@ -30,7 +30,7 @@ impl StoreError {
             .as_service_error()
             .and_then(|e| e.code())
             .map(str::to_owned);
-        let kind = kind_of(&error, code.as_deref(), status);
+        let mut kind = kind_of(&error, code.as_deref(), status);
         let mut detail = match (&code, status) {
             (Some(code), Some(status)) => format!("{code} ({status})"),
             (None, Some(407)) => "the proxy requires a user and password (407)".to_owned(),
@@ -38,7 +38,12 @@ impl StoreError {
             (Some(code), None) => code.clone(),
             (None, None) => String::new(),
         };
-        if let Some(foreign) = foreign(&error) {
+        let refused = match &code {
+            None => error.raw_response().and_then(Foreign::of_refusal),
+            Some(_) => None,
+        };
+        if let Some(foreign) = foreign(&error).or(refused) {
+            kind = StoreErrorKind::NotS3;
             detail = format!("this is not an S3 server: {foreign} ({detail})");
         }
         if let Some(message) = error.as_service_error().and_then(|e| e.message()) {
@@ -95,7 +100,6 @@ fn kind_of<E: Error + 'static>(
     let lacks_credentials = |failure: &ConnectorError| lacks_credentials(failure);
     let is_blocked = |failure: &ConnectorError| Via::blamed(failure).is_some();
     match (error, status) {
-        _ if foreign(error).is_some() => K::NotS3,
         (SdkError::ServiceError(_), Some(status)) => answer::of(code, status).kind,
         (SdkError::TimeoutError(_), _) => K::Timeout,
         (SdkError::DispatchFailure(failure), _)
@@ -140,7 +144,7 @@ where
     E: Error + 'static,
 {
     let mut causes = iter::successors(error.source(), |error| (*error).source());
-    causes.find_map(|error| error.downcast_ref::<Foreign>().copied())
+    causes.find_map(|error| error.downcast_ref::<Foreign>().cloned())
 }
 
 /// The proxy that let nothing through, or a plain `http` proxy that answered in place of the

@@ -54,6 +54,8 @@ const ATLAS_LIMIT: &str = "this is a limit of the Atlas cluster: see its metrics
 const NO_MEMORY: &str = "the server does not have enough memory for this query";
 const BAD_NAME: &str =
     "check --database and --collection-pattern: the server does not allow this name";
+const OTHER_CASE: &str =
+    "choose another --database: the server has one whose name differs only in case";
 const VALIDATED: &str = "the collection has a validator that these documents do not pass";
 const VIEW: &str = "choose other splits with --split: a view has no documents of its own";
 const NO_SUCH_CONCERN: &str =
@@ -65,7 +67,7 @@ const API_VERSION: &str = "remove apiVersion and apiStrict from MONGODB_URI or -
 const WANTS_TLS: &str = "the server requires TLS: add `tls=true` to MONGODB_URI or --mongodb-uri";
 
 /// The codes that say more than that the server refuses. Any other code is permanent.
-const MEANINGS: [(i32, Meaning); 47] = [
+const MEANINGS: [(i32, Meaning); 48] = [
     // The retryable codes of the driver specifications: a server that stops, starts or changes its
     // role, and the network between servers.
     (6, Meaning::Interrupted),
@@ -115,6 +117,7 @@ const MEANINGS: [(i32, Meaning); 47] = [
     (52, Meaning::Never(OLD_NAMES)),
     (57, Meaning::Never(OLD_NAMES)),
     (73, Meaning::Never(BAD_NAME)),
+    (13297, Meaning::Never(OTHER_CASE)),
     (121, Meaning::Never(VALIDATED)),
     (166, Meaning::Never(VIEW)),
     // Options of the connection string.

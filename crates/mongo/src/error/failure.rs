@@ -5,7 +5,7 @@ use std::fmt;
 
 use lob_core::failure::{ExitStatus, Failure};
 
-use super::Error;
+use super::{Error, code};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -29,12 +29,16 @@ impl From<Error> for Failure {
 }
 
 impl Error {
-    /// The settings whose values are rejected.
+    /// The settings whose values are rejected or may be wrong.
     fn settings(&self) -> &'static [&'static str] {
         match self {
             Self::InvalidUri { .. }
             | Self::UnescapedUri { .. }
             | Self::UnusableReadConcern
+            | Self::NotPrimary { .. }
+            | Self::Unreachable { .. }
+            | Self::Authentication { .. }
+            | Self::Replaced { .. }
             | Self::TwoUris => &["mongodb_uri", "mongodb_uri_file"],
             Self::UriFile { .. } => &["mongodb_uri_file"],
             Self::InvalidBatchLimits { .. } => &["insert_batch_size", "insert_batch_documents"],
@@ -170,9 +174,9 @@ impl Error {
             Self::Sharded { .. } => "import under another --database or --collection-pattern, and \
                 distribute the documents from there"
                 .into(),
-            Self::Replaced { .. } => {
-                "run it again while nothing else changes the collection".into()
-            }
+            Self::Replaced { .. } => "if MONGODB_URI or --mongodb-uri leads to another server than \
+                before, correct it; otherwise run it again while nothing else changes the collection"
+                .into(),
             Self::TooFewRanges { possible, .. } => format!(
                 "set --ranges to {possible}, leave it out, or choose other splits with --split"
             ),
@@ -188,6 +192,12 @@ impl Error {
                 .into(),
             Self::InvalidDefinition { .. } => {
                 "use the version that wrote the run, or skip the indexes with --no-indexes".into()
+            }
+            Self::IndexRefused { source, .. } if source.code == code::DUPLICATE_KEY => {
+                "if the collection was changed while it was exported, export it with --snapshot; \
+                 otherwise fix the index or the documents at the source, or skip the indexes with \
+                 --no-indexes"
+                    .into()
             }
             Self::IndexRefused { .. } => {
                 "fix the index or the documents at the source, or skip the indexes with \

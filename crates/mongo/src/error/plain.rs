@@ -4,6 +4,7 @@
 use lob_core::text::redact;
 use mongodb::error::{ErrorKind, WriteFailure};
 
+use super::unreachable::NO_PRIMARY;
 use super::{Cause, Refusal};
 
 /// How the driver's texts begin, and what of that is worth repeating.
@@ -127,7 +128,7 @@ fn searched(before: &str, topology: &str) -> String {
         };
     }
     match before.split_once("suitable for criteria ") {
-        Some((_, "ReadPreference(Primary). ")) => format!("there is no primary: {servers}"),
+        Some((_, "ReadPreference(Primary). ")) => format!("{NO_PRIMARY}{servers}"),
         Some(_) => format!("no server matches readPreference: {servers}"),
         None => servers,
     }

@@ -41,6 +41,13 @@ const CLOSED: &str = "something at this address accepts connections and closes t
     MONGODB_URI or --mongodb-uri if MongoDB requires TLS, remove all options that begin with tls if \
     it has none; behind a tunnel or a load balancer, check that MongoDB is running";
 
+/// How [`Cause`] begins where none of the servers that it lists is a primary.
+pub(super) const NO_PRIMARY: &str = "there is no primary: ";
+
+const OTHER_NAMES: &str = "this is how the replica set names its members, and this machine cannot \
+    reach them by these names: make the names known here, or add directConnection=true to MONGODB_URI \
+    or --mongodb-uri, whose host must then be the primary";
+
 /// Separates the hosts of a connection string from the proxy that it names.
 pub(crate) const THROUGH: &str = " through the proxy ";
 
@@ -57,8 +64,21 @@ impl Cause {
         if hosts.contains(THROUGH) {
             return Some(CHECK_PROXY);
         }
+        if self.is_about_others(hosts) {
+            return Some(OTHER_NAMES);
+        }
         let told = TOLD.iter().find(|(piece, _)| self.0.contains(piece));
         told.map(|(_, hint)| *hint)
+    }
+
+    /// Whether the servers that the driver saw are all others than the hosts of the connection
+    /// string: it goes by the names that a replica set gives its members.
+    fn is_about_others(&self, hosts: &str) -> bool {
+        let servers = self.0.strip_prefix(NO_PRIMARY).unwrap_or(&self.0);
+        let mut servers = servers.split("; ").map(|server| server.split(": ").next());
+        let is_other =
+            |address: &str| is_address(address) && !hosts.split(',').any(|h| h == address);
+        hosts.split(',').all(is_address) && servers.all(|server| server.is_some_and(is_other))
     }
 
     /// What to do about a limit of this machine that prevents connections.
@@ -68,5 +88,38 @@ impl Cause {
         }
         let is_of_files = self.0.contains("Too many open files");
         is_of_files.then_some(MORE_OPEN_FILES)
+    }
+}
+
+/// Whether this is a host with a port.
+fn is_address(text: &str) -> bool {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    port.is_some_and(|port| port.is_ok()) && !text.contains(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_under_other_names_than_those_of_the_connection_string_are_told_from_a_dead_server() {
+        let is_told = |cause: &str, hosts: &str| {
+            Cause::new(cause).unreachable_hint(hosts) == Some(OTHER_NAMES)
+        };
+        let lookup = "failed to lookup address information: Name or service not known";
+        let member = format!("mongo-0.x:27017: {lookup}");
+        assert!(is_told(&member, "127.0.0.1:27017"));
+        assert!(is_told(
+            &format!("{member}; mongo-1.x:27017: {lookup}"),
+            "h:1,i:1"
+        ));
+        assert!(is_told(&format!("{NO_PRIMARY}{member}"), "h:1"));
+        assert!(!is_told(&member, "mongo-0.x:27017"));
+        assert!(!is_told(
+            &format!("{member}; h:1: Connection refused"),
+            "h:1"
+        ));
+        assert!(!is_told(&member, "the hosts of the connection string"));
+        assert!(!is_told(lookup, "h:1"));
     }
 }

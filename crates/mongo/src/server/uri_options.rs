@@ -80,7 +80,8 @@ const OPTIONS: [(&str, Rule); 56] = [
     ("maxidletimems", MILLISECONDS),
     // Zero means no limit in the specification, but the driver rejects it.
     ("maxpoolsize", Rule::Number(1, u32::MAX as i64)),
-    ("maxstalenessseconds", Rule::Number(-1, i64::MAX)),
+    // The driver rejects smaller values.
+    (STALENESS, Rule::Number(90, i64::MAX)),
     ("minpoolsize", Rule::Number(0, u32::MAX as i64)),
     ("proxyhost", Rule::Required),
     ("proxypassword", Rule::Required),
@@ -165,12 +166,13 @@ const READ_PREFERENCES: [&str; 5] = [
 ];
 
 /// Options that do not apply to a primary; the driver rejects them there.
-const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", "maxstalenessseconds"];
+const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", STALENESS];
 
 const OF_PROXY: [&str; 3] = ["proxyport", "proxyusername", "proxypassword"];
 
+const STALENESS: &str = "maxstalenessseconds";
 /// The value of `maxStalenessSeconds` that sets no limit.
-const NO_STALENESS: &str = "-1";
+const UNLIMITED: &str = "-1";
 
 /// Any two of these conflict, whatever their values.
 const RELAXING: [&str; 4] = [
@@ -240,7 +242,10 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
             sifted.leave_out(name, "it is given twice, and the first one counts");
             continue;
         }
-        if lacks_mode && OF_READ_PREFERENCE.contains(&key.as_str()) && value != NO_STALENESS {
+        if key == STALENESS && value == UNLIMITED {
+            continue;
+        }
+        if lacks_mode && OF_READ_PREFERENCE.contains(&key.as_str()) {
             sifted.leave_out(name, "`readPreference` selects only the primary");
             continue;
         }

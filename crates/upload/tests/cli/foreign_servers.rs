@@ -78,6 +78,55 @@ async fn a_server_that_expects_tls_is_told_from_s3_after_a_few_attempts() {
     assert!((2..=8).contains(&requests), "{requests} requests");
 }
 
+#[tokio::test]
+async fn a_redirect_or_a_page_that_is_not_from_s3_blames_neither_region_nor_rights() {
+    for (reply, told) in [
+        (
+            "301 Moved Permanently\r\nLocation: https://minio.example.org/lob?token=x",
+            "it redirects to `https://minio.example.org/lob` (status 301)",
+        ),
+        ("302 Found\r\nLocation: /login", "it redirects to `/login`"),
+        (
+            "403 Forbidden\r\nContent-Type: text/html",
+            "it answers with an HTML page",
+        ),
+    ] {
+        let bed = Bed::new().await;
+        bed.feeds();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let text = format!("HTTP/1.1 {reply}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let server = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let _ = client.read(&mut [0; 4096]).await;
+                let _ = client.write_all(text.as_bytes()).await;
+            }
+        });
+        let variables = [("AWS_ENDPOINT_URL", &*endpoint)];
+        let stderr = bed.run_with(&[], &variables).await.expect(1).stderr;
+        for told in ["not an S3 server", told, "check --endpoint-url"] {
+            assert!(stderr.contains(told), "{reply}: {stderr}");
+        }
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_limits_the_size_of_requests_is_named_by_what_to_raise() {
+    let too_large = Verdict::Reply {
+        status: 413,
+        body: "<html><h1>413 Request Entity Too Large</h1></html>".into(),
+    };
+    let sends = |request: &Request| request.operation == Operation::UploadPart;
+    let bed = replying(sends, too_large).await;
+    let stderr = bed
+        .run(&["--multipart-threshold", "5MiB"])
+        .await
+        .expect(1)
+        .stderr;
+    assert!(stderr.contains("client_max_body_size"), "{stderr}");
+}
+
 /// A bed whose server gives this verdict on the chosen requests once they are executed.
 async fn replying(chosen: fn(&Request) -> bool, verdict: Verdict) -> Bed {
     let bed = Bed::gated(move |moment, request: &Request| {
