@@ -14,6 +14,7 @@ mod plan;
 mod probe;
 mod published;
 mod shrink;
+mod strays;
 mod verify;
 
 pub use self::shrink::{DEFAULT_MAX_SHRINK, Shrunk};

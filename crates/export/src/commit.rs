@@ -1,8 +1,6 @@
 //! The commit: proves from the records alone that the whole plan was exported, and writes the
 //! manifest.
 
-use std::collections::HashSet;
-
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::ColumnCounts;
 use lob_core::checksum::Digest;
@@ -77,6 +75,7 @@ pub(crate) async fn commit(
         export_timestamp: run.started,
         pipeline_stage: PIPELINE_STAGE,
         database: plan.settings.database.clone(),
+        all_splits: plan.settings.split.numbers().is_none(),
         num_splits: exported.len() as u64,
         format: "parquet".to_owned(),
         compression: plan.settings.bytes.compression.to_string(),
@@ -277,24 +276,17 @@ fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recor
     }
 }
 
-/// Readers would take a stray object in a split's folder for part of the table.
+/// Refuses a folder that holds more than the split: readers would take it for part of the table.
 async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
-    let recorded: HashSet<String> = split
-        .files
-        .iter()
-        .map(|file| run.key(&file.file.key))
-        .collect();
-    let folder = run.key(&split_folder(split.split_id));
-    for (key, _) in run.store.list(&folder, None).await? {
-        if !recorded.contains(&key) {
-            let url = run.store.url(&key);
-            let message = format!("`{url}` is in no record of this run");
-            return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint(
-                    "something else writes to this run: remove the object, or use another --run-id",
-                )
-                .into());
-        }
-    }
-    Ok(())
+    let keys = split.files.iter().map(|file| file.file.key.as_str());
+    let (folder, known) = (split_folder(split.split_id), keys.collect());
+    let strays = run.strays(&folder, &known).await?;
+    let Some(stray) = strays.first() else {
+        return Ok(());
+    };
+    let message = format!("`{}` is in no record of this run", run.store.url(stray));
+    let hint = "something else writes to this run: remove the object, or use another --run-id";
+    Err(Failure::new(ExitStatus::Failed, message)
+        .with_hint(hint)
+        .into())
 }

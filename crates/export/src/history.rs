@@ -4,6 +4,7 @@
 //! Earlier runs are untrusted, and no reason to fail tonight's: whatever cannot be read is skipped
 //! with a warning.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use lob_core::manifest::{MAX_SPLITS, bounded, read_fields};
@@ -22,6 +23,9 @@ pub(crate) struct History(Vec<(RunId, Head)>);
 struct Head {
     export_timestamp: jiff::Timestamp,
     database: String,
+    /// Manifests of earlier versions do not say it.
+    #[serde(default = "yes")]
+    all_splits: bool,
     #[serde(deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]
     splits: Vec<SplitHead>,
 }
@@ -80,28 +84,37 @@ impl History {
         })
     }
 
-    /// The collections of the last run that match `pattern` but are not among `names`.
+    /// The collections that match `pattern`, are not among `names`, and were there when all splits
+    /// were last exported or in a run since.
     pub(crate) fn gone(&self, pattern: &CollectionPattern, names: &[&str]) -> Vec<Gone> {
-        let is_one = |split: &&SplitHead| pattern.split(&split.collection).is_some();
-        let mut runs = self.0.iter();
-        let last = runs.find(|(_, head)| head.splits.iter().any(|split| is_one(&split)));
-        let Some((id, head)) = last else {
-            return Vec::new();
-        };
-        let splits = head.splits.iter().filter(is_one);
-        let gone = splits.filter(|split| !names.contains(&split.collection.as_str()));
-        let gone = gone.map(|split| Gone {
-            collection: split.collection.clone(),
-            before: DocumentsBefore {
-                run: id.clone(),
-                documents: split.num_documents,
-            },
-        });
-        gone.collect()
+        let mut known: HashSet<&str> = names.iter().copied().collect();
+        let mut gone = Vec::new();
+        for (id, head) in &self.0 {
+            let matching = |split: &&SplitHead| pattern.split(&split.collection).is_some();
+            let mut matching = head.splits.iter().filter(matching).peekable();
+            let has_all = head.all_splits && matching.peek().is_some();
+            for split in matching.filter(|split| known.insert(&split.collection)) {
+                gone.push(Gone {
+                    collection: split.collection.clone(),
+                    before: DocumentsBefore {
+                        run: id.clone(),
+                        documents: split.num_documents,
+                    },
+                });
+            }
+            if has_all {
+                break;
+            }
+        }
+        gone
     }
 }
 
-/// A collection that was in the last run and no longer exists.
+fn yes() -> bool {
+    true
+}
+
+/// A collection that was in an earlier run and no longer exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Gone {
     pub(crate) collection: String,

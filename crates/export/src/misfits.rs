@@ -128,7 +128,8 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
         } else {
             " values".to_owned()
         };
-        let reason = reason(kind, types, counts.can_widen(column));
+        let is_every_one = is_one_each && types.values().sum::<u64>() == documents;
+        let reason = reason(kind, types, counts.can_widen(column), is_every_one);
         let (column, numbers) = (column.escape_debug(), numbers.join(" and "));
         lines.push(match kind {
             "null" => format!(
@@ -155,19 +156,26 @@ pub(crate) fn lines(rows: u64, documents: u64, counts: Option<&ColumnCounts>) ->
 }
 
 /// Why values do not fit a column of their own type, and what would give them one that they fit.
-fn reason(kind: &str, types: &BTreeMap<String, u64>, is_widened: bool) -> &'static str {
+fn reason(
+    kind: &str,
+    types: &BTreeMap<String, u64>,
+    is_widened: bool,
+    is_every_one: bool,
+) -> &'static str {
     let only = |bson_type: &str| types.keys().eq([bson_type]);
     if is_widened {
         "; once this run is published, the next one has it as double"
     } else if kind.starts_with("decimal(") && only("decimal128") {
-        ": they have more digits, or are not numbers; `--columns-from none` chooses the digits \
-         again"
+        ": they have more digits, are negative zeros, or are not numbers; if the column comes from \
+         an earlier run, `--columns-from none` chooses the digits again"
     } else if kind == "date" && only("date") {
         ": readers support only the years 1 to 9999"
     } else if kind == "int64" && only("double") {
         ": it has integers beyond 2^53, which a double cannot hold"
     } else if kind == "double" && (only("int64") || only("int32")) {
         ": they are beyond 2^53"
+    } else if is_every_one {
+        "; if the column comes from an earlier run, `--columns-from none` chooses the type again"
     } else {
         ""
     }
@@ -193,12 +201,14 @@ fn lines_without_column(counts: &ColumnCounts) -> Vec<String> {
             names,
             "fields without a column",
             "; a larger `--columns-sample` may find rare ones, `--map` turns names into the keys \
-             of a MAP, and `--columns-from none` chooses the columns again",
+             of a MAP, and `--columns-from none` chooses the columns again if they come from an \
+             earlier run",
         ),
         (
             alike,
             "fields whose names differ from a column's only in case, which readers would confuse",
-            "; `--columns-from none` gives the column to the most frequent of them",
+            "; if the column comes from an earlier run, `--columns-from none` gives it to the most \
+             frequent of them",
         ),
         (
             own,

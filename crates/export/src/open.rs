@@ -214,8 +214,8 @@ fn check_settings(plan: &ExportPlan, settings: &Resolved<ExportSettings>) -> any
     let ours = settings.settings.planned()?;
     match plan.settings.difference(&ours, |key| set.contains(key))? {
         None => Ok(()),
-        Some(key) => {
-            let message = format!("the run was planned with a different `{key}`");
+        Some((key, planned)) => {
+            let message = format!("the run was planned with a different `{key}`: {planned}");
             Err(Failure::new(ExitStatus::Failed, message)
                 .about(&[&key])
                 .with_hint("resume it with the same settings, or use another --run-id")

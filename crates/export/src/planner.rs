@@ -10,6 +10,7 @@ use lob_core::settings::Prefix;
 use lob_core::store::Store;
 use lob_core::text::counted;
 use lob_mongo::{ClusterTime, Collection, Database, RangeSize, SampleSize, ScanOptions, ScanRange};
+use serde_json::Value;
 
 use crate::choose_columns::choose_columns;
 use crate::earlier_columns::{EarlierColumns, EarlierRuns};
@@ -155,6 +156,13 @@ async fn plan_split(
         observe_all(&mut proposal, collection, options).await?;
     }
     let definition = collection.definition().await.map_err(Failure::from)?;
+    if snapshot.is_none() && definition.indexes.iter().any(|index| is_unique(index)) {
+        tracing::info!(
+            "`{}` has a unique index: if documents are removed and inserted during the export, two \
+             of the same key may be in it, and its import then fails; --snapshot prevents that",
+            collection.namespace()
+        );
+    }
     Ok(SplitPlan {
         split_id,
         collection: collection.name().to_owned(),
@@ -190,6 +198,11 @@ async fn observe_all(
         }
     }
     Ok(())
+}
+
+/// Whether an index, as the server lists it, allows each key only once.
+fn is_unique(index: &str) -> bool {
+    serde_json::from_str::<Value>(index).is_ok_and(|index| index["unique"] == true)
 }
 
 fn malformed(collection: &Collection) -> String {

@@ -269,7 +269,8 @@ impl PlannedSettings {
         names
     }
 
-    /// The first setting that differs in `other`, considering only those that `counts` accepts.
+    /// The first setting that differs in `other`, considering only those that `counts` accepts, and
+    /// its value here.
     ///
     /// # Errors
     /// Settings that cannot be serialized as JSON, which never happens.
@@ -277,10 +278,17 @@ impl PlannedSettings {
         &self,
         other: &Self,
         counts: impl Fn(&str) -> bool,
-    ) -> serde_json::Result<Option<String>> {
+    ) -> serde_json::Result<Option<(String, String)>> {
         let (ours, others) = (serde_json::to_value(self)?, serde_json::to_value(other)?);
         let names = ours.as_object().into_iter().flat_map(|ours| ours.keys());
         let mut different = names.filter(|name| ours[*name] != others[*name] && counts(name));
-        Ok(different.next().cloned())
+        Ok(different.next().map(|name| {
+            let value = match &ours[name] {
+                Value::String(text) => text.clone(),
+                Value::Null => "(not set)".to_owned(),
+                other => other.to_string(),
+            };
+            (name.clone(), value.escape_debug().to_string())
+        }))
     }
 }

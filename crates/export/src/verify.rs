@@ -1,18 +1,24 @@
 //! `lob-export verify RUN`: checks that everything the manifest promises is still there and
 //! unchanged.
 //!
-//! This covers the data files and their records, which prove that a run is complete.
+//! This covers the data files, their records, which prove that a run is complete, and the folders of
+//! the splits, of which readers read everything.
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{ExportedFile, PublishedExport};
+use lob_core::manifest::{ExportedFile, PublishedExport, split_folder};
 use lob_core::run::{CommittedRun, OpenRun};
 use lob_core::settings::RunId;
+use lob_core::store::StoreError;
 use serde_json::json;
 
 use crate::place::Place;
 use crate::record::Record;
 use crate::settings::ExportSettings;
+
+/// How many folders to list at once.
+const FOLDERS_AT_ONCE: usize = 16;
 
 /// Checks every data file of the run with the server and reads its record; with `full`, also
 /// downloads and hashes each data file.
@@ -36,14 +42,34 @@ pub(crate) async fn verify(
         &context.interrupt,
     );
     let committed = finding.await?;
-    let verifying = committed.verify(full, &*context.progress, async |file| {
-        difference(&committed.run, file).await
-    });
+    context.step("listing the folders of its splits");
+    let strays = context.interrupt.or(strays(&committed)).await?;
+    let further = async |file: &ExportedFile| difference(&committed.run, file).await;
+    let verifying = committed.verify(full, &*context.progress, further, strays);
     let verified = context.interrupt.or(verifying).await?;
     let (mut lines, mut json) = (verified.lines(), verified.json());
     lines.push("records   every data file has one that matches".to_owned());
     json["metrics"] = json!(context.metrics.snapshot());
     Ok(Outcome::answer(lines, json))
+}
+
+/// Says which objects readers would take for part of a split although the manifest has them not.
+async fn strays(committed: &CommittedRun<PublishedExport>) -> Result<Vec<String>, StoreError> {
+    let run = &committed.run;
+    let listed = futures::stream::iter(&committed.manifest.splits)
+        .map(async |split| {
+            let keys = split.files.iter().map(|file| file.file.key.as_str());
+            let known = keys.collect();
+            run.strays(&split_folder(split.split_id), &known).await
+        })
+        .buffered(FOLDERS_AT_ONCE)
+        .try_concat()
+        .await?;
+    let told = |key: &String| {
+        let url = run.store.url(key);
+        format!("`{url}` is not in the manifest, but readers of the folder would read it")
+    };
+    Ok(listed.iter().map(told).collect())
 }
 
 /// Returns how the record of a data file differs from the manifest, if it does.

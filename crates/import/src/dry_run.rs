@@ -10,6 +10,7 @@ use lob_mongo::{Entries, ExistingTarget};
 use serde_json::{Value, json};
 
 use crate::choose::{Chosen, choose};
+use crate::presence::{differs, missing};
 use crate::settings::ImportSettings;
 use crate::targets::{self, Existing, PlannedSplit};
 
@@ -24,11 +25,29 @@ pub(crate) async fn dry_run(
 ) -> anyhow::Result<Outcome> {
     settings.check_database()?;
     let chosen = choose(settings, settings.run_id.as_ref(), latest, context).await?;
-    let Chosen { run, database, .. } = chosen;
+    let Chosen {
+        store,
+        run,
+        database,
+    } = chosen;
     let splits = run.select(&settings.split)?;
     let entries = Entries::new(&database, &settings.write);
     let planned = targets::look(&entries, settings, &run, &splits, context).await?;
     let id = run.location.id();
+    context.step("checking every data file in S3");
+    let to_fetch = planned.iter().enumerate().filter(|(_, split)| {
+        // What it holds is not fetched again.
+        !matches!(split.existing, Existing::ThisSplit)
+    });
+    let files = to_fetch.flat_map(|(position, planned)| {
+        let files = planned.split.files.iter();
+        files.map(move |file| (position, file))
+    });
+    let looking = missing(&store, &run.location, files);
+    let missing = context.interrupt.or(looking).await?;
+    if !missing.is_empty() {
+        return Err(differs(id, &missing).into());
+    }
 
     let documents: u64 = splits.iter().map(|split| split.num_documents).sum();
     let bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();

@@ -47,8 +47,12 @@ pub(crate) async fn open<'a>(
             blueprint,
             existing,
         } = planned;
-        if let Existing::Other { collection, .. } = existing {
-            tell_of_target(&collection, settings);
+        if let Existing::Other {
+            collection,
+            documents,
+        } = existing
+        {
+            tell_of_target(&collection, documents, settings);
         }
         let mut staged = Documents::default();
         let found = Staging::open(entries, &import, &blueprint, &settings.write).await?;
@@ -76,12 +80,16 @@ pub(crate) async fn open<'a>(
 }
 
 /// Logs what happens to an existing target.
-fn tell_of_target(existing: &Collection, settings: &ImportSettings) {
+fn tell_of_target(existing: &Collection, documents: u64, settings: &ImportSettings) {
     let namespace = existing.namespace();
     if settings.existing_target() == ExistingTarget::Keep {
-        tracing::info!(%namespace, "the collection exists: it will be renamed");
+        tracing::info!(%namespace, documents, "the collection exists: it will be renamed");
     } else {
-        tracing::warn!(%namespace, "the collection exists: it and its indexes will be replaced");
+        tracing::warn!(
+            %namespace,
+            documents,
+            "the collection exists: it and its indexes will be replaced"
+        );
     }
 }
 

@@ -26,7 +26,7 @@ use crate::choose::{Chosen, choose};
 use crate::fetch::{Fetcher, Spool, check_folder};
 use crate::load::Loader;
 use crate::open::{OpenSplit, open};
-use crate::presence::{Missing, missing};
+use crate::presence::{Missing, differs, missing};
 use crate::room;
 use crate::settings::ImportSettings;
 use crate::targets;
@@ -147,7 +147,11 @@ async fn stage_and_swap(
     });
 
     loader.context.step("checking every data file in S3");
-    let looking = missing(&loader.fetcher.store, &loader.fetcher.run, &opened);
+    let files = opened.iter().enumerate().flat_map(|(position, split)| {
+        let left = split.left.iter();
+        left.map(move |file| (position, *file))
+    });
+    let looking = missing(&loader.fetcher.store, &loader.fetcher.run, files);
     let missing = interrupt.or(looking).await?;
     if !missing.is_empty() {
         return Err(refuse(loader, &opened, &missing).await);
@@ -344,13 +348,11 @@ async fn refuse(
     for position in &positions {
         give_up(loader.entries, &opened[*position]).await;
     }
-    let messages = missing.iter().map(|file| file.message.clone()).collect();
     let run = loader.fetcher.run.id();
-    let message = format!("run `{run}` does not match its manifest:");
+    let failure = differs(run, missing);
     let others = opened.iter().enumerate();
     let others = others.filter(|(position, _)| !positions.contains(position));
     let others = others.map(|(_, split)| split.split.split_id).collect();
-    let failure = Failure::integrity(message).with_details(messages);
     with_others(failure.into(), run, others)
 }
 
@@ -388,10 +390,8 @@ fn with_others(error: anyhow::Error, run: &RunId, others: BTreeSet<u32>) -> anyh
         return error;
     }
     let others = SplitSelection::Some(others);
-    let way_on = format!(
-        "the other splits are kept: the same command with `--run-id {run} --split {others}` \
-         resumes them"
-    );
+    let way_on =
+        format!("the same command with `--run-id {run} --split {others}` imports the other splits");
     incomplete(error, run, way_on)
 }
 

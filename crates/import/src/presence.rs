@@ -4,10 +4,11 @@
 //! tells the size of an object but nothing about its bytes: those are proved when they are fetched.
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use lob_core::failure::Failure;
 use lob_core::run::RunLocation;
+use lob_core::settings::RunId;
 use lob_core::store::{Store, StoreError};
 
-use crate::open::OpenSplit;
 use crate::splits::DataFile;
 
 /// How many objects to look up at once.
@@ -22,20 +23,18 @@ pub(crate) struct Missing {
     pub(crate) message: String,
 }
 
-/// Looks up every data file still to be fetched. Those of a legacy run have only just been listed.
+/// Looks up data files, each given with the position of its split. Those of a legacy run have only
+/// just been listed.
 ///
 /// # Errors
 /// A store error.
-pub(crate) async fn missing(
+pub(crate) async fn missing<'a>(
     store: &Store,
     run: &RunLocation,
-    opened: &[OpenSplit<'_>],
+    files: impl Iterator<Item = (usize, &'a DataFile)>,
 ) -> Result<Vec<Missing>, StoreError> {
-    let left = opened.iter().enumerate().flat_map(|(position, split)| {
-        let recorded = split.left.iter().filter(|file| file.exported().is_some());
-        recorded.map(move |file| (position, *file))
-    });
-    let looked = futures::stream::iter(left)
+    let recorded = files.filter(|(_, file)| file.exported().is_some());
+    let looked = futures::stream::iter(recorded)
         .map(|(position, file)| async move {
             let message = difference(store, run, file).await?;
             Ok(message.map(|message| Missing { position, message }))
@@ -45,6 +44,13 @@ pub(crate) async fn missing(
         .try_filter_map(|missing| std::future::ready(Ok(missing)))
         .try_collect()
         .await
+}
+
+/// The failure of a run whose data files are `missing`.
+pub(crate) fn differs(run: &RunId, missing: &[Missing]) -> Failure {
+    let messages = missing.iter().map(|file| file.message.clone()).collect();
+    let message = format!("run `{run}` does not match its manifest:");
+    Failure::integrity(message).with_details(messages)
 }
 
 async fn difference(

@@ -157,10 +157,7 @@ async fn appeared(settings: &Settings, work: &UploadWork) -> Vec<String> {
         }
     };
     for name in &appeared {
-        tracing::warn!(
-            file = name,
-            "not uploaded: it appeared after the plan was made"
-        );
+        tracing::warn!(file = name, "not uploaded: it is not in the run's plan");
     }
     appeared
 }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::fault::is_of_the_file;
 use crate::footer::{Footer, Schemas};
 use crate::freeze::Fingerprint;
+use crate::selection::Selection;
 use crate::settings::{HashKind, Settings};
 use crate::source::{self, SourceFile};
 
@@ -295,20 +296,21 @@ fn check_parts(
     }]))
 }
 
-/// Examines the files of a resumed plan as they are now, whatever the settings select now; selected
-/// files that appeared since are only reported.
+/// Examines the files of a resumed plan as they are now; selected files that are not in it are only
+/// reported.
 ///
 /// # Errors
-/// A file that is gone or has changed, unless partial runs are allowed: what was sent of it belongs
-/// to a different file.
+/// A file that the settings leave out now; one that is gone or has changed, unless partial runs are
+/// allowed: what was sent of it belongs to a different file.
 pub(crate) async fn examine_again(
     work: &UploadWork,
     there: Vec<(String, PathBuf)>,
     settings: &Settings,
     budget: &PartBudget,
 ) -> anyhow::Result<Examined> {
+    let selection = settings.selection()?;
+    check_selection(work, &selection)?;
     let mut there: BTreeMap<_, _> = there.into_iter().collect();
-    // A file that was not found because the settings exclude it may still be there.
     let path_of = |name: &String| {
         let found = there.remove(name);
         found.unwrap_or_else(|| settings.source_dir.join(name))
@@ -321,11 +323,11 @@ pub(crate) async fn examine_again(
     while let Some((planned, look)) = looks.next().await {
         let name = &planned.relative_path;
         let (path, now) = look?;
-        let is_planned = now?.is_some_and(|now| planned.is(&now));
-        match is_planned {
-            true => as_planned.push((name.clone(), path)),
-            false => {
-                let message = format!("`{name}` has changed since the run was started");
+        match now? {
+            Some(now) if planned.is(&now) => as_planned.push((name.clone(), path)),
+            now => {
+                let gone = if now.is_none() { ": it is gone" } else { "" };
+                let message = format!("`{name}` has changed since the run was started{gone}");
                 if !settings.allow_partial {
                     return Err(Failure::new(ExitStatus::Failed, message)
                         .with_hint("use another --run-id for the files as they are now")
@@ -342,7 +344,6 @@ pub(crate) async fn examine_again(
     let mut again = examine(as_planned, settings, budget).await?;
     again.failed.extend(changed);
     again.failed.extend(work.failed.iter().cloned());
-    let selection = settings.selection()?;
     for failed in &work.failed {
         there.remove(&failed.relative_path);
     }
@@ -350,6 +351,25 @@ pub(crate) async fn examine_again(
         tracing::warn!(file = name, "not uploaded: it is not in the run's plan");
     }
     Ok(again)
+}
+
+/// Refuses to send what the settings now leave out: whoever set them expects them to apply.
+fn check_selection(work: &UploadWork, selection: &Selection) -> Result<(), Failure> {
+    let names = work.files.iter().map(|file| &file.relative_path);
+    let mut left_out = names.filter(|name| !selection.takes(name.as_ref()));
+    let Some(name) = left_out.next() else {
+        return Ok(());
+    };
+    let more = match left_out.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "the run was started with `{name}`{more}, which --include and --exclude leave out now"
+    );
+    Err(Failure::new(ExitStatus::Failed, message)
+        .about(&["include", "exclude"])
+        .with_hint("resume it with the same --include and --exclude, or use another --run-id"))
 }
 
 #[cfg(test)]

@@ -115,7 +115,8 @@ impl Settings {
             .about(&["buffer_size", "multipart_threshold"]));
         }
         // Two parts of the size that is chosen for the memory there is.
-        let least = ByteSize(BASE_MEMORY.0 + threshold.0.max(2 * limits.part_size.0));
+        let parts = threshold.0.max(limits.part_size.0.saturating_mul(2));
+        let least = ByteSize(BASE_MEMORY.0.saturating_add(parts));
         if self.parts.buffer_size.is_none() && self.parts.part_size.is_none() && self.memory < least
         {
             return Err(Failure::usage(format!(

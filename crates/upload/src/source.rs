@@ -111,8 +111,15 @@ pub(crate) fn find(
         mut files,
         seen,
         misspelled,
+        hidden,
     } = list(root, selection)?;
-    warn_of_spelling(misspelled);
+    // They may have been meant, and nobody would miss them until the day they are needed.
+    warn_of(misspelled, "not ending in `.parquet` left out");
+    // Such as those that a failed Spark job leaves in `_temporary`.
+    warn_of(
+        hidden,
+        "in folders that readers skip are uploaded too, unless --exclude leaves them out",
+    );
     if seen == 0 {
         return Err(SourceError::Empty(root.to_owned()));
     }
@@ -175,6 +182,8 @@ struct Listing {
     seen: usize,
     /// Files that would be selected if their names were spelled differently.
     misspelled: Vec<PathBuf>,
+    /// Selected files in folders that readers skip.
+    hidden: Vec<PathBuf>,
 }
 
 fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
@@ -223,6 +232,9 @@ fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
         let Some(name) = slashed(relative) else {
             return Err(SourceError::NotUtf8(path.to_owned()));
         };
+        if is_hidden(relative) {
+            listing.hidden.push(relative.to_owned());
+        }
         listing.files.push((name, path.to_owned()));
     }
     Ok(listing)
@@ -285,26 +297,29 @@ fn is_misspelled(path: &Path) -> bool {
     })
 }
 
-/// They may have been meant, and nobody would miss them until the day they are needed.
-fn warn_of_spelling(mut misspelled: Vec<PathBuf>) {
-    if misspelled.is_empty() {
+/// Whether the file is in a folder whose name begins with `_` or `.`.
+fn is_hidden(relative: &Path) -> bool {
+    let mut folders = relative.parent().into_iter().flatten();
+    folders.any(|folder| matches!(folder.as_encoded_bytes().first(), Some(b'_' | b'.')))
+}
+
+/// Warns of files; `what` is what is remarkable about them.
+fn warn_of(mut files: Vec<PathBuf>, what: &str) {
+    if files.is_empty() {
         return;
     }
-    misspelled.sort();
-    let told: Vec<_> = misspelled
+    files.sort();
+    let told: Vec<_> = files
         .iter()
         .take(MAX_TOLD)
         .map(|path| format!("`{}`", escaped(path)))
         .collect();
-    let (count, told) = (misspelled.len(), told.join(", "));
+    let (count, told) = (files.len(), told.join(", "));
     let more = match count.saturating_sub(MAX_TOLD) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    tracing::warn!(
-        "{} not ending in `.parquet` left out: {told}{more}",
-        counted(count, "file")
-    );
+    tracing::warn!("{} {what}: {told}{more}", counted(count, "file"));
 }
 
 fn escaped(path: &Path) -> impl std::fmt::Display {

@@ -94,10 +94,7 @@ fn notes(uploaded: &Uploaded) -> Vec<(&'static str, String)> {
         notes.push(("resumed", text));
     }
     if appeared > 0 {
-        let text = format!(
-            "{} appeared in the meantime, not part of the run",
-            counted(appeared, "file")
-        );
+        let text = format!("{} not part of the run", counted(appeared, "file"));
         notes.push(("new", text));
     }
     notes

@@ -19,7 +19,7 @@ pub(crate) async fn verify(
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     let committed = find(id, settings, context).await?;
-    let verifying = committed.verify(full, &*context.progress, async |_| Ok(None));
+    let verifying = committed.verify(full, &*context.progress, async |_| Ok(None), Vec::new());
     let verified = context.interrupt.or(verifying).await?;
     let (mut lines, mut json) = (verified.lines(), verified.json());
     lines.extend(failed_line(&committed.manifest));

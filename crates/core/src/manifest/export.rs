@@ -25,6 +25,8 @@ pub struct ExportManifest<Tree, Counts> {
     pub pipeline_stage: u32,
     /// The database that was exported. No import relies on it.
     pub database: String,
+    /// Whether all splits were exported rather than some by number; missing in earlier manifests.
+    pub all_splits: bool,
     /// The number of splits.
     pub num_splits: u64,
     /// Always `parquet`.

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::probe::probe;
-use super::{OpenRun, RunLocation};
+use super::published::is_committed;
+use super::{OpenRun, PROGRESS_FOLDER, RunLocation};
 use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::{Interrupt, leaving};
 use crate::settings::{Prefix, RunId};
@@ -160,16 +161,34 @@ async fn claim_on(
 }
 
 impl<W: DeserializeOwned> FoundRun<W> {
-    /// Finds the run at `location`, if it has a plan.
+    /// Finds the run at `location`; `None` if there is none yet.
     ///
     /// # Errors
-    /// A plan that this version of `tool` cannot resume; any error of the store.
+    /// A plan that this version of `tool` cannot resume; a committed run without a plan; any error
+    /// of the store.
     pub async fn find(
         store: &Store,
         location: RunLocation,
         tool: &str,
     ) -> anyhow::Result<Option<Self>> {
-        Self::find_version(store, location, tool, FORMAT_VERSION).await
+        let find = || Self::find_version(store, location.clone(), tool, FORMAT_VERSION);
+        let mut found = find().await?;
+        if found.is_none() && is_committed(store, &location).await? {
+            // Another process may have begun and committed it in the meantime.
+            found = find().await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            let message = format!(
+                "run `{}` is committed, but has no plan: the legacy scripts wrote it, or its folder \
+                 `{PROGRESS_FOLDER}` was removed",
+                location.id()
+            );
+            return Err(Failure::new(ExitStatus::Failed, message)
+                .with_hint("use another --run-id")
+                .into());
+        }
+        Ok(found)
     }
 
     /// Finds the run at `location`, if its plan has format version `oldest` or a later known one.

@@ -8,7 +8,7 @@ use std::io::Read;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-use super::RunLocation;
+use super::{MANIFEST_NAME, RunLocation};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::settings::{Prefix, RunId};
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -32,13 +32,30 @@ pub async fn read_manifest<T: Send + 'static>(
     let key = run.manifest_key();
     match store.stream(&key, MAX_MANIFEST_BYTES, read.clone()).await {
         Err(error) if error.kind == StoreErrorKind::NotFound => {
-            match part_files(store, &format!("{key}/part-")).await? {
+            match part_files(store, &parts_prefix(run)).await? {
                 Some(parts) => Ok(read(&mut &*parts)),
                 None => Err(error),
             }
         }
         manifest => manifest,
     }
+}
+
+/// Whether the run has a manifest, in either form, as far as whoever asks may know: an upload does
+/// without the permission to list.
+pub(super) async fn is_committed(store: &Store, run: &RunLocation) -> Result<bool, StoreError> {
+    let (manifest, parts) = (run.manifest_key(), parts_prefix(run));
+    let is_of_one = |key: &String| *key == manifest || key.starts_with(&parts);
+    match store.list(&run.key("manifest"), None).await {
+        Ok(there) => Ok(there.iter().any(|(key, _)| is_of_one(key))),
+        Err(error) if error.kind == StoreErrorKind::AccessDenied => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the keys of all part files of a manifest begin with.
+fn parts_prefix(run: &RunLocation) -> String {
+    run.key(&format!("{MANIFEST_NAME}/part-"))
 }
 
 /// All part files concatenated, if there are any.

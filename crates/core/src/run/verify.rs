@@ -25,7 +25,8 @@ pub struct VerifiedRun {
 
 impl<M: RunManifest> CommittedRun<M> {
     /// Asks the server for every data file; with `full`, also downloads and hashes each one.
-    /// `further` reports any other difference between a data file and the manifest.
+    /// `further` reports any other difference between a data file and the manifest, and `beside`
+    /// what else the run has that its manifest does not say.
     ///
     /// # Errors
     /// Everything that differs from the manifest, exit status 3; any error of the store.
@@ -34,6 +35,7 @@ impl<M: RunManifest> CommittedRun<M> {
         full: bool,
         progress: &dyn Progress,
         further: impl AsyncFn(&M::File) -> anyhow::Result<Option<String>>,
+        beside: Vec<String>,
     ) -> anyhow::Result<VerifiedRun> {
         let (files, bytes) = (self.files().count() as u64, self.bytes());
         progress.begin(Work {
@@ -54,7 +56,8 @@ impl<M: RunManifest> CommittedRun<M> {
             .try_collect::<Vec<_>>()
             .await?;
         progress.end();
-        self.refuse(differences.into_iter().flatten().collect())?;
+        let differences = differences.into_iter().flatten();
+        self.refuse(differences.chain(beside).collect())?;
         Ok(VerifiedRun {
             run_id: self.run.location.id().clone(),
             files,

@@ -233,7 +233,8 @@ async fn values_without_a_column_are_reported_with_the_reason() {
          only the years 1 to 9999",
         "px: 1 decimal128 and 1 int32 of 100 values do not fit: the column is decimal(1), and null \
          there\n",
-        "readers would confuse: Price for price (1); `--columns-from none` gives the column",
+        "readers would confuse: Price for price (1); if the column comes from an earlier run, \
+         `--columns-from none` gives it",
         "begin with `_lob_`, as our own columns do: _lob_x (1)\n",
     ] {
         assert!(output.stdout.contains(told), "{told}: {}", output.shown());

@@ -129,6 +129,38 @@ async fn an_object_that_nobody_recorded_fails_the_run() {
 }
 
 #[tokio::test]
+async fn a_committed_run_without_its_plan_is_not_begun_again() {
+    let bed = Bed::new().await;
+    bed.export(&[]).await.expect(0);
+    let before = bed.s3.keys(BUCKET).len();
+    for key in bed.s3.keys(BUCKET) {
+        if key.contains("/_progress/") {
+            bed.s3.remove(BUCKET, &key);
+        }
+    }
+    let kept = bed.s3.keys(BUCKET);
+    assert!(kept.len() < before);
+    assert_shown!(bed.export(&[]).await, @r#"
+    exit status: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: run `run-1` is committed, but has no plan: the legacy scripts wrote it, or its folder `_progress` was removed
+    hint: use another --run-id
+    "#);
+    assert_eq!(bed.s3.keys(BUCKET), kept);
+}
+
+#[tokio::test]
+async fn a_run_of_the_legacy_scripts_is_not_written_into() {
+    let bed = Bed::new().await;
+    let manifest = "processed-splits/run-1/manifest.json/part-00000.json";
+    bed.s3.put_raw(BUCKET, manifest, "{}");
+    let stderr = bed.export(&[]).await.expect(1).stderr;
+    assert!(stderr.contains("the legacy scripts wrote it"), "{stderr}");
+    assert_eq!(bed.s3.keys(BUCKET), [manifest]);
+}
+
+#[tokio::test]
 async fn a_data_file_written_by_another_process_fails_the_run() {
     let bed = Bed::new().await;
     let key = "processed-splits/run-1/split_0.parquet/part-00000-00000.parquet";

@@ -160,21 +160,22 @@ async fn a_run_is_resumed_as_it_was_planned() {
     bed.export(&[&SMALL[..], &["plan"]].concat())
         .await
         .expect(0);
-    for (flag, value) in [
-        ("--ranges", "4"),
-        ("--file-size", "2KiB"),
-        ("--compression", "snappy"),
-        ("--split", "0"),
-        ("--part-size", "16MiB"),
-        ("--checksum", "etag"),
-        ("--database", "other"),
+    for (flag, value, planned) in [
+        ("--ranges", "4", "3"),
+        ("--file-size", "2KiB", "1KiB"),
+        ("--compression", "snappy", "auto"),
+        ("--split", "0", "all"),
+        ("--part-size", "16MiB", "8MiB"),
+        ("--checksum", "etag", "statistics"),
+        ("--database", "other", "raw"),
     ] {
         let output = bed.export(&[flag, value]).await;
         let shown = output.shown();
         assert_eq!(output.status.code(), Some(1), "{shown}");
         let key = flag.trim_start_matches('-').replace('-', "_");
-        let told =
-            format!("the run was planned with a different `{key}`\n    `{key}`: flag `{flag}`\n");
+        let told = format!(
+            "the run was planned with a different `{key}`: {planned}\n    `{key}`: flag `{flag}`\n"
+        );
         assert!(shown.contains(&told), "{shown}");
     }
     // Settings that are not given follow the plan.
@@ -220,8 +221,9 @@ async fn a_collection_replaced_before_the_run_resumes_is_an_error() {
     error: run `run-1` is not complete
       Caused by: the run cannot be resumed
       Caused by: `raw.split_1_input` was dropped or replaced by another collection in the meantime
+        `mongodb_uri`: environment variable `MONGODB_URI`
     hint: use another --run-id
-    hint: run it again while nothing else changes the collection
+    hint: if MONGODB_URI or --mongodb-uri leads to another server than before, correct it; otherwise run it again while nothing else changes the collection
     "#);
     bed.assert_nothing_published();
 }

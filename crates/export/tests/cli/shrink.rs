@@ -84,7 +84,6 @@ async fn only_the_hinted_command_leaves_out_a_split_that_is_gone() {
     bed.run(&["--run-id", "one", "--split", "0"])
         .await
         .expect(0);
-    bed.s3.remove(BUCKET, "processed-splits/one/manifest.json");
     let args = ["--run-id", "after"];
     let refused = bed.run(&args).await;
     let told = "`split_1_input` would have 0 documents, run `before` has 20";

@@ -87,6 +87,9 @@ async fn every_data_file_and_record_that_differs_from_the_manifest_is_named() {
     assert!(bed.s3.remove(BUCKET, &key(missing)));
     let record = "_progress/split_0/00000-00000.json";
     assert!(bed.s3.remove(BUCKET, &key(record)));
+    for stray in ["split_0.parquet/copy.parquet", "split_0.parquet/_SUCCESS"] {
+        bed.s3.put_raw(BUCKET, &key(stray), "");
+    }
     change_record(
         &bed,
         "_progress/split_1/00001-00000.json",
@@ -107,6 +110,7 @@ async fn every_data_file_and_record_that_differs_from_the_manifest_is_named() {
         `s3://lob-test/processed-splits/run-1/split_1.parquet/part-00000-00000.parquet` is not what was sent: it has no write token
         the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00001-00000.json` contradicts the manifest
         the record `s3://lob-test/processed-splits/run-1/_progress/split_1/00002-00000.json` cannot be read
+        `s3://lob-test/processed-splits/run-1/split_0.parquet/copy.parquet` is not in the manifest, but readers of the folder would read it
     "#);
 }
 

@@ -58,7 +58,7 @@ async fn only_a_damaged_split_loses_its_staging() {
     bed.put_old();
     assert!(bed.s3.corrupt(BUCKET, &key(LAST), 1000));
     let damaged = bed.import(&[]).await.expect(3);
-    let hint = "the other splits are kept: the same command with `--run-id run-1 --split 0`";
+    let hint = "the same command with `--run-id run-1 --split 0` imports the other splits";
     assert!(damaged.stderr.contains(hint), "{}", damaged.stderr);
     bed.assert_given_up(1);
     bed.assert_target_untouched();

@@ -3,7 +3,7 @@
 use lob_testkit::mongo::Verdict;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, assert_shown};
+use crate::bed::{BUCKET, Bed, assert_shown};
 use crate::trap::Trap;
 
 /// The commands that a read-only import may send, plus the driver's goodbye.
@@ -39,6 +39,20 @@ async fn a_dry_run_says_what_replaces_what_and_writes_nothing() {
     assert_eq!(said["splits"][0]["existing_documents"], 1);
     bed.import(&["--keep-previous"]).await.expect(0);
     assert!(bed.collections().contains(&previous), "{previous}");
+}
+
+#[tokio::test]
+async fn a_dry_run_finds_a_data_file_that_is_missing() {
+    let bed = Bed::new().await;
+    let missing = "processed-splits/run-1/split_1.parquet/part-00000-00001.parquet";
+    assert!(bed.s3.remove(BUCKET, missing));
+    let stderr = bed.import(&["--dry-run"]).await.expect(3).stderr;
+    assert!(
+        stderr.contains(&format!("{missing}` is missing")),
+        "{stderr}"
+    );
+    bed.import(&["--dry-run", "--split", "0"]).await.expect(0);
+    assert_eq!(bed.collections(), [""; 0]);
 }
 
 #[tokio::test]

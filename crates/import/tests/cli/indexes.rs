@@ -83,7 +83,8 @@ async fn a_violated_unique_index_stops_the_import_but_keeps_its_work() {
         " index: role",
         " (code 11000, DuplicateKey)\n\
          hint: the same command would fail again\n\
-         hint: fix the index or the documents at the source, or skip the indexes with --no-indexes\n",
+         hint: if the collection was changed while it was exported, export it with --snapshot; otherwise \
+         fix the index or the documents at the source, or skip the indexes with --no-indexes\n",
     ] {
         assert!(told.contains(part), "{told}");
     }
@@ -185,7 +186,7 @@ async fn a_full_check_finds_a_document_changed_in_staging() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: digest of the documents in `split_0_input__lob_[HASH]`: [DIGEST], the decoded documents have [DIGEST]
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
+    hint: the same command with `--run-id run-1 --split 1` imports the other splits
     "#);
     bed.assert_given_up(0);
 }

@@ -131,7 +131,7 @@ async fn a_missing_data_file_is_named() {
     error: the import of run `run-1` is not complete
       Caused by: run `run-1` does not match its manifest:
         `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` is missing, but the manifest lists it
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
+    hint: the same command with `--run-id run-1 --split 1` imports the other splits
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -149,7 +149,7 @@ async fn a_data_file_with_a_flipped_bit_is_named() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 0 for `split_0_input`
       Caused by: `s3://lob-test/processed-splits/run-1/split_0.parquet/part-00000-00000.parquet` has the SHA-256 [HASH], the manifest says [HASH], after 4 downloads
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 1` resumes them
+    hint: the same command with `--run-id run-1 --split 1` imports the other splits
     "#);
     bed.assert_given_up(0);
     bed.assert_target_untouched();
@@ -190,7 +190,7 @@ async fn a_wrong_digest_is_found_after_the_last_document() {
     error: the import of run `run-1` is not complete
       Caused by: failed to import split 1 for `split_1_input`
       Caused by: the documents of `split_1.parquet/part-00000-00000.parquet` have the digest [DIGEST], not [DIGEST]
-    hint: the other splits are kept: the same command with `--run-id run-1 --split 0` resumes them
+    hint: the same command with `--run-id run-1 --split 0` imports the other splits
     "#);
 }
 

@@ -184,7 +184,7 @@ async fn a_wrong_final_count_makes_the_next_run_start_over() {
     let ended = crate::bed::finish(child).await.expect(3);
     for told in [
         ": 31, 30 were decoded\n",
-        "the same command with `--run-id run-1 --split 1` resumes them",
+        "the same command with `--run-id run-1 --split 1` imports the other splits",
     ] {
         assert!(ended.stderr.contains(told), "{}", ended.stderr);
     }

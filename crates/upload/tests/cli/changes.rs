@@ -176,7 +176,7 @@ async fn a_file_that_appears_while_others_are_sent_is_reported_but_not_uploaded(
     std::fs::write(bed.source("new/notes.txt"), "not selected").unwrap();
     sending.release();
     let finished = finish(child).await.expect(0);
-    let told = "not uploaded: it appeared after the plan was made";
+    let told = "not uploaded: it is not in the run's plan";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
     let result: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(result["appeared"], serde_json::json!(["new/b.parquet"]));

@@ -119,7 +119,8 @@ async fn the_manifest_has_the_legacy_fields() {
 async fn each_byte_is_sent_once_and_never_read_back() {
     use Operation::{
         AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, GetObject,
-        HeadBucket, HeadObject, ListMultipartUploads, ListParts, PutObject, UploadPart,
+        HeadBucket, HeadObject, ListMultipartUploads, ListObjectsV2, ListParts, PutObject,
+        UploadPart,
     };
     let bed = Bed::new().await;
     let feeds = bed.feeds();
@@ -128,8 +129,9 @@ async fn each_byte_is_sent_once_and_never_read_back() {
         bed.operations(),
         [
             HeadBucket,
-            // There is no plan, so one is put.
+            // There is no plan, and no manifest without one, so a plan is put.
             GetObject,
+            ListObjectsV2,
             HeadObject,
             PutObject,
             // Probes whether the server keeps its CRC, and honors conditions on puts and on

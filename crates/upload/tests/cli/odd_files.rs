@@ -147,6 +147,24 @@ async fn files_with_other_endings_cause_a_warning() {
 }
 
 #[tokio::test]
+async fn files_in_folders_that_readers_skip_cause_a_warning() {
+    let bed = Bed::new().await;
+    for name in [
+        "a.parquet",
+        "_b.parquet",
+        "_temporary/0/c.parquet",
+        "d/.x/e.parquet",
+    ] {
+        bed.feed(name, FeedSize::Rows(10));
+    }
+    let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
+    let told = "2 files in folders that readers skip are uploaded too, unless --exclude leaves them \
+                out: `_temporary/0/c.parquet`, `d/.x/e.parquet`\n";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    assert_eq!(bed.manifest()["num_files"], 4);
+}
+
+#[tokio::test]
 async fn a_file_with_an_encrypted_footer_is_uploaded_without_a_row_count() {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));

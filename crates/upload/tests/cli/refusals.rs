@@ -7,13 +7,24 @@ use lob_testkit::every_tool;
 use lob_testkit::fault_fired;
 use lob_testkit::parquet_files::FeedSize;
 
-use crate::bed::{Bed, assert_shown};
+use crate::bed::{BUCKET, Bed, assert_shown};
 
 /// A folder with one file.
 async fn with_file() -> Bed {
     let bed = Bed::new().await;
     bed.feed("a.parquet", FeedSize::Rows(10));
     bed
+}
+
+#[tokio::test]
+async fn a_run_of_the_legacy_scripts_is_not_written_into() {
+    let bed = Bed::new().await;
+    bed.feeds();
+    let manifest = "lob-data/run-1/manifest.json/part-00000.json";
+    bed.s3.put_raw(BUCKET, manifest, "{}");
+    let stderr = bed.run(&["--run-id", "run-1"]).await.expect(1).stderr;
+    assert!(stderr.contains("the legacy scripts wrote it"), "{stderr}");
+    assert_eq!(bed.s3.keys(BUCKET), [manifest]);
 }
 
 #[tokio::test]

@@ -232,20 +232,27 @@ async fn a_file_that_appeared_after_the_plan_is_reported_but_not_uploaded() {
 }
 
 #[tokio::test]
-async fn a_run_is_resumed_whole_whatever_is_selected_now() {
-    let args = ["--exclude", "2025/**", "--allow-partial"];
-    for has_pipe in [false, true] {
-        let (bed, feeds) = killed_before_commit().await;
-        if has_pipe {
-            // Then the unfiltered listing fails.
-            let mut mkfifo = std::process::Command::new("mkfifo");
-            let made = mkfifo.arg(bed.source("2025/pipe.parquet")).status();
-            assert!(made.unwrap().success());
-        }
-        bed.upload(&args).await.expect(0);
-        bed.assert_whole(&feeds);
-        assert_eq!(bed.manifest()["num_failed"], 0);
-    }
+async fn a_planned_file_that_is_left_out_now_is_a_conflict_and_any_other_selection_is_not() {
+    let (bed, feeds) = killed_before_commit().await;
+    let refused = bed
+        .upload(&["--exclude", "2025/**", "--allow-partial"])
+        .await;
+    let refused = refused.expect(1);
+    assert_says(
+        &refused,
+        &[
+            "which --include and --exclude leave out now",
+            "`exclude`: flag `--exclude`",
+        ],
+    );
+    assert!(!bed.has_manifest());
+    // Then the listing fails without the exclusion.
+    let mut mkfifo = std::process::Command::new("mkfifo");
+    let made = mkfifo.arg(bed.source("2025/pipe.parquet")).status();
+    assert!(made.unwrap().success());
+    bed.upload(&["--exclude", "pipe.parquet"]).await.expect(0);
+    bed.assert_whole(&feeds);
+    assert_eq!(bed.manifest()["num_failed"], 0);
 }
 
 #[tokio::test]
