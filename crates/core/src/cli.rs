@@ -48,7 +48,7 @@ use crate::failure::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::metrics::{Ended, Metrics};
 use crate::progress::{Hidden, Progress, Tally};
-use crate::settings::{CommonArgs, Origins, ProgressForm};
+use crate::settings::{CommonArgs, Origins, ProgressForm, is_variable};
 use crate::text::{printable, redact, remember, remember_password_of};
 
 /// The entire `main` of a binary.
@@ -87,10 +87,12 @@ pub fn main<A: CommandLine>(
     }
     let typed = Typed::of::<A>(&typed);
     redact_panics();
-    if let Err(refused) = threads::check() {
+    let workers = threads::workers();
+    if let Err(refused) = threads::check(workers) {
         return fail(&refused.into(), &Origins::default(), common.json);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
         .enable_all()
         .build()
     {
@@ -207,9 +209,6 @@ fn context(
     })
 }
 
-/// How the names of the variables begin that set something here.
-const OURS: [&str; 3] = ["LOB_", "AWS_", "MONGODB_URI"];
-
 /// The environment, as far as it is text.
 ///
 /// # Errors
@@ -222,9 +221,9 @@ fn environment() -> Result<BTreeMap<String, String>, Failure> {
         };
         if let Ok(value) = value.into_string() {
             environment.insert(name, value);
-        } else if OURS.iter().any(|beginning| name.starts_with(beginning)) {
+        } else if is_variable(&name) {
             let message = format!("environment variable `{name}` is not UTF-8 text");
-            return Err(Failure::usage(message));
+            return Err(Failure::usage(message).with_hint("write it as UTF-8, or unset it"));
         }
     }
     Ok(environment)

@@ -100,8 +100,8 @@ impl Failure {
         &self.settings
     }
 
-    /// Names the settings whose values are rejected or may be wrong, by key; the report then says where each value
-    /// came from.
+    /// Names the settings whose values are rejected or may be wrong, by key; the report then says
+    /// where each value came from.
     #[must_use]
     pub fn about(mut self, settings: &[&str]) -> Self {
         self.settings = settings.iter().map(|&key| key.to_owned()).collect();

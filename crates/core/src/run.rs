@@ -30,6 +30,7 @@ pub(crate) use list::{Content, Listed, list_runs};
 pub use list::{RunSummary, Writer};
 pub use plan::{FoundRun, Plan, begun};
 pub use published::{committed_runs, read_manifest};
+pub use strays::is_hidden;
 pub use verify::VerifiedRun;
 
 use crate::failure::Failure;

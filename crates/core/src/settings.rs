@@ -250,6 +250,15 @@ fn check_file(name: &str, file: &Dict) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether this environment variable sets something here or in the SDK.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let is_standard = |(known, _): &(&str, &str)| *known == name;
+    name.starts_with("AWS_")
+        || STANDARD_VARIABLES.iter().any(is_standard)
+        || keys::variables().contains(name)
+        || old_names::is_variable(name)
+}
+
 /// Warns of variables that look like settings but are not. Kubernetes derives some from the names
 /// of services, so they are not an error.
 fn warn_of_variables(environment: &BTreeMap<String, String>) {

@@ -23,7 +23,7 @@ pub(crate) struct History(Vec<(RunId, Head)>);
 struct Head {
     export_timestamp: jiff::Timestamp,
     database: String,
-    /// Manifests of earlier versions do not say it.
+    /// Manifests of earlier versions do not say it, and count as those of all splits.
     #[serde(default = "yes")]
     all_splits: bool,
     #[serde(deserialize_with = "bounded::list::<MAX_SPLITS, _, _>")]

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_columns::ColumnsProposal;
-use lob_core::cli::Context as CommandContext;
+use lob_core::cli::{Context as CommandContext, NOTICE};
 use lob_core::failure::Failure;
 use lob_core::settings::ByteSize;
 use lob_core::settings::Prefix;
@@ -76,6 +76,9 @@ pub(crate) async fn plan(
     }
     manifest::check_limits(&planned, settings.bytes.file_size)?;
     warn_of_paths_without_documents(&settings, &planned);
+    if snapshot.is_none() {
+        tell_of_unique_indexes(&planned);
+    }
     let gone = match settings.split.numbers() {
         None => history.gone(&settings.collection_pattern, &names),
         Some(_) => Vec::new(),
@@ -156,13 +159,6 @@ async fn plan_split(
         observe_all(&mut proposal, collection, options).await?;
     }
     let definition = collection.definition().await.map_err(Failure::from)?;
-    if snapshot.is_none() && definition.indexes.iter().any(|index| is_unique(index)) {
-        tracing::info!(
-            "`{}` has a unique index: if documents are removed and inserted during the export, two \
-             of the same key may be in it, and its import then fails; --snapshot prevents that",
-            collection.namespace()
-        );
-    }
     Ok(SplitPlan {
         split_id,
         collection: collection.name().to_owned(),
@@ -198,6 +194,21 @@ async fn observe_all(
         }
     }
     Ok(())
+}
+
+/// Live, a document can be exported and then another one that took over its key.
+fn tell_of_unique_indexes(splits: &[SplitPlan]) {
+    let is_one = |split: &&SplitPlan| split.indexes.iter().any(|index| is_unique(index));
+    let splits = splits.iter().filter(is_one);
+    let names: Vec<_> = splits.map(|split| split.collection.as_str()).collect();
+    if !names.is_empty() {
+        tracing::info!(
+            target: NOTICE,
+            "`{}` has a unique index: if documents are removed and inserted during the export, two \
+             with one key may be in it, and the import then fails; --snapshot prevents that",
+            names.join("`, `")
+        );
+    }
 }
 
 /// Whether an index, as the server lists it, allows each key only once.

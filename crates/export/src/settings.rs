@@ -171,6 +171,23 @@ pub(crate) struct PlannedSettings {
     pub(crate) objects: ObjectSettings,
 }
 
+/// A setting as it would be typed.
+fn as_typed(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "(not set)".to_owned(),
+        Value::Array(items) => items.iter().map(as_typed).collect::<Vec<_>>().join(","),
+        Value::Object(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| format!("{name}={}", as_typed(value)));
+            pairs.collect::<Vec<_>>().join(",")
+        }
+        other => other.to_string(),
+    };
+    text.escape_debug().to_string()
+}
+
 /// Checks a size of row groups: that of a setting, or of a plan.
 ///
 /// # Errors
@@ -282,13 +299,8 @@ impl PlannedSettings {
         let (ours, others) = (serde_json::to_value(self)?, serde_json::to_value(other)?);
         let names = ours.as_object().into_iter().flat_map(|ours| ours.keys());
         let mut different = names.filter(|name| ours[*name] != others[*name] && counts(name));
-        Ok(different.next().map(|name| {
-            let value = match &ours[name] {
-                Value::String(text) => text.clone(),
-                Value::Null => "(not set)".to_owned(),
-                other => other.to_string(),
-            };
-            (name.clone(), value.escape_debug().to_string())
-        }))
+        Ok(different
+            .next()
+            .map(|name| (name.clone(), as_typed(&ours[name]))))
     }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn verify(
     Ok(Outcome::answer(lines, json))
 }
 
-/// Says which objects readers would take for part of a split although the manifest has them not.
+/// Says which objects readers would take for part of a split that the manifest does not list.
 async fn strays(committed: &CommittedRun<PublishedExport>) -> Result<Vec<String>, StoreError> {
     let run = &committed.run;
     let listed = futures::stream::iter(&committed.manifest.splits)

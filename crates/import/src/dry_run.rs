@@ -5,6 +5,7 @@
 
 use bytesize::ByteSize;
 use lob_core::cli::{Context, Outcome};
+use lob_core::failure::Failure;
 use lob_core::text::counted;
 use lob_mongo::{Entries, ExistingTarget};
 use serde_json::{Value, json};
@@ -35,15 +36,20 @@ pub(crate) async fn dry_run(
     let planned = targets::look(&entries, settings, &run, &splits, context).await?;
     let id = run.location.id();
     context.step("checking every data file in S3");
-    let to_fetch = planned.iter().enumerate().filter(|(_, split)| {
-        // What it holds is not fetched again.
-        !matches!(split.existing, Existing::ThisSplit)
-    });
-    let files = to_fetch.flat_map(|(position, planned)| {
-        let files = planned.split.files.iter();
-        files.map(move |file| (position, file))
-    });
-    let looking = missing(&store, &run.location, files);
+    let mut files = Vec::new();
+    for (position, planned) in planned.iter().enumerate() {
+        // An earlier import may have loaded some, which are not fetched again.
+        let is_begun = matches!(planned.existing, Existing::ThisSplit)
+            || database
+                .collection(&planned.import.staging)
+                .await
+                .map_err(Failure::from)?
+                .is_some();
+        if !is_begun {
+            files.extend(planned.split.files.iter().map(|file| (position, file)));
+        }
+    }
+    let looking = missing(&store, &run.location, files.into_iter());
     let missing = context.interrupt.or(looking).await?;
     if !missing.is_empty() {
         return Err(differs(id, &missing).into());

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use caseless::Caseless as _;
-use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER};
+use lob_core::run::{MANIFEST_NAME, PROGRESS_FOLDER, is_hidden};
 use lob_core::text::counted;
 use unicode_normalization::UnicodeNormalization as _;
 use walkdir::WalkDir;
@@ -118,7 +118,7 @@ pub(crate) fn find(
     // Such as those that a failed Spark job leaves in `_temporary`.
     warn_of(
         hidden,
-        "in folders that readers skip are uploaded too, unless --exclude leaves them out",
+        "in folders that readers skip are uploaded too; leave them out with --exclude",
     );
     if seen == 0 {
         return Err(SourceError::Empty(root.to_owned()));
@@ -232,7 +232,7 @@ fn list(root: &Path, selection: &Selection) -> Result<Listing, SourceError> {
         let Some(name) = slashed(relative) else {
             return Err(SourceError::NotUtf8(path.to_owned()));
         };
-        if is_hidden(relative) {
+        if is_in_hidden(relative) {
             listing.hidden.push(relative.to_owned());
         }
         listing.files.push((name, path.to_owned()));
@@ -297,10 +297,10 @@ fn is_misspelled(path: &Path) -> bool {
     })
 }
 
-/// Whether the file is in a folder whose name begins with `_` or `.`.
-fn is_hidden(relative: &Path) -> bool {
+/// Whether the file is in a folder that readers skip.
+fn is_in_hidden(relative: &Path) -> bool {
     let mut folders = relative.parent().into_iter().flatten();
-    folders.any(|folder| matches!(folder.as_encoded_bytes().first(), Some(b'_' | b'.')))
+    folders.any(|folder| is_hidden(&folder.to_string_lossy()))
 }
 
 /// Warns of files; `what` is what is remarkable about them.

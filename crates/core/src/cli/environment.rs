@@ -5,13 +5,20 @@
 //! without them. On Windows a variable cannot be empty.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use crate::text::bare;
+
 /// Prefix of the SDK's variables.
 const OF_SDK: &str = "AWS_";
+
+/// Whether nothing is set, as by a file of variables that keeps the quotes.
+fn is_empty(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|text| bare(text).is_empty())
+}
 
 /// Drops the SDK's variables that are empty, if any, by executing the same program again, in the
 /// same process and with the same arguments.
@@ -20,7 +27,7 @@ const OF_SDK: &str = "AWS_";
 /// The system's error, if there are such variables and the program cannot be executed again.
 pub(super) fn leave_out_empty() -> io::Result<()> {
     let empty: Vec<OsString> = env::vars_os()
-        .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with(OF_SDK))
+        .filter(|(name, value)| is_empty(value) && name.to_string_lossy().starts_with(OF_SDK))
         .map(|(name, _)| name)
         .collect();
     if empty.is_empty() {

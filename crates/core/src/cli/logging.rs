@@ -7,8 +7,10 @@ use std::io::{self, Write};
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::brief::{BriefFields, TimeOfDay};
 use super::output::write_stderr;
@@ -30,9 +32,9 @@ const EVERYTHING: &str = "warn,lob_core=info,lob_mongo=info,lob_upload=info,lob_
 const WARNINGS: &str = "warn,notice=info,aws_config=error,hyper=error";
 const ERRORS: &str = "error";
 
-/// Whatever the filter is: the SDK's reader of the files in `~/.aws` logs a file that is not UTF-8
+/// Whatever is to be logged: the SDK's reader of the files in `~/.aws` logs a file that is not UTF-8
 /// byte by byte, with the keys in it.
-const NEVER: &str = "aws_runtime::env_config=off";
+const NEVER: &str = "aws_runtime::env_config::source";
 
 /// Starts the log of this process.
 pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<(), Failure> {
@@ -48,21 +50,25 @@ pub(super) fn start(common: &CommonArgs, bars: Option<MultiProgress>) -> Result<
     };
     let has_bars = bars.is_some();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("{filter},{NEVER}")))
+        .with_env_filter(EnvFilter::new(filter))
         .with_writer(RedactedStderr {
             format: common.log_format,
             bars,
         });
+    let may_be_logged = filter_fn(|event| event.target() != NEVER);
     let started = match common.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => {
+            let json = builder.json().flatten_event(true).finish();
+            json.with(may_be_logged).try_init()
+        }
         LogFormat::Text => {
             let text = builder.with_ansi(false).with_target(false);
             match has_bars {
-                true => text
-                    .with_timer(TimeOfDay)
-                    .fmt_fields(BriefFields)
-                    .try_init(),
-                false => text.try_init(),
+                true => {
+                    let brief = text.with_timer(TimeOfDay).fmt_fields(BriefFields).finish();
+                    brief.with(may_be_logged).try_init()
+                }
+                false => text.finish().with(may_be_logged).try_init(),
             }
         }
     };

@@ -143,8 +143,8 @@ impl StoreError {
             K::EncryptionKey => "check that the key of --sse-kms-key-id exists and is enabled",
             K::Full => "free space on the server, or raise its quota",
             K::TooLarge => {
-                "raise the limit on the size of a request, such as nginx's `client_max_body_size`, \
-                 above --part-size and --multipart-threshold"
+                "raise the limit on the size of a request, such as nginx's `client_max_body_size`: a \
+                 part has --part-size"
             }
             K::Throttled => {
                 "the server throttles requests, or a proxy cannot reach it: run fewer processes at \

@@ -17,6 +17,8 @@ use crate::store::{Store, StoreError, StoreErrorKind};
 const MAX_PART_FILES: usize = 1000;
 /// Size limit of a manifest in part files.
 const MAX_PARTS_BYTES: u64 = 64 << 20;
+/// Keys that a server lists in one answer.
+const ONE_PAGE: i32 = 1000;
 /// How many manifests to read at once.
 const MANIFESTS_AT_ONCE: usize = 2;
 
@@ -41,15 +43,15 @@ pub async fn read_manifest<T: Send + 'static>(
     }
 }
 
-/// Whether the run has a manifest, in either form, as far as whoever asks may know: an upload does
-/// without the permission to list.
+/// Whether the run has a manifest, in either form, as far as the server tells: an upload does not
+/// need the permission to list.
 pub(super) async fn is_committed(store: &Store, run: &RunLocation) -> Result<bool, StoreError> {
     let (manifest, parts) = (run.manifest_key(), parts_prefix(run));
     let is_of_one = |key: &String| *key == manifest || key.starts_with(&parts);
-    match store.list(&run.key("manifest"), None).await {
+    match store.list(&run.key("manifest"), Some(ONE_PAGE)).await {
         Ok(there) => Ok(there.iter().any(|(key, _)| is_of_one(key))),
-        Err(error) if error.kind == StoreErrorKind::AccessDenied => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if error.kind.passes_by_itself() => Err(error),
+        Err(_) => Ok(false),
     }
 }
 

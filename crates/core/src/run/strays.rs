@@ -28,11 +28,15 @@ impl OpenRun {
     }
 }
 
-/// Whether readers such as Spark and pyarrow read the object: they skip markers of folders, and
-/// whatever begins with `_` or `.`.
+/// Whether readers read the object: they skip markers of folders and what is hidden.
 fn is_read(name: &str) -> bool {
-    let is_hidden = |part: &str| part.starts_with(['_', '.']);
     !name.ends_with('/') && !name.split('/').any(is_hidden)
+}
+
+/// Whether Spark and pyarrow skip a file or folder with this name: `_x` or `.x`, unless it is the
+/// value of a partition.
+pub fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || (name.starts_with('_') && !name.contains('='))
 }
 
 #[cfg(test)]
@@ -44,7 +48,12 @@ mod tests {
         for skipped in ["a/", "a/_SUCCESS", "a/.x.crc", "_progress/plan.json"] {
             assert!(!is_read(skipped), "{skipped}");
         }
-        for read in ["a/b", "a/copy.parquet", "a/day=1/c.parquet"] {
+        for read in [
+            "a/b",
+            "a/copy.parquet",
+            "a/day=1/c.parquet",
+            "a/_day=1/c.parquet",
+        ] {
             assert!(is_read(read), "{read}");
         }
     }

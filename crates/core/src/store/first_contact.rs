@@ -127,8 +127,10 @@ impl Store {
                 let (kind, url) = (StoreErrorKind::NotS3, self.url(""));
                 Some(StoreError::new(kind, "ListObjectsV2", url, detail))
             }
-            // Such as that of the port where MinIO has its console.
-            (Some("InvalidArgument"), _) => {
+            // The port where MinIO has its console.
+            (Some("InvalidArgument"), _)
+                if error.message().is_some_and(|m| m.contains("API port")) =>
+            {
                 let failed = StoreError::from_sdk("ListObjectsV2", self.url(""), error);
                 Some(failed.of_kind(StoreErrorKind::NotS3))
             }

@@ -48,8 +48,9 @@ impl Foreign {
         }
     }
 
-    /// What is foreign about a refusal without an error code.
-    pub(super) fn of_refusal(response: &HttpResponse) -> Option<Self> {
+    /// What is foreign about a refusal without an error code. One of a HEAD has no page, whatever its
+    /// type.
+    pub(super) fn of_refusal(operation: &str, response: &HttpResponse) -> Option<Self> {
         let header = |name| response.headers().get(name);
         if header("x-amz-request-id")
             .or(header("x-amz-bucket-region"))
@@ -64,7 +65,7 @@ impl Foreign {
                 let target = target.split(['?', '#']).next().unwrap_or_default();
                 Some(Self::Redirect(target.to_owned()))
             }
-            401 | 403 if is_page(response) => Some(Self::Page),
+            401 | 403 if !operation.starts_with("Head") && is_page(response) => Some(Self::Page),
             _ => None,
         }
     }

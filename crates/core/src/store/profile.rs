@@ -1,11 +1,12 @@
-//! Checks the files of the AWS configuration, and that a named profile is in them. The SDK would carry
-//! on without what it cannot read, and in the end report that there are no credentials.
+//! Checks the files of the AWS configuration, and that a named profile is in them. The SDK would
+//! carry on without what it cannot read, and in the end report that there are no credentials.
 
 use std::env;
 use std::error::Error as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Once;
 
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -19,8 +20,11 @@ const FILES: [(&str, &str); 2] = [
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 ];
 
-/// Looks for the profile `name`. A file that cannot be read is only warned of if nothing is missed
-/// for it: credentials may come from elsewhere.
+/// Said once, although a second client may be built.
+static TOLD: Once = Once::new();
+
+/// Looks for the profile `name`. If it is found, or none is named, a file that cannot be read causes
+/// only a warning: credentials may come from elsewhere.
 ///
 /// # Errors
 /// None of the files contains the profile, or one cannot be read.
@@ -38,7 +42,9 @@ pub(super) async fn check(name: Option<&str>) -> Result<(), Failure> {
     let (message, hint) = match (missed, unreadable.or(loaded.err())) {
         (None, None) => return Ok(()),
         (None, Some(why)) => {
-            tracing::warn!("a file of the AWS configuration is not used: {why}");
+            TOLD.call_once(|| {
+                tracing::warn!("a file of the AWS configuration is not used: {why}");
+            });
             return Ok(());
         }
         (Some(name), Some(why)) => (
@@ -48,7 +54,10 @@ pub(super) async fn check(name: Option<&str>) -> Result<(), Failure> {
         (Some(name), None) => {
             let paths = FILES.each_ref().map(|file| format!("`{}`", path(file).0));
             let message = format!("there is no AWS profile `{name}` in {}", paths.join(" or "));
-            (message, "use a profile that exists, or none")
+            (
+                message,
+                "use a profile that exists, or none; in `config` it begins with `[profile NAME]`",
+            )
         }
     };
     Err(Failure::usage(message).about(&["profile"]).with_hint(hint))
@@ -76,7 +85,8 @@ fn path(&(variable, default): &(&str, &str)) -> (String, PathBuf) {
 
 /// Whether the file can be read only once.
 fn is_a_pipe(file: &(&str, &str)) -> bool {
-    path(file).1.metadata().is_ok_and(|found| !found.is_file())
+    let found = path(file).1.metadata();
+    found.is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Why the SDK would take the file for empty although it is there.
@@ -87,12 +97,7 @@ fn unreadable(file: &(&str, &str)) -> Option<String> {
     }
     match fs::read_to_string(full) {
         Ok(_) => None,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            if path != file.1 {
-                tracing::warn!("`{path}`, which `{}` names, does not exist", file.0);
-            }
-            None
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Some(format!("`{path}` is not UTF-8 text"))
         }

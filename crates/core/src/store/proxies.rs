@@ -9,6 +9,7 @@ mod exceptions;
 use std::error::Error;
 use std::iter;
 use std::net::IpAddr;
+use std::sync::Once;
 
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -33,6 +34,9 @@ const VARIABLES: [[&str; 4]; 2] = [
 
 /// The variables for hosts to reach without a proxy, with the same precedence.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Said once, although a second client may be built.
+static TOLD_OF_EXCEPTIONS: Once = Once::new();
 
 fn set(names: &[&'static str]) -> Option<(&'static str, String)> {
     let value = |name: &&'static str| Some((*name, std::env::var(name).ok()?));
@@ -80,9 +84,11 @@ impl Proxies {
         });
         let (name, exceptions) = exceptions.unwrap_or_default();
         let (exceptions, unusable) = Exceptions::of(&exceptions);
-        for entry in unusable {
-            tracing::warn!("`{entry}` in the environment variable `{name}` matches no host");
-        }
+        TOLD_OF_EXCEPTIONS.call_once(|| {
+            for entry in unusable {
+                tracing::warn!("`{entry}` in the environment variable `{name}` matches no host");
+            }
+        });
         Ok(Self {
             of_https,
             of_http,

@@ -38,10 +38,8 @@ impl StoreError {
             (Some(code), None) => code.clone(),
             (None, None) => String::new(),
         };
-        let refused = match &code {
-            None => error.raw_response().and_then(Foreign::of_refusal),
-            Some(_) => None,
-        };
+        let refused = error.raw_response().filter(|_| code.is_none());
+        let refused = refused.and_then(|response| Foreign::of_refusal(operation, response));
         if let Some(foreign) = foreign(&error).or(refused) {
             kind = StoreErrorKind::NotS3;
             detail = format!("this is not an S3 server: {foreign} ({detail})");

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, invalid};
 use crate::extended_json::read;
 
 /// The index fields that are passed on.
-const INDEX_FIELDS: [&str; 18] = [
+const INDEX_FIELDS: [&str; 19] = [
     "v",
     "key",
     "name",
@@ -28,6 +28,8 @@ const INDEX_FIELDS: [&str; 18] = [
     "bits",
     "min",
     "max",
+    // Of `geoHaystack`, up to MongoDB 4.4.
+    "bucketSize",
     "wildcardProjection",
 ];
 /// The index fields that are dropped without a report, because they say nothing about the index:

@@ -10,7 +10,7 @@ const TOLD: [(&str, &str); 10] = [
     ("does not match actual name", NAME_THE_SET),
     ("is a member of the replica set", NAME_THE_SET),
     (
-        "there is no primary",
+        NO_PRIMARY,
         "run `rs.status()` to see why the replica set has none, and list more of its members in \
          MONGODB_URI or --mongodb-uri",
     ),
@@ -44,6 +44,14 @@ const CLOSED: &str = "something at this address accepts connections and closes t
 /// How [`Cause`] begins where none of the servers that it lists is a primary.
 pub(super) const NO_PRIMARY: &str = "there is no primary: ";
 
+/// What a name or address says that belongs to another network.
+const NO_WAY: [&str; 4] = [
+    "failed to lookup address",
+    "timed out",
+    "No route to host",
+    "Network is unreachable",
+];
+
 const OTHER_NAMES: &str = "this is how the replica set names its members, and this machine cannot \
     reach them by these names: make the names known here, or add directConnection=true to MONGODB_URI \
     or --mongodb-uri, whose host must then be the primary";
@@ -64,21 +72,27 @@ impl Cause {
         if hosts.contains(THROUGH) {
             return Some(CHECK_PROXY);
         }
-        if self.is_about_others(hosts) {
-            return Some(OTHER_NAMES);
+        let mut told = TOLD.iter().filter(|(piece, _)| self.0.contains(piece));
+        match told.next() {
+            Some((piece, _)) if *piece == NO_PRIMARY && self.is_about_others(hosts) => {
+                Some(OTHER_NAMES)
+            }
+            Some((_, hint)) => Some(hint),
+            None => self.is_about_others(hosts).then_some(OTHER_NAMES),
         }
-        let told = TOLD.iter().find(|(piece, _)| self.0.contains(piece));
-        told.map(|(_, hint)| *hint)
     }
 
-    /// Whether the servers that the driver saw are all others than the hosts of the connection
+    /// Whether the driver found no way to any server, and none of them is a host of the connection
     /// string: it goes by the names that a replica set gives its members.
     fn is_about_others(&self, hosts: &str) -> bool {
         let servers = self.0.strip_prefix(NO_PRIMARY).unwrap_or(&self.0);
-        let mut servers = servers.split("; ").map(|server| server.split(": ").next());
+        let mut servers = servers.split("; ").map(|server| server.split_once(": "));
         let is_other =
             |address: &str| is_address(address) && !hosts.split(',').any(|h| h == address);
-        hosts.split(',').all(is_address) && servers.all(|server| server.is_some_and(is_other))
+        let is_lost = |(address, why): (&str, &str)| {
+            is_other(address) && NO_WAY.iter().any(|words| why.contains(words))
+        };
+        hosts.split(',').all(is_address) && servers.all(|server| server.is_some_and(is_lost))
     }
 
     /// What to do about a limit of this machine that prevents connections.
@@ -121,5 +135,15 @@ mod tests {
         ));
         assert!(!is_told(&member, "the hosts of the connection string"));
         assert!(!is_told(lookup, "h:1"));
+        // It was reached by this name before.
+        for why in [
+            "Connection refused (os error 111)",
+            "Too many open files (os error 24)",
+        ] {
+            assert!(
+                !is_told(&format!("localhost:27017: {why}"), "127.0.0.1:27017"),
+                "{why}"
+            );
+        }
     }
 }

@@ -154,14 +154,15 @@ async fn files_in_folders_that_readers_skip_cause_a_warning() {
         "_b.parquet",
         "_temporary/0/c.parquet",
         "d/.x/e.parquet",
+        "_day=1/f.parquet",
     ] {
         bed.feed(name, FeedSize::Rows(10));
     }
     let finished = bed.run(&["--run-id", "run-1"]).await.expect(0);
-    let told = "2 files in folders that readers skip are uploaded too, unless --exclude leaves them \
-                out: `_temporary/0/c.parquet`, `d/.x/e.parquet`\n";
+    let told = "2 files in folders that readers skip are uploaded too; leave them out with \
+                --exclude: `_temporary/0/c.parquet`, `d/.x/e.parquet`\n";
     assert!(finished.stderr.contains(told), "{}", finished.stderr);
-    assert_eq!(bed.manifest()["num_files"], 4);
+    assert_eq!(bed.manifest()["num_files"], 5);
 }
 
 #[tokio::test]

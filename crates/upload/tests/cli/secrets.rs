@@ -48,19 +48,28 @@ fn with_password(bed: &Bed) -> String {
 #[tokio::test]
 async fn a_file_of_keys_that_is_not_utf_8_is_not_logged_byte_by_byte() {
     let bed = bed().await;
-    let keys = format!("[default]\naws_secret_access_key={SECRET_KEY}\n");
+    // As PowerShell's `>` writes it.
+    let keys = format!("\u{feff}[default]\naws_secret_access_key={SECRET_KEY}\n");
     let utf_16: Vec<u8> = keys.encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(bed.path("credentials"), utf_16).unwrap();
     let bytes: Vec<_> = SECRET_KEY.bytes().take(4).map(|b| b.to_string()).collect();
-    for level in ["warn", "trace", "aws_runtime=trace"] {
-        let mut upload = bed.command(&["--log-level", level]);
+    for filter in [
+        "warn",
+        "trace",
+        "warn,aws_runtime::env_config::source=trace",
+        "warn,[load_config_file]=trace",
+    ] {
+        let mut upload = bed.command(&["--log-level", filter]);
         upload.env("AWS_SHARED_CREDENTIALS_FILE", "credentials");
-        let said = said(&mut upload, 0).await;
+        let stderr = said(&mut upload, 0).await.stderr;
+        assert!(
+            stderr.contains("`credentials` is not UTF-8 text"),
+            "{stderr}"
+        );
         for separator in [", ", ", 0, "] {
             assert!(
-                !said.stderr.contains(&bytes.join(separator)),
-                "{}",
-                said.stderr
+                !stderr.contains(&bytes.join(separator)),
+                "{filter}: {stderr}"
             );
         }
     }

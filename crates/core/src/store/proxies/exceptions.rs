@@ -1,6 +1,6 @@
 //! The hosts in `NO_PROXY`: names with their subdomains, addresses, networks, and `*` for
-//! everything, each but the last also with a port. They are separated by commas, semicolons or white
-//! space; a scheme, `*.` before a name, dots around it and brackets around an address are ignored.
+//! everything, each also with a port. They are separated by commas, semicolons or white space; a
+//! scheme, `*.` before a name, dots around it and brackets around an address are ignored.
 
 use std::net::IpAddr;
 
