@@ -81,7 +81,7 @@ const OPTIONS: [(&str, Rule); 56] = [
     // Zero means no limit in the specification, but the driver rejects it.
     ("maxpoolsize", Rule::Number(1, u32::MAX as i64)),
     // The driver rejects smaller values.
-    (STALENESS, Rule::Number(90, i64::MAX)),
+    ("maxstalenessseconds", Rule::Number(90, i64::MAX)),
     ("minpoolsize", Rule::Number(0, u32::MAX as i64)),
     ("proxyhost", Rule::Required),
     ("proxypassword", Rule::Required),
@@ -166,13 +166,12 @@ const READ_PREFERENCES: [&str; 5] = [
 ];
 
 /// Options that do not apply to a primary; the driver rejects them there.
-const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", STALENESS];
+const OF_READ_PREFERENCE: [&str; 2] = ["readpreferencetags", "maxstalenessseconds"];
 
 const OF_PROXY: [&str; 3] = ["proxyport", "proxyusername", "proxypassword"];
 
-const STALENESS: &str = "maxstalenessseconds";
-/// The value of `maxStalenessSeconds` that sets no limit.
-const UNLIMITED: &str = "-1";
+/// Sets no limit, as if it were not there.
+const UNLIMITED: &str = "maxStalenessSeconds=-1";
 
 /// Any two of these conflict, whatever their values.
 const RELAXING: [&str; 4] = [
@@ -209,7 +208,8 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
         Some(Verdict::Taken(mode)) => mode.eq_ignore_ascii_case("primary"),
         _ => true,
     };
-    for pair in options.split('&').filter(|pair| !pair.is_empty()) {
+    let says_something = |pair: &&str| !pair.is_empty() && !pair.eq_ignore_ascii_case(UNLIMITED);
+    for pair in options.split('&').filter(says_something) {
         let (name, value) = pair.split_once('=').ok_or("an option has no `=`")?;
         let key = name.to_ascii_lowercase();
         let Some(rule) = rule(&key) else {
@@ -240,9 +240,6 @@ pub(crate) fn sift(options: &str) -> Result<Sifted, String> {
                 return Err(format!("`{name}` is given twice"));
             }
             sifted.leave_out(name, "it is given twice, and the first one counts");
-            continue;
-        }
-        if key == STALENESS && value == UNLIMITED {
             continue;
         }
         if lacks_mode && OF_READ_PREFERENCE.contains(&key.as_str()) {
