@@ -278,9 +278,7 @@ fn describe(run: &OpenRun, plan: &ExportPlan, split: &SplitPlan, recorded: Recor
 
 /// Refuses a folder that holds more than the split: readers would take it for part of the table.
 async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
-    let keys = split.files.iter().map(|file| file.file.key.as_str());
-    let (folder, known) = (split_folder(split.split_id), keys.collect());
-    let strays = run.strays(&folder, &known).await?;
+    let strays = strays_of(run, split.split_id, &split.files).await?;
     let Some(stray) = strays.first() else {
         return Ok(());
     };
@@ -289,4 +287,14 @@ async fn check_folder(run: &OpenRun, split: &Split) -> anyhow::Result<()> {
     Err(Failure::new(ExitStatus::Failed, message)
         .with_hint(hint)
         .into())
+}
+
+/// The keys in the folder of a split that readers would read beside its `files`.
+pub(crate) async fn strays_of(
+    run: &OpenRun,
+    split_id: u32,
+    files: &[ExportedFile],
+) -> Result<Vec<String>, StoreError> {
+    let keys = files.iter().map(|file| file.file.key.as_str());
+    run.strays(&split_folder(split_id), &keys.collect()).await
 }

@@ -7,12 +7,13 @@
 use futures::{StreamExt as _, TryStreamExt as _};
 use lob_core::cli::{Context, Outcome};
 use lob_core::failure::{ExitStatus, Failure};
-use lob_core::manifest::{ExportedFile, PublishedExport, split_folder};
+use lob_core::manifest::{ExportedFile, PublishedExport};
 use lob_core::run::{CommittedRun, OpenRun};
 use lob_core::settings::RunId;
 use lob_core::store::StoreError;
 use serde_json::json;
 
+use crate::commit::strays_of;
 use crate::place::Place;
 use crate::record::Record;
 use crate::settings::ExportSettings;
@@ -57,11 +58,7 @@ pub(crate) async fn verify(
 async fn strays(committed: &CommittedRun<PublishedExport>) -> Result<Vec<String>, StoreError> {
     let run = &committed.run;
     let listed = futures::stream::iter(&committed.manifest.splits)
-        .map(async |split| {
-            let keys = split.files.iter().map(|file| file.file.key.as_str());
-            let known = keys.collect();
-            run.strays(&split_folder(split.split_id), &known).await
-        })
+        .map(|split| strays_of(run, split.split_id, &split.files))
         .buffered(FOLDERS_AT_ONCE)
         .try_concat()
         .await?;

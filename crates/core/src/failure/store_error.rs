@@ -144,7 +144,7 @@ impl StoreError {
             K::Full => "free space on the server, or raise its quota",
             K::TooLarge => {
                 "raise the limit on the size of a request, such as nginx's `client_max_body_size`: a \
-                 part has --part-size"
+                 part is as large as --part-size"
             }
             K::Throttled => {
                 "the server throttles requests, or a proxy cannot reach it: run fewer processes at \

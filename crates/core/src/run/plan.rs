@@ -176,17 +176,16 @@ impl<W: DeserializeOwned> FoundRun<W> {
         if found.is_none() && is_committed(store, &location).await? {
             // Another process may have begun and committed it in the meantime.
             found = find().await?;
-            if found.is_some() {
-                return Ok(found);
+            if found.is_none() {
+                let message = format!(
+                    "run `{}` is committed, but has no plan: the legacy scripts wrote it, or its \
+                     folder `{PROGRESS_FOLDER}` was removed",
+                    location.id()
+                );
+                return Err(Failure::new(ExitStatus::Failed, message)
+                    .with_hint("use another --run-id")
+                    .into());
             }
-            let message = format!(
-                "run `{}` is committed, but has no plan: the legacy scripts wrote it, or its folder \
-                 `{PROGRESS_FOLDER}` was removed",
-                location.id()
-            );
-            return Err(Failure::new(ExitStatus::Failed, message)
-                .with_hint("use another --run-id")
-                .into());
         }
         Ok(found)
     }
