@@ -33,7 +33,11 @@ async fn the_settings_of_the_allocator_are_part_of_the_binary() {
     for tool in TOOLS {
         let tell = [("_RJEM_MALLOC_CONF", "stats_print:true")];
         let (_, told) = version(tool, &tell).await;
-        for setting in ["opt.narenas: 2\n", "opt.dirty_decay_ms: 1000 "] {
+        for setting in [
+            "opt.narenas: 1\n",
+            "opt.dirty_decay_ms: 1000 ",
+            "opt.oversize_threshold: 1073741824\n",
+        ] {
             assert!(told.contains(setting), "{tool} has no {setting}: {told}");
         }
     }
