@@ -16,8 +16,12 @@ pub(crate) struct Value<'a> {
 /// The names and values of a document's fields, in order.
 pub(crate) fn fields(document: &RawDocument) -> impl Iterator<Item = Result<(&[u8], Value<'_>)>> {
     let bytes = document.as_bytes();
-    // The bytes between the length and the final NUL.
-    let mut rest = bytes.get(4..bytes.len() - 1).unwrap_or_default();
+    fields_in(bytes.get(4..bytes.len() - 1).unwrap_or_default())
+}
+
+/// The names and values in what is between a document's length and its final NUL.
+pub(crate) fn fields_in(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], Value<'_>)>> {
+    let mut rest = bytes;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;

@@ -207,13 +207,14 @@ pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), Rea
     }
 }
 
+/// Reads `len` bytes, for which there is room at once: whoever asks knows that the file has them.
 pub(super) fn read_range<R: Read + Seek>(
     source: &mut R,
     start: u64,
     len: u64,
 ) -> Result<Vec<u8>, ReadError> {
     source.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
     source.take(len).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == len {
         Ok(bytes)

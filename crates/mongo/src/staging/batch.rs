@@ -1,10 +1,11 @@
 //! Groups documents into batches that each fit into one insert command.
 
-use bson::{RawArrayBuf, RawDocument};
+use bson::spec::ElementType;
+use bson::{RawDocument, RawDocumentBuf};
 
 use super::write_settings::WriteSettings;
 use crate::error::{Error, Result, invalid};
-use crate::fields::fields;
+use crate::fields::{fields, fields_in};
 use crate::id::DocumentId;
 
 /// The largest document that MongoDB stores (`maxBsonObjectSize`). A command may be 16 KiB larger,
@@ -16,6 +17,9 @@ const MOST_DOCUMENTS: u32 = 100_000;
 
 /// What an array adds to each element: its type, at most six digits and their terminator.
 const ELEMENT_OVERHEAD: usize = 8;
+
+/// The size of an array without elements: its length and its end.
+const EMPTY_ARRAY: usize = 5;
 
 /// How much a batch may hold, within MongoDB's limits.
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +52,21 @@ impl BatchLimits {
 /// Documents for one insert command, byte for byte as they were pushed.
 #[derive(Debug, Clone, Default)]
 pub struct InsertBatch {
-    pub(crate) documents: RawArrayBuf,
+    /// The elements of the array of documents, as they are in the command.
+    elements: Vec<u8>,
     count: usize,
 }
 
 impl InsertBatch {
+    /// An empty batch with room for about as many bytes of documents as this one has: batches of
+    /// megabytes that grow step by step are copied over and over.
+    fn successor(&self) -> Self {
+        Self {
+            elements: Vec::with_capacity(self.elements.len() / 8 * 9),
+            count: 0,
+        }
+    }
+
     /// The number of documents.
     pub fn len(&self) -> usize {
         self.count
@@ -65,21 +79,38 @@ impl InsertBatch {
 
     /// How many bytes the documents take up in the command.
     pub fn size(&self) -> usize {
-        self.documents.as_bytes().len()
+        EMPTY_ARRAY + self.elements.len()
     }
 
     pub(crate) fn push(&mut self, document: &RawDocument) {
-        self.documents.push(document);
+        self.elements.push(ElementType::EmbeddedDocument as u8);
+        self.elements.extend(self.count.to_string().into_bytes());
+        self.elements.push(0);
+        self.elements.extend_from_slice(document.as_bytes());
         self.count += 1;
     }
 
     pub(crate) fn documents(&self) -> impl Iterator<Item = Result<&RawDocument>> {
-        self.documents.into_iter().map(|value| {
-            value
-                .map_err(invalid)?
-                .as_document()
-                .ok_or_else(|| invalid("it has the wrong BSON type"))
-        })
+        fields_in(&self.elements)
+            .map(|element| RawDocument::from_bytes(element?.1.bytes).map_err(invalid))
+    }
+
+    /// `command` with these documents as its last field. They are copied once, unlike a value that
+    /// is appended to it.
+    pub(crate) fn complete(&self, command: RawDocumentBuf) -> Result<RawDocumentBuf> {
+        const NAME: &[u8] = b"documents\0";
+        let mut bytes = command.into_bytes();
+        // The NUL that ends it.
+        bytes.pop();
+        bytes.reserve_exact(1 + NAME.len() + self.size() + 1);
+        bytes.push(ElementType::Array as u8);
+        bytes.extend_from_slice(NAME);
+        bytes.extend_from_slice(&(self.size() as i32).to_le_bytes());
+        bytes.extend_from_slice(&self.elements);
+        bytes.extend_from_slice(&[0, 0]);
+        let size = bytes.len() as i32;
+        bytes[..4].copy_from_slice(&size.to_le_bytes());
+        RawDocumentBuf::from_bytes(bytes).map_err(invalid)
     }
 
     /// Fails if a server that overwrites zero Timestamps would change a document: it does so only
@@ -146,14 +177,16 @@ impl BatchBuilder {
     }
 
     fn take(&mut self) -> Option<InsertBatch> {
-        let batch = std::mem::take(&mut self.batch);
+        let successor = self.batch.successor();
+        let batch = std::mem::replace(&mut self.batch, successor);
         (!batch.is_empty()).then_some(batch)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bson::{RawDocumentBuf, Timestamp, rawdoc};
+    use bson::raw::cstr;
+    use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, rawdoc};
     use lob_core::settings::ByteSize;
 
     use super::*;
@@ -194,6 +227,19 @@ mod tests {
             }
         }
         assert!(batches(builder(1, 1), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_command_ends_with_the_documents_as_the_library_writes_them() {
+        let documents: Vec<_> = (0..120).map(|i| rawdoc! { "_id": i }).collect();
+        let batches = batches(builder(16 << 20, 1000), &documents);
+        let array: RawArrayBuf = documents.into_iter().collect();
+        assert_eq!(batches[0].size(), array.as_bytes().len());
+        let command = rawdoc! { "insert": "split_0_input" };
+        let completed = batches[0].complete(command.clone()).unwrap();
+        let mut expected = command;
+        expected.append(cstr!("documents"), array);
+        assert_eq!(completed, expected);
     }
 
     #[test]

@@ -70,7 +70,7 @@ async fn send(staging: &Staging, batch: &InsertBatch) -> Result<()> {
     let reply = match staging
         .collection
         .database
-        .run(&command, body(staging, batch))
+        .run(&command, body(staging, batch)?)
         .await
     {
         Err(e) => return Err(staging.collection.or_replaced(e)),
@@ -127,7 +127,7 @@ fn command(staging: &Staging) -> Command {
     Command::new("insert", staging.collection.namespace())
 }
 
-fn body(staging: &Staging, batch: &InsertBatch) -> RawDocumentBuf {
+fn body(staging: &Staging, batch: &InsertBatch) -> Result<RawDocumentBuf> {
     let mut body = rawdoc! { "insert": staging.name(), "ordered": false };
     if staging.keeps_zero_timestamps {
         body.append(bson::raw::cstr!("bypassEmptyTsReplacement"), true);
@@ -140,6 +140,5 @@ fn body(staging: &Staging, batch: &InsertBatch) -> RawDocumentBuf {
         bson::raw::cstr!("writeConcern"),
         staging.write_concern.clone(),
     );
-    body.append(bson::raw::cstr!("documents"), &batch.documents);
-    body
+    batch.complete(body)
 }
