@@ -9,6 +9,7 @@ use lob_mongo::{DocumentId, IdRange, Scan};
 
 use crate::chain::Chain;
 use crate::data_file::{DataFile, WrittenFile};
+use crate::job::Job;
 use crate::range::{NotResumable, Range, scan_failure};
 use crate::range_writer::{FilledFile, RangeWriter, claim, fill};
 use crate::record::{Claimed, Record, StandingRecord};
@@ -26,9 +27,9 @@ enum Settled {
 
 impl Range<'_> {
     /// Exports what is not recorded yet, and completes what is.
-    pub(crate) async fn export(self) -> anyhow::Result<Tally> {
+    pub(crate) async fn export(self, mut job: Job) -> anyhow::Result<Tally> {
         let mut chain = Chain::of(self.split.split_id, self.number);
-        let exported = self.export_behind(&mut chain).await;
+        let exported = self.export_behind(&mut chain, &mut job).await;
         exported.map_err(|error| {
             // Nothing can be read behind its records.
             let is_stuck = chain.is_begun() && !self.split.is_divisible;
@@ -39,7 +40,7 @@ impl Range<'_> {
         })
     }
 
-    async fn export_behind(self, chain: &mut Chain) -> anyhow::Result<Tally> {
+    async fn export_behind(self, chain: &mut Chain, job: &mut Job) -> anyhow::Result<Tally> {
         let mut tally = Tally {
             ranges: 1,
             ..Tally::default()
@@ -47,6 +48,7 @@ impl Range<'_> {
         let (mut restarts, mut counted) = (0, 0);
         loop {
             let interrupt = &self.export.context.interrupt;
+            interrupt.or(job.take_place()).await?;
             while let Some(standing) = interrupt.or(chain.read_on(&self.export.run)).await? {
                 if standing.record.place.sequence >= counted {
                     self.count(&standing.record);
@@ -57,7 +59,7 @@ impl Range<'_> {
                 return Ok(tally);
             }
             let before = chain.next;
-            if let Err(error) = self.write_on(chain, &mut tally).await {
+            if let Err(error) = self.write_on(chain, job, &mut tally).await {
                 restarts = if chain.next == before {
                     restarts + 1
                 } else {
@@ -85,7 +87,12 @@ impl Range<'_> {
 
     /// Continues where the chain ends, until the range ends or another process's record gets in the
     /// way. While a file is settled, the next one is filled: only their records wait for each other.
-    async fn write_on(&self, chain: &mut Chain, tally: &mut Tally) -> anyhow::Result<()> {
+    async fn write_on(
+        &self,
+        chain: &mut Chain,
+        job: &mut Job,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
         let interrupt = &self.export.context.interrupt;
         let scan = self.scan(self.bounds()?, chain.after.clone())?;
         let mut writer = RangeWriter::new(*self, scan);
@@ -111,6 +118,8 @@ impl Range<'_> {
                 }
             };
         }
+        drop(writer);
+        job.give_place_back();
         self.settle(filled, chain, tally).await.map(|_| ())
     }
 

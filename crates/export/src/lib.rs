@@ -14,6 +14,7 @@ mod earlier_columns;
 mod export_range;
 mod field_names;
 mod history;
+mod job;
 mod latest;
 mod manifest;
 mod misfits;

@@ -19,7 +19,7 @@ const PARTS_OF_RANGE: u64 = 4;
 /// What a range reads ahead at least if that is not set: enough for a fast link.
 pub(crate) const READ_AHEAD: ByteSize = ByteSize::mib(16);
 /// And at most: a slow link is read by as many cursors as this has room for.
-const MOST_READ_AHEAD: ByteSize = ByteSize::mib(256);
+const MOST_READ_AHEAD: ByteSize = ByteSize::mib(128);
 
 /// How the memory of an export is shared.
 pub(crate) struct Shares {
@@ -86,10 +86,10 @@ impl ExportSettings {
         });
         let count = jobs.get() as u64;
         let left = memory.saturating_sub(of_range.saturating_mul(count));
-        // Half of what is left is for documents and half for parts: data comes and goes over links
-        // that are equally slow.
+        // Data comes and goes over links that are equally slow, and a part takes four times as much
+        // memory as what a cursor reads at once.
         let read_ahead = self.read_ahead.unwrap_or_else(|| {
-            let share = left.saturating_sub(of_parts) / 2 / count;
+            let share = left.saturating_sub(of_parts) / 4 / count;
             ByteSize(READ_AHEAD.0.saturating_add(share).min(MOST_READ_AHEAD.0))
         });
         let more = read_ahead.0.saturating_sub(READ_AHEAD.0);

@@ -8,10 +8,15 @@ use lob_core::failure::{ExitStatus, worst};
 use lob_core::progress::{Measure, Work};
 use lob_mongo::{Collection, Database, Error};
 
+use crate::job::{Job, Jobs};
 use crate::plan::{ExportPlan, SplitPlan};
 use crate::range::{Export, Range};
 use crate::tally::Tally;
 use crate::worker::Worker;
+
+/// How many more ranges there may be whose documents are all encoded, but whose last data file is not
+/// an object yet.
+const MOST_SETTLING: usize = 4;
 
 /// The collections of the plan's splits.
 ///
@@ -55,10 +60,15 @@ pub(crate) async fn work(
         measure: Measure::Items,
     });
     let export = Arc::new(export);
+    let places = Jobs::new(jobs);
+    let exporting = |(split, number)| {
+        let exporting = export_one(Arc::clone(&export), split, number, places.job());
+        tokio::spawn(exporting)
+    };
     let mut exporting = futures::stream::iter(ranges)
         .take_while(|_| std::future::ready(!stop.is_raised()))
-        .map(|(split, number)| tokio::spawn(export_one(Arc::clone(&export), split, number)))
-        .buffer_unordered(jobs.get());
+        .map(exporting)
+        .buffer_unordered(jobs.get().saturating_add(MOST_SETTLING));
     let mut tally = Tally::default();
     let mut failures: Vec<anyhow::Error> = Vec::new();
     while let Some(done) = exporting.next().await {
@@ -93,7 +103,12 @@ fn documents(splits: &[(SplitPlan, Collection)], ranges: &[(usize, u32)]) -> u64
     ranges.iter().filter_map(of_range).sum()
 }
 
-async fn export_one(export: Arc<Export>, split: usize, number: u32) -> anyhow::Result<Tally> {
+async fn export_one(
+    export: Arc<Export>,
+    split: usize,
+    number: u32,
+    job: Job,
+) -> anyhow::Result<Tally> {
     let Some((split, collection)) = export.splits.get(split) else {
         return Ok(Tally::default());
     };
@@ -103,7 +118,7 @@ async fn export_one(export: Arc<Export>, split: usize, number: u32) -> anyhow::R
         collection,
         number,
     };
-    let exported = range.export().await;
+    let exported = range.export(job).await;
     exported.map_err(|error| {
         if ExitStatus::of(&error).is_interrupt() {
             return error;

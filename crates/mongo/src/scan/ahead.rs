@@ -1,10 +1,11 @@
 //! Reads a range with several cursors at once, for a link on which one connection is slow.
 //!
-//! The range is cut into segments of about one reply each, just ahead of reading them: the server
-//! looks up in its index which `_id` comes so many documents later. Each segment is read by a cursor
-//! of its own, and the segments are handed on in order. At first there are as many at once as would
-//! take some seconds if they share a slow link, and more while that is faster. They must fit into the
-//! queue, so a consumer that is slower than the link reads no more than it takes.
+//! The range is cut into segments of one reply each, just ahead of reading them: the server looks up
+//! in its index which `_id` comes so many documents later. Each segment is read by a cursor of its
+//! own, and the segments are handed on in order. At first there are as many at once as would take some
+//! seconds if they share a slow link, and more while that is faster; all scans of the process share
+//! that limit. They must fit into the queue, so a consumer that is slower than the link reads no more
+//! than it takes.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
+use futures::future::try_join_all;
 use lob_core::limiter::{Limiter, Permit};
 use lob_core::settings::ByteSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -24,10 +26,18 @@ use crate::collection::{Collection, IdRange, id_after};
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
 
-/// What a segment takes of the queue: its reply, twice while it arrives.
-const SEGMENT: u64 = 2 * REPLY.as_u64();
-/// More cursors at once for a range are no kindness to the server.
-const MOST_CURSORS: usize = 32;
+/// A segment takes one second of a connection divided by this, within the limits of its size: if it
+/// took less, most of it would be the round trip, and if it took more, fewer would fit into memory.
+const SEGMENTS_PER_SECOND: u64 = 4;
+const SMALLEST_SEGMENT: u64 = 1 << 20;
+/// A reply takes its size of the queue twice while it arrives.
+const COPIES: u64 = 2;
+/// More cursors at once are no kindness to the server, and leave no connection to look up where the
+/// next segments end.
+const MOST_CURSORS: NonZeroUsize = const { NonZeroUsize::new(48).unwrap() };
+/// How many segments are cut at once, so that the round trip does not limit how many there are. To
+/// find where the last of them ends, the server passes over the keys of all.
+const CUT_AT_ONCE: u32 = 4;
 /// More bytes per second are fast enough for one cursor.
 const SLOW_PACE: u64 = 32 << 20;
 const FEWEST: NonZeroUsize = const { NonZeroUsize::new(2).unwrap() };
@@ -40,8 +50,17 @@ pub(super) struct Ahead<'a> {
     sender: &'a mpsc::UnboundedSender<DocumentBatch>,
     options: ScanOptions,
     limiter: Limiter,
+    /// Bytes of documents in a segment.
+    segment_size: u64,
     /// The mean size of the documents that were read last.
     mean_document_size: Arc<AtomicU64>,
+}
+
+/// Where a segment ends.
+struct Cut {
+    end: DocumentId,
+    /// The documents in it, as the server counts them.
+    documents: u32,
 }
 
 /// A piece of the range that is being read.
@@ -59,12 +78,19 @@ impl<'a> Ahead<'a> {
         sender: &'a mpsc::UnboundedSender<DocumentBatch>,
         slow: &Slow,
     ) -> Self {
-        let most = cursors(options);
+        let segment_size = segment_size(slow.pace, options);
+        let at_first = at_first(slow.pace, segment_size);
+        let limiter = collection
+            .database
+            .server
+            .cursors
+            .get_or_init(|| Limiter::trying(at_first, FEWEST, MOST_CURSORS, slow.pace));
         Self {
             collection,
             sender,
             options,
-            limiter: Limiter::trying(at_first(slow.pace), FEWEST, most, slow.pace),
+            limiter: limiter.clone(),
+            segment_size,
             mean_document_size: Arc::new(slow.mean_document_size.as_u64().into()),
         }
     }
@@ -72,44 +98,79 @@ impl<'a> Ahead<'a> {
     /// Reads what comes after `after`, to the end of the range.
     pub(super) async fn pull(&self, range: IdRange, after: DocumentId) -> Result<()> {
         let (order, segments) = mpsc::unbounded_channel();
-        tokio::try_join!(self.cut(range, after, order), self.hand_on(segments))?;
+        let (ends, cuts) = mpsc::channel(CUT_AT_ONCE as usize);
+        tokio::try_join!(
+            self.cut(after.clone(), range.to.clone(), ends),
+            self.start_all(range, after, cuts, order),
+            self.hand_on(segments)
+        )?;
         Ok(())
     }
 
-    /// Starts one segment after the other as the queue has room.
+    /// Finds where the segments end. What follows the last end is the rest of the range.
     async fn cut(
+        &self,
+        mut first: DocumentId,
+        to: Option<DocumentId>,
+        ends: mpsc::Sender<Cut>,
+    ) -> Result<()> {
+        loop {
+            let documents = self.documents_in_segment();
+            let found = (1..=CUT_AT_ONCE).map(|count| {
+                let documents = documents.saturating_mul(count);
+                id_after(self.collection, &first, to.as_ref(), documents)
+            });
+            for end in try_join_all(found).await? {
+                let Some(end) = end.filter(|end| end.compare(&first) == Some(Ordering::Greater))
+                else {
+                    return Ok(());
+                };
+                first = end.clone();
+                if ends.send(Cut { end, documents }).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Starts one segment after the other as the queue has room.
+    async fn start_all(
         &self,
         range: IdRange,
         after: DocumentId,
+        mut cuts: mpsc::Receiver<Cut>,
         order: mpsc::UnboundedSender<Segment>,
     ) -> Result<()> {
-        let shares = Arc::new(Semaphore::new(cursors(self.options).get()));
+        let shares = Arc::new(Semaphore::new(shares(self.options, self.segment_size)));
         let (mut first, mut after) = (after.clone(), Some(after));
         loop {
             let share = Arc::clone(&shares).acquire_owned().await;
             let share = share.map_err(|e| self.stopped(e))?;
             let permit = self.limiter.enter().await;
-            let documents = self.options_now().batch_documents();
-            let found = id_after(self.collection, &first, range.to.as_ref(), documents).await?;
-            let bound = found.filter(|bound| bound.compare(&first) == Some(Ordering::Greater));
+            let cut = cuts.recv().await;
             let from = match &after {
                 Some(_) => range.from.clone(),
                 None => Some(first.clone()),
             };
-            let share = match bound {
+            let share = match cut {
                 Some(_) => share,
                 None => self.with_another(share, &shares).await?,
             };
-            let to = bound.clone().or_else(|| range.to.clone());
+            let documents = match &cut {
+                Some(cut) => cut.documents,
+                None => self.documents_in_segment(),
+            };
+            let end = cut.map(|cut| cut.end);
+            let to = end.clone().or_else(|| range.to.clone());
             let part = ScanRange {
                 range: IdRange { from, to },
                 after: after.take(),
             };
             let segment = self.start(part, documents, share, permit);
-            let (Ok(()), Some(bound)) = (order.send(segment), bound) else {
+            let (Ok(()), Some(end)) = (order.send(segment), end) else {
                 return Ok(());
             };
-            first = bound;
+            first = end;
         }
     }
 
@@ -135,7 +196,7 @@ impl<'a> Ahead<'a> {
         let (sender, batches) = mpsc::unbounded_channel();
         let replies = share.num_permits() as u64;
         let options = ScanOptions {
-            queue: ByteSize::b(replies * REPLY.as_u64()),
+            queue: ByteSize::b(replies * self.segment_size),
             ..self.options
         };
         let mut puller = Puller::new(self.collection, part, options, sender);
@@ -172,11 +233,12 @@ impl<'a> Ahead<'a> {
         Ok(())
     }
 
-    fn options_now(&self) -> ScanOptions {
-        ScanOptions {
+    fn documents_in_segment(&self) -> u32 {
+        let options = ScanOptions {
             mean_document_size: ByteSize::b(self.mean_document_size.load(Memory::Relaxed)),
             ..self.options
-        }
+        };
+        options.documents_in(ByteSize::b(self.segment_size))
     }
 
     fn stopped(&self, why: impl std::fmt::Display) -> Error {
@@ -203,18 +265,29 @@ pub(super) fn slow_paces(collection: &Collection, options: ScanOptions) -> Range
 fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
     let server = &collection.database.server;
     let is_cheap = collection.has_ids_in_index() && !server.is_mongos;
-    options.is_divisible && is_cheap && !server.is_paced() && cursors(options) >= FEWEST
+    let has_room = shares(options, SMALLEST_SEGMENT) >= FEWEST.get();
+    options.is_divisible && is_cheap && !server.is_paced() && has_room
 }
 
 /// How many cursors there are at first if one brings `pace` bytes per second.
-fn at_first(pace: u64) -> NonZeroUsize {
-    let at_once = pace.saturating_mul(SECONDS_AT_FIRST) / REPLY.as_u64();
+fn at_first(pace: u64, segment_size: u64) -> NonZeroUsize {
+    let at_once = pace.saturating_mul(SECONDS_AT_FIRST) / segment_size;
     let at_once = usize::try_from(at_once).unwrap_or(usize::MAX);
     NonZeroUsize::new(at_once).unwrap_or(FEWEST).max(FEWEST)
 }
 
-/// How many cursors the queue has room for.
-fn cursors(options: ScanOptions) -> NonZeroUsize {
-    let fit = usize::try_from(options.queue.as_u64() / SEGMENT).unwrap_or(usize::MAX);
-    NonZeroUsize::new(fit.min(MOST_CURSORS)).unwrap_or(NonZeroUsize::MIN)
+/// Bytes of documents in a segment if a connection brings `pace` bytes per second. The queue has room
+/// for the fewest cursors.
+fn segment_size(pace: u64, options: ScanOptions) -> u64 {
+    let most = options.queue.as_u64() / COPIES / FEWEST.get() as u64;
+    let size = pace / SEGMENTS_PER_SECOND;
+    size.min(REPLY.as_u64()).min(most).max(SMALLEST_SEGMENT)
+}
+
+/// How many segments of this size the queue has room for.
+fn shares(options: ScanOptions, segment_size: u64) -> usize {
+    let fit = options.queue.as_u64() / (COPIES * segment_size);
+    usize::try_from(fit)
+        .unwrap_or(Semaphore::MAX_PERMITS)
+        .min(Semaphore::MAX_PERMITS)
 }

@@ -39,7 +39,12 @@ impl ScanOptions {
     /// How many documents to request per reply.
     pub(super) fn batch_documents(self) -> u32 {
         let reply = REPLY.as_u64().min(self.queue.as_u64() / 2);
-        let documents = reply / self.mean_document_size.as_u64().max(1);
+        self.documents_in(ByteSize::b(reply))
+    }
+
+    /// How many documents of the average size are as large as this together.
+    pub(super) fn documents_in(self, size: ByteSize) -> u32 {
+        let documents = size.as_u64() / self.mean_document_size.as_u64().max(1);
         u32::try_from(documents.clamp(1, 100_000)).unwrap_or(1)
     }
 }
