@@ -7,16 +7,18 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::bed::{BUCKET, Bed, SMALL, arrives, assert_shown, finish};
-use crate::workers::undisturbed;
+use crate::workers::{planned, undisturbed};
 
 const FIRST_RECORD: &str = "_progress/split_0/00000-00000.json";
-/// The last data file of the first range, after which no other upload is opened.
+/// The last data file of the first range.
 const LAST: &str = "split_0.parquet/part-00000-00001.parquet";
 
-/// Kills an export when `operation` for the last data file of the first range arrives.
+/// Kills the worker of the first range, and of no other, when `operation` for its last data file
+/// arrives.
 async fn killed_at(operation: Operation) -> Bed {
-    let bed = Bed::new().await;
-    bed.kill_at(&SMALL, arrives(operation, LAST)).await.unwrap();
+    let bed = planned().await;
+    let work = ["work", "--worker", "0/6"];
+    bed.kill_at(&work, arrives(operation, LAST)).await.unwrap();
     bed
 }
 
@@ -68,6 +70,29 @@ async fn the_uploads_of_a_settling_and_of_a_filling_file_are_both_aborted() {
     let cleaned: Value = serde_json::from_str(&output.stdout).unwrap();
     let uploads = cleaned["uploads"].as_array().unwrap().len();
     assert_eq!((uploads, bed.s3.open_uploads(BUCKET)), (2, vec![]));
+}
+
+#[tokio::test]
+async fn the_next_range_begins_while_the_last_file_of_one_is_completed() {
+    let whole = undisturbed().await;
+    let bed = Bed::new().await;
+    let completes = arrives(Operation::CompleteMultipartUpload, LAST);
+    let mut completing = bed.trap.set(completes);
+    let mut export = bed.start(&[&SMALL[..], &["--jobs", "1"]].concat());
+    completing.request().await;
+    let next_is_open = async {
+        let is_next = |(key, _): &(String, String)| key.ends_with("part-00001-00000.parquet");
+        while !bed.s3.open_uploads(BUCKET).iter().any(is_next) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), next_is_open)
+        .await
+        .unwrap();
+    export.start_kill().unwrap();
+    finish(export).await;
+    bed.export(&SMALL).await.expect(0);
+    bed.assert_whole(&whole);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(crate) async fn undisturbed() -> Value {
     manifest
 }
 
-async fn planned() -> Bed {
+pub(crate) async fn planned() -> Bed {
     let bed = Bed::new().await;
     bed.export(&[&SMALL[..], &["plan"]].concat())
         .await
