@@ -10,7 +10,8 @@ use polars_arrow::{
     datatypes::ArrowDataType,
 };
 use polars_parquet::{
-    parquet::error::ParquetError,
+    parquet::{compression, error::ParquetError, page::DataPage},
+    read::PhysicalType,
     write::{
         CompressedPage, CompressionOptions, Encoding, Page, ParquetType, StatisticsOptions,
         Version, WriteOptions, array_to_pages, compress, to_leaves, to_nested, to_parquet_leaves,
@@ -28,6 +29,9 @@ use crate::{
     own_columns::BSON_COLUMN,
     schema::library_types,
 };
+
+/// How much of a large page is compressed to see whether the rest is worth it.
+const TRIAL_BYTES: usize = 128 << 10;
 
 /// The columns of some documents, not yet encoded.
 #[derive(Debug)]
@@ -177,12 +181,16 @@ fn compress_chunk(
         let page = page?;
         let is_trial = compression == Compression::Auto && compressed.is_empty();
         let whole = match &page {
+            Page::Data(page) if is_trial && is_in_vain(page, options)? => {
+                options = CompressionOptions::Uncompressed;
+                None
+            }
             Page::Data(page) if is_trial => Some(page.clone()),
             _ => None,
         };
         let page = compress(page, Vec::new(), options)?;
         compressed.push(match whole {
-            Some(whole) if page_bytes(&page) > whole.buffer().len() / 10 * 9 => {
+            Some(whole) if is_hardly_smaller(page_bytes(&page), whole.buffer()) => {
                 options = CompressionOptions::Uncompressed;
                 compress(Page::Data(whole), Vec::new(), options)?
             }
@@ -190,6 +198,28 @@ fn compress_chunk(
         });
     }
     Ok(compressed)
+}
+
+/// Whether the end of a large page of numbers, which are all alike, shows that compressing it is in
+/// vain.
+fn is_in_vain(page: &DataPage, options: CompressionOptions) -> Result<bool, ParquetError> {
+    let has_numbers = matches!(
+        page.descriptor.primitive_type.physical_type,
+        PhysicalType::Double | PhysicalType::Int64
+    );
+    let Some((_, end)) = page.buffer().split_last_chunk::<TRIAL_BYTES>() else {
+        return Ok(false);
+    };
+    if !has_numbers {
+        return Ok(false);
+    }
+    let mut compressed = Vec::new();
+    compression::compress(options, end, &mut compressed)?;
+    Ok(is_hardly_smaller(compressed.len(), end))
+}
+
+fn is_hardly_smaller(compressed_bytes: usize, page: &[u8]) -> bool {
+    compressed_bytes > page.len() / 10 * 9
 }
 
 fn page_bytes(page: &CompressedPage) -> usize {

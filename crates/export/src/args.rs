@@ -179,7 +179,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>)]
     pub(crate) workers: Option<NonZeroU32>,
     /// Bytes of documents to read ahead, per range; a slow link is read by several cursors, one for
-    /// each 2 MiB [default: 16MiB, up to 128MiB as --memory allows]
+    /// each 2 to 8 MiB [default: 16MiB, up to 128MiB as --memory allows]
     #[arg(long, value_name = "SIZE")]
     pub(crate) read_ahead: Option<ByteSize>,
     /// Documents to choose the columns of a split by: this many from its start and as many from all

@@ -53,7 +53,7 @@ impl Range<'_> {
                 if standing.record.place.sequence >= counted {
                     self.count(&standing.record);
                 }
-                self.complete_found(standing).await?;
+                self.complete_found(standing, job).await?;
             }
             if chain.is_complete {
                 return Ok(tally);
@@ -101,7 +101,7 @@ impl Range<'_> {
         while let Some((place, after)) = filled.next() {
             let stop = interrupt.child();
             let settling = async {
-                let settled = self.settle(filled, chain, tally).await;
+                let settled = self.settle(filled, chain, job, tally).await;
                 if !matches!(settled, Ok(Settled::Recorded)) {
                     stop.stop();
                 }
@@ -120,7 +120,7 @@ impl Range<'_> {
         }
         drop(writer);
         job.give_place_back();
-        self.settle(filled, chain, tally).await.map(|_| ())
+        self.settle(filled, chain, job, tally).await.map(|_| ())
     }
 
     /// Records a file and completes it.
@@ -128,6 +128,7 @@ impl Range<'_> {
         &self,
         filled: FilledFile,
         chain: &mut Chain,
+        job: &mut Job,
         tally: &mut Tally,
     ) -> anyhow::Result<Settled> {
         let standing = match filled.record(self).await? {
@@ -137,7 +138,7 @@ impl Range<'_> {
         chain.add(&standing.record)?;
         let described = standing.record.descriptions.first();
         let written = described.map(|d| (d.statistics.num_documents, d.contents.size_bytes));
-        self.complete(standing).await?;
+        self.complete(standing, job).await?;
         if let Some((documents, bytes)) = written {
             tally.add_file(documents, bytes);
         }
@@ -145,16 +146,20 @@ impl Range<'_> {
     }
 
     /// Creates the object of an existing record if it is missing.
-    async fn complete_found(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
+    async fn complete_found(
+        &self,
+        mut standing: StandingRecord,
+        job: &mut Job,
+    ) -> anyhow::Result<()> {
         match standing.identify(&self.export.run).await? {
             Some(_) => Ok(()),
-            None => self.complete(standing).await,
+            None => self.complete(standing, job).await,
         }
     }
 
     /// Creates the object of a record that has none yet. If its upload is lost, the same documents
     /// are scanned again and the record is replaced.
-    async fn complete(&self, mut standing: StandingRecord) -> anyhow::Result<()> {
+    async fn complete(&self, mut standing: StandingRecord, job: &mut Job) -> anyhow::Result<()> {
         let run = &self.export.run;
         let mut restarts = 0;
         loop {
@@ -176,6 +181,7 @@ impl Range<'_> {
                 return Err(lost.into());
             }
             tracing::warn!("scanning its documents again: {lost}");
+            self.export.context.interrupt.or(job.take_place()).await?;
             standing = self.scan_again(&standing).await?;
             if standing.identify(run).await?.is_some() {
                 return Ok(());

@@ -94,6 +94,8 @@ impl PartSender {
         mut self,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(FileHashes, FinishedParts)> {
+        // Less than a part and the footer: what is sent slowly should not hold room for a row group.
+        self.sink.waiting().shrink_to_fit();
         if let Err(error) = interrupt.or(self.send_rest()).await {
             self.upload.abort().await;
             return Err(error);

@@ -14,9 +14,9 @@ use crate::range::{Export, Range};
 use crate::tally::Tally;
 use crate::worker::Worker;
 
-/// How many more ranges there may be whose documents are all encoded, but whose last data file is not
-/// an object yet.
-const MOST_SETTLING: usize = 4;
+/// How many more ranges than `jobs` are under way, since the documents of some are all encoded, but
+/// their last data file is not an object yet.
+const MOST_SETTLING: usize = 2;
 
 /// The collections of the plan's splits.
 ///

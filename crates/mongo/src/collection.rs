@@ -21,7 +21,7 @@ pub use cuts::{Choice, Cuts};
 pub use definition::Definition;
 pub use expiry::Expiring;
 pub(crate) use expiry::expiring_within;
-pub(crate) use id_range::id_after;
+pub(crate) use id_range::ids_after;
 pub use id_range::{IdRange, MAX_RANGES, RangeSize};
 pub use identity::{Collection, MAX_NAMESPACE_BYTES, previous_name};
 pub(crate) use indexes::{Built, build};

@@ -207,14 +207,16 @@ pub(super) fn pages(bytes: &[u8], chunk: &ColumnChunkMetadata) -> Result<(), Rea
     }
 }
 
-/// Reads `len` bytes, for which there is room at once: whoever asks knows that the file has them.
+/// Reads `len` bytes, with room for them at once: whoever asks knows that the file has them.
 pub(super) fn read_range<R: Read + Seek>(
     source: &mut R,
     start: u64,
     len: u64,
 ) -> Result<Vec<u8>, ReadError> {
     source.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+    let mut bytes = Vec::new();
+    let room = bytes.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX));
+    room.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
     source.take(len).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == len {
         Ok(bytes)

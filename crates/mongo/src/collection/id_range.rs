@@ -4,8 +4,11 @@
 //! and the last are unbounded, and index bounds apply across types, so no document is outside of
 //! them.
 
+use std::cmp::Ordering;
+
 use bson::raw::cstr;
 use bson::{RawBson, rawdoc};
+use futures::future::try_join_all;
 use lob_core::settings::ByteSize;
 use serde::{Deserialize, Serialize};
 
@@ -77,30 +80,46 @@ impl RangeSize {
     }
 }
 
-/// The `_id` that comes `documents` after `first` and before `to`, from the index on `_id`; `None`
-/// if there are fewer or the server refuses to look.
-pub(crate) async fn id_after(
+/// The next `_id`s at distances of so many documents after `first` and before `to`, from the index
+/// on `_id`, looked up together: `count` of them, or fewer if there are no more or the server refuses
+/// to look.
+pub(crate) async fn ids_after(
     collection: &Collection,
     first: &DocumentId,
     to: Option<&DocumentId>,
     documents: u32,
-) -> Result<Option<DocumentId>> {
+    count: u32,
+) -> Result<Vec<DocumentId>> {
     // Nothing can come after the largest, and the server rejects such a bound.
     if *first.as_document() == *rawdoc! { "_id": RawBson::MaxKey } {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let mut body = ids_in_order(collection);
-    body.append(cstr!("min"), first.as_document().to_owned());
-    body.append(cstr!("skip"), i64::from(documents));
-    body.append(cstr!("limit"), 1);
-    body.append(cstr!("singleBatch"), true);
-    if let Some(to) = to {
-        body.append(cstr!("max"), to.as_document().to_owned());
-    }
-    let found = collect(collection, "find", body, 1, ONE_ID).await;
+    let found = (1..=count).map(|nth| {
+        let mut body = ids_in_order(collection);
+        body.append(cstr!("min"), first.as_document().to_owned());
+        body.append(cstr!("skip"), i64::from(documents) * i64::from(nth));
+        body.append(cstr!("limit"), 1);
+        body.append(cstr!("singleBatch"), true);
+        if let Some(to) = to {
+            body.append(cstr!("max"), to.as_document().to_owned());
+        }
+        collect(collection, "find", body, 1, ONE_ID)
+    });
+    let found = try_join_all(found).await;
     let found = unless_refused(collection, found, "one cursor reads the rest")?;
-    let found = found.as_ref().and_then(|found| found.first());
-    found.map(|found| DocumentId::of(found)).transpose()
+    let mut ids: Vec<DocumentId> = Vec::new();
+    for found in found.iter().flatten() {
+        let Some(found) = found.first() else {
+            break;
+        };
+        let id = DocumentId::of(found)?;
+        // Documents may come and go between the queries.
+        if id.compare(ids.last().unwrap_or(first)) != Some(Ordering::Greater) {
+            break;
+        }
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 #[cfg(test)]

@@ -3,17 +3,14 @@
 //! The range is cut into segments of one reply each, just ahead of reading them: the server looks up
 //! in its index which `_id` comes so many documents later. Each segment is read by a cursor of its
 //! own, and the segments are handed on in order. At first there are as many at once as would take some
-//! seconds if they share a slow link, and more while that is faster; all scans of the process share
-//! that limit. They must fit into the queue, so a consumer that is slower than the link reads no more
-//! than it takes.
+//! seconds if they share a slow link, and more while that is faster. They must fit into the queue, so a
+//! consumer that is slower than the link reads no more than it takes.
 
-use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering as Memory};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::future::try_join_all;
 use lob_core::limiter::{Limiter, Permit};
 use lob_core::settings::ByteSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -22,7 +19,7 @@ use tokio::task::JoinSet;
 use super::document_batch::DocumentBatch;
 use super::options::{REPLY, ScanOptions, ScanRange};
 use super::pull::{Puller, Slow};
-use crate::collection::{Collection, IdRange, id_after};
+use crate::collection::{Collection, IdRange, ids_after};
 use crate::error::{Cause, Error, Result};
 use crate::id::DocumentId;
 
@@ -32,9 +29,8 @@ const SEGMENTS_PER_SECOND: u64 = 4;
 const SMALLEST_SEGMENT: u64 = 1 << 20;
 /// A reply takes its size of the queue twice while it arrives.
 const COPIES: u64 = 2;
-/// More cursors at once are no kindness to the server, and leave no connection to look up where the
-/// next segments end.
-const MOST_CURSORS: NonZeroUsize = const { NonZeroUsize::new(48).unwrap() };
+/// More cursors at once for a range are no kindness to the server.
+const MOST_CURSORS: usize = 32;
 /// How many segments are cut at once, so that the round trip does not limit how many there are. To
 /// find where the last of them ends, the server passes over the keys of all.
 const CUT_AT_ONCE: u32 = 4;
@@ -78,20 +74,17 @@ impl<'a> Ahead<'a> {
         sender: &'a mpsc::UnboundedSender<DocumentBatch>,
         slow: &Slow,
     ) -> Self {
-        let segment_size = segment_size(slow.pace, options);
+        let mean_document_size = slow.mean_document_size.as_u64();
+        let segment_size = segment_size(slow.pace, options).max(mean_document_size);
         let at_first = at_first(slow.pace, segment_size);
-        let limiter = collection
-            .database
-            .server
-            .cursors
-            .get_or_init(|| Limiter::trying(at_first, FEWEST, MOST_CURSORS, slow.pace));
+        let most = cursors(options, segment_size);
         Self {
             collection,
             sender,
             options,
-            limiter: limiter.clone(),
+            limiter: Limiter::trying(at_first, FEWEST, most, slow.pace),
             segment_size,
-            mean_document_size: Arc::new(slow.mean_document_size.as_u64().into()),
+            mean_document_size: Arc::new(mean_document_size.into()),
         }
     }
 
@@ -116,19 +109,17 @@ impl<'a> Ahead<'a> {
     ) -> Result<()> {
         loop {
             let documents = self.documents_in_segment();
-            let found = (1..=CUT_AT_ONCE).map(|count| {
-                let documents = documents.saturating_mul(count);
-                id_after(self.collection, &first, to.as_ref(), documents)
-            });
-            for end in try_join_all(found).await? {
-                let Some(end) = end.filter(|end| end.compare(&first) == Some(Ordering::Greater))
-                else {
-                    return Ok(());
-                };
+            let to = to.as_ref();
+            let found = ids_after(self.collection, &first, to, documents, CUT_AT_ONCE).await?;
+            let are_all = found.len() == CUT_AT_ONCE as usize;
+            for end in found {
                 first = end.clone();
                 if ends.send(Cut { end, documents }).await.is_err() {
                     return Ok(());
                 }
+            }
+            if !are_all {
+                return Ok(());
             }
         }
     }
@@ -141,12 +132,12 @@ impl<'a> Ahead<'a> {
         mut cuts: mpsc::Receiver<Cut>,
         order: mpsc::UnboundedSender<Segment>,
     ) -> Result<()> {
-        let shares = Arc::new(Semaphore::new(shares(self.options, self.segment_size)));
+        let shares = cursors(self.options, self.segment_size);
+        let shares = Arc::new(Semaphore::new(shares.get()));
         let (mut first, mut after) = (after.clone(), Some(after));
         loop {
             let share = Arc::clone(&shares).acquire_owned().await;
             let share = share.map_err(|e| self.stopped(e))?;
-            let permit = self.limiter.enter().await;
             let cut = cuts.recv().await;
             let from = match &after {
                 Some(_) => range.from.clone(),
@@ -156,16 +147,18 @@ impl<'a> Ahead<'a> {
                 Some(_) => share,
                 None => self.with_another(share, &shares).await?,
             };
-            let documents = match &cut {
-                Some(cut) => cut.documents,
-                None => self.documents_in_segment(),
-            };
+            // If documents have become larger since, several replies bring them.
+            let documents = self.documents_in_segment();
+            let documents = cut
+                .as_ref()
+                .map_or(documents, |cut| documents.min(cut.documents));
             let end = cut.map(|cut| cut.end);
             let to = end.clone().or_else(|| range.to.clone());
             let part = ScanRange {
                 range: IdRange { from, to },
                 after: after.take(),
             };
+            let permit = self.limiter.enter().await;
             let segment = self.start(part, documents, share, permit);
             let (Ok(()), Some(end)) = (order.send(segment), end) else {
                 return Ok(());
@@ -208,7 +201,7 @@ impl<'a> Ahead<'a> {
         task.spawn(async move {
             puller.pull().await?;
             let mean = puller.mean_document_size().as_u64();
-            mean_document_size.store(mean, Memory::Relaxed);
+            mean_document_size.store(mean, Ordering::Relaxed);
             permit.succeeded(puller.received);
             Ok(())
         });
@@ -235,7 +228,7 @@ impl<'a> Ahead<'a> {
 
     fn documents_in_segment(&self) -> u32 {
         let options = ScanOptions {
-            mean_document_size: ByteSize::b(self.mean_document_size.load(Memory::Relaxed)),
+            mean_document_size: ByteSize::b(self.mean_document_size.load(Ordering::Relaxed)),
             ..self.options
         };
         options.documents_in(ByteSize::b(self.segment_size))
@@ -265,7 +258,8 @@ pub(super) fn slow_paces(collection: &Collection, options: ScanOptions) -> Range
 fn is_possible(collection: &Collection, options: ScanOptions) -> bool {
     let server = &collection.database.server;
     let is_cheap = collection.has_ids_in_index() && !server.is_mongos;
-    let has_room = shares(options, SMALLEST_SEGMENT) >= FEWEST.get();
+    let smallest = SMALLEST_SEGMENT.max(options.mean_document_size.as_u64());
+    let has_room = fitting(options, smallest) >= FEWEST.get() as u64;
     options.is_divisible && is_cheap && !server.is_paced() && has_room
 }
 
@@ -284,10 +278,13 @@ fn segment_size(pace: u64, options: ScanOptions) -> u64 {
     size.min(REPLY.as_u64()).min(most).max(SMALLEST_SEGMENT)
 }
 
+/// How many cursors there are at most: as many as the queue has room for.
+fn cursors(options: ScanOptions, segment_size: u64) -> NonZeroUsize {
+    let fit = usize::try_from(fitting(options, segment_size)).unwrap_or(usize::MAX);
+    NonZeroUsize::new(fit.min(MOST_CURSORS)).map_or(FEWEST, |cursors| cursors.max(FEWEST))
+}
+
 /// How many segments of this size the queue has room for.
-fn shares(options: ScanOptions, segment_size: u64) -> usize {
-    let fit = options.queue.as_u64() / (COPIES * segment_size);
-    usize::try_from(fit)
-        .unwrap_or(Semaphore::MAX_PERMITS)
-        .min(Semaphore::MAX_PERMITS)
+fn fitting(options: ScanOptions, segment_size: u64) -> u64 {
+    options.queue.as_u64() / (COPIES * segment_size)
 }

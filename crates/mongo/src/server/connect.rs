@@ -71,7 +71,6 @@ impl Server {
             reads_primary: false,
             commands: Commands::default(),
             bandwidth: None,
-            cursors: Arc::default(),
             hosts,
         };
         let hello = server.hello().await.map_err(|error| match error {

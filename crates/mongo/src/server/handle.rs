@@ -1,10 +1,9 @@
 //! A server that was reached, and its databases.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::RawDocumentBuf;
-use lob_core::limiter::Limiter;
 use lob_core::metrics::Commands;
 use lob_core::store::Bandwidth;
 use mongodb::Client;
@@ -27,9 +26,6 @@ pub struct Server {
     pub(crate) commands: Commands,
     /// The limit on what is read from the server or written to it.
     pub(crate) bandwidth: Option<Bandwidth>,
-    /// The limit on cursors that read at the same time, once a connection turned out to be slow: all
-    /// scans share it, and what one learns about the link the next one knows.
-    pub(crate) cursors: Arc<OnceLock<Limiter>>,
     pub(super) hosts: Arc<str>,
 }
 
