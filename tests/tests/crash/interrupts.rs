@@ -70,8 +70,8 @@ async fn held_export(operations: &'static [Operation]) -> (Servers, Child, Unbou
     })
     .await;
     load_splits(&servers);
-    let one_range = [&arguments("r1")[..], &["--jobs", "1"]].concat();
-    let child = servers.spawn("lob-export", &one_range);
+    let one_job = [&arguments("r1")[..], &["--jobs", "1"]].concat();
+    let child = servers.spawn("lob-export", &one_job);
     holds.recv().await.unwrap();
     (servers, child, holds)
 }
@@ -104,7 +104,9 @@ async fn a_second_signal_ends_an_export_at_once() {
         let ended = child.wait().await.unwrap();
         assert_eq!(ended.code(), Some(signal.status));
         assert_not_published(&servers);
-        assert_eq!(doubles(&servers).s3.open_uploads(&servers.bucket).len(), 1);
+        // That of the next range may be open too.
+        let open = doubles(&servers).s3.open_uploads(&servers.bucket);
+        assert!(!open.is_empty());
     }
     lob_testkit::fault_fired("C3");
 }
