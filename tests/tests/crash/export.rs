@@ -14,7 +14,7 @@ use crate::cut::{At, Fate, at_every_request, killed};
 use crate::{doubles, has, load};
 
 /// Produces several ranges and data files for split 0, and one data file of two parts for split 1.
-const SIZES: [&str; 12] = [
+pub(crate) const SIZES: [&str; 12] = [
     "--ranges",
     "2",
     "--file-size",

@@ -22,6 +22,16 @@ async fn killed_at(operation: Operation) -> Bed {
     bed
 }
 
+/// Waits until the open uploads, as keys and upload ids, are as expected.
+async fn until_open(bed: &Bed, are_open: impl Fn(&[(String, String)]) -> bool) {
+    let opening = async {
+        while !are_open(&bed.s3.open_uploads(BUCKET)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), opening).await.unwrap();
+}
+
 #[tokio::test]
 async fn open_uploads_that_no_record_names_are_aborted_only_on_request() {
     let whole = undisturbed().await;
@@ -55,14 +65,7 @@ async fn the_uploads_of_a_settling_and_of_a_filling_file_are_both_aborted() {
     let mut recording = bed.trap.set(arrives(Operation::PutObject, FIRST_RECORD));
     let mut export = bed.start(&[&SMALL[..], &["--jobs", "1"]].concat());
     recording.request().await;
-    let both_are_open = async {
-        while bed.s3.open_uploads(BUCKET).len() < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(Duration::from_secs(60), both_are_open)
-        .await
-        .unwrap();
+    until_open(&bed, |uploads| uploads.len() >= 2).await;
     export.start_kill().unwrap();
     finish(export).await;
     let args = ["cleanup", "run-1", "--yes", "--json"];
@@ -80,15 +83,9 @@ async fn the_next_range_begins_while_the_last_file_of_one_is_completed() {
     let mut completing = bed.trap.set(completes);
     let mut export = bed.start(&[&SMALL[..], &["--jobs", "1"]].concat());
     completing.request().await;
-    let next_is_open = async {
-        let is_next = |(key, _): &(String, String)| key.ends_with("part-00001-00000.parquet");
-        while !bed.s3.open_uploads(BUCKET).iter().any(is_next) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(Duration::from_secs(60), next_is_open)
-        .await
-        .unwrap();
+    let next = "part-00001-00000.parquet";
+    let is_next = |uploads: &[(String, String)]| uploads.iter().any(|(key, _)| key.ends_with(next));
+    until_open(&bed, is_next).await;
     export.start_kill().unwrap();
     finish(export).await;
     bed.export(&SMALL).await.expect(0);
